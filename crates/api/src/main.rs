@@ -1,0 +1,2 @@
+//! The `tenantry-api` process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The rules of the registry: ids, names, domains, settings, states. No I/O.

@@ -1,0 +1,1 @@
+//! API keys: mint, hash, checksum, seal and open.

@@ -1,0 +1,1 @@
+//! Finds PostgreSQL's binaries and runs a private cluster.

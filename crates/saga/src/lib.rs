@@ -1,0 +1,1 @@
+//! The saga engine: steps, stages, plan, runner, unwinder.

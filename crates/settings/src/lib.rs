@@ -1,0 +1,1 @@
+//! Typed configuration from config files and the environment.

@@ -1,0 +1,1 @@
+//! SQL on the control database, one verb a file.

@@ -1,0 +1,1 @@
+//! Tracing subscriber, error chains, metric names and their units.

@@ -1,0 +1,1 @@
+//! SQL on a tenant database: identifiers, schemas, roles, grants, migrations.

@@ -1,0 +1,1 @@
+//! The worker: from job to verdict, supervision, drain, sweeper.

@@ -1,0 +1,2 @@
+//! The `tenantry-worker` process.
+fn main() {}
