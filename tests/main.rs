@@ -1,1 +1,4 @@
-//! Black-box stories.
+//! Black-box stories: one module per promise, through HTTP and the binaries, and
+//! the rules the source tree itself keeps.
+
+mod architecture;

@@ -1,1 +1,58 @@
 //! The rules of the registry: ids, names, domains, settings, states. No I/O.
+//!
+//! Nothing in here can fail for want of a network or a disk, and nothing in here looks anything
+//! up: a value that exists has been parsed, so code that holds a [`Domain`] never asks whether it
+//! is one. A request becomes a [`NewBatch`] of [`NewItem`]s, each a [`NewTenant`] or the
+//! [`ItemError`] that says why not; from there an [`ItemState`] moves along its legal moves until
+//! [`Progress`] says that the batch is over.
+
+mod backoff;
+mod batch_state;
+mod code;
+pub mod codes;
+mod description;
+mod domain_name;
+mod external_id;
+mod field_error;
+mod ids;
+mod installation_id;
+mod item_error;
+mod item_state;
+mod lock_key;
+mod mode;
+mod new_batch;
+mod new_tenant;
+mod progress;
+mod role;
+mod role_name;
+mod schema_name;
+mod settings;
+mod settings_policy;
+mod state;
+mod storable;
+mod tenant_name;
+mod tenant_state;
+mod text;
+
+pub use backoff::Backoff;
+pub use batch_state::BatchState;
+pub use code::Code;
+pub use domain_name::{Domain, DomainError};
+pub use external_id::{ExternalId, ExternalIdError};
+pub use field_error::FieldError;
+pub use ids::{BatchId, IdError, ItemId, OperatorId, TenantId};
+pub use installation_id::{InstallationId, InstallationIdError};
+pub use item_error::ItemError;
+pub use item_state::ItemState;
+pub use mode::Mode;
+pub use new_batch::{NewBatch, NewItem};
+pub use new_tenant::NewTenant;
+pub use progress::Progress;
+pub use role::Role;
+pub use role_name::{RoleName, RoleNameError};
+pub use schema_name::{MAX_PREFIX_BYTES, SchemaName, SchemaNameError};
+pub use settings::Settings;
+pub use settings_policy::{PolicyError, SettingsPolicy};
+pub use state::UnknownState;
+pub use tenant_name::{TenantName, TenantNameError};
+pub use tenant_state::TenantState;

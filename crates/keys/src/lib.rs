@@ -1,1 +1,23 @@
 //! API keys: mint, hash, checksum, seal and open.
+//!
+//! A [`Minter`] makes an [`ApiKey`]. Its [`KeyHash`] is what is stored and looked up; the secret
+//! itself is kept only sealed, by a [`Sealer`], until its owner has fetched it. [`parse_key`] turns
+//! what a caller presents back into a hash, and finds a typing error without asking a database.
+//! An [`OperatorToken`] is the same for Tenantry's own callers. Nothing in here prints a secret:
+//! the only way to one is a method called `expose`.
+
+mod api_key;
+mod base62;
+mod checksum;
+mod key_hash;
+mod master_key;
+mod minter;
+mod operator_token;
+mod sealer;
+
+pub use api_key::{ApiKey, KeyError, parse_key};
+pub use key_hash::KeyHash;
+pub use master_key::{MasterKey, MasterKeyError};
+pub use minter::{Minter, MinterError};
+pub use operator_token::{OperatorToken, hash_operator_token};
+pub use sealer::{SealError, Sealer};

@@ -1,1 +1,18 @@
-//! The story of one tenant: the steps, the plan, provisioning one item, settling its batch.
+//! The story of one tenant.
+//!
+//! [`Provisioner::provision`] takes a claimed item through the [`plan`](mod@plan): role, schema,
+//! migrations, grants, verification, API key, activation. What comes of it is a [`Verdict`]; the
+//! worker acts on it. The steps are in [`steps`], one a file, in the order of their lines in
+//! `plan.rs`.
+
+mod fleet;
+mod parts;
+pub mod plan;
+mod provision;
+pub mod steps;
+mod verdict;
+
+pub use fleet::{Direction, FleetOutcome, FleetRun, migrate_fleet};
+pub use parts::{KeyRules, Parts};
+pub use provision::{Provisioner, RetryRules};
+pub use verdict::{Reason, Verdict};

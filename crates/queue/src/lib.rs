@@ -1,1 +1,24 @@
-//! The seam to apalis: payload, queue name, enqueue in the caller's transaction, backend.
+//! The seam to apalis: everything Tenantry knows about its queue.
+//!
+//! An apalis job is a **durable wake-up token** with the payload `{v, item}`; the item's row in
+//! `tenantry.batch_items` is the truth. A lost, late, doubled or reordered job therefore costs
+//! time and never correctness. This crate gives jobs out in the caller's transaction
+//! ([`enqueue`]), consumes them ([`consume`]) and mends what the queue does not mend itself
+//! ([`release_jobs_of`], [`live_jobs`], [`prune`]).
+//!
+//! apalis' table is not Tenantry's own: the statements here are not checked at build time, the
+//! tests in `tests/contract.rs` pin what they lean on instead.
+
+mod consume;
+mod doorbell;
+mod enqueue;
+mod job;
+mod maintain;
+mod setup;
+mod wakeup;
+
+pub use consume::{Consumer, Handled, consume};
+pub use enqueue::{EnqueueError, enqueue};
+pub use job::{Job, JobId, QUEUE_NAME};
+pub use maintain::{live_jobs, prune, release_jobs_of};
+pub use setup::{SetupError, is_set_up, setup};

@@ -1,1 +1,28 @@
 //! SQL on the control database, one verb a file.
+//!
+//! Every function takes the connection first and runs in the caller's transaction, so that the
+//! caller decides what commits together. Statements are checked at build time against
+//! `migrations/public`; their descriptions are committed in `.sqlx/` (renew them with
+//! `scripts/sqlx`). No statement's cost grows with the number of tenants.
+
+pub mod api_keys;
+pub mod audit;
+pub mod batches;
+pub mod checkpoints;
+mod connect;
+mod decode;
+mod error_class;
+pub mod idempotency;
+mod installation;
+pub mod items;
+mod migrate;
+pub mod operators;
+mod stage;
+pub mod tenants;
+pub mod workers;
+
+pub use connect::connect;
+pub use error_class::{ErrorClass, classify};
+pub use installation::installation;
+pub use migrate::{MIGRATOR, PublicMigration, migrate, public_migrations, revert_last};
+pub use stage::{StageLimits, open_stage};

@@ -1,1 +1,16 @@
-//! The worker: from job to verdict, supervision, drain, sweeper.
+//! The worker: takes jobs, provisions their items, and keeps the system moving.
+//!
+//! [`run`] is the whole process: it consumes the queue ([`mod@handler`]), says that it lives
+//! (`heartbeat`), ends batches (`settler`), mends what others left behind (`sweeper`), answers
+//! `/healthz`, `/readyz` and `/metrics` (`health`), and drains when it is told to stop.
+
+mod build;
+mod handler;
+mod health;
+mod heartbeat;
+mod run;
+mod settler;
+mod sweeper;
+
+pub use build::{BuildError, build_parts};
+pub use run::{StartError, run};

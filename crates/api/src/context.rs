@@ -1,0 +1,132 @@
+//! What every request shares.
+
+use std::sync::Arc;
+
+use domain::{InstallationId, SettingsPolicy};
+use keys::{MasterKey, MasterKeyError, Sealer};
+use settings::{Settings, SettingsError};
+use sqlx::PgPool;
+use telemetry::Metrics;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::{auth::Authenticator, rate_limit::RateLimit, wait::BatchEvents};
+
+/// What every request shares. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    settings: Settings,
+    policy: SettingsPolicy,
+    sealer: Sealer,
+    installation: OnceCell<InstallationId>,
+    authenticator: Authenticator,
+    rate_limit: RateLimit,
+    events: BatchEvents,
+    metrics: Metrics,
+    stop: CancellationToken,
+}
+
+/// The API cannot start with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// A value that is needed is not set.
+    #[error("could not read the settings")]
+    Settings(#[from] SettingsError),
+    /// The master key is none.
+    #[error("could not read TENANTRY_MASTER_KEY")]
+    MasterKey(#[from] MasterKeyError),
+}
+
+impl Context {
+    /// What requests on `pool` share. Waiting requests are let go when `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When the master key is not set, or none.
+    pub fn new(
+        settings: Settings,
+        pool: PgPool,
+        stop: CancellationToken,
+    ) -> Result<Self, ContextError> {
+        let sealer = Sealer::new(MasterKey::parse(settings.keys.require_master_key()?)?);
+        Ok(Self(Arc::new(Inner {
+            pool,
+            policy: policy(&settings.tenants),
+            sealer,
+            installation: OnceCell::new(),
+            authenticator: Authenticator::default(),
+            rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
+            events: BatchEvents::default(),
+            metrics: Metrics::install(),
+            stop,
+            settings,
+        })))
+    }
+
+    /// The pool on the control database.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    /// The settings of this process.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// What tenants may ask for.
+    pub(crate) fn policy(&self) -> &SettingsPolicy {
+        &self.0.policy
+    }
+
+    /// Opens sealed API keys.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// Who calls.
+    pub(crate) fn authenticator(&self) -> &Authenticator {
+        &self.0.authenticator
+    }
+
+    /// How often they may.
+    pub(crate) fn rate_limit(&self) -> &RateLimit {
+        &self.0.rate_limit
+    }
+
+    /// Which batches just finished.
+    pub(crate) fn events(&self) -> &BatchEvents {
+        &self.0.events
+    }
+
+    /// The process's metrics.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Cancelled when the process has been told to end.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// The installation's id, read once: part of every role's name.
+    pub(crate) async fn installation(&self) -> sqlx::Result<&InstallationId> {
+        self.0
+            .installation
+            .get_or_try_init(|| async {
+                let mut conn = self.0.pool.acquire().await?;
+                store::installation(&mut conn).await
+            })
+            .await
+    }
+}
+
+fn policy(tenants: &settings::Tenants) -> SettingsPolicy {
+    SettingsPolicy {
+        available_features: tenants.available_features.clone(),
+        default_features: tenants.default_features.clone(),
+        default_limits: tenants.default_limits.clone(),
+        max_limits: tenants.max_limits.clone(),
+    }
+}

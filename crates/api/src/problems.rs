@@ -1,0 +1,206 @@
+//! The problems of this API by name, and which foreign error is which of them.
+
+use axum::http::StatusCode;
+use domain::{BatchId, ItemError, Mode, TenantId, codes};
+use store::ErrorClass;
+
+use crate::problem::{FieldProblem, Problem};
+
+impl Problem {
+    /// 404: no such batch.
+    pub(crate) fn batch_not_found(id: BatchId) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "batch_not_found", format!("there is no batch {id}"))
+    }
+
+    /// 404: no such tenant.
+    pub(crate) fn tenant_not_found(id: TenantId) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
+    }
+
+    /// 404: no route has this path.
+    pub(crate) fn no_such_path() -> Self {
+        let detail = "nothing answers at this path; /openapi.json lists what does";
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// 405: the path is right, the method is not.
+    pub(crate) fn method_not_allowed() -> Self {
+        let detail = "this path does not take this method; /openapi.json lists those it takes";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// 401: no token, or none of a live operator. The same for every reason.
+    pub(crate) fn unauthenticated() -> Self {
+        let detail = "send `Authorization: Bearer <operator token>` with a live token";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// 403: the caller's role is too low.
+    pub(crate) fn role_too_low(has: domain::Role, needs: domain::Role) -> Self {
+        let detail = format!("this needs the role `{needs}`; the token's role is `{has}`");
+        Self::new(StatusCode::FORBIDDEN, "role_too_low", detail)
+    }
+
+    /// 400: a query parameter is wrong.
+    pub(crate) fn invalid_parameter(name: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let field =
+            FieldProblem { pointer: name.to_owned(), code: "invalid_parameter".into(), message };
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_parameter",
+            format!("`{name}`: {}", field.message),
+        )
+        .with_errors(vec![field])
+    }
+
+    /// 422: the body is JSON, but not what this call takes.
+    pub(crate) fn invalid_body(pointer: &str, code: &'static str, message: &str) -> Self {
+        let field = FieldProblem {
+            pointer: pointer.to_owned(),
+            code: code.into(),
+            message: message.to_owned(),
+        };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with_errors(vec![field])
+    }
+
+    /// 422: a mode that is not built.
+    pub(crate) fn mode_unsupported(mode: Mode) -> Self {
+        let message = format!("mode `{mode}` is not supported yet; leave it out or send `independent`");
+        Self::invalid_body("/mode", "mode_unsupported", &message)
+    }
+
+    /// 413: more tenants than one batch takes.
+    pub(crate) fn too_many_tenants(most: usize) -> Self {
+        let detail = format!("a batch takes at most {most} tenants; send several batches");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_tenants", detail)
+    }
+
+    /// 400: the body is not JSON. `place` says where: the document or a line.
+    pub(crate) fn malformed_json(place: &str, error: &serde_json::Error) -> Self {
+        // Without its position, which `place` and the column below give.
+        let text = error.to_string();
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        let detail = format!("{place}, column {}: {what}", error.column());
+        Self::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+    }
+
+    /// What the failure of the one tenant of a request is answered with.
+    pub(crate) fn of_item(error: ItemError, batch: BatchId) -> Self {
+        const CONFLICTS: [domain::Code; 6] = [
+            codes::DOMAIN_TAKEN,
+            codes::SCHEMA_TAKEN,
+            codes::ROLE_TAKEN,
+            codes::EXTERNAL_ID_TAKEN,
+            codes::NAME_TAKEN,
+            codes::CANCELLED,
+        ];
+        const OURS: [domain::Code; 7] = [
+            codes::MIGRATION_FAILED,
+            codes::VERIFY_FAILED,
+            codes::DATABASE_UNAVAILABLE,
+            codes::TIMED_OUT,
+            codes::ATTEMPTS_EXHAUSTED,
+            codes::BATCH_DEADLINE,
+            codes::INTERNAL,
+        ];
+        let status = if CONFLICTS.contains(&error.code) {
+            StatusCode::CONFLICT
+        } else if OURS.contains(&error.code) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        Self::new(status, error.code.as_str().to_owned(), error.message).with_batch(batch)
+    }
+
+    /// 500: a bug, or something an operator has to look at.
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let detail = "something went wrong on our side; the log has it under this request's id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with_cause(cause)
+    }
+
+    /// 503: Tenantry's schema is not in the database, or is older than this program.
+    pub(crate) fn not_migrated() -> Self {
+        let detail = "the control database is not migrated: run `tenantry migrate public up`";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_migrated", detail)
+    }
+
+    /// Whether the transaction met another and may pass if it is run again: a dead-lock or a
+    /// serialization failure.
+    pub(crate) fn is_collision(&self) -> bool {
+        self.has_sqlstate(&["40P01", "40001"])
+    }
+
+    /// Whether somebody else took a unique name at this very moment.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        self.has_sqlstate(&["23505"])
+    }
+
+    fn has_sqlstate(&self, states: &[&str]) -> bool {
+        self.cause::<sqlx::Error>()
+            .and_then(sqlx::Error::as_database_error)
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|state| states.contains(&&*state))
+    }
+}
+
+/// Undefined table, undefined schema, undefined function: what a database without our schema says.
+const NOT_THERE: [&str; 3] = ["42P01", "3F000", "42883"];
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        let state = error.as_database_error().and_then(|e| e.code());
+        if state.is_some_and(|state| NOT_THERE.contains(&&*state)) {
+            return Self::not_migrated().with_cause(error);
+        }
+        match store::classify(&error) {
+            ErrorClass::Transient => {
+                let detail = "the control database did not answer in time; try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
+                    .with_retry_after(1)
+                    .with_cause(error)
+            }
+            ErrorClass::Permanent => Self::internal(error),
+        }
+    }
+}
+
+impl From<queue::EnqueueError> for Problem {
+    fn from(error: queue::EnqueueError) -> Self {
+        Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_an_item_has_the_status_of_its_kind() {
+        let status = |code: domain::Code| {
+            Problem::of_item(ItemError::rejected(code, "why"), BatchId::mint()).status().as_u16()
+        };
+
+        assert_eq!(status(codes::INVALID_DOMAIN), 422);
+        assert_eq!(status(codes::DOMAIN_TAKEN), 409);
+        assert_eq!(status(codes::MIGRATION_FAILED), 500);
+    }
+
+    #[test]
+    fn says_where_json_ends_to_be_json() {
+        let error = serde_json::from_str::<serde_json::Value>("{\"a\": nope}").unwrap_err();
+
+        let problem = Problem::malformed_json("line 7", &error);
+
+        let text = format!("{problem:?}");
+        assert!(text.contains("line 7, column 8: expected ident"), "{text}");
+    }
+
+    #[test]
+    fn a_lost_database_is_unavailable_and_not_a_bug() {
+        let problem = Problem::from(sqlx::Error::PoolTimedOut);
+
+        assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
+    }
+}

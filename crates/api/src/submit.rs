@@ -1,0 +1,292 @@
+//! Makes a submission a batch: one transaction, the same number of statements whatever its size.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use domain::{
+    BatchId, InstallationId, ItemError, ItemId, NewBatch, NewItem, NewTenant, RoleName, SchemaName,
+    TenantId, codes,
+};
+use queue::JobId;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use store::{
+    audit, batches, idempotency,
+    items::{self, NewItemRow},
+    tenants::{self, Conflict, Reservation, Wanted},
+};
+use tracing::{debug, info};
+
+use crate::{auth::Caller, context::Context, problem::Problem};
+
+/// Tries of one submission that meets others over the same names.
+pub(crate) const TRIES: u32 = 3;
+
+/// A submission that has been read.
+pub(crate) struct Submission<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) batch: &'a NewBatch,
+    /// The idempotency key, and what it stands for.
+    pub(crate) key: Option<(&'a str, [u8; 32])>,
+}
+
+/// What a submission became.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Submitted {
+    pub(crate) batch: BatchId,
+    /// Whether the same request made it before.
+    pub(crate) replayed: bool,
+}
+
+/// Records the batch, reserves its names and queues its jobs; or finds the batch that the same
+/// request became before.
+///
+/// # Errors
+/// 422 when the key stands for another request; 503 when the database does not answer.
+pub(crate) async fn submit(
+    cx: &Context,
+    submission: &Submission<'_>,
+) -> Result<Submitted, Problem> {
+    let installation = cx.installation().await?;
+    let mut tries = 1;
+    loop {
+        match once(cx, installation, submission).await {
+            Err(problem) if problem.is_collision() && tries < TRIES => {
+                debug!(tries, "a submission met another over the same names, trying again");
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn once(
+    cx: &Context,
+    installation: &InstallationId,
+    submission: &Submission<'_>,
+) -> Result<Submitted, Problem> {
+    let batch = BatchId::mint();
+    let mut tx = cx.pool().begin().await?;
+    if let Some((key, body_hash)) = &submission.key {
+        let caller = submission.caller.id;
+        let claim = idempotency::Claim { caller, key, body_hash, batch };
+        if !idempotency::claim(&mut tx, claim).await? {
+            return replay(&mut tx, submission.caller, key, body_hash).await;
+        }
+    }
+    let mut reserved = reserve(&mut tx, cx, installation, submission.batch).await?;
+    batches::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
+    let jobs = insert_items(&mut tx, batch, submission.batch, &mut reserved).await?;
+    queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
+    let (total, accepted) = (submission.batch.items.len(), jobs.len());
+    if accepted == 0 {
+        // Nothing is open, so nobody else will end it.
+        batches::settle(&mut tx, batch).await?;
+    }
+    let detail = json!({
+        "mode": submission.batch.mode, "total": total, "accepted": accepted,
+        "refused": total - accepted,
+    });
+    let entry = submission.caller.did("batch.submitted");
+    audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
+    tx.commit().await?;
+    info!(batch.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
+    Ok(Submitted { batch, replayed: false })
+}
+
+async fn replay(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    key: &str,
+    body_hash: &[u8; 32],
+) -> Result<Submitted, Problem> {
+    // Gone only if it was pruned this very moment: a repeated request finds the key free.
+    let first = idempotency::find(conn, caller.id, key).await?;
+    let first = first.ok_or_else(|| Problem::from(sqlx::Error::WorkerCrashed))?;
+    if first.body_hash != body_hash {
+        let message = "this Idempotency-Key came with another request before; use a new one";
+        let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "idempotency_key_reused", message));
+    }
+    Ok(Submitted { batch: first.batch, replayed: true })
+}
+
+fn new_batch_row(
+    cx: &Context,
+    id: BatchId,
+    submission: &Submission<'_>,
+) -> batches::NewBatchRow {
+    batches::NewBatchRow {
+        id,
+        mode: submission.batch.mode,
+        total: submission.batch.items.len(),
+        created_by: Some(submission.caller.id),
+        timeout: Duration::from_secs(cx.settings().tenants.batch_timeout_secs),
+    }
+}
+
+/// What reserving did for each index that asked for it.
+type Reserved = HashMap<u32, Result<Reservation, ItemError>>;
+
+async fn reserve(
+    conn: &mut PgConnection,
+    cx: &Context,
+    installation: &InstallationId,
+    batch: &NewBatch,
+) -> Result<Reserved, Problem> {
+    let accepted: Vec<(u32, &NewTenant)> =
+        batch.accepted().map(|(item, tenant)| (item.index, tenant)).collect();
+    let ids = tenants::allocate_ids(conn, accepted.len()).await?;
+    let mut wanted = Vec::with_capacity(ids.len());
+    for ((_, tenant), id) in accepted.iter().zip(ids) {
+        wanted.push(reservation(cx, installation, id, tenant)?);
+    }
+    let outcomes = reserve_all(conn, wanted).await?;
+    Ok(accepted.into_iter().map(|(index, _)| index).zip(outcomes).collect())
+}
+
+/// The names `tenant` gets as tenant `id`.
+///
+/// # Errors
+/// 500 when the configured prefix makes no schema name.
+pub(crate) fn reservation(
+    cx: &Context,
+    installation: &InstallationId,
+    id: TenantId,
+    tenant: &NewTenant,
+) -> Result<Reservation, Problem> {
+    let schema = match &tenant.schema {
+        Some(schema) => schema.clone(),
+        None => SchemaName::derive(&cx.settings().tenants.schema_prefix, &tenant.name, id)
+            .map_err(Problem::internal)?,
+    };
+    Ok(Reservation {
+        id,
+        name: tenant.name.as_str().to_owned(),
+        description: tenant.description.clone(),
+        domain: tenant.domain.as_str().to_owned(),
+        schema,
+        role: RoleName::of(installation, id),
+        external_id: tenant.external_id.as_ref().map(|id| id.as_str().to_owned()),
+        settings: serde_json::to_value(&tenant.settings).map_err(Problem::internal)?,
+    })
+}
+
+/// Reserves what is free; for the rest, says what of it is taken. In the order of `wanted`.
+///
+/// # Errors
+/// 503 when the database does not answer.
+pub(crate) async fn reserve_all(
+    conn: &mut PgConnection,
+    wanted: Vec<Reservation>,
+) -> Result<Vec<Result<Reservation, ItemError>>, Problem> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reserved = tenants::reserve(conn, &wanted).await?;
+    let refused: Vec<Wanted> =
+        wanted.iter().filter(|w| !reserved.contains(&w.id)).map(names_of).collect();
+    let conflicts = conflicts(conn, &refused).await?;
+    Ok(wanted
+        .into_iter()
+        .map(|w| match conflicts.get(&w.id) {
+            None => Ok(w),
+            Some(conflict) => Err(taken(*conflict)),
+        })
+        .collect())
+}
+
+/// What of `refused` is taken; asks only if there are any.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn conflicts(
+    conn: &mut PgConnection,
+    refused: &[Wanted],
+) -> sqlx::Result<HashMap<TenantId, Conflict>> {
+    if refused.is_empty() { Ok(HashMap::new()) } else { tenants::conflicts(conn, refused).await }
+}
+
+fn names_of(reservation: &Reservation) -> Wanted {
+    Wanted {
+        id: reservation.id,
+        domain: reservation.domain.clone(),
+        schema: reservation.schema.as_str().to_owned(),
+        external_id: reservation.external_id.clone(),
+    }
+}
+
+/// Says which name is taken, and never by whom.
+pub(crate) fn taken(conflict: Conflict) -> ItemError {
+    let (code, what) = match conflict {
+        Conflict { domain: true, .. } => (codes::DOMAIN_TAKEN, "domain"),
+        Conflict { schema: true, .. } => (codes::SCHEMA_TAKEN, "schema_name"),
+        Conflict { external_id: true, .. } => (codes::EXTERNAL_ID_TAKEN, "external_id"),
+        Conflict { .. } => {
+            let message = "a name was in use at the moment of submission and is free again";
+            let error = ItemError::rejected(codes::NAME_TAKEN, message);
+            return ItemError { retryable: true, ..error };
+        }
+    };
+    ItemError::rejected(code, format!("the {what} is in use by another tenant"))
+}
+
+async fn insert_items(
+    conn: &mut PgConnection,
+    batch: BatchId,
+    new: &NewBatch,
+    reserved: &mut Reserved,
+) -> Result<Vec<(ItemId, JobId)>, Problem> {
+    let mut jobs: HashMap<u32, JobId> = HashMap::new();
+    let rows: Vec<NewItemRow> = new
+        .items
+        .iter()
+        .map(|item| {
+            let row = new_item_row(item, reserved.remove(&item.index));
+            if let (row, Some(job)) = &row {
+                jobs.insert(row.index, *job);
+            }
+            row.0
+        })
+        .collect();
+    let ids = items::insert(conn, batch, &rows).await?;
+    let known: HashSet<u32> = ids.iter().map(|(index, _)| *index).collect();
+    debug_assert_eq!(known.len(), rows.len(), "every row got an id");
+    Ok(ids.into_iter().filter_map(|(index, id)| Some((id, *jobs.get(&index)?))).collect())
+}
+
+fn new_item_row(
+    item: &NewItem,
+    reserved: Option<Result<Reservation, ItemError>>,
+) -> (NewItemRow, Option<JobId>) {
+    let text = |field: &str| item.request.get(field).and_then(Value::as_str).map(shortened);
+    let mut row = NewItemRow {
+        index: item.index,
+        request: item.request.clone(),
+        tenant_name: text("tenant_name"),
+        domain: text("domain"),
+        schema: None,
+        accepted: None,
+        error: None,
+    };
+    match (&item.outcome, reserved) {
+        (Ok(_), Some(Ok(reservation))) => {
+            let job = JobId::mint();
+            row.domain = Some(reservation.domain);
+            row.schema = Some(reservation.schema.as_str().to_owned());
+            row.accepted = Some((reservation.id, job.to_string()));
+            (row, Some(job))
+        }
+        (Ok(_), Some(Err(error))) | (Err(error), _) if { row.error = Some(error.clone()); true } => {
+            (row, None)
+        }
+        _ => unreachable!("every accepted item was reserved or refused"),
+    }
+}
+
+/// The start of a text that may be anything: it is only shown.
+fn shortened(text: &str) -> String {
+    text.chars().take(255).collect()
+}

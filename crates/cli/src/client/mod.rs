@@ -1,0 +1,210 @@
+//! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
+
+mod answer;
+mod problem;
+mod views;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use serde_json::Value;
+
+pub(crate) use answer::Answer;
+pub(crate) use views::{
+    Batch, Batches, Item, ItemError, Progress, Results, RevealedKeys, Submitted, TenantRow, Tenants,
+    WaitResult,
+};
+
+use crate::{connection::Target, failure::Failure};
+
+/// How long an API that does not accept connections is given to start.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// First pause between two tries to connect; doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often one call gives way to `429 Too Many Requests` before it fails.
+const MAX_YIELDS: u32 = 10;
+
+/// Longest that one `Retry-After` is obeyed.
+const MAX_YIELD: Duration = Duration::from_secs(60);
+
+/// Longest an answer may take to begin. Above the API's own limit of 60 s for `Prefer: wait`.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A caller of one API.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    target: Target,
+}
+
+impl Client {
+    /// A caller with a token; without one the error says how to get it.
+    pub(crate) fn new(target: Target) -> anyhow::Result<Self> {
+        if target.token.is_none() {
+            return Err(no_token(&target).into());
+        }
+        Self::anonymous(target)
+    }
+
+    /// A caller that shows no token, for health checks.
+    pub(crate) fn anonymous(target: Target) -> anyhow::Result<Self> {
+        // A second call finds the first one's provider in place, which is just as good.
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
+            .read_timeout(ANSWER_TIMEOUT);
+        if is_loopback(&target.url) {
+            http = http.no_proxy();
+        }
+        let http = http.build().context("could not prepare the HTTP client")?;
+        Ok(Self { http, target })
+    }
+
+    /// Reads `path` (from the root, with its query).
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(self.request(Method::GET, path)).await
+    }
+
+    /// Reads `path` as NDJSON.
+    pub(crate) async fn get_ndjson(&self, path: &str) -> anyhow::Result<Answer> {
+        let request = self.request(Method::GET, path);
+        self.call(request.header(header::ACCEPT, "application/x-ndjson")).await
+    }
+
+    /// Posts `body`, if there is one, with extra headers.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let mut request = self.request(Method::POST, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.call(request).await
+    }
+
+    /// Deletes what is at `path`.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(self.request(Method::DELETE, path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.target.url));
+        match &self.target.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn call(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
+        let mut yields = 0;
+        loop {
+            let again = request.try_clone().context("could not prepare the request")?;
+            let response = self.connect(again).await?;
+            if response.status() == StatusCode::TOO_MANY_REQUESTS && yields < MAX_YIELDS {
+                yields += 1;
+                tokio::time::sleep(retry_after(&response)).await;
+                continue;
+            }
+            return self.read(response).await;
+        }
+    }
+
+    /// Sends, and tries again while nothing accepts the connection: nothing was sent then, so it
+    /// is safe for every method.
+    async fn connect(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let again = request.try_clone().context("could not prepare the request")?;
+            match again.send().await {
+                Ok(response) => return Ok(response),
+                Err(e) if e.is_connect() && began.elapsed() + pause < PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(e) => return Err(self.unreachable(&e).into()),
+            }
+        }
+    }
+
+    async fn read(&self, response: Response) -> anyhow::Result<Answer> {
+        let status = response.status();
+        let text = response.text().await.context("the API's answer broke off")?;
+        if status.is_success() {
+            Ok(Answer { status: status.as_u16(), text })
+        } else {
+            Err(problem::explain(status.as_u16(), &text).into())
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let url = &self.target.url;
+        if error.is_timeout() {
+            return Failure::new(format!("the API at {url} did not answer in time"))
+                .advise(format!("look at its log, or ask `tenantry health {url}/readyz`"));
+        }
+        let cause = telemetry::chain(&error);
+        let failure = Failure::new(format!("could not reach the API at {url}: {cause}"));
+        if self.target.from_ready_file {
+            failure.advise("start it again with `tenantry dev`")
+        } else {
+            failure.advise("start one with `tenantry dev`, or name another with --url or TENANTRY_URL")
+        }
+    }
+}
+
+/// What to say when nobody gave a token.
+fn no_token(target: &Target) -> Failure {
+    Failure::new(format!("no token for the API at {}: TENANTRY_TOKEN is not set", target.url)).advise(
+        "make one with `tenantry token create --name me --role operator` and set TENANTRY_TOKEN \
+         (or pass --token)",
+    )
+}
+
+fn retry_after(response: &Response) -> Duration {
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
+    seconds
+        .and_then(|s| s.trim().parse().ok())
+        .map_or(Duration::from_secs(1), Duration::from_secs)
+        .min(MAX_YIELD)
+}
+
+/// A proxy cannot reach this machine's own addresses.
+fn is_loopback(url: &str) -> bool {
+    reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).is_some_and(|host| {
+        let bare = host.trim_matches(['[', ']']);
+        host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_machine() {
+        for near in ["http://127.0.0.1:80", "http://localhost", "http://[::1]:9/x"] {
+            assert!(is_loopback(near), "{near}");
+        }
+        for far in ["https://tenantry.example", "http://10.0.0.7:8080", "nonsense"] {
+            assert!(!is_loopback(far), "{far}");
+        }
+    }
+
+    #[test]
+    fn without_a_token_says_where_to_get_one() {
+        let target = Target { url: "http://x".into(), token: None, from_ready_file: false };
+
+        let error = Client::new(target).unwrap_err().to_string();
+
+        assert!(error.contains("TENANTRY_TOKEN"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Turns a refusal (`application/problem+json`, RFC 9457) into one line and one piece of advice.
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// How many bad fields are named before the rest is counted.
+const NAMED_FIELDS: usize = 5;
+
+/// The API's problem document, as far as people are told of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    title: String,
+    detail: Option<String>,
+    code: Option<String>,
+    errors: Vec<BadField>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BadField {
+    pointer: String,
+    message: String,
+}
+
+/// The failure behind an answer with `status` and `body`.
+pub(super) fn explain(status: u16, body: &str) -> Failure {
+    let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+    let what = problem.detail.clone().filter(|d| !d.is_empty()).unwrap_or_else(|| {
+        if problem.title.is_empty() { "no reason given".to_owned() } else { problem.title.clone() }
+    });
+    let code = problem.code.as_deref().unwrap_or("no code");
+    let failure =
+        Failure::new(format!("{what} ({code}, HTTP {status}){}", fields(&problem.errors)));
+    match advice(status, code) {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}
+
+fn fields(errors: &[BadField]) -> String {
+    let mut text: String = errors
+        .iter()
+        .take(NAMED_FIELDS)
+        .map(|field| format!("; {}: {}", field.pointer, field.message))
+        .collect();
+    if errors.len() > NAMED_FIELDS {
+        text.push_str(&format!("; and {} more", errors.len() - NAMED_FIELDS));
+    }
+    text
+}
+
+fn advice(status: u16, code: &str) -> Option<&'static str> {
+    Some(match (status, code) {
+        (401, _) => {
+            "set TENANTRY_TOKEN to a valid token; `tenantry token create --name me --role operator` makes one"
+        }
+        (403, _) => "use a token with a higher role; `tenantry token list` shows them",
+        (404, "tenant_not_found") => "`tenantry tenant list` shows the tenants",
+        (404, "batch_not_found") => "`tenantry batch list` shows the batches",
+        (404, _) => "look at the id and at --url",
+        (409, _) => "`tenantry batch show ID` tells the state it is in",
+        (413, _) => "split the file; MAX_TENANTS_PER_BATCH is the limit of one batch",
+        (422, code) if code.contains("idempotency") => {
+            "use another --idempotency-key, or send the same tenants again"
+        }
+        (429, _) => "wait a moment and try again",
+        (500..=599, _) => "look at the API's log, and ask `tenantry health URL/readyz`",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_code_message_and_fields() {
+        let body = r#"{"title":"Bad","detail":"2 fields are wrong","code":"invalid_request",
+            "errors":[{"pointer":"/tenants","message":"is missing"}]}"#;
+
+        let told = explain(400, body).to_string();
+
+        assert_eq!(told, "2 fields are wrong (invalid_request, HTTP 400); /tenants: is missing");
+    }
+
+    #[test]
+    fn survives_an_answer_that_is_no_problem_document() {
+        assert_eq!(
+            explain(502, "<html>").to_string(),
+            "no reason given (no code, HTTP 502)"
+        );
+    }
+
+    #[test]
+    fn says_what_to_do_without_a_token() {
+        let failure = explain(401, r#"{"title":"Unauthorized","code":"unauthorized"}"#);
+
+        assert!(format!("{failure:?}").contains("tenantry token create"));
+    }
+}

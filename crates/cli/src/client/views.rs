@@ -1,0 +1,196 @@
+//! The API's answers, as far as the commands look into them. Unknown fields are fine: a newer API
+//! may say more.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A batch.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Batch {
+    pub(crate) batch_id: String,
+    pub(crate) state: String,
+    pub(crate) mode: String,
+    pub(crate) progress: Progress,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+    pub(crate) processing_time_ms: Option<f64>,
+}
+
+impl Batch {
+    /// Nothing will change any more unless someone retries it.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished_at.is_some()
+    }
+
+    /// Every item succeeded.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.progress.succeeded == self.progress.total
+    }
+
+    /// How long it took, in seconds, once it is finished.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        self.processing_time_ms.map(|ms| ms / 1000.0)
+    }
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Progress {
+    pub(crate) total: u64,
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+    pub(crate) retrying: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) rolled_back: u64,
+    pub(crate) tenants_per_second: Option<f64>,
+    pub(crate) eta_seconds: Option<f64>,
+}
+
+impl Progress {
+    /// Items that have ended, in whatever way.
+    pub(crate) fn ended(&self) -> u64 {
+        self.succeeded + self.not_made()
+    }
+
+    /// Items that ended without a tenant.
+    pub(crate) fn not_made(&self) -> u64 {
+        self.failed + self.cancelled + self.rolled_back
+    }
+}
+
+/// What `POST /tenants/batch` answers without `Prefer: wait`, and what it may answer with it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Submitted {
+    /// It finished while we waited.
+    Finished(WaitResult),
+    /// It was accepted.
+    Accepted(Batch),
+}
+
+/// The result form: what came of a batch that finished while the caller waited.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WaitResult {
+    pub(crate) success: bool,
+    pub(crate) results: Vec<WaitRow>,
+    pub(crate) summary: Summary,
+    pub(crate) batch_id: String,
+}
+
+/// One tenant in the result form.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WaitRow {
+    pub(crate) tenant_name: Option<String>,
+    pub(crate) status: String,
+    pub(crate) tenant_id: Option<i64>,
+    pub(crate) schema_name: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) error: Option<Value>,
+}
+
+/// The counts of the result form.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) total_requested: u64,
+    pub(crate) successful: u64,
+    pub(crate) failed: u64,
+    pub(crate) processing_time_ms: f64,
+}
+
+/// A page of batches.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Batches {
+    pub(crate) batches: Vec<Batch>,
+    #[serde(default)]
+    pub(crate) next_cursor: Option<Value>,
+}
+
+/// A page of results.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) results: Vec<Item>,
+    #[serde(default)]
+    pub(crate) next_cursor: Option<Value>,
+}
+
+/// What came of one item.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) index: u64,
+    pub(crate) tenant_name: Option<String>,
+    pub(crate) status: String,
+    pub(crate) tenant_id: Option<i64>,
+    pub(crate) schema_name: Option<String>,
+    pub(crate) domain: Option<String>,
+    #[serde(default)]
+    pub(crate) attempts: i64,
+    pub(crate) error: Option<ItemError>,
+    #[serde(default)]
+    pub(crate) steps: Vec<StepTaken>,
+}
+
+impl Item {
+    /// How long the tenant's steps took in sum, in milliseconds, if they are known.
+    pub(crate) fn step_ms(&self) -> Option<f64> {
+        (!self.steps.is_empty()).then(|| self.steps.iter().filter_map(|s| s.duration_ms).sum())
+    }
+}
+
+/// Why an item has no tenant.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ItemError {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// One step that was taken for an item.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct StepTaken {
+    pub(crate) duration_ms: Option<f64>,
+}
+
+/// Keys that can still be seen.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RevealedKeys {
+    pub(crate) keys: Vec<RevealedKey>,
+}
+
+/// One tenant's key.
+#[derive(Clone, Deserialize)]
+pub(crate) struct RevealedKey {
+    pub(crate) tenant_id: i64,
+    pub(crate) tenant_name: String,
+    pub(crate) api_key: String,
+}
+
+impl std::fmt::Debug for RevealedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RevealedKey").field("tenant_id", &self.tenant_id).finish_non_exhaustive()
+    }
+}
+
+/// A page of tenants.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Tenants {
+    pub(crate) tenants: Vec<TenantRow>,
+    #[serde(default)]
+    pub(crate) total: Option<u64>,
+    #[serde(default)]
+    pub(crate) next_cursor: Option<Value>,
+}
+
+/// One tenant of a page.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TenantRow {
+    pub(crate) tenant_id: i64,
+    pub(crate) tenant_name: String,
+    #[serde(alias = "state")]
+    pub(crate) status: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) schema_name: Option<String>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,203 @@
+//! `tenantry batch`: look at batches, watch, cancel and retry them.
+
+use clap::Subcommand;
+
+use super::{API, client, cursor_text, query, submit};
+use crate::{
+    args::Global,
+    client::{Answer, Batch as BatchView, Batches, Client, Results},
+    failure::{Done, Failure},
+    show,
+};
+
+/// Look at batches, watch, cancel or retry them. `last` is the newest batch.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Batch {
+    /// Show one batch
+    Show {
+        /// Its id, or `last`
+        id: String,
+    },
+    /// List batches, the newest first
+    List {
+        /// At most this many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+        /// Go on where an earlier list ended
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show what came of each tenant
+    Results {
+        /// Its id, or `last`
+        id: String,
+        /// Only those in this state: succeeded, failed, …
+        #[arg(long)]
+        status: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Go on where an earlier list ended
+        #[arg(long)]
+        cursor: Option<String>,
+        /// All of them; with --json as NDJSON
+        #[arg(long, conflicts_with_all = ["limit", "cursor"])]
+        all: bool,
+    },
+    /// Stop what has not begun
+    Cancel {
+        /// Its id, or `last`
+        id: String,
+    },
+    /// Run failed tenants again
+    Retry {
+        /// Its id, or `last`
+        id: String,
+        /// Follow it to its end
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Follow a batch to its end
+    Watch {
+        /// Its id, or `last`
+        id: String,
+    },
+}
+
+impl Batch {
+    /// Does it.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        match self {
+            Self::Show { id } => {
+                let id = resolve(&client, id).await?;
+                one(global, &client.get(&format!("{API}/batches/{id}")).await?)
+            }
+            Self::List { limit, cursor } => list(global, &client, limit, cursor).await,
+            Self::Results { id, status, all: true, .. } => {
+                let id = resolve(&client, id).await?;
+                all_results(global, &client, &id, status).await
+            }
+            Self::Results { id, status, limit, cursor, .. } => {
+                let id = resolve(&client, id).await?;
+                let limit = Some(limit.to_string());
+                let query = query([("status", status), ("limit", limit), ("cursor", cursor)]);
+                let path = format!("{API}/batches/{id}/results{query}");
+                page_of_results(global, &id, &client.get(&path).await?)
+            }
+            Self::Cancel { id } => {
+                let id = resolve(&client, id).await?;
+                one(global, &client.post(&format!("{API}/batches/{id}/cancel"), None, &[]).await?)
+            }
+            Self::Retry { id, watch } => retry(global, &client, id, watch).await,
+            Self::Watch { id } => {
+                let id = resolve(&client, id).await?;
+                let batch: BatchView = client.get(&format!("{API}/batches/{id}")).await?.parse()?;
+                submit::follow(global, &client, &id, batch.progress.total).await
+            }
+        }
+    }
+}
+
+/// `last` as an id; any other text must be one that cannot leave its place in a path.
+pub(super) async fn resolve(client: &Client, id: String) -> anyhow::Result<String> {
+    if id == "last" {
+        let newest: Batches = client.get(&format!("{API}/batches?limit=1")).await?.parse()?;
+        return newest.batches.into_iter().next().map(|batch| batch.batch_id).ok_or_else(|| {
+            Failure::new("there is no batch yet").advise("`tenantry submit FILE` makes one").into()
+        });
+    }
+    if uuid::Uuid::parse_str(&id).is_err() {
+        return Err(Failure::usage(format!("`{id}` is no batch id"))
+            .advise("`tenantry batch list` shows them; `last` is the newest")
+            .into());
+    }
+    Ok(id)
+}
+
+fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    if global.json {
+        show::raw(&answer.text);
+    } else {
+        show::batch_table(&[answer.parse()?]).print();
+    }
+    Ok(Done::Well)
+}
+
+async fn list(
+    global: &Global,
+    client: &Client,
+    limit: u32,
+    cursor: Option<String>,
+) -> anyhow::Result<Done> {
+    let query = query([("limit", Some(limit.to_string())), ("cursor", cursor)]);
+    let answer = client.get(&format!("{API}/batches{query}")).await?;
+    if global.json {
+        show::raw(&answer.text);
+        return Ok(Done::Well);
+    }
+    let page: Batches = answer.parse()?;
+    show::batch_table(&page.batches).print();
+    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
+        show::note(format!("more: `tenantry batch list --cursor {cursor}`"));
+    }
+    Ok(Done::Well)
+}
+
+fn page_of_results(global: &Global, id: &str, answer: &Answer) -> anyhow::Result<Done> {
+    if global.json {
+        show::raw(&answer.text);
+        return Ok(Done::Well);
+    }
+    let page: Results = answer.parse()?;
+    show::items_table(&page.results).print();
+    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
+        show::note(format!("more: `tenantry batch results {id} --cursor {cursor}`, or --all"));
+    }
+    Ok(Done::Well)
+}
+
+async fn all_results(
+    global: &Global,
+    client: &Client,
+    id: &str,
+    status: Option<String>,
+) -> anyhow::Result<Done> {
+    if global.json {
+        let path = format!("{API}/batches/{id}/results{}", query([("status", status)]));
+        show::raw(&client.get_ndjson(&path).await?.text);
+        return Ok(Done::Well);
+    }
+    show::items_table(&every_result(client, id, status).await?).print();
+    Ok(Done::Well)
+}
+
+/// All results of a batch, page by page.
+pub(super) async fn every_result(
+    client: &Client,
+    id: &str,
+    status: Option<String>,
+) -> anyhow::Result<Vec<crate::client::Item>> {
+    let (mut items, mut cursor) = (Vec::new(), None);
+    loop {
+        let limit = Some("500".to_owned());
+        let query = query([("status", status.clone()), ("limit", limit), ("cursor", cursor)]);
+        let page: Results =
+            client.get(&format!("{API}/batches/{id}/results{query}")).await?.parse()?;
+        items.extend(page.results);
+        cursor = page.next_cursor.as_ref().and_then(cursor_text);
+        if cursor.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
+async fn retry(global: &Global, client: &Client, id: String, watch: bool) -> anyhow::Result<Done> {
+    let id = resolve(client, id).await?;
+    let answer = client.post(&format!("{API}/batches/{id}/retry"), None, &[]).await?;
+    if watch {
+        let batch: BatchView = answer.parse()?;
+        return submit::follow(global, client, &id, batch.progress.total).await;
+    }
+    one(global, &answer)
+}

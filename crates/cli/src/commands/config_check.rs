@@ -1,0 +1,64 @@
+//! `tenantry config check`: what is in force, and where it came from.
+
+use clap::Subcommand;
+use settings::{Profile, Settings, SettingsError};
+
+use crate::{
+    args::Global,
+    failure::{Done, Failure},
+    show::{self, Table},
+};
+
+/// Check the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Show every key, its value, and where that came from; secrets are blotted out
+    Check {
+        /// Also demand what servers need: DATABASE_URL and TENANTRY_MASTER_KEY
+        #[arg(long)]
+        complete: bool,
+    },
+}
+
+impl Config {
+    /// Reads the configuration as the API and workers do.
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let Self::Check { complete } = self;
+        let settings = load(Profile::Production)?;
+        if global.json {
+            show::raw(&serde_json::to_string_pretty(settings.describe())?);
+        } else {
+            tell(&settings);
+        }
+        if complete {
+            settings.database.require_url().map_err(refused)?;
+            let key = settings.keys.require_master_key().map_err(refused)?;
+            keys::MasterKey::parse(key)
+                .map_err(|e| Failure::new(format!("TENANTRY_MASTER_KEY: {e}")))?;
+        }
+        Ok(Done::Well)
+    }
+}
+
+/// The settings of this process, `profile` unless `TENANTRY_PROFILE` names another.
+pub(crate) fn load(profile: Profile) -> anyhow::Result<Settings> {
+    Settings::load(profile).map_err(|e| refused(e).into())
+}
+
+fn refused(error: SettingsError) -> Failure {
+    let advice = match &error {
+        SettingsError::Missing { .. } => "set it in the environment",
+        _ => "correct these; `config/default.toml` says what each key takes",
+    };
+    Failure::new(error.to_string()).advise(advice)
+}
+
+fn tell(settings: &Settings) {
+    let mut table = Table::new(&["key", "value", "from"]);
+    for entry in settings.describe() {
+        let value = entry.value.clone().unwrap_or_else(|| "–".to_owned());
+        table.row([entry.key.clone(), value, entry.source.to_string()]);
+    }
+    table.print();
+    show::note(format!("profile {}: all values are fine", settings.profile()));
+}

@@ -1,0 +1,80 @@
+//! The commands, one a file.
+
+pub(crate) mod batch;
+pub(crate) mod config_check;
+pub(crate) mod demo;
+pub(crate) mod dev;
+pub(crate) mod health;
+pub(crate) mod keys;
+pub(crate) mod migrate;
+pub(crate) mod serve;
+pub(crate) mod submit;
+pub(crate) mod tenant;
+pub(crate) mod token;
+mod watching;
+
+use crate::{
+    args::{Args, Command, Global},
+    client::Client,
+    connection::Target,
+    failure::Done,
+};
+
+/// Where the API's routes begin.
+const API: &str = "/api/v1";
+
+/// Runs what was typed.
+pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
+    let global = &args.global;
+    match args.command {
+        Command::Demo(demo) => demo.run().await,
+        Command::Dev(dev) => dev.run().await,
+        Command::Submit(submit) => submit.run(global).await,
+        Command::Batch(batch) => batch.run(global).await,
+        Command::Keys(keys) => keys.run(global).await,
+        Command::Tenant(tenant) => tenant.run(global).await,
+        Command::Token(token) => token.run(global).await,
+        Command::Migrate(migrate) => migrate.run(global).await,
+        Command::Config(config) => config.run(global),
+        Command::Api(serve) => serve.api().await,
+        Command::Worker(serve) => serve.worker().await,
+        Command::Health(health) => health.run(global).await,
+    }
+}
+
+fn client(global: &Global) -> anyhow::Result<Client> {
+    Client::new(Target::find(global))
+}
+
+/// A query string of those parameters that have a value.
+fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
+    let mut url = reqwest::Url::parse("http://x/").expect("a constant URL is one");
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            url.query_pairs_mut().append_pair(name, &value);
+        }
+    }
+    url.query().map_or_else(String::new, |query| format!("?{query}"))
+}
+
+/// A cursor as it goes back to the API: some are texts, some numbers.
+fn cursor_text(cursor: &serde_json::Value) -> Option<String> {
+    match cursor {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_has_only_what_was_given_and_escapes_it() {
+        let made = query([("q", Some("a&b c".to_owned())), ("status", None)]);
+
+        assert_eq!(made, "?q=a%26b+c");
+        assert_eq!(query([("q", None)]), "");
+    }
+}

@@ -1,0 +1,115 @@
+//! `tenantry tenant`: look at tenants.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::{API, client, cursor_text, query};
+use crate::{
+    args::Global,
+    client::{Answer, Tenants},
+    failure::Done,
+    show::{self, Table},
+};
+
+/// Look at tenants.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// List tenants
+    List {
+        /// Which page, from 1
+        #[arg(long, conflicts_with = "cursor")]
+        page: Option<u32>,
+        /// Tenants on a page
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Go on where an earlier list ended
+        #[arg(long)]
+        cursor: Option<String>,
+        /// Only those in this state: active, pending, …
+        #[arg(long)]
+        status: Option<String>,
+        /// Only those whose name or domain begins with this
+        #[arg(short, long, value_name = "TEXT")]
+        q: Option<String>,
+    },
+    /// Show one tenant
+    Show {
+        /// Its id
+        id: i64,
+    },
+    /// Show how one tenant's schema stands
+    Status {
+        /// Its id
+        id: i64,
+    },
+}
+
+impl Tenant {
+    /// Does it.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        match self {
+            Self::List { page, limit, cursor, status, q } => {
+                let query = query([
+                    ("page", page.map(|page| page.to_string())),
+                    ("limit", Some(limit.to_string())),
+                    ("cursor", cursor),
+                    ("status", status),
+                    ("q", q),
+                ]);
+                list(global, &client.get(&format!("{API}/tenants{query}")).await?)
+            }
+            Self::Show { id } => one(global, &client.get(&format!("{API}/tenants/{id}")).await?),
+            Self::Status { id } => {
+                one(global, &client.get(&format!("{API}/tenants/{id}/status")).await?)
+            }
+        }
+    }
+}
+
+fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    if global.json {
+        show::raw(&answer.text);
+        return Ok(Done::Well);
+    }
+    let page: Tenants = answer.parse()?;
+    let mut table = Table::new(&[">id", "tenant", "status", "domain", "schema", "created"]);
+    for tenant in &page.tenants {
+        table.row([
+            tenant.tenant_id.to_string(),
+            tenant.tenant_name.clone(),
+            tenant.status.clone(),
+            tenant.domain.clone().unwrap_or_default(),
+            tenant.schema_name.clone().unwrap_or_default(),
+            show::short_time(tenant.created_at),
+        ]);
+    }
+    table.print();
+    if let Some(total) = page.total {
+        show::note(format!("{} of {total}", page.tenants.len()));
+    }
+    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
+        show::note(format!("more: --cursor {cursor}"));
+    }
+    Ok(Done::Well)
+}
+
+/// One thing, a line a field: a newer API's fields are shown, too.
+fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    if global.json {
+        show::raw(&answer.text);
+        return Ok(Done::Well);
+    }
+    let fields: serde_json::Map<String, Value> = answer.parse()?;
+    let mut table = Table::new(&["field", "value"]);
+    for (name, value) in fields {
+        let text = match value {
+            Value::Null => "–".to_owned(),
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        table.row([name, text]);
+    }
+    table.print();
+    Ok(Done::Well)
+}

@@ -1,0 +1,218 @@
+//! `tenantry token`: operator tokens, straight on the database, so that the first one can be made.
+
+use chrono::{DateTime, Utc};
+use clap::{Subcommand, ValueEnum};
+use domain::Role;
+use serde_json::json;
+use settings::Profile;
+use sqlx::{PgConnection, PgPool};
+use store::{audit, operators};
+
+use super::config_check;
+use crate::{
+    args::Global,
+    connection,
+    failure::{Done, Failure},
+    show::{self, Table, short_time},
+};
+
+/// Make, list and revoke operator tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, this once
+    Create {
+        /// What to call it
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum, default_value_t = RoleName::Operator)]
+        role: RoleName,
+        /// When it ends: 90d, 12h, or never
+        #[arg(long, default_value = "90d", value_parser = expiry)]
+        expires: Expiry,
+    },
+    /// List all tokens; never the secrets
+    List,
+    /// Take a token back, at once
+    Revoke {
+        /// What it is called
+        name: String,
+    },
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Look
+    Viewer,
+    /// Submit, cancel and retry batches; reveal keys
+    Operator,
+    /// Everything
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Viewer => Self::Viewer,
+            RoleName::Operator => Self::Operator,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+/// How long a token lives; `None` = until it is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry(Option<chrono::Duration>);
+
+fn expiry(text: &str) -> Result<Expiry, String> {
+    if text == "never" {
+        return Ok(Expiry(None));
+    }
+    let wrong = || format!("`{text}` is no time; write 90d, 12h or never");
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let number: i64 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+    let time = match unit {
+        "d" => chrono::Duration::try_days(number),
+        "h" => chrono::Duration::try_hours(number),
+        _ => None,
+    };
+    // A year has 366 days at most; nobody outlives a hundred of them here.
+    time.filter(|t| t.num_days() <= 36_600).map(|t| Expiry(Some(t))).ok_or_else(wrong)
+}
+
+impl Token {
+    /// Does it.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load(Profile::Default)?;
+        let url = connection::database_url(&settings)?;
+        let pool = connection::pool(&url, &settings)?;
+        let done = self.on(global, &pool).await;
+        pool.close().await;
+        done
+    }
+
+    async fn on(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+        match self {
+            Self::Create { name, role, expires } => {
+                let ends = expires.0.map(|time| Utc::now() + time);
+                create(global, pool, &name, role.into(), ends).await
+            }
+            Self::List => list(global, pool).await,
+            Self::Revoke { name } => revoke(pool, &name).await,
+        }
+    }
+}
+
+async fn create(
+    global: &Global,
+    pool: &PgPool,
+    name: &str,
+    role: Role,
+    expires_at: Option<DateTime<Utc>>,
+) -> anyhow::Result<Done> {
+    let token = ::keys::OperatorToken::mint();
+    let mut tx = pool.begin().await.map_err(unreachable)?;
+    let new = operators::NewOperator { name, role, hash: &token.hash(), expires_at };
+    let Some(id) = operators::create(&mut tx, new).await.map_err(unreachable)? else {
+        return Err(Failure::new(format!("a token named `{name}` is in use"))
+            .advise(format!("choose another name, or `tenantry token revoke {name}` first"))
+            .into());
+    };
+    let detail = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at });
+    record(&mut tx, "token.created", detail).await?;
+    tx.commit().await.map_err(unreachable)?;
+    if global.json {
+        let told = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at,
+            "token": token.expose() });
+        show::raw(&told.to_string());
+    } else {
+        let ends = expires_at.map_or_else(|| "never".to_owned(), |at| short_time(Some(at)));
+        show::line(token.expose());
+        show::note(format!("token `{name}` with role {role}, expires {ends}; it is not shown again"));
+        show::note("use it: `export TENANTRY_TOKEN=…`");
+    }
+    Ok(Done::Well)
+}
+
+async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+    let mut conn = pool.acquire().await.map_err(unreachable)?;
+    let tokens = operators::list(&mut conn).await.map_err(unreachable)?;
+    if global.json {
+        show::raw(&serde_json::to_string(&tokens)?);
+        return Ok(Done::Well);
+    }
+    let mut table =
+        Table::new(&["name", "role", "status", "created", "expires", "last used"]);
+    for token in tokens {
+        let expired = token.expires_at.is_some_and(|at| at <= Utc::now());
+        let status = match (token.revoked_at, expired) {
+            (Some(_), _) => "revoked",
+            (None, true) => "expired",
+            (None, false) => "active",
+        };
+        table.row([
+            token.name,
+            token.role.to_string(),
+            status.to_owned(),
+            short_time(Some(token.created_at)),
+            token.expires_at.map_or_else(|| "never".to_owned(), |at| short_time(Some(at))),
+            short_time(token.last_used_at),
+        ]);
+    }
+    table.print();
+    Ok(Done::Well)
+}
+
+async fn revoke(pool: &PgPool, name: &str) -> anyhow::Result<Done> {
+    let mut tx = pool.begin().await.map_err(unreachable)?;
+    let Some(id) = operators::revoke(&mut tx, name).await.map_err(unreachable)? else {
+        return Err(Failure::new(format!("no live token is named `{name}`"))
+            .advise("`tenantry token list` shows them")
+            .into());
+    };
+    record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
+    tx.commit().await.map_err(unreachable)?;
+    show::line(format!("token `{name}` is revoked"));
+    Ok(Done::Well)
+}
+
+async fn record(
+    conn: &mut PgConnection,
+    action: &str,
+    detail: serde_json::Value,
+) -> anyhow::Result<()> {
+    let actor = format!("cli:{}", os_user());
+    let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
+    Ok(audit::append(conn, entry).await.map_err(unreachable)?)
+}
+
+/// Who the operating system says is typing.
+fn os_user() -> String {
+    let uid = nix::unistd::getuid();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+fn unreachable(error: sqlx::Error) -> Failure {
+    connection::database_failure(&error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_days_hours_and_never() {
+        assert_eq!(expiry("90d"), Ok(Expiry(chrono::Duration::try_days(90))));
+        assert_eq!(expiry("12h"), Ok(Expiry(chrono::Duration::try_hours(12))));
+        assert_eq!(expiry("never"), Ok(Expiry(None)));
+    }
+
+    #[test]
+    fn refuses_times_that_are_none_or_end_before_they_begin() {
+        for bad in ["", "d", "0d", "-1d", "9999999999999999d", "5w", "5é", "40000d"] {
+            assert!(expiry(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Follows a batch to its end.
+
+use std::time::Duration;
+
+use super::API;
+use crate::{
+    client::{Answer, Batch, Client, Progress, Results},
+    show::{self, BatchBar},
+};
+
+/// Between two looks at a batch: quick at first, for small ones, then easy on the API.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+
+/// Failed items that are shown at the end of a watch.
+const SHOWN_FAILURES: usize = 20;
+
+/// A batch that has ended, and the answer that said so.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) batch: Batch,
+    pub(super) answer: Answer,
+}
+
+/// Shows the batch's progress until it ends.
+pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
+    let mut bar = BatchBar::new(total);
+    bar.show(&Progress { total, queued: total, ..Progress::default() });
+    let mut pause = FIRST_LOOK;
+    loop {
+        let answer = client.get(&format!("{API}/batches/{id}")).await?;
+        let batch: Batch = answer.parse()?;
+        bar.show(&batch.progress);
+        if batch.is_finished() {
+            bar.finish();
+            return Ok(Ended { batch, answer });
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(LONGEST_LOOK);
+    }
+}
+
+/// Says how an ended batch went: one sentence, the first failures, what comes next.
+pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
+    let took = batch.seconds().filter(|s| *s > 0.0);
+    let mut told = format!("batch {}: {}", batch.batch_id, show::counts(&batch.progress));
+    if let Some(seconds) = took {
+        let rate = batch.progress.tenants_per_second.unwrap_or_else(|| {
+            // As many as a double holds exactly; a batch has 10,000.
+            f64::from(u32::try_from(batch.progress.succeeded).unwrap_or(u32::MAX)) / seconds
+        });
+        let took = show::duration(Duration::from_secs_f64(seconds));
+        told.push_str(&format!(" in {took} ({rate:.0} tenants/s)"));
+    }
+    show::line(told);
+    if !batch.is_clean() {
+        failures(client, batch).await?;
+    }
+    if batch.progress.succeeded > 0 {
+        show::note(format!("API keys: `tenantry keys reveal {}`", batch.batch_id));
+    }
+    Ok(())
+}
+
+async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
+    let id = &batch.batch_id;
+    let path = format!("{API}/batches/{id}/results?status=failed&limit={SHOWN_FAILURES}");
+    let failed: Results = client.get(&path).await?.parse()?;
+    if !failed.results.is_empty() {
+        show::items_table(&failed.results).print();
+    }
+    show::note(format!(
+        "all results: `tenantry batch results {id}`; run them again: `tenantry batch retry {id}`"
+    ));
+    Ok(())
+}

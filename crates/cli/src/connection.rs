@@ -1,0 +1,132 @@
+//! Which API, with which token, and which database: options first, then what `dev` left behind.
+
+use std::path::{Path, PathBuf};
+
+use crate::{args::Global, failure::Failure, stack::Ready};
+
+/// Where the API answers when nobody says.
+const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+
+/// Where `dev` keeps everything, below the directory it is started in.
+pub(crate) const DEFAULT_DATA_DIR: &str = ".tenantry";
+
+/// What `dev` writes there once all answers.
+pub(crate) const READY_FILE: &str = "ready.json";
+
+/// An API and the token to call it with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Without a slash at its end.
+    pub(crate) url: String,
+    pub(crate) token: Option<String>,
+    /// The file both came from, when they did.
+    pub(crate) from_ready_file: bool,
+}
+
+impl Target {
+    /// The API that the options name, else the one that runs from this directory.
+    pub(crate) fn find(global: &Global) -> Self {
+        Self::choose(global, running_here())
+    }
+
+    fn choose(global: &Global, here: Option<Ready>) -> Self {
+        let trim = |url: &str| url.trim_end_matches('/').to_owned();
+        let wanted = global.url.as_deref().map(trim);
+        // The local token goes to the local API only, never to an address given by hand.
+        let here = here.filter(|r| wanted.as_deref().is_none_or(|url| url == trim(&r.url)));
+        let from_ready_file = here.is_some();
+        let (here_url, here_token) = here.map(|r| (trim(&r.url), r.token)).unzip();
+        Self {
+            url: wanted.or(here_url).unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            token: global.token.clone().filter(|t| !t.is_empty()).or(here_token),
+            from_ready_file,
+        }
+    }
+}
+
+/// What the `dev` of this directory, or of one above it, has written; `None` if none runs.
+pub(crate) fn running_here() -> Option<Ready> {
+    let cwd = std::env::current_dir().ok()?;
+    cwd.ancestors().map(ready_file).find_map(|file| Ready::read(&file).ok())
+}
+
+/// The database that the settings name, else that of the `dev` running here.
+pub(crate) fn database_url(settings: &settings::Settings) -> anyhow::Result<String> {
+    use secrecy::ExposeSecret as _;
+    if let Some(url) = &settings.database.url {
+        return Ok(url.expose_secret().to_owned());
+    }
+    running_here().map(|ready| ready.database_url).ok_or_else(|| {
+        Failure::new("no database: DATABASE_URL is not set")
+            .advise("set DATABASE_URL, or start `tenantry dev` in this directory")
+            .into()
+    })
+}
+
+/// A pool on the database at `url`.
+pub(crate) fn pool(url: &str, settings: &settings::Settings) -> anyhow::Result<sqlx::PgPool> {
+    store::connect(url, &settings.database, "tenantry")
+        .map_err(|_| Failure::usage("DATABASE_URL is no PostgreSQL URL").into())
+}
+
+/// What to say when the database refuses: the two usual reasons, else its own words.
+pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
+    let undefined_table = |e: &dyn sqlx::error::DatabaseError| {
+        matches!(e.code().as_deref(), Some("42P01" | "3F000"))
+    };
+    if error.as_database_error().is_some_and(undefined_table) {
+        return Failure::new("the database has no Tenantry in it")
+            .advise("`tenantry migrate public up` puts it there");
+    }
+    Failure::new(format!("the database refused: {}", telemetry::chain(error)))
+        .advise("look at DATABASE_URL, and whether the server runs")
+}
+
+fn ready_file(dir: &Path) -> PathBuf {
+    dir.join(DEFAULT_DATA_DIR).join(READY_FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn local() -> Ready {
+        Ready {
+            url: "http://127.0.0.1:4000".to_owned(),
+            token: "tto_local".to_owned(),
+            database_url: "postgres://x/y".to_owned(),
+            pid: 1,
+            env: BTreeMap::new(),
+        }
+    }
+
+    fn global(url: Option<&str>, token: Option<&str>) -> Global {
+        Global { url: url.map(str::to_owned), token: token.map(str::to_owned), json: false }
+    }
+
+    #[test]
+    fn finds_the_api_that_runs_here() {
+        let target = Target::choose(&global(None, None), Some(local()));
+
+        assert_eq!(target.url, "http://127.0.0.1:4000");
+        assert_eq!(target.token.as_deref(), Some("tto_local"));
+    }
+
+    #[test]
+    fn never_sends_the_local_token_to_another_address() {
+        let target = Target::choose(&global(Some("https://elsewhere.example"), None), Some(local()));
+
+        assert_eq!(target.token, None);
+    }
+
+    #[test]
+    fn a_token_given_by_hand_wins() {
+        let given = global(Some("http://127.0.0.1:4000/"), Some("tto_mine"));
+        let target = Target::choose(&given, Some(local()));
+
+        assert_eq!(target.url, "http://127.0.0.1:4000");
+        assert_eq!(target.token.as_deref(), Some("tto_mine"));
+    }
+}

@@ -1,0 +1,215 @@
+//! Reads a file of tenants: JSON, NDJSON or CSV. Only the form is checked here; whether a name or
+//! domain will do is the API's business, so that there is one answer to it.
+
+mod csv_rows;
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How the tenants are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// `{"tenants": […]}` as the API takes it, an array of tenants, or one tenant
+    Json,
+    /// One tenant a line
+    Ndjson,
+    /// A header line, then one tenant a line; `settings.features` takes `a;b`
+    Csv,
+}
+
+/// What a file asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Submission {
+    /// The tenants, in the file's order.
+    pub(crate) tenants: Vec<Value>,
+    /// The mode, if the file names one.
+    pub(crate) mode: Option<String>,
+}
+
+/// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
+pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<Submission> {
+    let format = match format.or_else(|| by_name(file)) {
+        Some(format) => format,
+        None => return Err(unknown_format(file).into()),
+    };
+    let text = text_of(file)?;
+    let submission =
+        parse(&text, format).with_context(|| format!("could not read {}", shown(file)))?;
+    if submission.tenants.is_empty() {
+        return Err(Failure::usage(format!("{} has no tenants in it", shown(file))).into());
+    }
+    Ok(submission)
+}
+
+/// The tenants in `text`.
+pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<Submission> {
+    // Spreadsheets put a byte order mark first.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match format {
+        Format::Json => json(text),
+        Format::Ndjson => ndjson(text).map(|tenants| Submission { tenants, mode: None }),
+        Format::Csv => csv_rows::parse(text).map(|tenants| Submission { tenants, mode: None }),
+    }
+}
+
+fn json(text: &str) -> anyhow::Result<Submission> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|e| Failure::usage(format!("it is no JSON: {e}")).advise(json_advice(text)))?;
+    match value {
+        Value::Array(tenants) => Ok(Submission { tenants, mode: None }),
+        Value::Object(mut body) => match body.remove("tenants") {
+            Some(Value::Array(tenants)) => Ok(Submission { tenants, mode: mode_of(&body)? }),
+            Some(_) => Err(Failure::usage("`tenants` is not an array").into()),
+            None => Ok(Submission { tenants: vec![Value::Object(body)], mode: None }),
+        },
+        _ => Err(Failure::usage("it is neither an object nor an array")
+            .advise(r#"write {"tenants": [{"tenant_name": "…", "domain": "…"}]}"#)
+            .into()),
+    }
+}
+
+fn mode_of(body: &serde_json::Map<String, Value>) -> anyhow::Result<Option<String>> {
+    if let Some(unknown) = body.keys().find(|key| *key != "mode") {
+        return Err(Failure::usage(format!("unknown field `{unknown}` beside `tenants`")).into());
+    }
+    match body.get("mode") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(mode)) => Ok(Some(mode.clone())),
+        Some(_) => Err(Failure::usage("`mode` is not a string").into()),
+    }
+}
+
+fn json_advice(text: &str) -> &'static str {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_object = |line: Option<&str>| {
+        line.is_some_and(|line| serde_json::from_str::<serde_json::Map<_, Value>>(line).is_ok())
+    };
+    if is_object(lines.next()) && is_object(lines.next()) {
+        "one tenant a line is NDJSON: pass --format ndjson"
+    } else {
+        "correct it there, or pass --format if it is not JSON"
+    }
+}
+
+fn ndjson(text: &str) -> anyhow::Result<Vec<Value>> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(at, line)| {
+            serde_json::from_str(line).map_err(|e| {
+                Failure::usage(format!("line {} is no JSON: {e}", at + 1))
+                    .advise("NDJSON is one whole JSON object a line")
+                    .into()
+            })
+        })
+        .collect()
+}
+
+fn by_name(file: &Path) -> Option<Format> {
+    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "json" => Some(Format::Json),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "csv" => Some(Format::Csv),
+        _ => None,
+    }
+}
+
+fn unknown_format(file: &Path) -> Failure {
+    Failure::usage(format!("cannot tell from its name how {} is written", shown(file)))
+        .advise("pass --format json, ndjson or csv")
+}
+
+fn text_of(file: &Path) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes).context("could not read standard input")?;
+    } else {
+        bytes = std::fs::read(file).map_err(|e| {
+            Failure::usage(format!("could not read {}: {e}", shown(file)))
+                .advise("look at the path; `-` reads standard input")
+        })?;
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("{} is not UTF-8", shown(file))).into())
+}
+
+fn shown(file: &Path) -> String {
+    if file == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        PathBuf::from(file).display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn takes_json_as_the_api_does() {
+        let body = r#"{"tenants":[{"tenant_name":"A","domain":"a.example"}],"mode":"atomic"}"#;
+
+        let read = parse(body, Format::Json).unwrap();
+
+        assert_eq!(read.tenants, [json!({"tenant_name": "A", "domain": "a.example"})]);
+        assert_eq!(read.mode.as_deref(), Some("atomic"));
+    }
+
+    #[test]
+    fn takes_a_bare_array_and_a_single_tenant() {
+        let array = parse(r#"[{"tenant_name":"A"},{"tenant_name":"B"}]"#, Format::Json).unwrap();
+        let single = parse(r#"{"tenant_name":"A"}"#, Format::Json).unwrap();
+
+        assert_eq!(array.tenants.len(), 2);
+        assert_eq!(single.tenants, [json!({"tenant_name": "A"})]);
+    }
+
+    #[test]
+    fn refuses_a_field_it_would_have_to_drop() {
+        let told = parse(r#"{"tenants":[],"modus":"atomic"}"#, Format::Json).unwrap_err();
+
+        assert!(told.to_string().contains("modus"), "{told}");
+    }
+
+    #[test]
+    fn skips_empty_lines_of_ndjson_and_names_a_bad_one() {
+        let good = parse("{\"tenant_name\":\"A\"}\n\n{\"tenant_name\":\"B\"}\n", Format::Ndjson);
+        let bad = parse("{\"tenant_name\":\"A\"}\n\n{oops\n", Format::Ndjson).unwrap_err();
+
+        assert_eq!(good.unwrap().tenants.len(), 2);
+        assert!(bad.to_string().starts_with("line 3 is no JSON"), "{bad}");
+    }
+
+    #[test]
+    fn ndjson_under_a_json_name_is_recognised() {
+        let lines = "{\"tenant_name\":\"A\"}\n{\"tenant_name\":\"B\"}\n";
+
+        let told = format!("{:?}", parse(lines, Format::Json).unwrap_err());
+
+        assert!(json_advice(lines).contains("--format ndjson"), "{told}");
+    }
+
+    #[test]
+    fn drops_the_byte_order_mark_of_spreadsheets() {
+        let read = parse("\u{feff}tenant_name,domain\nA,a.example\n", Format::Csv).unwrap();
+
+        assert_eq!(read.tenants, [json!({"tenant_name": "A", "domain": "a.example"})]);
+    }
+
+    #[test]
+    fn knows_the_format_by_the_name() {
+        assert_eq!(by_name(Path::new("x/tenants.CSV")), Some(Format::Csv));
+        assert_eq!(by_name(Path::new("tenants.jsonl")), Some(Format::Ndjson));
+        assert_eq!(by_name(Path::new("-")), None);
+    }
+}

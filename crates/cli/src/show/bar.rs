@@ -1,0 +1,121 @@
+//! A batch on its way: a bar on a terminal, a plain line now and then on a pipe.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::client::Progress;
+
+/// Shortest time between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+const STYLE: &str = "  {bar:32.green/dim} {pos}/{len}  {msg}";
+
+/// Shows progress on standard error.
+#[derive(Debug)]
+pub(crate) struct BatchBar {
+    bar: Option<ProgressBar>,
+    last: Option<(Instant, u64)>,
+}
+
+impl BatchBar {
+    /// For `total` tenants.
+    pub(crate) fn new(total: u64) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template(STYLE).expect("the template is a constant");
+            bar.set_style(style.progress_chars("━╸─"));
+            bar
+        });
+        Self { bar, last: None }
+    }
+
+    /// Shows where the batch is now.
+    pub(crate) fn show(&mut self, progress: &Progress) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(progress.total);
+                bar.set_position(progress.ended());
+                bar.set_message(rates(progress));
+            }
+            None => self.plain(progress),
+        }
+    }
+
+    /// Leaves the last state standing.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+
+    /// A line when something changed, at most one every [`LINE_EVERY`], and always the last.
+    fn plain(&mut self, progress: &Progress) {
+        let ended = progress.ended();
+        let due = self.last.is_none_or(|(at, before)| {
+            before != ended && (at.elapsed() >= LINE_EVERY || ended == progress.total)
+        });
+        if due {
+            super::note(plain_line(progress));
+            self.last = Some((Instant::now(), ended));
+        }
+    }
+}
+
+fn plain_line(progress: &Progress) -> String {
+    let percent = progress.ended() * 100 / progress.total.max(1);
+    format!("  {percent:3}%  {}/{}  {}", progress.ended(), progress.total, rates(progress))
+}
+
+fn rates(progress: &Progress) -> String {
+    let mut parts = Vec::new();
+    if let Some(rate) = progress.tenants_per_second.filter(|rate| *rate > 0.0) {
+        parts.push(format!("{rate:.0} tenants/s"));
+    }
+    if let Some(eta) = progress.eta_seconds.filter(|_| progress.ended() < progress.total) {
+        parts.push(format!("{eta:.0} s left"));
+    }
+    for (count, word) in [
+        (progress.retrying, "retrying"),
+        (progress.failed, "failed"),
+        (progress.cancelled, "cancelled"),
+        (progress.rolled_back, "rolled back"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_says_how_far_how_fast_and_what_failed() {
+        let progress = Progress {
+            total: 200,
+            succeeded: 88,
+            failed: 2,
+            running: 8,
+            queued: 102,
+            tenants_per_second: Some(91.4),
+            eta_seconds: Some(1.2),
+            ..Progress::default()
+        };
+
+        assert_eq!(plain_line(&progress), "   45%  90/200  91 tenants/s · 1 s left · 2 failed");
+    }
+
+    #[test]
+    fn a_finished_batch_has_no_time_left() {
+        let progress =
+            Progress { total: 1, succeeded: 1, eta_seconds: Some(0.0), ..Progress::default() };
+
+        assert_eq!(plain_line(&progress).trim(), "100%  1/1");
+    }
+}

@@ -1,0 +1,118 @@
+//! Batches and their items as tables and as a sentence.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Table, duration, short_time};
+use crate::client::{Batch, Item, Progress, WaitResult};
+
+/// One line a batch.
+pub(crate) fn batch_table(batches: &[Batch]) -> Table {
+    let mut table = Table::new(&["batch", "state", "mode", "tenants", "created", ">took"]);
+    for batch in batches {
+        table.row([
+            batch.batch_id.clone(),
+            batch.state.clone(),
+            batch.mode.clone(),
+            counts(&batch.progress),
+            short_time(Some(batch.created_at)),
+            batch.seconds().map_or_else(|| "–".to_owned(), |s| duration(Duration::from_secs_f64(s.max(0.0)))),
+        ]);
+    }
+    table
+}
+
+/// `200 active`, `198 active, 2 failed`, `3 queued, 8 running, 189 active`.
+pub(crate) fn counts(progress: &Progress) -> String {
+    let words = [
+        (progress.queued, "queued"),
+        (progress.running, "running"),
+        (progress.retrying, "retrying"),
+        (progress.succeeded, "active"),
+        (progress.failed, "failed"),
+        (progress.cancelled, "cancelled"),
+        (progress.rolled_back, "rolled back"),
+    ];
+    let parts: Vec<String> =
+        words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+/// One line an item.
+pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Table {
+    let mut table =
+        Table::new(&[">#", "tenant", "status", ">id", "schema", "domain", ">ms", "error"]);
+    for item in items {
+        table.row([
+            item.index.to_string(),
+            text(&item.tenant_name),
+            item.status.clone(),
+            item.tenant_id.map_or_else(dash, |id| id.to_string()),
+            text(&item.schema_name),
+            text(&item.domain),
+            item.step_ms().map_or_else(dash, |ms| format!("{ms:.0}")),
+            item.error.as_ref().map_or_else(String::new, |e| {
+                let tries = if item.attempts > 1 { format!(" ({} tries)", item.attempts) } else { String::new() };
+                format!("{}: {}{tries}", e.code, e.message)
+            }),
+        ]);
+    }
+    table
+}
+
+/// The result form, one line a tenant. Keys are not shown: `keys reveal` does.
+pub(crate) fn wait_table(result: &WaitResult, most: usize) -> Table {
+    let mut table = Table::new(&["tenant", "status", ">id", "schema", "domain", "error"]);
+    for row in result.results.iter().take(most) {
+        table.row([
+            text(&row.tenant_name),
+            row.status.clone(),
+            row.tenant_id.map_or_else(dash, |id| id.to_string()),
+            text(&row.schema_name),
+            text(&row.domain),
+            row.error.as_ref().map_or_else(String::new, error_text),
+        ]);
+    }
+    table
+}
+
+/// The API tells an error as an object or as a text.
+fn error_text(error: &Value) -> String {
+    let field = |name: &str| error.get(name).and_then(Value::as_str);
+    match (field("code"), field("message"), error.as_str()) {
+        (Some(code), Some(message), _) => format!("{code}: {message}"),
+        (_, Some(text), _) | (Some(text), _, _) | (_, _, Some(text)) => text.to_owned(),
+        _ if error.is_null() => String::new(),
+        _ => error.to_string(),
+    }
+}
+
+fn text(value: &Option<String>) -> String {
+    value.clone().unwrap_or_else(dash)
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_only_what_there_is() {
+        let progress = Progress { total: 200, succeeded: 198, failed: 2, ..Progress::default() };
+
+        assert_eq!(counts(&progress), "198 active, 2 failed");
+        assert_eq!(counts(&Progress::default()), "nothing");
+    }
+
+    #[test]
+    fn understands_both_forms_of_an_error() {
+        let object = serde_json::json!({"code": "domain_taken", "message": "in use"});
+
+        assert_eq!(error_text(&object), "domain_taken: in use");
+        assert_eq!(error_text(&serde_json::json!("in use")), "in use");
+    }
+}

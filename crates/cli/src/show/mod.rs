@@ -1,0 +1,93 @@
+//! What people see. Results go to standard output, the rest to standard error; on a pipe there is
+//! no colour, no bar and no control character.
+
+mod bar;
+mod batch;
+mod table;
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+pub(crate) use bar::BatchBar;
+pub(crate) use batch::{batch_table, counts, items_table, wait_table};
+pub(crate) use table::{Table, short_time};
+
+/// One line of the result. A reader that has left wants no more: that is not a failure.
+pub(crate) fn line(text: impl Display) {
+    let _reader_left = writeln!(io::stdout(), "{text}");
+}
+
+/// One line beside the result.
+pub(crate) fn note(text: impl Display) {
+    let _reader_left = writeln!(io::stderr(), "{text}");
+}
+
+/// An answer exactly as the API sent it.
+pub(crate) fn raw(text: &str) {
+    let mut out = io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let _reader_left = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
+
+/// Whether people look at standard output.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Text of strangers, safe for a terminal: no control characters, nothing that turns its direction.
+pub(crate) fn plain(text: &str) -> String {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A time as people say it: `85 ms`, `4.2 s`, `3 min 20 s`.
+pub(crate) fn duration(time: Duration) -> String {
+    match time.as_secs_f64() {
+        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 60.0 => format!("{s:.1} s"),
+        s => format!("{:.0} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+    }
+}
+
+/// A key cut down to what tells it from others: its prefix, four characters, its last four.
+pub(crate) fn masked(key: &str) -> String {
+    let random = key.rfind('_').map_or(0, |at| at + 1);
+    let (Some(start), Some(end)) = (key.get(..random + 4), key.get(key.len().saturating_sub(4)..))
+    else {
+        return "…".to_owned();
+    };
+    if key.len() < random + 24 { "…".to_owned() } else { format!("{start}…{end}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_times_as_people_do() {
+        for (ms, said) in [(85, "85 ms"), (4_210, "4.2 s"), (200_000, "3 min 20 s")] {
+            assert_eq!(duration(Duration::from_millis(ms)), said);
+        }
+    }
+
+    #[test]
+    fn a_strangers_name_cannot_move_the_cursor() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+
+    #[test]
+    fn a_masked_key_shows_what_tells_it_from_others_and_no_more() {
+        let key = "tk_acme_0123456789abcdefghijABCDEFGHIJkl012345";
+
+        let shown = masked(key);
+
+        assert_eq!(shown, "tk_acme_0123…2345");
+        assert_eq!(masked("short"), "…");
+    }
+}

@@ -1,0 +1,98 @@
+//! What is written once something answers.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::write_private;
+
+/// A whole system that answers: how to call it, how to join it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    /// Where the API answers.
+    pub(crate) url: String,
+    /// An operator token with role admin.
+    pub(crate) token: String,
+    /// The control database.
+    pub(crate) database_url: String,
+    /// The process that keeps it all alive.
+    pub(crate) pid: u32,
+    /// The environment that lets another worker join.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Ready {
+    /// What `file` says.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        read(file)
+    }
+
+    /// Says it in `file`, for our eyes only.
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        write(file, self)
+    }
+}
+
+/// One process that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProcessReady {
+    /// Where it answers.
+    pub(crate) url: String,
+    /// Which process it is.
+    pub(crate) pid: u32,
+}
+
+impl ProcessReady {
+    /// What `file` says.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        read(file)
+    }
+
+    /// Says it in `file`.
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        write(file, self)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("could not read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} has another form", file.display()))
+}
+
+fn write<T: Serialize>(file: &Path, what: &T) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(what).context("could not write JSON")?;
+    text.push('\n');
+    write_private(file, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_wrote_and_never_shows_its_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ready.json");
+        let ready = Ready {
+            url: "http://127.0.0.1:1".to_owned(),
+            token: "tto_secret".to_owned(),
+            database_url: "postgres://u:pw@h/d".to_owned(),
+            pid: 7,
+            env: BTreeMap::from([("TENANTRY_MASTER_KEY".to_owned(), "k".to_owned())]),
+        };
+
+        ready.write(&file).unwrap();
+
+        assert_eq!(Ready::read(&file).unwrap(), ready);
+        let shown = format!("{ready:?}");
+        assert!(!shown.contains("tto_secret") && !shown.contains("pw"), "{shown}");
+    }
+}

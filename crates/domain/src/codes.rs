@@ -1,0 +1,104 @@
+//! Every code a failed item or field can carry, and what it means.
+//!
+//! These are a contract with callers: add, never rename.
+
+use crate::Code;
+
+macro_rules! codes {
+    ($($name:ident = $text:literal: $meaning:literal;)*) => {
+        $(
+            #[doc = concat!("`", $text, "`: ", $meaning)]
+            pub const $name: Code = Code::new($text);
+        )*
+
+        /// Every code and its meaning, in the order of a tenant's way through the system.
+        pub static ALL: &[(Code, &str)] = &[$(($name, $meaning)),*];
+    };
+}
+
+codes! {
+    INVALID_TENANT_NAME = "invalid_tenant_name":
+        "The name is blank, longer than 255 characters, or has control characters.";
+    INVALID_DOMAIN = "invalid_domain":
+        "The domain is not a host name of at least two labels.";
+    INVALID_SCHEMA_NAME = "invalid_schema_name":
+        "The schema name is not of letters, digits and underscores, or is over 63 bytes.";
+    RESERVED_SCHEMA_NAME = "reserved_schema_name":
+        "The schema name belongs to PostgreSQL or to Tenantry.";
+    INVALID_EXTERNAL_ID = "invalid_external_id":
+        "The external id is empty, longer than 255 characters, or has control characters.";
+    INVALID_DESCRIPTION = "invalid_description":
+        "The description is too long or has control characters other than tab and line ends.";
+    INVALID_SETTINGS = "invalid_settings":
+        "A setting has the wrong type, an unknown name, or a value that cannot be stored.";
+    UNKNOWN_FEATURE = "unknown_feature":
+        "A feature is not one of those this installation offers.";
+    LIMIT_TOO_HIGH = "limit_too_high":
+        "A limit is above the maximum this installation allows.";
+    UNKNOWN_FIELD = "unknown_field":
+        "The request has a field that does not exist.";
+    MISSING_FIELD = "missing_field":
+        "The request lacks a field that must be there.";
+    INVALID_FIELD = "invalid_field":
+        "A field has the wrong JSON type.";
+    DUPLICATE_IN_BATCH = "duplicate_in_batch":
+        "An earlier item of the same batch has this domain, schema name or external id.";
+    DOMAIN_TAKEN = "domain_taken":
+        "Another tenant has this domain.";
+    SCHEMA_TAKEN = "schema_taken":
+        "Another tenant, or something Tenantry did not make, has this schema name.";
+    ROLE_TAKEN = "role_taken":
+        "The database role's name is in use by something Tenantry did not make.";
+    EXTERNAL_ID_TAKEN = "external_id_taken":
+        "Another tenant has this external id.";
+    NAME_TAKEN = "name_taken":
+        "Another tenant has one of the names asked for.";
+    MIGRATION_FAILED = "migration_failed":
+        "A tenant migration failed in this tenant's schema.";
+    VERIFY_FAILED = "verify_failed":
+        "What was made is not what the migrations and grants promise.";
+    DATABASE_UNAVAILABLE = "database_unavailable":
+        "The database could not be reached, or was too busy.";
+    TIMED_OUT = "timed_out":
+        "A stage took longer than it may.";
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted":
+        "The last try failed too.";
+    CANCELLED = "cancelled":
+        "The batch was cancelled before this tenant was begun.";
+    BATCH_DEADLINE = "batch_deadline":
+        "The batch ran out of time before this tenant was done.";
+    INTERNAL = "internal":
+        "Something failed that should not; the log has the details.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_snake_case_and_there_once() {
+        let names: BTreeSet<_> = ALL.iter().map(|(code, _)| code.as_str()).collect();
+
+        assert_eq!(names.len(), ALL.len());
+        assert!(names.iter().all(|n| n.bytes().all(|b| b == b'_' || b.is_ascii_lowercase())));
+    }
+
+    #[test]
+    fn a_code_read_back_is_the_code_that_was_written() {
+        for (code, meaning) in ALL {
+            let read = Code::from(code.to_string());
+            assert_eq!(&read, code);
+            assert_eq!(read.meaning(), Some(*meaning));
+        }
+    }
+
+    #[test]
+    fn keeps_a_code_it_does_not_know() {
+        let older: Code = serde_json::from_str("\"of_an_older_release\"").unwrap();
+
+        assert_eq!(older.as_str(), "of_an_older_release");
+        assert_eq!(older.meaning(), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! What is wrong with one field of a request.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{Code, codes};
+
+/// What is wrong with one field, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, thiserror::Error)]
+#[error("{message}")]
+pub struct FieldError {
+    /// Where: a JSON pointer (RFC 6901) from the item, like `/settings/features/0`; empty for the
+    /// item itself.
+    #[schema(example = "/domain")]
+    pub pointer: String,
+    /// The stable code, one of [`codes::ALL`].
+    #[schema(value_type = String, example = "invalid_domain")]
+    pub code: &'static str,
+    /// What is wrong, for people. Never repeats the caller's value.
+    pub message: String,
+}
+
+impl FieldError {
+    /// The error `code` at `pointer`.
+    pub(crate) fn new(pointer: impl Into<String>, code: &Code, message: impl ToString) -> Self {
+        let (pointer, message) = (pointer.into(), message.to_string());
+        Self { pointer, code: code.as_static(), message }
+    }
+
+    /// A value of another JSON type than the field has; `kind` says which it should be.
+    pub(crate) fn wrong_type(pointer: &str, kind: &str) -> Self {
+        let field = pointer.trim_start_matches('/').replace('/', ".");
+        let field = if field.is_empty() { "a tenant" } else { &field };
+        Self::new(pointer, &codes::INVALID_FIELD, format!("{field} must be {kind}"))
+    }
+}
+
+/// `key` as one step of a JSON pointer.
+pub(crate) fn pointer_step(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_keys_in_pointers() {
+        assert_eq!(pointer_step("a/b~c"), "a~1b~0c");
+    }
+
+    #[test]
+    fn names_the_field_whose_type_is_wrong() {
+        let deep = FieldError::wrong_type("/settings/limits", "an object");
+        let whole = FieldError::wrong_type("", "an object");
+
+        assert_eq!(deep.message, "settings.limits must be an object");
+        assert_eq!(deep.code, "invalid_field");
+        assert_eq!(whole.message, "a tenant must be an object");
+    }
+}

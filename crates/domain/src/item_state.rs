@@ -1,0 +1,141 @@
+//! The life of one item of a batch.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::words;
+
+/// Where one item of a batch is on its way.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemState {
+    /// Accepted; no worker has begun it.
+    Queued,
+    /// A worker is on it.
+    Running,
+    /// A try failed for a passing reason; another one is due.
+    Retrying,
+    /// The tenant is active.
+    Succeeded,
+    /// What was made is being taken back.
+    Compensating,
+    /// It will not become a tenant, and nothing of it is left.
+    Failed,
+    /// Stopped before it was done, and nothing of it is left.
+    Cancelled,
+    /// It was done, and taken back because its batch was all or nothing.
+    RolledBack,
+    /// Taking it back failed: an operator has to look.
+    UndoFailed,
+}
+
+words!(
+    ItemState,
+    "a state of a batch item",
+    Queued = "queued",
+    Running = "running",
+    Retrying = "retrying",
+    Succeeded = "succeeded",
+    Compensating = "compensating",
+    Failed = "failed",
+    Cancelled = "cancelled",
+    RolledBack = "rolled_back",
+    UndoFailed = "undo_failed",
+);
+
+impl ItemState {
+    /// Whether its own way is over: a batch of such items only is over too. A retry of the batch,
+    /// or its rolling back, may still move it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Queued | Self::Running | Self::Retrying | Self::Compensating => false,
+            Self::Succeeded
+            | Self::Failed
+            | Self::Cancelled
+            | Self::RolledBack
+            | Self::UndoFailed => true,
+        }
+    }
+
+    /// Whether `next` may follow.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use ItemState::{
+            Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running, Succeeded,
+            UndoFailed,
+        };
+        match self {
+            Queued => matches!(next, Running | Failed | Cancelled),
+            // To `running` again: another worker took it over from one that died.
+            Running => {
+                matches!(next, Running | Succeeded | Retrying | Compensating | Failed | Cancelled)
+            }
+            // Compensation of what earlier stages committed, when no further try is allowed.
+            Retrying => matches!(next, Running | Compensating | Failed | Cancelled),
+            Compensating => {
+                matches!(next, Compensating | Failed | Cancelled | RolledBack | UndoFailed)
+            }
+            // The batch was all or nothing, and another of its items failed.
+            Succeeded => matches!(next, Compensating | RolledBack),
+            // A retry of the batch.
+            Failed | Cancelled => matches!(next, Queued),
+            // An operator saw to the cause and has it undone again.
+            UndoFailed => matches!(next, Compensating),
+            RolledBack => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_of_a_tenant_is_legal() {
+        use ItemState::{
+            Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running, Succeeded,
+            UndoFailed,
+        };
+        for way in [
+            &[Queued, Running, Succeeded][..],
+            &[Queued, Running, Retrying, Running, Succeeded],
+            &[Queued, Running, Compensating, Failed, Queued],
+            &[Queued, Cancelled, Queued],
+            &[Queued, Running, Succeeded, Compensating, RolledBack],
+            &[Queued, Running, Compensating, UndoFailed, Compensating, Failed],
+        ] {
+            for pair in way.windows(2) {
+                assert!(pair[0].may_become(pair[1]), "{} -> {}", pair[0], pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn success_is_never_without_a_run_and_never_lost_without_an_undo() {
+        for state in ItemState::ALL {
+            assert_eq!(state.may_become(ItemState::Succeeded), *state == ItemState::Running);
+        }
+        for next in [ItemState::Failed, ItemState::Queued, ItemState::Running] {
+            assert!(!ItemState::Succeeded.may_become(next));
+        }
+    }
+
+    #[test]
+    fn every_state_can_reach_an_end() {
+        for state in ItemState::ALL {
+            let ends = state.is_final()
+                || ItemState::ALL.iter().any(|next| state.may_become(*next) && next.is_final());
+            assert!(ends, "{state} is a trap");
+        }
+    }
+
+    #[test]
+    fn a_compensated_item_is_not_run_again_on_its_own() {
+        assert!(!ItemState::Compensating.may_become(ItemState::Running));
+        assert!(!ItemState::UndoFailed.may_become(ItemState::Queued));
+        assert!(!ItemState::Failed.may_become(ItemState::Running));
+    }
+}

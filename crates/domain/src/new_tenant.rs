@@ -1,0 +1,236 @@
+//! One tenant as it was asked for, parsed.
+
+use serde_json::{Map, Value};
+
+use crate::field_error::pointer_step;
+use crate::{
+    Code, Domain, ExternalId, FieldError, SchemaName, Settings, SettingsPolicy, TenantName, codes,
+    description,
+};
+
+/// Every field a tenant in a request can have.
+const FIELDS: [&str; 6] =
+    ["tenant_name", "domain", "schema_name", "description", "settings", "external_id"];
+
+/// One tenant as it was asked for: every field parsed, every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTenant {
+    /// What people call it.
+    pub name: TenantName,
+    /// Where it answers.
+    pub domain: Domain,
+    /// Its schema; absent when it is to be derived from the id.
+    pub schema: Option<SchemaName>,
+    /// What it is for: at most 4000 characters; of the control characters only tab and line ends.
+    pub description: Option<String>,
+    /// The caller's own id for it.
+    pub external_id: Option<ExternalId>,
+    /// What it may use.
+    pub settings: Settings,
+}
+
+impl NewTenant {
+    /// The tenant that `request` (one element of `tenants` in the body) asks for. A field that is
+    /// `null` is taken as absent.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the fields; unknown fields last.
+    pub fn parse(request: &Value, policy: &SettingsPolicy) -> Result<Self, Vec<FieldError>> {
+        let Some(fields) = request.as_object() else {
+            return Err(vec![FieldError::wrong_type("", "an object")]);
+        };
+        let mut reader = Reader { fields, errors: Vec::new() };
+        let name = reader.required("tenant_name", TenantName::parse, |e| e.code());
+        let domain = reader.required("domain", Domain::parse, |e| e.code());
+        let schema = reader.optional("schema_name", SchemaName::parse, |e| e.code());
+        let description = reader.optional("description", description::parse, |e| e.code());
+        let external_id = reader.optional("external_id", ExternalId::parse, |e| e.code());
+        let settings = policy.resolve(fields.get("settings"));
+        let mut errors = reader.errors;
+        if let Err(in_settings) = &settings {
+            errors.extend(in_settings.iter().cloned());
+        }
+        errors.extend(
+            fields.keys().filter(|key| !FIELDS.contains(&key.as_str())).map(|key| unknown(key)),
+        );
+        match (name, domain, settings) {
+            (Some(name), Some(domain), Ok(settings)) if errors.is_empty() => {
+                Ok(Self { name, domain, schema, description, external_id, settings })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+fn unknown(key: &str) -> FieldError {
+    let message = format!("there is no such field; a tenant has: {}", FIELDS.join(", "));
+    FieldError::new(format!("/{}", pointer_step(key)), &codes::UNKNOWN_FIELD, message)
+}
+
+struct Reader<'a> {
+    fields: &'a Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    /// `None` when an error was recorded.
+    fn required<T, E: ToString>(
+        &mut self,
+        field: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+        code: impl Fn(&E) -> Code,
+    ) -> Option<T> {
+        if matches!(self.fields.get(field), None | Some(Value::Null)) {
+            let message = format!("{field} is missing");
+            self.errors.push(FieldError::new(format!("/{field}"), &codes::MISSING_FIELD, message));
+        }
+        self.optional(field, parse, code)
+    }
+
+    /// `None` when the field is absent or an error was recorded.
+    fn optional<T, E: ToString>(
+        &mut self,
+        field: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+        code: impl Fn(&E) -> Code,
+    ) -> Option<T> {
+        let pointer = format!("/{field}");
+        let error = match self.fields.get(field) {
+            None | Some(Value::Null) => return None,
+            Some(Value::String(text)) => match parse(text) {
+                Ok(parsed) => return Some(parsed),
+                Err(error) => FieldError::new(pointer, &code(&error), error),
+            },
+            Some(_) => FieldError::wrong_type(&pointer, "a string"),
+        };
+        self.errors.push(error);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(request: Value) -> Vec<(String, &'static str)> {
+        let errors = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap_err();
+        errors.into_iter().map(|e| (e.pointer, e.code)).collect()
+    }
+
+    fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
+        vec![(pointer.to_owned(), code)]
+    }
+
+    #[test]
+    fn reads_every_field_into_its_normal_form() {
+        let request = json!({
+            "tenant_name": "Acme, Inc.",
+            "domain": "Acme.Example.com.",
+            "schema_name": "ACME",
+            "description": "first\nof many",
+            "external_id": "cus_7",
+            "settings": {"metadata": {"plan": "gold"}},
+        });
+
+        let tenant = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap();
+
+        assert_eq!(tenant.name.as_str(), "Acme, Inc.");
+        assert_eq!(tenant.domain.as_str(), "acme.example.com");
+        assert_eq!(tenant.schema.unwrap().as_str(), "acme");
+        assert_eq!(tenant.description.unwrap(), "first\nof many");
+        assert_eq!(tenant.external_id.unwrap().as_str(), "cus_7");
+        assert_eq!(tenant.settings.metadata["plan"], "gold");
+    }
+
+    #[test]
+    fn takes_null_for_absent() {
+        let request = json!({
+            "tenant_name": "Acme", "domain": "acme.example", "schema_name": null,
+            "description": null, "external_id": null, "settings": null,
+        });
+
+        let tenant = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap();
+
+        assert_eq!((tenant.schema, tenant.description, tenant.external_id), (None, None, None));
+        assert_eq!(
+            refused(json!({"tenant_name": null, "domain": "a.b"})),
+            one("/tenant_name", "missing_field")
+        );
+    }
+
+    #[test]
+    fn each_kind_of_mistake_has_its_code_and_place() {
+        for (field, value, code) in [
+            ("tenant_name", json!(" "), "invalid_tenant_name"),
+            ("tenant_name", json!(["x"]), "invalid_field"),
+            ("domain", json!("example.com\n"), "invalid_domain"),
+            ("domain", json!({}), "invalid_field"),
+            ("schema_name", json!("a b"), "invalid_schema_name"),
+            ("schema_name", json!("x".repeat(64)), "invalid_schema_name"),
+            ("schema_name", json!("Public"), "reserved_schema_name"),
+            ("schema_name", json!(1), "invalid_field"),
+            ("description", json!("\u{0}"), "invalid_description"),
+            ("external_id", json!(""), "invalid_external_id"),
+            ("settings", json!("x"), "invalid_settings"),
+            ("schema", json!("acme"), "unknown_field"),
+        ] {
+            let mut request = json!({"tenant_name": "Acme", "domain": "acme.example"});
+            request[field] = value;
+
+            assert_eq!(refused(request), one(&format!("/{field}"), code));
+        }
+    }
+
+    #[test]
+    fn says_everything_that_is_wrong_at_once() {
+        let errors = refused(json!({"domain": "localhost", "settings": {"x/y": 1}, "~": 0}));
+
+        let expected = [
+            ("/tenant_name", "missing_field"),
+            ("/domain", "invalid_domain"),
+            ("/settings/x~1y", "unknown_field"),
+            ("/~0", "unknown_field"),
+        ];
+        assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn refuses_what_is_no_object() {
+        for request in [json!(null), json!("acme"), json!([]), json!(1)] {
+            assert_eq!(refused(request), one("", "invalid_field"));
+        }
+    }
+
+    #[test]
+    fn never_repeats_the_callers_value() {
+        let hostile = "hunter2<script>\u{0}";
+        let request = json!({
+            "tenant_name": hostile, "domain": hostile, "schema_name": hostile,
+            "description": hostile, "external_id": hostile, hostile: hostile,
+            "settings": {"features": [hostile], "limits": {hostile: 1}, "metadata": hostile},
+        });
+
+        let errors = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap_err();
+
+        assert_eq!(errors.len(), 9);
+        assert!(errors.iter().all(|e| !e.message.contains("hunter2")), "{errors:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_tenant_or_at_least_one_error_with_a_known_code(
+            name in "(?s:.){0,20}", domain in "(?s:.){0,20}", schema in "(?s:.){0,70}",
+        ) {
+            let request = json!({"tenant_name": name, "domain": domain, "schema_name": schema});
+            if let Err(errors) = NewTenant::parse(&request, &SettingsPolicy::default()) {
+                prop_assert!(!errors.is_empty());
+                for error in errors {
+                    prop_assert!(Code::from(error.code.to_owned()).meaning().is_some());
+                }
+            }
+        }
+    }
+}

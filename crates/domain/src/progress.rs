@@ -1,0 +1,155 @@
+//! How far a batch is, counted from its items.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{BatchState, ItemState};
+
+/// How many items of a batch are where. The parts add up to `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// Items in the batch.
+    pub total: u64,
+    /// Accepted, not begun.
+    pub queued: u64,
+    /// A worker is on them, doing or undoing.
+    pub running: u64,
+    /// Waiting for another try.
+    pub retrying: u64,
+    /// Active tenants.
+    pub succeeded: u64,
+    /// Will not be tenants, including those whose undo failed.
+    pub failed: u64,
+    /// Stopped before they were done.
+    pub cancelled: u64,
+    /// Were done and taken back.
+    pub rolled_back: u64,
+}
+
+impl Progress {
+    /// Counts `items` more items in `state`.
+    pub fn add(&mut self, state: ItemState, items: u64) {
+        let part = match state {
+            ItemState::Queued => &mut self.queued,
+            ItemState::Running | ItemState::Compensating => &mut self.running,
+            ItemState::Retrying => &mut self.retrying,
+            ItemState::Succeeded => &mut self.succeeded,
+            ItemState::Failed | ItemState::UndoFailed => &mut self.failed,
+            ItemState::Cancelled => &mut self.cancelled,
+            ItemState::RolledBack => &mut self.rolled_back,
+        };
+        *part += items;
+        self.total += items;
+    }
+
+    /// Items whose way is not over.
+    #[must_use]
+    pub const fn open(&self) -> u64 {
+        self.queued + self.running + self.retrying
+    }
+
+    /// How much of the batch is over, 0 to 100, cut to one decimal: 100 only when all of it is.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        if self.total == 0 {
+            return 100.0;
+        }
+        let over = self.total.saturating_sub(self.open());
+        let tenths = u128::from(over) * 1000 / u128::from(self.total);
+        // At most 1000 by construction, so it fits whatever the counts are.
+        f64::from(u16::try_from(tenths).unwrap_or(1000)) / 10.0
+    }
+
+    /// The state a batch ends in when no item is [`open`](Self::open). `cancelling`: somebody
+    /// asked for it to stop.
+    #[must_use]
+    pub const fn outcome(&self, cancelling: bool) -> BatchState {
+        if self.succeeded == self.total {
+            BatchState::Completed
+        } else if self.rolled_back > 0 && self.succeeded == 0 {
+            BatchState::RolledBack
+        } else if cancelling && self.cancelled > 0 {
+            BatchState::Cancelled
+        } else if self.succeeded > 0 {
+            BatchState::CompletedWithFailures
+        } else {
+            BatchState::Failed
+        }
+    }
+}
+
+impl FromIterator<(ItemState, u64)> for Progress {
+    fn from_iter<I: IntoIterator<Item = (ItemState, u64)>>(counts: I) -> Self {
+        let mut progress = Self::default();
+        for (state, items) in counts {
+            progress.add(state, items);
+        }
+        progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(counts: &[(ItemState, u64)]) -> Progress {
+        counts.iter().copied().collect()
+    }
+
+    #[test]
+    fn counts_undoing_as_running_and_a_failed_undo_as_failed() {
+        let progress = of(&[(ItemState::Compensating, 2), (ItemState::UndoFailed, 3)]);
+
+        assert_eq!((progress.running, progress.failed, progress.total), (2, 3, 5));
+        assert_eq!(progress.open(), 2);
+    }
+
+    #[test]
+    fn is_not_100_percent_before_the_last_item() {
+        let nearly = of(&[(ItemState::Succeeded, 9_999), (ItemState::Running, 1)]);
+        let third = of(&[(ItemState::Failed, 1), (ItemState::Queued, 2)]);
+
+        assert_eq!(nearly.percent().to_string(), "99.9");
+        assert_eq!(third.percent().to_string(), "33.3");
+        assert_eq!(of(&[(ItemState::Failed, 3)]).percent().to_string(), "100");
+    }
+
+    #[test]
+    fn ends_as_its_items_ended() {
+        use ItemState::{Cancelled, Failed, RolledBack, Succeeded, UndoFailed};
+        for (items, cancelling, outcome) in [
+            (&[(Succeeded, 3)][..], false, BatchState::Completed),
+            (&[(Succeeded, 3)], true, BatchState::Completed),
+            (&[(Succeeded, 2), (Failed, 1)], false, BatchState::CompletedWithFailures),
+            (&[(Failed, 3)], false, BatchState::Failed),
+            (&[(UndoFailed, 3)], false, BatchState::Failed),
+            (&[(Succeeded, 1), (Cancelled, 2)], true, BatchState::Cancelled),
+            (&[(Succeeded, 1), (Cancelled, 2)], false, BatchState::CompletedWithFailures),
+            (&[(Cancelled, 3)], true, BatchState::Cancelled),
+            (&[(Succeeded, 1), (Failed, 2)], true, BatchState::CompletedWithFailures),
+            (&[(RolledBack, 2), (Failed, 1)], false, BatchState::RolledBack),
+        ] {
+            assert_eq!(of(items).outcome(cancelling), outcome, "{items:?}, {cancelling}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn adds_up_and_ends_in_an_end(
+            counts in prop::collection::vec(
+                (prop::sample::select(ItemState::ALL), 1..100_000u64),
+                1..9,
+            ),
+            cancelling in any::<bool>(),
+        ) {
+            let p = of(&counts);
+            let over = p.succeeded + p.failed + p.cancelled + p.rolled_back;
+            prop_assert_eq!(p.open() + over, p.total);
+            prop_assert!(p.outcome(cancelling).is_final());
+            prop_assert!((0.0..=100.0).contains(&p.percent()));
+            prop_assert_eq!(p.percent() >= 100.0, p.open() == 0);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a tenant is called: shown to people, never used in SQL.
+
+use utoipa::ToSchema;
+
+use crate::text::text_newtype;
+use crate::{Code, codes};
+
+/// Longest name, in characters.
+const MAX_CHARS: usize = 255;
+
+/// The name cannot be a tenant's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TenantNameError {
+    /// There is nothing in it but white space.
+    #[error("tenant_name is empty")]
+    Empty,
+    /// It is longer than 255 characters.
+    #[error("tenant_name is longer than {MAX_CHARS} characters")]
+    TooLong,
+    /// A control character (line feed, NUL, escape, …) is in it.
+    #[error("tenant_name contains a control character")]
+    ControlCharacter,
+}
+
+impl TenantNameError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        codes::INVALID_TENANT_NAME
+    }
+}
+
+/// What people call the tenant: 1–255 characters, no control characters. Names may repeat.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 255)]
+pub struct TenantName(String);
+
+impl TenantName {
+    /// The name in `text`, kept exactly as it is.
+    ///
+    /// # Errors
+    /// When `text` is blank, longer than 255 characters, or has a control character.
+    pub fn parse(text: &str) -> Result<Self, TenantNameError> {
+        if text.chars().nth(MAX_CHARS).is_some() {
+            return Err(TenantNameError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(TenantNameError::ControlCharacter);
+        }
+        if text.trim().is_empty() {
+            return Err(TenantNameError::Empty);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name reduced to `[a-z0-9_]`, for the readable part of a schema's or a key's name.
+    /// Every run of other characters becomes one `_`, none at the ends; `tenant` when nothing is
+    /// left. Two names may have the same slug.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        let mut slug = String::with_capacity(self.0.len());
+        for c in self.0.chars() {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c.to_ascii_lowercase());
+            } else if !slug.is_empty() && !slug.ends_with('_') {
+                slug.push('_');
+            }
+        }
+        if slug.ends_with('_') {
+            slug.pop();
+        }
+        if slug.is_empty() { "tenant".to_owned() } else { slug }
+    }
+}
+
+text_newtype!(TenantName, TenantNameError);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keeps_a_good_name_as_it_is() {
+        for name in ["Acme", " Acme, Inc. ", "Ünïcode 株式会社", "'; drop schema public; --", "🦀"]
+        {
+            assert_eq!(TenantName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn refuses_blank_names() {
+        for name in ["", " ", "\u{a0}\u{3000}"] {
+            assert_eq!(TenantName::parse(name), Err(TenantNameError::Empty), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_control_characters_wherever_they_are() {
+        for name in ["a\n", "\ra", "a\0b", "a\tb", "\u{1b}[31m", "a\u{7f}", "a\u{85}b"] {
+            let refused = TenantName::parse(name);
+            assert_eq!(refused, Err(TenantNameError::ControlCharacter), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn counts_characters_and_not_bytes() {
+        assert!(TenantName::parse(&"é".repeat(255)).is_ok());
+        assert_eq!(TenantName::parse(&"é".repeat(256)), Err(TenantNameError::TooLong));
+        assert_eq!(TenantName::parse(&"a".repeat(1 << 20)), Err(TenantNameError::TooLong));
+    }
+
+    #[test]
+    fn makes_a_readable_slug() {
+        let slug = |name: &str| TenantName::parse(name).unwrap().slug();
+
+        assert_eq!(slug("Acme, Inc."), "acme_inc");
+        assert_eq!(slug("__a--B__"), "a_b");
+        assert_eq!(slug("Bücher 24"), "b_cher_24");
+        assert_eq!(slug("株式会社"), "tenant");
+        assert_eq!(slug("\u{212a}elvin"), "elvin", "the Kelvin sign is no ASCII k");
+    }
+
+    proptest! {
+        #[test]
+        fn slugs_are_always_plain_and_never_empty(name in any::<String>()) {
+            if let Ok(name) = TenantName::parse(&name) {
+                let slug = name.slug();
+                prop_assert!(!slug.is_empty());
+                prop_assert!(slug.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')));
+                prop_assert!(!slug.starts_with('_') && !slug.ends_with('_'));
+                prop_assert!(!slug.contains("__"));
+            }
+        }
+
+        #[test]
+        fn accepts_exactly_what_the_rule_says(name in "\\PC{0,260}|(?s:.){0,20}") {
+            let allowed = !name.trim().is_empty()
+                && name.chars().count() <= 255
+                && !name.chars().any(char::is_control);
+            prop_assert_eq!(TenantName::parse(&name).is_ok(), allowed);
+        }
+    }
+}

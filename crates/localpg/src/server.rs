@@ -1,0 +1,146 @@
+//! A running server and how to reach it.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, OnPath};
+use crate::home::Home;
+use crate::leftovers;
+use crate::pidfile::{self, PidFile};
+use crate::wire::{Session, WireError, ident};
+
+/// The database is there already: `duplicate_database`, and the unique index
+/// that two creators at once meet.
+const EXISTS: &[&str] = &["42P04", "23505"];
+
+/// A running server: ours, or one that another process started.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pid: i32,
+    port: u16,
+    socket_dir: PathBuf,
+    password: PathBuf,
+}
+
+impl Server {
+    /// The server that runs in `data_dir`, whoever started it.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`] if there is none, or it is not ready.
+    pub fn attach(data_dir: &Path) -> Result<Self, Error> {
+        let home = Home::existing(data_dir)?;
+        Self::running(&home).ok_or(Error::NotRunning { path: home.root })
+    }
+
+    /// The server that is up in `home`.
+    pub(crate) fn running(home: &Home) -> Option<Self> {
+        let file = pidfile::read(&home.data()).filter(|file| file.ready)?;
+        let alive = leftovers::is_server(&home.data(), file.pid);
+        let server = Self::new(home, file);
+        // A process that was just killed can be seen for a moment longer, but no
+        // longer listens.
+        (alive && UnixStream::connect(server.socket()).is_ok()).then_some(server)
+    }
+
+    pub(crate) fn new(home: &Home, file: PidFile) -> Self {
+        let PidFile { pid, port, socket_dir, .. } = file;
+        Self { pid, port, socket_dir, password: home.password() }
+    }
+
+    /// Where to connect, in a form that both sqlx and libpq take. Over the
+    /// socket, as superuser, no password: only for whoever may enter
+    /// [`Server::socket_dir`].
+    pub fn url(&self, database: &str) -> String {
+        let (port, database) = (self.port, percent(database));
+        let host = percent(&self.socket_dir.to_string_lossy());
+        // `sslmode`: a socket needs none, and PGSSLMODE would otherwise count.
+        format!("postgres://postgres@localhost:{port}/{database}?host={host}&sslmode=disable")
+    }
+
+    /// As [`Server::url`], over TCP and with the password: a secret. For a
+    /// server started with a port.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the password cannot be read.
+    pub fn tcp_url(&self, database: &str) -> Result<String, Error> {
+        let password = fs::read_to_string(&self.password).on("read", &self.password)?;
+        let (port, database) = (self.port, percent(database));
+        Ok(format!("postgres://postgres:{}@127.0.0.1:{port}/{database}", password.trim_end()))
+    }
+
+    /// The directory of the socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.socket_dir
+    }
+
+    /// The port: on TCP if asked for, and in the socket's name in any case.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The postmaster's process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Creates the database unless it is there.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] if the server refuses.
+    pub fn ensure_database(&self, name: &str) -> Result<(), Error> {
+        let created = self.execute("postgres", &format!("create database {}", ident(name)));
+        match created {
+            Err(error) if !error.is_one_of(EXISTS) => {
+                Err(Error::Statement { act: format!("create database {name}"), source: error })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs one statement in `database` as superuser; the first column of its rows.
+    /// For what a cluster's keeper does now and then: each call connects anew.
+    ///
+    /// # Errors
+    /// [`WireError::Refused`] carries the SQLSTATE.
+    pub fn execute(&self, database: &str, sql: &str) -> Result<Vec<String>, WireError> {
+        Session::open(&self.socket(), database)?.run(sql)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.socket_dir.join(format!(".s.PGSQL.{}", self.port))
+    }
+}
+
+/// Everything but unreserved characters as `%XX`: RFC 3986, section 2.3.
+fn percent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_survives_any_path_and_name() {
+        let server = Server {
+            pid: 1,
+            port: 5433,
+            socket_dir: "/tmp/a b&c".into(),
+            password: PathBuf::new(),
+        };
+
+        assert_eq!(
+            server.url("dé/b"),
+            "postgres://postgres@localhost:5433/d%C3%A9%2Fb?host=%2Ftmp%2Fa%20b%26c&sslmode=disable"
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! A database for one test: a copy of a template, in 20 ms.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, OnPath};
+use crate::testing::{SharedCluster, shared_cluster};
+use crate::wire::{ident, literal};
+
+/// A database that nobody else uses. Dropping it drops the database, whoever is
+/// still connected.
+#[derive(Debug)]
+pub struct Database {
+    cluster: &'static SharedCluster,
+    name: String,
+}
+
+/// A fresh copy of the template that `build` makes. `build` is given a URL, and
+/// leaves no connection behind; it runs once for each `template_key` and life of
+/// the cluster, in whichever process comes first. Blocks.
+///
+/// # Errors
+/// [`Error::Template`] if `build` fails, and what [`shared_cluster`] fails with.
+pub fn database<E>(
+    template_key: &str,
+    build: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<Database, Error>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let cluster = shared_cluster()?;
+    let template = format!("template_{}", &hex::encode(Sha256::digest(template_key))[..16]);
+    ensure_template(cluster, &template, build)?;
+    // A file copy takes two checkpoints: nothing without fsync.
+    Database::create(cluster, &format!("template {} strategy file_copy", ident(&template)))
+}
+
+/// A database with nothing in it. Blocks.
+///
+/// # Errors
+/// What [`shared_cluster`] fails with.
+pub fn empty_database() -> Result<Database, Error> {
+    Database::create(shared_cluster()?, "template template0 strategy file_copy")
+}
+
+impl Database {
+    /// Where to connect, as superuser.
+    pub fn url(&self) -> String {
+        self.cluster.url(&self.name)
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The cluster that it is in.
+    pub fn cluster(&self) -> &'static SharedCluster {
+        self.cluster
+    }
+
+    fn create(cluster: &'static SharedCluster, from: &str) -> Result<Self, Error> {
+        let name = format!("test_{}", random_name()?);
+        run(cluster, &format!("create database {} {from}", ident(&name)))?;
+        Ok(Self { cluster, name })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("drop database if exists {} with (force)", ident(&self.name));
+        if let Err(error) = run(self.cluster, &sql) {
+            tracing::warn!("left the test database {}: {error}", self.name);
+        }
+    }
+}
+
+fn ensure_template<E>(
+    cluster: &SharedCluster,
+    name: &str,
+    build: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<(), Error>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    static THERE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let mut there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
+    let there = there.get_or_insert_default();
+    if there.contains(name) {
+        return Ok(());
+    }
+    let builders = cluster.lock_file("templates")?;
+    builders.lock().on("lock", cluster.root())?;
+    let known = format!("select 1 from pg_database where datname = {}", literal(name));
+    if run(cluster, &known)?.is_empty() {
+        build_template(cluster, name, build)?;
+    }
+    there.insert(name.to_owned());
+    Ok(())
+}
+
+/// Built under another name: the rename is the moment it exists.
+fn build_template<E>(
+    cluster: &SharedCluster,
+    name: &str,
+    build: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<(), Error>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let building = format!("building_{name}");
+    let quoted = ident(&building);
+    // Left by a process that was killed: we hold the builders' lock.
+    run(cluster, &format!("drop database if exists {quoted} with (force)"))?;
+    run(cluster, &format!("create database {quoted} template template0 strategy file_copy"))?;
+    build(&cluster.url(&building)).map_err(|error| Error::Template(error.into()))?;
+    // One open connection to a template makes each copy fail.
+    run(cluster, &format!("alter database {quoted} allow_connections false"))?;
+    run(cluster, &format!("alter database {quoted} rename to {}", ident(name)))?;
+    // Last: while it is being built it must be possible to drop it.
+    run(cluster, &format!("alter database {} is_template true", ident(name)))?;
+    Ok(())
+}
+
+fn run(cluster: &SharedCluster, sql: &str) -> Result<Vec<String>, Error> {
+    let failed = |source| Error::Statement { act: sql.to_owned(), source };
+    cluster.execute("postgres", sql).map_err(failed)
+}
+
+fn random_name() -> Result<String, Error> {
+    let source = Path::new("/dev/urandom");
+    let mut random = [0; 8];
+    File::open(source).and_then(|mut file| file.read_exact(&mut random)).on("read", source)?;
+    Ok(hex::encode(random))
+}

@@ -1,0 +1,75 @@
+//! Where the shared cluster lives.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::geteuid;
+
+use crate::config;
+use crate::error::{Error, OnPath};
+use crate::home::short_hash;
+use crate::owner;
+
+const MEMORY: &str = "/dev/shm";
+
+/// Free space below which memory is not used, in bytes: 60 databases took
+/// 0.7 GB. Docker gives 64 MB unless told otherwise.
+const ROOM: u64 = 2 << 30;
+
+/// The shared cluster's directory: one for each user, checkout and settings.
+pub(super) fn directory() -> Result<PathBuf, Error> {
+    let settings = config::settings(false).flat_map(|(name, value)| [name, value, "\n"]);
+    let key: String = [env!("CARGO_MANIFEST_DIR"), "\n"].into_iter().chain(settings).collect();
+    let name = format!("tenantry-tests-{}-{}", geteuid(), short_hash(Path::new(&key)));
+    let dir = base(&name).join(name);
+    claim(&dir)?;
+    Ok(dir)
+}
+
+/// Memory if it has room. A cluster that runs there may have filled it, and must
+/// still be found.
+fn base(name: &str) -> PathBuf {
+    let memory = Path::new(MEMORY);
+    let free =
+        statvfs(memory).map(|it| u64::from(it.blocks_available()) * u64::from(it.fragment_size()));
+    if memory.join(name).join("data").exists() || free.is_ok_and(|free| free >= ROOM) {
+        return memory.to_owned();
+    }
+    target_tmp().unwrap_or_else(env::temp_dir)
+}
+
+/// `target/tmp` of the build that this program is from: cargo marks the target
+/// directory with a tag file.
+fn target_tmp() -> Option<PathBuf> {
+    let program = env::current_exe().ok()?;
+    let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists())?;
+    let tmp = target.join("tmp");
+    fs::create_dir_all(&tmp).ok()?;
+    Some(tmp)
+}
+
+/// Makes the directory ours before anything is trusted in it: its parent is open
+/// to all.
+fn claim(dir: &Path) -> Result<(), Error> {
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(error).on("make", dir);
+        }
+        _ => {}
+    }
+    let found = dir.symlink_metadata().on("look at", dir)?;
+    let us = geteuid().as_raw();
+    let server = owner::of(&dir.join("data"))?.map_or(us, |owner| owner.uid);
+    if found.is_dir() && [us, server].contains(&found.uid()) {
+        return Ok(());
+    }
+    let name = dir.file_name().unwrap_or(OsStr::new(""));
+    let taken =
+        std::io::Error::new(ErrorKind::AlreadyExists, format!("{name:?} is somebody else's"));
+    Err(taken).on("use", dir)
+}

@@ -1,0 +1,56 @@
+//! Runs PostgreSQL's programs: a clean environment, the right user.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::owner::Owner;
+
+/// A program of `bin`, run as `owner`, with nothing of our environment: PGPORT,
+/// LANG and the like would change what it does.
+pub(crate) fn command(bin: &Path, program: &str, owner: Option<Owner>) -> Command {
+    let mut command = Command::new(bin.join(program));
+    // "/" because the user we drop to may be unable to read our directory.
+    command.current_dir("/").env_clear().stdin(Stdio::null());
+    command.env("LC_ALL", "C").env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
+    if let Some(lib) = own_libraries(bin) {
+        let name = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+        command.env(name, lib);
+    }
+    become_owner(&mut command, owner);
+    command
+}
+
+/// Makes the command run as `owner`. The standard library drops root's
+/// supplementary groups with the user.
+pub(crate) fn become_owner(command: &mut Command, owner: Option<Owner>) {
+    if let Some(Owner { uid, gid }) = owner {
+        command.uid(uid).gid(gid);
+    }
+}
+
+/// Runs to the end; what it printed.
+pub(crate) fn output(mut command: Command) -> Result<String, Error> {
+    let program = Path::new(command.get_program()).to_owned();
+    let ran = command.output().map_err(|source| Error::Run { program: program.clone(), source })?;
+    if ran.status.success() {
+        return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&ran.stderr);
+    Err(Error::Tool { program, status: ran.status, output: last_lines(&said, 10) })
+}
+
+/// The last `count` lines, without the empty ones at the end.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// A relocated build finds its own libraries only if told where they are.
+fn own_libraries(bin: &Path) -> Option<std::path::PathBuf> {
+    let lib = bin.parent()?.join("lib");
+    let relocated = !lib.starts_with("/usr");
+    let libpq = ["libpq.so.5", "libpq.5.dylib"].iter().any(|name| lib.join(name).exists());
+    (relocated && libpq).then_some(lib)
+}

@@ -1,0 +1,43 @@
+//! What the steps are made of: read once when a worker starts.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::InstallationId;
+use keys::{Minter, Sealer};
+use tenantdb::{Mark, MigrationSet, Promise};
+
+/// How API keys are made and kept.
+#[derive(Debug)]
+pub struct KeyRules {
+    /// Makes keys.
+    pub minter: Minter,
+    /// Seals their secrets until they are acknowledged.
+    pub sealer: Sealer,
+    /// How long a sealed secret is kept.
+    pub sealed_for: Duration,
+    /// How long a key is good; `None` = until revoked.
+    pub valid_for: Option<Duration>,
+}
+
+/// Everything the steps need beside the item itself.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who we are: part of every ownership mark and role name.
+    pub installation: InstallationId,
+    /// What every tenant schema gets.
+    pub migrations: Arc<MigrationSet>,
+    /// What the migrations promise to make.
+    pub promise: Arc<Promise>,
+    /// How API keys are made and kept.
+    pub keys: Arc<KeyRules>,
+    /// Connections a tenant's role may hold at once.
+    pub connection_limit: i32,
+}
+
+impl Parts {
+    /// The ownership mark of `tenant`'s schema and role.
+    #[must_use]
+    pub fn mark(&self, tenant: domain::TenantId) -> Mark {
+        Mark { installation: self.installation.clone(), tenant }
+    }
+}

@@ -1,0 +1,184 @@
+//! Takes one item as far as it goes: claim, run, and turn back when it fails for good.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, codes};
+use saga::{Failure, Outcome, Plan, Runner, Unwound};
+use sqlx::PgPool;
+use store::items::{self, Claim};
+use tracing::{error, info, warn};
+
+use crate::{Reason, Verdict};
+
+/// When to try again, and when to stop.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryRules {
+    /// Tries before an item turns back, the first included; also tries of an undo.
+    pub max_attempts: u32,
+    /// How long to wait between two tries.
+    pub backoff: Backoff,
+    /// A worker silent for longer has lost its items.
+    pub dead_after: Duration,
+}
+
+/// Provisions items for one worker process.
+#[derive(Debug)]
+pub struct Provisioner {
+    pool: PgPool,
+    runner: Runner,
+    plan: Arc<Plan>,
+    rules: RetryRules,
+    worker: String,
+}
+
+impl Provisioner {
+    /// A provisioner that claims for `worker`, a name fresh for every start of a process.
+    #[must_use]
+    pub fn new(
+        pool: PgPool,
+        runner: Runner,
+        plan: Arc<Plan>,
+        rules: RetryRules,
+        worker: String,
+    ) -> Self {
+        Self { pool, runner, plan, rules, worker }
+    }
+
+    /// Claims `item`; `None` when it is final already, or another live worker has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim(&self, item: ItemId) -> sqlx::Result<Option<Claim>> {
+        let mut conn = self.pool.acquire().await?;
+        items::claim(&mut conn, item, &self.worker, self.rules.dead_after).await
+    }
+
+    /// Takes a claimed item as far as it goes.
+    ///
+    /// # Errors
+    /// When the database fails in a way that leaves the outcome unrecorded: the item's claim
+    /// runs out, or the job comes again.
+    pub async fn provision(&self, claim: Claim) -> sqlx::Result<Verdict> {
+        if claim.state == ItemState::Compensating {
+            return self.unwind(claim).await;
+        }
+        if let Some(code) = claim.cancelled.clone() {
+            return self.turn_back(claim, cancelled(code)).await;
+        }
+        if claim.tries.unsigned_abs() > self.rules.max_attempts {
+            return self.turn_back(claim, exhausted()).await;
+        }
+        match self.runner.run(&self.plan, &claim).await {
+            Outcome::Succeeded(stages) => Ok(Verdict::Succeeded(stages)),
+            Outcome::Fenced => Ok(Verdict::Fenced),
+            Outcome::Failed(failure) => self.after_failure(claim, &failure).await,
+        }
+    }
+
+    /// Ends `batch` if no item of it is open. Call it after an item's outcome is committed.
+    ///
+    /// # Errors
+    /// When the database fails; a sweep ends the batch later.
+    pub async fn settle(&self, batch: BatchId) -> sqlx::Result<Option<domain::BatchState>> {
+        let mut conn = self.pool.acquire().await?;
+        store::batches::settle(&mut conn, batch).await
+    }
+
+    async fn after_failure(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
+        let error = failure.to_item_error();
+        let chain = chain(failure);
+        let tries = claim.tries.unsigned_abs();
+        if failure.error.is_transient() && tries < self.rules.max_attempts {
+            return Ok(self.retry(claim, Reason { error, chain }));
+        }
+        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, item.attempt = claim.attempt,
+            code = %error.code, cause = %chain,
+            "item {} failed for good after {tries} tries; turning back", claim.item);
+        self.turn_back(claim, error).await
+    }
+
+    fn retry(&self, claim: Claim, reason: Reason) -> Verdict {
+        let delay = self.rules.backoff.delay(claim.tries.unsigned_abs(), rand::random());
+        Verdict::Retry { claim: Box::new(claim), reason, delay }
+    }
+
+    /// Records why the item turns back, then undoes what is committed of it.
+    async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Verdict> {
+        let mut conn = self.pool.acquire().await?;
+        if !items::begin_compensation(&mut conn, &claim, &reason).await? {
+            return Ok(Verdict::Fenced);
+        }
+        drop(conn);
+        claim.state = ItemState::Compensating;
+        claim.tries = 1;
+        claim.error = Some(items::RecordedError {
+            code: reason.code.as_str().to_owned(),
+            message: reason.message,
+            step: reason.step,
+        });
+        self.unwind(claim).await
+    }
+
+    async fn unwind(&self, claim: Claim) -> sqlx::Result<Verdict> {
+        let end = end_of(&claim);
+        match self.runner.unwind(&self.plan, &claim, end).await {
+            Unwound::Clean => {
+                info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
+                    "item {} ended as {end}; nothing of its tenant is left", claim.item);
+                Ok(Verdict::Ended(end))
+            }
+            Unwound::Fenced => Ok(Verdict::Fenced),
+            Unwound::Failed(failure) => self.after_failed_undo(claim, &failure).await,
+        }
+    }
+
+    async fn after_failed_undo(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
+        let error = failure.to_item_error();
+        let chain = chain(failure);
+        if failure.error.is_transient() && claim.tries.unsigned_abs() < self.rules.max_attempts {
+            return Ok(self.retry(claim, Reason { error, chain }));
+        }
+        error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code,
+            cause = %chain, "undoing item {} failed; an operator has to look", claim.item);
+        let mut conn = self.pool.acquire().await?;
+        if items::fail(&mut conn, &claim, ItemState::UndoFailed).await? {
+            Ok(Verdict::UndoFailed(error))
+        } else {
+            Ok(Verdict::Fenced)
+        }
+    }
+}
+
+/// The end an item that turned back comes to: `cancelled` when that was the reason.
+fn end_of(claim: &Claim) -> ItemState {
+    let cancelled = claim.error.as_ref().is_some_and(|error| {
+        [&codes::CANCELLED, &codes::BATCH_DEADLINE].iter().any(|code| code.as_str() == error.code)
+    });
+    if cancelled { ItemState::Cancelled } else { ItemState::Failed }
+}
+
+fn cancelled(code: Code) -> ItemError {
+    own_error(code, "the batch ended before this tenant was built")
+}
+
+fn exhausted() -> ItemError {
+    own_error(
+        codes::ATTEMPTS_EXHAUSTED,
+        "every try to build this tenant ended without a result; the workers' logs say more",
+    )
+}
+
+fn own_error(code: Code, message: &str) -> ItemError {
+    ItemError { code, message: message.to_owned(), step: None, retryable: true }
+}
+
+fn chain(failure: &Failure) -> String {
+    let mut text = failure.error.to_string();
+    let mut cause = std::error::Error::source(&failure.error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

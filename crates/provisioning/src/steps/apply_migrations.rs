@@ -1,0 +1,64 @@
+//! Brings the tenant's schema to the newest version.
+
+use std::sync::Arc;
+
+use domain::{Code, codes};
+use saga::{Classify, During, Step, StepCx, StepError, StepName};
+use store::ErrorClass;
+use tenantdb::migrations::{self, MigrateError};
+
+use crate::Parts;
+
+/// Applies the tenant migrations that the schema does not have yet.
+#[derive(Debug)]
+pub struct ApplyMigrations {
+    parts: Arc<Parts>,
+}
+
+impl ApplyMigrations {
+    /// The step, with the migrations of `parts`.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts) }
+    }
+}
+
+impl Step for ApplyMigrations {
+    const NAME: StepName = StepName::new("apply_migrations");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant();
+        migrations::apply(cx.tx(), &tenant.schema, &self.parts.migrations)
+            .await
+            .map_err(ApplyError)
+            .during("apply the tenant migrations")?;
+        Ok(())
+    }
+
+    /// Nothing: what the migrations made lies in the schema, and goes with it.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// A tenant migration failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the tenant migrations could not be applied")]
+struct ApplyError(#[source] MigrateError);
+
+impl Classify for ApplyError {
+    fn class(&self) -> ErrorClass {
+        self.0.database().map_or(ErrorClass::Permanent, store::classify)
+    }
+
+    fn code(&self) -> Code {
+        match self.class() {
+            ErrorClass::Transient => codes::DATABASE_UNAVAILABLE,
+            ErrorClass::Permanent => codes::MIGRATION_FAILED,
+        }
+    }
+
+    fn public_message(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}

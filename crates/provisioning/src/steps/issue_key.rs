@@ -1,0 +1,53 @@
+//! Gives the tenant its first API key.
+//!
+//! Only the hash stays. The secret lies sealed until it is acknowledged or its time is over, and
+//! is nowhere else: not in the job, the log, the audit or an error.
+
+use std::sync::Arc;
+
+use saga::{During, Step, StepCx, StepError, StepName};
+use store::api_keys;
+
+use crate::Parts;
+
+/// Mints a key, unless the tenant has a live one.
+#[derive(Debug)]
+pub struct IssueKey {
+    parts: Arc<Parts>,
+}
+
+impl IssueKey {
+    /// The step, with the key rules of `parts`.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts) }
+    }
+}
+
+impl Step for IssueKey {
+    const NAME: StepName = StepName::new("issue_key");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let (tenant, batch) = (cx.tenant(), cx.claim().batch);
+        let rules = &self.parts.keys;
+        let key = rules.minter.mint(&tenant.name);
+        let sealed = rules.sealer.seal(&key, tenant.id);
+        let new = api_keys::NewKey {
+            tenant: tenant.id,
+            batch,
+            hash: *key.hash().as_bytes(),
+            prefix: key.prefix(),
+            last4: key.last4(),
+            sealed: &sealed,
+            sealed_for: rules.sealed_for,
+            valid_for: rules.valid_for,
+        };
+        api_keys::issue(cx.tx(), &new).await.during("issue the API key")?;
+        Ok(())
+    }
+
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant().id;
+        api_keys::withdraw(cx.tx(), tenant).await.during("withdraw the API key")
+    }
+}

@@ -1,0 +1,40 @@
+//! What came of working on an item.
+
+use std::time::Duration;
+
+use domain::{ItemError, ItemState};
+use saga::StageReport;
+use store::items::Claim;
+
+/// What the worker has to do next about an item.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing: the item is final already, or another worker has it.
+    NotOurs,
+    /// Nothing: we had it and lost it; what we did last was rolled back.
+    Fenced,
+    /// The tenant is active.
+    Succeeded(Vec<StageReport>),
+    /// The item has ended without a tenant, and nothing of one is left.
+    Ended(ItemState),
+    /// An undo failed for good; an operator has to look.
+    UndoFailed(ItemError),
+    /// Try again after the delay.
+    Retry {
+        /// Under which claim.
+        claim: Box<Claim>,
+        /// Why this try failed.
+        reason: Reason,
+        /// How long to wait.
+        delay: Duration,
+    },
+}
+
+/// Why a try failed: what the caller is told, and the whole chain for the log.
+#[derive(Debug)]
+pub struct Reason {
+    /// As it stands in the item's row.
+    pub error: ItemError,
+    /// The chain of causes. For operators only: it may name hosts and hold SQL.
+    pub chain: String,
+}

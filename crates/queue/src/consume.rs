@@ -1,0 +1,208 @@
+//! Takes jobs from the queue and hands their items to a handler, until told to stop.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use apalis::prelude::{
+    AbortError, BackendExt, BoxDynError, Data, ParallelizeExt, TaskId, WorkerBuilder,
+    WorkerBuilderExt, WorkerContext,
+};
+use apalis_postgres::{Config, PostgresStorage};
+use domain::ItemId;
+use futures::FutureExt;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    doorbell,
+    job::{Job, QUEUE_NAME},
+    maintain::release_jobs_of,
+    wakeup::Wakeup,
+};
+
+/// How long a job rests after its item's outcome could not be recorded, in seconds.
+const REST_SECS: f64 = 2.0;
+
+/// Longest wait between two lives of the consumer while the database is away, in seconds.
+const MAX_RESTART_WAIT_SECS: u64 = 5;
+
+/// What became of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// The item's row says all; the job has done its duty.
+    Done,
+    /// The outcome could not be recorded: deliver the job again.
+    Again,
+}
+
+/// How to consume.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The worker process; unique for each start. Names in the queue begin with it.
+    pub worker: String,
+    /// Items worked on at once by this process.
+    pub concurrency: usize,
+    /// A handler that takes longer is given up, and its job delivered again.
+    pub handler_timeout: Duration,
+    /// Handlers begun are waited for this long after `stop`.
+    pub drain_timeout: Duration,
+}
+
+struct Shared<H> {
+    handler: H,
+    pool: PgPool,
+    timeout: Duration,
+}
+
+/// Hands the item of every job to `handler` until `stop` is cancelled, then waits for those
+/// begun. Survives lost connections and bad payloads by starting over under a fresh name.
+///
+/// `pool` is the queue's own: a connection listens, the rest fetch and acknowledge.
+pub async fn consume<H, F>(
+    pool: PgPool,
+    settings: &settings::Queue,
+    consumer: &Consumer,
+    handler: H,
+    stop: CancellationToken,
+) where
+    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    F: Future<Output = Handled> + Send + 'static,
+{
+    let shared =
+        Arc::new(Shared { handler, pool: pool.clone(), timeout: consumer.handler_timeout });
+    let mut wait = Duration::from_millis(250);
+    let mut life = 0u32;
+    while !stop.is_cancelled() {
+        life += 1;
+        // Never the same name twice: the queue would revive the dead name's jobs as running.
+        let name = format!("{}.{life}", consumer.worker);
+        let started = tokio::time::Instant::now();
+        match one_life(&name, &pool, settings, consumer, &shared, &stop).await {
+            Ok(()) if stop.is_cancelled() => break,
+            Ok(()) => warn!(worker.id = %name, "the queue's worker ended early; starting anew"),
+            Err(error) => {
+                warn!(worker.id = %name, error = %error, "the queue's worker died; starting anew");
+            }
+        }
+        if started.elapsed() > Duration::from_secs(60) {
+            wait = Duration::from_millis(250);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => {}
+        }
+        wait = (wait * 2).min(Duration::from_secs(MAX_RESTART_WAIT_SECS));
+        free_jobs(&pool, &name).await;
+    }
+    free_jobs(&pool, &consumer.worker).await;
+}
+
+/// What a life fetched and did not begin goes back at once, instead of after missed heartbeats.
+async fn free_jobs(pool: &PgPool, worker: &str) {
+    let freed = async { release_jobs_of(&mut *pool.acquire().await?, worker).await }.await;
+    match freed {
+        Ok(0) => {}
+        Ok(jobs) => info!(worker.id = %worker, jobs, "gave {jobs} jobs back to the queue"),
+        Err(error) => warn!(worker.id = %worker, %error, "could not give jobs back; they time out"),
+    }
+}
+
+async fn one_life<H, F>(
+    name: &str,
+    pool: &PgPool,
+    settings: &settings::Queue,
+    consumer: &Consumer,
+    shared: &Arc<Shared<H>>,
+    stop: &CancellationToken,
+) -> Result<(), BoxDynError>
+where
+    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    F: Future<Output = Handled> + Send + 'static,
+{
+    let config = Config::default()
+        .queue(QUEUE_NAME)
+        // More than the free slots would be buffered, and a full buffer stops the heartbeat.
+        .batch_size(settings.batch_size.min(consumer.concurrency).max(1))
+        .heartbeat_interval(Duration::from_millis(settings.heartbeat_ms))
+        .missed_heartbeats(settings.missed_heartbeats as usize)
+        // The fetch has taken the lock already; this second one could steal another's job.
+        .lock_tasks(false)
+        .persist_results(true);
+    let mut tick = tokio::time::interval(Duration::from_millis(settings.poll_ms));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ears = stop.child_token();
+    let _deaf_when_done = ears.clone().drop_guard();
+    let wakeup = Wakeup::new(tick, doorbell::listen(pool.clone(), ears));
+    let backend = PostgresStorage::<serde_json::Value>::new(pool)
+        .with_config(config)
+        .poll_with_strategy(wakeup);
+    let stopped = stop.clone();
+    let drained = WorkerBuilder::new(name)
+        .backend(backend)
+        .concurrency(consumer.concurrency)
+        .data(Arc::clone(shared))
+        .parallelize(tokio::spawn)
+        .build(deliver::<H, F>)
+        .run_until(async move {
+            stopped.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        })
+        .boxed();
+    tokio::select! {
+        ended = drained => Ok(ended?),
+        () = overdue(stop, consumer.drain_timeout) => {
+            warn!(worker.id = %name, "handlers did not finish in time; their items time out");
+            Ok(())
+        }
+    }
+}
+
+/// Returns `grace` after `stop`.
+async fn overdue(stop: &CancellationToken, grace: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(grace).await;
+}
+
+async fn deliver<H, F>(
+    raw: serde_json::Value,
+    id: TaskId,
+    worker: WorkerContext,
+    shared: Data<Arc<Shared<H>>>,
+) -> Result<(), BoxDynError>
+where
+    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    F: Future<Output = Handled> + Send + 'static,
+{
+    let Some(job) = Job::read(raw) else {
+        error!(job.id = %id, "job {id} carries a payload this version cannot read; dropped");
+        return Err(AbortError::new("unreadable payload").into());
+    };
+    let item = job.item();
+    // Time-out and panic are caught here, inside: caught by a layer of the queue, the job would
+    // be acknowledged as running and never be seen again.
+    let work = AssertUnwindSafe((shared.handler)(item)).catch_unwind();
+    match tokio::time::timeout(shared.timeout, work).await {
+        Ok(Ok(Handled::Done)) => return Ok(()),
+        Ok(Ok(Handled::Again)) => {}
+        Ok(Err(_)) => error!(item.id = %item, "handling item {item} panicked"),
+        Err(_) => error!(item.id = %item, "handling item {item} took too long and was given up"),
+    }
+    rest(&shared.pool, &id, worker.name()).await;
+    Err("the outcome could not be recorded".into())
+}
+
+/// Postpones the job's next delivery: the queue itself would deliver it again at once.
+async fn rest(pool: &PgPool, id: &TaskId, worker: &str) {
+    let rested = sqlx::query(
+        "update apalis.jobs set run_at = clock_timestamp() + make_interval(secs => $2)
+         where id = $1 and lock_by = $3",
+    )
+    .bind(id.to_string())
+    .bind(REST_SECS)
+    .bind(worker)
+    .execute(pool)
+    .await;
+    if let Err(error) = rested {
+        warn!(job.id = %id, %error, "could not postpone job {id}");
+    }
+}

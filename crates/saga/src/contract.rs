@@ -1,0 +1,105 @@
+//! The contract every step is held to, as a test kit.
+//!
+//! The kit compares snapshots of everything a step may touch: schemas, relations, roles,
+//! memberships, default privileges, and the tenant's rows in the control schema. All of it
+//! happens in one transaction that is rolled back.
+
+use sqlx::{Acquire, PgConnection, PgPool};
+use store::items::Claim;
+
+use crate::{AnyStep, StepCx};
+
+/// A claimed item and the steps that come before the one under test.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// The item; its tenant must be reserved in the registry.
+    pub claim: &'a Claim,
+    /// Applied first, in order.
+    pub before: &'a [&'a dyn AnyStep],
+}
+
+/// Holds `step` to the contract of [`crate::Step`].
+///
+/// # Panics
+/// When the step breaks the contract, naming the clause; or when the database fails.
+pub async fn assert_contract(pool: &PgPool, bench: &Bench<'_>, step: &dyn AnyStep) {
+    let name = step.name();
+    let mut tx = pool.begin().await.expect("begin");
+    for earlier in bench.before {
+        apply(&mut tx, bench.claim, *earlier).await;
+    }
+    let clean = snapshot(&mut tx, bench.claim).await;
+
+    undo(&mut tx, bench.claim, step).await;
+    let undone_first = snapshot(&mut tx, bench.claim).await;
+    assert_eq!(undone_first, clean, "{name}: undo before apply must do nothing");
+
+    let mut inner = tx.begin().await.expect("savepoint");
+    apply(&mut inner, bench.claim, step).await;
+    inner.rollback().await.expect("rollback");
+    let rolled_back = snapshot(&mut tx, bench.claim).await;
+    assert_eq!(rolled_back, clean, "{name}: a rolled back apply must leave nothing");
+
+    apply(&mut tx, bench.claim, step).await;
+    let once = snapshot(&mut tx, bench.claim).await;
+    apply(&mut tx, bench.claim, step).await;
+    let twice = snapshot(&mut tx, bench.claim).await;
+    assert_eq!(twice, once, "{name}: apply twice must be apply once");
+
+    undo(&mut tx, bench.claim, step).await;
+    let undone = snapshot(&mut tx, bench.claim).await;
+    assert_eq!(undone, clean, "{name}: undo must leave nothing of apply");
+    undo(&mut tx, bench.claim, step).await;
+    let undone_twice = snapshot(&mut tx, bench.claim).await;
+    assert_eq!(undone_twice, clean, "{name}: undo twice must be undo once");
+    tx.rollback().await.expect("rollback");
+}
+
+async fn apply(conn: &mut PgConnection, claim: &Claim, step: &dyn AnyStep) {
+    let applied = step.apply_any(&mut StepCx::new(claim, conn)).await;
+    applied.unwrap_or_else(|e| panic!("{}: apply failed: {e}: {:?}", step.name(), e));
+}
+
+async fn undo(conn: &mut PgConnection, claim: &Claim, step: &dyn AnyStep) {
+    let undone = step.undo_any(&mut StepCx::new(claim, conn)).await;
+    undone.unwrap_or_else(|e| panic!("{}: undo failed: {e}: {:?}", step.name(), e));
+}
+
+/// Everything a step may touch, one line a thing, in a fixed order.
+async fn snapshot(conn: &mut PgConnection, claim: &Claim) -> Vec<String> {
+    sqlx::query_scalar(SNAPSHOT)
+        .bind(claim.tenant.role.as_str())
+        .bind(claim.tenant.id.get())
+        .fetch_all(conn)
+        .await
+        .expect("snapshot")
+}
+
+/// Roles are the cluster's, so only the tenant's own is looked at: others come and go.
+const SNAPSHOT: &str = "
+    select line from (
+        select format('schema %s acl %s mark %s', nspname, nspacl,
+                      obj_description(oid, 'pg_namespace')) as line
+        from pg_namespace where nspname !~ '^pg_'
+        union all
+        select format('relation %s kind %s acl %s', c.oid::regclass, c.relkind, c.relacl)
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+        union all
+        select format('default privileges %s %s %s', n.nspname, d.defaclobjtype, d.defaclacl)
+        from pg_default_acl d join pg_namespace n on n.oid = d.defaclnamespace
+        union all
+        select format('role %s login %s limit %s settings %s mark %s', rolname, rolcanlogin,
+                      rolconnlimit, rolconfig, shobj_description(oid, 'pg_authid'))
+        from pg_roles where rolname = $1
+        union all
+        select format('member of %s', m.roleid::regrole)
+        from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = $1
+        union all
+        select format('tenant %s version %s active %s', state, migration_version,
+                      activated_at is not null)
+        from tenantry.tenants where id = $2
+        union all
+        select format('key %s sealed %s', encode(hash, 'hex'), sealed is not null)
+        from tenantry.api_keys where tenant_id = $2 and revoked_at is null
+    ) as world order by line";

@@ -1,0 +1,76 @@
+//! Undoes an item's committed stages, newest first, and ends the item.
+
+use domain::ItemState;
+use sqlx::PgConnection;
+use store::items::Claim;
+
+use crate::{During, Failure, Plan, Runner, Stage, StepCx, StepError, StepName, Unwound};
+
+impl Runner {
+    /// Undoes every committed stage of `plan`, newest first and one transaction each, then
+    /// releases the tenant's names and ends the item in `end`. The claim must be in state
+    /// `compensating`.
+    pub async fn unwind(&self, plan: &Plan, claim: &Claim, end: ItemState) -> Unwound {
+        for stage in plan.stages().iter().rev() {
+            if !claim.checkpoints.iter().any(|done| done == stage.name()) {
+                continue;
+            }
+            match self.undo_stage(stage, claim).await {
+                Ok(true) => {}
+                Ok(false) => return Unwound::Fenced,
+                Err(failure) => return Unwound::Failed(failure),
+            }
+        }
+        match self.end(claim, end).await {
+            Ok(true) => Unwound::Clean,
+            Ok(false) => Unwound::Fenced,
+            Err(error) => Unwound::Failed(Failure { stage: "end", step: None, error }),
+        }
+    }
+
+    async fn undo_stage(&self, stage: &Stage, claim: &Claim) -> Result<bool, Failure> {
+        let own = |error| Failure { stage: stage.name(), step: None, error };
+        let mut tx = self.pool.begin().await.during("begin the undo").map_err(own)?;
+        store::open_stage(&mut tx, claim.tenant.id, self.limits)
+            .await
+            .during("lock the tenant")
+            .map_err(own)?;
+        undo_steps(stage, claim, &mut tx)
+            .await
+            .map_err(|(step, error)| Failure { stage: stage.name(), step: Some(step), error })?;
+        store::checkpoints::undone(&mut tx, claim, stage.name())
+            .await
+            .during("record the undo")
+            .map_err(own)?;
+        let held = store::items::hold(&mut tx, claim).await.during("check the claim");
+        if !held.map_err(own)? {
+            tx.rollback().await.during("roll the undo back").map_err(own)?;
+            return Ok(false);
+        }
+        tx.commit().await.during("commit the undo").map_err(own)?;
+        Ok(true)
+    }
+
+    async fn end(&self, claim: &Claim, end: ItemState) -> Result<bool, StepError> {
+        let mut tx = self.pool.begin().await.during("begin the end")?;
+        store::tenants::release(&mut tx, claim.tenant.id).await.during("release the names")?;
+        if !store::items::fail(&mut tx, claim, end).await.during("record the result")? {
+            tx.rollback().await.during("roll the end back")?;
+            return Ok(false);
+        }
+        tx.commit().await.during("commit the end")?;
+        Ok(true)
+    }
+}
+
+async fn undo_steps(
+    stage: &Stage,
+    claim: &Claim,
+    tx: &mut PgConnection,
+) -> Result<(), (StepName, StepError)> {
+    for step in stage.steps().iter().rev() {
+        let mut cx = StepCx::new(claim, tx);
+        step.undo_any(&mut cx).await.map_err(|error| (step.name(), error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What is in force and where it came from, with secrets blotted out.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use toml::Value;
+
+use crate::catalogue::Key;
+
+/// One key as it is in force. Prints as `key = value  # where from`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effective {
+    /// `section.key`, for a map's entry `section.key.entry`.
+    pub key: String,
+    /// The value as a file or variable would give it; `***` for a secret; none if unset.
+    pub value: Option<String>,
+    /// Which layer gave it.
+    pub source: Source,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// This file.
+    File(String),
+    /// The environment variable of this name.
+    Environment(String),
+    /// Nowhere: the key has no default.
+    Unset,
+}
+
+impl Source {
+    /// The name the author of `path`'s value wrote it under.
+    pub(crate) fn place(&self, path: &str) -> String {
+        match self {
+            Self::File(name) => format!("{name}:{path}"),
+            Self::Environment(name) => name.clone(),
+            Self::Unset => path.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name) => f.write_str(name),
+            Self::Environment(name) => write!(f, "env {name}"),
+            Self::Unset => f.write_str("not set"),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Effective {
+    pub(crate) fn new(key: &Key, path: &str, value: &Value, source: &Source) -> Self {
+        let shown = if key.is_secret() { "***".to_owned() } else { plain(value) };
+        Self { key: path.to_owned(), value: Some(shown), source: source.clone() }
+    }
+
+    pub(crate) fn unset(key: &Key) -> Self {
+        Self { key: key.path.to_owned(), value: None, source: Source::Unset }
+    }
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} = {value}  # {}", self.key, self.source),
+            None => write!(f, "{}  # {}", self.key, self.source),
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

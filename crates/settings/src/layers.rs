@@ -1,0 +1,189 @@
+//! The three layers, flattened: each path with its last value and where it stood.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use toml::{Table, Value};
+
+use crate::{
+    Profile, Source,
+    catalogue::{self, KEYS},
+    error::Problem,
+    profile::{PROFILE_VAR, UnknownProfile},
+};
+
+/// The variable that names a directory with files of the user's own.
+pub(crate) const CONFIG_DIR_VAR: &str = "TENANTRY_CONFIG_DIR";
+
+/// Start of the variables that name a key by its path.
+pub(crate) const PATH_PREFIX: &str = "TENANTRY__";
+
+/// Name and built-in text of the bottom layer.
+pub(crate) const DEFAULT_FILE: (&str, &str) =
+    ("default.toml", include_str!("../../../config/default.toml"));
+
+/// A value as its author wrote it.
+pub(crate) enum Raw {
+    /// From a file.
+    Toml(Value),
+    /// From the environment.
+    Text(String),
+}
+
+/// A value and where it stood.
+pub(crate) struct Found {
+    pub(crate) raw: Raw,
+    pub(crate) source: Source,
+}
+
+/// All layers, one over the other.
+#[derive(Default)]
+pub(crate) struct Layers {
+    /// By path: `section.key`, for a map's entry `section.key.entry`.
+    pub(crate) values: BTreeMap<String, Found>,
+    /// What could not be read or is no key.
+    pub(crate) problems: Vec<Problem>,
+    /// The profile whose file lies between the defaults and the environment.
+    pub(crate) profile: Profile,
+}
+
+impl Layers {
+    /// Lays the files and the environment over each other.
+    pub(crate) fn read(fallback: Profile, env: &BTreeMap<String, String>) -> Self {
+        let mut layers = Self::default();
+        layers.profile = layers.choose_profile(fallback, env);
+        layers.files(env.get(CONFIG_DIR_VAR).filter(|dir| !dir.is_empty()));
+        layers.paths_in(env);
+        layers.names_in(env);
+        layers
+    }
+
+    fn choose_profile(&mut self, fallback: Profile, env: &BTreeMap<String, String>) -> Profile {
+        let Some(text) = env.get(PROFILE_VAR).filter(|text| !text.is_empty()) else {
+            return fallback;
+        };
+        text.parse().unwrap_or_else(|error: UnknownProfile| {
+            self.problem(PROFILE_VAR, error.to_string());
+            fallback
+        })
+    }
+
+    /// The built-in defaults lie at the bottom always, so that a file of the
+    /// user's own need not know the keys of the next release.
+    fn files(&mut self, dir: Option<&String>) {
+        let (default_name, default_text) = DEFAULT_FILE;
+        self.file(default_name, default_text);
+        let profile = self.profile.file();
+        let Some(dir) = dir.map(Path::new) else {
+            if let Some((name, text)) = profile {
+                self.file(name, text);
+            }
+            return;
+        };
+        let own_default = self.own_file(dir, default_name);
+        let own_profile = profile.is_some_and(|(name, text)| {
+            let own = self.own_file(dir, name);
+            if !own {
+                self.file(name, text);
+            }
+            own
+        });
+        if !own_default && !own_profile {
+            let wanted = profile.map_or(String::new(), |(name, _)| format!(" nor a {name}"));
+            let message = format!("`{}` has no {default_name}{wanted}", dir.display());
+            self.problem(CONFIG_DIR_VAR, message);
+        }
+    }
+
+    /// Whether the directory has the file, which is then laid over the rest.
+    fn own_file(&mut self, dir: &Path, name: &str) -> bool {
+        let path = dir.join(name);
+        let shown = path.display().to_string();
+        match fs::read_to_string(&path) {
+            Ok(text) => self.file(&shown, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+            Err(error) => self.problem(shown, format!("could not be read: {error}")),
+        }
+        true
+    }
+
+    fn file(&mut self, name: &str, text: &str) {
+        let table = match text.parse::<Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                // The error's own Display quotes the line, which may hold a secret.
+                let start = error.span().map_or(0, |span| span.start);
+                let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
+                return self.problem(format!("{name}:{line}"), error.message());
+            }
+        };
+        for (section, value) in table {
+            match value {
+                Value::Table(keys) => self.section(name, &section, keys),
+                _ => self.unknown(format!("{name}:{section}"), &section),
+            }
+        }
+    }
+
+    fn section(&mut self, file: &str, section: &str, keys: Table) {
+        for (key, value) in keys {
+            let path = format!("{section}.{key}");
+            match (value, catalogue::find(&path)) {
+                (Value::Table(entries), Some((key, None))) if key.is_map() => {
+                    for (entry, value) in entries {
+                        self.file_value(file, format!("{path}.{entry}"), value);
+                    }
+                }
+                (value, _) => self.file_value(file, path, value),
+            }
+        }
+    }
+
+    fn file_value(&mut self, file: &str, path: String, value: Value) {
+        if catalogue::find(&path).is_none() {
+            return self.unknown(format!("{file}:{path}"), &path);
+        }
+        let source = Source::File(file.to_owned());
+        self.values.insert(path, Found { raw: Raw::Toml(value), source });
+    }
+
+    fn paths_in(&mut self, env: &BTreeMap<String, String>) {
+        for (name, text) in env {
+            let Some(rest) = name.strip_prefix(PATH_PREFIX) else { continue };
+            let path = rest.to_ascii_lowercase().replace("__", ".");
+            if catalogue::find(&path).is_none() {
+                self.unknown(name.clone(), &path);
+            } else if rest != rest.to_ascii_uppercase() {
+                let upper = rest.to_ascii_uppercase();
+                self.problem(name.clone(), format!("must be upper case: {PATH_PREFIX}{upper}"));
+            } else {
+                self.env_value(name, path, text);
+            }
+        }
+    }
+
+    /// After [`Self::paths_in`]: where both are set, the name of its own wins.
+    fn names_in(&mut self, env: &BTreeMap<String, String>) {
+        for key in KEYS {
+            if let Some((name, text)) = key.env.and_then(|name| env.get_key_value(name)) {
+                self.env_value(name, key.path.to_owned(), text);
+            }
+        }
+    }
+
+    fn env_value(&mut self, name: &str, path: String, text: &str) {
+        let optional = catalogue::find(&path).is_some_and(|(key, _)| key.optional);
+        if optional && text.is_empty() {
+            return; // `NAME: ${NAME:-}` in a compose file means: not set.
+        }
+        let source = Source::Environment(name.to_owned());
+        self.values.insert(path, Found { raw: Raw::Text(text.to_owned()), source });
+    }
+
+    fn unknown(&mut self, place: String, path: &str) {
+        self.problem(place, catalogue::hint(path));
+    }
+
+    fn problem(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(Problem::new(place, message));
+    }
+}

@@ -1,0 +1,185 @@
+//! From layers to settings: every value checked, every problem kept.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::{
+    Api, Database, Effective, Keys, Log, Problem, Profile, Queue, SettingsError, Source, Tenants,
+    Worker,
+    catalogue::{self, KEYS},
+    check,
+    layers::{CONFIG_DIR_VAR, DEFAULT_FILE, Layers, PATH_PREFIX},
+    profile::PROFILE_VAR,
+    relations,
+};
+
+/// The whole configuration, checked. `Debug` blots out the secrets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The control database.
+    pub database: Database,
+    /// The HTTP API.
+    pub api: Api,
+    /// The worker.
+    pub worker: Worker,
+    /// The queue.
+    pub queue: Queue,
+    /// What a tenant gets and may ask for.
+    pub tenants: Tenants,
+    /// API keys.
+    pub keys: Keys,
+    /// Logs.
+    pub log: Log,
+    #[serde(skip)]
+    profile: Profile,
+    #[serde(skip)]
+    effective: Vec<Effective>,
+}
+
+impl Settings {
+    /// The settings of this process: files and environment.
+    ///
+    /// `profile` is in force unless `TENANTRY_PROFILE` names another.
+    ///
+    /// # Errors
+    /// [`SettingsError::Invalid`] with every unknown key, wrong value and
+    /// unreadable file there is.
+    pub fn load(profile: Profile) -> Result<Self, SettingsError> {
+        let mut problems = Vec::new();
+        let mut env = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => _ = env.insert(name, value),
+                Err(_) if is_ours(&name) => problems.push(Problem::new(name, "is not UTF-8")),
+                Err(_) => {}
+            }
+        }
+        Self::build(profile, &env, problems)
+    }
+
+    /// The settings that a process with this environment would have.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn from_env_map(
+        profile: Profile,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        Self::build(profile, &env.into_iter().collect(), Vec::new())
+    }
+
+    /// The profile in force.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Every key with its value as loaded and where that came from, in the order
+    /// of `config/default.toml`; secrets as `***`.
+    #[must_use]
+    pub fn describe(&self) -> &[Effective] {
+        &self.effective
+    }
+
+    fn build(
+        profile: Profile,
+        env: &BTreeMap<String, String>,
+        mut problems: Vec<Problem>,
+    ) -> Result<Self, SettingsError> {
+        let layers = Layers::read(profile, env);
+        let profile = layers.profile;
+        let (checked, found) = Checked::of(layers);
+        problems.extend(found);
+        problems.extend(relations::problems(&checked));
+        if !problems.is_empty() {
+            problems.sort();
+            problems.dedup();
+            return Err(SettingsError::Invalid(problems));
+        }
+        let settings: Self = Value::Table(checked.nested())
+            .try_into()
+            .expect("every key is in its range, and default.toml has every key that must be set");
+        Ok(Self { profile, effective: checked.describe(), ..settings })
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(PATH_PREFIX)
+        || [PROFILE_VAR, CONFIG_DIR_VAR].contains(&name)
+        || KEYS.iter().any(|key| key.env == Some(name))
+}
+
+/// The values that are fine alone, by path.
+#[derive(Default)]
+pub(crate) struct Checked(BTreeMap<String, (Value, Source)>);
+
+impl Checked {
+    /// What is fine, and what is not.
+    pub(crate) fn of(layers: Layers) -> (Self, Vec<Problem>) {
+        let (mut checked, mut problems) = (Self::default(), layers.problems);
+        for (path, found) in layers.values {
+            let (key, entry) = catalogue::find(&path).expect("a layer keeps known keys only");
+            match check::value(key, entry, &found) {
+                Ok(value) => _ = checked.0.insert(path, (value, found.source)),
+                Err(message) => problems.push(Problem::new(found.source.place(&path), message)),
+            }
+        }
+        (checked, problems)
+    }
+
+    pub(crate) fn value(&self, path: &str) -> Option<&Value> {
+        self.0.get(path).map(|(value, _)| value)
+    }
+
+    /// The name the author of the path's value wrote it under.
+    pub(crate) fn place(&self, path: &str) -> String {
+        self.0.get(path).map_or_else(|| path.to_owned(), |(_, source)| source.place(path))
+    }
+
+    /// Whether the path's value is the built-in one.
+    pub(crate) fn is_default(&self, path: &str) -> bool {
+        let default = Source::File(DEFAULT_FILE.0.to_owned());
+        self.0.get(path).is_some_and(|(_, source)| *source == default)
+    }
+
+    /// The paths below a prefix, each with its last part.
+    pub(crate) fn under(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.0.keys().filter_map(move |path| Some((path.as_str(), path.strip_prefix(prefix)?)))
+    }
+
+    fn nested(&self) -> Table {
+        let mut root = Table::new();
+        for (path, (value, _)) in &self.0 {
+            let mut parts: Vec<_> = path.split('.').collect();
+            let last = parts.pop().expect("a path has a last part");
+            let parent = parts.into_iter().fold(&mut root, |table, part| {
+                table
+                    .entry(part)
+                    .or_insert_with(|| Value::Table(Table::new()))
+                    .as_table_mut()
+                    .expect("no key is both a value and a section")
+            });
+            parent.insert(last.to_owned(), value.clone());
+        }
+        root
+    }
+
+    fn describe(&self) -> Vec<Effective> {
+        KEYS.iter().flat_map(|key| self.describe_key(key)).collect()
+    }
+
+    fn describe_key(&self, key: &catalogue::Key) -> Vec<Effective> {
+        let of_key = |path: &str| catalogue::find(path).is_some_and(|(k, _)| k.path == key.path);
+        let lines: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(path, _)| of_key(path))
+            .map(|(path, (value, source))| Effective::new(key, path, value, source))
+            .collect();
+        if lines.is_empty() { vec![Effective::unset(key)] } else { lines }
+    }
+}

@@ -1,0 +1,79 @@
+//! Values that are fine alone and wrong together.
+
+use toml::Value;
+
+use crate::{error::Problem, load::Checked};
+
+/// Every contradiction. A value that is missing because it was wrong alone is
+/// not reported again.
+pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
+    let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
+    problems.extend(unavailable_features(checked));
+    problems.extend(limits_too_high(checked));
+    problems
+}
+
+/// One lost heartbeat must not make a worker dead.
+fn dead_too_soon(checked: &Checked) -> Option<Problem> {
+    let (beat, dead) = ("worker.heartbeat_ms", "worker.dead_after_ms");
+    let (beat_ms, dead_ms) = (checked.number(beat)?, checked.number(dead)?);
+    if dead_ms >= 2 * beat_ms {
+        return None;
+    }
+    let (beat_place, dead_place) = (checked.place(beat), checked.place(dead));
+    let problem = if checked.is_default(dead) {
+        Problem::new(
+            beat_place,
+            format!("is {beat_ms}, more than half of {dead_place} = {dead_ms}"),
+        )
+    } else {
+        let least = 2 * beat_ms;
+        let reason = format!("twice {beat_place} = {beat_ms}");
+        Problem::new(dead_place, format!("must be {least} or more ({reason}), is {dead_ms}"))
+    };
+    Some(problem)
+}
+
+fn unavailable_features(checked: &Checked) -> Vec<Problem> {
+    let defaults = checked.texts("tenants.default_features");
+    let (Some(defaults), Some(available)) = (defaults, checked.texts("tenants.available_features"))
+    else {
+        return Vec::new();
+    };
+    let place = checked.place("tenants.default_features");
+    let missing = defaults.iter().filter(|feature| !available.contains(feature));
+    missing
+        .map(|feature| {
+            let list = checked.place("tenants.available_features");
+            let known = available.join(", ");
+            let message = format!("`{feature}` is not an available feature; {list} has: {known}");
+            Problem::new(&place, message)
+        })
+        .collect()
+}
+
+fn limits_too_high(checked: &Checked) -> Vec<Problem> {
+    let defaults = checked.under("tenants.default_limits.");
+    defaults
+        .filter_map(|(path, name)| {
+            let value = checked.number(path)?;
+            let max_path = format!("tenants.max_limits.{name}");
+            let message = match checked.number(&max_path) {
+                Some(max) if value <= max => return None,
+                Some(max) => format!("is {value}, above {} = {max}", checked.place(&max_path)),
+                None => format!("has no highest value: set {max_path} too"),
+            };
+            Some(Problem::new(checked.place(path), message))
+        })
+        .collect()
+}
+
+impl Checked {
+    fn number(&self, path: &str) -> Option<i64> {
+        self.value(path).and_then(Value::as_integer)
+    }
+
+    fn texts(&self, path: &str) -> Option<Vec<&str>> {
+        Some(self.value(path)?.as_array()?.iter().filter_map(Value::as_str).collect())
+    }
+}

@@ -1,0 +1,194 @@
+//! The sections of the configuration, one struct each.
+//!
+//! The unit is in a field's name unless its type has one. Ranges are in the
+//! catalogue; what each key is for, at length, in `config/default.toml`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::error::SettingsError;
+
+/// The control database and one process's share of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Where it is, `postgres://…`; absent until somebody needs it.
+    pub url: Option<SecretString>,
+    /// Connections one process may hold open, besides the queue's own.
+    pub max_connections: u32,
+    /// Longest wait for a free connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// Longest time for one statement outside a stage, in milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+impl Database {
+    /// The URL of the control database.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` is not set.
+    pub fn require_url(&self) -> Result<&SecretString, SettingsError> {
+        self.url.as_ref().ok_or(SettingsError::Missing {
+            key: "DATABASE_URL",
+            hint: "the control database, postgres://user:password@host/name",
+        })
+    }
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Address to listen on: an IP address or a host name.
+    pub host: String,
+    /// TCP port to listen on; 0 = any free one.
+    pub port: u16,
+    /// Most tenants in one batch.
+    pub max_tenants_per_batch: usize,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Longest wait a caller may ask for with `Prefer: wait=N`, in seconds.
+    pub max_wait_secs: u64,
+    /// Requests per second one operator may make on average.
+    pub requests_per_second: u32,
+    /// Requests one operator may make at once before that average counts.
+    pub burst: u32,
+    /// Longest time for one request, in milliseconds; what it waits by
+    /// `Prefer: wait` is not counted.
+    pub request_timeout_ms: u64,
+}
+
+/// The worker: how much at a time, how long, how often.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// Address of the health and metrics page: an IP address or a host name.
+    pub host: String,
+    /// TCP port of that page; 0 = any free one.
+    pub port: u16,
+    /// Tenants one worker provisions at a time.
+    pub concurrency: usize,
+    /// Tries for one tenant before it is given up.
+    pub max_attempts: u32,
+    /// Where the wait between two tries doubles from, in milliseconds.
+    pub backoff_base_ms: u64,
+    /// Longest wait between two tries, in milliseconds.
+    pub backoff_cap_ms: u64,
+    /// Longest time for one stage, in milliseconds.
+    pub stage_timeout_ms: u64,
+    /// Longest wait for a lock inside a stage, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// Between two signs of life of a worker, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Silence after which a worker counts as dead, in milliseconds; at least
+    /// twice `heartbeat_ms`, so that one lost heartbeat kills nobody.
+    pub dead_after_ms: u64,
+    /// Between two searches for tenants nobody works on, in milliseconds.
+    pub sweep_ms: u64,
+    /// Longest time running stages get to finish after SIGTERM, in milliseconds.
+    pub drain_timeout_ms: u64,
+    /// Tenants after which a connection is replaced: a backend's catalogue
+    /// caches grow with every schema it touches (800 tenants made one 500 MB).
+    pub connection_uses: u32,
+}
+
+/// The queue's own pool and pace.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Connections of the queue's own pool.
+    pub max_connections: u32,
+    /// Jobs fetched at once.
+    pub batch_size: usize,
+    /// Between two looks at the queue when no notification came, in milliseconds.
+    pub poll_ms: u64,
+    /// Between two signs of life of a consumer, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Heartbeats a consumer may miss before its jobs go to another.
+    pub missed_heartbeats: u32,
+    /// How long finished jobs are kept, in hours.
+    pub retain_done_hours: u32,
+}
+
+/// What a tenant gets and may ask for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenants {
+    /// Start of a schema's name when the caller gives none.
+    pub schema_prefix: String,
+    /// Features of a tenant whose request names none; all of them available ones.
+    pub default_features: Vec<String>,
+    /// Features a request may name.
+    pub available_features: BTreeSet<String>,
+    /// Limits of a tenant whose request names none, by name.
+    #[serde(default)]
+    pub default_limits: BTreeMap<String, i64>,
+    /// Highest limit a request may name, by name.
+    #[serde(default)]
+    pub max_limits: BTreeMap<String, i64>,
+    /// Folder of tenant migrations; none = the built-in ones.
+    pub migrations_dir: Option<PathBuf>,
+    /// Connections a tenant's role may hold open; -1 = no limit.
+    pub connection_limit: i32,
+    /// Time a batch has before what is left of it is failed, in seconds.
+    pub batch_timeout_secs: u64,
+    /// Tenants that fleet work touches at a time.
+    pub fleet_concurrency: usize,
+}
+
+/// API keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Start of every API key.
+    pub prefix: String,
+    /// Random base62 characters of an API key.
+    pub length: usize,
+    /// How long an issued key can be revealed, in hours.
+    pub sealed_hours: u32,
+    /// Life of an API key, in days; none = it does not expire.
+    pub expires_days: Option<u32>,
+    /// How long the old key stays valid after a rotation, in hours.
+    pub rotation_overlap_hours: u32,
+    /// Key that seals unacknowledged API keys, as it was written.
+    pub master_key: Option<SecretString>,
+}
+
+impl Keys {
+    /// The key that seals API keys, as it was written: hex or base64.
+    ///
+    /// # Errors
+    /// `TENANTRY_MASTER_KEY` is not set.
+    pub fn require_master_key(&self) -> Result<&SecretString, SettingsError> {
+        self.master_key.as_ref().ok_or(SettingsError::Missing {
+            key: "TENANTRY_MASTER_KEY",
+            hint: "32 random bytes in base64 or hex, the same for every process; \
+                   `openssl rand -base64 32` makes one",
+        })
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A level, or comma-separated `target=level`, as tracing's `EnvFilter` reads it.
+    pub filter: String,
+    /// Form of a line.
+    pub format: LogFormat,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}

@@ -1,0 +1,26 @@
+-- The counts of a batch that could be ended; no row while an item of it is open, and the items
+-- are counted only when none is.
+with closed as materialized (
+    select b.id, b.run, b.total, b.cancel_requested_at is not null as cancel_requested
+    from tenantry.batches b
+    where b.id = $1 and b.finished_at is null
+      and not exists (
+          select 1 from tenantry.batch_items i
+          where i.batch_id = $1 and i.state in ('queued', 'running', 'retrying', 'compensating'))
+)
+select closed.run as "run!",
+       closed.total as "total!",
+       closed.cancel_requested as "cancel_requested!",
+       counts.succeeded as "succeeded!",
+       counts.failed as "failed!",
+       counts.cancelled as "cancelled!",
+       counts.rolled_back as "rolled_back!"
+from closed
+cross join lateral (
+    select count(*) filter (where i.state = 'succeeded') as succeeded,
+           count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
+           count(*) filter (where i.state = 'cancelled') as cancelled,
+           count(*) filter (where i.state = 'rolled_back') as rolled_back
+    from tenantry.batch_items i
+    where i.batch_id = closed.id
+) counts

@@ -1,0 +1,17 @@
+-- An item with a committed stage is not among them: its worker has to undo that first, and sees
+-- the request when it claims it next.
+with cancelled as (
+    update tenantry.batch_items i
+    set state = 'cancelled', finished_at = clock_timestamp(), next_attempt_at = null,
+        error_code = $2, error_message = $3, error_step = null, error_retryable = true
+    where i.batch_id = $1 and i.state in ('queued', 'retrying')
+      and not exists (
+          select from tenantry.checkpoints c where c.item_id = i.id and c.undone_at is null)
+    returning tenant_id
+), released as (
+    update tenantry.tenants t
+    set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+    from cancelled c
+    where t.id = c.tenant_id and t.state = 'pending'
+)
+select count(*) as "count!" from cancelled

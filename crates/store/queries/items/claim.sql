@@ -1,0 +1,50 @@
+-- $1 item, $2 worker, $3 seconds after which a silent worker is dead
+with before as (
+    select i.id, i.state, i.attempt, i.worker_id
+    from tenantry.batch_items i
+    where i.id = $1
+      and (i.state in ('queued', 'retrying')
+           or (i.state in ('running', 'compensating')
+               and not exists (
+                   select 1 from tenantry.workers w
+                   where w.id = i.worker_id and w.stopped_at is null
+                     and w.seen_at > clock_timestamp() - make_interval(secs => $3))))
+    for update
+), claimed as (
+    update tenantry.batch_items i
+    set state = case i.state when 'compensating' then 'compensating' else 'running' end,
+        attempt = i.attempt + 1,
+        tries = i.tries + 1,
+        worker_id = $2,
+        started_at = coalesce(i.started_at, clock_timestamp()),
+        next_attempt_at = null
+    from before
+    where i.id = before.id
+    returning i.*, before.state as old_state, before.worker_id as old_worker
+), begun as (
+    update tenantry.batches b
+    set state = 'running', started_at = coalesce(b.started_at, clock_timestamp())
+    from claimed
+    where b.id = claimed.batch_id and b.state = 'queued'
+)
+select c.batch_id,
+       c.attempt,
+       c.tries,
+       c.state,
+       case when b.cancel_requested_at is not null
+            then coalesce(b.cancel_code, 'cancelled') end as cancel_code,
+       case when c.attempt = 1
+            then extract(epoch from clock_timestamp() - c.created_at)::float8 end as waited_secs,
+       (c.old_state in ('running', 'compensating') and c.old_worker is not null) as "taken_over!",
+       c.error_code,
+       c.error_message,
+       c.error_step,
+       array(select k.stage from tenantry.checkpoints k
+             where k.item_id = c.id and k.undone_at is null) as "checkpoints!",
+       t.id as tenant_id,
+       t.name as tenant_name,
+       t.schema_name,
+       t.role_name
+from claimed c
+join tenantry.batches b on b.id = c.batch_id
+join tenantry.tenants t on t.id = c.tenant_id

@@ -1,0 +1,18 @@
+update tenantry.batch_items i
+set state = 'queued',
+    tries = 0,
+    tenant_id = again.tenant_id,
+    domain = again.domain,
+    schema_name = again.schema_name,
+    job_id = again.job_id,
+    worker_id = null,
+    started_at = null,
+    finished_at = null,
+    next_attempt_at = null,
+    error_code = null,
+    error_message = null,
+    error_step = null,
+    error_retryable = null
+from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+    as again (id, tenant_id, domain, schema_name, job_id)
+where i.id = again.id and i.state in ('failed', 'cancelled')

@@ -1,0 +1,22 @@
+-- The branches of list.sql.
+select count(*) as "count!"
+from (
+    (
+        select from tenantry.tenants
+        where $1::text is null and $2::text is null and state <> 'deleted'
+        limit $3
+    )
+    union all
+    (
+        select from tenantry.tenants
+        where $2::text is null and state = $1
+        limit $3
+    )
+    union all
+    (
+        select from tenantry.tenants
+        where $2::text is not null and (lower(name) like $2 or domain like $2)
+            and case when $1::text is null then state <> 'deleted' else state = $1 end
+        limit $3
+    )
+) as found

@@ -1,0 +1,35 @@
+-- Three branches, of which the parameters leave one: each is answered by its own index, also when
+-- the statement is planned without knowing them.
+(
+    select id as "id!", name as "name!", description, domain as "domain!",
+        schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
+        settings as "settings!", migration_version, created_at as "created_at!", activated_at,
+        updated_at as "updated_at!"
+    from tenantry.tenants
+    where $1::text is null and $2::text is null and state <> 'deleted' and id > $3
+    order by id
+    offset $4
+    limit $5
+)
+union all
+(
+    select id, name, description, domain, schema_name, role_name, external_id, state,
+        settings, migration_version, created_at, activated_at, updated_at
+    from tenantry.tenants
+    where $2::text is null and state = $1 and id > $3
+    order by id
+    offset $4
+    limit $5
+)
+union all
+(
+    select id, name, description, domain, schema_name, role_name, external_id, state,
+        settings, migration_version, created_at, activated_at, updated_at
+    from tenantry.tenants
+    where $2::text is not null and (lower(name) like $2 or domain like $2) and id > $3
+        and case when $1::text is null then state <> 'deleted' else state = $1 end
+    order by id
+    offset $4
+    limit $5
+)
+order by 1

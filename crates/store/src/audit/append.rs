@@ -1,0 +1,46 @@
+//! Adds one row to the audit log.
+
+use domain::{BatchId, TenantId};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// Who did what to which, from where. Never a secret in `detail`.
+#[derive(Debug, Clone, Default)]
+pub struct Entry<'a> {
+    /// `operator:<name>`, `worker:<id>`, `cli:<os user>` or `sweeper`.
+    pub actor: &'a str,
+    /// What was done, as `subject.verb`: `batch.submitted`, `keys.revealed`, `token.created`.
+    pub action: &'a str,
+    /// The tenant it was done to.
+    pub tenant: Option<TenantId>,
+    /// The batch it was done to, or in.
+    pub batch: Option<BatchId>,
+    /// The request that asked for it.
+    pub request_id: Option<&'a str>,
+    /// Where the request came from.
+    pub address: Option<&'a str>,
+    /// What else matters, before and after.
+    pub detail: Value,
+}
+
+/// Records `entry`; commits with the change it tells of.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into tenantry.audit_log
+             (actor, action, tenant_id, batch_id, request_id, address, detail)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        entry.actor,
+        entry.action,
+        entry.tenant.map(TenantId::get),
+        entry.batch.map(BatchId::get),
+        entry.request_id,
+        entry.address,
+        if entry.detail.is_null() { Value::Object(serde_json::Map::default()) } else { entry.detail },
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

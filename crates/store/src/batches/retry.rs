@@ -1,0 +1,28 @@
+//! Sets a finished batch going again.
+
+use std::time::Duration;
+
+use domain::BatchId;
+use sqlx::PgConnection;
+
+/// The next run of the batch: `queued`, with a new deadline. False when it is not over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn retry(
+    conn: &mut PgConnection,
+    id: BatchId,
+    timeout: Duration,
+) -> sqlx::Result<bool> {
+    let set_going = sqlx::query!(
+        "update tenantry.batches
+         set state = 'queued', run = run + 1, started_at = null, finished_at = null,
+             cancel_requested_at = null, cancel_code = null, deadline_at = now() + make_interval(secs => $2)
+         where id = $1 and finished_at is not null",
+        id.get(),
+        timeout.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(set_going.rows_affected() == 1)
+}

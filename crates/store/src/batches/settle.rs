@@ -1,0 +1,49 @@
+//! Ends a batch when no item of it is open: one guarded UPDATE, exactly one winner.
+
+use domain::{BatchId, BatchState, Progress};
+use sqlx::PgConnection;
+
+/// Where a finished batch is announced; the payload is its id.
+pub const FINISHED_CHANNEL: &str = "tenantry_batch_finished";
+
+/// Ends `batch` if it is open and none of its items is; the winner also writes the one
+/// `batch.finished` event and announces it. `None` when there is nothing to end, or another
+/// process ended it.
+///
+/// Must run after the commit that ended the batch's last item: two workers that end the last two
+/// items at once would each still see the other's as open.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn settle(
+    conn: &mut PgConnection,
+    batch: BatchId,
+) -> sqlx::Result<Option<BatchState>> {
+    let closed = sqlx::query_file!("queries/batches/closed.sql", batch.get())
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(closed) = closed else { return Ok(None) };
+    let count = |n: i64| u64::try_from(n).unwrap_or_default();
+    let progress = Progress {
+        total: count(i64::from(closed.total)),
+        queued: 0,
+        running: 0,
+        retrying: 0,
+        succeeded: count(closed.succeeded),
+        failed: count(closed.failed),
+        cancelled: count(closed.cancelled),
+        rolled_back: count(closed.rolled_back),
+    };
+    let outcome = progress.outcome(closed.cancel_requested);
+    let won = sqlx::query_file!(
+        "queries/batches/settle.sql",
+        batch.get(),
+        closed.run,
+        outcome.as_str(),
+        serde_json::json!({ "batch_id": batch, "state": outcome, "progress": progress }),
+        FINISHED_CHANNEL,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(won.map(|_| outcome))
+}

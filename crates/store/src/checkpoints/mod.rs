@@ -1,0 +1,7 @@
+//! Checkpoints: the committed stages of an item.
+
+mod record;
+mod undone;
+
+pub use record::{StepRecord, record};
+pub use undone::undone;

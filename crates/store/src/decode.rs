@@ -1,0 +1,20 @@
+//! Reads the registry's words (states, names) back as types.
+
+use std::{error::Error, str::FromStr};
+
+/// `text` as a `T`.
+///
+/// # Errors
+/// When the database holds a word this version does not know.
+pub(crate) fn decode<T>(text: &str) -> sqlx::Result<T>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+/// A count the database computed, as the unsigned number it is.
+pub(crate) fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}

@@ -1,0 +1,75 @@
+//! Which database errors are worth another try.
+
+/// What a failed act means for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// May pass by itself: retry with back-off.
+    Transient,
+    /// Will fail again the same way: do not retry.
+    Permanent,
+}
+
+/// SQLSTATE classes that pass by themselves: 08 connection, 40 rollback (deadlock,
+/// serialization), 53 insufficient resources, 57 operator intervention (shutdown, time-out).
+const TRANSIENT_CLASSES: [&str; 4] = ["08", "40", "53", "57"];
+
+/// Lock not available (55P03), object in use (55006) and "tuple concurrently updated", which
+/// PostgreSQL reports as XX000 when two writers meet on one catalogue row.
+const TRANSIENT_STATES: [&str; 2] = ["55P03", "55006"];
+
+/// The class of `error`: I/O, pool time-outs and the transient SQLSTATEs are worth another try.
+#[must_use]
+pub fn classify(error: &sqlx::Error) -> ErrorClass {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => ErrorClass::Transient,
+        sqlx::Error::Database(e) => classify_state(e.code().as_deref(), e.message()),
+        _ => ErrorClass::Permanent,
+    }
+}
+
+fn classify_state(state: Option<&str>, message: &str) -> ErrorClass {
+    let transient = state.is_some_and(|s| {
+        TRANSIENT_CLASSES.iter().any(|class| s.starts_with(class)) || TRANSIENT_STATES.contains(&s)
+    });
+    if transient || message.contains("tuple concurrently updated") {
+        ErrorClass::Transient
+    } else {
+        ErrorClass::Permanent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_what_passes_by_itself_and_nothing_else() {
+        for state in ["08006", "40001", "40P01", "53300", "55P03", "57P01", "57014"] {
+            assert_eq!(classify_state(Some(state), ""), ErrorClass::Transient, "{state}");
+        }
+        for state in ["23505", "42P06", "42601", "42501", "22001"] {
+            assert_eq!(classify_state(Some(state), ""), ErrorClass::Permanent, "{state}");
+        }
+    }
+
+    #[test]
+    fn retries_a_collision_on_a_catalogue_row() {
+        assert_eq!(
+            classify_state(Some("XX000"), "tuple concurrently updated"),
+            ErrorClass::Transient
+        );
+    }
+
+    #[test]
+    fn retries_a_lost_connection() {
+        let lost = sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+
+        assert_eq!(classify(&lost), ErrorClass::Transient);
+    }
+}

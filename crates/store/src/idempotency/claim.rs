@@ -1,0 +1,44 @@
+//! Takes a key for a request, unless it is taken.
+
+use domain::{BatchId, OperatorId};
+use sqlx::PgConnection;
+
+/// How long a key is kept, in hours (DESIGN §6).
+pub(super) const KEPT_HOURS: i32 = 24;
+
+/// A request that must become one batch only.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// Whose key it is; two callers never share one.
+    pub caller: OperatorId,
+    /// The key as sent.
+    pub key: &'a str,
+    /// SHA-256 of what was asked.
+    pub body_hash: &'a [u8; 32],
+    /// The batch the request becomes if the key is free.
+    pub batch: BatchId,
+}
+
+/// Whether the key is now `claim`'s: it was free, or older than 24 hours.
+///
+/// Waits for a request in flight with the same key: the row is its, until it commits.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bool> {
+    let taken = sqlx::query!(
+        "insert into tenantry.idempotency_keys as k (caller, key, body_hash, batch_id)
+         values ($1, $2, $3, $4)
+         on conflict (caller, key) do update
+         set body_hash = excluded.body_hash, batch_id = excluded.batch_id, created_at = now()
+         where k.created_at < now() - make_interval(hours => $5)",
+        claim.caller.get(),
+        claim.key,
+        claim.body_hash.as_slice(),
+        claim.batch.get(),
+        KEPT_HOURS,
+    )
+    .execute(conn)
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}

@@ -1,0 +1,22 @@
+//! Cancels what a batch has not begun.
+
+use domain::{BatchId, codes};
+use sqlx::PgConnection;
+
+/// `queued | retrying → cancelled` for every such item of `batch`, and gives their reserved names
+/// back; says how many. Items in a worker's hands are left to it.
+///
+/// # Errors
+/// When the rows cannot be written.
+pub async fn cancel_waiting(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<u64> {
+    let code = codes::CANCELLED;
+    let cancelled = sqlx::query_file_scalar!(
+        "queries/items/cancel_waiting.sql",
+        batch.get(),
+        code.as_str(),
+        "the batch was cancelled before this tenant was begun",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(crate::decode::count(cancelled))
+}

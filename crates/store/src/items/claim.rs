@@ -1,0 +1,113 @@
+//! Takes an item to work on it.
+
+use std::time::Duration;
+
+use domain::{BatchId, Code, ItemId, ItemState, RoleName, SchemaName, TenantId, TenantName};
+use sqlx::PgConnection;
+
+/// An item this worker may work on, and whose it is.
+///
+/// [`Claim::attempt`] is the claim token: every later write is fenced by it.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The item.
+    pub item: ItemId,
+    /// Its batch.
+    pub batch: BatchId,
+    /// The worker that claimed it.
+    pub worker: String,
+    /// The claim token: how often the item was claimed, this time included.
+    pub attempt: i32,
+    /// Tries used since the item was set going or began to compensate, this one included.
+    pub tries: i32,
+    /// `running`, or `compensating` when an earlier try had to turn back.
+    pub state: ItemState,
+    /// Why the batch is to end early, when it is: `cancelled` or `batch_deadline`.
+    pub cancelled: Option<Code>,
+    /// How long the item waited before its first claim; `None` on later ones.
+    pub waited: Option<Duration>,
+    /// Whether this claim took the item over from a worker that died.
+    pub taken_over: bool,
+    /// Why the item turned back, when `state` is `compensating`.
+    pub error: Option<RecordedError>,
+    /// The stages that are committed and not undone, in no order.
+    pub checkpoints: Vec<String>,
+    /// The tenant to be made.
+    pub tenant: ClaimedTenant,
+}
+
+/// The reserved tenant a claimed item is about.
+#[derive(Debug, Clone)]
+pub struct ClaimedTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub name: TenantName,
+    /// Its schema.
+    pub schema: SchemaName,
+    /// Its role.
+    pub role: RoleName,
+}
+
+/// An error as it stands in the item's row.
+#[derive(Debug, Clone)]
+pub struct RecordedError {
+    /// The stable code.
+    pub code: String,
+    /// What the caller is told.
+    pub message: String,
+    /// The step that failed, if one did.
+    pub step: Option<String>,
+}
+
+/// Claims `item` for `worker`: from `queued` or `retrying`, or from a worker not seen for
+/// `dead_after`. `None` when it is final, or its owner lives.
+///
+/// Also sets the batch going when it is the first of its items.
+///
+/// # Errors
+/// When the statement fails, or the registry holds a name that is none.
+pub async fn claim(
+    conn: &mut PgConnection,
+    item: ItemId,
+    worker: &str,
+    dead_after: Duration,
+) -> sqlx::Result<Option<Claim>> {
+    let row = sqlx::query_file!(
+        "queries/items/claim.sql",
+        item.get(),
+        worker,
+        dead_after.as_secs_f64()
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let error = row.error_code.map(|code| RecordedError {
+        code,
+        message: row.error_message.unwrap_or_default(),
+        step: row.error_step,
+    });
+    Ok(Some(Claim {
+        item,
+        batch: BatchId::new(row.batch_id),
+        worker: worker.to_owned(),
+        attempt: row.attempt,
+        tries: row.tries,
+        state: row.state.parse().map_err(decode)?,
+        cancelled: row.cancel_code.map(Code::from),
+        waited: row.waited_secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))),
+        taken_over: row.taken_over,
+        error,
+        checkpoints: row.checkpoints,
+        tenant: ClaimedTenant {
+            id: TenantId::new(row.tenant_id),
+            name: TenantName::parse(&row.tenant_name).map_err(decode)?,
+            schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
+            role: RoleName::parse(&row.role_name).map_err(decode)?,
+        },
+    }))
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}

@@ -1,0 +1,43 @@
+//! Ends an item.
+
+use domain::ItemState;
+use sqlx::PgConnection;
+
+use super::Claim;
+
+/// `running → succeeded`. False when the claim is no longer ours.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn succeed(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update tenantry.batch_items
+         set state = 'succeeded', finished_at = clock_timestamp(), worker_id = null,
+             error_code = null, error_message = null, error_step = null, error_retryable = null
+         where id = $1 and attempt = $2 and state = 'running'",
+        claim.item.get(),
+        claim.attempt,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// `compensating → end`, where `end` is `failed`, `cancelled`, `rolled_back` or `undo_failed`.
+/// The error recorded when compensation began stays. False when the claim is no longer ours.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn fail(conn: &mut PgConnection, claim: &Claim, end: ItemState) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update tenantry.batch_items
+         set state = $3, finished_at = clock_timestamp(), worker_id = null
+         where id = $1 and attempt = $2 and state = 'compensating'",
+        claim.item.get(),
+        claim.attempt,
+        end.as_str(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,48 @@
+//! Items a worker owns and no longer works on.
+
+use domain::ItemId;
+use sqlx::PgConnection;
+
+/// An item that is recorded as being worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    /// The item.
+    pub item: ItemId,
+    /// The claim token it is owned under.
+    pub attempt: i32,
+}
+
+/// Every item recorded as being worked on by `worker`.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec<Owned>> {
+    let rows = sqlx::query!(
+        "select id, attempt from tenantry.batch_items
+         where worker_id = $1 and state in ('running', 'compensating')",
+        worker,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|r| Owned { item: ItemId::new(r.id), attempt: r.attempt }).collect())
+}
+
+/// Gives an owned item back: `running → retrying`, one that compensates stays so without an
+/// owner. The caller puts `job` into the queue in the same transaction. False when it moved on.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn give_back(conn: &mut PgConnection, owned: Owned, job: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update tenantry.batch_items
+         set state = case state when 'compensating' then state else 'retrying' end,
+             worker_id = null, job_id = $3, next_attempt_at = clock_timestamp()
+         where id = $1 and attempt = $2 and state in ('running', 'compensating')",
+        owned.item.get(),
+        owned.attempt,
+        job,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,32 @@
+//! Items: one tenant's place in a batch, and the truth about the work on it.
+//!
+//! Every write of a worker names the attempt it claimed ([`Claim`]); zero rows means that
+//! somebody else has claimed the item since, and the caller must stop.
+
+mod cancel_waiting;
+mod claim;
+mod compensate;
+mod finish;
+mod forgotten;
+mod hold;
+mod insert;
+mod refuse;
+mod requeue;
+mod results;
+mod retry_later;
+mod retryable;
+mod stranded;
+
+pub use cancel_waiting::cancel_waiting;
+pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
+pub use compensate::begin_compensation;
+pub use finish::{fail, succeed};
+pub use forgotten::{Owned, give_back, owned_by};
+pub use hold::hold;
+pub use insert::{NewItemRow, insert};
+pub use refuse::refuse;
+pub use requeue::{Requeued, requeue};
+pub use results::{ItemResult, ResultError, results};
+pub use retry_later::retry_later;
+pub use retryable::{ReleasedTenant, Retryable, retryable};
+pub use stranded::{Waiting, replace_job, waiting_since};

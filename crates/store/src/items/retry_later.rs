@@ -1,0 +1,43 @@
+//! Puts an item back to be tried again.
+
+use std::time::Duration;
+
+use domain::ItemError;
+use sqlx::PgConnection;
+
+use super::Claim;
+
+/// `running → retrying`; an item that compensates stays so, without an owner. The caller puts
+/// `job` into the queue in the same transaction. False when the claim is no longer ours.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn retry_later(
+    conn: &mut PgConnection,
+    claim: &Claim,
+    reason: &ItemError,
+    delay: Duration,
+    job: &str,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update tenantry.batch_items
+         set state = case state when 'compensating' then state else 'retrying' end,
+             worker_id = null, job_id = $3,
+             next_attempt_at = clock_timestamp() + make_interval(secs => $4),
+             error_code = case state when 'compensating' then error_code else $5 end,
+             error_message = case state when 'compensating' then error_message else $6 end,
+             error_step = case state when 'compensating' then error_step else $7 end,
+             error_retryable = case state when 'compensating' then error_retryable else true end
+         where id = $1 and attempt = $2 and state in ('running', 'compensating')",
+        claim.item.get(),
+        claim.attempt,
+        job,
+        delay.as_secs_f64(),
+        reason.code.as_str(),
+        reason.message,
+        reason.step,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

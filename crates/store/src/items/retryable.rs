@@ -1,0 +1,69 @@
+//! Finds the items of a batch that may be tried again.
+
+use domain::{BatchId, ItemId, SchemaName, TenantId};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// An item that failed or was cancelled.
+#[derive(Debug, Clone)]
+pub struct Retryable {
+    /// The item.
+    pub id: ItemId,
+    /// What was asked, as sent.
+    pub request: Value,
+    /// Why it failed.
+    pub code: Option<String>,
+    /// The tenant it had reserved names for; `None` when it was refused at submission.
+    pub tenant: Option<ReleasedTenant>,
+}
+
+/// A tenant whose names were given back.
+#[derive(Debug, Clone)]
+pub struct ReleasedTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// The domain in A-label form.
+    pub domain: String,
+    /// The schema it was to get.
+    pub schema: SchemaName,
+    /// The caller's own id for it.
+    pub external_id: Option<String>,
+}
+
+/// The items of `batch` that failed or were cancelled, by index.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec<Retryable>> {
+    let rows = sqlx::query!(
+        r#"select i.id, i.request, i.error_code, t.id as "tenant_id?", t.domain as "domain?",
+                  t.schema_name as "schema_name?", t.external_id
+           from tenantry.batch_items i
+           left join tenantry.tenants t on t.id = i.tenant_id
+           where i.batch_id = $1 and i.state in ('failed', 'cancelled')
+           order by i.idx"#,
+        batch.get(),
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let tenant = match (r.tenant_id, r.domain, r.schema_name) {
+                (Some(id), Some(domain), Some(schema)) => Some(ReleasedTenant {
+                    id: TenantId::new(id),
+                    domain,
+                    schema: SchemaName::from_registry(schema)
+                        .map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+                    external_id: r.external_id,
+                }),
+                _ => None,
+            };
+            Ok(Retryable {
+                id: ItemId::new(r.id),
+                request: r.request,
+                code: r.error_code,
+                tenant,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! Migrations of the shared schema `tenantry`: one half of the dual migration system.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+};
+
+/// The migrations of `migrations/public`, recorded in `tenantry._migrations`.
+pub static MIGRATOR: Migrator = Migrator {
+    migrations: EMBEDDED.migrations,
+    table_name: Cow::Borrowed("tenantry._migrations"),
+    create_schemas: Cow::Borrowed(&[Cow::Borrowed("tenantry")]),
+    ..Migrator::DEFAULT
+};
+
+const EMBEDDED: Migrator = sqlx::migrate!("../../migrations/public");
+
+/// One migration of the shared schema and whether this database has it.
+#[derive(Debug, Clone)]
+pub struct PublicMigration {
+    /// Its number, from the file's name.
+    pub version: i64,
+    /// What it does, from the file's name.
+    pub description: String,
+    /// When it was applied, if it was.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// Whether the file differs from what was applied.
+    pub edited: bool,
+}
+
+/// Brings the shared schema to the newest version; safe when several processes do it at once.
+///
+/// # Errors
+/// When a migration fails, or one that was applied has been edited since.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    MIGRATOR.run(pool).await
+}
+
+/// Every migration of the shared schema, oldest first, with its state in this database.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn public_migrations(pool: &PgPool) -> Result<Vec<PublicMigration>, sqlx::Error> {
+    let applied = applied(pool).await?;
+    Ok(MIGRATOR
+        .iter()
+        .filter(|m| !m.migration_type.is_down_migration())
+        .map(|m| {
+            let row = applied.get(&m.version);
+            PublicMigration {
+                version: m.version,
+                description: m.description.to_string(),
+                applied_at: row.map(|(at, _)| *at),
+                edited: row.is_some_and(|(_, checksum)| checksum.as_slice() != &*m.checksum),
+            }
+        })
+        .collect())
+}
+
+/// Takes back the newest applied migration and says which it was, if there was one.
+///
+/// # Errors
+/// When the down script fails or is not there.
+pub async fn revert_last(pool: &PgPool) -> Result<Option<i64>, MigrateError> {
+    let mut versions: Vec<i64> = applied(pool).await?.into_keys().collect();
+    versions.sort_unstable();
+    let Some(last) = versions.pop() else { return Ok(None) };
+    MIGRATOR.undo(pool, versions.pop().unwrap_or(0)).await?;
+    Ok(Some(last))
+}
+
+async fn applied(pool: &PgPool) -> Result<HashMap<i64, (DateTime<Utc>, Vec<u8>)>, sqlx::Error> {
+    let mut conn = pool.acquire().await?;
+    let there: Option<bool> =
+        sqlx::query_scalar!("select to_regclass('tenantry._migrations') is not null")
+            .fetch_one(&mut *conn)
+            .await?;
+    if there != Some(true) {
+        return Ok(HashMap::new());
+    }
+    // Not a checked query: the table is the migrator's own and stands in no migration.
+    let rows: Vec<(i64, DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
+        "select version, installed_on, checksum from tenantry._migrations where success",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(rows.into_iter().map(|(v, at, sum)| (v, (at, sum))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn goes_up_down_and_up_again() {
+        let db = harness::empty_db().await;
+
+        migrate(&db.pool).await.unwrap();
+        let up = public_migrations(&db.pool).await.unwrap();
+        let reverted = revert_last(&db.pool).await.unwrap();
+        let down = public_migrations(&db.pool).await.unwrap();
+        migrate(&db.pool).await.unwrap();
+
+        assert!(up.iter().all(|m| m.applied_at.is_some() && !m.edited));
+        assert_eq!(reverted, up.last().map(|m| m.version));
+        assert!(down.last().unwrap().applied_at.is_none());
+    }
+}

@@ -1,0 +1,58 @@
+//! Says which name of a refused reservation is taken.
+
+use std::collections::HashMap;
+
+use domain::TenantId;
+use sqlx::PgConnection;
+
+/// The names a tenant wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its id, so that it is no conflict with itself.
+    pub id: TenantId,
+    /// The domain in A-label form.
+    pub domain: String,
+    /// The schema's name.
+    pub schema: String,
+    /// The caller's own id for it.
+    pub external_id: Option<String>,
+}
+
+/// What another live tenant holds of the wanted names. All false: it was released meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Conflict {
+    /// The domain.
+    pub domain: bool,
+    /// The schema's name.
+    pub schema: bool,
+    /// The external id.
+    pub external_id: bool,
+}
+
+/// For each of `wanted`, what is taken.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn conflicts(
+    conn: &mut PgConnection,
+    wanted: &[Wanted],
+) -> sqlx::Result<HashMap<TenantId, Conflict>> {
+    let ids: Vec<i64> = wanted.iter().map(|w| w.id.get()).collect();
+    let domains: Vec<String> = wanted.iter().map(|w| w.domain.clone()).collect();
+    let schemas: Vec<String> = wanted.iter().map(|w| w.schema.clone()).collect();
+    let externals: Vec<Option<String>> = wanted.iter().map(|w| w.external_id.clone()).collect();
+    let rows = sqlx::query_file!(
+        "queries/tenants/conflicts.sql",
+        &ids,
+        &domains,
+        &schemas,
+        &externals as &[Option<String>],
+    )
+    .fetch_all(conn)
+    .await?;
+    let conflict = |domain, schema, external_id| Conflict { domain, schema, external_id };
+    Ok(rows
+        .into_iter()
+        .map(|r| (TenantId::new(r.id), conflict(r.domain, r.schema, r.external_id)))
+        .collect())
+}

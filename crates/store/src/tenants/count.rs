@@ -1,0 +1,21 @@
+//! Counts tenants, up to a point.
+
+use sqlx::PgConnection;
+
+use super::list::Filter;
+
+/// How many tenants `filter` finds, or `at_most` when there are more: a page of a list must not
+/// cost more as the fleet grows.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn count(conn: &mut PgConnection, filter: &Filter, at_most: i64) -> sqlx::Result<i64> {
+    sqlx::query_file_scalar!(
+        "queries/tenants/count.sql",
+        filter.state.map(domain::TenantState::as_str),
+        filter.pattern(),
+        at_most,
+    )
+    .fetch_one(conn)
+    .await
+}

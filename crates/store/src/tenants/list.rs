@@ -1,0 +1,77 @@
+//! Lists tenants, page by page.
+
+use domain::{TenantId, TenantState};
+use sqlx::PgConnection;
+
+use super::find::{Row, Tenant};
+
+/// Which tenants.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those in this state; without it all but the deleted ones.
+    pub state: Option<TenantState>,
+    /// Only those whose name or domain starts with this, in any letter case.
+    pub prefix: Option<String>,
+}
+
+impl Filter {
+    /// The prefix as a pattern for LIKE: lower case, and what is a wildcard stands for itself.
+    pub(super) fn pattern(&self) -> Option<String> {
+        let prefix = self.prefix.as_ref()?.to_lowercase();
+        let mut pattern = String::with_capacity(prefix.len() + 1);
+        for c in prefix.chars() {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        Some(pattern)
+    }
+}
+
+/// Which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Those with an id above this one.
+    pub after: Option<TenantId>,
+    /// Leaves out this many; costs as much as reading them.
+    pub offset: i64,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// The tenants of `filter` on `page`, ordered by id.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn list(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    page: Page,
+) -> sqlx::Result<Vec<Tenant>> {
+    let rows = sqlx::query_file_as!(
+        Row,
+        "queries/tenants/list.sql",
+        filter.state.map(TenantState::as_str),
+        filter.pattern(),
+        page.after.map_or(i64::MIN, TenantId::get),
+        page.offset,
+        page.limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_wildcards_of_a_prefix_for_what_they_are() {
+        let filter = Filter { state: None, prefix: Some(r"50%_Off\".to_owned()) };
+
+        assert_eq!(filter.pattern().as_deref(), Some(r"50\%\_off\\%"));
+    }
+}

@@ -1,0 +1,31 @@
+//! The registry: tenants and their names. Uniqueness is held by unique indexes alone.
+
+mod activate;
+mod allocate_ids;
+mod conflicts;
+mod count;
+mod find;
+mod fleet;
+mod list;
+mod neighbour;
+mod release;
+mod state;
+mod reserve;
+mod revive;
+mod set_version;
+mod status;
+
+pub use activate::{activate, deactivate};
+pub use allocate_ids::allocate_ids;
+pub use conflicts::{Conflict, Wanted, conflicts};
+pub use count::count;
+pub use find::{Tenant, find};
+pub use fleet::{FleetTenant, fleet_page, fleet_tenant};
+pub use list::{Filter, Page, list};
+pub use neighbour::neighbour;
+pub use release::release;
+pub use state::state;
+pub use reserve::{Reservation, reserve};
+pub use revive::revive;
+pub use set_version::set_version;
+pub use status::{TenantStatus, status};

@@ -1,0 +1,21 @@
+//! Gives a reserved name back.
+
+use domain::TenantId;
+use sqlx::PgConnection;
+
+/// `pending → deleted`: domain, schema and external id are free again. Does nothing to a tenant
+/// in any other state.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn release(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update tenantry.tenants
+         set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+         where id = $1 and state = 'pending'",
+        tenant.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Reads how a tenant is.
+
+use chrono::{DateTime, Utc};
+use domain::{TenantId, TenantState};
+use sqlx::PgConnection;
+
+use crate::decode::decode;
+
+/// A tenant's state and when it was last heard of.
+#[derive(Debug, Clone)]
+pub struct TenantStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: TenantState,
+    /// The newest tenant migration it has.
+    pub migration_version: Option<i64>,
+    /// When its names were reserved.
+    pub created_at: DateTime<Utc>,
+    /// The latest of: its row changed, one of its keys was used.
+    pub last_activity: DateTime<Utc>,
+}
+
+/// How the tenant with this id is.
+///
+/// # Errors
+/// When the row cannot be read.
+pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<TenantStatus>> {
+    let row = sqlx::query!(
+        r#"select name, state, migration_version, created_at,
+                  greatest(updated_at, (select max(k.last_used_at) from tenantry.api_keys k
+                                        where k.tenant_id = t.id)) as "last_activity!"
+           from tenantry.tenants t where id = $1"#,
+        id.get(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|r| {
+        Ok(TenantStatus {
+            name: r.name,
+            state: decode(&r.state)?,
+            migration_version: r.migration_version,
+            created_at: r.created_at,
+            last_activity: r.last_activity,
+        })
+    })
+    .transpose()
+}

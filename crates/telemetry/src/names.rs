@@ -1,0 +1,94 @@
+//! Metric names, their units and labels. Names are a contract with dashboards.
+//!
+//! No label ever names a tenant, a batch or an operator: series must not grow
+//! with the fleet. Per-tenant facts are in tables.
+
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+
+/// Items that reached an end, by [`label::OUTCOME`] (`succeeded`, `failed`, …). Count.
+pub const ITEMS_TOTAL: &str = "tenantry_items_total";
+/// Answered requests, by [`label::ROUTE`], [`label::METHOD`] and [`label::STATUS`]. Count.
+pub const API_REQUESTS_TOTAL: &str = "tenantry_api_requests_total";
+/// Items taken over from a worker that fell silent. Count.
+pub const TAKEOVERS_TOTAL: &str = "tenantry_takeovers_total";
+/// Tries that failed and will be made again, by [`label::CODE`] of the error. Count.
+pub const RETRIES_TOTAL: &str = "tenantry_retries_total";
+/// Writes refused because another worker owned the item by then. Count.
+pub const FENCED_TOTAL: &str = "tenantry_fenced_total";
+/// Batches that ended, by [`label::STATE`]. Count.
+pub const SETTLED_TOTAL: &str = "tenantry_settled_total";
+/// Time for one stage, commit included, by [`label::STAGE`]. Seconds.
+pub const STAGE_SECONDS: &str = "tenantry_stage_seconds";
+/// Time for one step's apply, by [`label::STEP`]. Seconds.
+pub const STEP_SECONDS: &str = "tenantry_step_seconds";
+/// From an item's enqueueing to its first claim. Seconds.
+pub const ITEM_WAIT_SECONDS: &str = "tenantry_item_wait_seconds";
+/// Time for one request, by [`label::ROUTE`]. Seconds.
+pub const API_REQUEST_SECONDS: &str = "tenantry_api_request_seconds";
+/// Tenants this worker is provisioning now. Count.
+pub const WORKER_BUSY: &str = "tenantry_worker_busy";
+/// Items that wait for a worker, in the whole installation. Count.
+pub const QUEUE_WAITING: &str = "tenantry_queue_waiting";
+
+/// Label keys. Each has few values, all known when the program is built.
+pub mod label {
+    /// How an item ended: an item state.
+    pub const OUTCOME: &str = "outcome";
+    /// A route's pattern (`/tenants/{id}`), never a path.
+    pub const ROUTE: &str = "route";
+    /// HTTP method.
+    pub const METHOD: &str = "method";
+    /// HTTP status code.
+    pub const STATUS: &str = "status";
+    /// A stage's name.
+    pub const STAGE: &str = "stage";
+    /// A step's name.
+    pub const STEP: &str = "step";
+    /// An error's stable code.
+    pub const CODE: &str = "code";
+    /// A batch's final state.
+    pub const STATE: &str = "state";
+}
+
+/// Bounds of stages, steps and requests, in seconds. A tenant takes about 4 ms at
+/// its fastest; the default time-out of a stage and of a request is 30 s.
+pub const WORK_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Bounds of waits, in seconds: from the promised 100 ms of an idle worker to the
+/// hour a batch has by default.
+pub const WAIT_BUCKETS: &[f64] = &[
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0,
+];
+
+/// Every histogram with its bounds, in seconds.
+pub const HISTOGRAMS: &[(&str, &[f64])] = &[
+    (STAGE_SECONDS, WORK_BUCKETS),
+    (STEP_SECONDS, WORK_BUCKETS),
+    (ITEM_WAIT_SECONDS, WAIT_BUCKETS),
+    (API_REQUEST_SECONDS, WORK_BUCKETS),
+];
+
+/// Gives every metric its unit and help text, and those without labels a first
+/// value of 0, so that a rate has a beginning. [`Metrics::install`] calls it.
+///
+/// [`Metrics::install`]: crate::Metrics::install
+pub fn describe() {
+    describe_counter!(ITEMS_TOTAL, Unit::Count, "Items that reached an end.");
+    describe_counter!(API_REQUESTS_TOTAL, Unit::Count, "Answered requests.");
+    describe_counter!(TAKEOVERS_TOTAL, Unit::Count, "Items taken over from a silent worker.");
+    describe_counter!(RETRIES_TOTAL, Unit::Count, "Failed tries that will be made again.");
+    describe_counter!(FENCED_TOTAL, Unit::Count, "Writes refused to a former owner of an item.");
+    describe_counter!(SETTLED_TOTAL, Unit::Count, "Batches that ended.");
+    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time for one stage, commit included.");
+    describe_histogram!(STEP_SECONDS, Unit::Seconds, "Time for one step's apply.");
+    describe_histogram!(ITEM_WAIT_SECONDS, Unit::Seconds, "From enqueueing to the first claim.");
+    describe_histogram!(API_REQUEST_SECONDS, Unit::Seconds, "Time for one request.");
+    describe_gauge!(WORKER_BUSY, Unit::Count, "Tenants this worker is provisioning now.");
+    describe_gauge!(QUEUE_WAITING, Unit::Count, "Items that wait for a worker.");
+
+    counter!(TAKEOVERS_TOTAL).increment(0);
+    counter!(FENCED_TOTAL).increment(0);
+    gauge!(WORKER_BUSY).increment(0.0);
+    gauge!(QUEUE_WAITING).increment(0.0);
+}

@@ -1,0 +1,145 @@
+//! Log lines to standard error, for people or for machines.
+
+use std::io::{self, IsTerminal as _};
+
+use settings::{Log, LogFormat};
+use tracing::{Subscriber, subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::ParseError,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+};
+
+/// Logging could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The filter is no filter.
+    #[error("`log.filter` (TENANTRY__LOG__FILTER) is not a log filter: `{filter}`")]
+    Filter {
+        /// As it was written.
+        filter: String,
+        /// Where it goes wrong.
+        #[source]
+        source: ParseError,
+    },
+}
+
+/// Sends log lines to standard error from now on.
+///
+/// Standard output stays free for results. A second call, or one after somebody
+/// else's, changes nothing: the first subscriber of a process stays.
+///
+/// # Errors
+/// [`InitError::Filter`] if `log.filter` cannot be read, on every call.
+pub fn init(log: &Log) -> Result<(), InitError> {
+    let subscriber = build(log, io::stderr().is_terminal(), io::stderr)?;
+    // The only failure is that the process has one already, which is fine.
+    subscriber::set_global_default(subscriber).ok();
+    Ok(())
+}
+
+fn build<W>(log: &Log, colours: bool, writer: W) -> Result<impl Subscriber + use<W>, InitError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(&log.filter)
+        .map_err(|source| InitError::Filter { filter: log.filter.clone(), source })?;
+    Ok(tracing_subscriber::registry().with(filter).with(lines(log.format, colours, writer)))
+}
+
+fn lines<S, W>(
+    format: LogFormat,
+    colours: bool,
+    writer: W,
+) -> Box<dyn tracing_subscriber::Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    match format {
+        LogFormat::Text => fmt::layer().with_ansi(colours).with_writer(writer).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: &str, format: LogFormat) -> String {
+        let page = Page::default();
+        let writer = page.clone();
+        let log = Log { filter: filter.to_owned(), format };
+        let subscriber = build(&log, false, move || writer.clone()).unwrap();
+
+        subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("request", request.id = "r1").entered();
+            tracing::info!(tenant.id = 7, "applied `grant` for tenant 7");
+            tracing::debug!("read a row");
+        });
+
+        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn writes_one_json_object_a_line_with_dotted_fields() {
+        let text = logged("info", LogFormat::Json);
+
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(line["tenant.id"], 7);
+        assert_eq!(line["message"], "applied `grant` for tenant 7");
+        assert_eq!(line["span"]["request.id"], "r1");
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn writes_a_plain_line_for_people() {
+        let text = logged("info", LogFormat::Text);
+
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains("applied `grant` for tenant 7"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn the_filter_decides_what_is_written() {
+        assert!(logged("debug", LogFormat::Text).contains("read a row"));
+        assert_eq!(logged("error", LogFormat::Text), "");
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_by_its_key() {
+        let log = Log { filter: "info,api=loud".to_owned(), format: LogFormat::Text };
+
+        let error = init(&log).unwrap_err();
+
+        assert!(error.to_string().contains("TENANTRY__LOG__FILTER"), "{error}");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+
+    #[test]
+    fn a_second_call_is_harmless() {
+        let log = Log { filter: "off".to_owned(), format: LogFormat::Text };
+
+        assert!(init(&log).is_ok());
+        assert!(init(&log).is_ok());
+    }
+}

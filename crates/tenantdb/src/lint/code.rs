@@ -1,0 +1,56 @@
+//! Looks into the code that a statement carries as text: bodies of functions and of DO, and
+//! string constants that such a body executes.
+
+use super::names::{self, Known};
+use super::parts;
+use super::rules::{self, Place};
+use super::tokens::{self, Token, word_at};
+use super::Finding;
+
+/// Checks the bodies in a statement, if it is one that has any.
+pub(super) fn check(statement: &[Token]) -> Result<(), Finding> {
+    let Some((place, bodies)) = bodies(statement) else { return Ok(()) };
+    let outer = Known::in_tokens(statement);
+    for body in bodies {
+        let tokens = tokens::read(body.text().unwrap_or(""), body.line)?;
+        let known = outer.and(&tokens);
+        names::check(&tokens, &known)?;
+        for inner in parts::body_statements(&tokens) {
+            rules::check(inner, place)?;
+            executed(inner, &known)?;
+        }
+    }
+    Ok(())
+}
+
+/// The texts of a statement that the server will run as code.
+fn bodies(statement: &[Token]) -> Option<(Place, Vec<&Token>)> {
+    match word_at(statement, 0) {
+        "do" => {
+            let language = statement.iter().position(|t| t.is("language")).map(|at| at + 1);
+            let texts = statement.iter().enumerate();
+            let bodies = texts.filter(|(at, t)| t.text().is_some() && Some(*at) != language);
+            Some((Place::Block, bodies.map(|(_, t)| t).collect()))
+        }
+        "create" if rules::is_routine(statement) => {
+            let bodies = statement.windows(2).filter(|w| w[0].is("as") && w[1].text().is_some());
+            Some((Place::Routine, bodies.map(|w| &w[1]).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// String constants after EXECUTE: as much of the dynamic statement as stands in the file.
+fn executed(statement: &[Token], known: &Known) -> Result<(), Finding> {
+    let Some(at) = statement.iter().position(|t| t.is("execute")) else { return Ok(()) };
+    let dynamic = statement[at + 1..].iter().take_while(|t| !t.is("using"));
+    for text in dynamic.filter(|t| t.text().is_some()) {
+        // a fragment may end inside a quote: then there is nothing to read in it
+        let Ok(tokens) = tokens::read(text.text().unwrap_or(""), text.line) else { continue };
+        names::check(&tokens, &known.and(&tokens))?;
+        for inner in parts::statements(&tokens) {
+            rules::check(inner, Place::Top)?;
+        }
+    }
+    Ok(())
+}

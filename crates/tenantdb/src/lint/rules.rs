@@ -1,0 +1,193 @@
+//! Statements that no tenant migration may hold, known by their first words.
+
+use super::tokens::{Token, word_at};
+use super::{Finding, codes};
+
+/// Where a statement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the script itself, or handed to EXECUTE.
+    Top,
+    /// In a DO block: procedural, and run by the migration.
+    Block,
+    /// In the body of a function or procedure: procedural, run when the tenant's application calls.
+    Routine,
+}
+
+const TRANSACTION: &[&str] =
+    &["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
+const OUTSIDE: &[&str] = &["vacuum", "checkpoint", "cluster", "reindex"];
+const SESSION: &[&str] =
+    &["reset", "discard", "load", "listen", "unlisten", "prepare", "deallocate"];
+const SHARED: &[&str] = &[
+    "extension", "role", "user", "group", "database", "schema", "tablespace", "server",
+    "publication", "subscription", "language", "cast", "transform", "system", "event", "access",
+    "owned", "parameter", "default",
+];
+/// Words between CREATE or DROP and the kind of object.
+const MODIFIERS: &[&str] = &[
+    "or", "replace", "temp", "temporary", "local", "global", "unlogged", "unique", "materialized",
+    "recursive", "trusted", "procedural", "constraint", "if", "not", "exists",
+];
+/// Settings that decide whose objects a statement touches, or how a text is read.
+const GUARDED: &[&str] = &[
+    "search_path", "role", "session_authorization", "standard_conforming_strings",
+    "backslash_quote", "session_replication_role",
+];
+
+/// Refuses the statement, or not.
+pub(super) fn check(statement: &[Token], place: Place) -> Result<(), Finding> {
+    let [first, rest @ ..] = statement else { return Ok(()) };
+    if is_assignment(rest) {
+        return Ok(());
+    }
+    transaction(first, rest, place)?;
+    outside(first, statement)?;
+    session(first, statement)?;
+    settings(first, statement)?;
+    shared(first, statement)?;
+    temporary(first, statement, place)
+}
+
+/// Whether the statement makes a function or procedure.
+pub(super) fn is_routine(statement: &[Token]) -> bool {
+    matches!(kind(statement).and_then(Token::word), Some("function" | "procedure" | "routine"))
+}
+
+/// What the statement creates, alters or drops.
+fn kind(statement: &[Token]) -> Option<&Token> {
+    statement.iter().skip(1).find(|t| !t.is_any(MODIFIERS))
+}
+
+/// In a body a variable may be called like a command.
+fn is_assignment(rest: &[Token]) -> bool {
+    rest.first().is_some_and(|t| t.is_sign(":=") || t.is_sign("=") || t.is_sign("."))
+}
+
+fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Finding> {
+    let refused = match place {
+        Place::Top => {
+            first.is_any(TRANSACTION) || (first.is("prepare") && word_at(rest, 0) == "transaction")
+        }
+        Place::Block => first.is_any(&["commit", "rollback", "savepoint"]),
+        Place::Routine => false,
+    };
+    if refused {
+        let message = "controls the transaction, which the migration is part of";
+        return Err(Finding::at(first, codes::TRANSACTION_CONTROL, message));
+    }
+    Ok(())
+}
+
+fn outside(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    let refuse = |token: &Token, message: &str| {
+        Err(Finding::at(token, codes::NEEDS_NO_TRANSACTION, message))
+    };
+    if first.is_any(OUTSIDE) {
+        return refuse(first, "maintains storage, which is not a migration's work");
+    }
+    if first.is("copy") {
+        let message = "uses COPY, which reads files or a client's stream; use INSERT";
+        return Err(Finding::at(first, codes::COPY, message));
+    }
+    let ddl = first.is_any(&["create", "alter", "drop", "refresh"]);
+    match statement.iter().find(|t| ddl && t.is("concurrently")) {
+        Some(word) => refuse(word, "uses CONCURRENTLY, which cannot run in a transaction"),
+        None => Ok(()),
+    }
+}
+
+fn session(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    if first.is_any(SESSION) {
+        let message = "changes the session, which other tenants share";
+        return Err(Finding::at(first, codes::SESSION_STATE, message));
+    }
+    let second = word_at(statement, 1);
+    if first.is("set") && !matches!(second, "local" | "constraints") {
+        let message = "sets a value for the session, which other tenants share; use SET LOCAL";
+        return Err(Finding::at(first, codes::SESSION_STATE, message));
+    }
+    Ok(())
+}
+
+/// The search path and the role: by SET LOCAL, as a clause of a function, or by `set_config`.
+fn settings(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    let header = first.is_any(&["create", "alter"]) && is_routine(statement);
+    // what follows ATOMIC is the body, where SET assigns columns
+    let end = statement.iter().position(|t| t.is("atomic")).unwrap_or(statement.len());
+    for (at, token) in statement[..end].iter().enumerate() {
+        let next = |n: usize| statement.get(at + n);
+        let name = if token.is("set") && (at == 0 || header) {
+            let skip = if word_at(statement, at + 1) == "local" { 2 } else { 1 };
+            let current = word_at(statement, at + skip + 1) == "from";
+            next(skip).and_then(Token::word).filter(|_| !current)
+        } else if token.is("set_config") && next(1).is_some_and(|t| t.is_sign("(")) {
+            next(2).and_then(Token::text)
+        } else {
+            None
+        };
+        let name = name.unwrap_or("").to_ascii_lowercase();
+        if GUARDED.contains(&name.as_str()) || (name == "session" || name == "schema") {
+            let message = format!("sets {name}, by which the migration would leave its tenant");
+            return Err(Finding::at(token, codes::SESSION_STATE, message));
+        }
+    }
+    Ok(())
+}
+
+fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    let object = match first.word().unwrap_or("") {
+        "create" | "alter" | "drop" => kind(statement),
+        "comment" | "security" => {
+            statement.iter().skip_while(|t| !t.is("on")).nth(1)
+        }
+        "grant" | "revoke" => Some(granted(first, statement)),
+        "reassign" | "import" => Some(first),
+        _ => return Ok(()),
+    };
+    let always = first.is_any(&["reassign", "import"]);
+    let foreign = object.is_some_and(|t| t.is("foreign")) && !statement.iter().any(|t| t.is("table"));
+    let role = object.is_some_and(|t| t.is_any(&["grant", "revoke", "all"]));
+    if let Some(object) = object.filter(|t| t.is_any(SHARED) || always || foreign || role) {
+        let message = "touches what all tenants share: roles, schemas, extensions, the database";
+        return Err(Finding::at(object, codes::SHARED_OBJECT, message));
+    }
+    moved(statement)
+}
+
+/// `OWNER TO`, `SET SCHEMA`, `IN SCHEMA`: hands an object over, or names a schema.
+fn moved(statement: &[Token]) -> Result<(), Finding> {
+    for (at, token) in statement.iter().enumerate() {
+        match (token.word().unwrap_or(""), word_at(statement, at + 1)) {
+            ("owner", "to") => {
+                let message = "gives an object to another owner";
+                return Err(Finding::at(token, codes::SHARED_OBJECT, message));
+            }
+            ("set" | "in", "schema") => {
+                let message = "names a schema; a migration runs in the one it is applied to";
+                return Err(Finding::at(token, codes::FOREIGN_SCHEMA, message));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What rights are granted on; the command itself when it grants one role to another.
+fn granted<'t>(first: &'t Token, statement: &'t [Token]) -> &'t Token {
+    statement.iter().skip_while(|t| !t.is("on")).nth(1).unwrap_or(first)
+}
+
+fn temporary(first: &Token, statement: &[Token], place: Place) -> Result<(), Finding> {
+    let mut modifiers = statement.iter().skip(1).take_while(|t| t.is_any(MODIFIERS));
+    let temporary = modifiers.find(|t| t.is_any(&["temp", "temporary"]));
+    let dropped = statement.windows(3).any(|w| w[0].is("on") && w[1].is("commit") && w[2].is("drop"));
+    match temporary {
+        Some(word) if first.is("create") && !dropped && place != Place::Routine => {
+            let message = "makes a temporary object that would stay in the session; \
+                           add ON COMMIT DROP";
+            Err(Finding::at(word, codes::TEMPORARY_TABLE, message))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,107 @@
+//! What authors of migrations write every day passes.
+
+use super::check;
+
+fn accepts(sql: &str) {
+    assert_eq!(check(sql), Ok(()), "{sql}");
+}
+
+#[test]
+fn plain_tables_and_queries_pass() {
+    for sql in [
+        "",
+        ";;",
+        "create table person (id bigint primary key, role text default 'member');",
+        "select p.id from person p",
+        "select person.id from person where person.name like 'x.y'",
+        "select p.*, q.id from person as p join person q on q.id = p.id and p.x = q.y",
+        "select p.id from person p, jsonb_each(p.settings) s where s.value is not null",
+        "with recursive t as (select 1 as n) select t.n from t",
+        "select pg_catalog.now(), pg_catalog.pg_class.relname from pg_catalog.pg_class",
+        "select x::pg_catalog.int4 from person",
+        "select \"Person\".id from \"Person\"",
+        "select (p.address).street from person p",
+        "select p.a % p.b from person p",
+        "update person set role = 'admin' where person.active",
+        "update person p set name = t.name from tenant t where t.id = p.id",
+        "insert into person (id, email) values (1, 'a@b.c') on conflict (id) do update set \
+         email = excluded.email, full_name = person.full_name || excluded.full_name",
+        "delete from person using tenant where tenant.id = person.id",
+        "comment on table person is 'people'; comment on column person.email is 'COMMIT;'",
+        "create index on person (lower(email)) where person.active",
+        "alter table person alter column age type int using person.age::int",
+        "create table child (like person including all, tenant bigint references tenant (id))",
+        "create sequence s owned by person.id; select nextval('s'), setval('s'::regclass, 1)",
+        "create view v as select t.name from tenant t join person p on p.id = t.id",
+        "create policy mine on person using (exists (select 1 from tenant t join person p on t.id = p.id))",
+        "create policy gone on person for delete using (person.active)",
+        "truncate person, tenant; drop table if exists a, b cascade",
+        "alter type mood add value 'ok'; create type mood as enum ('a.b')",
+        "grant select on person to reporting; revoke all on person from reporting",
+        "select ARRAY['public.person'], 'public.person', E'it\\'s public.x'",
+        "set local lock_timeout = '1s'; set constraints all deferred",
+    ] {
+        accepts(sql);
+    }
+}
+
+#[test]
+fn expressions_with_from_inside_are_no_lists_of_tables() {
+    for sql in [
+        "select extract(epoch from p.created_at) from person p",
+        "select substring(p.name from 1 for 2), trim(both ' ' from p.name) from person p",
+        "select p.a is distinct from p.b, p.a is not distinct from p.c from person p",
+        "create trigger t before update of a on person for each row \
+         when (old.a is distinct from new.a) execute function touch()",
+    ] {
+        accepts(sql);
+    }
+}
+
+#[test]
+fn words_in_strings_and_comments_are_not_code() {
+    for sql in [
+        "insert into note (body) values ('COMMIT;')",
+        "insert into note (body) values ($$ rollback; set role x; drop schema public; $$)",
+        "insert into note (body) values ($a$ $$ $b$ commit; $a$)",
+        "-- commit;\nselect 1; -- set search_path = public",
+        "/* commit; /* nested; rollback; */ drop role x; */ select 1",
+        "insert into note (body) values (E'\\'; commit; --')",
+        "insert into note (body) values ('it''s; commit;')",
+        "insert into note (\"commit\") values (1)",
+        "select 1 as \"drop schema\"",
+    ] {
+        accepts(sql);
+    }
+}
+
+#[test]
+fn bodies_of_functions_have_blocks_records_and_variables() {
+    for sql in [
+        "create function touch() returns trigger language plpgsql as $$\nbegin\n  \
+         new.updated_at = now();\n  return new;\nend $$;",
+        "create or replace function f(p_id bigint) returns void language plpgsql as $f$
+         declare r record; total bigint; kind person.role%type;
+         begin
+             for r in select p.id, p.name from person p loop
+                 if r.id > f.p_id then total := r.id; else begin total := 0; end; end if;
+             end loop;
+             for i in 1..10 loop perform i; end loop;
+             select count(*) into new.total from person;
+         exception when others then raise notice '%', r.id;
+         end $f$;",
+        "create procedure p() language plpgsql as $$ begin delete from person; commit; end $$",
+        "create function g(a int) returns int language sql as 'select a + 1; select g.a'",
+        "create function h() returns int language sql begin atomic update person set role = 'x'; \
+         select case when p.id > 1 then 2 else 3 end from person p; end; select 1",
+        "create function s() returns int language sql set search_path from current as 'select 1'",
+        "do $$ begin execute format('create table %I (id int)', 'x'); end $$",
+        "do $$ declare t text; begin for t in select 'a' loop execute 'drop table ' || quote_ident(t); \
+         end loop; end $$",
+        "do language plpgsql $$ begin perform 1; end $$",
+        "create rule r as on delete to person do instead (update person set active = false; select 1)",
+        "create temp table t (id int) on commit drop",
+    ] {
+        accepts(sql);
+    }
+}

@@ -1,0 +1,116 @@
+//! A text as tokens, without white space and comments.
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token as Raw, Tokenizer};
+
+use super::{Finding, codes};
+
+/// A token and the line it begins in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) line: u32,
+}
+
+/// As much of a token as the rules look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A keyword or unquoted name, in lower case.
+    Word(String),
+    /// A quoted name.
+    Quoted(String),
+    /// A string constant of any kind: its text.
+    Text(String),
+    /// Any other token as it is written.
+    Sign(String),
+}
+
+impl Token {
+    /// The keyword or unquoted name.
+    pub(super) fn word(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// The name, quoted or not.
+    pub(super) fn name(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Word(name) | Kind::Quoted(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The string constant's text.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.word() == Some(word)
+    }
+
+    pub(super) fn is_any(&self, words: &[&str]) -> bool {
+        self.word().is_some_and(|word| words.contains(&word))
+    }
+
+    pub(super) fn is_sign(&self, sign: &str) -> bool {
+        matches!(&self.kind, Kind::Sign(found) if found == sign)
+    }
+}
+
+/// The nth keyword or name of a statement, if that token is one.
+pub(super) fn word_at(tokens: &[Token], at: usize) -> &str {
+    tokens.get(at).and_then(Token::word).unwrap_or("")
+}
+
+/// Reads a text whose first line is the given one.
+pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
+    let unreadable = |line: u32, message: String| Finding { line, code: codes::UNREADABLE, message };
+    if sql.contains('\0') {
+        return Err(unreadable(first_line, "holds a NUL character".to_owned()));
+    }
+    let raw = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().map_err(|e| {
+        let within = u32::try_from(e.location.line).unwrap_or(u32::MAX);
+        unreadable(first_line + within.saturating_sub(1), format!("cannot be read: {}", e.message))
+    })?;
+    let mut tokens = Vec::with_capacity(raw.len() / 2);
+    for raw in raw {
+        let within = u32::try_from(raw.span.start.line).unwrap_or(u32::MAX);
+        let line = first_line + within.saturating_sub(1);
+        let Some(kind) = kind(raw.token) else { continue };
+        let token = Token { kind, line };
+        if token.is_sign("\\") {
+            return Err(unreadable(line, "holds a psql command, which only psql knows".to_owned()));
+        }
+        if is_escaped_name(&tokens, &token) {
+            return Err(unreadable(line, "holds a U&\"…\" name; write the name itself".to_owned()));
+        }
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+fn kind(token: Raw) -> Option<Kind> {
+    Some(match token {
+        Raw::Whitespace(_) | Raw::EOF => return None,
+        Raw::Word(word) if word.quote_style.is_some() => Kind::Quoted(word.value),
+        Raw::Word(word) => Kind::Word(word.value.to_lowercase()),
+        Raw::SingleQuotedString(text)
+        | Raw::EscapedStringLiteral(text)
+        | Raw::UnicodeStringLiteral(text)
+        | Raw::NationalStringLiteral(text) => Kind::Text(text),
+        Raw::DollarQuotedString(quoted) => Kind::Text(quoted.value),
+        other => Kind::Sign(other.to_string()),
+    })
+}
+
+/// `U&"…"` spells a name in escapes that the other rules would not see through.
+fn is_escaped_name(before: &[Token], token: &Token) -> bool {
+    matches!(token.kind, Kind::Quoted(_))
+        && matches!(before, [.., u, and] if u.is("u") && and.is_sign("&"))
+}

@@ -1,0 +1,58 @@
+//! Finds the file and line that an error of the server belongs to.
+
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
+use super::error::MigrateError;
+use super::script::{Script, Step, raised};
+
+/// How the server names a block in an error's context; followed, in any language, by its line.
+const BLOCK: &str = "inline_code_block";
+
+/// Names the migration that the error comes from.
+pub(super) fn name(source: sqlx::Error, script: &Script<'_>) -> MigrateError {
+    let Some(error) = source.as_database_error().and_then(|e| e.try_downcast_ref()) else {
+        return MigrateError::Database { source };
+    };
+    if let Some(refused) = refused_by_us(error) {
+        return refused;
+    }
+    let found = by_text(error, &script.steps).or_else(|| by_line(error, &script.steps));
+    match found {
+        Some((step, line)) => {
+            let (version, file) = (step.version, step.file.to_owned());
+            MigrateError::Failed { version, file, line, source }
+        }
+        None => MigrateError::Database { source },
+    }
+}
+
+fn refused_by_us(error: &PgDatabaseError) -> Option<MigrateError> {
+    let version = error.detail()?.parse().ok()?;
+    match error.code() {
+        raised::EDITED => Some(MigrateError::Edited { version }),
+        raised::UNKNOWN => Some(MigrateError::Unknown { version }),
+        raised::ESCAPED => Some(MigrateError::Escaped { version }),
+        raised::IRREVERSIBLE => Some(MigrateError::Irreversible { version }),
+        _ => None,
+    }
+}
+
+/// The error points into a text of ours: that gives the line as well.
+fn by_text<'s>(error: &PgDatabaseError, steps: &'s [Step<'s>]) -> Option<(&'s Step<'s>, Option<usize>)> {
+    let Some(PgErrorPosition::Internal { position, query }) = error.position() else {
+        return None;
+    };
+    let step = steps.iter().find(|step| step.sql == query)?;
+    let before = step.sql.chars().take(position.saturating_sub(1));
+    Some((step, Some(before.filter(|c| *c == '\n').count() + 1)))
+}
+
+/// The last line of the context is our block's own: blocks inside a migration come before it.
+fn by_line<'s>(error: &PgDatabaseError, steps: &'s [Step<'s>]) -> Option<(&'s Step<'s>, Option<usize>)> {
+    let context = error.r#where()?;
+    let (_, after) = context.rsplit_once(BLOCK)?;
+    let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next()?;
+    let line: usize = digits.parse().ok()?;
+    Some((steps.iter().find(|step| step.block_line == line)?, None))
+}

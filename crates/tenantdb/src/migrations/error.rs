@@ -1,0 +1,61 @@
+//! Why a schema could not be taken to another version.
+
+/// What went wrong, and in which migration. The transaction is to be rolled back.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The server refused a statement of a migration.
+    #[error("migration {version} ({file}{}) failed", line.map(|l| format!(", line {l}")).unwrap_or_default())]
+    Failed {
+        /// The migration's version.
+        version: i64,
+        /// Its file, without folder.
+        file: String,
+        /// The line of the file, where the server told the place.
+        line: Option<usize>,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A migration was changed after it had been applied here.
+    #[error("migration {version} was edited after it had been applied to this schema")]
+    Edited {
+        /// The migration's version.
+        version: i64,
+    },
+    /// The schema has a migration that the set does not hold: this program is older than it.
+    #[error("the schema has migration {version}, which is not among the migrations at hand")]
+    Unknown {
+        /// The migration's version.
+        version: i64,
+    },
+    /// A migration changed the search path, the role or the transaction.
+    #[error("migration {version} left the tenant's schema, role or transaction")]
+    Escaped {
+        /// The migration's version.
+        version: i64,
+    },
+    /// There is no way back from a version that was to be taken back.
+    #[error("migration {version} has no .down.sql, it cannot be taken back")]
+    Irreversible {
+        /// The migration's version.
+        version: i64,
+    },
+    /// The database failed outside of any migration's text.
+    #[error("could not run the migrations")]
+    Database {
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl MigrateError {
+    /// What the database said, where it was the database that refused: decides whether another
+    /// try can help.
+    pub fn database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Failed { source, .. } | Self::Database { source } => Some(source),
+            _ => None,
+        }
+    }
+}

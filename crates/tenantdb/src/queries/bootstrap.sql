@@ -1,0 +1,62 @@
+-- One block, so that it is one message. {group} and {mark} are string constants.
+-- Writes nothing when all is in place: it runs at every start of every process.
+do {tag}
+declare
+    role_group text := {group};
+    mark text := {mark};
+    db text := current_database();
+    held text;
+begin
+    if to_regrole(quote_ident(role_group)) is null then
+        begin
+            execute format('create role %I nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls', role_group);
+            execute format('comment on role %I is %L', role_group, mark);
+        exception when duplicate_object or unique_violation then
+            null; -- another database of this cluster made it in this moment
+        end;
+    end if;
+    select description into held from pg_catalog.pg_shdescription
+    where objoid = to_regrole(quote_ident(role_group)) and classoid = 'pg_catalog.pg_authid'::regclass;
+    if held is distinct from mark then
+        raise exception using errcode = 'TN010', message = 'the group role is not marked as ours';
+    end if;
+
+    if exists (select from pg_catalog.pg_database d,
+                   aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+               where d.datname = db and a.grantee = 0) then
+        execute format('revoke all on database %I from public', db);
+    end if;
+    if not has_database_privilege(role_group, db, 'connect') then
+        execute format('grant connect on database %I to %I', db, role_group);
+    end if;
+    if exists (select from pg_catalog.pg_namespace n,
+                   aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+               where n.nspname = 'public' and a.grantee = 0) then
+        revoke all on schema public from public;
+    end if;
+    -- functions that extensions put there: what we may not revoke stays behind the schema's lock
+    if exists (select from pg_catalog.pg_namespace n
+               join pg_catalog.pg_proc p on p.pronamespace = n.oid,
+                   aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+               where n.nspname = 'public' and a.grantee = 0
+                   and pg_has_role(p.proowner, 'usage')) then
+        revoke execute on all routines in schema public from public;
+    end if;
+    if not exists (select from pg_catalog.pg_default_acl a
+                   where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0
+                       and a.defaclobjtype = 'f'
+                       and not exists (select from aclexplode(a.defaclacl) x where x.grantee = 0)) then
+        alter default privileges revoke execute on functions from public;
+    end if;
+
+    if exists (select from pg_catalog.pg_database d,
+                   aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+               where d.datname = db and a.grantee = 0)
+        or exists (select from pg_catalog.pg_namespace n,
+                       aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+                   where n.nspname = 'public' and a.grantee = 0)
+        or not has_database_privilege(role_group, db, 'connect') then
+        raise exception using errcode = 'TN011', message = 'the rights of PUBLIC are not ours to revoke';
+    end if;
+end
+{tag}

@@ -1,0 +1,132 @@
+//! The tenant's role: may log in, owns nothing, and gets its right to connect from one group.
+
+use domain::{RoleName, SchemaName};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use crate::ident::{Ident, dollar_tag, literal};
+use crate::mark::{Mark, Owner};
+use crate::schema::owner_in;
+
+/// First version whose CREATEROLE does not include `SET ROLE` to the roles it makes.
+const CREATEROLE_WITHOUT_SET: u32 = 160_000;
+
+/// Whose the role is. One prepared look-up by unique index.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn owner(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Owner> {
+    let row = sqlx::query(
+        "select r.oid is not null, d.description
+         from (select to_regrole(quote_ident($1))::oid as oid) r
+         left join pg_catalog.pg_shdescription d
+             on d.objoid = r.oid and d.classoid = 'pg_catalog.pg_authid'::regclass",
+    )
+    .bind(role.as_str())
+    .fetch_one(conn)
+    .await?;
+    owner_in(&row)
+}
+
+/// Creates the role for a schema and marks it, in one message. Fails if the name is in use.
+///
+/// The role may log in (`connection_limit` connections at once, -1 = any number), joins the
+/// group of the mark's installation, finds its schema first and holds no other right yet.
+///
+/// # Errors
+/// SQLSTATE 42710 when the name is taken, 42501 when we may not create roles.
+pub async fn create(
+    conn: &mut PgConnection,
+    role: &RoleName,
+    schema: &SchemaName,
+    connection_limit: i32,
+    mark: &Mark,
+) -> sqlx::Result<()> {
+    let create = set_option(conn) + &creation(role, schema, connection_limit, mark);
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(conn).await?;
+    Ok(())
+}
+
+/// Creates and marks the role unless the name is in use, and says whose it is now. One message:
+/// what [`owner`] and [`create`] do in two.
+///
+/// # Errors
+/// As [`create`].
+pub async fn claim(
+    conn: &mut PgConnection,
+    role: &RoleName,
+    schema: &SchemaName,
+    connection_limit: i32,
+    mark: &Mark,
+) -> sqlx::Result<Owner> {
+    let oid = format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()));
+    let creation = creation(role, schema, connection_limit, mark);
+    let tag = dollar_tag([creation.as_str()]);
+    let claim = format!(
+        "{set_option}do {tag} begin if {oid} is null then {creation}; end if; end {tag};
+         select {oid} is not null,
+             (select description from pg_catalog.pg_shdescription where objoid = {oid}
+              and classoid = 'pg_catalog.pg_authid'::regclass)",
+        set_option = set_option(conn)
+    );
+    owner_in(&sqlx::raw_sql(AssertSqlSafe(claim)).fetch_one(conn).await?)
+}
+
+/// Drops the role. Its rights must be gone, as they are once its schema is dropped; sessions that
+/// are logged in as it go on until they end by themselves. Ask [`owner`] first, or use
+/// [`drop_owned`].
+///
+/// # Errors
+/// SQLSTATE 2BP01 when objects still depend on the role, 42704 when there is none.
+pub async fn drop(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> {
+    let drop = format!("drop role {}", Ident::from(role));
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
+    Ok(())
+}
+
+/// Drops the role if it bears the mark and says whether it did; a stranger's is left alone.
+///
+/// # Errors
+/// As [`owner`] and [`drop()`].
+pub async fn drop_owned(
+    conn: &mut PgConnection,
+    role: &RoleName,
+    mark: &Mark,
+) -> sqlx::Result<bool> {
+    let ours = owner(conn, role).await?.is(mark);
+    if ours {
+        drop(conn, role).await?;
+    }
+    Ok(ours)
+}
+
+fn creation(role: &RoleName, schema: &SchemaName, connection_limit: i32, mark: &Mark) -> String {
+    let (role, schema) = (Ident::from(role), Ident::from(schema));
+    let group = Ident::from(&RoleName::group(&mark.installation));
+    let mark = literal(&mark.to_string());
+    format!(
+        "create role {role} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+             connection limit {connection_limit} in role {group};
+         comment on role {role} is {mark};
+         alter role {role} set search_path to {schema}, pg_temp"
+    )
+}
+
+/// From PostgreSQL 16 on a creator without superuser rights gets only ADMIN on a new role; this
+/// lets it `SET ROLE` too, and still inherit nothing.
+fn set_option(conn: &PgConnection) -> String {
+    match conn.server_version_num() {
+        Some(version) if version >= CREATEROLE_WITHOUT_SET => {
+            "set local createrole_self_grant to 'set'; ".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Whether a role of that name exists.
+pub(crate) async fn exists(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<bool> {
+    sqlx::query("select to_regrole(quote_ident($1)) is not null")
+        .bind(role.as_str())
+        .fetch_one(conn)
+        .await?
+        .try_get(0)
+}

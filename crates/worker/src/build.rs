@@ -1,0 +1,61 @@
+//! Reads what the provisioning needs, once, when the worker starts.
+
+use std::{sync::Arc, time::Duration};
+
+use keys::{MasterKey, Minter, Sealer};
+use provisioning::{KeyRules, Parts};
+use settings::Settings;
+use sqlx::PgPool;
+use tenantdb::{MigrationSet, Promise, migrations::LoadError, PromiseError};
+
+/// What the provisioning needs could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A setting is missing or bad.
+    #[error("a setting is missing")]
+    Settings(#[source] settings::SettingsError),
+    /// The master key is no key.
+    #[error("TENANTRY_MASTER_KEY is not a usable key")]
+    MasterKey(#[source] keys::MasterKeyError),
+    /// The configured form of API keys is impossible.
+    #[error("API_KEY_PREFIX or API_KEY_LENGTH is not usable")]
+    KeyForm(#[source] keys::MinterError),
+    /// The tenant migrations were refused.
+    #[error("the tenant migrations were refused")]
+    Migrations(#[source] LoadError),
+    /// The tenant migrations do not run on an empty schema.
+    #[error("the tenant migrations do not build an empty schema")]
+    Promise(#[source] PromiseError),
+    /// The control database could not be read.
+    #[error("could not read the control database")]
+    Database(#[source] sqlx::Error),
+}
+
+/// The parts of the plan, from the settings and the control database.
+///
+/// # Errors
+/// When a secret is missing, the tenant migrations are refused, or the database fails.
+pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts>, BuildError> {
+    let secret = settings.keys.require_master_key().map_err(BuildError::Settings)?;
+    let sealer = Sealer::new(MasterKey::parse(secret).map_err(BuildError::MasterKey)?);
+    let migrations = match &settings.tenants.migrations_dir {
+        Some(dir) => MigrationSet::load(dir).map_err(BuildError::Migrations)?,
+        None => MigrationSet::embedded(),
+    };
+    let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
+    let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
+    let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
+    let keys = &settings.keys;
+    Ok(Arc::new(Parts {
+        installation,
+        migrations: Arc::new(migrations),
+        promise: Arc::new(promise),
+        keys: Arc::new(KeyRules {
+            minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,
+            sealer,
+            sealed_for: Duration::from_secs(u64::from(keys.sealed_hours) * 3600),
+            valid_for: keys.expires_days.map(|d| Duration::from_secs(u64::from(d) * 86_400)),
+        }),
+        connection_limit: settings.tenants.connection_limit,
+    }))
+}

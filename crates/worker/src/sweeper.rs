@@ -1,0 +1,131 @@
+//! Mends what a crash, a lost message or a lost connection left behind.
+//!
+//! Every worker sweeps; every statement is safe when several do it at once.
+
+mod reconcile;
+mod take_over;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use domain::ItemId;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::settler;
+
+/// The slow round comes this often, in seconds.
+const SLOW_ROUND_SECS: u64 = 60;
+
+/// An item that has waited this long without a live job gets a new one, in seconds.
+const STRANDED_AFTER_SECS: u64 = 30;
+
+/// Finished jobs forgotten in one slow round, at most.
+const PRUNE_LIMIT: i64 = 20_000;
+
+/// The items this process works on right now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InProgress(Arc<Mutex<HashSet<ItemId>>>);
+
+/// Takes its item out of [`InProgress`] when dropped.
+#[derive(Debug)]
+pub(crate) struct Working {
+    all: InProgress,
+    item: ItemId,
+}
+
+impl InProgress {
+    /// Enters `item`; `None` when this process works on it already.
+    pub(crate) fn enter(&self, item: ItemId) -> Option<Working> {
+        let entered = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(item);
+        entered.then(|| Working { all: self.clone(), item })
+    }
+
+    fn has(&self, item: ItemId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&item)
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.item);
+    }
+}
+
+/// What the sweeps need.
+#[derive(Debug, Clone)]
+pub(crate) struct Sweeper {
+    pub(crate) pool: PgPool,
+    pub(crate) worker: String,
+    pub(crate) dead_after: Duration,
+    pub(crate) every: Duration,
+    pub(crate) retain_jobs: Duration,
+    pub(crate) in_progress: InProgress,
+}
+
+impl Sweeper {
+    /// Sweeps until `stop`.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(self.every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let slow_every = (Duration::from_secs(SLOW_ROUND_SECS).as_millis()
+            / self.every.as_millis().max(1))
+        .max(1);
+        let mut round = 0u128;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.quick_round().await {
+                let cause = telemetry::chain(&error);
+                warn!(%cause, "a sweep failed; the next one tries again");
+            }
+            if round % slow_every == 0
+                && let Err(error) = self.slow_round().await
+            {
+                let cause = telemetry::chain(&error);
+                warn!(%cause, "a slow sweep failed; the next one tries again");
+            }
+            round += 1;
+        }
+    }
+
+    async fn quick_round(&self) -> Result<(), SweepError> {
+        take_over::free_the_dead(&self.pool, self.dead_after).await?;
+        take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
+        let mut conn = self.pool.acquire().await?;
+        let overdue = store::batches::overdue(&mut conn).await?;
+        for batch in overdue {
+            store::batches::cancel_overdue(&mut conn, batch).await?;
+        }
+        let unsettled = store::batches::unsettled(&mut conn).await?;
+        drop(conn);
+        for batch in unsettled {
+            settler::settle(&self.pool, batch).await;
+        }
+        Ok(())
+    }
+
+    async fn slow_round(&self) -> Result<(), SweepError> {
+        reconcile::revive_stranded(&self.pool, Duration::from_secs(STRANDED_AFTER_SECS)).await?;
+        let mut conn = self.pool.acquire().await?;
+        store::api_keys::erase_expired(&mut conn).await?;
+        store::idempotency::forget_expired(&mut conn).await?;
+        queue::prune(&mut conn, self.retain_jobs, PRUNE_LIMIT).await?;
+        Ok(())
+    }
+}
+
+/// A sweep could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SweepError {
+    #[error("the control database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("an item could not be queued again")]
+    Enqueue(#[from] queue::EnqueueError),
+}
