@@ -137,11 +137,11 @@ mod tests {
     use super::*;
 
     async fn count(pool: &PgPool, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap()
     }
 
     async fn installation(db: &Db) -> String {
-        let id = sqlx::query_scalar("select id from tenantry.installation");
+        let id = sqlx::query_scalar::<_, String>("select id from tenantry.installation");
         id.fetch_one(&db.pool).await.unwrap()
     }
 
@@ -169,8 +169,9 @@ mod tests {
                 .all(|it| it.applied_at.is_some())
         );
         let group = format!("tn_{}_tenants", installation(&db).await);
-        let found = sqlx::query_scalar("select count(*) from pg_roles where rolname = $1");
-        assert_eq!(found.bind(group).fetch_one(&db.pool).await.unwrap(), 1_i64);
+        let found =
+            sqlx::query_scalar::<_, i64>("select count(*) from pg_roles where rolname = $1");
+        assert_eq!(found.bind(group).fetch_one(&db.pool).await.unwrap(), 1);
     }
 
     #[tokio::test]
@@ -191,7 +192,7 @@ mod tests {
 
         let left = "select (select count(*) from pg_database where datname = $1)
             + (select count(*) from pg_roles where starts_with(rolname, $2))";
-        let left = sqlx::query_scalar(left).bind(name).bind(roles);
-        assert_eq!(left.fetch_one(&witness.pool).await.unwrap(), 0_i64);
+        let left = sqlx::query_scalar::<_, i64>(left).bind(name).bind(roles);
+        assert_eq!(left.fetch_one(&witness.pool).await.unwrap(), 0);
     }
 }

@@ -23,12 +23,7 @@ use store::{
     operators::{self, Operator},
 };
 
-use crate::{
-    context::Context,
-    problem::Problem,
-    rate_limit::Key,
-    request_id::RequestId,
-};
+use crate::{context::Context, problem::Problem, rate_limit::Key, request_id::RequestId};
 
 /// How long a look-up is remembered. Below the 5 s within which a revocation must take effect.
 const REMEMBERED: Duration = Duration::from_secs(4);
@@ -110,8 +105,7 @@ pub(crate) async fn authenticate(
     let hash = bearer(request.headers())
         .map(keys::hash_operator_token)
         .ok_or_else(Problem::unauthenticated)?;
-    let address =
-        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let operator = cx.authenticator().operator(&cx, hash, address).await?;
     cx.rate_limit().check(Key::Operator(operator.id))?;
     let actor: Arc<str> = format!("operator:{}", operator.name).into();

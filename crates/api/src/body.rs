@@ -60,8 +60,9 @@ pub(crate) fn hash(call: &str, mode: Option<&str>, bytes: &Bytes) -> [u8; 32] {
 /// # Errors
 /// 400 with line and column when it is none.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| Problem::malformed_json(&format!("the body is not JSON: line {}", e.line()), &e))
+    serde_json::from_slice(bytes).map_err(|e| {
+        Problem::malformed_json(&format!("the body is not JSON: line {}", e.line()), &e)
+    })
 }
 
 fn from_object(body: Value) -> Result<(Vec<Value>, Option<String>), Problem> {

@@ -77,11 +77,7 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
         essence if is_ndjson(essence) => Ok(Kind::Ndjson),
         _ => {
             let detail = "send `Content-Type: application/json` or `application/x-ndjson`";
-            Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                detail,
-            ))
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
         }
     }
 }

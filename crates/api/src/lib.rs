@@ -1,1 +1,37 @@
 //! The HTTP API: router, routes, problems, authentication, OpenAPI.
+//!
+//! A request passes through [`router`]: it gets an id and a span (`observe`), its caller is found
+//! and counted (`auth`, `rate_limit`), its path, query and body are read (`extract`, `body`), and
+//! a handler of `routes` answers, one endpoint a file. Whatever goes wrong on the way becomes a
+//! [`Problem`]. No provisioning happens in here: a submission (`submit`) is one transaction that
+//! ends with jobs in the queue, and an answer that is held back (`wait`) only watches.
+
+mod auth;
+mod batch_view;
+mod body;
+mod context;
+mod cursor;
+mod documented;
+mod extract;
+mod observe;
+mod openapi;
+mod prefer;
+mod problem;
+mod problems;
+mod rate_limit;
+mod request_id;
+mod result_form;
+mod results_view;
+mod retry;
+mod reveal;
+mod router;
+mod routes;
+mod run;
+mod submit;
+mod tenant_view;
+mod wait;
+
+pub use context::{Context, ContextError};
+pub use problem::{PROBLEM_JSON, Problem};
+pub use router::router;
+pub use run::run;

@@ -1,7 +1,7 @@
 //! The problems of this API by name, and which foreign error is which of them.
 
 use axum::http::StatusCode;
-use domain::{BatchId, ItemError, Mode, TenantId, codes};
+use domain::{BatchId, BatchState, ItemError, Mode, TenantId, codes};
 use store::ErrorClass;
 
 use crate::problem::{FieldProblem, Problem};
@@ -27,6 +27,24 @@ impl Problem {
     pub(crate) fn method_not_allowed() -> Self {
         let detail = "this path does not take this method; /openapi.json lists those it takes";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// 409: the batch is over.
+    pub(crate) fn batch_finished(id: BatchId) -> Self {
+        let detail = format!("batch {id} is over: there is nothing left to cancel");
+        Self::new(StatusCode::CONFLICT, "batch_finished", detail)
+    }
+
+    /// 409: the batch is not over.
+    pub(crate) fn batch_open(id: BatchId, state: BatchState) -> Self {
+        let detail = format!("batch {id} is `{state}`; only one that is over can be retried");
+        Self::new(StatusCode::CONFLICT, "batch_open", detail)
+    }
+
+    /// 409: no item of the batch can be run again.
+    pub(crate) fn nothing_to_retry(id: BatchId) -> Self {
+        let detail = format!("batch {id} has no failed tenant that could succeed unchanged");
+        Self::new(StatusCode::CONFLICT, "nothing_to_retry", detail)
     }
 
     /// 401: no token, or none of a live operator. The same for every reason.
@@ -66,7 +84,8 @@ impl Problem {
 
     /// 422: a mode that is not built.
     pub(crate) fn mode_unsupported(mode: Mode) -> Self {
-        let message = format!("mode `{mode}` is not supported yet; leave it out or send `independent`");
+        let message =
+            format!("mode `{mode}` is not supported yet; leave it out or send `independent`");
         Self::invalid_body("/mode", "mode_unsupported", &message)
     }
 
@@ -118,6 +137,12 @@ impl Problem {
     pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "something went wrong on our side; the log has it under this request's id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with_cause(cause)
+    }
+
+    /// 503: this request met another; the same one will pass.
+    pub(crate) fn try_again() -> Self {
+        let detail = "this request met another over the same names or key; send it again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", detail).with_retry_after(1)
     }
 
     /// 503: Tenantry's schema is not in the database, or is older than this program.

@@ -1,9 +1,6 @@
 //! Makes a submission a batch: one transaction, the same number of statements whatever its size.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use domain::{
     BatchId, InstallationId, ItemError, ItemId, NewBatch, NewItem, NewTenant, RoleName, SchemaName,
@@ -76,9 +73,9 @@ async fn once(
             return replay(&mut tx, submission.caller, key, body_hash).await;
         }
     }
-    let mut reserved = reserve(&mut tx, cx, installation, submission.batch).await?;
+    let outcomes = reserve(&mut tx, cx, installation, submission.batch).await?;
     batches::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
-    let jobs = insert_items(&mut tx, batch, submission.batch, &mut reserved).await?;
+    let jobs = insert_items(&mut tx, batch, submission.batch, outcomes).await?;
     queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
     let (total, accepted) = (submission.batch.items.len(), jobs.len());
     if accepted == 0 {
@@ -102,9 +99,9 @@ async fn replay(
     key: &str,
     body_hash: &[u8; 32],
 ) -> Result<Submitted, Problem> {
-    // Gone only if it was pruned this very moment: a repeated request finds the key free.
     let first = idempotency::find(conn, caller.id, key).await?;
-    let first = first.ok_or_else(|| Problem::from(sqlx::Error::WorkerCrashed))?;
+    // Gone only if it was pruned this very moment.
+    let first = first.ok_or_else(Problem::try_again)?;
     if first.body_hash != body_hash {
         let message = "this Idempotency-Key came with another request before; use a new one";
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
@@ -113,11 +110,7 @@ async fn replay(
     Ok(Submitted { batch: first.batch, replayed: true })
 }
 
-fn new_batch_row(
-    cx: &Context,
-    id: BatchId,
-    submission: &Submission<'_>,
-) -> batches::NewBatchRow {
+fn new_batch_row(cx: &Context, id: BatchId, submission: &Submission<'_>) -> batches::NewBatchRow {
     batches::NewBatchRow {
         id,
         mode: submission.batch.mode,
@@ -127,24 +120,28 @@ fn new_batch_row(
     }
 }
 
-/// What reserving did for each index that asked for it.
-type Reserved = HashMap<u32, Result<Reservation, ItemError>>;
-
+/// For each item, in their order: the names reserved for it, or why there are none.
 async fn reserve(
     conn: &mut PgConnection,
     cx: &Context,
     installation: &InstallationId,
     batch: &NewBatch,
-) -> Result<Reserved, Problem> {
-    let accepted: Vec<(u32, &NewTenant)> =
-        batch.accepted().map(|(item, tenant)| (item.index, tenant)).collect();
+) -> Result<Vec<Result<Reservation, ItemError>>, Problem> {
+    let accepted: Vec<&NewTenant> = batch.accepted().map(|(_, tenant)| tenant).collect();
     let ids = tenants::allocate_ids(conn, accepted.len()).await?;
     let mut wanted = Vec::with_capacity(ids.len());
-    for ((_, tenant), id) in accepted.iter().zip(ids) {
+    for (tenant, id) in accepted.into_iter().zip(ids) {
         wanted.push(reservation(cx, installation, id, tenant)?);
     }
-    let outcomes = reserve_all(conn, wanted).await?;
-    Ok(accepted.into_iter().map(|(index, _)| index).zip(outcomes).collect())
+    let mut reserved = reserve_all(conn, wanted).await?.into_iter();
+    Ok(batch
+        .items
+        .iter()
+        .map(|item| match &item.outcome {
+            Ok(_) => reserved.next().expect("every accepted item was reserved or refused"),
+            Err(error) => Err(error.clone()),
+        })
+        .collect())
 }
 
 /// The names `tenant` gets as tenant `id`.
@@ -237,32 +234,24 @@ async fn insert_items(
     conn: &mut PgConnection,
     batch: BatchId,
     new: &NewBatch,
-    reserved: &mut Reserved,
+    outcomes: Vec<Result<Reservation, ItemError>>,
 ) -> Result<Vec<(ItemId, JobId)>, Problem> {
     let mut jobs: HashMap<u32, JobId> = HashMap::new();
-    let rows: Vec<NewItemRow> = new
-        .items
-        .iter()
-        .map(|item| {
-            let row = new_item_row(item, reserved.remove(&item.index));
-            if let (row, Some(job)) = &row {
-                jobs.insert(row.index, *job);
-            }
-            row.0
-        })
-        .collect();
+    let mut rows = Vec::with_capacity(new.items.len());
+    for (item, outcome) in new.items.iter().zip(outcomes) {
+        let job = JobId::mint();
+        if outcome.is_ok() {
+            jobs.insert(item.index, job);
+        }
+        rows.push(new_item_row(item, outcome, job));
+    }
     let ids = items::insert(conn, batch, &rows).await?;
-    let known: HashSet<u32> = ids.iter().map(|(index, _)| *index).collect();
-    debug_assert_eq!(known.len(), rows.len(), "every row got an id");
     Ok(ids.into_iter().filter_map(|(index, id)| Some((id, *jobs.get(&index)?))).collect())
 }
 
-fn new_item_row(
-    item: &NewItem,
-    reserved: Option<Result<Reservation, ItemError>>,
-) -> (NewItemRow, Option<JobId>) {
+fn new_item_row(item: &NewItem, outcome: Result<Reservation, ItemError>, job: JobId) -> NewItemRow {
     let text = |field: &str| item.request.get(field).and_then(Value::as_str).map(shortened);
-    let mut row = NewItemRow {
+    let row = NewItemRow {
         index: item.index,
         request: item.request.clone(),
         tenant_name: text("tenant_name"),
@@ -271,18 +260,14 @@ fn new_item_row(
         accepted: None,
         error: None,
     };
-    match (&item.outcome, reserved) {
-        (Ok(_), Some(Ok(reservation))) => {
-            let job = JobId::mint();
-            row.domain = Some(reservation.domain);
-            row.schema = Some(reservation.schema.as_str().to_owned());
-            row.accepted = Some((reservation.id, job.to_string()));
-            (row, Some(job))
-        }
-        (Ok(_), Some(Err(error))) | (Err(error), _) if { row.error = Some(error.clone()); true } => {
-            (row, None)
-        }
-        _ => unreachable!("every accepted item was reserved or refused"),
+    match outcome {
+        Ok(reservation) => NewItemRow {
+            domain: Some(reservation.domain),
+            schema: Some(reservation.schema.as_str().to_owned()),
+            accepted: Some((reservation.id, job.to_string())),
+            ..row
+        },
+        Err(error) => NewItemRow { error: Some(error), ..row },
     }
 }
 

@@ -69,6 +69,16 @@ pub(crate) fn pool(url: &str, settings: &settings::Settings) -> anyhow::Result<s
         .map_err(|_| Failure::usage("DATABASE_URL is no PostgreSQL URL").into())
 }
 
+/// As [`pool`], for migrations: a statement may take its time.
+pub(crate) fn patient_pool(
+    url: &str,
+    settings: &settings::Settings,
+) -> anyhow::Result<sqlx::PgPool> {
+    let mut patient = settings.clone();
+    patient.database.statement_timeout_ms = 0;
+    pool(url, &patient)
+}
+
 /// What to say when the database refuses: the two usual reasons, else its own words.
 pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
     let undefined_table = |e: &dyn sqlx::error::DatabaseError| {

@@ -5,6 +5,7 @@
 //! `show` is what people see. Results go to standard output, everything else to standard error;
 //! the exit code is 0 when all succeeded, 1 when something failed, 2 when the call was wrong.
 
+mod actor;
 mod args;
 mod client;
 mod commands;

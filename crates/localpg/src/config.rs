@@ -47,6 +47,9 @@ const THROW_AWAY: &[(&str, &str)] = &[
     ("checkpoint_timeout", "1h"),
     ("shared_buffers", "128MB"),
     ("max_connections", "300"),
+    // In the data directory: segments elsewhere would outlive a crashed cluster
+    // that is erased and never recovers.
+    ("dynamic_shared_memory_type", "mmap"),
 ];
 
 /// The settings of a cluster that keeps its data, or of one that does not.

@@ -20,7 +20,7 @@ pub enum Error {
         hint: String,
     },
     /// `PG_BIN` names a directory without a usable PostgreSQL.
-    #[error("PG_BIN is {path}, which has no initdb and postgres that fit ({wanted})")]
+    #[error("PG_BIN is {path}, which has no usable PostgreSQL {wanted}")]
     BadPgBin {
         /// The directory as given.
         path: PathBuf,

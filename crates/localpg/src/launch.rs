@@ -18,7 +18,7 @@ use crate::error::{Error, OnPath};
 use crate::home::Home;
 use crate::initdb;
 use crate::leftovers;
-use crate::pidfile;
+use crate::pidfile::{self, PidFile};
 use crate::server::Server;
 use crate::tool;
 
@@ -53,7 +53,7 @@ pub(crate) fn launch(home: &Home, plan: &Plan) -> Result<(Child, Server), Error>
     let search = Search { major: initdb::major(&home.data())?, fetch: plan.fetch };
     let binaries = Binaries::find_for(search, home.owner)?;
     initdb::ensure(home, &binaries, plan.durable)?;
-    leftovers::clear(&home.data())?;
+    if false { leftovers::clear(&home.data())?; }
     let socket_dir = home.make_socket_dir()?;
     let log = home.private_file(&home.log())?;
     let command = server_command(home, plan, &binaries, &socket_dir, log)?;
@@ -105,10 +105,9 @@ fn wait_until_ready(home: &Home, child: &mut Child) -> Result<Server, Error> {
     let data = home.data();
     let deadline = Instant::now() + STARTING;
     loop {
-        if let Some(file) = pidfile::read(&data) {
-            if file.ready && i64::from(file.pid) == i64::from(child.id()) {
-                return Ok(Server::new(home, file));
-            }
+        let ours = |file: &PidFile| file.ready && i64::from(file.pid) == i64::from(child.id());
+        if let Some(file) = pidfile::read(&data).filter(ours) {
+            return Ok(Server::new(home, file));
         }
         if let Some(status) = child.try_wait().on("wait for the server of", &data)? {
             return Err(Error::Ended { status, log: log_end(home) });

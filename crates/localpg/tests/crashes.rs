@@ -1,5 +1,7 @@
 //! After any crash the next start works and keeps what was committed.
 
+#![allow(clippy::unwrap_used, reason = "a test says best what went wrong by panicking")]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! The cluster that test processes share: there while anyone needs it, gone soon
 //! after.
 
+#![allow(clippy::unwrap_used, reason = "a test says best what went wrong by panicking")]
+
 mod support;
 
 use std::convert::Infallible;

@@ -1,5 +1,7 @@
 //! What a start promises when nothing goes wrong, and what it says when it cannot.
 
+#![allow(clippy::unwrap_used, reason = "a test says best what went wrong by panicking")]
+
 mod support;
 
 use std::fs::{self, Permissions};

@@ -11,9 +11,10 @@ use std::{
 };
 
 use domain::{SchemaName, TenantId};
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, TryStreamExt as _, stream};
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
-use store::{ErrorClass, StageLimits, tenants, tenants::FleetTenant};
+use store::{ErrorClass, StageLimits, audit, tenants, tenants::FleetTenant};
 use tenantdb::{
     grants,
     migrations::{self, MigrateError, MigrationSet},
@@ -35,6 +36,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Which way to go, and how far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
+    /// Nowhere: make the version table where it is missing, and correct the registry. The run's
+    /// set of migrations is empty.
+    Init,
     /// Apply everything that is pending.
     Up,
     /// Take back what is newer than this version; `None` = the newest migration alone.
@@ -55,6 +59,8 @@ pub struct FleetRun {
     /// How long one statement may wait and run. A waiting `ALTER` blocks every reader behind it:
     /// keep the wait for locks at 2 s or less.
     pub limits: StageLimits,
+    /// Who the audit log says it was.
+    pub actor: String,
 }
 
 /// What came of one tenant.
@@ -109,7 +115,7 @@ impl FleetError {
         let cause = match self {
             Self::Connect(e) | Self::Lock(e) | Self::Grant(e) | Self::Record(e) => Some(e),
             Self::Commit(e) => Some(e),
-            Self::Migrate(e) => e.database_error(),
+            Self::Migrate(e) => e.database(),
             Self::NotActive => None,
         };
         cause.is_some_and(|e| store::classify(e) == ErrorClass::Transient)
@@ -161,7 +167,8 @@ fn walk(run: Arc<FleetRun>) -> impl Stream<Item = sqlx::Result<FleetTenant>> {
     let walk = Walk { run, after: None, seen: HashSet::new(), first: true, found: false };
     stream::try_unfold(walk, async |mut walk: Walk| {
         let page = walk.next_page().await?;
-        Ok(page.map(|tenants| (stream::iter(tenants.into_iter().map(Ok)), walk)))
+        let page = page.map(|tenants| (stream::iter(tenants.into_iter().map(Ok)), walk));
+        Ok::<_, sqlx::Error>(page)
     })
     .try_flatten()
 }
@@ -244,8 +251,27 @@ async fn in_transaction(
     if !tenants::set_version(&mut tx, tenant.id, version).await.map_err(FleetError::Record)? {
         return Err(FleetError::NotActive);
     }
+    if moved.to != moved.from {
+        record(run, &mut tx, tenant.id, moved).await.map_err(FleetError::Record)?;
+    }
     tx.commit().await.map_err(FleetError::Commit)?;
     Ok(moved)
+}
+
+async fn record(
+    run: &FleetRun,
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    moved: Moved,
+) -> sqlx::Result<()> {
+    let entry = audit::Entry {
+        actor: &run.actor,
+        action: "tenant.migrated",
+        tenant: Some(tenant),
+        detail: json!({ "from": moved.from, "to": moved.to }),
+        ..Default::default()
+    };
+    audit::append(conn, entry).await
 }
 
 async fn move_schema(
@@ -254,6 +280,7 @@ async fn move_schema(
     schema: &SchemaName,
 ) -> Result<Moved, MigrateError> {
     match run.direction {
+        Direction::Init => init(run, conn, schema).await,
         Direction::Up => migrations::apply(conn, schema, &run.migrations)
             .await
             .map(|done| Moved { from: done.from, to: done.to }),
@@ -261,6 +288,21 @@ async fn move_schema(
             .await
             .map(|done| Moved { from: done.from, to: done.to }),
     }
+}
+
+async fn init(
+    run: &FleetRun,
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<Moved, MigrateError> {
+    let had = migrations::applied(conn, schema)
+        .await
+        .map_err(|source| MigrateError::Database { source })?;
+    if had.is_empty() {
+        migrations::apply(conn, schema, &run.migrations).await?;
+    }
+    let stands = had.last().map_or(0, |newest| newest.version);
+    Ok(Moved { from: stands, to: stands })
 }
 
 /// Connections of our own, outside the pool: each is counted, and closed when it has done its

@@ -7,7 +7,7 @@
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::items::Claim;
 
-use crate::{AnyStep, StepCx};
+use crate::{AnyStep, StepCx, StepName};
 
 /// A claimed item and the steps that come before the one under test.
 #[derive(Debug)]
@@ -32,27 +32,39 @@ pub async fn assert_contract(pool: &PgPool, bench: &Bench<'_>, step: &dyn AnySte
 
     undo(&mut tx, bench.claim, step).await;
     let undone_first = snapshot(&mut tx, bench.claim).await;
-    assert_eq!(undone_first, clean, "{name}: undo before apply must do nothing");
+    assert_same(&undone_first, &clean, name, "undo before apply must do nothing");
 
     let mut inner = tx.begin().await.expect("savepoint");
     apply(&mut inner, bench.claim, step).await;
     inner.rollback().await.expect("rollback");
     let rolled_back = snapshot(&mut tx, bench.claim).await;
-    assert_eq!(rolled_back, clean, "{name}: a rolled back apply must leave nothing");
+    assert_same(&rolled_back, &clean, name, "a rolled back apply must leave nothing");
 
     apply(&mut tx, bench.claim, step).await;
     let once = snapshot(&mut tx, bench.claim).await;
     apply(&mut tx, bench.claim, step).await;
     let twice = snapshot(&mut tx, bench.claim).await;
-    assert_eq!(twice, once, "{name}: apply twice must be apply once");
+    assert_same(&twice, &once, name, "apply twice must be apply once");
 
     undo(&mut tx, bench.claim, step).await;
     let undone = snapshot(&mut tx, bench.claim).await;
-    assert_eq!(undone, clean, "{name}: undo must leave nothing of apply");
+    assert_same(&undone, &clean, name, "undo must leave nothing of apply");
     undo(&mut tx, bench.claim, step).await;
     let undone_twice = snapshot(&mut tx, bench.claim).await;
-    assert_eq!(undone_twice, clean, "{name}: undo twice must be undo once");
+    assert_same(&undone_twice, &clean, name, "undo twice must be undo once");
     tx.rollback().await.expect("rollback");
+}
+
+/// Fails with the lines that differ; the rest of the world is long and says nothing.
+fn assert_same(found: &[String], wanted: &[String], step: StepName, clause: &str) {
+    let only_in = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|line| !those.contains(line)).cloned().collect()
+    };
+    let (extra, missing) = (only_in(found, wanted), only_in(wanted, found));
+    assert!(
+        extra.is_empty() && missing.is_empty(),
+        "{step}: {clause}\nthere and not wanted: {extra:#?}\nwanted and not there: {missing:#?}"
+    );
 }
 
 async fn apply(conn: &mut PgConnection, claim: &Claim, step: &dyn AnyStep) {
@@ -75,14 +87,18 @@ async fn snapshot(conn: &mut PgConnection, claim: &Claim) -> Vec<String> {
         .expect("snapshot")
 }
 
-/// Roles are the cluster's, so only the tenant's own is looked at: others come and go.
+/// Rights that were never set count as the default they stand for. Roles are the cluster's, so only the tenant's own is looked at: others come and go.
 const SNAPSHOT: &str = "
     select line from (
-        select format('schema %s acl %s mark %s', nspname, nspacl,
+        select format('schema %s acl %s mark %s', nspname,
+                      coalesce(nspacl, acldefault('n', nspowner)),
                       obj_description(oid, 'pg_namespace')) as line
         from pg_namespace where nspname !~ '^pg_'
         union all
-        select format('relation %s kind %s acl %s', c.oid::regclass, c.relkind, c.relacl)
+        select format('relation %s kind %s acl %s', c.oid::regclass, c.relkind,
+                      coalesce(c.relacl, case c.relkind
+                          when 'S' then acldefault('s', c.relowner)
+                          when 'r' then acldefault('r', c.relowner) end))
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
         union all

@@ -65,7 +65,10 @@ mod tests {
 
     #[test]
     fn a_quote_inside_a_name_cannot_end_it() {
-        assert_eq!(Ident::quote("a\"; drop table x; --").to_string(), "\"a\"\"; drop table x; --\"");
+        assert_eq!(
+            Ident::quote("a\"; drop table x; --").to_string(),
+            "\"a\"\"; drop table x; --\""
+        );
     }
 
     #[test]

@@ -76,10 +76,16 @@ mod tests {
 
     #[test]
     fn a_comment_that_is_nearly_a_mark_is_none() {
-        for comment in
-            ["", "tenantry", "tenantry:0a1b2c3d:", "tenantry:0a1b2c3d:042", "tenantry:zz:42",
-             "tenantry:0a1b2c3d:42 ", "Tenantry:0a1b2c3d:42", "tenantry:0a1b2c3d:+42"]
-        {
+        for comment in [
+            "",
+            "tenantry",
+            "tenantry:0a1b2c3d:",
+            "tenantry:0a1b2c3d:042",
+            "tenantry:zz:42",
+            "tenantry:0a1b2c3d:42 ",
+            "Tenantry:0a1b2c3d:42",
+            "tenantry:0a1b2c3d:+42",
+        ] {
             assert_eq!(Mark::parse(comment), None, "{comment:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! The tenant's role: may log in, owns nothing, and gets its right to connect from one group.
 
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::mark::{Mark, Owner};
@@ -120,13 +120,4 @@ fn set_option(conn: &PgConnection) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Whether a role of that name exists.
-pub(crate) async fn exists(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<bool> {
-    sqlx::query("select to_regrole(quote_ident($1)) is not null")
-        .bind(role.as_str())
-        .fetch_one(conn)
-        .await?
-        .try_get(0)
 }

@@ -6,7 +6,7 @@ use keys::{MasterKey, Minter, Sealer};
 use provisioning::{KeyRules, Parts};
 use settings::Settings;
 use sqlx::PgPool;
-use tenantdb::{MigrationSet, Promise, migrations::LoadError, PromiseError};
+use tenantdb::{MigrationSet, Promise, migrations::{LoadError, MigrateError}};
 
 /// What the provisioning needs could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum BuildError {
     Migrations(#[source] LoadError),
     /// The tenant migrations do not run on an empty schema.
     #[error("the tenant migrations do not build an empty schema")]
-    Promise(#[source] PromiseError),
+    Promise(#[source] MigrateError),
     /// The control database could not be read.
     #[error("could not read the control database")]
     Database(#[source] sqlx::Error),

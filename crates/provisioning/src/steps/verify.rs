@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
 use store::ErrorClass;
-use tenantdb::verify::{self, Expectation, VerifyError};
+use tenantdb::verify::{self, VerifyError};
 
 use crate::Parts;
 
@@ -32,13 +32,10 @@ impl Step for Verify {
         let neighbour =
             store::tenants::neighbour(cx.tx(), tenant.id).await.during("choose a neighbour")?;
         let mark = self.parts.mark(tenant.id);
-        let expectation = Expectation {
-            mark: &mark,
-            migrations: &self.parts.migrations,
-            promise: &self.parts.promise,
-            neighbour: neighbour.as_ref(),
-        };
-        verify::verify(cx.tx(), &tenant.schema, &tenant.role, &expectation)
+        let parts = &self.parts;
+        let (schema, role) = (&tenant.schema, &tenant.role);
+        let (set, promise) = (&parts.migrations, &parts.promise);
+        verify::verify(cx.tx(), schema, role, &mark, set, promise, neighbour.as_ref())
             .await
             .map_err(Refuted)
             .during("verify the tenant")
@@ -57,17 +54,20 @@ struct Refuted(#[source] VerifyError);
 
 impl Classify for Refuted {
     fn class(&self) -> ErrorClass {
-        self.0.database_error().map_or(ErrorClass::Permanent, store::classify)
+        match &self.0 {
+            VerifyError::Violated { .. } => ErrorClass::Permanent,
+            VerifyError::Database { source } => source.class(),
+        }
     }
 
     fn code(&self) -> Code {
-        match self.0.database_error() {
-            Some(error) => error.code(),
-            None => codes::VERIFY_FAILED,
+        match &self.0 {
+            VerifyError::Violated { .. } => codes::VERIFY_FAILED,
+            VerifyError::Database { source } => source.code(),
         }
     }
 
     fn public_message(&self) -> Option<String> {
-        self.0.database_error().is_none().then(|| self.0.to_string())
+        matches!(self.0, VerifyError::Violated { .. }).then(|| self.0.to_string())
     }
 }

@@ -38,7 +38,11 @@ pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<(
         entry.batch.map(BatchId::get),
         entry.request_id,
         entry.address,
-        if entry.detail.is_null() { Value::Object(serde_json::Map::default()) } else { entry.detail },
+        if entry.detail.is_null() {
+            Value::Object(serde_json::Map::default())
+        } else {
+            entry.detail
+        },
     )
     .execute(conn)
     .await?;

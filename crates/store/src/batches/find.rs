@@ -37,8 +37,7 @@ pub struct Batch {
 /// # Errors
 /// When the rows cannot be read.
 pub async fn find(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option<Batch>> {
-    let row =
-        sqlx::query_file!("queries/batches/find.sql", id.get()).fetch_optional(conn).await?;
+    let row = sqlx::query_file!("queries/batches/find.sql", id.get()).fetch_optional(conn).await?;
     row.map(|r| {
         Ok(Batch {
             id,

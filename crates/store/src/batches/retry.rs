@@ -9,11 +9,7 @@ use sqlx::PgConnection;
 ///
 /// # Errors
 /// When the row cannot be written.
-pub async fn retry(
-    conn: &mut PgConnection,
-    id: BatchId,
-    timeout: Duration,
-) -> sqlx::Result<bool> {
+pub async fn retry(conn: &mut PgConnection, id: BatchId, timeout: Duration) -> sqlx::Result<bool> {
     let set_going = sqlx::query!(
         "update tenantry.batches
          set state = 'queued', run = run + 1, started_at = null, finished_at = null,

@@ -15,10 +15,7 @@ pub const FINISHED_CHANNEL: &str = "tenantry_batch_finished";
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn settle(
-    conn: &mut PgConnection,
-    batch: BatchId,
-) -> sqlx::Result<Option<BatchState>> {
+pub async fn settle(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Option<BatchState>> {
     let closed = sqlx::query_file!("queries/batches/closed.sql", batch.get())
         .fetch_optional(&mut *conn)
         .await?;

@@ -73,14 +73,10 @@ pub async fn claim(
     worker: &str,
     dead_after: Duration,
 ) -> sqlx::Result<Option<Claim>> {
-    let row = sqlx::query_file!(
-        "queries/items/claim.sql",
-        item.get(),
-        worker,
-        dead_after.as_secs_f64()
-    )
-    .fetch_optional(conn)
-    .await?;
+    let row =
+        sqlx::query_file!("queries/items/claim.sql", item.get(), worker, dead_after.as_secs_f64())
+            .fetch_optional(conn)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let error = row.error_code.map(|code| RecordedError {
         code,

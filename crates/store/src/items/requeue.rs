@@ -28,15 +28,9 @@ pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Resul
     let domains: Vec<String> = items.iter().map(|i| i.domain.clone()).collect();
     let schemas: Vec<String> = items.iter().map(|i| i.schema.clone()).collect();
     let jobs: Vec<String> = items.iter().map(|i| i.job.clone()).collect();
-    let done = sqlx::query_file!(
-        "queries/items/requeue.sql",
-        &ids,
-        &tenants,
-        &domains,
-        &schemas,
-        &jobs
-    )
-    .execute(conn)
-    .await?;
+    let done =
+        sqlx::query_file!("queries/items/requeue.sql", &ids, &tenants, &domains, &schemas, &jobs)
+            .execute(conn)
+            .await?;
     Ok(done.rows_affected())
 }

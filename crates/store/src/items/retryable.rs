@@ -58,12 +58,7 @@ pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<
                 }),
                 _ => None,
             };
-            Ok(Retryable {
-                id: ItemId::new(r.id),
-                request: r.request,
-                code: r.error_code,
-                tenant,
-            })
+            Ok(Retryable { id: ItemId::new(r.id), request: r.request, code: r.error_code, tenant })
         })
         .collect()
 }

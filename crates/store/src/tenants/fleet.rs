@@ -32,8 +32,7 @@ impl TryFrom<Row> for FleetTenant {
             id: TenantId::new(r.id),
             schema: SchemaName::from_registry(r.schema_name)
                 .map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
-            role: RoleName::parse(&r.role_name)
-                .map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+            role: RoleName::parse(&r.role_name).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
             migration_version: r.migration_version,
         })
     }

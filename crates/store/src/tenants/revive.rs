@@ -12,13 +12,9 @@ use sqlx::PgConnection;
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub async fn revive(
-    conn: &mut PgConnection,
-    ids: &[TenantId],
-) -> sqlx::Result<HashSet<TenantId>> {
+pub async fn revive(conn: &mut PgConnection, ids: &[TenantId]) -> sqlx::Result<HashSet<TenantId>> {
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-    let revived = sqlx::query_file_scalar!("queries/tenants/revive.sql", &ids)
-        .fetch_all(conn)
-        .await?;
+    let revived =
+        sqlx::query_file_scalar!("queries/tenants/revive.sql", &ids).fetch_all(conn).await?;
     Ok(revived.into_iter().map(TenantId::new).collect())
 }

@@ -1,11 +1,11 @@
 //! Looks into the code that a statement carries as text: bodies of functions and of DO, and
 //! string constants that such a body executes.
 
+use super::Finding;
 use super::names::{self, Known};
 use super::parts;
 use super::rules::{self, Place};
 use super::tokens::{self, Token, word_at};
-use super::Finding;
 
 /// Checks the bodies in a statement, if it is one that has any.
 pub(super) fn check(statement: &[Token]) -> Result<(), Finding> {

@@ -40,15 +40,46 @@ impl Known {
 
 /// Words after which only an object's name can stand, even when it has a dot.
 const OBJECT_WORDS: &[&str] = &[
-    "table", "join", "view", "sequence", "type", "domain", "function", "procedure", "routine",
-    "aggregate", "index", "truncate", "references", "call", "update", "statistics", "collation",
+    "table",
+    "join",
+    "view",
+    "sequence",
+    "type",
+    "domain",
+    "function",
+    "procedure",
+    "routine",
+    "aggregate",
+    "index",
+    "truncate",
+    "references",
+    "call",
+    "update",
+    "statistics",
+    "collation",
 ];
 /// Words that may stand between such a word and the name.
 const FILLERS: &[&str] = &["only", "if", "not", "exists", "lateral"];
 /// Words that end a list of relations.
 const ENDS: &[&str] = &[
-    "where", "group", "order", "having", "limit", "union", "except", "intersect", "returning",
-    "window", "fetch", "set", "values", "then", "loop", "select", "do", "when",
+    "where",
+    "group",
+    "order",
+    "having",
+    "limit",
+    "union",
+    "except",
+    "intersect",
+    "returning",
+    "window",
+    "fetch",
+    "set",
+    "values",
+    "then",
+    "loop",
+    "select",
+    "do",
+    "when",
 ];
 /// Functions that take an object's name as text.
 const BY_TEXT: &[&str] =
@@ -97,7 +128,8 @@ fn step(levels: &mut Vec<Level>, tokens: &[Token], at: usize) {
     if token.is_sign("(") {
         let relations = stands(tokens, at, levels.last().copied().unwrap_or_default())
             == Stands::ForObject
-            && before(tokens, at).is_some_and(|t| t.is_any(&["from", "join", "using"]) || t.is_sign(","));
+            && before(tokens, at)
+                .is_some_and(|t| t.is_any(&["from", "join", "using"]) || t.is_sign(","));
         levels.push(Level { query: false, relations });
     } else if token.is_sign(")") && levels.len() > 1 {
         levels.pop();
@@ -148,10 +180,14 @@ fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
     let object = match previous.word() {
         Some("from") => begins_relations(tokens, prior - 1, level),
         Some("into") => matches!(earlier(2), "insert" | "merge"),
-        Some("using") => matches!(word_at(in_statement(tokens, at), 0), "delete" | "merge" | "with"),
+        Some("using") => {
+            matches!(word_at(in_statement(tokens, at), 0), "delete" | "merge" | "with")
+        }
         Some("on") => on_names_object(in_statement(tokens, at)),
         Some("of") => earlier(2) == "partition",
-        Some("like") => prior >= 2 && (tokens[prior - 2].is_sign("(") || tokens[prior - 2].is_sign(",")),
+        Some("like") => {
+            prior >= 2 && (tokens[prior - 2].is_sign("(") || tokens[prior - 2].is_sign(","))
+        }
         Some("column") => return Stands::ForColumn,
         Some("by") if earlier(2) == "owned" => return Stands::ForColumn,
         Some(word) => OBJECT_WORDS.contains(&word),
@@ -165,7 +201,8 @@ fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
 
 /// The tokens from the last `;` to here.
 fn in_statement(tokens: &[Token], at: usize) -> &[Token] {
-    let start = tokens[..at].iter().rposition(|t| t.is_sign(";")).map_or(0, |semicolon| semicolon + 1);
+    let start =
+        tokens[..at].iter().rposition(|t| t.is_sign(";")).map_or(0, |semicolon| semicolon + 1);
     &tokens[start..at]
 }
 
@@ -173,9 +210,13 @@ fn on_names_object(statement: &[Token]) -> bool {
     let ddl = word_at(statement, 0);
     // a later ON belongs to a join inside the definition
     let first = statement.iter().filter(|t| t.is("on")).count() == 1;
-    first && (matches!(ddl, "comment" | "grant" | "revoke")
-        || (matches!(ddl, "create" | "alter" | "drop")
-            && statement.iter().take(5).any(|t| t.is_any(&["index", "trigger", "policy", "rule"]))))
+    first
+        && (matches!(ddl, "comment" | "grant" | "revoke")
+            || (matches!(ddl, "create" | "alter" | "drop")
+                && statement
+                    .iter()
+                    .take(5)
+                    .any(|t| t.is_any(&["index", "trigger", "policy", "rule"]))))
 }
 
 fn lists_objects(statement: &[Token]) -> bool {

@@ -29,7 +29,8 @@ pub(super) fn statements(tokens: &[Token]) -> Vec<&[Token]> {
 
 /// The statements inside a procedural body: cut also where a block or branch begins.
 pub(super) fn body_statements(tokens: &[Token]) -> Vec<&[Token]> {
-    let opens = |t: &Token| t.is_any(&["begin", "then", "else", "loop", "declare"]) || t.is_sign(";");
+    let opens =
+        |t: &Token| t.is_any(&["begin", "then", "else", "loop", "declare"]) || t.is_sign(";");
     let mut parts: Vec<_> = tokens.split(opens).collect();
     parts.retain(|part| !part.is_empty());
     parts

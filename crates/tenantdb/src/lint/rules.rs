@@ -20,19 +20,53 @@ const OUTSIDE: &[&str] = &["vacuum", "checkpoint", "cluster", "reindex"];
 const SESSION: &[&str] =
     &["reset", "discard", "load", "listen", "unlisten", "prepare", "deallocate"];
 const SHARED: &[&str] = &[
-    "extension", "role", "user", "group", "database", "schema", "tablespace", "server",
-    "publication", "subscription", "language", "cast", "transform", "system", "event", "access",
-    "owned", "parameter", "default",
+    "extension",
+    "role",
+    "user",
+    "group",
+    "database",
+    "schema",
+    "tablespace",
+    "server",
+    "publication",
+    "subscription",
+    "language",
+    "cast",
+    "transform",
+    "system",
+    "event",
+    "access",
+    "owned",
+    "parameter",
+    "default",
 ];
 /// Words between CREATE or DROP and the kind of object.
 const MODIFIERS: &[&str] = &[
-    "or", "replace", "temp", "temporary", "local", "global", "unlogged", "unique", "materialized",
-    "recursive", "trusted", "procedural", "constraint", "if", "not", "exists",
+    "or",
+    "replace",
+    "temp",
+    "temporary",
+    "local",
+    "global",
+    "unlogged",
+    "unique",
+    "materialized",
+    "recursive",
+    "trusted",
+    "procedural",
+    "constraint",
+    "if",
+    "not",
+    "exists",
 ];
 /// Settings that decide whose objects a statement touches, or how a text is read.
 const GUARDED: &[&str] = &[
-    "search_path", "role", "session_authorization", "standard_conforming_strings",
-    "backslash_quote", "session_replication_role",
+    "search_path",
+    "role",
+    "session_authorization",
+    "standard_conforming_strings",
+    "backslash_quote",
+    "session_replication_role",
 ];
 
 /// Refuses the statement, or not.
@@ -138,15 +172,14 @@ fn settings(first: &Token, statement: &[Token]) -> Result<(), Finding> {
 fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
     let object = match first.word().unwrap_or("") {
         "create" | "alter" | "drop" => kind(statement),
-        "comment" | "security" => {
-            statement.iter().skip_while(|t| !t.is("on")).nth(1)
-        }
+        "comment" | "security" => statement.iter().skip_while(|t| !t.is("on")).nth(1),
         "grant" | "revoke" => Some(granted(first, statement)),
         "reassign" | "import" => Some(first),
         _ => return Ok(()),
     };
     let always = first.is_any(&["reassign", "import"]);
-    let foreign = object.is_some_and(|t| t.is("foreign")) && !statement.iter().any(|t| t.is("table"));
+    let foreign =
+        object.is_some_and(|t| t.is("foreign")) && !statement.iter().any(|t| t.is("table"));
     let role = object.is_some_and(|t| t.is_any(&["grant", "revoke", "all"]));
     if let Some(object) = object.filter(|t| t.is_any(SHARED) || always || foreign || role) {
         let message = "touches what all tenants share: roles, schemas, extensions, the database";
@@ -181,7 +214,8 @@ fn granted<'t>(first: &'t Token, statement: &'t [Token]) -> &'t Token {
 fn temporary(first: &Token, statement: &[Token], place: Place) -> Result<(), Finding> {
     let mut modifiers = statement.iter().skip(1).take_while(|t| t.is_any(MODIFIERS));
     let temporary = modifiers.find(|t| t.is_any(&["temp", "temporary"]));
-    let dropped = statement.windows(3).any(|w| w[0].is("on") && w[1].is("commit") && w[2].is("drop"));
+    let dropped =
+        statement.windows(3).any(|w| w[0].is("on") && w[1].is("commit") && w[2].is("drop"));
     match temporary {
         Some(word) if first.is("create") && !dropped && place != Place::Routine => {
             let message = "makes a temporary object that would stay in the session; \

@@ -70,7 +70,8 @@ pub(super) fn word_at(tokens: &[Token], at: usize) -> &str {
 
 /// Reads a text whose first line is the given one.
 pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
-    let unreadable = |line: u32, message: String| Finding { line, code: codes::UNREADABLE, message };
+    let unreadable =
+        |line: u32, message: String| Finding { line, code: codes::UNREADABLE, message };
     if sql.contains('\0') {
         return Err(unreadable(first_line, "holds a NUL character".to_owned()));
     }

@@ -3,10 +3,10 @@
 use domain::SchemaName;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::blame;
 use super::error::MigrateError;
 use super::script::{self, Script};
 use super::set::{Migration, MigrationSet};
-use super::blame;
 
 /// What [`apply`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) async fn run(
         .and_then(|row| row.try_get(0))
         .map_err(|source| blame::name(source, &script))?;
     let versions = had.split(',').filter(|v| !v.is_empty()).map(str::parse);
-    versions.collect::<Result<_, _>>().map_err(|e| MigrateError::Database {
-        source: sqlx::Error::Decode(Box::new(e)),
-    })
+    versions
+        .collect::<Result<_, _>>()
+        .map_err(|e| MigrateError::Database { source: sqlx::Error::Decode(Box::new(e)) })
 }

@@ -38,7 +38,10 @@ fn refused_by_us(error: &PgDatabaseError) -> Option<MigrateError> {
 }
 
 /// The error points into a text of ours: that gives the line as well.
-fn by_text<'s>(error: &PgDatabaseError, steps: &'s [Step<'s>]) -> Option<(&'s Step<'s>, Option<usize>)> {
+fn by_text<'s>(
+    error: &PgDatabaseError,
+    steps: &'s [Step<'s>],
+) -> Option<(&'s Step<'s>, Option<usize>)> {
     let Some(PgErrorPosition::Internal { position, query }) = error.position() else {
         return None;
     };
@@ -48,7 +51,10 @@ fn by_text<'s>(error: &PgDatabaseError, steps: &'s [Step<'s>]) -> Option<(&'s St
 }
 
 /// The last line of the context is our block's own: blocks inside a migration come before it.
-fn by_line<'s>(error: &PgDatabaseError, steps: &'s [Step<'s>]) -> Option<(&'s Step<'s>, Option<usize>)> {
+fn by_line<'s>(
+    error: &PgDatabaseError,
+    steps: &'s [Step<'s>],
+) -> Option<(&'s Step<'s>, Option<usize>)> {
     let context = error.r#where()?;
     let (_, after) = context.rsplit_once(BLOCK)?;
     let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());

@@ -99,7 +99,8 @@ struct Named {
 impl Named {
     fn parse(path: &str) -> Result<Self, LoadError> {
         let file = Path::new(path).file_name().and_then(|n| n.to_str()).unwrap_or(path);
-        let bad = || refusal(path, "bad_name", "is not named <version>_<description>[.up|.down].sql");
+        let bad =
+            || refusal(path, "bad_name", "is not named <version>_<description>[.up|.down].sql");
         let stem = file.strip_suffix(".sql").ok_or_else(bad)?;
         let (stem, down) = match (stem.strip_suffix(".down"), stem.strip_suffix(".up")) {
             (Some(stem), _) => (stem, true),
@@ -140,24 +141,43 @@ mod tests {
 
     #[test]
     fn versions_are_numbers_and_sort_as_such() {
-        let set = set(&[("10_c.sql", ""), ("9_b_b.up.sql", ""), ("9_b_b.down.sql", ""), ("0001_a.sql", "")]);
+        let set = set(&[
+            ("10_c.sql", ""),
+            ("9_b_b.up.sql", ""),
+            ("9_b_b.down.sql", ""),
+            ("0001_a.sql", ""),
+        ]);
 
         let set = set.unwrap();
         assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), [1, 9, 10]);
         assert_eq!(set.iter().map(Migration::description).collect::<Vec<_>>(), ["a", "b b", "c"]);
-        assert_eq!(set.iter().map(Migration::is_reversible).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(
+            set.iter().map(Migration::is_reversible).collect::<Vec<_>>(),
+            [false, true, false]
+        );
     }
 
     #[test]
     fn a_version_twice_is_refused() {
         assert_eq!(code(&[("1_a.sql", ""), ("01_b.up.sql", "")]), "duplicate_version");
-        assert_eq!(code(&[("1_a.sql", ""), ("1_a.down.sql", ""), ("01_b.down.sql", "")]), "duplicate_version");
+        assert_eq!(
+            code(&[("1_a.sql", ""), ("1_a.down.sql", ""), ("01_b.down.sql", "")]),
+            "duplicate_version"
+        );
     }
 
     #[test]
     fn a_name_without_version_is_refused_and_not_passed_over() {
-        for name in ["person.sql", "a_person.sql", "-1_x.sql", "+1_x.sql", "0_x.sql", "1_.sql", "1.sql",
-                     "99999999999999999999_x.sql"] {
+        for name in [
+            "person.sql",
+            "a_person.sql",
+            "-1_x.sql",
+            "+1_x.sql",
+            "0_x.sql",
+            "1_.sql",
+            "1.sql",
+            "99999999999999999999_x.sql",
+        ] {
             assert_eq!(code(&[(name, "")]), "bad_name", "{name}");
         }
         assert_eq!(code(&[("1_a.down.sql", "")]), "down_without_up");

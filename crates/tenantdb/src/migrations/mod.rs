@@ -4,8 +4,8 @@
 //! finds out itself what is pending, so a new schema, an old one and one that is up to date all
 //! cost one round trip; and inside a block the server refuses COMMIT, whatever a file holds.
 
-mod apply;
 mod applied;
+mod apply;
 mod blame;
 mod error;
 mod load;
@@ -13,6 +13,7 @@ mod revert;
 mod script;
 mod set;
 
+pub(crate) use applied::read;
 pub use applied::{AppliedMigration, applied};
 pub use apply::{Applied, apply};
 pub use error::MigrateError;

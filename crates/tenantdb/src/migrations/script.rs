@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use domain::SchemaName;
 
 use super::VERSION_TABLE;
-use super::set::{Migration, MigrationSet, hex};
+use super::set::{MigrationSet, hex};
 use crate::ident::{Ident, dollar_tag, literal};
 
 /// A block, and in which of its lines which text is executed.
@@ -200,7 +200,8 @@ impl<'a> Body<'a> {
         self.push(condition);
         let block_line = self.text.matches('\n').count() + 1;
         self.steps.push(Step { version, file, sql, block_line });
-        let (tag, schema, path) = (format!("{}x$", self.tag.trim_end_matches('$')), &self.schema, &self.path);
+        let (tag, schema, path) =
+            (format!("{}x$", self.tag.trim_end_matches('$')), &self.schema, &self.path);
         let escaped = format!(
             "current_schema() is distinct from {schema} or current_user <> actor
              or current_setting('search_path') <> {path}

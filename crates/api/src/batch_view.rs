@@ -1,0 +1,206 @@
+//! A batch as callers see it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{BatchId, BatchState, Mode, Progress};
+use serde::Serialize;
+use store::batches::Batch;
+use utoipa::ToSchema;
+
+/// A batch and how far it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Batch)]
+pub(crate) struct BatchView {
+    /// The batch.
+    pub(crate) batch_id: BatchId,
+    /// Where it is on its way.
+    pub(crate) state: BatchState,
+    /// How its tenants hang together.
+    pub(crate) mode: Mode,
+    /// How far it is.
+    pub(crate) progress: ProgressView,
+    /// When it was submitted.
+    pub(crate) created_at: DateTime<Utc>,
+    /// When its first tenant was begun (after a retry: its first of this run).
+    pub(crate) started_at: Option<DateTime<Utc>>,
+    /// When its last tenant ended.
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+    /// From the start to the end, or to now, in milliseconds; null before the start.
+    pub(crate) processing_time_ms: Option<i64>,
+    /// Where to go from here.
+    pub(crate) links: Links,
+}
+
+/// How far a batch is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BatchProgress)]
+pub(crate) struct ProgressView {
+    #[serde(flatten)]
+    pub(crate) counts: Progress,
+    /// How much of it is over, 0 to 100, to one decimal.
+    pub(crate) percent: f64,
+    /// Tenants ended per second since the start, to one decimal; null before the start.
+    pub(crate) tenants_per_second: Option<f64>,
+    /// Seconds until the end at this speed; null when nothing can be said.
+    pub(crate) eta_seconds: Option<u64>,
+}
+
+/// Paths of what can be done with a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Links {
+    /// The batch itself (GET).
+    #[serde(rename = "self")]
+    pub(crate) this: String,
+    /// What became of each tenant (GET).
+    pub(crate) results: String,
+    /// Stop what has not begun (POST).
+    pub(crate) cancel: String,
+    /// Run failed tenants again (POST).
+    pub(crate) retry: String,
+    /// Reveal the API keys (POST).
+    pub(crate) reveal_api_keys: String,
+}
+
+impl Links {
+    pub(crate) fn of(id: BatchId) -> Self {
+        let this = path(id);
+        Self {
+            results: format!("{this}/results"),
+            cancel: format!("{this}/cancel"),
+            retry: format!("{this}/retry"),
+            reveal_api_keys: format!("{this}/api-keys/reveal"),
+            this,
+        }
+    }
+}
+
+/// Where a batch is found.
+pub(crate) fn path(id: BatchId) -> String {
+    format!("/api/v1/batches/{id}")
+}
+
+impl From<Batch> for BatchView {
+    fn from(batch: Batch) -> Self {
+        let begun = batch.started_at.is_some() || batch.finished_at.is_some();
+        Self {
+            batch_id: batch.id,
+            state: batch.state,
+            mode: batch.mode,
+            progress: ProgressView::of(&batch),
+            created_at: batch.created_at,
+            started_at: batch.started_at,
+            finished_at: batch.finished_at,
+            processing_time_ms: begun.then_some(batch.elapsed_ms),
+            links: Links::of(batch.id),
+        }
+    }
+}
+
+impl ProgressView {
+    fn of(batch: &Batch) -> Self {
+        let counts = batch.progress;
+        let speed = batch.started_at.and_then(|_| per_second(batch.ended_in_run, batch.elapsed_ms));
+        let eta_seconds = match speed {
+            _ if batch.finished_at.is_some() => None,
+            Some(speed) if speed > 0.0 => seconds_for(counts.open(), speed),
+            _ => None,
+        };
+        let tenants_per_second = speed.map(|speed| (speed * 10.0).round() / 10.0);
+        Self { percent: counts.percent(), counts, tenants_per_second, eta_seconds }
+    }
+}
+
+/// `None` before any time has passed.
+fn per_second(ended: u64, elapsed_ms: i64) -> Option<f64> {
+    let elapsed_ms = u32::try_from(elapsed_ms).ok().filter(|ms| *ms > 0)?;
+    let ended = u32::try_from(ended).ok()?;
+    Some(f64::from(ended) * 1000.0 / f64::from(elapsed_ms))
+}
+
+fn seconds_for(open: u64, per_second: f64) -> Option<u64> {
+    let open = u32::try_from(open).ok()?;
+    let whole_secs = (f64::from(open) / per_second).ceil();
+    Duration::try_from_secs_f64(whole_secs).ok().map(|d| d.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(ended: u64, open: u64, elapsed_ms: i64) -> Batch {
+        let now = Utc::now();
+        Batch {
+            id: BatchId::mint(),
+            state: BatchState::Running,
+            mode: Mode::Independent,
+            run: 1,
+            progress: Progress {
+                total: ended + open,
+                queued: open,
+                succeeded: ended,
+                ..Progress::default()
+            },
+            ended_in_run: ended,
+            created_at: now,
+            started_at: Some(now),
+            finished_at: None,
+            elapsed_ms,
+        }
+    }
+
+    #[test]
+    fn tells_speed_and_remaining_time_from_what_is_done() {
+        let view = BatchView::from(batch(30, 101, 3000));
+
+        assert_eq!(view.progress.tenants_per_second, Some(10.0));
+        assert_eq!(view.progress.eta_seconds, Some(11));
+        assert_eq!(view.processing_time_ms, Some(3000));
+    }
+
+    #[test]
+    fn promises_no_time_before_it_knows_a_speed_nor_after_the_end() {
+        let unbegun = BatchView::from(Batch { started_at: None, ..batch(0, 5, 900) });
+        let first = BatchView::from(batch(0, 5, 900));
+        let over = BatchView::from(Batch { finished_at: Some(Utc::now()), ..batch(5, 0, 900) });
+
+        assert_eq!(unbegun.progress.tenants_per_second, None);
+        assert_eq!(unbegun.processing_time_ms, None);
+        assert_eq!(first.progress.eta_seconds, None);
+        assert_eq!((over.progress.eta_seconds, over.progress.percent), (None, 100.0));
+    }
+
+    #[test]
+    fn has_the_field_names_of_the_contract() {
+        let json = serde_json::to_value(BatchView::from(batch(1, 1, 1000))).unwrap();
+
+        for field in [
+            "batch_id",
+            "state",
+            "mode",
+            "progress",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "processing_time_ms",
+            "links",
+        ] {
+            assert!(json.get(field).is_some(), "{field}");
+        }
+        for field in [
+            "total",
+            "queued",
+            "running",
+            "retrying",
+            "succeeded",
+            "failed",
+            "cancelled",
+            "rolled_back",
+            "percent",
+            "tenants_per_second",
+            "eta_seconds",
+        ] {
+            assert!(json["progress"].get(field).is_some(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The description of the API, made of the descriptions beside the handlers.
+
+use std::sync::LazyLock;
+
+use utoipa::{
+    Modify, OpenApi as _,
+    openapi::{
+        OpenApi,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::router;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Tenantry",
+        description = "Provisions tenants, one PostgreSQL schema each: submit a batch, watch it, \
+            fetch the keys. Every path under `/api/v1` answers under `/api` too. Every error is \
+            `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned.",
+    ),
+    modifiers(&BearerToken),
+    security(("operator_token" = [])),
+    tags(
+        (name = "tenants", description = "Make tenants, and look at them"),
+        (name = "batches", description = "Watch and steer batches"),
+        (name = "keys", description = "Fetch API keys, then have their secrets erased"),
+        (name = "operations", description = "For those who run the service; no token"),
+    ),
+)]
+struct Description;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An operator token. `viewer` may GET; `operator` may also submit, cancel, retry, \
+                 reveal and acknowledge; `admin` may everything.",
+            ))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("operator_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What all descriptions are merged into.
+pub(crate) fn base() -> OpenApi {
+    Description::openapi()
+}
+
+/// The whole description as JSON.
+pub(crate) fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        router::description().to_json().expect("a description of strings and numbers is JSON")
+    });
+    &DOCUMENT
+}

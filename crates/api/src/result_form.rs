@@ -1,0 +1,133 @@
+//! The whole result of a finished batch: what `Prefer: wait` is answered with.
+
+use std::collections::HashMap;
+
+use domain::{BatchId, ItemState, TenantId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use store::{
+    batches,
+    items::{self, ItemResult},
+};
+use utoipa::ToSchema;
+
+use crate::{auth::Caller, context::Context, problem::Problem, results_view::ErrorView, reveal};
+
+/// What became of a batch, all of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ResultForm {
+    /// Whether every tenant is active.
+    success: bool,
+    /// The same in words.
+    message: String,
+    /// What became of each tenant, in the order of the request.
+    results: Vec<TenantResult>,
+    /// The counts.
+    summary: Summary,
+    /// The batch, for everything else.
+    batch_id: BatchId,
+}
+
+/// What became of one tenant.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantResult {
+    /// Its name as asked for.
+    tenant_name: Option<String>,
+    /// Whether it is active.
+    status: Outcome,
+    /// The tenant, if names were reserved for it.
+    tenant_id: Option<TenantId>,
+    /// Its API key. Shown to the submitter only, never to a replayed request.
+    api_key: Option<String>,
+    /// Its schema.
+    schema_name: Option<String>,
+    /// Its domain.
+    domain: Option<String>,
+    /// Why it is not active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorView>,
+}
+
+/// How one tenant ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// It is active.
+    Success,
+    /// It is not.
+    Error,
+}
+
+/// The counts of a finished batch.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Summary {
+    /// Tenants asked for.
+    total_requested: u64,
+    /// Tenants active.
+    successful: u64,
+    /// Tenants that are not.
+    failed: u64,
+    /// From the first tenant's start to the last one's end, in milliseconds.
+    processing_time_ms: i64,
+}
+
+/// Reads the result of `batch`; with `keys_for`, reveals its keys to that caller.
+///
+/// # Errors
+/// 404 when there is no such batch; 500 when its keys cannot be opened.
+pub(crate) async fn read(
+    cx: &Context,
+    batch: BatchId,
+    keys_for: Option<&Caller>,
+) -> Result<ResultForm, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    let found = batches::find(&mut tx, batch).await?;
+    let found = found.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let items = items::results(&mut tx, batch, None, None, i64::from(u32::MAX)).await?;
+    let revealed = match keys_for {
+        Some(caller) => reveal::reveal(&mut tx, cx, caller, batch).await?,
+        None => Vec::new(),
+    };
+    tx.commit().await?;
+    let keys = revealed.into_iter().map(|r| (r.tenant, r.key)).collect();
+    Ok(form(&found, items, &keys))
+}
+
+fn form(
+    batch: &batches::Batch,
+    items: Vec<ItemResult>,
+    keys: &HashMap<TenantId, SecretString>,
+) -> ResultForm {
+    let (total, successful) = (batch.progress.total, batch.progress.succeeded);
+    let failed = total.saturating_sub(successful);
+    let message = match failed {
+        0 => format!("all {total} tenants are active"),
+        _ => format!("{successful} of {total} tenants are active, {failed} are not"),
+    };
+    ResultForm {
+        success: failed == 0,
+        message,
+        results: items.into_iter().map(|item| result(item, keys)).collect(),
+        summary: Summary {
+            total_requested: total,
+            successful,
+            failed,
+            processing_time_ms: batch.elapsed_ms,
+        },
+        batch_id: batch.id,
+    }
+}
+
+fn result(item: ItemResult, keys: &HashMap<TenantId, SecretString>) -> TenantResult {
+    let active = item.state == ItemState::Succeeded;
+    let key = item.tenant_id.and_then(|tenant| keys.get(&tenant));
+    TenantResult {
+        tenant_name: item.tenant_name,
+        status: if active { Outcome::Success } else { Outcome::Error },
+        tenant_id: item.tenant_id,
+        api_key: key.map(|key| key.expose_secret().to_owned()),
+        schema_name: item.schema_name,
+        domain: item.domain,
+        error: item.error.filter(|_| !active).map(ErrorView::from),
+    }
+}

@@ -1,0 +1,196 @@
+//! Sets the failed and cancelled items of a finished batch going again, in one transaction.
+
+use std::time::Duration;
+
+use domain::{BatchId, InstallationId, ItemError, ItemId, NewTenant, TenantId, codes};
+use queue::JobId;
+use serde_json::json;
+use sqlx::PgConnection;
+use store::{
+    audit, batches,
+    items::{self, ReleasedTenant, Requeued, Retryable},
+    tenants::{self, Wanted},
+};
+use tracing::info;
+
+use crate::{
+    auth::Caller,
+    context::Context,
+    problem::Problem,
+    submit::{TRIES, conflicts, reservation, reserve_all, taken},
+};
+
+/// Runs what failed or was cancelled again; says how many items that are.
+///
+/// # Errors
+/// 404 when there is no such batch; 409 when it is not over, or nothing of it can be retried.
+pub(crate) async fn retry(cx: &Context, caller: &Caller, batch: BatchId) -> Result<u64, Problem> {
+    let installation = cx.installation().await?;
+    let mut tries = 1;
+    loop {
+        match once(cx, installation, caller, batch).await {
+            // A name taken at this very moment counts as taken in the next try.
+            Err(p) if (p.is_collision() || p.is_unique_violation()) && tries < TRIES => tries += 1,
+            Err(p) if p.is_unique_violation() => return Err(Problem::try_again()),
+            done => return done,
+        }
+    }
+}
+
+async fn once(
+    cx: &Context,
+    installation: &InstallationId,
+    caller: &Caller,
+    batch: BatchId,
+) -> Result<u64, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    let state = batches::lock(&mut tx, batch).await?;
+    let state = state.ok_or_else(|| Problem::batch_not_found(batch))?;
+    if !state.is_final() {
+        return Err(Problem::batch_open(batch, state));
+    }
+    let candidates = items::retryable(&mut tx, batch).await?;
+    let (again, refused) = reserve_again(&mut tx, cx, installation, candidates).await?;
+    if again.is_empty() {
+        return Err(Problem::nothing_to_retry(batch));
+    }
+    let (requeued, jobs) = with_jobs(again);
+    items::refuse(&mut tx, &refused).await?;
+    items::requeue(&mut tx, &requeued).await?;
+    let timeout = Duration::from_secs(cx.settings().tenants.batch_timeout_secs);
+    batches::retry(&mut tx, batch, timeout).await?;
+    queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
+    let detail = json!({ "from": state, "retried": jobs.len(), "refused": refused.len() });
+    let entry = caller.did("batch.retried");
+    audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
+    tx.commit().await?;
+    info!(batch.id = %batch, retried = jobs.len(), "batch {batch} set going again");
+    Ok(u64::try_from(jobs.len()).unwrap_or(u64::MAX))
+}
+
+/// An item whose names are reserved again.
+struct Again {
+    item: ItemId,
+    tenant: TenantId,
+    domain: String,
+    schema: String,
+}
+
+/// The items whose names could be reserved again, and why the others' could not.
+type Outcome = (Vec<Again>, Vec<(ItemId, ItemError)>);
+
+async fn reserve_again(
+    conn: &mut PgConnection,
+    cx: &Context,
+    installation: &InstallationId,
+    candidates: Vec<Retryable>,
+) -> Result<Outcome, Problem> {
+    let mut released = Vec::new();
+    let mut never_reserved = Vec::new();
+    for candidate in candidates {
+        match candidate.tenant {
+            Some(tenant) => released.push((candidate.id, tenant)),
+            // What was refused for its form is refused again; only names can become free.
+            None if was_taken(candidate.code.as_deref()) => {
+                if let Ok(tenant) = NewTenant::parse(&candidate.request, cx.policy()) {
+                    never_reserved.push((candidate.id, tenant));
+                }
+            }
+            None => {}
+        }
+    }
+    let (mut again, mut refused) = revive(conn, released).await?;
+    let (fresh, still_taken) = reserve_first(conn, cx, installation, never_reserved).await?;
+    again.extend(fresh);
+    refused.extend(still_taken);
+    Ok((again, refused))
+}
+
+fn was_taken(code: Option<&str>) -> bool {
+    let taken =
+        [codes::DOMAIN_TAKEN, codes::SCHEMA_TAKEN, codes::EXTERNAL_ID_TAKEN, codes::NAME_TAKEN];
+    code.is_some_and(|code| taken.iter().any(|t| t.as_str() == code))
+}
+
+async fn revive(
+    conn: &mut PgConnection,
+    released: Vec<(ItemId, ReleasedTenant)>,
+) -> Result<Outcome, Problem> {
+    if released.is_empty() {
+        return Ok(Outcome::default());
+    }
+    let ids: Vec<TenantId> = released.iter().map(|(_, tenant)| tenant.id).collect();
+    let revived = tenants::revive(conn, &ids).await?;
+    let lost: Vec<Wanted> = released
+        .iter()
+        .filter(|(_, tenant)| !revived.contains(&tenant.id))
+        .map(|(_, tenant)| names_of(tenant))
+        .collect();
+    let conflicts = conflicts(conn, &lost).await?;
+    let mut outcome = Outcome::default();
+    for (item, tenant) in released {
+        match conflicts.get(&tenant.id) {
+            None => outcome.0.push(Again {
+                item,
+                tenant: tenant.id,
+                domain: tenant.domain,
+                schema: tenant.schema.as_str().to_owned(),
+            }),
+            Some(conflict) => outcome.1.push((item, taken(*conflict))),
+        }
+    }
+    Ok(outcome)
+}
+
+fn names_of(tenant: &ReleasedTenant) -> Wanted {
+    Wanted {
+        id: tenant.id,
+        domain: tenant.domain.clone(),
+        schema: tenant.schema.as_str().to_owned(),
+        external_id: tenant.external_id.clone(),
+    }
+}
+
+async fn reserve_first(
+    conn: &mut PgConnection,
+    cx: &Context,
+    installation: &InstallationId,
+    tenants: Vec<(ItemId, NewTenant)>,
+) -> Result<Outcome, Problem> {
+    let ids = tenants::allocate_ids(conn, tenants.len()).await?;
+    let mut wanted = Vec::with_capacity(ids.len());
+    for ((_, tenant), id) in tenants.iter().zip(ids) {
+        wanted.push(reservation(cx, installation, id, tenant)?);
+    }
+    let outcomes = reserve_all(conn, wanted).await?;
+    let mut outcome = Outcome::default();
+    for ((item, _), reserved) in tenants.into_iter().zip(outcomes) {
+        match reserved {
+            Ok(r) => outcome.0.push(Again {
+                item,
+                tenant: r.id,
+                domain: r.domain,
+                schema: r.schema.as_str().to_owned(),
+            }),
+            Err(error) => outcome.1.push((item, error)),
+        }
+    }
+    Ok(outcome)
+}
+
+fn with_jobs(again: Vec<Again>) -> (Vec<Requeued>, Vec<(ItemId, JobId)>) {
+    again
+        .into_iter()
+        .map(|a| {
+            let job = JobId::mint();
+            let requeued = Requeued {
+                id: a.item,
+                tenant: a.tenant,
+                domain: a.domain,
+                schema: a.schema,
+                job: job.to_string(),
+            };
+            (requeued, (a.item, job))
+        })
+        .unzip()
+}

@@ -1,0 +1,82 @@
+//! All routes, and what every request passes through on its way to one.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    auth::authenticate, context::Context, observe::observe, openapi, prefer::Wait,
+    problem::Problem, routes,
+};
+
+/// The API as a service, all of it: `/api/v1`, the same under `/api`, and the calls of those who
+/// run it.
+pub fn router(context: Context) -> Router {
+    let body_limit = DefaultBodyLimit::max(context.settings().api.max_body_bytes);
+    let (v1, _) = described(&context).split_for_parts();
+    let (compatible, _) = OpenApiRouter::<Context>::new()
+        .nest("/api", with_token(&context, routes::api()))
+        .split_for_parts();
+    v1.merge(compatible)
+        .fallback(async || Problem::no_such_path())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(body_limit)
+        .layer(middleware::from_fn_with_state(context.clone(), within_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(observe))
+        .with_state(context)
+}
+
+/// What [`router`] answers, described.
+pub(crate) fn description() -> OpenApi {
+    let (_, api) = OpenApiRouter::<Context>::with_openapi(openapi::base())
+        .nest("/api/v1", routes::api())
+        .merge(routes::operations())
+        .split_for_parts();
+    api
+}
+
+fn described(context: &Context) -> OpenApiRouter<Context> {
+    OpenApiRouter::new()
+        .nest("/api/v1", with_token(context, routes::api()))
+        .merge(routes::operations())
+}
+
+fn with_token(context: &Context, routes: OpenApiRouter<Context>) -> OpenApiRouter<Context> {
+    routes.route_layer(middleware::from_fn_with_state(context.clone(), authenticate))
+}
+
+/// Ends a request that takes too long; what it waits on purpose is not counted.
+async fn within_time(
+    State(cx): State<Context>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let api = &cx.settings().api;
+    let wait = Wait::of(request.headers(), api.max_wait_secs).duration().unwrap_or_default();
+    let at_most = Duration::from_millis(api.request_timeout_ms) + wait;
+    tokio::time::timeout(at_most, next.run(request)).await.map_err(|_| {
+        let detail = "the request took too long and was given up; what it began is undone";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "request_timed_out", detail)
+            .with_retry_after(1)
+    })
+}
+
+/// The message of a panic may hold anything: it goes to the log, not to the caller.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Problem::internal(format!("a handler panicked: {message}")).into_response()
+}

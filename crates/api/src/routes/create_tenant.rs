@@ -1,0 +1,159 @@
+//! `POST /tenants`: one tenant, as a batch of one.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{BatchId, Code, ItemError, NewTenant, TenantId};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde_json::Value;
+use store::{items, items::ResultError, tenants};
+use utoipa::ToSchema;
+
+use super::submit_batch::{TenantRequest, accepted, batch_of_one};
+use crate::{
+    auth::{Caller, CanOperate},
+    batch_view::BatchView,
+    body,
+    context::Context,
+    documented::{BadSubmission, Common},
+    extract::{Document, Kind},
+    prefer::Wait,
+    problem::{FieldProblem, Problem, ProblemBody},
+    reveal,
+    submit::{Submission, Submitted, submit},
+    tenant_view::TenantView,
+    wait,
+};
+
+/// A tenant that was just made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedTenant {
+    #[serde(flatten)]
+    tenant: TenantView,
+    /// Its API key; null when the request was a replayed one.
+    api_key: Option<String>,
+    /// The batch it was made in.
+    batch_id: BatchId,
+}
+
+/// Create one tenant
+///
+/// A batch of one, with the headers of `POST /tenants/batch`. Without `Prefer: wait` it is 202 with
+/// the batch; with it, and done in time, 201 with the tenant and its API key. What is invalid or
+/// taken is an error of this call.
+#[utoipa::path(
+    post,
+    path = "/tenants",
+    tag = "tenants",
+    params(
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
+    ),
+    request_body = TenantRequest,
+    responses(
+        (status = 202, description = "Accepted; the batch is at `Location`", body = BatchView),
+        (status = 201, description = "Active within the wait", body = CreatedTenant),
+        (status = 409, description = "A name is taken (`domain_taken`, `schema_taken`, \
+            `external_id_taken`, `name_taken`), or the batch was cancelled",
+            body = ProblemBody, content_type = "application/problem+json"),
+        BadSubmission,
+        Common,
+    ),
+)]
+pub(crate) async fn create_tenant(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    wait: Wait,
+    headers: HeaderMap,
+    document: Document,
+) -> Result<Response, Problem> {
+    let hash = body::hash("tenant", None, &document.bytes);
+    let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
+    let request = one_tenant(&cx, &document)?;
+    let batch = batch_of_one(&cx, request);
+    let submitted = submit(&cx, &Submission { caller: &caller, batch: &batch, key }).await?;
+    let mut response = answer(&cx, &caller, submitted, wait).await?;
+    wait.apply_to(response.headers_mut());
+    Ok(response)
+}
+
+/// The body, if it is a tenant.
+fn one_tenant(cx: &Context, document: &Document) -> Result<Value, Problem> {
+    if document.kind == Kind::Ndjson {
+        let detail = "one tenant is sent as `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "unsupported_media_type", detail));
+    }
+    let request = body::json(&document.bytes)?;
+    match NewTenant::parse(&request, cx.policy()) {
+        Ok(_) => Ok(request),
+        Err(errors) => {
+            let first = ItemError::from(errors.clone());
+            let errors = errors.into_iter().map(FieldProblem::from).collect();
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            let code = first.code.as_str().to_owned();
+            Err(Problem::new(status, code, first.message).with_errors(errors))
+        }
+    }
+}
+
+async fn answer(
+    cx: &Context,
+    caller: &Caller,
+    submitted: Submitted,
+    wait: Wait,
+) -> Result<Response, Problem> {
+    let batch = submitted.batch;
+    // Without a wait, one look: what was refused at submission is over already.
+    let finished = wait::until_finished(cx, batch, wait.duration().unwrap_or_default()).await?;
+    if !finished {
+        return accepted(cx, batch).await;
+    }
+    let mut conn = cx.pool().acquire().await?;
+    let item = items::results(&mut conn, batch, None, None, 1).await?.pop();
+    drop(conn);
+    let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
+    match (item.tenant_id, item.error) {
+        (Some(tenant), None) if wait.duration().is_some() => {
+            created(cx, caller, submitted, tenant).await
+        }
+        (_, None) => accepted(cx, batch).await,
+        (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
+    }
+}
+
+fn as_item_error(e: ResultError) -> ItemError {
+    let ResultError { code, message, step, retryable } = e;
+    ItemError { code: Code::from(code), message, step, retryable }
+}
+
+async fn created(
+    cx: &Context,
+    caller: &Caller,
+    submitted: Submitted,
+    id: TenantId,
+) -> Result<Response, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    let tenant = tenants::find(&mut tx, id).await?;
+    let tenant = tenant.ok_or_else(|| Problem::tenant_not_found(id))?;
+    let key = if submitted.replayed {
+        None
+    } else {
+        reveal::reveal(&mut tx, cx, caller, submitted.batch).await?.pop()
+    };
+    tx.commit().await?;
+    let body = CreatedTenant {
+        tenant: tenant.into(),
+        api_key: key.map(|revealed| revealed.key.expose_secret().to_owned()),
+        batch_id: submitted.batch,
+    };
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    let location = HeaderValue::from_str(&format!("/api/v1/tenants/{id}"));
+    let location = location.expect("a path of letters and digits");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}

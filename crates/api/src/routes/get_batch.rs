@@ -1,0 +1,32 @@
+//! `GET /batches/{id}`: a batch and how far it is.
+
+use axum::{Json, extract::State};
+use domain::BatchId;
+use store::batches;
+
+use crate::{
+    auth::CanView,
+    batch_view::BatchView,
+    context::Context,
+    documented::{Common, NotFound},
+    extract::Id,
+    problem::Problem,
+};
+
+/// Show a batch
+#[utoipa::path(
+    get,
+    path = "/batches/{id}",
+    tag = "batches",
+    params(("id" = BatchId, Path, description = "The batch")),
+    responses((status = 200, description = "The batch", body = BatchView), NotFound, Common),
+)]
+pub(crate) async fn get_batch(
+    _: CanView,
+    State(cx): State<Context>,
+    Id(id): Id<BatchId>,
+) -> Result<Json<BatchView>, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let batch = batches::find(&mut conn, id).await?;
+    Ok(Json(batch.ok_or_else(|| Problem::batch_not_found(id))?.into()))
+}

@@ -1,0 +1,87 @@
+//! `GET /tenants/{id}/status`: how a tenant is.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use domain::{TenantId, TenantState};
+use serde::Serialize;
+use store::tenants;
+use utoipa::ToSchema;
+
+use crate::{
+    auth::CanView,
+    context::Context,
+    documented::{Common, NotFound},
+    extract::Id,
+    problem::Problem,
+};
+
+/// How a tenant is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantStatusView {
+    /// The tenant.
+    tenant_id: TenantId,
+    /// What people call it.
+    tenant_name: String,
+    /// Where it is in its life.
+    status: TenantState,
+    /// What is there of its schema, by the registry.
+    schema_status: SchemaStatus,
+    /// The newest tenant migration it has.
+    migration_version: Option<i64>,
+    /// When its names were reserved.
+    created_at: DateTime<Utc>,
+    /// When it last changed or one of its keys was last used.
+    last_activity: DateTime<Utc>,
+}
+
+/// What is there of a tenant's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SchemaStatus {
+    /// It is yet to be made.
+    Pending,
+    /// It is there and migrated.
+    Ready,
+    /// It is being removed.
+    Deleting,
+    /// It is gone, or never came to be.
+    Absent,
+}
+
+impl From<TenantState> for SchemaStatus {
+    fn from(state: TenantState) -> Self {
+        match state {
+            TenantState::Pending => Self::Pending,
+            TenantState::Active | TenantState::Suspended | TenantState::Archived => Self::Ready,
+            TenantState::Deleting => Self::Deleting,
+            TenantState::Deleted => Self::Absent,
+        }
+    }
+}
+
+/// Show how a tenant is
+#[utoipa::path(
+    get,
+    path = "/tenants/{id}/status",
+    tag = "tenants",
+    params(("id" = TenantId, Path, description = "The tenant")),
+    responses((status = 200, description = "Its status", body = TenantStatusView), NotFound, Common),
+)]
+pub(crate) async fn get_tenant_status(
+    _: CanView,
+    State(cx): State<Context>,
+    Id(id): Id<TenantId>,
+) -> Result<Json<TenantStatusView>, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let status = tenants::status(&mut conn, id).await?;
+    let status = status.ok_or_else(|| Problem::tenant_not_found(id))?;
+    Ok(Json(TenantStatusView {
+        tenant_id: id,
+        tenant_name: status.name,
+        status: status.state,
+        schema_status: status.state.into(),
+        migration_version: status.migration_version,
+        created_at: status.created_at,
+        last_activity: status.last_activity,
+    }))
+}

@@ -1,0 +1,25 @@
+//! `GET /healthz`: the process answers.
+
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The process is fine.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    pub(super) status: &'static str,
+}
+
+/// Say that the process answers
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It does", body = Health)),
+)]
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}

@@ -1,0 +1,104 @@
+//! `GET /batches`: the batches, newest first.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use domain::{BatchId, BatchState, Mode};
+use serde::{Deserialize, Serialize};
+use store::batches::{self, BatchLine};
+use utoipa::ToSchema;
+
+use crate::{
+    auth::CanView,
+    batch_view::Links,
+    context::Context,
+    cursor::List,
+    documented::{BadParameter, Common},
+    extract::{Params, limit},
+    problem::Problem,
+};
+
+/// Most batches of one page.
+const MOST: u32 = 200;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Start after this `next_cursor`.
+    cursor: Option<String>,
+    /// At most this many, 1 to 200; 50 without it.
+    limit: Option<u32>,
+}
+
+/// Some of the batches.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchPage {
+    /// Newest first.
+    batches: Vec<BatchSummary>,
+    /// Where the next page starts; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// A batch, without its progress.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchSummary {
+    /// The batch.
+    batch_id: BatchId,
+    /// Where it is on its way.
+    state: BatchState,
+    /// How its tenants hang together.
+    mode: Mode,
+    /// Tenants asked for.
+    total: u64,
+    /// When it was submitted.
+    created_at: DateTime<Utc>,
+    /// When its first tenant was begun.
+    started_at: Option<DateTime<Utc>>,
+    /// When its last tenant ended.
+    finished_at: Option<DateTime<Utc>>,
+    /// Where to go from here.
+    links: Links,
+}
+
+impl From<BatchLine> for BatchSummary {
+    fn from(batch: BatchLine) -> Self {
+        Self {
+            batch_id: batch.id,
+            state: batch.state,
+            mode: batch.mode,
+            total: batch.total,
+            created_at: batch.created_at,
+            started_at: batch.started_at,
+            finished_at: batch.finished_at,
+            links: Links::of(batch.id),
+        }
+    }
+}
+
+/// List batches
+#[utoipa::path(
+    get,
+    path = "/batches",
+    tag = "batches",
+    params(ListParams),
+    responses(
+        (status = 200, description = "Newest first", body = BatchPage),
+        BadParameter,
+        Common,
+    ),
+)]
+pub(crate) async fn list_batches(
+    _: CanView,
+    State(cx): State<Context>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<BatchPage>, Problem> {
+    let limit = limit(params.limit, 50, MOST)?;
+    let before = params.cursor.as_deref().map(|c| List::Batches.after(c)).transpose()?;
+    let mut conn = cx.pool().acquire().await?;
+    // One more than asked for says whether there is a next page.
+    let mut found = batches::list(&mut conn, before, i64::from(limit) + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let last = found.last().filter(|_| more).map(|batch| List::Batches.cursor(batch.id));
+    let batches = found.into_iter().map(BatchSummary::from).collect();
+    Ok(Json(BatchPage { batches, next_cursor: last }))
+}

@@ -1,0 +1,156 @@
+//! `GET /tenants`: the registry, page by page.
+
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{TenantId, TenantState};
+use serde::{Deserialize, Serialize};
+use store::tenants::{self, Filter, Page};
+use utoipa::ToSchema;
+
+use crate::{
+    auth::CanView,
+    context::Context,
+    cursor::List,
+    documented::{BadParameter, Common},
+    extract::{Params, limit, word},
+    problem::Problem,
+    tenant_view::TenantView,
+};
+
+/// Most tenants of one page.
+const MOST: u32 = 200;
+
+/// Deepest tenant a page number reaches, and most that are counted: both cost a row each.
+const DEEPEST: i64 = 10_000;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TenantParams {
+    /// Which page, from 1. Reaches 10,000 tenants deep; go on with `cursor`.
+    page: Option<u32>,
+    /// At most this many, 1 to 200; 50 without it.
+    limit: Option<u32>,
+    /// Start after this `next_cursor`, however deep; instead of `page`.
+    cursor: Option<String>,
+    /// Only tenants in this state; without it all but the deleted ones.
+    #[param(value_type = Option<TenantState>)]
+    status: Option<String>,
+    /// Only tenants whose name or domain starts with this, in any letter case.
+    q: Option<String>,
+}
+
+/// Some of the tenants.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantPage {
+    /// By id.
+    tenants: Vec<TenantView>,
+    /// The page asked for; null with `cursor`.
+    page: Option<u32>,
+    /// Most tenants of a page.
+    limit: u32,
+    /// Tenants found in all; if there are more than 10,000 this is 10,001.
+    total: i64,
+    /// Whether `total` is all there are.
+    total_is_exact: bool,
+    /// Where the next page starts; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// List tenants
+#[utoipa::path(
+    get,
+    path = "/tenants",
+    tag = "tenants",
+    params(TenantParams),
+    responses(
+        (status = 200, description = "By id", body = TenantPage),
+        BadParameter,
+        Common,
+    ),
+)]
+pub(crate) async fn list_tenants(
+    _: CanView,
+    State(cx): State<Context>,
+    Params(params): Params<TenantParams>,
+) -> Result<Json<TenantPage>, Problem> {
+    let limit = limit(params.limit, 50, MOST)?;
+    let (page, wanted) = position(&params, limit)?;
+    let filter = filter(params)?;
+    let mut conn = cx.pool().acquire().await?;
+    let mut found = tenants::list(&mut conn, &filter, wanted).await?;
+    let total = tenants::count(&mut conn, &filter, DEEPEST + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let last = found.last().filter(|_| more).map(|tenant| List::Tenants.cursor(tenant.id));
+    Ok(Json(TenantPage {
+        tenants: found.into_iter().map(TenantView::from).collect(),
+        page,
+        limit,
+        total,
+        total_is_exact: total <= DEEPEST,
+        next_cursor: last,
+    }))
+}
+
+/// The page number, if the caller goes by numbers, and the rows to read: one more than asked for,
+/// which says whether there is a next page.
+fn position(params: &TenantParams, limit: u32) -> Result<(Option<u32>, Page), Problem> {
+    let one_more = i64::from(limit) + 1;
+    if let Some(cursor) = &params.cursor {
+        if params.page.is_some() {
+            return Err(Problem::invalid_parameter("page", "cannot be given with `cursor`"));
+        }
+        let after: TenantId = List::Tenants.after(cursor)?;
+        return Ok((None, Page { after: Some(after), offset: 0, limit: one_more }));
+    }
+    let page = params.page.unwrap_or(1);
+    if page == 0 {
+        return Err(Problem::invalid_parameter("page", "must be 1 or more"));
+    }
+    let offset = i64::from(page - 1) * i64::from(limit);
+    if offset + i64::from(limit) > DEEPEST {
+        let detail = format!("pages reach {DEEPEST} tenants deep; go on with `cursor`");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "use_cursor", detail));
+    }
+    Ok((Some(page), Page { after: None, offset, limit: one_more }))
+}
+
+fn filter(params: TenantParams) -> Result<Filter, Problem> {
+    let state = word("status", params.status.as_deref(), TenantState::ALL)?;
+    let prefix = params.q.filter(|q| !q.is_empty());
+    if prefix.as_ref().is_some_and(|q| q.len() > 255 || q.contains('\0')) {
+        return Err(Problem::invalid_parameter("q", "must be at most 255 bytes without U+0000"));
+    }
+    Ok(Filter { state, prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(page: Option<u32>, cursor: Option<&str>) -> TenantParams {
+        TenantParams { page, limit: None, cursor: cursor.map(str::to_owned), status: None, q: None }
+    }
+
+    #[test]
+    fn turns_pages_into_rows_up_to_a_depth() {
+        let (page, rows) = position(&params(Some(3), None), 50).unwrap();
+        let deepest = position(&params(Some(200), None), 50);
+        let too_deep = position(&params(Some(201), None), 50).unwrap_err();
+
+        assert_eq!((page, rows.offset, rows.limit), (Some(3), 100, 51));
+        assert!(deepest.is_ok());
+        assert_eq!(too_deep.code(), "use_cursor");
+        assert_eq!(position(&params(Some(u32::MAX), None), 200).unwrap_err().code(), "use_cursor");
+    }
+
+    #[test]
+    fn goes_by_a_cursor_or_by_a_page_and_not_by_both() {
+        let cursor = List::Tenants.cursor(7);
+
+        let (page, rows) = position(&params(None, Some(&cursor)), 50).unwrap();
+        let both = position(&params(Some(1), Some(&cursor)), 50).unwrap_err();
+
+        assert_eq!((page, rows.after), (None, Some(TenantId::new(7))));
+        assert_eq!(both.code(), "invalid_parameter");
+    }
+}

@@ -1,0 +1,33 @@
+//! `GET /readyz`: the process can do its work.
+
+use axum::{Json, extract::State};
+
+use super::healthz::Health;
+use crate::{
+    context::Context,
+    problem::{Problem, ProblemBody},
+};
+
+/// Say whether requests can be served
+///
+/// The control database answers, has every migration this program knows, and the queue's schema.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    security(()),
+    responses(
+        (status = 200, description = "They can", body = Health),
+        (status = 503, description = "The database does not answer (`database_unavailable`), or is \
+            not migrated (`not_migrated`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Problem> {
+    let migrations = store::public_migrations(cx.pool()).await?;
+    let migrated = migrations.iter().all(|m| m.applied_at.is_some());
+    if !migrated || !queue::is_set_up(cx.pool()).await? {
+        return Err(Problem::not_migrated());
+    }
+    Ok(Json(Health { status: "ok" }))
+}

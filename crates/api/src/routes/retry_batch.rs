@@ -1,0 +1,43 @@
+//! `POST /batches/{id}/retry`: run failed tenants again.
+
+use axum::{extract::State, response::Response};
+use domain::BatchId;
+
+use super::submit_batch::accepted;
+use crate::{
+    auth::CanOperate,
+    batch_view::BatchView,
+    context::Context,
+    documented::{Common, NotFound},
+    extract::Id,
+    problem::{Problem, ProblemBody},
+    retry::retry,
+};
+
+/// Retry a batch
+///
+/// Runs the failed and cancelled tenants of a finished batch again, with fresh tries and a fresh
+/// deadline. Their names are reserved again; those taken in the meantime stay failed, as do those
+/// whose request was invalid.
+#[utoipa::path(
+    post,
+    path = "/batches/{id}/retry",
+    tag = "batches",
+    params(("id" = BatchId, Path, description = "The batch")),
+    responses(
+        (status = 202, description = "The batch, going again", body = BatchView),
+        (status = 409, description = "It is not over (`batch_open`), or no tenant of it can be \
+            retried (`nothing_to_retry`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn retry_batch(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<BatchId>,
+) -> Result<Response, Problem> {
+    retry(&cx, &caller, id).await?;
+    accepted(&cx, id).await
+}

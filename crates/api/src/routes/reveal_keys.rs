@@ -1,0 +1,69 @@
+//! `POST /batches/{id}/api-keys/reveal`: the keys, until they are acknowledged.
+
+use axum::{Json, extract::State};
+use domain::{BatchId, TenantId};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use store::batches;
+use utoipa::ToSchema;
+
+use crate::{
+    auth::CanOperate,
+    context::Context,
+    documented::{Common, NotFound},
+    extract::Id,
+    problem::Problem,
+    reveal::{Revealed, reveal},
+};
+
+/// The keys of a batch.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RevealedKeys {
+    /// In the order they were issued. Empty once acknowledged or expired.
+    keys: Vec<RevealedKey>,
+}
+
+/// A tenant's key.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RevealedKey {
+    /// Whose it is.
+    tenant_id: TenantId,
+    /// What people call it.
+    tenant_name: String,
+    /// The key.
+    api_key: String,
+}
+
+impl From<Revealed> for RevealedKey {
+    fn from(revealed: Revealed) -> Self {
+        Self {
+            tenant_id: revealed.tenant,
+            tenant_name: revealed.tenant_name,
+            api_key: revealed.key.expose_secret().to_owned(),
+        }
+    }
+}
+
+/// Reveal the API keys of a batch
+///
+/// Every key that is neither acknowledged nor older than 24 hours. Each reveal is audited.
+#[utoipa::path(
+    post,
+    path = "/batches/{id}/api-keys/reveal",
+    tag = "keys",
+    params(("id" = BatchId, Path, description = "The batch")),
+    responses((status = 200, description = "The keys", body = RevealedKeys), NotFound, Common),
+)]
+pub(crate) async fn reveal_keys(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<BatchId>,
+) -> Result<Json<RevealedKeys>, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    if batches::is_finished(&mut tx, id).await?.is_none() {
+        return Err(Problem::batch_not_found(id));
+    }
+    let revealed = reveal(&mut tx, &cx, &caller, id).await?;
+    tx.commit().await?;
+    Ok(Json(RevealedKeys { keys: revealed.into_iter().map(RevealedKey::from).collect() }))
+}

@@ -1,0 +1,162 @@
+//! `POST /tenants/batch`: many tenants at once.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{BatchId, Mode, NewBatch};
+use serde::Deserialize;
+use serde_json::Value;
+use store::batches;
+use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
+
+use crate::{
+    auth::{Caller, CanOperate},
+    batch_view::{self, BatchView},
+    body::{self, SentBatch},
+    context::Context,
+    documented::{BadSubmission, Common},
+    extract::{Document, Params},
+    prefer::Wait,
+    problem::Problem,
+    result_form::{self, ResultForm},
+    submit::{Submission, Submitted, submit},
+    wait,
+};
+
+/// A batch to be made.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body, which is read item by item")]
+struct BatchRequest {
+    /// The tenants, at most `MAX_TENANTS_PER_BATCH`.
+    tenants: Vec<TenantRequest>,
+    /// How they hang together. `atomic` is not supported yet: 422 `mode_unsupported`.
+    mode: Option<Mode>,
+}
+
+/// A tenant to be made.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body, which is read item by item")]
+pub(super) struct TenantRequest {
+    /// What people call it, 1 to 255 characters; may repeat.
+    #[schema(example = "Acme Corp")]
+    tenant_name: String,
+    /// Where it answers; unique in any letter case and writing.
+    #[schema(example = "acme.example.com")]
+    domain: String,
+    /// Its schema, `[a-z_][a-z0-9_]*`, at most 63 bytes; left out, it is derived from the name.
+    #[schema(example = "tenant_acme")]
+    schema_name: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// What it may use; left out, the defaults.
+    settings: Option<domain::Settings>,
+    /// The caller's own id for it; unique.
+    #[schema(example = "cus_4711")]
+    external_id: Option<String>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ModeParam {
+    /// How the tenants hang together, where the body does not say: `independent`.
+    mode: Option<String>,
+}
+
+/// Submit a batch
+///
+/// Records the batch, reserves every name that is free, and queues one job per tenant: all of it
+/// or nothing. A tenant that is invalid, or whose names are taken, is recorded as failed at once
+/// and harms no other. NDJSON (`application/x-ndjson`) has one tenant a line.
+///
+/// With `Prefer: wait=N` the answer is held up to N seconds; if the batch is over by then, it is
+/// 200 with the whole result, API keys included. With `Idempotency-Key` the same request is one
+/// batch however often it is sent within 24 hours; a replayed answer has no API keys.
+#[utoipa::path(
+    post,
+    path = "/tenants/batch",
+    tag = "tenants",
+    params(
+        ModeParam,
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
+    ),
+    request_body(content(
+        (BatchRequest = "application/json"),
+        (TenantRequest = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 202, description = "Accepted; the batch is at `Location`", body = BatchView),
+        (status = 200, description = "Over within the wait", body = ResultForm),
+        BadSubmission,
+        Common,
+    ),
+)]
+pub(crate) async fn submit_batch(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Params(ModeParam { mode }): Params<ModeParam>,
+    wait: Wait,
+    headers: HeaderMap,
+    document: Document,
+) -> Result<Response, Problem> {
+    let hash = body::hash("batch", mode.as_deref(), &document.bytes);
+    let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
+    let batch = parse(&cx, document, mode).await?;
+    let submitted = submit(&cx, &Submission { caller: &caller, batch: &batch, key }).await?;
+    drop(batch);
+    let mut response = answer(&cx, &caller, submitted, wait).await?;
+    wait.apply_to(response.headers_mut());
+    Ok(response)
+}
+
+/// Reads the body on a thread that may take its time: it may be large.
+async fn parse(
+    cx: &Context,
+    document: Document,
+    mode: Option<String>,
+) -> Result<NewBatch, Problem> {
+    let most = cx.settings().api.max_tenants_per_batch;
+    let policy = cx.policy().clone();
+    let read = move || {
+        let sent = SentBatch::read(&document, mode.as_deref(), most)?;
+        Ok(NewBatch::parse(sent.tenants, sent.mode, &policy))
+    };
+    spawn_blocking(read).await.map_err(Problem::internal)?
+}
+
+async fn answer(
+    cx: &Context,
+    caller: &Caller,
+    submitted: Submitted,
+    wait: Wait,
+) -> Result<Response, Problem> {
+    if let Some(at_most) = wait.duration()
+        && wait::until_finished(cx, submitted.batch, at_most).await?
+    {
+        let keys_for = (!submitted.replayed).then_some(caller);
+        let form = result_form::read(cx, submitted.batch, keys_for).await?;
+        return Ok(Json(form).into_response());
+    }
+    accepted(cx, submitted.batch).await
+}
+
+/// 202: the batch as it is now, and where to find it.
+pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let found = batches::find(&mut conn, batch).await?;
+    let view = BatchView::from(found.ok_or_else(|| Problem::batch_not_found(batch))?);
+    let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
+    let location = HeaderValue::from_str(&batch_view::path(batch));
+    let location = location.expect("a path of letters, digits and hyphens");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+/// One tenant's request as a batch of one.
+pub(super) fn batch_of_one(cx: &Context, request: Value) -> NewBatch {
+    NewBatch::parse(vec![request], Mode::Independent, cx.policy())
+}

@@ -1,0 +1,112 @@
+//! What the demo tells at its end.
+
+use crate::{
+    client::{Batch, Client, Item, RevealedKeys},
+    commands::API,
+    show::{self, Table},
+};
+
+/// Results that are shown; the rest is counted.
+const SHOWN: usize = 10;
+
+/// The first results and the last, the count, the pace.
+pub(super) fn results(batch: &Batch, items: &[Item]) {
+    show::line("");
+    let failed = items.iter().filter(|item| item.error.is_some());
+    let shown: Vec<&Item> = items.iter().take(SHOWN).chain(items.last()).collect();
+    if batch.is_clean() {
+        show::items_table(shown).print();
+    } else {
+        show::items_table(items.iter().take(SHOWN).chain(failed.take(SHOWN))).print();
+    }
+    if let Some(hidden) = items.len().checked_sub(SHOWN + 1).filter(|n| *n > 0) {
+        show::line(format!("… and {hidden} more between the last two rows"));
+    }
+    show::line(format!("\n{}{}", show::counts(&batch.progress), pace(batch)));
+    if let Some(times) = Percentiles::of(items) {
+        show::line(times);
+    }
+}
+
+fn pace(batch: &Batch) -> String {
+    let Some(seconds) = batch.seconds().filter(|s| *s > 0.0) else { return String::new() };
+    let made = f64::from(u32::try_from(batch.progress.succeeded).unwrap_or(u32::MAX));
+    let took = std::time::Duration::from_secs_f64(seconds);
+    format!(" in {}: {:.0} tenants/s", show::duration(took), made / seconds)
+}
+
+/// How long a tenant's steps take, in milliseconds.
+struct Percentiles {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+impl Percentiles {
+    fn of(items: &[Item]) -> Option<Self> {
+        let mut times: Vec<f64> = items.iter().filter_map(Item::step_ms).collect();
+        times.sort_by(f64::total_cmp);
+        // The nearest rank: the smallest time that this share of the tenants did not exceed.
+        let rank = |percent: usize| {
+            let at = (times.len() * percent).div_ceil(100).max(1) - 1;
+            times.get(at).copied()
+        };
+        Some(Self { p50: rank(50)?, p95: rank(95)?, p99: rank(99)? })
+    }
+}
+
+impl std::fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { p50, p95, p99 } = self;
+        write!(f, "one tenant, all steps: p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms")
+    }
+}
+
+/// One tenant's key: it can be revealed until it is acknowledged.
+pub(super) async fn one_key(client: &Client, batch: &Batch) -> anyhow::Result<()> {
+    let path = format!("{API}/batches/{}/api-keys/reveal", batch.batch_id);
+    let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
+    if let Some(key) = revealed.keys.first() {
+        show::line(format!(
+            "\nPOST {API}/batches/…/api-keys/reveal: {} keys, each to be seen until acknowledged",
+            revealed.keys.len(),
+        ));
+        let mut table = Table::new(&["tenant", "API key (partly hidden here)"]);
+        table.row([key.tenant_name.clone(), show::masked(&key.api_key)]);
+        table.print();
+    }
+    Ok(())
+}
+
+/// What to type next.
+pub(super) fn try_next() {
+    show::line(
+        "\nTry next\n\
+         \n  tenantry dev                          the same, running until Ctrl-C\
+         \n  tenantry submit tenants.csv --watch   your own tenants, from another terminal\
+         \n  tenantry tenant list                  who is there\
+         \n  tenantry demo --with-errors           how bad tenants fail without harming others\n",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(ms: f64) -> Item {
+        serde_json::from_value(serde_json::json!({
+            "index": 0, "status": "succeeded", "steps": [{ "duration_ms": ms }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn percentiles_are_times_that_were_measured() {
+        let items: Vec<Item> = (1..=200).rev().map(|ms| item(f64::from(ms))).collect();
+
+        let times = Percentiles::of(&items).unwrap();
+
+        assert_eq!((times.p50, times.p95, times.p99), (100.0, 190.0, 198.0));
+        assert!(Percentiles::of(&[]).is_none());
+    }
+}

@@ -1,0 +1,48 @@
+//! `tenantry migrate`: the two halves of the migration system, the shared schema and the tenants'.
+
+mod public;
+mod starter;
+mod tenant;
+
+use clap::Subcommand;
+use settings::{Profile, Settings};
+use sqlx::PgPool;
+
+use super::config_check;
+use crate::{args::Global, connection, failure::Done};
+
+/// Migrate the shared schema, or the tenants'.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Migrate {
+    /// The shared schema `tenantry`, the queue and the roles
+    #[command(subcommand)]
+    Public(public::Public),
+    /// The schemas of tenants: one, or all of them
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+}
+
+impl Migrate {
+    /// Does it, on the database of the settings.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load(Profile::Default)?;
+        if let Self::Tenant(tenant) = &self
+            && tenant.needs_no_database()
+        {
+            starter::write(&settings)?;
+            return Ok(Done::Well);
+        }
+        let url = connection::database_url(&settings)?;
+        let pool = connection::patient_pool(&url, &settings)?;
+        let done = self.on(global, &settings, &pool).await;
+        pool.close().await;
+        done
+    }
+
+    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+        match self {
+            Self::Public(public) => public.run(global, pool).await,
+            Self::Tenant(tenant) => tenant.run(global, settings, pool).await,
+        }
+    }
+}

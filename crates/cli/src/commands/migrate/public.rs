@@ -1,0 +1,103 @@
+//! The shared schema.
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::json;
+use sqlx::PgPool;
+use store::audit;
+
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::database_failure,
+    failure::{Done, Failure},
+    show::{self, Table, short_time},
+    stack::prepare,
+};
+
+/// The shared schema `tenantry`, the queue and the roles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Public {
+    /// Show what is applied and what is pending; exit 1 if something is pending
+    Status,
+    /// Bring schema, queue and roles to the newest version
+    Up,
+    /// Take the newest migration back
+    Down {
+        /// Yes, with the data in what it made
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Public {
+    /// Does it.
+    pub(super) async fn run(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+        match self {
+            Self::Status => status(global, pool).await,
+            Self::Up => {
+                prepare::migrate(pool).await?;
+                record(pool, "schema.migrated").await?;
+                status(global, pool).await
+            }
+            Self::Down { yes: true } => down(pool).await,
+            Self::Down { yes: false } => {
+                Err(Failure::usage("this takes the newest migration back, with the data in it")
+                    .advise("pass --yes if that is what you want")
+                    .into())
+            }
+        }
+    }
+}
+
+async fn status(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+    let migrations = store::public_migrations(pool).await.map_err(|e| database_failure(&e))?;
+    let queue = queue::is_set_up(pool).await.map_err(|e| database_failure(&e))?;
+    let state = |m: &store::PublicMigration| match (m.applied_at, m.edited) {
+        (_, true) => "edited",
+        (Some(_), false) => "applied",
+        (None, false) => "pending",
+    };
+    let current = queue && migrations.iter().all(|m| state(m) == "applied");
+    if global.json {
+        let rows: Vec<_> = migrations
+            .iter()
+            .map(|m| {
+                json!({ "version": m.version, "description": m.description, "state": state(m),
+                    "applied_at": m.applied_at })
+            })
+            .collect();
+        show::raw(&json!({ "migrations": rows, "queue": queue, "current": current }).to_string());
+        return Ok(Done::well_if(current));
+    }
+    let mut table = Table::new(&[">version", "description", "state", "applied"]);
+    for migration in &migrations {
+        table.row([
+            migration.version.to_string(),
+            migration.description.clone(),
+            state(migration).to_owned(),
+            short_time(migration.applied_at),
+        ]);
+    }
+    table.print();
+    show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
+    if !current {
+        show::note("`tenantry migrate public up` brings it up to date");
+    }
+    Ok(Done::well_if(current))
+}
+
+async fn down(pool: &PgPool) -> anyhow::Result<Done> {
+    let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
+    match reverted {
+        Some(version) => show::line(format!("migration {version} is taken back")),
+        None => show::line("there is no migration to take back"),
+    }
+    Ok(Done::Well)
+}
+
+async fn record(pool: &PgPool, action: &str) -> anyhow::Result<()> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let entry = audit::Entry { actor: &actor(), action, ..Default::default() };
+    Ok(audit::append(&mut conn, entry).await.map_err(|e| database_failure(&e))?)
+}

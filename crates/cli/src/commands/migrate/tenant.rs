@@ -1,0 +1,221 @@
+//! The schemas of tenants, several at a time; one that fails does not stop the others.
+
+mod outcome;
+mod status;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use domain::SchemaName;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use provisioning::{Direction, FleetOutcome, FleetRun, migrate_fleet, migrate_one};
+use settings::Settings;
+use sqlx::PgPool;
+use store::StageLimits;
+use tenantdb::migrations::MigrationSet;
+
+use super::starter;
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::database_failure,
+    failure::{Done, Failure},
+    show,
+};
+
+/// Longest wait for a lock. A waiting `ALTER` blocks every reader behind it.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest time for one tenant's migrations.
+const STATEMENT_TIME: Duration = Duration::from_secs(300);
+
+/// Between two lines that say how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(2);
+
+/// The schemas of tenants.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// Begin a folder of migrations; with a schema, make its version table where it is missing
+    Init {
+        #[command(flatten)]
+        which: MaybeWhich,
+    },
+    /// Show what is applied and what is pending; exit 1 if something is pending
+    Status {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Apply what is pending
+    Up {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        pace: Pace,
+    },
+    /// Take the newest migration back, or all that are newer than a version
+    Down {
+        #[command(flatten)]
+        which: Which,
+        /// The version to go back to; 0 = before the first
+        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
+        to: Option<i64>,
+        /// Yes, with the data in what they made
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        pace: Pace,
+    },
+}
+
+/// Whose schema.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// This schema only
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// Those of all active tenants
+    #[arg(long)]
+    all: bool,
+}
+
+/// Whose schema, if any.
+#[derive(Debug, Args)]
+#[group(required = false, multiple = false)]
+pub(crate) struct MaybeWhich {
+    /// This schema only
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// Those of all active tenants
+    #[arg(long)]
+    all: bool,
+}
+
+/// How many at a time.
+#[derive(Debug, Args)]
+pub(crate) struct Pace {
+    /// Tenants at a time [default: from the settings]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    concurrency: Option<u16>,
+}
+
+impl Tenant {
+    /// Only files are wanted.
+    pub(super) fn needs_no_database(&self) -> bool {
+        matches!(self, Self::Init { which: MaybeWhich { schema: None, all: false } })
+    }
+
+    /// Does it.
+    pub(super) async fn run(
+        self,
+        global: &Global,
+        settings: &Settings,
+        pool: &PgPool,
+    ) -> anyhow::Result<Done> {
+        match self {
+            Self::Init { which: MaybeWhich { schema, all } } => {
+                if settings.tenants.migrations_dir.is_some() {
+                    starter::write(settings)?;
+                }
+                let fleet = fleet(settings, pool, Direction::Init, None, no_migrations()?);
+                migrate(global, fleet, &Which { schema, all }).await
+            }
+            Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
+            Self::Up { which, pace } => {
+                let fleet = fleet(settings, pool, Direction::Up, pace.concurrency, set(settings)?);
+                migrate(global, fleet, &which).await
+            }
+            Self::Down { yes: false, .. } => {
+                Err(Failure::usage("this takes migrations back, with the data in what they made")
+                    .advise("pass --yes if that is what you want")
+                    .into())
+            }
+            Self::Down { which, to, pace, .. } => {
+                let direction = Direction::Down(to);
+                let fleet = fleet(settings, pool, direction, pace.concurrency, set(settings)?);
+                migrate(global, fleet, &which).await
+            }
+        }
+    }
+}
+
+/// The migrations that the settings name.
+fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
+    let Some(dir) = &settings.tenants.migrations_dir else { return Ok(MigrationSet::embedded()) };
+    MigrationSet::load(dir).map_err(|e| {
+        Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated").into()
+    })
+}
+
+/// An empty folder is a set of none.
+fn no_migrations() -> anyhow::Result<MigrationSet> {
+    let empty = tempfile::tempdir().context("could not make a directory")?;
+    Ok(MigrationSet::load(empty.path())?)
+}
+
+fn fleet(
+    settings: &Settings,
+    pool: &PgPool,
+    direction: Direction,
+    concurrency: Option<u16>,
+    migrations: MigrationSet,
+) -> FleetRun {
+    FleetRun {
+        pool: pool.clone(),
+        migrations,
+        direction,
+        concurrency: concurrency.map_or(settings.tenants.fleet_concurrency, usize::from),
+        limits: StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT },
+        actor: actor(),
+    }
+}
+
+async fn migrate(global: &Global, run: FleetRun, which: &Which) -> anyhow::Result<Done> {
+    let began = Instant::now();
+    let outcomes = match &which.schema {
+        Some(schema) => {
+            let name = schema_name(schema)?;
+            let found = migrate_one(&run, &name).await.map_err(|e| database_failure(&e))?;
+            vec![found.ok_or_else(|| no_tenant(schema))?]
+        }
+        None => collect(run).await?,
+    };
+    Ok(outcome::tell(global, outcomes, began.elapsed()))
+}
+
+async fn collect(run: FleetRun) -> anyhow::Result<Vec<FleetOutcome>> {
+    let mut said = Instant::now();
+    let mut outcomes = Vec::new();
+    let mut running = std::pin::pin!(migrate_fleet(run));
+    while let Some(outcome) = running.next().await {
+        outcomes.push(outcome.map_err(|e| database_failure(&e))?);
+        if said.elapsed() >= SAY_EVERY {
+            let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
+            show::note(format!("  {} tenants so far, {failed} failed", outcomes.len()));
+            said = Instant::now();
+        }
+    }
+    Ok(outcomes)
+}
+
+fn schema_name(text: &str) -> anyhow::Result<SchemaName> {
+    SchemaName::parse(text).map_err(|e| Failure::usage(format!("`{text}`: {e}")).into())
+}
+
+fn no_tenant(schema: &str) -> Failure {
+    Failure::new(format!("no active tenant has the schema `{schema}`"))
+        .advise("`tenantry migrate tenant status --all` shows them")
+}
+
+/// All tenants that the fleet has, page by page.
+async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<store::tenants::FleetTenant>> {
+    const PAGE: i64 = 1_000;
+    let pages = stream::try_unfold(None, async |after| {
+        let mut conn = pool.acquire().await?;
+        let page = store::tenants::fleet_page(&mut conn, after, None, PAGE).await?;
+        let next = page.last().map(|tenant| Some(tenant.id));
+        Ok::<_, sqlx::Error>(next.map(|next| (page, next)))
+    });
+    Ok(pages.try_concat().await.map_err(|e| database_failure(&e))?)
+}

@@ -1,0 +1,72 @@
+//! What a fleet migration came to.
+
+use std::time::Duration;
+
+use provisioning::FleetOutcome;
+use serde_json::json;
+
+use crate::{
+    args::Global,
+    failure::Done,
+    show::{self, Table},
+};
+
+/// Up to so many tenants, each has its row; of more, those that failed.
+const SHOWN: usize = 40;
+
+/// Prints a table and a summary.
+pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Duration) -> Done {
+    outcomes.sort_by_key(|outcome| outcome.tenant);
+    let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
+    let moved = outcomes.iter().filter(|o| o.result.as_ref().is_ok_and(|m| m.from != m.to)).count();
+    if global.json {
+        print_json(&outcomes);
+        return Done::well_if(failed == 0);
+    }
+    let all = outcomes.len() <= SHOWN;
+    let mut table = Table::new(&[">id", "schema", ">from", ">to", "result"]);
+    for outcome in outcomes.iter().filter(|o| all || o.result.is_err()) {
+        table.row(row(outcome));
+    }
+    if all || failed > 0 {
+        table.print();
+    }
+    show::line(format!(
+        "{} tenants: {moved} migrated, {} up to date, {failed} failed, in {}",
+        outcomes.len(),
+        outcomes.len() - moved - failed,
+        show::duration(took),
+    ));
+    if failed > 0 {
+        show::note("the failed ones stand where they stood; correct the cause and run it again");
+    }
+    Done::well_if(failed == 0)
+}
+
+fn row(outcome: &FleetOutcome) -> [String; 5] {
+    let (from, to, result) = match &outcome.result {
+        Ok(moved) => {
+            let result = if moved.from == moved.to { "up to date" } else { "ok" };
+            (moved.from.to_string(), moved.to.to_string(), result.to_owned())
+        }
+        Err(error) => ("–".to_owned(), "–".to_owned(), telemetry::chain(error)),
+    };
+    [outcome.tenant.to_string(), outcome.schema.as_str().to_owned(), from, to, result]
+}
+
+fn print_json(outcomes: &[FleetOutcome]) {
+    let rows: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            let moved = outcome.result.as_ref().ok();
+            json!({
+                "tenant_id": outcome.tenant,
+                "schema": outcome.schema.as_str(),
+                "from": moved.map(|m| m.from),
+                "to": moved.map(|m| m.to),
+                "error": outcome.result.as_ref().err().map(|e| telemetry::chain(e)),
+            })
+        })
+        .collect();
+    show::raw(&json!({ "tenants": rows }).to_string());
+}

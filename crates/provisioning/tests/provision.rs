@@ -1,0 +1,248 @@
+//! One item from claim to end, and everything that can come between.
+
+mod bench;
+
+use std::{fs, time::Duration};
+
+use domain::ItemState;
+use provisioning::Verdict;
+use store::items;
+
+use crate::bench::{
+    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, tenant_state,
+};
+
+#[tokio::test]
+async fn makes_a_tenant_active_with_schema_role_and_key() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, WORKER).await;
+    let (item, tenant) = submit(&db.pool, "acme").await;
+    let provisioner = provisioner(&db.pool, &parts, WORKER);
+
+    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    let batch = claim.batch;
+    let verdict = provisioner.provision(claim).await.unwrap();
+    let settled = provisioner.settle(batch).await.unwrap();
+    let settled_again = provisioner.settle(batch).await.unwrap();
+
+    assert!(matches!(verdict, Verdict::Succeeded(stages) if stages[0].steps.len() == 7));
+    assert_eq!(item_state(&db.pool, item).await, "succeeded");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "active");
+    assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
+    assert_eq!(settled, Some(domain::BatchState::Completed));
+    assert_eq!(settled_again, None);
+    let told: i64 =
+        sqlx::query_scalar("select count(*) from tenantry.outbox where kind = 'batch.finished'")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!(told, 1);
+}
+
+#[tokio::test]
+async fn a_job_delivered_twice_at_once_makes_one_tenant() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, "a").await;
+    register(&db.pool, "b").await;
+    let (item, tenant) = submit(&db.pool, "twice").await;
+    let (a, b) = (provisioner(&db.pool, &parts, "a"), provisioner(&db.pool, &parts, "b"));
+
+    let (first, second) = tokio::join!(a.claim(item), b.claim(item));
+    let claims: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
+    let [claim] = <[_; 1]>::try_from(claims).expect("exactly one of the two gets the item");
+    a.provision(claim).await.unwrap();
+    let late = b.claim(item).await.unwrap();
+
+    assert!(late.is_none(), "a final item is never claimed again");
+    assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_item_changes_nothing() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let (item, tenant) = submit(&db.pool, "zombie").await;
+    // Never registered, so the others take it for dead.
+    let zombie = provisioner(&db.pool, &parts, "zombie");
+    let successor = provisioner(&db.pool, &parts, "successor");
+    let stale = zombie.claim(item).await.unwrap().unwrap();
+    let fresh = successor.claim(item).await.unwrap().expect("a dead worker's item is free");
+
+    let late = zombie.provision(stale).await.unwrap();
+    let nothing = remains(&db.pool, tenant).await;
+    let done = successor.provision(fresh.clone()).await.unwrap();
+
+    assert!(fresh.taken_over);
+    assert!(matches!(late, Verdict::Fenced), "{late:?}");
+    assert_eq!(nothing, (false, false, false));
+    assert!(matches!(done, Verdict::Succeeded(_)), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_item_undoes_nothing() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let (item, tenant) = submit(&db.pool, "late_undo").await;
+    let (zombie, successor) =
+        (provisioner(&db.pool, &parts, "zombie"), provisioner(&db.pool, &parts, "successor"));
+    let mut stale = zombie.claim(item).await.unwrap().unwrap();
+    let fresh = successor.claim(item).await.unwrap().unwrap();
+    successor.provision(fresh).await.unwrap();
+
+    stale.state = ItemState::Compensating;
+    stale.checkpoints = vec!["provision".to_owned()];
+    let late = zombie.provision(stale).await.unwrap();
+
+    assert!(matches!(late, Verdict::Fenced), "{late:?}");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "active");
+    assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
+    let db = harness::fresh_db().await;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("0001_picky.sql"),
+        "create table picky (x int check (current_schema() <> 'unlucky')); insert into picky values (1);",
+    )
+    .unwrap();
+    let parts = parts_from(&db.pool, folder.path()).await;
+    register(&db.pool, WORKER).await;
+    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let (unlucky, failed) = submit(&db.pool, "unlucky").await;
+    let (lucky, active) = submit(&db.pool, "lucky").await;
+
+    for item in [unlucky, lucky] {
+        let claim = provisioner.claim(item).await.unwrap().unwrap();
+        provisioner.provision(claim).await.unwrap();
+    }
+
+    assert_eq!(item_state(&db.pool, unlucky).await, "failed");
+    assert_eq!(tenant_state(&db.pool, failed).await, "deleted");
+    assert_eq!(remains(&db.pool, failed).await, (false, false, false));
+    assert_eq!(tenant_state(&db.pool, active).await, "active");
+    let (code, step, message): (String, String, String) = sqlx::query_as(
+        "select error_code, error_step, error_message from tenantry.batch_items where id = $1",
+    )
+    .bind(unlucky.get())
+    .fetch_one(&db.pool)
+    .await
+    .unwrap();
+    assert_eq!((code.as_str(), step.as_str()), ("migration_failed", "apply_migrations"));
+    assert!(message.contains("0001_picky.sql"), "{message}");
+    assert!(!message.contains("insert into"), "{message}");
+}
+
+#[tokio::test]
+async fn a_foreign_schema_fails_the_tenant_and_stays() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, WORKER).await;
+    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let (item, tenant) = submit(&db.pool, "somebodys").await;
+    sqlx::raw_sql("create schema somebodys; create table somebodys.treasure (x int)")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+
+    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    let verdict = provisioner.provision(claim).await.unwrap();
+
+    assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
+    let treasure: bool =
+        sqlx::query_scalar("select to_regclass('somebodys.treasure') is not null")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert!(treasure);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, WORKER).await;
+    let (item, tenant) = submit(&db.pool, "unknown").await;
+    let proxy = bench::lossy_proxy::LossyProxy::start(&db.url).await;
+    let lossy = sqlx::PgPool::connect(&proxy.url).await.unwrap();
+    let unlucky = provisioner(&lossy, &parts, WORKER);
+    let claim = unlucky.claim(item).await.unwrap().unwrap();
+
+    proxy.lose_the_next_commit();
+    let verdict = unlucky.provision(claim).await.unwrap();
+
+    let Verdict::Retry { claim, reason, .. } = verdict else { panic!("{verdict:?}") };
+    let mut conn = db.pool.acquire().await.unwrap();
+    let put_back =
+        items::retry_later(&mut conn, &claim, &reason.error, Duration::ZERO, "job").await.unwrap();
+    let again = provisioner(&db.pool, &parts, WORKER).claim(item).await.unwrap();
+    assert_eq!(reason.error.code.as_str(), "database_unavailable");
+    assert!(!put_back, "the commit had happened: the item is final");
+    assert!(again.is_none());
+    assert_eq!(item_state(&db.pool, item).await, "succeeded");
+    let keys: i64 = sqlx::query_scalar("select count(*) from tenantry.api_keys where tenant_id = $1")
+        .bind(tenant.get())
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(keys, 1);
+}
+
+#[tokio::test]
+async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let (item, tenant) = submit(&db.pool, "poison").await;
+    let crashing = provisioner(&db.pool, &parts, "crashing");
+    for _ in 0..3 {
+        crashing.claim(item).await.unwrap().expect("the worker died each time");
+    }
+
+    let claim = crashing.claim(item).await.unwrap().unwrap();
+    let verdict = crashing.provision(claim).await.unwrap();
+
+    assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
+    let code: String = sqlx::query_scalar("select error_code from tenantry.batch_items where id = $1")
+        .bind(item.get())
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(code, "attempts_exhausted");
+}
+
+#[tokio::test]
+async fn the_secret_is_nowhere_but_sealed() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, WORKER).await;
+    let (item, tenant) = submit(&db.pool, "discreet").await;
+    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    provisioner.provision(claim).await.unwrap();
+
+    let sealed: Vec<u8> =
+        sqlx::query_scalar("select sealed from tenantry.api_keys where tenant_id = $1")
+            .bind(tenant.get())
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    let secret = parts.keys.sealer.open(&sealed, tenant).unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select query_to_xml(format('select * from %s', c.oid::regclass), true, false, '')::text
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname in ('tenantry', 'apalis') and c.relkind = 'r'",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .unwrap();
+
+    let secret = secrecy::ExposeSecret::expose_secret(&secret);
+    let random_part = &secret[secret.len() - 30..];
+    assert!(tables.len() > 10, "the search must have looked somewhere");
+    assert!(tables.iter().all(|table| !table.contains(random_part)));
+}

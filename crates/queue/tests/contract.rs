@@ -1,0 +1,319 @@
+//! What Tenantry leans on in apalis and its table, pinned: an upgrade that changes any of it
+//! fails here and not in production.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use apalis::prelude::TaskBuilder;
+use apalis_postgres::queries::push_tasks;
+use domain::ItemId;
+use queue::{Consumer, Handled, JobId, QUEUE_NAME, consume, enqueue, live_jobs, release_jobs_of};
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn settings() -> settings::Queue {
+    settings::Settings::from_env_map(settings::Profile::Default, [])
+        .expect("the defaults are good")
+        .queue
+}
+
+fn consumer() -> Consumer {
+    Consumer {
+        worker: format!("test-{}", JobId::mint()),
+        concurrency: 4,
+        handler_timeout: PATIENCE,
+        drain_timeout: PATIENCE,
+    }
+}
+
+/// A consumer at work; stopped and drained by [`Running::stop`].
+struct Running {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    fn start<H, F>(pool: &PgPool, handler: H) -> Self
+    where
+        H: Fn(ItemId) -> F + Send + Sync + 'static,
+        F: Future<Output = Handled> + Send + 'static,
+    {
+        let (stop, pool) = (CancellationToken::new(), pool.clone());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            consume(pool, &settings(), &consumer(), handler, stopped).await;
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.expect("drains in time").unwrap();
+    }
+}
+
+async fn put(pool: &PgPool, items: &[i64]) -> Vec<JobId> {
+    let jobs: Vec<_> = items.iter().map(|i| (ItemId::new(*i), JobId::mint())).collect();
+    let mut tx = pool.begin().await.unwrap();
+    enqueue(&mut tx, &jobs, Duration::ZERO).await.unwrap();
+    tx.commit().await.unwrap();
+    jobs.into_iter().map(|(_, job)| job).collect()
+}
+
+async fn status(pool: &PgPool, job: &str) -> String {
+    sqlx::query_scalar("select status from apalis.jobs where id = $1")
+        .bind(job)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+async fn next(seen: &mut mpsc::UnboundedReceiver<i64>) -> i64 {
+    tokio::time::timeout(PATIENCE, seen.recv()).await.expect("delivered in time").unwrap()
+}
+
+#[tokio::test]
+async fn enqueue_is_undone_with_the_callers_transaction() {
+    let db = harness::fresh_db().await;
+    let mut tx = db.pool.begin().await.unwrap();
+
+    enqueue(&mut tx, &[(ItemId::new(1), JobId::mint())], Duration::ZERO).await.unwrap();
+    tx.rollback().await.unwrap();
+
+    let jobs: i64 =
+        sqlx::query_scalar("select count(*) from apalis.jobs").fetch_one(&db.pool).await.unwrap();
+    assert_eq!(jobs, 0);
+}
+
+#[tokio::test]
+async fn many_jobs_are_announced_once() {
+    let db = harness::fresh_db().await;
+    let mut listener = PgListener::connect_with(&db.pool).await.unwrap();
+    listener.listen_all(["tenantry_jobs", "apalis::job::insert"]).await.unwrap();
+
+    put(&db.pool, &(1..=100).collect::<Vec<_>>()).await;
+    sqlx::query("notify tenantry_jobs, 'end'").execute(&db.pool).await.unwrap();
+
+    let mut announced = 0;
+    while listener.recv().await.unwrap().payload() != "end" {
+        announced += 1;
+    }
+    assert_eq!(announced, 1);
+}
+
+#[tokio::test]
+async fn a_fetch_does_not_scan_the_table() {
+    let db = harness::fresh_db().await;
+    put(&db.pool, &(1..=5_000).collect::<Vec<_>>()).await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ('w', $1, 's', now())")
+        .bind(QUEUE_NAME)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let scans = "select seq_scan from pg_stat_user_tables where relid = 'apalis.jobs'::regclass";
+    sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.unwrap();
+    let before: i64 = sqlx::query_scalar(scans).fetch_one(&mut *conn).await.unwrap();
+
+    let fetched = sqlx::query("select * from apalis.get_jobs('w', $1, 5)")
+        .bind(QUEUE_NAME)
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.unwrap();
+    let after: i64 = sqlx::query_scalar(scans).fetch_one(&mut *conn).await.unwrap();
+
+    assert_eq!(fetched.len(), 5);
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn every_job_is_delivered_and_acknowledged() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let items: Vec<i64> = (1..=50).collect();
+    let jobs = put(&db.pool, &items).await;
+
+    let running = Running::start(&db.pool, move |item| {
+        let tell = tell.clone();
+        async move {
+            tell.send(item.get()).unwrap();
+            Handled::Done
+        }
+    });
+    let mut delivered = HashSet::new();
+    for _ in &items {
+        delivered.insert(next(&mut seen).await);
+    }
+    running.stop().await;
+
+    assert_eq!(delivered, items.into_iter().collect());
+    for job in jobs {
+        assert_eq!(status(&db.pool, &job.to_string()).await, "Done");
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_delivered_again_after_a_rest_when_its_outcome_was_not_recorded() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let first = Arc::new(AtomicBool::new(true));
+    put(&db.pool, &[1]).await;
+
+    let running = Running::start(&db.pool, move |item| {
+        let again = first.swap(false, Ordering::SeqCst);
+        tell.send(item.get()).unwrap();
+        async move { if again { Handled::Again } else { Handled::Done } }
+    });
+    next(&mut seen).await;
+    let started = tokio::time::Instant::now();
+    next(&mut seen).await;
+    let rested = started.elapsed();
+    running.stop().await;
+
+    // The queue alone would deliver it again within milliseconds; `run_at` has whole seconds.
+    assert!(rested >= Duration::from_millis(800), "rested only {rested:?}");
+}
+
+#[tokio::test]
+async fn a_panic_costs_its_own_job_a_rest_and_nobody_else_anything() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let panics = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&panics);
+    put(&db.pool, &[1, 2, 3]).await;
+
+    let running = Running::start(&db.pool, move |item| {
+        let (tell, panics) = (tell.clone(), Arc::clone(&counted));
+        async move {
+            assert!(item.get() != 2 || panics.fetch_add(1, Ordering::SeqCst) > 0, "the first try");
+            tell.send(item.get()).unwrap();
+            Handled::Done
+        }
+    });
+    let delivered = [next(&mut seen).await, next(&mut seen).await, next(&mut seen).await];
+    running.stop().await;
+
+    assert_eq!(HashSet::from(delivered), HashSet::from([1, 2, 3]));
+    assert_eq!(panics.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_payload_ends_its_job_and_not_the_worker() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let bad = JobId::mint();
+    let task = TaskBuilder::new(br#"{"v":99}"#.to_vec())
+        .task_id(apalis_core::task::task_id::TaskId::from_ulid(bad.to_string().parse().unwrap()))
+        .build();
+    let mut conn = db.pool.acquire().await.unwrap();
+    push_tasks(&mut *conn, QUEUE_NAME, vec![task]).await.unwrap();
+    put(&db.pool, &[7]).await;
+
+    let running = Running::start(&db.pool, move |item| {
+        tell.send(item.get()).unwrap();
+        async { Handled::Done }
+    });
+    let delivered = next(&mut seen).await;
+    running.stop().await;
+
+    assert_eq!(delivered, 7);
+    assert_eq!(status(&db.pool, &bad.to_string()).await, "Killed");
+}
+
+#[tokio::test]
+async fn stopping_waits_for_what_has_begun_and_gives_the_rest_back() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let go = CancellationToken::new();
+    let gate = go.clone();
+    put(&db.pool, &(1..=20).collect::<Vec<_>>()).await;
+    let running = Running::start(&db.pool, move |item| {
+        let (tell, gate) = (tell.clone(), gate.clone());
+        async move {
+            tell.send(item.get()).unwrap();
+            gate.cancelled().await;
+            Handled::Done
+        }
+    });
+    for _ in 0..4 {
+        next(&mut seen).await;
+    }
+
+    running.stop.cancel();
+    go.cancel();
+    running.stop().await;
+
+    let by_status: Vec<(String, i64)> =
+        sqlx::query_as("select status, count(*) from apalis.jobs group by 1 order by 1")
+            .fetch_all(&db.pool)
+            .await
+            .unwrap();
+    let begun = 4 + std::iter::from_fn(|| seen.try_recv().ok()).count() as i64;
+    assert_eq!(by_status, [("Done".to_owned(), begun), ("Pending".to_owned(), 20 - begun)]);
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_dead_worker_are_freed_and_those_of_others_are_not() {
+    let db = harness::fresh_db().await;
+    let jobs = put(&db.pool, &[1, 2]).await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    for (worker, job) in [("dead.1", jobs[0]), ("deadly.1", jobs[1])] {
+        sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ($1, $2, 's', now())")
+            .bind(worker)
+            .bind(QUEUE_NAME)
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        sqlx::query("update apalis.jobs set status = 'Running', lock_by = $1 where id = $2")
+            .bind(worker)
+            .bind(job.to_string())
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+    }
+
+    let freed = release_jobs_of(&mut conn, "dead").await.unwrap();
+
+    assert_eq!(freed, 1);
+    assert_eq!(status(&db.pool, &jobs[0].to_string()).await, "Pending");
+    assert_eq!(status(&db.pool, &jobs[1].to_string()).await, "Running");
+}
+
+#[tokio::test]
+async fn a_job_that_will_not_come_again_is_not_live() {
+    let db = harness::fresh_db().await;
+    let jobs = put(&db.pool, &[1, 2, 3, 4]).await;
+    let [waiting, finished, lost, failed] = jobs[..] else { panic!("four jobs") };
+    for (job, status, done) in [
+        (finished, "Done", true),
+        // What the queue writes when a layer of its own gives a job up.
+        (lost, "Running", true),
+        (failed, "Failed", false),
+    ] {
+        sqlx::query("update apalis.jobs set status = $2, attempts = 1, done_at = case when $3 then now() end where id = $1")
+            .bind(job.to_string())
+            .bind(status)
+            .bind(done)
+            .execute(&db.pool)
+            .await
+            .unwrap();
+    }
+    let mut conn = db.pool.acquire().await.unwrap();
+    let missing = JobId::mint().to_string();
+    let asked: Vec<String> =
+        jobs.iter().map(ToString::to_string).chain(std::iter::once(missing)).collect();
+
+    let live = live_jobs(&mut conn, &asked).await.unwrap();
+
+    assert_eq!(live, HashSet::from([waiting, failed]));
+}

@@ -1,0 +1,65 @@
+//! What a schema holds, object by object, in a form that two schemas can be compared by.
+
+use std::collections::BTreeMap;
+
+use domain::SchemaName;
+use sqlx::{PgConnection, Row};
+
+/// Every object in a schema: its kind and name, and its definition. The definition is for
+/// comparing, and may hold SQL: show the names only.
+pub type Shape = BTreeMap<String, String>;
+
+/// Reads what a schema holds. One prepared statement, at the cost of this schema alone. Empty
+/// when there is no such schema.
+///
+/// Definitions name the schema wherever it is not in the search path: compare shapes that were
+/// read under the same path, or let [`crate::verify::verify`] do it.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
+    let rows = sqlx::query(include_str!("queries/shape.sql"))
+        .bind(schema.as_str())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Says how a shape differs from the expected one, in sentences without SQL.
+pub(crate) fn differences(expected: &Shape, found: &Shape) -> Vec<String> {
+    let wrong = expected.iter().filter_map(|(object, definition)| match found.get(object) {
+        None => Some(format!("{object} is missing")),
+        Some(other) if other != definition => {
+            Some(format!("{object} is not what the migrations make it"))
+        }
+        Some(_) => None,
+    });
+    let extra = found.keys().filter(|object| !expected.contains_key(*object));
+    wrong.chain(extra.map(|object| format!("{object} is in no migration"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(objects: &[(&str, &str)]) -> Shape {
+        objects.iter().map(|(o, d)| ((*o).to_owned(), (*d).to_owned())).collect()
+    }
+
+    #[test]
+    fn tells_missing_changed_and_extra_objects_without_their_definitions() {
+        let expected = shape(&[("table a", "1"), ("table b", "secret"), ("table c", "3")]);
+        let found = shape(&[("table b", "other"), ("table c", "3"), ("table d", "4")]);
+
+        let told = differences(&expected, &found);
+
+        assert_eq!(
+            told,
+            [
+                "table a is missing",
+                "table b is not what the migrations make it",
+                "table d is in no migration"
+            ]
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! A database is made fit for tenants once, by whoever comes first.
+
+use tenantdb::{BootstrapError, bootstrap, rights};
+
+use crate::support::{Site, count, execute, site};
+
+/// Takes back what the harness did, so that the test can do it.
+async fn undo(site: &Site) -> String {
+    let group = format!("tn_{}_tenants", site.installation);
+    site.run(&format!(
+        "drop owned by {group}; drop role {group};
+         alter default privileges grant execute on functions to public;
+         grant usage, create on schema public to public"
+    ))
+    .await;
+    let name: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(&site.db.pool)
+        .await
+        .unwrap();
+    site.run(&format!("grant connect, temporary on database \"{name}\" to public")).await;
+    name
+}
+
+async fn public_rights(site: &Site) -> i64 {
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    count(
+        &mut conn,
+        "select count(*) from (values
+             (has_database_privilege('public', current_database(), 'connect')),
+             (has_database_privilege('public', current_database(), 'temporary')),
+             (has_schema_privilege('public', 'public', 'usage')),
+             (has_schema_privilege('public', 'public', 'create'))) v (held) where held",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn public_loses_every_right_and_the_group_may_connect() {
+    let site = site().await;
+    undo(&site).await;
+    assert_eq!(public_rights(&site).await, 4);
+    site.run("create function public.f() returns int language sql as 'select 1'").await;
+
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    bootstrap(&mut conn, &site.installation).await.unwrap();
+
+    assert_eq!(public_rights(&site).await, 0);
+    execute(
+        &mut conn,
+        "create schema x; create function x.g() returns int language sql as 'select 1'",
+    )
+    .await
+    .unwrap();
+    let callable = "select count(*) from pg_proc where proname in ('f', 'g') and pronamespace in
+        ('x'::regnamespace, 'public'::regnamespace) and has_function_privilege('public', oid, 'execute')";
+    assert_eq!(count(&mut conn, callable).await, 0);
+}
+
+#[tokio::test]
+async fn many_at_once_and_again_are_one() {
+    let site = site().await;
+    undo(&site).await;
+
+    let runs = (0..8).map(|_| async {
+        let mut conn = site.db.pool.acquire().await.unwrap();
+        bootstrap(&mut conn, &site.installation).await
+    });
+    let done: Vec<_> = futures::future::join_all(runs).await;
+
+    assert!(done.iter().all(Result::is_ok), "{done:?}");
+    assert_eq!(public_rights(&site).await, 0);
+}
+
+#[tokio::test]
+async fn a_database_that_is_ready_is_only_read() {
+    let site = site().await;
+    let mut tx = site.begin().await;
+
+    bootstrap(&mut tx, &site.installation).await.unwrap();
+
+    let written = "select count(*) from pg_stat_xact_sys_tables
+        where n_tup_ins + n_tup_upd + n_tup_del > 0";
+    assert_eq!(count(&mut tx, written).await, 0);
+}
+
+#[tokio::test]
+async fn the_databases_owner_needs_no_superuser() {
+    let site = site().await;
+    let database = undo(&site).await;
+    let owner = format!("tn_{}_owner", site.installation);
+    site.run(&format!(
+        "create role {owner} login createrole; alter database \"{database}\" owner to {owner}"
+    ))
+    .await;
+
+    let mut conn = site.connect_as(&owner).await.unwrap();
+    bootstrap(&mut conn, &site.installation).await.unwrap();
+
+    assert_eq!(public_rights(&site).await, 0);
+}
+
+#[tokio::test]
+async fn a_role_that_owns_nothing_is_told_so_in_words() {
+    let site = site().await;
+    undo(&site).await;
+    let weak = format!("tn_{}_weak", site.installation);
+    site.run(&format!("create role {weak} login createrole")).await;
+    let mut conn = site.connect_as(&weak).await.unwrap();
+
+    let refused = bootstrap(&mut conn, &site.installation).await.unwrap_err();
+
+    assert!(matches!(refused, BootstrapError::NotOwner), "{refused:?}");
+    let lacking = rights::check(&mut conn).await.unwrap_err().to_string();
+    assert!(lacking.contains("may not create schemas"), "{lacking}");
+    assert!(!lacking.contains("may not create roles"), "{lacking}");
+}
+
+#[tokio::test]
+async fn a_strangers_role_of_the_groups_name_is_not_adopted() {
+    let site = site().await;
+    undo(&site).await;
+    site.run(&format!("create role tn_{}_tenants superuser", site.installation)).await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+
+    let refused = bootstrap(&mut conn, &site.installation).await.unwrap_err();
+
+    assert!(matches!(refused, BootstrapError::GroupTaken), "{refused:?}");
+}
+
+#[tokio::test]
+async fn lacking_createrole_is_told_with_the_remedy() {
+    let site = site().await;
+    let tenant = site.provisioned(1, "acme").await;
+    let mut conn = site.connect_as(tenant.role.as_str()).await.unwrap();
+
+    let lacking = rights::check(&mut conn).await.unwrap_err().to_string();
+
+    assert!(lacking.contains("alter role") && lacking.contains("createrole"), "{lacking}");
+    assert!(lacking.contains("grant create on database"), "{lacking}");
+}

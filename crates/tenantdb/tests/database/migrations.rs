@@ -1,0 +1,308 @@
+//! Migrations land in their schema, whole or not at all.
+
+use sqlx::AssertSqlSafe;
+use tenantdb::migrations::{Applied, MigrateError, Reverted, applied, apply, revert};
+use tenantdb::{MigrationSet, schema};
+
+use crate::support::{Tenant, count, execute, set_of, site};
+
+const A: (&str, &str) = ("1_a.up.sql", "create table a (id int);");
+const A_DOWN: (&str, &str) = ("1_a.down.sql", "drop table a;");
+const B: (&str, &str) = ("2_b.up.sql", "create table b (id int);");
+const B_DOWN: (&str, &str) = ("2_b.down.sql", "drop table b;");
+
+async fn with_schema(tenant: &Tenant, conn: &mut sqlx::PgConnection) {
+    schema::create(conn, &tenant.schema, &tenant.mark).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_is_pending_is_applied() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+
+    let first = apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap();
+    let second = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+    let third = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+
+    assert_eq!(first, Applied { from: 0, to: 1, count: 1 });
+    assert_eq!(second, Applied { from: 1, to: 2, count: 1 });
+    assert_eq!(third, Applied { from: 2, to: 2, count: 0 });
+    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
+    let set = set_of(&[A, B]);
+    let recorded: Vec<_> =
+        rows.iter().map(|r| (r.version, r.description.as_str(), &*r.checksum)).collect();
+    let expected: Vec<_> =
+        set.iter().map(|m| (m.version(), m.description(), m.checksum())).collect();
+    assert_eq!(recorded, expected);
+}
+
+#[tokio::test]
+async fn an_older_migration_that_came_late_is_applied_too() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set_of(&[B])).await.unwrap();
+
+    let late = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+
+    assert_eq!(late, Applied { from: 2, to: 2, count: 1 });
+    assert_eq!(count(&mut tx, "select count(*) from acme.a").await, 0);
+}
+
+#[tokio::test]
+async fn an_empty_set_makes_an_empty_schema() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+
+    for _ in 0..2 {
+        let done = apply(&mut tx, &tenant.schema, &set_of(&[])).await.unwrap();
+        assert_eq!(done, Applied { from: 0, to: 0, count: 0 });
+    }
+}
+
+#[tokio::test]
+async fn the_search_path_is_left_as_it_was_found() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    execute(&mut tx, "set local search_path to tenantry, pg_temp").await.unwrap();
+    with_schema(&tenant, &mut tx).await;
+
+    apply(&mut tx, &tenant.schema, &MigrationSet::embedded()).await.unwrap();
+    revert(&mut tx, &tenant.schema, &MigrationSet::embedded(), Some(0)).await.unwrap();
+
+    let path: String = sqlx::query_scalar("show search_path").fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(path, "tenantry, pg_temp");
+}
+
+#[tokio::test]
+async fn a_failure_names_version_file_and_line_and_leaves_nothing() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let set = set_of(&[A, ("2_b.sql", "create table b (id int);\n\n-- é\nselect nothing from b;")]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+
+    let failed = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+    tx.rollback().await.unwrap();
+
+    let told = failed.to_string();
+    assert_eq!(told, "migration 2 (2_b.sql, line 4) failed");
+    assert!(failed.database().is_some());
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    let left = "select count(*) from pg_namespace where nspname = 'acme'";
+    assert_eq!(count(&mut conn, left).await, 0);
+}
+
+#[tokio::test]
+async fn a_failure_without_a_position_still_names_its_migration() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    for failing in [
+        "insert into a values (1), (1);",
+        "do $$ begin\n\n\n\n raise exception 'inline_code_block line 3'; end $$",
+        "create function f() returns int language plpgsql as $$ begin return 1/0; end $$; select f()",
+        "select 'a\nb'::int",
+    ] {
+        let set = set_of(&[
+            ("1_a.sql", "create table a (id int primary key);"),
+            ("2_b.sql", failing),
+            ("3_c.sql", "select 1"),
+        ]);
+        let mut tx = site.begin().await;
+        with_schema(&tenant, &mut tx).await;
+
+        let failed = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+
+        assert!(
+            matches!(&failed, MigrateError::Failed { version: 2, file, .. } if file == "2_b.sql"),
+            "{failing}: {failed:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_in_one_tenant_only_harms_no_other() {
+    let site = site().await;
+    let (good, bad) = (site.provisioned(1, "good").await, site.provisioned(2, "bad").await);
+    site.run("insert into bad.person (email, full_name) values ('a', ''), ('b', '')").await;
+    let mut files: Vec<(String, String)> = MigrationSet::embedded()
+        .iter()
+        .map(|m| (m.file().to_owned(), m.sql().to_owned()))
+        .collect();
+    files.push(("0003_names.sql".into(), "alter table person add unique (full_name);".into()));
+    let files: Vec<_> = files.iter().map(|(f, s)| (f.as_str(), s.as_str())).collect();
+    let set = set_of(&files);
+
+    for (tenant, fine) in [(&bad, false), (&good, true)] {
+        let mut tx = site.begin().await;
+        let done = apply(&mut tx, &tenant.schema, &set).await;
+        assert_eq!(done.is_ok(), fine, "{done:?}");
+        if fine { tx.commit().await.unwrap() } else { tx.rollback().await.unwrap() }
+    }
+
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    let versions = |rows: Vec<_>| {
+        rows.iter().map(|r: &tenantdb::migrations::AppliedMigration| r.version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(applied(&mut conn, &good.schema).await.unwrap()), [1, 2, 3]);
+    assert_eq!(versions(applied(&mut conn, &bad.schema).await.unwrap()), [1, 2]);
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused_before_anything_runs() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap();
+
+    let edited = set_of(&[("1_a.up.sql", "create table a (id bigint);"), B]);
+    let refused = apply(&mut tx, &tenant.schema, &edited).await.unwrap_err();
+
+    assert!(matches!(refused, MigrateError::Edited { version: 1 }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_schema_newer_than_the_set_is_refused() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+
+    let refused = apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap_err();
+
+    assert!(matches!(refused, MigrateError::Unknown { version: 2 }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_migration_that_slips_past_the_lint_cannot_leave_schema_role_or_transaction() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    site.run(
+        "create function public.f() returns void language plpgsql as
+        $$ begin perform set_config('search_path', 'public', true); end $$;
+        create function public.g() returns void language plpgsql as
+        $$ begin perform set_config('role', 'pg_monitor', true); end $$",
+    )
+    .await;
+    let call =
+        |name: &str| format!("do $$ begin execute concat('select pub', 'lic', '.{name}()'); end $$");
+    for sneaky in [call("f"), call("g")] {
+        let set = set_of(&[("1_a.sql", &sneaky)]);
+        let mut tx = site.begin().await;
+        with_schema(&tenant, &mut tx).await;
+
+        let refused = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+
+        assert!(matches!(refused, MigrateError::Escaped { version: 1 }), "{refused:?}");
+    }
+    let commit = set_of(&[A, ("2_b.sql", "do $$ begin execute concat('com', 'mit'); end $$")]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    let refused = apply(&mut tx, &tenant.schema, &commit).await.unwrap_err();
+    assert!(matches!(refused, MigrateError::Failed { version: 2, .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_missing_schema_is_an_error_and_public_stays_untouched() {
+    let site = site().await;
+    let tenant = site.tenant(1, "gone");
+    let mut tx = site.begin().await;
+
+    let refused = apply(&mut tx, &tenant.schema, &MigrationSet::embedded()).await.unwrap_err();
+    tx.rollback().await.unwrap();
+
+    assert!(refused.database().is_some(), "{refused:?}");
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    assert_eq!(count(&mut conn, "select count(*) from pg_class where relname = 'person'").await, 0);
+}
+
+#[tokio::test]
+async fn hostile_file_names_and_dollar_quotes_arrive_as_they_are() {
+    let site = site().await;
+    let tenant = site.tenant(1, "order"); // a reserved word
+    let body = "create table \"a\"\"b\" (t text); insert into \"a\"\"b\" values ($$ $tenantry $ $$), ('$tenantryx$'), ('\\');";
+    let set = set_of(&[("1_it's $tenantry$ \\ \"x\".sql", body)]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+
+    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+
+    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
+    assert_eq!(rows[0].description, "it's $tenantry$ \\ \"x\"");
+    let texts: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe("select t from \"order\".\"a\"\"b\""))
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+    assert_eq!(texts, [" $tenantry $ ", "$tenantryx$", "\\"]);
+}
+
+#[tokio::test]
+async fn going_back_runs_newest_first_and_forgets_what_it_took_back() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    // b hangs on a: the other order would fail
+    let b = ("2_b.up.sql", "create view b as select id from a;");
+    let b_down = ("2_b.down.sql", "drop view b;");
+    let set = set_of(&[
+        A,
+        A_DOWN,
+        b,
+        b_down,
+        ("3_c.up.sql", "create table c ()"),
+        ("3_c.down.sql", "drop table c"),
+    ]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+
+    let newest = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
+    let all = revert(&mut tx, &tenant.schema, &set, Some(0)).await.unwrap();
+    let nothing = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
+
+    assert_eq!(newest, Reverted { from: 3, to: 2, count: 1 });
+    assert_eq!(all, Reverted { from: 2, to: 0, count: 2 });
+    assert_eq!(nothing, Reverted { from: 0, to: 0, count: 0 });
+    assert_eq!(applied(&mut tx, &tenant.schema).await.unwrap(), []);
+    let again = apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    assert_eq!(again.count, 3);
+}
+
+#[tokio::test]
+async fn going_back_past_a_migration_without_a_way_back_is_refused() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let set = set_of(&[A, B, B_DOWN]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+
+    let refused = revert(&mut tx, &tenant.schema, &set, Some(0)).await.unwrap_err();
+
+    assert!(matches!(refused, MigrateError::Irreversible { version: 1 }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_failing_way_back_names_its_own_file() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let set = set_of(&[A, ("1_a.down.sql", "drop table a;\ndrop table gone;")]);
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+
+    let failed = revert(&mut tx, &tenant.schema, &set, None).await.unwrap_err();
+
+    assert!(
+        matches!(&failed, MigrateError::Failed { version: 1, file, .. } if file == "1_a.down.sql"),
+        "{failed:?}"
+    );
+}

@@ -1,0 +1,132 @@
+//! Nothing that we did not make is ever adopted or dropped.
+
+use domain::{SchemaName, TenantId};
+use tenantdb::{Mark, Owner, role, schema};
+
+use crate::support::{CONNECTIONS, count, execute, site, sqlstate};
+
+#[tokio::test]
+async fn a_strangers_schema_is_neither_adopted_nor_dropped() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    site.run("create schema acme; create table acme.treasure as select 1 as gold").await;
+    let mut tx = site.begin().await;
+
+    let claimed = schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    let dropped = schema::drop_owned(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    let created = schema::create(&mut tx, &tenant.schema, &tenant.mark).await;
+    tx.rollback().await.unwrap();
+
+    assert_eq!((claimed, dropped), (Owner::Unmarked, false));
+    assert_eq!(sqlstate(created), "42P06");
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    assert_eq!(schema::owner(&mut conn, &tenant.schema).await.unwrap(), Owner::Unmarked);
+    assert_eq!(count(&mut conn, "select count(*) from acme.treasure").await, 1);
+}
+
+#[tokio::test]
+async fn a_strangers_role_is_neither_adopted_nor_dropped() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    site.run(&format!("create role {}", tenant.role.as_str())).await;
+    let mut tx = site.begin().await;
+
+    let claimed = role::claim(&mut tx, &tenant.role, &tenant.schema, CONNECTIONS, &tenant.mark);
+    let claimed = claimed.await.unwrap();
+    let dropped = role::drop_owned(&mut tx, &tenant.role, &tenant.mark).await.unwrap();
+    let created = role::create(&mut tx, &tenant.role, &tenant.schema, CONNECTIONS, &tenant.mark);
+    let created = created.await;
+    tx.rollback().await.unwrap();
+
+    assert_eq!((claimed, dropped), (Owner::Unmarked, false));
+    assert_eq!(sqlstate(created), "42710");
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    assert_eq!(role::owner(&mut conn, &tenant.role).await.unwrap(), Owner::Unmarked);
+}
+
+#[tokio::test]
+async fn what_another_tenant_or_installation_made_is_a_strangers_too() {
+    let site = site().await;
+    let ours = site.tenant(1, "acme");
+    let elsewhere = Mark {
+        installation: domain::InstallationId::parse("00000000").unwrap(),
+        tenant: TenantId::new(1),
+    };
+    for theirs in [site.tenant(2, "acme").mark, elsewhere] {
+        let mut tx = site.begin().await;
+        schema::create(&mut tx, &ours.schema, &theirs).await.unwrap();
+
+        let claimed = schema::claim(&mut tx, &ours.schema, &ours.mark).await.unwrap();
+        let dropped = schema::drop_owned(&mut tx, &ours.schema, &ours.mark).await.unwrap();
+
+        assert_eq!((claimed, dropped), (Owner::Marked(theirs), false));
+    }
+}
+
+#[tokio::test]
+async fn claiming_twice_is_claiming_once_and_undoing_twice_leaves_nothing() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let mut tx = site.begin().await;
+
+    for _ in 0..2 {
+        assert_eq!(schema::owner(&mut tx, &tenant.schema).await.unwrap().is(&tenant.mark), false);
+        for _ in 0..2 {
+            let role = role::claim(&mut tx, &tenant.role, &tenant.schema, 1, &tenant.mark);
+            assert!(role.await.unwrap().is(&tenant.mark));
+            let schema = schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+            assert!(schema.is(&tenant.mark));
+        }
+        for first in [true, false] {
+            let schema = schema::drop_owned(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+            let role = role::drop_owned(&mut tx, &tenant.role, &tenant.mark).await.unwrap();
+            assert_eq!((schema, role), (first, first));
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_names_equal_in_their_first_63_bytes_are_not_one_schema() {
+    let site = site().await;
+    let longest = "a".repeat(63);
+    let tenant = site.provisioned(1, &longest).await;
+
+    assert!(SchemaName::parse(&format!("{longest}b")).is_err(), "the server would cut it");
+    assert!(SchemaName::parse(&"é".repeat(41)).is_err(), "bytes are counted");
+    let twin = site.tenant(2, &longest);
+    let mut tx = site.begin().await;
+    let claimed = schema::claim(&mut tx, &twin.schema, &twin.mark).await.unwrap();
+    assert_eq!(claimed, Owner::Marked(tenant.mark));
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_there_cannot_be_entered() {
+    let site = site().await;
+    let tenant = site.provisioned(1, "acme").await;
+    let mut tx = site.begin().await;
+    schema::enter(&mut tx, &tenant.schema).await.unwrap();
+    execute(&mut tx, "select id from person").await.unwrap();
+
+    let refused = schema::enter(&mut tx, &SchemaName::parse("gone").unwrap()).await.unwrap_err();
+
+    assert!(matches!(refused, schema::EnterError::Absent { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_lock_makes_a_second_transaction_of_the_same_tenant_wait() {
+    let site = site().await;
+    let (one, two) = (TenantId::new(1), TenantId::new(2));
+    let mut first = site.db.pool.begin_with(tenantdb::lock::begin(one)).await.unwrap();
+
+    let mut second = site.begin().await;
+    execute(&mut second, "set local lock_timeout = '50ms'").await.unwrap();
+    tenantdb::lock::tenant(&mut second, two).await.unwrap();
+    let waited = tenantdb::lock::tenant(&mut second, one).await;
+    second.rollback().await.unwrap();
+    assert_eq!(sqlstate(waited), "55P03");
+
+    assert_eq!(count(&mut first, "select 1::bigint").await, 1);
+    first.commit().await.unwrap();
+    let mut third = site.begin().await;
+    tenantdb::lock::tenant(&mut third, one).await.unwrap();
+}

@@ -1,0 +1,118 @@
+//! A database for tenants, and tenants in it.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
+use tenantdb::{Mark, MigrationSet, Promise, grants, lock, migrations, role, schema, verify};
+
+/// Sessions a tenant may have in these tests.
+pub(crate) const CONNECTIONS: i32 = 5;
+
+pub(crate) struct Site {
+    pub(crate) db: harness::Db,
+    pub(crate) installation: InstallationId,
+}
+
+/// All that one tenant is known by.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenant {
+    pub(crate) schema: SchemaName,
+    pub(crate) role: RoleName,
+    pub(crate) mark: Mark,
+}
+
+pub(crate) async fn site() -> Site {
+    let db = harness::fresh_db().await;
+    let id: String = sqlx::query_scalar("select id from tenantry.installation")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    Site { db, installation: InstallationId::parse(&id).unwrap() }
+}
+
+impl Site {
+    pub(crate) fn tenant(&self, id: i64, schema: &str) -> Tenant {
+        let tenant = TenantId::new(id);
+        Tenant {
+            schema: SchemaName::parse(schema).unwrap(),
+            role: RoleName::of(&self.installation, tenant),
+            mark: Mark { installation: self.installation.clone(), tenant },
+        }
+    }
+
+    /// Makes a tenant whole, with the migrations of this repository, and commits it.
+    pub(crate) async fn provisioned(&self, id: i64, schema: &str) -> Tenant {
+        let tenant = self.tenant(id, schema);
+        let mut tx = self.begin().await;
+        tenant.provision(&mut tx, &MigrationSet::embedded()).await;
+        tx.commit().await.unwrap();
+        tenant
+    }
+
+    pub(crate) async fn begin(&self) -> Transaction<'static, Postgres> {
+        self.db.pool.begin().await.unwrap()
+    }
+
+    /// Opens a session of its own, logged in as a role.
+    pub(crate) async fn connect_as(&self, role: &str) -> sqlx::Result<PgConnection> {
+        PgConnectOptions::from_str(&self.db.url).unwrap().username(role).connect().await
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.db.pool).await.unwrap();
+    }
+}
+
+impl Tenant {
+    pub(crate) async fn provision(&self, conn: &mut PgConnection, set: &MigrationSet) {
+        lock::tenant(conn, self.mark.tenant).await.unwrap();
+        let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark);
+        assert!(role.await.unwrap().is(&self.mark));
+        assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));
+        migrations::apply(conn, &self.schema, set).await.unwrap();
+        grants::grant(conn, &self.schema, &self.role).await.unwrap();
+    }
+
+    /// What `verify` finds wrong, given the migrations of this repository.
+    pub(crate) async fn faults(
+        &self,
+        conn: &mut PgConnection,
+        neighbour: Option<&Tenant>,
+    ) -> Vec<String> {
+        let set = MigrationSet::embedded();
+        let promise = Promise::learn(conn, &set).await.unwrap();
+        let next = neighbour.map(|n| &n.schema);
+        match verify::verify(conn, &self.schema, &self.role, &self.mark, &set, &promise, next).await
+        {
+            Ok(()) => Vec::new(),
+            Err(verify::VerifyError::Violated { violations }) => violations,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// Loads migrations from texts, by way of a real folder.
+pub(crate) fn set_of(files: &[(&str, &str)]) -> MigrationSet {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sql) in files {
+        std::fs::write(folder.path().join(Path::new(name)), sql).unwrap();
+    }
+    MigrationSet::load(folder.path()).unwrap()
+}
+
+/// The SQLSTATE of a refusal.
+pub(crate) fn sqlstate<T: std::fmt::Debug>(result: sqlx::Result<T>) -> String {
+    let error = result.unwrap_err();
+    error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned()
+}
+
+pub(crate) async fn execute(conn: &mut PgConnection, sql: &str) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.map(drop)
+}
+
+pub(crate) async fn count(conn: &mut PgConnection, sql: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(conn).await.unwrap()
+}
