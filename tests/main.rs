@@ -2,3 +2,5 @@
 //! the rules the source tree itself keeps.
 
 mod architecture;
+#[cfg(test)]
+mod stories;

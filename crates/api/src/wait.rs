@@ -104,3 +104,44 @@ async fn heard_of(events: &mut broadcast::Receiver<BatchId>, batch: BatchId) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn passes_on_what_the_database_announces() {
+        let db = harness::fresh_db().await;
+        let (stop, batch) = (CancellationToken::new(), BatchId::mint());
+        let events = BatchEvents::default();
+        let mut heard = events.0.subscribe();
+        let announcing = async {
+            // Again and again: there is no telling when the listener has begun to listen.
+            loop {
+                sqlx::query("select pg_notify($1, $2)")
+                    .bind(FINISHED_CHANNEL)
+                    .bind(batch.to_string())
+                    .execute(&db.pool)
+                    .await
+                    .unwrap();
+            }
+        };
+
+        tokio::select! {
+            () = heard_of(&mut heard, batch) => {}
+            () = events.listen(&db.pool, &stop) => panic!("nobody told it to stop"),
+            () = announcing => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn hears_of_a_batch_that_was_announced_among_too_many_others() {
+        let events = BatchEvents::default();
+        let mut slow = events.0.subscribe();
+        for _ in 0..=BUFFERED {
+            events.0.send(BatchId::mint()).unwrap();
+        }
+
+        heard_of(&mut slow, BatchId::mint()).await;
+    }
+}

@@ -31,7 +31,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "TENANTRY_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The operator token to call the API with [default: what `.tenantry/ready.json` says]
-    #[arg(long, global = true, env = "TENANTRY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "TENANTRY_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     pub(crate) token: Option<String>,
     /// Print what the API sent, for programs
     #[arg(long, global = true)]

@@ -81,9 +81,8 @@ pub(crate) fn patient_pool(
 
 /// What to say when the database refuses: the two usual reasons, else its own words.
 pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
-    let undefined_table = |e: &dyn sqlx::error::DatabaseError| {
-        matches!(e.code().as_deref(), Some("42P01" | "3F000"))
-    };
+    let undefined_table =
+        |e: &dyn sqlx::error::DatabaseError| matches!(e.code().as_deref(), Some("42P01" | "3F000"));
     if error.as_database_error().is_some_and(undefined_table) {
         return Failure::new("the database has no Tenantry in it")
             .advise("`tenantry migrate public up` puts it there");
@@ -126,7 +125,8 @@ mod tests {
 
     #[test]
     fn never_sends_the_local_token_to_another_address() {
-        let target = Target::choose(&global(Some("https://elsewhere.example"), None), Some(local()));
+        let target =
+            Target::choose(&global(Some("https://elsewhere.example"), None), Some(local()));
 
         assert_eq!(target.token, None);
     }

@@ -12,18 +12,16 @@ use crate::mark::{Mark, Owner};
 /// When the catalogue cannot be read.
 pub async fn owner(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Owner> {
     let row = sqlx::query(
-        "select d.description
-         from pg_catalog.pg_namespace n
+        "select n.oid is not null, d.description
+         from (select to_regnamespace(quote_ident($1))::oid as oid) n
          left join pg_catalog.pg_description d
              on d.objoid = n.oid and d.classoid = 'pg_catalog.pg_namespace'::regclass
-                and d.objsubid = 0
-         where n.nspname = $1",
+                and d.objsubid = 0",
     )
     .bind(schema.as_str())
-    .fetch_optional(conn)
+    .fetch_one(conn)
     .await?;
-    let comment: Option<String> = row.as_ref().map(|r| r.try_get(0)).transpose()?.flatten();
-    Ok(Owner::of(row.is_some(), comment.as_deref()))
+    owner_in(&row)
 }
 
 /// Creates the schema and marks it, in one message. Fails if the name is in use: never adopts.
@@ -94,7 +92,13 @@ pub async fn drop_owned(
 /// look further along the path.
 pub async fn enter(conn: &mut PgConnection, schema: &SchemaName) -> Result<(), EnterError> {
     let name = Ident::from(schema);
-    let enter = format!("set local search_path to {name}, pg_temp; select current_schema()::text");
+    // asked of a path that leads nowhere, current_schema() would make a schema for temporary tables
+    let enter = format!(
+        "set local search_path to {name}, pg_temp;
+         select case when has_schema_privilege(to_regnamespace({text})::oid, 'usage')
+             then current_schema()::text end",
+        text = literal(&name.to_string())
+    );
     let current: Option<String> = sqlx::raw_sql(AssertSqlSafe(enter))
         .fetch_one(conn)
         .await

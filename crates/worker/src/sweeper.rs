@@ -3,6 +3,8 @@
 //! Every worker sweeps; every statement is safe when several do it at once.
 
 mod reconcile;
+#[cfg(test)]
+mod tests;
 mod take_over;
 
 use std::{

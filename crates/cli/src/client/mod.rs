@@ -12,8 +12,7 @@ use serde_json::Value;
 
 pub(crate) use answer::Answer;
 pub(crate) use views::{
-    Batch, Batches, Item, ItemError, Progress, Results, RevealedKeys, Submitted, TenantRow, Tenants,
-    WaitResult,
+    Batch, Batches, Item, Progress, Results, RevealedKeys, Submitted, Tenants, WaitResult,
 };
 
 use crate::{connection::Target, failure::Failure};
@@ -130,7 +129,7 @@ impl Client {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
-                Err(e) => return Err(self.unreachable(&e).into()),
+                Err(e) => return Err(self.unreachable(e).into()),
             }
         }
     }
@@ -145,18 +144,20 @@ impl Client {
         }
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
         let url = &self.target.url;
         if error.is_timeout() {
             return Failure::new(format!("the API at {url} did not answer in time"))
                 .advise(format!("look at its log, or ask `tenantry health {url}/readyz`"));
         }
-        let cause = telemetry::chain(&error);
+        // Its own words repeat the address with the path.
+        let cause = telemetry::chain(&error.without_url());
         let failure = Failure::new(format!("could not reach the API at {url}: {cause}"));
         if self.target.from_ready_file {
             failure.advise("start it again with `tenantry dev`")
         } else {
-            failure.advise("start one with `tenantry dev`, or name another with --url or TENANTRY_URL")
+            failure
+                .advise("start one with `tenantry dev`, or name another with --url or TENANTRY_URL")
         }
     }
 }
@@ -179,10 +180,12 @@ fn retry_after(response: &Response) -> Duration {
 
 /// A proxy cannot reach this machine's own addresses.
 fn is_loopback(url: &str) -> bool {
-    reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).is_some_and(|host| {
-        let bare = host.trim_matches(['[', ']']);
-        host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-    })
+    reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).is_some_and(
+        |host| {
+            let bare = host.trim_matches(['[', ']']);
+            host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        },
+    )
 }
 
 #[cfg(test)]

@@ -87,10 +87,7 @@ mod tests {
 
     #[test]
     fn survives_an_answer_that_is_no_problem_document() {
-        assert_eq!(
-            explain(502, "<html>").to_string(),
-            "no reason given (no code, HTTP 502)"
-        );
+        assert_eq!(explain(502, "<html>").to_string(), "no reason given (no code, HTTP 502)");
     }
 
     #[test]

@@ -106,6 +106,8 @@ fn tell(stack: &Stack, workers: usize) {
         ready.token, ready.url,
     ));
     if workers == 0 {
-        show::line("No worker runs: batches wait until one joins (ready.json has its environment).\n");
+        show::line(
+            "No worker runs: batches wait until one joins (ready.json has its environment).\n",
+        );
     }
 }

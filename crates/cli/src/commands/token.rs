@@ -71,13 +71,14 @@ fn expiry(text: &str) -> Result<Expiry, String> {
         return Ok(Expiry(None));
     }
     let wrong = || format!("`{text}` is no time; write 90d, 12h or never");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: i64 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
-    let time = match unit {
-        "d" => chrono::Duration::try_days(number),
-        "h" => chrono::Duration::try_hours(number),
-        _ => None,
+    let (number, days) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(number), _) => (number, true),
+        (None, Some(number)) => (number, false),
+        (None, None) => return Err(wrong()),
     };
+    let number: i64 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+    let time =
+        if days { chrono::Duration::try_days(number) } else { chrono::Duration::try_hours(number) };
     // A year has 366 days at most; nobody outlives a hundred of them here.
     time.filter(|t| t.num_days() <= 36_600).map(|t| Expiry(Some(t))).ok_or_else(wrong)
 }
@@ -130,7 +131,9 @@ async fn create(
     } else {
         let ends = expires_at.map_or_else(|| "never".to_owned(), |at| short_time(Some(at)));
         show::line(token.expose());
-        show::note(format!("token `{name}` with role {role}, expires {ends}; it is not shown again"));
+        show::note(format!(
+            "token `{name}` with role {role}, expires {ends}; it is not shown again"
+        ));
         show::note("use it: `export TENANTRY_TOKEN=…`");
     }
     Ok(Done::Well)
@@ -143,8 +146,7 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         show::raw(&serde_json::to_string(&tokens)?);
         return Ok(Done::Well);
     }
-    let mut table =
-        Table::new(&["name", "role", "status", "created", "expires", "last used"]);
+    let mut table = Table::new(&["name", "role", "status", "created", "expires", "last used"]);
     for token in tokens {
         let expired = token.expires_at.is_some_and(|at| at <= Utc::now());
         let status = match (token.revoked_at, expired) {

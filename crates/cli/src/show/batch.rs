@@ -17,7 +17,9 @@ pub(crate) fn batch_table(batches: &[Batch]) -> Table {
             batch.mode.clone(),
             counts(&batch.progress),
             short_time(Some(batch.created_at)),
-            batch.seconds().map_or_else(|| "–".to_owned(), |s| duration(Duration::from_secs_f64(s.max(0.0)))),
+            batch
+                .seconds()
+                .map_or_else(|| "–".to_owned(), |s| duration(Duration::from_secs_f64(s.max(0.0)))),
         ]);
     }
     table
@@ -53,7 +55,11 @@ pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Tabl
             text(&item.domain),
             item.step_ms().map_or_else(dash, |ms| format!("{ms:.0}")),
             item.error.as_ref().map_or_else(String::new, |e| {
-                let tries = if item.attempts > 1 { format!(" ({} tries)", item.attempts) } else { String::new() };
+                let tries = if item.attempts > 1 {
+                    format!(" ({} tries)", item.attempts)
+                } else {
+                    String::new()
+                };
                 format!("{}: {}{tries}", e.code, e.message)
             }),
         ]);

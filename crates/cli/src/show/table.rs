@@ -2,11 +2,17 @@
 
 use chrono::{DateTime, Local, Utc};
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, modifiers::UTF8_ROUND_CORNERS,
+    Attribute, Cell, CellAlignment, Color, ContentArrangement, ContentLineStyle, TableStyle,
     presets::UTF8_FULL_CONDENSED,
 };
 
 use super::{is_terminal, line, plain};
+
+/// Solid lines and no rules between rows: easy to read, and easy to paste.
+const STYLE: TableStyle = UTF8_FULL_CONDENSED
+    .with_rounded_corners()
+    .header_lines(ContentLineStyle::new('│', '│', '│'))
+    .content_lines(ContentLineStyle::new('│', '│', '│'));
 
 /// A table with a header.
 #[derive(Debug)]
@@ -20,19 +26,18 @@ impl Table {
 
     fn for_screen(columns: &[&str], terminal: bool) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).apply_modifier(UTF8_ROUND_CORNERS);
+        table.load_style(STYLE);
         if terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         } else {
             table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
         }
-        let header = columns.iter().map(|name| {
-            Cell::new(name.trim_start_matches('>')).add_attribute(Attribute::Bold)
-        });
+        let header = columns
+            .iter()
+            .map(|name| Cell::new(name.trim_start_matches('>')).add_attribute(Attribute::Bold));
         table.set_header(header);
-        for (at, name) in columns.iter().enumerate().filter(|(_, name)| name.starts_with('>')) {
-            debug_assert!(at < columns.len(), "{name}");
-            if let Some(column) = table.column_mut(at) {
+        for (column, name) in table.column_iter_mut().zip(columns) {
+            if name.starts_with('>') {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }

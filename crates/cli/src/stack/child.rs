@@ -103,7 +103,8 @@ impl Spec {
                 return Err(self.with_log(&failure).into());
             }
             if began.elapsed() > STARTING {
-                let failure = format!("{} does not answer after {} s", self.name, STARTING.as_secs());
+                let failure =
+                    format!("{} does not answer after {} s", self.name, STARTING.as_secs());
                 return Err(self.with_log(&failure).into());
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -191,7 +191,9 @@ fn absolute_if_dir(name: &str, value: String) -> anyhow::Result<String> {
         return Ok(value);
     }
     let path = std::path::absolute(&value).with_context(|| format!("{name} is no path"))?;
-    path.into_os_string().into_string().map_err(|_| Failure::usage(format!("{name} is not UTF-8")).into())
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| Failure::usage(format!("{name} is not UTF-8")).into())
 }
 
 /// Found out now, a taken port costs nothing.

@@ -105,9 +105,11 @@ async fn suits_us(pool: &PgPool) -> anyhow::Result<()> {
     })?;
     if version < OLDEST {
         let major = version / 10_000;
-        return Err(Failure::new(format!("the server is PostgreSQL {major}; 15 is the oldest that will do"))
-            .advise("name a newer one in DATABASE_URL, or unset it for a private one")
-            .into());
+        return Err(Failure::new(format!(
+            "the server is PostgreSQL {major}; 15 is the oldest that will do"
+        ))
+        .advise("name a newer one in DATABASE_URL, or unset it for a private one")
+        .into());
     }
     if !may_make_roles || !may_make_schemas {
         return Err(Failure::new("the database user may not make roles and schemas")

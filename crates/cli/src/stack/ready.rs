@@ -24,7 +24,10 @@ pub(crate) struct Ready {
 
 impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ready").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Ready")
+            .field("url", &self.url)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 

@@ -95,7 +95,11 @@ impl Supervisor {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         for seat in stopping {
-            show::note(format!("{} did not stop in {} s: killed", seat.spec.name, within.as_secs()));
+            show::note(format!(
+                "{} did not stop in {} s: killed",
+                seat.spec.name,
+                within.as_secs()
+            ));
             seat.child = None;
         }
     }

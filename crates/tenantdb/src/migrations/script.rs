@@ -159,6 +159,9 @@ fn raise_if(condition: &str, code: &str, version: &str) -> String {
 /// The block as it grows.
 struct Body<'a> {
     schema: String,
+    /// Whether the schema is there and ours to use. Asked first: of a path that leads nowhere,
+    /// `current_schema()` would make a schema for temporary tables.
+    usable: String,
     path: String,
     table: String,
     tag: String,
@@ -171,6 +174,10 @@ impl<'a> Body<'a> {
         let name = Ident::from(schema);
         Self {
             schema: literal(schema.as_str()),
+            usable: format!(
+                "coalesce(has_schema_privilege(to_regnamespace({})::oid, 'usage'), false)",
+                literal(&name.to_string())
+            ),
             path: literal(&format!("{name}, pg_temp")),
             table: format!("{name}.{VERSION_TABLE}"),
             tag: dollar_tag(texts),
@@ -188,7 +195,7 @@ impl<'a> Body<'a> {
         let (schema, path) = (&self.schema, &self.path);
         let enter = format!("perform set_config('search_path', {path}, true);\n")
             + &raise_if(
-                &format!("current_schema() is distinct from {schema}"),
+                &format!("not {} or current_schema() is distinct from {schema}", self.usable),
                 "3F000",
                 "'no such schema'",
             );
@@ -203,9 +210,10 @@ impl<'a> Body<'a> {
         let (tag, schema, path) =
             (format!("{}x$", self.tag.trim_end_matches('$')), &self.schema, &self.path);
         let escaped = format!(
-            "current_schema() is distinct from {schema} or current_user <> actor
+            "current_user <> actor or not {} or current_schema() is distinct from {schema}
              or current_setting('search_path') <> {path}
-             or pg_current_xact_id()::text <> xact"
+             or pg_current_xact_id()::text <> xact",
+            self.usable
         );
         let guard = raise_if(&escaped, raised::ESCAPED, &version.to_string());
         self.push(&format!("execute {tag}{sql}{tag};\n{guard}\n{then}\nend if;"));

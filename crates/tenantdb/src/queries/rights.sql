@@ -1,10 +1,13 @@
 -- What is wrong with the rights of role $2 on schema $1, whose mark is $3, whose group is $4 and
 -- whose neighbour is schema $5 (or null). No row = nothing is wrong.
 with space as (
-    select oid, nspowner from pg_catalog.pg_namespace where nspname = $1
+    select oid, nspowner from pg_catalog.pg_namespace
+    where oid = to_regnamespace(quote_ident($1))
 ),
 actor as (
-    select * from pg_catalog.pg_roles where rolname = $2
+    select oid, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
+    from pg_catalog.pg_roles
+    where oid = to_regrole(quote_ident($2))
 ),
 relation as materialized (
     select c.oid, c.relname, c.relkind, c.relowner
@@ -19,24 +22,22 @@ union all
 select 'no_role', $2 where not exists (select from actor)
 union all
 select 'schema_mark', '' from space s
-where not exists (select from pg_catalog.pg_description d
-    where d.objoid = s.oid and d.classoid = 'pg_catalog.pg_namespace'::regclass and d.objsubid = 0
-        and d.description = $3)
+where $3 is distinct from (select d.description from pg_catalog.pg_description d
+    where d.objoid = s.oid and d.classoid = 'pg_catalog.pg_namespace'::regclass and d.objsubid = 0)
 union all
 select 'role_mark', '' from actor a
-where not exists (select from pg_catalog.pg_shdescription d
-    where d.objoid = a.oid and d.classoid = 'pg_catalog.pg_authid'::regclass and d.description = $3)
+where $3 is distinct from (select d.description from pg_catalog.pg_shdescription d
+    where d.objoid = a.oid and d.classoid = 'pg_catalog.pg_authid'::regclass)
 union all
 select 'role_power', '' from actor
 where rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls
 union all
-select 'not_in_group', '' from actor a
-where not exists (select from pg_catalog.pg_auth_members m
-    where m.member = a.oid and m.roleid = to_regrole(quote_ident($4))::oid)
-union all
-select 'in_other_group', '' from actor a
-where exists (select from pg_catalog.pg_auth_members m
-    where m.member = a.oid and m.roleid is distinct from to_regrole(quote_ident($4))::oid)
+select case when m.ours then 'in_other_group' else 'not_in_group' end, ''
+from actor a, lateral (
+    select coalesce(bool_or(m.roleid = to_regrole(quote_ident($4))), false) as ours,
+        coalesce(bool_or(m.roleid <> to_regrole(quote_ident($4))), false) as others
+    from pg_catalog.pg_auth_members m where m.member = a.oid) m
+where m.others or not m.ours
 union all
 select 'owner', '' from space s, actor a
 where s.nspowner = a.oid or exists (select from relation r where r.relowner = a.oid)
@@ -58,13 +59,13 @@ union all
 select 'lacks_usage', r.relname from actor a, relation r
 where r.relkind = 'S' and not has_sequence_privilege(a.oid, r.oid, 'usage')
 union all
-select 'enters', n.nspname
-from actor a, pg_catalog.pg_namespace n
-where n.nspname in ('tenantry', 'apalis', $5) and n.nspname <> $1
-    and has_schema_privilege(a.oid, n.oid, 'usage, create')
+select 'enters', n.name
+from actor a, unnest(array['tenantry', 'apalis', $5]) n(name)
+where n.name <> $1
+    and has_schema_privilege(a.oid, to_regnamespace(quote_ident(n.name)), 'usage, create')
 union all
-select 'creates_in', n.nspname from actor a, pg_catalog.pg_namespace n
-where n.nspname = 'public' and has_schema_privilege(a.oid, n.oid, 'create')
+select 'creates_in', 'public' from actor a
+where has_schema_privilege(a.oid, to_regnamespace('public'), 'create')
 union all
 select 'no_connect', '' from actor a
 where not has_database_privilege(a.oid, current_database(), 'connect')

@@ -1,14 +1,12 @@
 -- Every object of schema $1 with its definition, by name. All of it is reached through
 -- pg_depend and indexes on an owner's oid: the cost is that of this schema alone.
-with space as (
-    select oid from pg_catalog.pg_namespace where nspname = $1
-),
-part as materialized (
+-- Names become oids by to_reg*, which never reads a catalogue whole, as a join with a catalogue
+-- that was small when the statement was planned would go on to do.
+with part as materialized (
     select d.classid, d.objid
-    from space s
-    join pg_catalog.pg_depend d
-        on d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = s.oid
-            and d.deptype = 'n'
+    from pg_catalog.pg_depend d
+    where d.refclassid = 'pg_catalog.pg_namespace'::regclass
+        and d.refobjid = to_regnamespace(quote_ident($1)) and d.deptype = 'n'
 ),
 relation as materialized (
     select c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
@@ -58,9 +56,9 @@ join pg_catalog.pg_policy p on p.polrelid = r.oid
 where r.relkind in ('r', 'p')
 union all
 select 'sequence ' || r.relname,
-    concat_ws(' ', format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle)
-from relation r
-join pg_catalog.pg_sequence s on s.seqrelid = r.oid
+    concat_ws(' ', format_type(s.data_type, null), s.start_value, s.increment, s.minimum_value,
+        s.maximum_value, s.cycle_option)
+from relation r, pg_sequence_parameters(r.oid) s
 where r.relkind = 'S'
 union all
 select 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',

@@ -192,8 +192,9 @@ async fn a_migration_that_slips_past_the_lint_cannot_leave_schema_role_or_transa
         $$ begin perform set_config('role', 'pg_monitor', true); end $$",
     )
     .await;
-    let call =
-        |name: &str| format!("do $$ begin execute concat('select pub', 'lic', '.{name}()'); end $$");
+    let call = |name: &str| {
+        format!("do $$ begin execute concat('select pub', 'lic', '.{name}()'); end $$")
+    };
     for sneaky in [call("f"), call("g")] {
         let set = set_of(&[("1_a.sql", &sneaky)]);
         let mut tx = site.begin().await;

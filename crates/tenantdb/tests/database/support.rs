@@ -1,5 +1,6 @@
 //! A database for tenants, and tenants in it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -115,4 +116,46 @@ pub(crate) async fn execute(conn: &mut PgConnection, sql: &str) -> sqlx::Result<
 
 pub(crate) async fn count(conn: &mut PgConnection, sql: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(conn).await.unwrap()
+}
+
+/// A counter of this session for each catalogue that grows with the tenants: `numscans` (how
+/// often it was read whole) or `tuples_inserted`, … It holds earlier transactions too, until the
+/// server collects it: compare two readings.
+pub(crate) async fn counters(conn: &mut PgConnection, counter: &str) -> BTreeMap<String, i64> {
+    let query = format!(
+        "select name, pg_stat_get_xact_{counter}(name::regclass) from unnest($1::text[]) n(name)"
+    );
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(AssertSqlSafe(query)).bind(GROWING).fetch_all(conn).await.unwrap();
+    rows.into_iter().collect()
+}
+
+/// Catalogues that grow with the tenants.
+const GROWING: &[&str] = &[
+    "pg_class",
+    "pg_depend",
+    "pg_shdepend",
+    "pg_namespace",
+    "pg_attribute",
+    "pg_type",
+    "pg_proc",
+    "pg_constraint",
+    "pg_index",
+    "pg_description",
+    "pg_shdescription",
+    "pg_authid",
+    "pg_auth_members",
+    "pg_db_role_setting",
+    "pg_default_acl",
+    "pg_attrdef",
+    "pg_sequence",
+    "pg_trigger",
+    "pg_init_privs",
+    "pg_database",
+];
+
+/// The catalogues whose counter grew.
+pub(crate) fn grown(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> Vec<String> {
+    let was = |name| before.get(name).copied().unwrap_or(0);
+    after.iter().filter(|(name, n)| **n > was(*name)).map(|(name, _)| name.clone()).collect()
 }

@@ -6,11 +6,7 @@ use anyhow::Context as _;
 use domain::TenantId;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use crate::{
-    client::Item,
-    failure::Failure,
-    show::{self, Table},
-};
+use crate::{client::Item, failure::Failure, show};
 
 /// Permission denied.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -37,24 +33,33 @@ pub(super) async fn prove(
         PgConnection::connect_with(&options).await.context("could not reach the database")?;
     let tenant = find(&mut conn, one).await?;
     let neighbour = find(&mut conn, other).await?;
-    show::line(format!("\nAs {}, the role of tenant “{}”:", tenant.role, show::plain(&tenant.name)));
-    let mut table = Table::new(&["query", "answer"]);
+    show::line(format!(
+        "\nAs {}, the role of tenant “{}”:",
+        tenant.role,
+        show::plain(&tenant.name)
+    ));
+    let mut tx = conn.begin().await?;
     for trial in trials(default_tables, &tenant.schema, &neighbour.schema) {
-        let answer = run(&mut conn, &tenant.role, &trial).await?;
-        table.row([trial.query.replace("%I", trial.schema), answer]);
+        let answer = judge(&tenant.role, &trial, ask(&mut tx, &tenant.role, &trial).await?)?;
+        let mark = if trial.allowed { "→" } else { "✗" };
+        show::line(format!("  {}\n    {mark} {answer}", trial.query.replace("%I", trial.schema)));
     }
-    table.print();
+    // Nothing of it is kept.
+    tx.rollback().await?;
     Ok(conn.close().await?)
 }
 
 fn trials<'a>(default_tables: bool, own: &'a str, neighbour: &'a str) -> Vec<Trial<'a>> {
     let (write, read) = if default_tables {
         (
-            "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning full_name",
-            "select count(*) from %I.person",
+            "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning email",
+            "select full_name from %I.person",
         )
     } else {
-        ("select count(*) from %I.tenantry_migrations", "select max(version) from %I.tenantry_migrations")
+        (
+            "select count(*) from %I.tenantry_migrations",
+            "select max(version) from %I.tenantry_migrations",
+        )
     };
     vec![
         Trial { query: write, schema: own, allowed: true },
@@ -68,9 +73,13 @@ async fn find(conn: &mut PgConnection, id: i64) -> anyhow::Result<store::tenants
     store::tenants::find(conn, TenantId::new(id)).await?.context("a tenant that was made is gone")
 }
 
-/// The answer; an error if it is not the one there must be.
-async fn run(conn: &mut PgConnection, role: &str, trial: &Trial<'_>) -> anyhow::Result<String> {
-    let mut tx = conn.begin().await?;
+/// The answer of the database, or its refusal.
+async fn ask(
+    conn: &mut PgConnection,
+    role: &str,
+    trial: &Trial<'_>,
+) -> anyhow::Result<Result<String, String>> {
+    let mut savepoint = conn.begin().await?;
     sqlx::query(
         "select set_config('tenantry.demo_role', $1, true),
                 set_config('tenantry.demo_query', $2, true),
@@ -79,26 +88,54 @@ async fn run(conn: &mut PgConnection, role: &str, trial: &Trial<'_>) -> anyhow::
     .bind(role)
     .bind(trial.query)
     .bind(trial.schema)
-    .execute(&mut *tx)
+    .execute(&mut *savepoint)
     .await?;
-    let answer = match sqlx::raw_sql(AS_TENANT).execute(&mut *tx).await {
-        Ok(_) => Ok(sqlx::query_scalar::<_, String>("select current_setting('tenantry.demo_answer')")
-            .fetch_one(&mut *tx)
-            .await?),
-        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
-            Err(format!("refused: {}", e.message()))
+    match sqlx::raw_sql(AS_TENANT).execute(&mut *savepoint).await {
+        Ok(_) => {
+            let answer = sqlx::query_scalar("select current_setting('tenantry.demo_answer')")
+                .fetch_one(&mut *savepoint)
+                .await?;
+            savepoint.commit().await?;
+            Ok(Ok(answer))
         }
-        Err(e) => return Err(e).context("a query of the demo failed"),
-    };
-    tx.rollback().await?;
-    match (answer, trial.allowed) {
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
+            savepoint.rollback().await?;
+            Ok(Err(e.message().to_owned()))
+        }
+        Err(e) => Err(e).context("a query of the demo failed"),
+    }
+}
+
+/// What was said, if it is what must be said.
+fn judge(role: &str, trial: &Trial<'_>, said: Result<String, String>) -> Result<String, Failure> {
+    match (said, trial.allowed) {
         (Ok(answer), true) | (Err(answer), false) => Ok(answer),
         (Ok(_), false) => Err(Failure::new(format!(
-            "{role} could read {}: the tenants are not isolated", trial.schema
-        ))
-        .into()),
+            "{role} could read {}: the tenants are not isolated",
+            trial.schema
+        ))),
         (Err(refusal), true) => {
-            Err(Failure::new(format!("{role} could not use its own schema: {refusal}")).into())
+            Err(Failure::new(format!("{role} could not use its own schema: {refusal}")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_that_can_be_read_is_a_failure() {
+        let neighbour = Trial { query: "select", schema: "other", allowed: false };
+
+        assert!(judge("tn_1", &neighbour, Ok("row".to_owned())).is_err());
+        assert!(judge("tn_1", &neighbour, Err("permission denied".to_owned())).is_ok());
+    }
+
+    #[test]
+    fn an_own_schema_that_cannot_be_used_is_a_failure() {
+        let own = Trial { query: "select", schema: "own", allowed: true };
+
+        assert!(judge("tn_1", &own, Err("permission denied".to_owned())).is_err());
     }
 }

@@ -7,5 +7,6 @@ begin
     perform set_config('role', current_setting('tenantry.demo_role'), true);
     execute format(current_setting('tenantry.demo_query'), current_setting('tenantry.demo_schema'))
         into answer;
+    perform set_config('role', 'none', true);
     perform set_config('tenantry.demo_answer', coalesce(answer, ''), true);
 end $$

@@ -91,7 +91,11 @@ impl Demo {
         Ok(done)
     }
 
-    async fn story(&self, ready: &crate::stack::Ready, default_tables: bool) -> anyhow::Result<Done> {
+    async fn story(
+        &self,
+        ready: &crate::stack::Ready,
+        default_tables: bool,
+    ) -> anyhow::Result<Done> {
         let client = Client::new(Target {
             url: ready.url.clone(),
             token: Some(ready.token.clone()),

@@ -12,20 +12,24 @@ const SHOWN: usize = 10;
 /// The first results and the last, the count, the pace.
 pub(super) fn results(batch: &Batch, items: &[Item]) {
     show::line("");
-    let failed = items.iter().filter(|item| item.error.is_some());
-    let shown: Vec<&Item> = items.iter().take(SHOWN).chain(items.last()).collect();
-    if batch.is_clean() {
-        show::items_table(shown).print();
-    } else {
-        show::items_table(items.iter().take(SHOWN).chain(failed.take(SHOWN))).print();
-    }
-    if let Some(hidden) = items.len().checked_sub(SHOWN + 1).filter(|n| *n > 0) {
-        show::line(format!("… and {hidden} more between the last two rows"));
+    let shown = worth_showing(items);
+    let hidden = items.len() - shown.len();
+    show::items_table(shown).print();
+    if hidden > 0 {
+        show::line(format!("… and {hidden} more"));
     }
     show::line(format!("\n{}{}", show::counts(&batch.progress), pace(batch)));
     if let Some(times) = Percentiles::of(items) {
         show::line(times);
     }
+}
+
+/// The first ones, what failed after them, and the last one.
+fn worth_showing(items: &[Item]) -> Vec<&Item> {
+    let last = items.len().saturating_sub(1);
+    let rest = items.iter().enumerate().skip(SHOWN);
+    let rest = rest.filter(|(at, item)| item.error.is_some() || *at == last).map(|(_, item)| item);
+    items.iter().take(SHOWN).chain(rest.take(SHOWN)).collect()
 }
 
 fn pace(batch: &Batch) -> String {
@@ -66,7 +70,7 @@ impl std::fmt::Display for Percentiles {
 pub(super) async fn one_key(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     let path = format!("{API}/batches/{}/api-keys/reveal", batch.batch_id);
     let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
-    if let Some(key) = revealed.keys.first() {
+    if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(
             "\nPOST {API}/batches/…/api-keys/reveal: {} keys, each to be seen until acknowledged",
             revealed.keys.len(),

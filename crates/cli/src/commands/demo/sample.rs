@@ -3,17 +3,74 @@
 use serde_json::{Value, json};
 
 const FIRST: [&str; 40] = [
-    "Harbor", "Café", "Northwind", "Maple", "Ångström", "Blue Door", "Granite", "Zürich", "Juniper",
-    "Copper", "São Bento", "Lantern", "Willow", "Łódź", "Summit", "Amber", "Ñandú", "Foundry",
-    "Clover", "Orchard", "Fjörd", "Beacon", "Saffron", "Ironwood", "東京", "Meridian", "Pebble",
-    "Cobalt", "Île", "Thistle", "Redwood", "Quay", "Señora", "Atlas", "Birch", "Møller", "Crescent",
-    "Tidewater", "Αθήνα", "Verdant",
+    "Harbor",
+    "Café",
+    "Northwind",
+    "Maple",
+    "Ångström",
+    "Blue Door",
+    "Granite",
+    "Zürich",
+    "Juniper",
+    "Copper",
+    "São Bento",
+    "Lantern",
+    "Willow",
+    "Łódź",
+    "Summit",
+    "Amber",
+    "Ñandú",
+    "Foundry",
+    "Clover",
+    "Orchard",
+    "Fjörd",
+    "Beacon",
+    "Saffron",
+    "Ironwood",
+    "東京",
+    "Meridian",
+    "Pebble",
+    "Cobalt",
+    "Île",
+    "Thistle",
+    "Redwood",
+    "Quay",
+    "Señora",
+    "Atlas",
+    "Birch",
+    "Møller",
+    "Crescent",
+    "Tidewater",
+    "Αθήνα",
+    "Verdant",
 ];
 
 const SECOND: [&str; 25] = [
-    "Bakery", "Logistics", "Labs", "Dental", "Cycles", "Robotics", "Legal", "Gardens", "Records",
-    "Studio", "Freight", "Optics", "Brewing", "Energy", "Clinic", "Books", "Foods", "Textiles",
-    "Games", "Security", "Analytics", "Travel", "Ceramics", "Academy", "Supply",
+    "Bakery",
+    "Logistics",
+    "Labs",
+    "Dental",
+    "Cycles",
+    "Robotics",
+    "Legal",
+    "Gardens",
+    "Records",
+    "Studio",
+    "Freight",
+    "Optics",
+    "Brewing",
+    "Energy",
+    "Clinic",
+    "Books",
+    "Foods",
+    "Textiles",
+    "Games",
+    "Security",
+    "Analytics",
+    "Travel",
+    "Ceramics",
+    "Academy",
+    "Supply",
 ];
 
 const PLANS: [&str; 3] = ["starter", "team", "enterprise"];
@@ -90,7 +147,8 @@ mod tests {
 
             let batch = NewBatch::parse(sample, domain::Mode::Independent, &policy());
 
-            let refused: Vec<_> = batch.items.iter().filter_map(|i| i.outcome.as_ref().err()).collect();
+            let refused: Vec<_> =
+                batch.items.iter().filter_map(|i| i.outcome.as_ref().err()).collect();
             assert!(refused.is_empty(), "{:?}", refused.first());
             assert_eq!(domains.len(), 10_000);
         }

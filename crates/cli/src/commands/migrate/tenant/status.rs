@@ -39,8 +39,7 @@ async fn one(
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
     let found = store::tenants::fleet_tenant(&mut conn, &name).await;
     found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?;
-    let applied =
-        migrations::applied(&mut conn, &name).await.map_err(|e| database_failure(&e))?;
+    let applied = migrations::applied(&mut conn, &name).await.map_err(|e| database_failure(&e))?;
     let rows = compare(set, &applied);
     let current = rows.iter().all(|row| row.state == "applied");
     if global.json {

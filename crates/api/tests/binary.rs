@@ -1,0 +1,112 @@
+//! `tenantry-api` as a process: how it starts, answers and ends.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+/// 32 bytes in hex, for tests only.
+const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// How long a process gets for what takes it milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry-api"));
+    command.env_clear().args(["--port", "0", "--host", "127.0.0.1"]).stdin(Stdio::null());
+    command
+}
+
+fn refused(env: &[(&str, &str)]) -> String {
+    let output = command().envs(env.iter().copied()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_bad_or_missing_setting_stops_the_start_and_is_named() {
+    let url = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+    let key = ("TENANTRY_MASTER_KEY", MASTER_KEY);
+
+    let bad = refused(&[url, key, ("API_KEY_LENGTH", "short")]);
+    let unknown = refused(&[url, key, ("TENANTRY__API__COLOUR", "red")]);
+    let no_url = refused(&[key]);
+    let no_key = refused(&[url]);
+
+    assert!(bad.contains("API_KEY_LENGTH"), "{bad}");
+    assert!(unknown.contains("TENANTRY__API__COLOUR"), "{unknown}");
+    assert!(no_url.contains("DATABASE_URL"), "{no_url}");
+    assert!(no_key.contains("TENANTRY_MASTER_KEY"), "{no_key}");
+}
+
+/// Ends the process even when an assertion fails.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails when it has ended, as it should have.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn ready(path: &Path, process: &mut Process) -> Value {
+    let started = Instant::now();
+    loop {
+        if let Ok(text) = fs::read_to_string(path) {
+            return serde_json::from_str(&text).unwrap();
+        }
+        let ended = process.0.try_wait().unwrap();
+        assert!(ended.is_none() && started.elapsed() < PATIENCE, "not ready: {ended:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn get(url: &str, path: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_when_it_answers_refuses_strangers_and_ends_on_sigterm() {
+    let db = harness::fresh_db().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let mut process = Process(
+        command()
+            .env("DATABASE_URL", &db.url)
+            .env("TENANTRY_MASTER_KEY", MASTER_KEY)
+            .arg("--ready-file")
+            .arg(&file)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+
+    let ready = ready(&file, &mut process);
+    let url = ready["url"].as_str().unwrap();
+    let (readyz, api) = (get(url, "/readyz"), get(url, "/api/v1/tenants"));
+    kill(Pid::from_raw(process.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let ended = process.0.wait().unwrap();
+
+    assert_eq!(ready["pid"], process.0.id());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(readyz, "HTTP/1.1 200 OK");
+    assert_eq!(api, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(ended.code(), Some(0));
+}

@@ -1,0 +1,171 @@
+//! Whatever goes wrong is a problem with a code; and the description knows every call.
+
+use std::collections::BTreeSet;
+
+use api::PROBLEM_JSON;
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::support::{App, settings_of, tenants};
+
+#[tokio::test]
+async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
+    let app = App::start_with(&[
+        ("TENANTRY__API__MAX_BODY_BYTES", "2048"),
+        ("MAX_TENANTS_PER_BATCH", "3"),
+    ])
+    .await;
+    let post = |content_type: &str, body: String| {
+        app.request(Method::POST, "/tenants/batch")
+            .header(header::CONTENT_TYPE, content_type)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let plain = |method: Method, path: &str| app.request(method, path).body(Body::empty()).unwrap();
+    let many = json!({ "tenants": tenants(4) }).to_string();
+
+    for (request, status, code) in [
+        (plain(Method::GET, "/nowhere"), 404, "not_found"),
+        (plain(Method::PUT, "/batches"), 405, "method_not_allowed"),
+        (plain(Method::GET, "/batches/17"), 404, "not_found"),
+        (plain(Method::GET, "/tenants/x"), 404, "not_found"),
+        (post("application/json", "{\"tenants\": [}".into()), 400, "malformed_json"),
+        (post("application/json", "x".repeat(3000)), 413, "body_too_large"),
+        (post("application/json", many), 413, "too_many_tenants"),
+        (post("text/csv", "a,b".into()), 415, "unsupported_media_type"),
+        (post("application/json", "{}".into()), 422, "missing_field"),
+        (
+            post("application/json", "{\"tenants\":[1],\"mode\":\"atomic\"}".into()),
+            422,
+            "mode_unsupported",
+        ),
+    ] {
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = app.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{what}");
+        assert_eq!(answer.headers[header::CONTENT_TYPE], PROBLEM_JSON, "{what}");
+        assert!(answer.headers.contains_key("x-request-id"), "{what}");
+        assert_eq!(answer.body["status"], status, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_json_is_told_its_line_and_column() {
+    let app = App::start().await;
+    let request = app.request(Method::POST, "/tenants").body("{\n  \"a\": ?}".into()).unwrap();
+
+    let answer = app.send(request).await;
+
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("line 2, column 8"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_sane_request_id_comes_back_and_a_strange_one_is_replaced() {
+    let app = App::start().await;
+    let with_id = |id: &str| {
+        app.request(Method::GET, "/batches").header("x-request-id", id).body(Body::empty()).unwrap()
+    };
+
+    let sane = app.send(with_id("abc-123")).await;
+    let strange = app.send(with_id("a b")).await;
+
+    assert_eq!(sane.headers["x-request-id"], "abc-123");
+    assert_ne!(strange.headers["x-request-id"], "a b");
+}
+
+#[tokio::test]
+async fn a_database_without_our_schema_is_not_ready_but_alive() {
+    let db = harness::empty_db().await;
+    let context =
+        api::Context::new(settings_of(&db, &[]), db.pool.clone(), CancellationToken::new());
+    let router = api::router(context.unwrap());
+    let status = async |path: &str| {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, "Bearer tto_x")
+            .body(Body::empty())
+            .unwrap();
+        router.clone().oneshot(request).await.unwrap().status()
+    };
+
+    assert_eq!(status("/healthz").await, StatusCode::OK);
+    assert_eq!(status("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(status("/api/v1/batches").await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn health_metrics_and_description_need_no_token() {
+    let app = App::start().await;
+    app.get("/batches").await;
+    let open = async |path: &str| {
+        app.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await
+    };
+
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
+        assert_eq!(open(path).await.status, StatusCode::OK, "{path}");
+    }
+    let metrics = open("/metrics").await.text;
+    assert!(metrics.contains("tenantry_api_requests_total{"), "{metrics}");
+    assert!(metrics.contains("route=\"/api/v1/batches\""), "{metrics}");
+}
+
+/// Every call there is. A new one is added here too: it is a contract.
+const CALLS: [&str; 16] = [
+    "DELETE /api/v1/batches/{id}/api-keys",
+    "GET /api/v1/batches",
+    "GET /api/v1/batches/{id}",
+    "GET /api/v1/batches/{id}/results",
+    "GET /api/v1/tenants",
+    "GET /api/v1/tenants/{id}",
+    "GET /api/v1/tenants/{id}/status",
+    "GET /healthz",
+    "GET /metrics",
+    "GET /openapi.json",
+    "GET /readyz",
+    "POST /api/v1/batches/{id}/api-keys/reveal",
+    "POST /api/v1/batches/{id}/cancel",
+    "POST /api/v1/batches/{id}/retry",
+    "POST /api/v1/tenants",
+    "POST /api/v1/tenants/batch",
+];
+
+#[tokio::test]
+async fn the_description_has_every_call_and_each_is_answered() {
+    let app = App::start().await;
+    let request = Request::builder().uri("/openapi.json").body(Body::empty()).unwrap();
+    let document = app.send(request).await.body;
+
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            described.insert(format!("{} {path}", method.to_uppercase()));
+            assert!(operation["summary"].is_string(), "{path} has no summary");
+            let success =
+                operation["responses"].as_object().unwrap().keys().any(|s| &s[..1] == "2");
+            assert!(success, "{path} has no success");
+            if path.starts_with("/api/") {
+                for status in ["401", "403", "429", "500", "503"] {
+                    let problem = &operation["responses"][status]["content"][PROBLEM_JSON];
+                    assert!(problem.is_object(), "{path} {status}");
+                }
+            }
+        }
+    }
+    assert_eq!(described, CALLS.iter().map(|call| (*call).to_owned()).collect());
+    for call in CALLS {
+        let (method, path) = call.split_once(' ').unwrap();
+        let path = path.replace("{id}", "1");
+        let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();
+        let answer = app.send(request).await;
+        // Anything but "no such path": without a token most are refused.
+        assert!(![404, 405].contains(&answer.status.as_u16()), "{call}");
+    }
+    let scheme = &document["components"]["securitySchemes"]["operator_token"];
+    assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
+}

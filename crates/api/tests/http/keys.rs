@@ -1,0 +1,141 @@
+//! API keys: revealed until acknowledged, and nowhere else.
+
+use axum::http::StatusCode;
+use domain::BatchId;
+use serde_json::{Value, json};
+
+use crate::support::{App, tenants};
+
+#[tokio::test]
+async fn keys_are_revealed_until_they_are_acknowledged() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(2)).await;
+    let minted = app.succeed(batch, 2).await;
+    let path = format!("/batches/{batch}/api-keys");
+    let reveal = async || app.post(&format!("{path}/reveal"), &Value::Null).await;
+
+    let (first, again) = (reveal().await, reveal().await);
+    let acknowledged = app.delete(&path).await;
+    let twice = app.delete(&path).await;
+    let after = reveal().await;
+
+    let mut shown: Vec<&str> = first.body["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["api_key"].as_str().unwrap())
+        .collect();
+    let mut expected: Vec<&str> = minted.iter().map(|key| key.expose()).collect();
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
+    assert_eq!(first.body["keys"][0]["tenant_name"].as_str().map(|n| &n[..4]), Some("Acme"));
+    assert_eq!(first.body, again.body);
+    assert_eq!(
+        (acknowledged.status, twice.status),
+        (StatusCode::NO_CONTENT, StatusCode::NO_CONTENT)
+    );
+    assert_eq!(after.body, json!({ "keys": [] }));
+    let sealed = "select count(*) from tenantry.api_keys where sealed is not null";
+    assert_eq!(app.count(sealed).await, 0);
+}
+
+#[tokio::test]
+async fn every_reveal_is_audited_for_every_tenant() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(2)).await;
+    app.succeed(batch, 2).await;
+
+    app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
+    app.delete(&format!("/batches/{batch}/api-keys")).await;
+
+    let expected = [
+        "batch.submitted",
+        "keys.revealed",
+        "keys.revealed",
+        "keys.acknowledged",
+        "keys.acknowledged",
+    ];
+    assert_eq!(app.audited().await, expected);
+    let told = "select count(*) from tenantry.audit_log
+        where tenant_id is not null and actor = 'operator:olga' and request_id is not null";
+    assert_eq!(app.count(told).await, 4);
+}
+
+#[tokio::test]
+async fn an_expired_key_is_not_revealed() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(1)).await;
+    app.succeed(batch, 1).await;
+    sqlx::query("update tenantry.api_keys set sealed_until = now()")
+        .execute(&app.db.pool)
+        .await
+        .unwrap();
+
+    let answer = app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
+
+    assert_eq!(answer.body, json!({ "keys": [] }));
+}
+
+#[tokio::test]
+async fn a_key_sealed_with_another_master_key_is_an_error_and_no_key() {
+    let app = App::start_with(&[(
+        "TENANTRY_MASTER_KEY",
+        "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    )])
+    .await;
+    let batch = app.submit(tenants(1)).await;
+    app.succeed(batch, 1).await;
+
+    let answer = app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
+
+    assert_eq!((answer.status.as_u16(), answer.code()), (500, "keys_unreadable"));
+    assert_eq!(app.audited().await, ["batch.submitted"]);
+}
+
+#[tokio::test]
+async fn a_key_is_in_nothing_but_the_answer_to_a_reveal() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(1)).await;
+    let minted = app.succeed(batch, 1).await;
+    app.settle(batch).await;
+    app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
+    let secret = minted[0].expose();
+    let id = app.results(batch).await[0]["tenant_id"].as_i64().unwrap();
+
+    for path in [
+        format!("/batches/{batch}"),
+        format!("/batches/{batch}/results"),
+        "/batches".to_owned(),
+        "/tenants".to_owned(),
+        format!("/tenants/{id}"),
+        format!("/tenants/{id}/status"),
+    ] {
+        let answer = app.get(&path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(!answer.text.contains(secret), "{path}");
+    }
+    for sql in [
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.audit_log t",
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.outbox t",
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.idempotency_keys t",
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.batch_items t",
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.api_keys t",
+        "select coalesce(string_agg(t::text, ''), '') from apalis.jobs t",
+    ] {
+        let all: String = sqlx::query_scalar(sql).fetch_one(&app.db.pool).await.unwrap();
+        assert!(!all.contains(secret), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_batch_has_no_keys() {
+    let app = App::start().await;
+    let batch = BatchId::mint();
+
+    let reveal = app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
+    let acknowledge = app.delete(&format!("/batches/{batch}/api-keys")).await;
+
+    assert_eq!(reveal.status, StatusCode::NOT_FOUND);
+    assert_eq!(acknowledge.status, StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,155 @@
+//! Who may do what.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use domain::{BatchId, Role};
+use store::operators;
+
+use crate::support::App;
+
+/// Every call with a token, and the lowest role that may make it.
+fn calls() -> Vec<(Method, String, Role)> {
+    let batch = BatchId::mint();
+    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    vec![
+        (get.clone(), "/tenants".into(), Role::Viewer),
+        (get.clone(), "/tenants/1".into(), Role::Viewer),
+        (get.clone(), "/tenants/1/status".into(), Role::Viewer),
+        (get.clone(), "/batches".into(), Role::Viewer),
+        (get.clone(), format!("/batches/{batch}"), Role::Viewer),
+        (get, format!("/batches/{batch}/results"), Role::Viewer),
+        (post.clone(), "/tenants".into(), Role::Operator),
+        (post.clone(), "/tenants/batch".into(), Role::Operator),
+        (post.clone(), format!("/batches/{batch}/cancel"), Role::Operator),
+        (post.clone(), format!("/batches/{batch}/retry"), Role::Operator),
+        (post, format!("/batches/{batch}/api-keys/reveal"), Role::Operator),
+        (delete, format!("/batches/{batch}/api-keys"), Role::Operator),
+    ]
+}
+
+fn request(method: &Method, path: &str, token: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_role_may_do_its_own_and_no_more_under_both_prefixes() {
+    let app = App::start().await;
+
+    for (method, path, needed) in calls() {
+        for prefix in ["/api", "/api/v1"] {
+            for role in [Role::Viewer, Role::Operator, Role::Admin] {
+                let path = format!("{prefix}{path}");
+                let answer = app.send(request(&method, &path, app.token(role))).await;
+
+                let forbidden = answer.status == StatusCode::FORBIDDEN;
+                assert_eq!(forbidden, !role.allows(needed), "{method} {path} as {role}");
+                assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} as {role}");
+                assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+                if forbidden {
+                    assert_eq!(answer.code(), "role_too_low");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_live_token_every_call_is_refused_alike() {
+    let app = App::start().await;
+
+    for (method, path, _) in calls() {
+        let path = format!("/api/v1{path}");
+        let anonymous = Request::builder().method(&method).uri(&path).body(Body::empty()).unwrap();
+        let anonymous = app.send(anonymous).await;
+        let stranger = app.send(request(&method, &path, "tto_nobody")).await;
+
+        for refused in [&anonymous, &stranger] {
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+            assert_eq!(refused.headers[header::WWW_AUTHENTICATE], "Bearer");
+        }
+        assert_eq!(anonymous.body, stranger.body);
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_or_expired_token_is_refused() {
+    let app = App::start().await;
+    let mut conn = app.db.pool.acquire().await.unwrap();
+    operators::revoke(&mut conn, "vera").await.unwrap().expect("vera is there");
+    sqlx::query("update tenantry.operator_tokens set expires_at = now() where name = 'ada'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+
+    for role in [Role::Viewer, Role::Admin] {
+        let answer = app.send(request(&Method::GET, "/api/batches", app.token(role))).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{role}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_takes_effect_within_seconds_for_a_caller_that_was_just_let_in() {
+    let app = App::start().await;
+    let ask = || app.send(request(&Method::GET, "/api/batches", app.token(Role::Viewer)));
+    assert_eq!(ask().await.status, StatusCode::OK);
+    let mut conn = app.db.pool.acquire().await.unwrap();
+    operators::revoke(&mut conn, "vera").await.unwrap().expect("vera is there");
+
+    let revoked = std::time::Instant::now();
+    while ask().await.status == StatusCode::OK {
+        assert!(revoked.elapsed().as_secs_f64() < 5.0, "still let in");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_token_is_recorded() {
+    let app = App::start().await;
+
+    app.get("/batches").await;
+
+    let used = "select count(*) from tenantry.operator_tokens where last_used_at is not null";
+    assert_eq!(app.count(used).await, 1);
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_one_live_token_at_a_time() {
+    let app = App::start().await;
+    let mut conn = app.db.pool.acquire().await.unwrap();
+    let new =
+        |hash| operators::NewOperator { name: "vera", role: Role::Viewer, hash, expires_at: None };
+
+    let taken = operators::create(&mut conn, new(&[1; 32])).await.unwrap();
+    operators::revoke(&mut conn, "vera").await.unwrap();
+    let free = operators::create(&mut conn, new(&[1; 32])).await.unwrap();
+
+    assert!(taken.is_none() && free.is_some());
+    let listed = operators::list(&mut conn).await.unwrap();
+    assert_eq!(listed.iter().filter(|o| o.name == "vera").count(), 2);
+    assert_eq!(listed.iter().filter(|o| o.name == "vera" && o.revoked_at.is_none()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_too_often_is_told_when_to_come_back() {
+    let app = App::start_with(&[
+        ("TENANTRY__API__BURST", "3"),
+        ("TENANTRY__API__REQUESTS_PER_SECOND", "1"),
+    ])
+    .await;
+
+    let mut last = app.get("/batches").await;
+    for _ in 0..3 {
+        last = app.get("/batches").await;
+    }
+
+    assert_eq!((last.status, last.code()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));
+    let secs: u64 = last.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!(secs >= 1);
+}

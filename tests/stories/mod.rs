@@ -1,0 +1,21 @@
+//! The promises, one file each, against the real programs.
+
+mod support;
+
+mod bulk_batch;
+mod cancel_and_retry;
+mod constant_cost;
+mod demo_and_dev;
+mod drain;
+mod dual_migrations;
+mod fencing;
+mod foreign_schemas;
+mod hostile_names;
+mod idempotency;
+mod idle;
+mod isolation;
+mod original_calls;
+mod roles_and_tokens;
+mod secrets;
+mod take_over;
+mod tenant_migrations;
