@@ -75,7 +75,7 @@ async fn settle_in(pool: &PgPool) -> Result<(), Box<dyn Error + Send + Sync>> {
 fn template_key() -> String {
     let mut key = INGREDIENTS.join("\n");
     for migration in store::MIGRATOR.iter() {
-        write!(key, "{} {:?}\n", migration.version, migration.checksum)
+        writeln!(key, "{} {:?}", migration.version, migration.checksum)
             .expect("a string takes any text");
     }
     key

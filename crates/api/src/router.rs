@@ -65,7 +65,8 @@ async fn within_time(
     let wait = Wait::of(request.headers(), api.max_wait_secs).duration().unwrap_or_default();
     let at_most = Duration::from_millis(api.request_timeout_ms) + wait;
     tokio::time::timeout(at_most, next.run(request)).await.map_err(|_| {
-        let detail = "the request took too long and was given up; what it began is undone";
+        let detail = "the request took too long and was given up; send it again, a submission with \
+                      the same Idempotency-Key";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "request_timed_out", detail)
             .with_retry_after(1)
     })
@@ -79,4 +80,22 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     Problem::internal(format!("a handler panicked: {message}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_keeps_the_message_to_itself() {
+        let response = panicked(Box::new("index 7 of [secret]".to_owned()));
+
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains("\"internal\"") && !body.contains("secret"), "{body}");
+    }
 }

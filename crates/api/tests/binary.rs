@@ -1,5 +1,7 @@
 //! `tenantry-api` as a process: how it starts, answers and ends.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     io::{Read as _, Write as _},

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use keys::{MasterKey, OperatorToken};
 use localpg::Cluster;
 use secrecy::ExposeSecret;
@@ -70,6 +70,10 @@ impl System {
         for n in 0..workers {
             running.push(Process::start("worker", folder, &format!("worker-{n}"), &env).await?);
         }
+        // The client is built without a provider of its own; sqlx brings this one.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .map_err(|_| anyhow!("a crypto provider is installed already"))?;
         let http = reqwest::Client::builder().build()?;
         let token = token.expose().to_owned();
         Ok(Self { api, workers: running, http, token, pool })

@@ -57,7 +57,8 @@ impl Failure {
     /// Tells people on standard error and gives the exit code.
     pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         let known = error.downcast_ref::<Self>();
-        show::note(format!("error: {}", show::plain(&format!("{error:#}"))));
+        let what = telemetry::chain(error.as_ref());
+        show::note(format!("error: {}", show::plain(&what)));
         if let Some(advice) = known.and_then(|f| f.advice.as_deref()) {
             show::note(format!("  try: {advice}"));
         }

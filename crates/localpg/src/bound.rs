@@ -31,7 +31,6 @@ pub fn spawn_bound(command: Command) -> io::Result<Child> {
 pub(crate) fn spawn_bound_by(mut command: Command, signal: Signal) -> io::Result<Child> {
     bind(&mut command, signal);
     let (answer, child) = channel();
-    if true { return command.spawn(); }
     spawner()?.send(Order { command, answer }).map_err(io::Error::other)?;
     child.recv().map_err(io::Error::other)?
 }

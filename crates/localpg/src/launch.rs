@@ -53,7 +53,7 @@ pub(crate) fn launch(home: &Home, plan: &Plan) -> Result<(Child, Server), Error>
     let search = Search { major: initdb::major(&home.data())?, fetch: plan.fetch };
     let binaries = Binaries::find_for(search, home.owner)?;
     initdb::ensure(home, &binaries, plan.durable)?;
-    if false { leftovers::clear(&home.data())?; }
+    leftovers::clear(&home.data())?;
     let socket_dir = home.make_socket_dir()?;
     let log = home.private_file(&home.log())?;
     let command = server_command(home, plan, &binaries, &socket_dir, log)?;

@@ -32,14 +32,21 @@ fn a_program_with_a_cluster() {
 #[test]
 #[ignore = "other tests run it as a program"]
 fn a_program_with_a_bound_child() {
-    let mut sleep = Command::new("sleep");
-    sleep.arg("600");
+    let sleep = sleep();
 
     // From a thread that ends at once: that alone must not end the child.
     let mut child = std::thread::spawn(|| spawn_bound(sleep)).join().unwrap().unwrap();
 
     assert!(child.try_wait().unwrap().is_none());
     announce_and_wait(i32::try_from(child.id()).unwrap());
+}
+
+/// Something that lasts longer than any test, and keeps no pipe of ours open.
+fn sleep() -> Command {
+    let mut sleep = Command::new("sleep");
+    sleep.arg("600").current_dir("/");
+    sleep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    sleep
 }
 
 #[test]
@@ -108,9 +115,7 @@ fn a_pid_file_that_names_somebody_elses_process_is_no_obstacle() {
     start(&ground).stop().unwrap();
     let data = data_dir(&ground);
     let owner = data.metadata().unwrap();
-    let mut stranger = Command::new("sleep");
-    stranger.arg("600").current_dir("/").uid(owner.uid()).gid(owner.gid());
-    let mut stranger = stranger.spawn().unwrap();
+    let mut stranger = sleep().uid(owner.uid()).gid(owner.gid()).spawn().unwrap();
     let lines =
         format!("{}\n{}\n1763906400\n5432\n/tmp\n\n  1 2\nready\n", stranger.id(), data.display());
     let file = data.join("postmaster.pid");

@@ -54,8 +54,10 @@ fn the_cluster_outlives_all_users_but_the_last_and_not_him() {
     eventually("the unused cluster ends", || !lives(server));
     eventually("its data is erased", || !dir.join("data").exists());
     let mut third = user(&dir);
-    assert_ne!(announced(&mut third), server);
+    let next = announced(&mut third);
     murder(third);
+    assert_ne!(next, server);
+    eventually("the next one ends too", || !lives(next));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Undoes an item's committed stages, newest first, and ends the item.
 
 use domain::ItemState;
+use serde_json::json;
 use sqlx::PgConnection;
-use store::items::Claim;
+use store::{audit, items::Claim};
 
 use crate::{During, Failure, Plan, Runner, Stage, StepCx, StepError, StepName, Unwound};
 
@@ -54,6 +55,17 @@ impl Runner {
     async fn end(&self, claim: &Claim, end: ItemState) -> Result<bool, StepError> {
         let mut tx = self.pool.begin().await.during("begin the end")?;
         store::tenants::release(&mut tx, claim.tenant.id).await.during("release the names")?;
+        let actor = format!("worker:{}", claim.worker);
+        let code = claim.error.as_ref().map(|error| error.code.as_str());
+        let entry = audit::Entry {
+            actor: &actor,
+            action: "tenant.released",
+            tenant: Some(claim.tenant.id),
+            batch: Some(claim.batch),
+            detail: json!({ "item": claim.item, "attempt": claim.attempt, "end": end, "code": code }),
+            ..audit::Entry::default()
+        };
+        audit::append(&mut tx, entry).await.during("record the release")?;
         if !store::items::fail(&mut tx, claim, end).await.during("record the result")? {
             tx.rollback().await.during("roll the end back")?;
             return Ok(false);

@@ -3,52 +3,43 @@
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::ident::{Ident, literal};
+use crate::Promise;
+use crate::ident::Ident;
+use crate::migrations::VERSION_TABLE;
 
-const GRANTS: &str = include_str!("queries/grants.sql");
-const REVOKES: &str = include_str!("queries/revokes.sql");
-
-/// Lets the role use the schema and all that is in it now and later: data of tables and views,
-/// sequences, functions; of the version table it may only read. One message, at the cost of the
-/// schema's own objects however many others there are.
+/// Lets the role use the schema and all that the migrations make in it, now and later: data of
+/// tables and views, sequences, functions; of the version table it may only read. One message,
+/// which names each object: nothing is looked up.
 ///
 /// "Later" holds for objects that the connected role makes: run migrations as the same role.
 ///
 /// # Errors
-/// When the schema or the role does not exist, or is not ours to grant on.
+/// When the schema, the role or a promised object does not exist, or is not ours to grant on.
 pub async fn grant(
     conn: &mut PgConnection,
     schema: &SchemaName,
     role: &RoleName,
+    promise: &Promise,
 ) -> sqlx::Result<()> {
-    run(conn, GRANTS, schema, role).await
-}
-
-/// Takes back what [`grant`] gave. One message; nothing happens when either is gone.
-///
-/// # Errors
-/// When the schema is not ours to revoke on.
-pub async fn revoke(
-    conn: &mut PgConnection,
-    schema: &SchemaName,
-    role: &RoleName,
-) -> sqlx::Result<()> {
-    run(conn, REVOKES, schema, role).await
-}
-
-async fn run(
-    conn: &mut PgConnection,
-    statements: &str,
-    schema: &SchemaName,
-    role: &RoleName,
-) -> sqlx::Result<()> {
-    let (schema, role) = (Ident::from(schema).to_string(), Ident::from(role).to_string());
-    let statements = statements
-        .replace("{tag}", "$tenantry$")
-        .replace("{schema_text}", &literal(&schema))
-        .replace("{role_text}", &literal(&role))
-        .replace("{schema}", &schema)
-        .replace("{role}", &role);
-    sqlx::raw_sql(AssertSqlSafe(statements)).execute(conn).await?;
+    const DATA: &str = "select, insert, update, delete";
+    let (schema, role) = (Ident::from(schema), Ident::from(role));
+    let mut grants = format!(
+        "grant usage on schema {schema} to {role};
+         alter default privileges in schema {schema} grant {DATA} on tables to {role};
+         alter default privileges in schema {schema} grant usage, select on sequences to {role};
+         alter default privileges in schema {schema} grant execute on functions to {role};
+         grant select on {schema}.{VERSION_TABLE} to {role}"
+    );
+    let objects = promise.grantable_in(&schema);
+    for (right, names) in [
+        (format!("{DATA} on"), objects.tables),
+        ("usage, select on sequence".to_owned(), objects.sequences),
+        ("execute on routine".to_owned(), objects.routines),
+    ] {
+        if !names.is_empty() {
+            grants += &format!("; grant {right} {} to {role}", names.join(", "));
+        }
+    }
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(conn).await?;
     Ok(())
 }

@@ -6,10 +6,10 @@
 //! found by unique indexes and by `pg_depend`, never by `information_schema` or a namespace's
 //! column in `pg_class`.
 //!
-//! The life of a tenant's schema, in one transaction and nine messages, BEGIN and COMMIT counted:
-//! [`lock::begin`] · [`role::claim`] · [`schema::claim`] · [`migrations::apply`] ·
-//! [`grants::grant`] · [`verify::verify`] (two) · COMMIT. Once per database [`bootstrap()`], once
-//! per process [`rights::check`] and [`Promise::learn`].
+//! The life of a tenant's schema, in one transaction and eight messages with BEGIN and COMMIT:
+//! [`lock::begin`] · [`role::claim`] · [`schema::claim`] · [`migrations::apply`] (two) ·
+//! [`grants::grant`] · [`verify::verify`] · COMMIT. Once per database [`bootstrap()`], once per
+//! process [`rights::check`] and [`Promise::learn`].
 
 mod bootstrap;
 pub mod grants;
@@ -23,6 +23,7 @@ pub mod rights;
 pub mod role;
 pub mod schema;
 pub mod shape;
+mod survey;
 pub mod verify;
 
 pub use bootstrap::{BootstrapError, bootstrap};

@@ -6,18 +6,28 @@ use domain::SchemaName;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::Ident;
-use crate::migrations::{self, MigrateError, MigrationSet};
-use crate::shape::{self, Shape};
+use crate::migrations::{self, MigrateError, MigrationSet, VERSION_TABLE};
+use crate::shape::Shape;
+use crate::survey::{self, Depth, Survey};
 
-/// The shape that a set of migrations promises, to hold schemas against.
+/// The shape that a set of migrations promises, to grant on and to hold schemas against.
 ///
 /// It was learnt in a scratch schema whose name is long and random. Definitions name it, so it
 /// is put in for the name of the schema to compare: exactly what the server would say of that.
 #[derive(Debug, Clone)]
 pub struct Promise {
     scratch: String,
-    path: String,
     shape: Shape,
+    depth: Depth,
+    grantable: Grantable,
+}
+
+/// What a tenant's role is given rights on, as SQL names it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grantable {
+    pub(crate) tables: Vec<String>,
+    pub(crate) sequences: Vec<String>,
+    pub(crate) routines: Vec<String>,
 }
 
 impl Promise {
@@ -29,32 +39,77 @@ impl Promise {
     pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Self, MigrateError> {
         let failed = |source| MigrateError::Database { source };
         let mut tx = conn.begin().await.map_err(failed)?;
-        let path = search_path(&mut tx).await.map_err(failed)?;
         let scratch = scratch_name();
         let create = format!("create schema {}", Ident::from(&scratch));
         sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
         migrations::apply(&mut tx, &scratch, set).await?;
-        let shape = shape::read(&mut tx, &scratch).await.map_err(failed)?;
+        let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
+        let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
-        Ok(Self { scratch: scratch.as_str().to_owned(), path, shape })
+        let has = |kind: &str| survey.shape.keys().any(|object| object.starts_with(kind));
+        Ok(Self {
+            depth: Depth {
+                triggers: has("trigger "),
+                policies: has("policy "),
+                functions: has("definition of function "),
+                types: has("definition of type "),
+            },
+            grantable: grantable(&survey, &scratch, routines),
+            shape: survey.shape,
+            scratch: scratch.as_str().to_owned(),
+        })
     }
 
     /// The shape promised to a schema, whose name the server spells as given.
-    pub(crate) fn shape_in(&self, schema: &str) -> Shape {
-        let schema = format!("{schema}.");
-        let scratch = format!("{}.", self.scratch);
-        let put = |text: &String| text.replace(&scratch, &schema);
+    pub(crate) fn shape_in(&self, spelling: &str) -> Shape {
+        let put = |text: &String| self.put(text, spelling);
         self.shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
     }
 
-    /// The search path that the shape was read under.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
+    /// What to look for in a schema to hold it against the promise.
+    pub(crate) fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// What the role of a schema is to have rights on.
+    pub(crate) fn grantable_in(&self, schema: &Ident) -> Grantable {
+        let put = |names: &Vec<String>| {
+            names.iter().map(|name| self.put(name, &schema.to_string())).collect()
+        };
+        Grantable {
+            tables: put(&self.grantable.tables),
+            sequences: put(&self.grantable.sequences),
+            routines: put(&self.grantable.routines),
+        }
+    }
+
+    fn put(&self, text: &str, schema: &str) -> String {
+        text.replace(&format!("{}.", self.scratch), &format!("{schema}."))
     }
 }
 
-async fn search_path(conn: &mut PgConnection) -> sqlx::Result<String> {
-    sqlx::query("select current_setting('search_path')").fetch_one(conn).await?.try_get(0)
+fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Grantable {
+    let named = |kinds: &[&str]| {
+        let relations = survey.relations.iter();
+        let relations = relations.filter(|r| kinds.contains(&&*r.kind) && r.name != VERSION_TABLE);
+        relations.map(|r| format!("{}.{}", scratch.as_str(), Ident::quote(&r.name))).collect()
+    };
+    Grantable { tables: named(&["r", "p", "v", "m", "f"]), sequences: named(&["S"]), routines }
+}
+
+/// Functions and procedures with the types of their arguments, each name with its schema.
+async fn routines(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Vec<String>> {
+    let rows = sqlx::query(
+        "select d.objid::regprocedure::text
+         from pg_catalog.pg_depend d
+         where d.classid = 'pg_catalog.pg_proc'::regclass
+             and d.refclassid = 'pg_catalog.pg_namespace'::regclass
+             and d.refobjid = to_regnamespace(quote_ident($1))",
+    )
+    .bind(schema.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// A name that nobody has: it also must not be found in any definition by chance.

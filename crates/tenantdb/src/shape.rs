@@ -3,26 +3,21 @@
 use std::collections::BTreeMap;
 
 use domain::SchemaName;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 
-/// Every object in a schema: its kind and name, and its definition. The definition is for
-/// comparing, and may hold SQL: show the names only.
+use crate::survey::{self, Depth};
+
+/// Every object in a schema: its kind and name, and its definition, in which each name has its
+/// schema's before it. The definition is for comparing, and may hold SQL: show the names only.
 pub type Shape = BTreeMap<String, String>;
 
-/// Reads what a schema holds. One prepared statement, at the cost of this schema alone. Empty
-/// when there is no such schema.
-///
-/// Definitions name the schema wherever it is not in the search path: compare shapes that were
-/// read under the same path, or let [`crate::verify::verify`] do it.
+/// Reads what a schema holds. One message, at the cost of this schema alone. Empty when there is
+/// no such schema.
 ///
 /// # Errors
 /// When the catalogues cannot be read.
 pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
-    let rows = sqlx::query(include_str!("queries/shape.sql"))
-        .bind(schema.as_str())
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    Ok(survey::read(conn, schema, Depth::FULL, None).await?.shape)
 }
 
 /// Says how a shape differs from the expected one, in sentences without SQL.

@@ -14,7 +14,9 @@ use std::{
 };
 
 use domain::ItemId;
+use metrics::gauge;
 use sqlx::PgPool;
+use telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -25,6 +27,9 @@ const SLOW_ROUND_SECS: u64 = 60;
 
 /// An item that has waited this long without a live job gets a new one, in seconds.
 const STRANDED_AFTER_SECS: u64 = 30;
+
+/// The gauge of waiting items counts no further than this, so that a look at it stays cheap.
+const WAITING_CAP: i32 = 10_000;
 
 /// Finished jobs forgotten in one slow round, at most.
 const PRUNE_LIMIT: i64 = 20_000;
@@ -118,6 +123,8 @@ impl Sweeper {
         let mut conn = self.pool.acquire().await?;
         store::api_keys::erase_expired(&mut conn).await?;
         store::idempotency::forget_expired(&mut conn).await?;
+        let waiting = store::items::count_waiting(&mut conn, WAITING_CAP).await?;
+        gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
         queue::prune(&mut conn, self.retain_jobs, PRUNE_LIMIT).await?;
         Ok(())
     }

@@ -66,8 +66,7 @@ impl System {
         let dir = tempfile::tempdir().unwrap();
         let mut env: Environment = SETTINGS.iter().chain(settings).map(owned).collect();
         env.insert("DATABASE_URL".to_owned(), db.url.clone());
-        let api =
-            Process::start("tenantry-api", &["--port", "0"], "api", dir.path(), &env).await;
+        let api = Process::start("tenantry-api", &["--port", "0"], "api", dir.path(), &env).await;
         let anonymous = Client::anonymous(&api.url);
         let (client, token) = (anonymous, String::new());
         let mut system = Self { client, token, workers: Vec::new(), api, env, db, dir };
@@ -85,8 +84,7 @@ impl System {
         let mut env = self.env.clone();
         env.extend(settings.iter().map(owned));
         let args = ["--port", "0"];
-        let worker =
-            Process::start("tenantry-worker", &args, &name, self.dir.path(), &env).await;
+        let worker = Process::start("tenantry-worker", &args, &name, self.dir.path(), &env).await;
         self.workers.push(worker);
         self.workers.last_mut().expect("it was just put there")
     }
@@ -129,12 +127,11 @@ impl System {
 
     /// Waits until a batch is over: how the API shows it then.
     pub(crate) async fn finished(&self, id: &str) -> Value {
-        let mut last = Value::Null;
-        let over = eventually("the batch to be over", FINISHES_IN, async || {
-            last = self.batch(id).await;
-            last["finished_at"].is_string().then(|| last.clone())
-        });
-        over.await
+        eventually("the batch to be over", FINISHES_IN, async || {
+            let batch = self.batch(id).await;
+            batch["finished_at"].is_string().then_some(batch)
+        })
+        .await
     }
 
     /// Waits until at least `count` tenants of a batch are active: how many are.
@@ -150,8 +147,7 @@ impl System {
     pub(crate) async fn results(&self, id: &str) -> Vec<Value> {
         let path = format!("/api/v1/batches/{id}/results");
         let request = self.client.request(reqwest::Method::GET, &path);
-        let answer =
-            self.client.send(request.header("accept", "application/x-ndjson")).await;
+        let answer = self.client.send(request.header("accept", "application/x-ndjson")).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -1,5 +1,7 @@
 //! The API through its router, on a real database and without a worker.
 
+#![allow(clippy::unwrap_used)]
+
 mod errors;
 mod idempotency;
 mod keys;

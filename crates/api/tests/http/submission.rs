@@ -1,12 +1,6 @@
 //! A submission is one transaction, and a bad item harms no other.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::cell::Cell;
 
 use axum::{
     body::Body,
@@ -202,34 +196,33 @@ async fn a_name_equal_in_its_first_63_bytes_gets_a_schema_of_its_own() {
 }
 
 thread_local! {
-    /// Whether statements of this thread are counted: other tests run beside.
-    static COUNTING: Cell<bool> = const { Cell::new(false) };
+    /// Statements this thread has run: other tests run beside.
+    static STATEMENTS: Cell<usize> = const { Cell::new(0) };
 }
 
-struct CountStatements(Arc<AtomicUsize>);
+struct CountStatements;
 
 impl<S: tracing::Subscriber> Layer<S> for CountStatements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::query" && COUNTING.get() {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        if event.metadata().target() == "sqlx::query" {
+            STATEMENTS.set(STATEMENTS.get() + 1);
         }
     }
 }
 
 #[tokio::test]
 async fn a_submission_takes_as_many_statements_for_500_tenants_as_for_one() {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counting = tracing_subscriber::registry().with(CountStatements(count.clone()));
-    let _guard = tracing::subscriber::set_default(counting);
+    let counting = tracing_subscriber::registry().with(CountStatements);
+    tracing::subscriber::set_global_default(counting).expect("no other test sets one");
     let app = App::start().await;
     let batch = |from: usize, n: usize| (from..from + n).map(tenant).collect::<Vec<_>>();
     app.submit(batch(0, 1)).await;
 
-    COUNTING.set(true);
+    STATEMENTS.set(0);
     app.submit(batch(1000, 1)).await;
-    let for_one = count.swap(0, Ordering::Relaxed);
+    let for_one = STATEMENTS.replace(0);
     app.submit(batch(2000, 500)).await;
-    let for_500 = count.swap(0, Ordering::Relaxed);
+    let for_500 = STATEMENTS.replace(0);
 
     assert!(for_one > 5, "statements are seen: {for_one}");
     assert_eq!(for_500, for_one);

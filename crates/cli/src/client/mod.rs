@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use answer::Answer;
 pub(crate) use views::{
-    Batch, Batches, Item, Progress, Results, RevealedKeys, Submitted, Tenants, WaitResult,
+    Batch, BatchRow, Batches, Item, Progress, Results, RevealedKeys, Submitted, Tenants, WaitResult,
 };
 
 use crate::{connection::Target, failure::Failure};

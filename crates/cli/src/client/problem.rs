@@ -32,16 +32,18 @@ pub(super) fn explain(status: u16, body: &str) -> Failure {
     });
     let code = problem.code.as_deref().unwrap_or("no code");
     let failure =
-        Failure::new(format!("{what} ({code}, HTTP {status}){}", fields(&problem.errors)));
+        Failure::new(format!("{what} ({code}, HTTP {status}){}", fields(&problem.errors, &what)));
     match advice(status, code) {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
 }
 
-fn fields(errors: &[BadField]) -> String {
+/// Bad fields, unless the sentence before says the same.
+fn fields(errors: &[BadField], said: &str) -> String {
     let mut text: String = errors
         .iter()
+        .filter(|field| !said.contains(&field.message))
         .take(NAMED_FIELDS)
         .map(|field| format!("; {}: {}", field.pointer, field.message))
         .collect();
@@ -83,6 +85,14 @@ mod tests {
         let told = explain(400, body).to_string();
 
         assert_eq!(told, "2 fields are wrong (invalid_request, HTTP 400); /tenants: is missing");
+    }
+
+    #[test]
+    fn says_nothing_twice() {
+        let body = r#"{"title":"Bad","detail":"no such mode","code":"mode_unsupported",
+            "errors":[{"pointer":"/mode","message":"no such mode"}]}"#;
+
+        assert_eq!(explain(422, body).to_string(), "no such mode (mode_unsupported, HTTP 422)");
     }
 
     #[test]

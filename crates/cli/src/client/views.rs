@@ -104,9 +104,28 @@ pub(crate) struct Summary {
 /// A page of batches.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Batches {
-    pub(crate) batches: Vec<Batch>,
+    pub(crate) batches: Vec<BatchRow>,
     #[serde(default)]
     pub(crate) next_cursor: Option<Value>,
+}
+
+/// A batch of a page: without its progress.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct BatchRow {
+    pub(crate) batch_id: String,
+    pub(crate) state: String,
+    pub(crate) mode: String,
+    pub(crate) total: u64,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) started_at: Option<DateTime<Utc>>,
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+}
+
+impl BatchRow {
+    /// From its first tenant's start to its last one's end.
+    pub(crate) fn took(&self) -> Option<std::time::Duration> {
+        (self.finished_at? - self.started_at?).to_std().ok()
+    }
 }
 
 /// A page of results.

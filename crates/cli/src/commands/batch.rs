@@ -119,7 +119,7 @@ fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     if global.json {
         show::raw(&answer.text);
     } else {
-        show::batch_table(&[answer.parse()?]).print();
+        show::batch_table(&answer.parse()?).print();
     }
     Ok(Done::Well)
 }
@@ -137,7 +137,7 @@ async fn list(
         return Ok(Done::Well);
     }
     let page: Batches = answer.parse()?;
-    show::batch_table(&page.batches).print();
+    show::batches_table(&page.batches).print();
     if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
         show::note(format!("more: `tenantry batch list --cursor {cursor}`"));
     }

@@ -1,6 +1,11 @@
 //! `tenantry api` and `tenantry worker`: the servers, in this binary.
 
-use std::{future::Future, path::PathBuf, time::Duration};
+use std::{
+    future::Future,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,7 +18,6 @@ use crate::{
     client::Client,
     connection::Target,
     failure::{Done, Failure},
-    stack::{ProcessReady, Signals},
 };
 
 /// Between two looks at whether the server answers yet.
@@ -54,29 +58,27 @@ impl Serve {
         R: Future<Output = Result<(), E>>,
         E: Into<anyhow::Error>,
     {
-        let mut signals = Signals::install()?;
         let host = self.host.as_deref().unwrap_or(host);
         let port = self.port.unwrap_or(port);
         let listener = TcpListener::bind((host, port)).await.map_err(|e| {
             Failure::new(format!("could not listen on {host}:{port}: {e}"))
                 .advise("pass --port 0 for a free port, or stop what listens there")
         })?;
-        let url = own_url(&listener)?;
+        let address = own_address(&listener)?;
         let stop = CancellationToken::new();
-        let running = run(listener, stop.clone());
-        let beside = async {
-            if let Some(file) = &self.ready_file {
-                announce(&url, file).await?;
+        telemetry::cancel_on_signal(stop.clone()).context("could not listen for signals")?;
+        let mut running = std::pin::pin!(run(listener, stop));
+        let announced = async {
+            match &self.ready_file {
+                Some(file) => announce(address, file).await,
+                None => Ok(()),
             }
-            signals.next().await;
-            stop.cancel();
-            std::future::pending::<anyhow::Result<()>>().await
         };
         tokio::select! {
-            ended = running => ended.map_err(Into::into)?,
-            failed = beside => failed?,
+            ended = &mut running => return ended.map(|()| Done::Well).map_err(Into::into),
+            said = announced => said?,
         }
-        Ok(Done::Well)
+        running.await.map(|()| Done::Well).map_err(Into::into)
     }
 }
 
@@ -87,19 +89,21 @@ fn start() -> anyhow::Result<Settings> {
 }
 
 /// Where this machine reaches the listener.
-fn own_url(listener: &TcpListener) -> anyhow::Result<String> {
+fn own_address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
     let mut bound = listener.local_addr().context("could not read the port")?;
     if bound.ip().is_unspecified() {
-        bound.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        bound.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    Ok(format!("http://{bound}"))
+    Ok(bound)
 }
 
-async fn announce(url: &str, file: &std::path::Path) -> anyhow::Result<()> {
-    let target = Target { url: url.to_owned(), token: None, from_ready_file: false };
+/// Says that we answer, once we do.
+async fn announce(address: SocketAddr, file: &Path) -> anyhow::Result<()> {
+    let target = Target { url: format!("http://{address}"), token: None, from_ready_file: false };
     let client = Client::anonymous(target)?;
     while client.get("/readyz").await.is_err() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    ProcessReady { url: url.to_owned(), pid: std::process::id() }.write(file)
+    telemetry::write_ready_file(file, address)
+        .with_context(|| format!("could not write {}", file.display()))
 }

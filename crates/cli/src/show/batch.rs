@@ -5,21 +5,33 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Table, duration, short_time};
-use crate::client::{Batch, Item, Progress, WaitResult};
+use crate::client::{Batch, BatchRow, Item, Progress, WaitResult};
+
+/// One batch.
+pub(crate) fn batch_table(batch: &Batch) -> Table {
+    let mut table = Table::new(&["batch", "state", "mode", "tenants", "created", ">took"]);
+    table.row([
+        batch.batch_id.clone(),
+        batch.state.clone(),
+        batch.mode.clone(),
+        counts(&batch.progress),
+        short_time(Some(batch.created_at)),
+        batch.seconds().map_or_else(dash, |s| duration(Duration::from_secs_f64(s.max(0.0)))),
+    ]);
+    table
+}
 
 /// One line a batch.
-pub(crate) fn batch_table(batches: &[Batch]) -> Table {
-    let mut table = Table::new(&["batch", "state", "mode", "tenants", "created", ">took"]);
+pub(crate) fn batches_table(batches: &[BatchRow]) -> Table {
+    let mut table = Table::new(&["batch", "state", "mode", ">tenants", "created", ">took"]);
     for batch in batches {
         table.row([
             batch.batch_id.clone(),
             batch.state.clone(),
             batch.mode.clone(),
-            counts(&batch.progress),
+            batch.total.to_string(),
             short_time(Some(batch.created_at)),
-            batch
-                .seconds()
-                .map_or_else(|| "–".to_owned(), |s| duration(Duration::from_secs_f64(s.max(0.0)))),
+            batch.took().map_or_else(dash, duration),
         ]);
     }
     table

@@ -12,7 +12,7 @@ use std::{
 };
 
 pub(crate) use bar::BatchBar;
-pub(crate) use batch::{batch_table, counts, items_table, wait_table};
+pub(crate) use batch::{batch_table, batches_table, counts, items_table, wait_table};
 pub(crate) use table::{Table, short_time};
 
 /// One line of the result. A reader that has left wants no more: that is not a failure.

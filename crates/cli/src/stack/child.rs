@@ -16,7 +16,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{DataDir, ProcessReady};
+use super::{DataDir, ready::ProcessReady};
 use crate::failure::Failure;
 
 /// How long a child gets until it answers.

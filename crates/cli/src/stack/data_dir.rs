@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use settings::Settings;
 
-use super::{Ready, write_private};
+use super::Ready;
 use crate::{connection::READY_FILE, failure::Failure};
 
 /// A data directory that is ours alone while this lives.
@@ -76,7 +76,8 @@ impl DataDir {
             return Ok(SecretString::from(text.trim().to_owned()));
         }
         let key = keys::MasterKey::generate();
-        write_private(&file, &format!("{}\n", key.expose_secret()))?;
+        telemetry::write_private(&file, format!("{}\n", key.expose_secret()).as_bytes())
+            .with_context(|| format!("could not write {}", file.display()))?;
         Ok(key)
     }
 }

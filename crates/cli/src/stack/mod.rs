@@ -13,7 +13,6 @@ mod child;
 mod data_dir;
 mod postgres;
 pub(crate) mod prepare;
-mod private_file;
 mod ready;
 mod signals;
 mod supervisor;
@@ -29,11 +28,10 @@ use secrecy::ExposeSecret as _;
 use settings::{Settings, Source};
 
 pub(crate) use data_dir::DataDir;
-pub(crate) use private_file::write_private;
-pub(crate) use ready::{ProcessReady, Ready};
+pub(crate) use ready::Ready;
 pub(crate) use signals::Signals;
 
-use crate::{connection::READY_FILE, failure::Failure};
+use crate::{connection::READY_FILE, failure::Failure, show};
 use child::{Kind, Spec};
 use postgres::Postgres;
 use prepare::DevToken;
@@ -109,16 +107,17 @@ impl Stack {
         Ok(Self { ready, supervisor, token, postgres, data_dir })
     }
 
-    /// Keeps the children alive; never ends by itself.
+    /// Keeps PostgreSQL and the children alive; never ends by itself.
     pub(crate) async fn watch(&mut self) {
-        self.supervisor.watch().await;
+        tokio::join!(self.supervisor.watch(), self.postgres.watch());
     }
 
     /// Stops workers, API and PostgreSQL, in this order, each in its own time.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
         let ready_file = self.data_dir.path().join(READY_FILE);
-        std::fs::remove_file(&ready_file)
-            .with_context(|| format!("could not remove {}", ready_file.display()))?;
+        if let Err(e) = std::fs::remove_file(&ready_file) {
+            show::note(format!("could not remove {}: {e}", ready_file.display()));
+        }
         self.supervisor.stop().await;
         let revoked = self.token.revoke(self.postgres.url()).await;
         self.postgres.stop().await?;

@@ -1,20 +1,27 @@
 //! PostgreSQL: somebody's, or our own in the data directory.
 
+use std::{os::unix::net::UnixStream, time::Duration};
+
 use anyhow::Context as _;
 use localpg::{Cluster, Options};
 use secrecy::ExposeSecret as _;
 use settings::Settings;
 
 use super::DataDir;
+use crate::show;
 
 /// Name of the database in a cluster of ours.
 const DATABASE: &str = "tenantry";
+
+/// Between two looks at whether our cluster answers.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A server that answers.
 #[derive(Debug)]
 pub(super) struct Postgres {
     url: String,
-    /// `None`: it is not ours to stop.
+    /// How to start it; `None`: it is not ours.
+    options: Option<Options>,
     cluster: Option<Cluster>,
 }
 
@@ -26,19 +33,13 @@ impl Postgres {
         fetch: bool,
     ) -> anyhow::Result<Self> {
         if let Some(url) = &settings.database.url {
-            return Ok(Self { url: url.expose_secret().to_owned(), cluster: None });
+            let url = url.expose_secret().to_owned();
+            return Ok(Self { url, options: None, cluster: None });
         }
-        let dir = data_dir.postgres_dir();
-        let started = tokio::task::spawn_blocking(move || {
-            let cluster = Cluster::start(Options { fetch, ..Options::new(dir) })?;
-            cluster.ensure_database(DATABASE)?;
-            Ok::<_, localpg::Error>(cluster)
-        });
-        let cluster = started
-            .await
-            .context("the start of PostgreSQL was cut short")?
-            .context("could not start PostgreSQL")?;
-        Ok(Self { url: cluster.url(DATABASE), cluster: Some(cluster) })
+        let options = Options { fetch, ..Options::new(data_dir.postgres_dir()) };
+        let cluster = start(options.clone()).await?;
+        let url = cluster.url(DATABASE);
+        Ok(Self { url, options: Some(options), cluster: Some(cluster) })
     }
 
     /// Where it answers.
@@ -54,6 +55,25 @@ impl Postgres {
         }
     }
 
+    /// Starts our cluster again whenever it has ended. Never ends by itself.
+    pub(super) async fn watch(&mut self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let Some(options) = self.options.clone() else { continue };
+            if self.cluster.as_ref().is_some_and(answers) {
+                continue;
+            }
+            show::note("PostgreSQL ended; it starts again");
+            if let Err(e) = self.stop().await {
+                show::note(format!("{e:#}"));
+            }
+            match start(options).await {
+                Ok(cluster) => self.cluster = Some(cluster),
+                Err(e) => show::note(format!("{e:#}")),
+            }
+        }
+    }
+
     /// Stops it, if it is ours.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(cluster) = self.cluster.take() else { return Ok(()) };
@@ -62,4 +82,22 @@ impl Postgres {
             .context("the stop of PostgreSQL was cut short")?
             .context("could not stop PostgreSQL")
     }
+}
+
+async fn start(options: Options) -> anyhow::Result<Cluster> {
+    let started = tokio::task::spawn_blocking(move || {
+        let cluster = Cluster::start(options)?;
+        cluster.ensure_database(DATABASE)?;
+        Ok::<_, localpg::Error>(cluster)
+    });
+    started
+        .await
+        .context("the start of PostgreSQL was cut short")?
+        .context("could not start PostgreSQL")
+}
+
+fn answers(cluster: &Cluster) -> bool {
+    let server = cluster.server();
+    let socket = server.socket_dir().join(format!(".s.PGSQL.{}", server.port()));
+    UnixStream::connect(socket).is_ok()
 }

@@ -5,8 +5,6 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::write_private;
-
 /// A whole system that answers: how to call it, how to join it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ready {
@@ -37,30 +35,26 @@ impl Ready {
         read(file)
     }
 
-    /// Says it in `file`, for our eyes only.
+    /// Says it in `file`, for our eyes only; a reader sees all of it or nothing.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        write(file, self)
+        let mut text = serde_json::to_string_pretty(self).context("could not write JSON")?;
+        text.push('\n');
+        telemetry::write_private(file, text.as_bytes())
+            .with_context(|| format!("could not write {}", file.display()))
     }
 }
 
-/// One process that answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ProcessReady {
+/// What an API or a worker writes once it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct ProcessReady {
     /// Where it answers.
-    pub(crate) url: String,
-    /// Which process it is.
-    pub(crate) pid: u32,
+    pub(super) url: String,
 }
 
 impl ProcessReady {
     /// What `file` says.
-    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(file: &Path) -> anyhow::Result<Self> {
         read(file)
-    }
-
-    /// Says it in `file`.
-    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        write(file, self)
     }
 }
 
@@ -68,12 +62,6 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("could not read {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} has another form", file.display()))
-}
-
-fn write<T: Serialize>(file: &Path, what: &T) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(what).context("could not write JSON")?;
-    text.push('\n');
-    write_private(file, &text)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
--- The branches of list.sql.
+-- The branches of list.sql, and to be planned like it.
 select count(*) as "count!"
 from (
     (
@@ -9,7 +9,7 @@ from (
     union all
     (
         select from tenantry.tenants
-        where $2::text is null and state = $1
+        where $1::text is not null and $2::text is null and state = $1
         limit $3
     )
     union all

@@ -1,5 +1,6 @@
--- Three branches, of which the parameters leave one: each is answered by its own index, also when
--- the statement is planned without knowing them.
+-- Three branches, of which the parameters leave one, so that each is answered by its own index.
+-- To be planned with the parameters known: without them the planner takes the primary key and
+-- reads the whole fleet to find a rare state.
 (
     select id as "id!", name as "name!", description, domain as "domain!",
         schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
@@ -16,7 +17,7 @@ union all
     select id, name, description, domain, schema_name, role_name, external_id, state,
         settings, migration_version, created_at, activated_at, updated_at
     from tenantry.tenants
-    where $2::text is null and state = $1 and id > $3
+    where $1::text is not null and $2::text is null and state = $1 and id > $3
     order by id
     offset $4
     limit $5

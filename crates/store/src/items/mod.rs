@@ -6,6 +6,7 @@
 mod cancel_waiting;
 mod claim;
 mod compensate;
+mod count_waiting;
 mod finish;
 mod forgotten;
 mod hold;
@@ -20,6 +21,7 @@ mod stranded;
 pub use cancel_waiting::cancel_waiting;
 pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
 pub use compensate::begin_compensation;
+pub use count_waiting::count_waiting;
 pub use finish::{fail, succeed};
 pub use forgotten::{Owned, give_back, owned_by};
 pub use hold::hold;

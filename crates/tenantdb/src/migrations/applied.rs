@@ -41,7 +41,7 @@ pub async fn applied(
 }
 
 /// Reads a version table that is known to be there. One message.
-pub(crate) async fn read(
+pub(super) async fn read(
     conn: &mut PgConnection,
     table: &str,
 ) -> sqlx::Result<Vec<AppliedMigration>> {

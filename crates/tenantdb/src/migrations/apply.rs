@@ -1,12 +1,13 @@
 //! Brings a schema to the newest version.
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::PgConnection;
 
-use super::blame;
+use super::applied::AppliedMigration;
 use super::error::MigrateError;
-use super::script::{self, Script};
+use super::script;
 use super::set::{Migration, MigrationSet};
+use super::state::State;
 
 /// What [`apply`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,38 +20,40 @@ pub struct Applied {
     pub count: usize,
 }
 
-/// Applies what the schema lacks, in the caller's transaction and in one message, whatever
-/// version the schema has. Compares the checksums of what was applied before.
+/// Applies what the schema lacks, in the caller's transaction: two messages for a new schema,
+/// whatever the number of migrations, and three for an older one. Holds the checksums of what was
+/// applied before.
 ///
 /// It looks only into this schema while it runs, and leaves the search path as it found it.
 ///
 /// # Errors
 /// [`MigrateError`] names the version, the file and where possible the line. The transaction is
-/// aborted then, and rolling it back leaves nothing.
+/// to be rolled back then, which leaves nothing.
 pub async fn apply(
     conn: &mut PgConnection,
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<Applied, MigrateError> {
-    let had = run(conn, script::up(schema, set)).await?;
+    let state =
+        State::read(conn, schema).await.map_err(|source| MigrateError::Database { source })?;
+    for applied in state.applied.iter().flatten() {
+        hold(applied, set)?;
+    }
+    let had = state.versions();
+    let pending: Vec<&Migration> = set.iter().filter(|m| !had.contains(&m.version())).collect();
+    if state.applied.is_none() || !pending.is_empty() {
+        state.run(conn, schema, script::up(schema, &state, &pending)).await?;
+    }
     let from = had.last().copied().unwrap_or(0);
-    let count = set.iter().map(Migration::version).filter(|v| !had.contains(v)).count();
-    Ok(Applied { from, to: from.max(set.head()), count })
+    Ok(Applied { from, to: from.max(set.head()), count: pending.len() })
 }
 
-/// Sends a script and reads the versions it found.
-pub(super) async fn run(
-    conn: &mut PgConnection,
-    mut script: Script<'_>,
-) -> Result<Vec<i64>, MigrateError> {
-    let text = std::mem::take(&mut script.text);
-    let had: String = sqlx::raw_sql(AssertSqlSafe(text))
-        .fetch_one(conn)
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(|source| blame::name(source, &script))?;
-    let versions = had.split(',').filter(|v| !v.is_empty()).map(str::parse);
-    versions
-        .collect::<Result<_, _>>()
-        .map_err(|e| MigrateError::Database { source: sqlx::Error::Decode(Box::new(e)) })
+/// Refuses a set that is not the one that was applied.
+fn hold(applied: &AppliedMigration, set: &MigrationSet) -> Result<(), MigrateError> {
+    let version = applied.version;
+    match set.iter().find(|m| m.version() == version) {
+        None => Err(MigrateError::Unknown { version }),
+        Some(m) if m.checksum() != applied.checksum => Err(MigrateError::Edited { version }),
+        Some(_) => Ok(()),
+    }
 }

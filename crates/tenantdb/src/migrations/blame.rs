@@ -3,37 +3,21 @@
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::error::MigrateError;
-use super::script::{Script, Step, raised};
+use super::script::Step;
 
 /// How the server names a block in an error's context; followed, in any language, by its line.
 const BLOCK: &str = "inline_code_block";
 
 /// Names the migration that the error comes from.
-pub(super) fn name(source: sqlx::Error, script: &Script<'_>) -> MigrateError {
-    let Some(error) = source.as_database_error().and_then(|e| e.try_downcast_ref()) else {
-        return MigrateError::Database { source };
-    };
-    if let Some(refused) = refused_by_us(error) {
-        return refused;
-    }
-    let found = by_text(error, &script.steps).or_else(|| by_line(error, &script.steps));
+pub(super) fn name(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
+    let error = source.as_database_error().and_then(|e| e.try_downcast_ref());
+    let found = error.and_then(|e| by_text(e, steps).or_else(|| by_line(e, steps)));
     match found {
         Some((step, line)) => {
             let (version, file) = (step.version, step.file.to_owned());
             MigrateError::Failed { version, file, line, source }
         }
         None => MigrateError::Database { source },
-    }
-}
-
-fn refused_by_us(error: &PgDatabaseError) -> Option<MigrateError> {
-    let version = error.detail()?.parse().ok()?;
-    match error.code() {
-        raised::EDITED => Some(MigrateError::Edited { version }),
-        raised::UNKNOWN => Some(MigrateError::Unknown { version }),
-        raised::ESCAPED => Some(MigrateError::Escaped { version }),
-        raised::IRREVERSIBLE => Some(MigrateError::Irreversible { version }),
-        _ => None,
     }
 }
 

@@ -28,12 +28,9 @@ pub enum MigrateError {
         /// The migration's version.
         version: i64,
     },
-    /// A migration changed the search path, the role or the transaction.
-    #[error("migration {version} left the tenant's schema, role or transaction")]
-    Escaped {
-        /// The migration's version.
-        version: i64,
-    },
+    /// A migration changed the search path or the role.
+    #[error("a migration left the tenant's schema or role")]
+    Escaped,
     /// There is no way back from a version that was to be taken back.
     #[error("migration {version} has no .down.sql, it cannot be taken back")]
     Irreversible {

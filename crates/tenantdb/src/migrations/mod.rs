@@ -1,8 +1,7 @@
 //! Migrations of a tenant's schema: read from a folder, checked, applied in one message.
 //!
-//! All of a set is sent as one block that the server runs inside the caller's transaction. It
-//! finds out itself what is pending, so a new schema, an old one and one that is up to date all
-//! cost one round trip; and inside a block the server refuses COMMIT, whatever a file holds.
+//! All that is pending is sent as one message, in the caller's transaction, and in a block in
+//! which the server refuses COMMIT, whatever a file holds.
 
 mod applied;
 mod apply;
@@ -12,8 +11,8 @@ mod load;
 mod revert;
 mod script;
 mod set;
+mod state;
 
-pub(crate) use applied::read;
 pub use applied::{AppliedMigration, applied};
 pub use apply::{Applied, apply};
 pub use error::MigrateError;

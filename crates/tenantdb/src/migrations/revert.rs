@@ -3,10 +3,10 @@
 use domain::SchemaName;
 use sqlx::PgConnection;
 
-use super::apply::run;
 use super::error::MigrateError;
 use super::script;
 use super::set::MigrationSet;
+use super::state::State;
 
 /// What [`revert`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct Reverted {
 }
 
 /// Runs the `.down.sql` of every applied migration newer than the target, newest first, in the
-/// caller's transaction and in one message. Without a target it takes back the newest one.
+/// caller's transaction and in at most three messages. Without a target it takes back the newest
+/// one. Checksums are not held: going back is how an edited migration is mended.
 ///
 /// # Errors
 /// As [`super::apply()`]; [`MigrateError::Irreversible`] where a file to go back is missing.
@@ -30,10 +31,23 @@ pub async fn revert(
     set: &MigrationSet,
     target: Option<i64>,
 ) -> Result<Reverted, MigrateError> {
-    let had = run(conn, script::down(schema, set, target)).await?;
-    let from = had.last().copied().unwrap_or(0);
+    let state =
+        State::read(conn, schema).await.map_err(|source| MigrateError::Database { source })?;
+    let had = state.versions();
     let second = had.len().checked_sub(2).map_or(0, |at| had[at]);
     let goal = target.unwrap_or(second);
-    let kept: Vec<i64> = had.iter().copied().filter(|v| *v <= goal).collect();
-    Ok(Reverted { from, to: kept.last().copied().unwrap_or(0), count: had.len() - kept.len() })
+    let newer = had.iter().rev().copied().filter(|version| *version > goal);
+    let back = newer.map(|version| way_back(set, version)).collect::<Result<Vec<_>, _>>()?;
+    if !back.is_empty() {
+        state.run(conn, schema, script::down(schema, &state, &back)).await?;
+    }
+    let to = had.iter().rev().copied().find(|version| *version <= goal);
+    Ok(Reverted { from: had.last().copied().unwrap_or(0), to: to.unwrap_or(0), count: back.len() })
+}
+
+fn way_back(set: &MigrationSet, version: i64) -> Result<(i64, &str, &str), MigrateError> {
+    let migration = set.iter().find(|m| m.version() == version);
+    let migration = migration.ok_or(MigrateError::Unknown { version })?;
+    let down = migration.down().ok_or(MigrateError::Irreversible { version })?;
+    Ok((version, &down.file, &down.sql))
 }

@@ -1,7 +1,7 @@
 //! What a tenant's role may do, and all that it may not.
 
 use sqlx::{Connection, PgConnection};
-use tenantdb::{MigrationSet, grants, migrations, role, schema};
+use tenantdb::{MigrationSet, Promise, grants, migrations, role, schema};
 
 use crate::support::{count, execute, set_of, site, sqlstate};
 
@@ -113,7 +113,8 @@ async fn granting_again_changes_nothing() {
     let (rival, tenant) = (site.provisioned(2, "rival").await, site.provisioned(1, "acme").await);
     let mut tx = site.begin().await;
 
-    grants::grant(&mut tx, &tenant.schema, &tenant.role).await.unwrap();
+    let promise = Promise::learn(&mut tx, &MigrationSet::embedded()).await.unwrap();
+    grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();
 
     assert_eq!(tenant.faults(&mut tx, Some(&rival)).await, Vec::<String>::new());
 }

@@ -1,6 +1,6 @@
 //! Nothing costs more because there are more tenants.
 
-use tenantdb::{MigrationSet, Promise, grants, migrations, role, schema, shape, verify};
+use tenantdb::{MigrationSet, Promise, migrations, role, schema, shape, verify};
 
 use crate::support::{counters, execute, grown, site};
 
@@ -36,7 +36,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
     verify::verify(&mut conn, schema, role, mark, &set, &promise, Some(schema)).await.unwrap();
     migrations::revert(&mut conn, schema, &set, Some(0)).await.unwrap();
-    grants::grant(&mut conn, schema, role).await.unwrap();
+    migrations::apply(&mut conn, schema, &set).await.unwrap();
     assert!(schema::drop_owned(&mut conn, schema, mark).await.unwrap());
     assert_eq!(grown(&before, &counters(&mut conn, "numscans").await), Vec::<String>::new());
 

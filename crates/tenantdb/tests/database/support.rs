@@ -74,7 +74,8 @@ impl Tenant {
         assert!(role.await.unwrap().is(&self.mark));
         assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));
         migrations::apply(conn, &self.schema, set).await.unwrap();
-        grants::grant(conn, &self.schema, &self.role).await.unwrap();
+        let promise = Promise::learn(conn, set).await.unwrap();
+        grants::grant(conn, &self.schema, &self.role, &promise).await.unwrap();
     }
 
     /// What `verify` finds wrong, given the migrations of this repository.

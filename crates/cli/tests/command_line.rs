@@ -1,0 +1,166 @@
+//! What can be found out about the command without a server.
+
+mod support;
+
+use std::fs;
+
+use support::{is_plain, tenantry};
+
+#[test]
+fn help_lists_the_commands_and_how_to_begin() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let ran = tenantry(dir.path(), &["--help"], &[]);
+
+    assert_eq!(ran.code, 0);
+    for command in [
+        "demo", "dev", "submit", "batch", "keys", "tenant", "token", "migrate", "config", "api",
+        "worker", "health",
+    ] {
+        let listed = ran.out.lines().any(|line| line.split_whitespace().next() == Some(command));
+        assert!(listed, "{command} is not in:\n{}", ran.out);
+    }
+    assert!(ran.out.contains("Start here"), "{}", ran.out);
+}
+
+#[test]
+fn a_secret_in_the_environment_is_not_in_the_help() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let ran = tenantry(dir.path(), &["submit", "--help"], &[("TENANTRY_TOKEN", "tto_secret")]);
+
+    assert!(!ran.out.contains("tto_secret"), "{}", ran.out);
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = [("TENANTRY_TOKEN", "tto_x")];
+
+    for args in [
+        &["no-such-command"][..],
+        &["submit"],
+        &["submit", "gone.csv"],
+        &["batch", "show", "../../tenants"],
+        &["migrate", "tenant", "up"],
+        &["migrate", "tenant", "up", "--all", "--schema", "x"],
+        &["token", "create", "--name", "x", "--expires", "soon"],
+        &["demo", "--tenants", "1"],
+    ] {
+        let ran = tenantry(dir.path(), args, &token);
+        assert_eq!(ran.code, 2, "{args:?}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_needs_a_yes() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")];
+
+    for args in [&["migrate", "public", "down"][..], &["migrate", "tenant", "down", "--all"]] {
+        let ran = tenantry(dir.path(), args, &env);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains("--yes"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn without_a_token_it_says_which_variable_and_which_command() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let ran = tenantry(dir.path(), &["batch", "list"], &[]);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("TENANTRY_TOKEN"), "{}", ran.err);
+    assert!(ran.err.contains("tenantry token create"), "{}", ran.err);
+}
+
+#[test]
+fn an_api_that_is_not_there_is_named_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("TENANTRY_TOKEN", "tto_x"), ("TENANTRY_URL", "http://127.0.0.1:1")];
+
+    let ran = tenantry(dir.path(), &["tenant", "list"], &env);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("http://127.0.0.1:1"), "{}", ran.err);
+    assert!(ran.err.contains("tenantry dev"), "{}", ran.err);
+    assert!(!ran.err.contains("tto_x"), "{}", ran.err);
+}
+
+#[test]
+fn a_bad_setting_is_named_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+
+    for (name, value) in [
+        ("API_KEY_LENGTH", "long"),
+        ("MAX_TENANTS_PER_BATCH", "-1"),
+        ("TENANTRY__WORKER__NO_SUCH_KEY", "1"),
+    ] {
+        let ran = tenantry(dir.path(), &["config", "check"], &[(name, value)]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains(name), "{}", ran.err);
+    }
+}
+
+#[test]
+fn config_check_shows_sources_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [
+        ("DATABASE_URL", "postgres://user:hunter2@db.example/tenantry"),
+        ("TENANT_SCHEMA_PREFIX", "cust_"),
+    ];
+
+    let ran = tenantry(dir.path(), &["config", "check"], &env);
+
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("env TENANT_SCHEMA_PREFIX"), "{}", ran.out);
+    assert!(ran.out.contains("cust_"), "{}", ran.out);
+    assert!(!ran.out.contains("hunter2"), "{}", ran.out);
+}
+
+#[test]
+fn config_check_can_demand_what_servers_need() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let ran = tenantry(dir.path(), &["config", "check", "--complete"], &[]);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("DATABASE_URL is not set"), "{}", ran.err);
+}
+
+#[test]
+fn nothing_but_text_goes_into_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+
+    for args in [&["config", "check"][..], &["--help"], &["batch", "list"]] {
+        let ran = tenantry(dir.path(), args, &[("TERM", "xterm-256color")]);
+        assert!(is_plain(&ran.out) && is_plain(&ran.err), "{:?}", ran);
+    }
+}
+
+#[test]
+fn a_file_it_cannot_read_is_named_with_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("bad.ndjson"), "{\"tenant_name\":\"A\"}\n{oops\n").unwrap();
+    fs::write(dir.path().join("bad.csv"), "tenant_name,domian\nA,a.example\n").unwrap();
+    let env = [("TENANTRY_TOKEN", "tto_x"), ("TENANTRY_URL", "http://127.0.0.1:1")];
+
+    let lines = tenantry(dir.path(), &["submit", "bad.ndjson"], &env);
+    let header = tenantry(dir.path(), &["submit", "bad.csv"], &env);
+
+    assert_eq!((lines.code, header.code), (2, 2));
+    assert!(lines.err.contains("line 2"), "{}", lines.err);
+    assert!(header.err.contains("domian"), "{}", header.err);
+}
+
+#[test]
+fn starter_migrations_need_no_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("TENANT_MIGRATIONS_DIR", "mine")];
+
+    let ran = tenantry(dir.path(), &["migrate", "tenant", "init"], &env);
+
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(dir.path().join("mine/0001_tenant.up.sql").is_file());
+}

@@ -1,0 +1,73 @@
+//! The commands that work straight on the database.
+
+mod support;
+
+use harness::Db;
+use serde_json::Value;
+use support::{Ran, is_plain, tenantry};
+
+fn run(db: &Db, args: &[&str]) -> Ran {
+    let dir = tempfile::tempdir().unwrap();
+    tenantry(dir.path(), args, &[("DATABASE_URL", &db.url)])
+}
+
+async fn count(db: &Db, question: &'static str) -> i64 {
+    sqlx::query_scalar(question).fetch_one(&db.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_shown_once_stored_as_a_hash_and_audited() {
+    let db = harness::fresh_db().await;
+
+    let made = run(&db, &["token", "create", "--name", "ci", "--role", "viewer"]);
+    let listed = run(&db, &["token", "list"]);
+
+    assert_eq!(made.code, 0, "{}", made.err);
+    let token = made.out.trim();
+    assert!(token.starts_with("tto_"), "{token}");
+    assert!(listed.out.contains("ci") && !listed.out.contains(token), "{}", listed.out);
+    let mut conn = db.pool.acquire().await.unwrap();
+    let hash = keys::hash_operator_token(token);
+    let found = store::operators::authenticate(&mut conn, &hash).await.unwrap().unwrap();
+    assert_eq!(found.role, domain::Role::Viewer);
+    let audited = "select count(*) from tenantry.audit_log
+        where action = 'token.created' and actor like 'cli:%' and detail::text not like '%tto_%'";
+    assert_eq!(count(&db, audited).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_gone_and_its_name_is_free() {
+    let db = harness::fresh_db().await;
+    let first = run(&db, &["token", "create", "--name", "ci"]);
+
+    let taken = run(&db, &["token", "create", "--name", "ci"]);
+    let revoked = run(&db, &["token", "revoke", "ci"]);
+    let again = run(&db, &["token", "revoke", "ci"]);
+    let second = run(&db, &["token", "create", "--name", "ci", "--json"]);
+
+    assert_eq!((taken.code, revoked.code, again.code), (1, 0, 1), "{}", taken.err);
+    assert!(taken.err.contains("in use"), "{}", taken.err);
+    let told: Value = serde_json::from_str(&second.out).unwrap();
+    assert!(told["token"].as_str().unwrap().starts_with("tto_"));
+    let mut conn = db.pool.acquire().await.unwrap();
+    let hash = keys::hash_operator_token(first.out.trim());
+    assert!(store::operators::authenticate(&mut conn, &hash).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrates_an_empty_database_and_says_so() {
+    let db = harness::empty_db().await;
+
+    let before = run(&db, &["migrate", "public", "status"]);
+    let token = run(&db, &["token", "list"]);
+    let up = run(&db, &["migrate", "public", "up"]);
+    let after = run(&db, &["migrate", "public", "status", "--json"]);
+    let twice = run(&db, &["migrate", "public", "up"]);
+
+    assert_eq!((before.code, up.code, after.code, twice.code), (1, 0, 0, 0), "{}", up.err);
+    assert!(before.out.contains("pending"), "{}", before.out);
+    assert!(token.err.contains("tenantry migrate public up"), "{}", token.err);
+    let told: Value = serde_json::from_str(&after.out).unwrap();
+    assert_eq!((&told["current"], &told["queue"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert!(is_plain(&up.out), "{:?}", up.out);
+}

@@ -1,0 +1,222 @@
+//! The tenants' migrations, on a real database with real tenants.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use harness::Db;
+use serde_json::Value;
+use sqlx::PgPool;
+use support::{Ran, tenantry};
+use tempfile::TempDir;
+use tenantdb::{
+    Mark,
+    migrations::{self, MigrationSet},
+};
+
+/// A database with active tenants `t_1` to `t_<n>`, and a folder of migrations beside it.
+struct Fleet {
+    db: Db,
+    dir: TempDir,
+    installation: InstallationId,
+}
+
+impl Fleet {
+    async fn of(tenants: i64) -> Self {
+        let db = harness::fresh_db().await;
+        let mut conn = db.pool.acquire().await.unwrap();
+        let installation = store::installation(&mut conn).await.unwrap();
+        drop(conn);
+        let dir = tempfile::tempdir().unwrap();
+        let fleet = Self { db, dir, installation };
+        for id in 1..=tenants {
+            fleet.add(id).await;
+        }
+        assert_eq!(fleet.run(&["init"]).code, 0);
+        fleet
+    }
+
+    async fn add(&self, id: i64) {
+        let (tenant, schema, role) = (TenantId::new(id), schema(id), self.role(id));
+        let mark = Mark { installation: self.installation.clone(), tenant };
+        let mut tx = self.db.pool.begin().await.unwrap();
+        sqlx::query(
+            "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
+             values ($1, $2, $2 || '.example', $2, $3)",
+        )
+        .bind(id)
+        .bind(schema.as_str())
+        .bind(role.as_str())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
+        let set = MigrationSet::embedded();
+        migrations::apply(&mut tx, &schema, &set).await.unwrap();
+        tenantdb::grants::grant(&mut tx, &schema, &role).await.unwrap();
+        assert!(store::tenants::activate(&mut tx, tenant, Some(set.head())).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    fn role(&self, id: i64) -> RoleName {
+        RoleName::of(&self.installation, TenantId::new(id))
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        self.dir.path().join("migrations")
+    }
+
+    fn write(&self, name: &str, sql: &str) {
+        fs::write(self.folder().join(name), sql).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let folder = self.folder();
+        let env = [
+            ("DATABASE_URL", self.db.url.as_str()),
+            ("TENANT_MIGRATIONS_DIR", folder.to_str().unwrap()),
+        ];
+        let all: Vec<&str> = ["migrate", "tenant"].iter().chain(args).copied().collect();
+        tenantry(Path::new(self.dir.path()), &all, &env)
+    }
+
+    /// Each tenant's version in the registry, by id.
+    async fn versions(&self) -> Vec<Option<i64>> {
+        let query = "select migration_version from tenantry.tenants order by id";
+        sqlx::query_scalar(query).fetch_all(&self.db.pool).await.unwrap()
+    }
+}
+
+fn schema(id: i64) -> SchemaName {
+    SchemaName::parse(&format!("t_{id}")).unwrap()
+}
+
+async fn holds(pool: &PgPool, question: &'static str) -> bool {
+    sqlx::query_scalar(question).fetch_one(pool).await.unwrap()
+}
+
+fn tenants_in(ran: &Ran) -> Vec<Value> {
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    told["tenants"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_tenant_does_not_stop_the_others() {
+    let fleet = Fleet::of(5).await;
+    sqlx::query("create table t_3.color ()").execute(&fleet.db.pool).await.unwrap();
+    fleet.write("0003_color.up.sql", "create table color (name text primary key);");
+
+    let ran = fleet.run(&["up", "--all", "--concurrency", "3", "--json"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let told = tenants_in(&ran);
+    let errors: Vec<_> = told.iter().filter(|t| !t["error"].is_null()).collect();
+    assert_eq!((told.len(), errors.len()), (5, 1), "{}", ran.out);
+    assert_eq!(errors[0]["schema"], "t_3");
+    assert!(errors[0]["error"].as_str().unwrap().contains("0003_color.up.sql"), "{}", ran.out);
+    assert_eq!(fleet.versions().await, [Some(3), Some(3), Some(2), Some(3), Some(3)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_table_is_usable_by_its_tenant_and_by_no_other() {
+    let fleet = Fleet::of(2).await;
+    fleet.write("0003_color.up.sql", "create table color (name text primary key);");
+
+    let ran = fleet.run(&["up", "--all"]);
+
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let may = "select has_table_privilege($1, 't_1.color', 'select, insert, update, delete')
+        and has_schema_privilege($1, 't_1', 'usage')";
+    for (id, expected) in [(1, true), (2, false)] {
+        let allowed: bool = sqlx::query_scalar(may)
+            .bind(fleet.role(id).as_str())
+            .fetch_one(&fleet.db.pool)
+            .await
+            .unwrap();
+        assert_eq!(allowed, expected, "tenant {id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_migration_is_refused_and_nothing_moves() {
+    let fleet = Fleet::of(2).await;
+    fleet.write("0001_tenant.up.sql", "create table tenant (id int);");
+    fleet.write("0003_color.up.sql", "create table color (name text primary key);");
+
+    let ran = fleet.run(&["up", "--all"]);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("edited"), "{}", ran.out);
+    assert_eq!(fleet.versions().await, [Some(2), Some(2)]);
+    assert!(holds(&fleet.db.pool, "select to_regclass('t_1.color') is null").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goes_down_and_up_again_and_the_audit_says_who_did() {
+    let fleet = Fleet::of(3).await;
+
+    let down = fleet.run(&["down", "--all", "--yes"]);
+    let between = fleet.versions().await;
+    let behind = fleet.run(&["status", "--all"]);
+    let up = fleet.run(&["up", "--all"]);
+
+    assert_eq!((down.code, up.code), (0, 0), "{}{}", down.err, up.err);
+    assert_eq!(between, [Some(1); 3]);
+    assert_eq!(behind.code, 1, "{}", behind.out);
+    assert_eq!(fleet.versions().await, [Some(2); 3]);
+    let audited = "select count(*) = 6 from tenantry.audit_log
+        where action = 'tenant.migrated' and actor like 'cli:%' and tenant_id is not null";
+    assert!(holds(&fleet.db.pool, audited).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goes_back_to_the_very_beginning() {
+    let fleet = Fleet::of(1).await;
+
+    let ran = fleet.run(&["down", "--schema", "t_1", "--to", "0", "--yes"]);
+
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(fleet.versions().await, [None]);
+    assert!(holds(&fleet.db.pool, "select to_regclass('t_1.tenant') is null").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_by_name_is_the_only_one_touched() {
+    let fleet = Fleet::of(2).await;
+    fleet.write("0003_color.up.sql", "create table color (name text primary key);");
+
+    let one = fleet.run(&["up", "--schema", "t_2"]);
+    let nobody = fleet.run(&["up", "--schema", "tenantless"]);
+
+    assert_eq!(one.code, 0, "{}", one.err);
+    assert_eq!(fleet.versions().await, [Some(2), Some(3)]);
+    assert_eq!(nobody.code, 1);
+    assert!(nobody.err.contains("no active tenant"), "{}", nobody.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn makes_a_missing_version_table_and_leaves_others_alone() {
+    let fleet = Fleet::of(2).await;
+    sqlx::query("drop table t_1.tenantry_migrations").execute(&fleet.db.pool).await.unwrap();
+
+    let ran = fleet.run(&["init", "--all"]);
+
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let made = "select (select count(*) from t_1.tenantry_migrations) = 0
+        and (select count(*) from t_2.tenantry_migrations) = 2";
+    assert!(holds(&fleet.db.pool, made).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_leaves_the_schema_is_refused_before_anything_runs() {
+    let fleet = Fleet::of(1).await;
+    fleet.write("0003_leave.up.sql", "create table color ();\ncommit;");
+
+    let ran = fleet.run(&["up", "--all"]);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("0003_leave.up.sql:2"), "{}", ran.err);
+    assert_eq!(fleet.versions().await, [Some(2)]);
+}

@@ -1,0 +1,65 @@
+//! Where a schema and the session stand before a script runs, and after.
+
+use domain::SchemaName;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::applied::{AppliedMigration, read};
+use super::error::MigrateError;
+use super::script::{self, Script};
+use super::{VERSION_TABLE, blame};
+use crate::ident::Ident;
+
+/// What a script starts from.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The search path to come back to.
+    pub(super) path: String,
+    /// The role that runs the migrations.
+    actor: String,
+    /// What the version table holds; `None` when there is none.
+    pub(super) applied: Option<Vec<AppliedMigration>>,
+}
+
+impl State {
+    /// Reads it: one message for a schema without version table, two for others.
+    pub(super) async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Self> {
+        let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
+        let row = sqlx::query(
+            "select current_setting('search_path'), current_user::text,
+                 to_regclass($1) is not null",
+        )
+        .bind(&table)
+        .fetch_one(&mut *conn)
+        .await?;
+        let applied = if row.try_get(2)? { Some(read(conn, &table).await?) } else { None };
+        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied })
+    }
+
+    /// The versions applied, oldest first.
+    pub(super) fn versions(&self) -> Vec<i64> {
+        self.applied.iter().flatten().map(|a| a.version).collect()
+    }
+
+    /// Sends a script, and makes sure that it ended in the schema and role it began in.
+    pub(super) async fn run(
+        &self,
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+        script: Script<'_>,
+    ) -> Result<(), MigrateError> {
+        let Script { text, steps } = script;
+        let row = sqlx::raw_sql(AssertSqlSafe(text))
+            .fetch_all(conn)
+            .await
+            .map_err(|source| blame::name(source, &steps))?
+            .pop()
+            .ok_or(MigrateError::Escaped)?;
+        let read = |at| row.try_get(at).map_err(|source| MigrateError::Database { source });
+        let (current, path, actor): (Option<String>, Option<String>, Option<String>) =
+            (read(0)?, read(1)?, read(2)?);
+        let stayed = current.as_deref() == Some(schema.as_str())
+            && path == Some(script::path(schema))
+            && actor.as_ref() == Some(&self.actor);
+        if stayed { Ok(()) } else { Err(MigrateError::Escaped) }
+    }
+}

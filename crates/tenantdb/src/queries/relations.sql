@@ -1,0 +1,38 @@
+-- A row for each relation of the schema, its parts as arrays of `name`, tab, definition, and what
+-- the role may do with it, a letter for each right.
+select 'relation', c.relname::text,
+    concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
+        case c.relkind
+            when 'v' then pg_get_viewdef(c.oid)
+            when 'm' then pg_get_viewdef(c.oid)
+            when 'S' then pg_sequence_parameters(c.oid)::text
+        end),
+    array(
+        select concat_ws(' ', a.attname || e'\t' || format_type(a.atttypid, a.atttypmod),
+            a.attnotnull, a.attidentity, a.attgenerated, nullif(nullif(a.attcollation, 0), 100)::regcollation,
+            (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
+             where a.atthasdef and d.adrelid = a.attrelid and d.adnum = a.attnum))
+        from pg_attribute a
+        where c.relkind <> 'S' and a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    array(
+        select concat_ws(' ', k.conname || e'\t' || pg_get_constraintdef(k.oid), k.convalidated)
+        from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid),
+    array(
+        select concat_ws(' ', x.indexrelid::regclass || e'\t' || pg_get_indexdef(x.indexrelid), x.indisvalid)
+        from pg_index x where c.relhasindex and x.indrelid = c.oid),
+    {triggers},
+    {policies},
+    c.relkind::text,
+    case when c.relkind = 'S' then concat_ws('',
+        case when has_sequence_privilege({role}, c.oid, 'usage') then 'usage ' end)
+    else concat_ws('',
+        case when has_table_privilege({role}, c.oid, 'select') then 'select ' end,
+        case when has_table_privilege({role}, c.oid, 'insert') then 'insert ' end,
+        case when has_table_privilege({role}, c.oid, 'update') then 'update ' end,
+        case when has_table_privilege({role}, c.oid, 'delete') then 'delete ' end,
+        case when c.relowner = {role} then 'owner ' end)
+    end
+from pg_depend d
+join pg_class c on c.oid = d.objid
+where d.refclassid = 'pg_namespace'::regclass and d.refobjid = {schema} and d.deptype = 'n'
+    and d.classid = 'pg_class'::regclass

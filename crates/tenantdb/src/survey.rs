@@ -1,0 +1,192 @@
+//! One message that reads all there is to know of a schema.
+//!
+//! It is not prepared: every CREATE SCHEMA, by anybody, makes the server plan all prepared
+//! statements anew, so that during provisioning they would be planned each time anyway. What
+//! counts is that each statement is cheap to plan; rarer kinds of object are asked for only
+//! where there is reason to.
+//!
+//! Definitions name every object with its schema: the message looks at `pg_catalog` alone and
+//! puts the search path back.
+
+use domain::{RoleName, SchemaName};
+use futures::TryStreamExt;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use crate::ident::{Ident, literal};
+use crate::mark::Mark;
+use crate::migrations::VERSION_TABLE;
+use crate::shape::Shape;
+
+const RELATIONS: &str = include_str!("queries/relations.sql");
+const OBJECTS: &str = include_str!("queries/objects.sql");
+const FUNCTIONS: &str = include_str!("queries/functions.sql");
+const TYPES: &str = include_str!("queries/types.sql");
+const RIGHTS: &str = include_str!("queries/rights.sql");
+const TRIGGERS: &str = include_str!("queries/triggers.sql");
+const POLICIES: &str = include_str!("queries/policies.sql");
+const NOTHING: &str = "array[]::text[]";
+
+const ENTER: &str =
+    "select 'path', set_config('tenantry.path', current_setting('search_path'), true),
+    set_config('search_path', 'pg_catalog', true)";
+const LEAVE: &str =
+    "select 'path', set_config('search_path', current_setting('tenantry.path'), true)";
+
+/// The rarer kinds of object, and whether to read their definitions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Depth {
+    pub(crate) triggers: bool,
+    pub(crate) policies: bool,
+    pub(crate) functions: bool,
+    pub(crate) types: bool,
+}
+
+impl Depth {
+    /// Everything.
+    pub(crate) const FULL: Self =
+        Self { triggers: true, policies: true, functions: true, types: true };
+}
+
+/// Whose rights are to be read with the shape.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) role: &'a RoleName,
+    pub(crate) mark: &'a Mark,
+    pub(crate) neighbour: Option<&'a SchemaName>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) shape: Shape,
+    pub(crate) relations: Vec<Relation>,
+    /// The schema's name as the server spells it in definitions.
+    pub(crate) spelling: String,
+    /// Whether each rule of `queries/rights.sql` is broken, in its order.
+    pub(crate) broken: Vec<bool>,
+    /// Version and checksum of each migration applied; `None` without a version table.
+    pub(crate) versions: Option<Vec<(i64, Vec<u8>)>>,
+}
+
+/// A relation and what the role may do with it.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) name: String,
+    /// As in `pg_class.relkind`.
+    pub(crate) kind: String,
+    pub(crate) rights: String,
+}
+
+/// Reads the shape; for a subject also rights and versions. One message.
+pub(crate) async fn read(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    depth: Depth,
+    subject: Option<Subject<'_>>,
+) -> sqlx::Result<Survey> {
+    let text = message(schema, depth, subject);
+    let mut survey = Survey::default();
+    let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(conn);
+    let ended = loop {
+        match rows.try_next().await {
+            Ok(Some(row)) => survey.take(&row)?,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    match ended {
+        // the last statement reads the version table, which may be what is missing
+        Err(error) if is_absent(&error) => survey.versions = None,
+        other => other?,
+    }
+    Ok(survey)
+}
+
+fn is_absent(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "42P01")
+}
+
+fn message(schema: &SchemaName, depth: Depth, subject: Option<Subject<'_>>) -> String {
+    let pick = |wanted: bool, text| if wanted { text } else { NOTHING };
+    let relations = RELATIONS
+        .replace("{triggers}", pick(depth.triggers, TRIGGERS))
+        .replace("{policies}", pick(depth.policies, POLICIES));
+    let mut statements = vec![ENTER, &relations, OBJECTS];
+    statements.extend(depth.functions.then_some(FUNCTIONS));
+    statements.extend(depth.types.then_some(TYPES));
+    statements.extend(subject.map(|_| RIGHTS));
+    statements.push(LEAVE);
+    let name = Ident::from(schema);
+    let versions = format!("select 'version', version, checksum from {name}.{VERSION_TABLE}");
+    statements.extend(subject.map(|_| versions.as_str()));
+
+    let (role, group, mark, neighbour) = match subject {
+        Some(subject) => (
+            role(subject.role),
+            role(&RoleName::group(&subject.mark.installation)),
+            literal(&subject.mark.to_string()),
+            subject.neighbour.map_or_else(|| "null::oid".to_owned(), namespace),
+        ),
+        None => ("null::oid".into(), "null::oid".into(), "null".into(), "null::oid".into()),
+    };
+    statements
+        .join(";\n")
+        .replace("{schema_name}", &literal(schema.as_str()))
+        .replace("{schema}", &namespace(schema))
+        .replace("{role}", &role)
+        .replace("{group}", &group)
+        .replace("{mark}", &mark)
+        .replace("{neighbour}", &neighbour)
+}
+
+fn namespace(schema: &SchemaName) -> String {
+    format!("to_regnamespace({})::oid", literal(&Ident::from(schema).to_string()))
+}
+
+fn role(role: &RoleName) -> String {
+    format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()))
+}
+
+impl Survey {
+    fn take(&mut self, row: &PgRow) -> sqlx::Result<()> {
+        match row.try_get::<&str, _>(0)? {
+            "relation" => self.relation(row)?,
+            "object" => {
+                self.shape.insert(row.try_get(1)?, String::new());
+            }
+            "definition" => {
+                let object: String = row.try_get(1)?;
+                self.shape.insert(format!("definition of {object}"), row.try_get(2)?);
+            }
+            "rights" => {
+                self.spelling = row.try_get(1)?;
+                for rule in 2..row.len() {
+                    self.broken.push(row.try_get::<Option<bool>, _>(rule)?.unwrap_or(false));
+                }
+                self.versions = Some(Vec::new());
+            }
+            "version" => {
+                let version = (row.try_get(1)?, row.try_get(2)?);
+                self.versions.get_or_insert_default().push(version);
+            }
+            _ => {} // the search path
+        }
+        Ok(())
+    }
+
+    fn relation(&mut self, row: &PgRow) -> sqlx::Result<()> {
+        let name: String = row.try_get(1)?;
+        self.shape.insert(format!("relation {name}"), row.try_get(2)?);
+        for (at, kind) in ["column", "constraint", "index", "trigger", "policy"].iter().enumerate()
+        {
+            for part in row.try_get::<Vec<String>, _>(3 + at)? {
+                let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
+                self.shape.insert(format!("{kind} {name}.{part}"), definition.to_owned());
+            }
+        }
+        let (kind, rights) = (row.try_get(8)?, row.try_get(9)?);
+        self.relations.push(Relation { name, kind, rights });
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! One command shows it all, another runs it all, and both clean up.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::support::{Client, Environment, Process, eventually, run, tenant};
+
+/// A cluster is made and started, and all of it stopped again, on a busy machine.
+const TAKES: Duration = Duration::from_secs(120);
+
+/// Others must pass through it: as root, PostgreSQL runs as another user.
+fn open_dir() -> TempDir {
+    let rights = fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().permissions(rights).tempdir_in("/tmp").unwrap()
+}
+
+/// Process ids of the servers whose data lies below `dir`.
+fn servers_below(dir: &Path) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.file_name().is_some_and(|name| name == "postmaster.pid") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push(text.lines().next().unwrap().parse().unwrap());
+        } else if entry.file_type().unwrap().is_dir() {
+            found.extend(servers_below(&path));
+        }
+    }
+    found
+}
+
+fn runs(pid: i32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
+}
+
+#[tokio::test]
+async fn the_demo_provisions_shows_a_table_and_leaves_nothing() {
+    let dir = open_dir();
+
+    let args = ["demo", "--tenants", "20"];
+    let demo = run("tenantry", &args, dir.path(), &Environment::new(), TAKES).await;
+
+    assert_eq!(demo.code, Some(0), "{}\n{}", demo.out, demo.err);
+    let all = format!("{}{}", demo.out, demo.err);
+    assert!(all.contains("tenants/s"), "{all}");
+    assert!(all.contains("20"), "{all}");
+    assert!(demo.out.lines().filter(|line| line.contains("tenant_")).count() >= 5, "{}", demo.out);
+    assert!(!all.contains('\u{1b}'), "no escape sequences where nobody sees them: {all}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "it left something behind");
+}
+
+#[tokio::test]
+async fn a_demo_with_bad_tenants_says_so_with_its_exit_code() {
+    let dir = open_dir();
+
+    let args = ["demo", "--tenants", "5", "--with-errors"];
+    let demo = run("tenantry", &args, dir.path(), &Environment::new(), TAKES).await;
+
+    assert_eq!(demo.code, Some(1), "{}\n{}", demo.out, demo.err);
+    assert!(format!("{}{}", demo.out, demo.err).contains("duplicate_in_batch"), "{}", demo.out);
+}
+
+struct Dev {
+    process: Process,
+    ready: Value,
+    dir: TempDir,
+}
+
+async fn dev(workers: &str) -> Dev {
+    let dir = open_dir();
+    let file = dir.path().join("ready.json");
+    let data = dir.path().join("data");
+    let args = [
+        "dev",
+        "--workers",
+        workers,
+        "--port",
+        "0",
+        "--ready-file",
+        file.to_str().unwrap(),
+        "--data-dir",
+        data.to_str().unwrap(),
+    ];
+    let mut process = Process::spawn("tenantry", &args, "dev", dir.path(), &Environment::new());
+    let ready = process.until_ready(&file).await;
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the file has a token in it");
+    Dev { process, ready, dir }
+}
+
+impl Dev {
+    fn client(&self) -> Client {
+        Client::anonymous(self.text("url")).with_token(self.text("token"))
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.ready[field].as_str().unwrap()
+    }
+
+    async fn submit(&self, file: &PathBuf, more: &[&str]) -> super::support::Ran {
+        let global = ["--url", self.text("url"), "--token", self.text("token")];
+        let args = [&["submit", file.to_str().unwrap()], &global[..], more].concat();
+        run("tenantry", &args, self.dir.path(), &Environment::new(), TAKES).await
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+#[tokio::test]
+async fn dev_serves_files_of_every_kind_and_takes_its_postgresql_along() {
+    let mut dev = dev("1").await;
+    let servers = servers_below(&dev.dir.path().join("data"));
+    let json = dev.file("a.json", &format!("{{\"tenants\": [{}, {}]}}", tenant(1), tenant(2)));
+    let ndjson = dev.file("b.ndjson", &format!("{}\n{}\n", tenant(3), tenant(4)));
+    let csv = dev.file(
+        "c.csv",
+        "tenant_name,domain,settings.limits.max_users\n\
+        Five,t5.example.com,7\nSix,t6.example.com,\n",
+    );
+    let bad = dev.file("d.csv", "tenant_name,domain\nBad,localhost\n");
+
+    for (file, how) in [(&json, "--watch"), (&ndjson, "--watch"), (&csv, "--wait=60")] {
+        let ran = dev.submit(file, &[how]).await;
+        assert_eq!(ran.code, Some(0), "{file:?}: {ran:?}");
+    }
+    let failed = dev.submit(&bad, &["--watch"]).await;
+
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let listed = dev.client().get("/api/v1/tenants?status=active").await.json(200);
+    assert_eq!(listed["total"], 6);
+    assert_eq!(listed["tenants"][4]["settings"]["limits"]["max_users"], 7);
+    assert_eq!(dev.ready["pid"], dev.process.pid());
+    assert_eq!(servers.len(), 1);
+    assert!(runs(servers[0]));
+
+    let ended = dev.process.terminate(TAKES).await;
+
+    assert_eq!(ended.code(), Some(0), "{}", dev.process.log());
+    assert!(!runs(servers[0]), "its PostgreSQL still runs");
+    assert!(!dev.dir.path().join("data/ready.json").exists());
+}
+
+#[tokio::test]
+async fn a_worker_joins_dev_with_the_environment_of_the_ready_file() {
+    let dev = dev("0").await;
+    let body = serde_json::json!({"tenants": [tenant(0)]});
+    let waiting = dev.client().post("/api/v1/tenants/batch", &body, &[]).await.json(202);
+    let path = format!("/api/v1/batches/{}", waiting["batch_id"].as_str().unwrap());
+
+    let env = dev.ready["env"].as_object().unwrap().iter();
+    let env: Environment =
+        env.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    let _worker =
+        Process::start("tenantry-worker", &["--port", "0"], "joined", dev.dir.path(), &env).await;
+
+    eventually("the batch to be completed", TAKES, async || {
+        let batch = dev.client().get(&path).await.json(200);
+        (batch["state"] == "completed").then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,44 @@
+//! A system with nothing to do does next to nothing.
+
+use std::{str::FromStr as _, time::Duration};
+
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+
+use super::support::{System, tell, tenants};
+
+/// How long the system is watched. A rate needs a time; nothing is waited for.
+const WATCHED_SECS: u32 = 12;
+
+/// The promise, for one worker.
+const PER_SECOND: f64 = 5.0;
+
+/// Transactions of the system's database so far, seen from another one: looking does not count.
+async fn transactions(witness: &mut PgConnection, database: &str) -> i64 {
+    sqlx::query_scalar(
+        "select xact_commit + xact_rollback from pg_stat_database where datname = $1",
+    )
+    .bind(database)
+    .fetch_one(witness)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn an_idle_worker_makes_fewer_than_5_queries_a_second() {
+    let system = System::start(1).await;
+    system.provision(tenants(2)).await;
+    let own = PgConnectOptions::from_str(&system.db.url).unwrap();
+    let database = own.get_database().unwrap().to_owned();
+    let mut witness = own.database("postgres").connect().await.unwrap();
+    system.db.pool.close().await;
+
+    let before = transactions(&mut witness, &database).await;
+    tokio::time::sleep(Duration::from_secs(u64::from(WATCHED_SECS))).await;
+    let after = transactions(&mut witness, &database).await;
+
+    let rate = (after - before) as f64 / f64::from(WATCHED_SECS);
+    tell(&format!("idle: {rate:.1} transactions a second of one worker and one API"));
+    assert!(rate < PER_SECOND, "{rate} a second");
+    assert!(after > before, "it does say that it lives");
+    witness.close().await.unwrap();
+}
