@@ -4,10 +4,14 @@ use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use super::support::{System, tell, tenants};
+use super::support::{System, eventually, tell, tenants};
 
 /// How long the system is watched. A rate needs a time; nothing is waited for.
-const WATCHED_SECS: u32 = 12;
+const WATCHED_SECS: u32 = 10;
+
+/// When the counts are true at the latest: a session that falls idle reports what it did up to
+/// 10 s later, so the first watch may still see the work before.
+const TRUE_AFTER: Duration = Duration::from_secs(35);
 
 /// The promise, for one worker.
 const PER_SECOND: f64 = 5.0;
@@ -32,13 +36,16 @@ async fn an_idle_worker_makes_fewer_than_5_queries_a_second() {
     let mut witness = own.database("postgres").connect().await.unwrap();
     system.db.pool.close().await;
 
-    let before = transactions(&mut witness, &database).await;
-    tokio::time::sleep(Duration::from_secs(u64::from(WATCHED_SECS))).await;
-    let after = transactions(&mut witness, &database).await;
+    let rate = eventually("fewer than 5 transactions a second", TRUE_AFTER, async || {
+        let before = transactions(&mut witness, &database).await;
+        tokio::time::sleep(Duration::from_secs(u64::from(WATCHED_SECS))).await;
+        let made = transactions(&mut witness, &database).await - before;
+        let rate = made as f64 / f64::from(WATCHED_SECS);
+        (rate < PER_SECOND).then_some(rate)
+    })
+    .await;
 
-    let rate = (after - before) as f64 / f64::from(WATCHED_SECS);
     tell(&format!("idle: {rate:.1} transactions a second of one worker and one API"));
-    assert!(rate < PER_SECOND, "{rate} a second");
-    assert!(after > before, "it does say that it lives");
+    assert!(rate > 0.0, "it does say that it lives");
     witness.close().await.unwrap();
 }

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use support::{Ran, tenantry};
 use tempfile::TempDir;
 use tenantdb::{
-    Mark,
+    Mark, Promise,
     migrations::{self, MigrationSet},
 };
 
@@ -55,7 +55,8 @@ impl Fleet {
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
         migrations::apply(&mut tx, &schema, &set).await.unwrap();
-        tenantdb::grants::grant(&mut tx, &schema, &role).await.unwrap();
+        let promise = Promise::learn(&mut tx, &set).await.unwrap();
+        tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
         assert!(store::tenants::activate(&mut tx, tenant, Some(set.head())).await.unwrap());
         tx.commit().await.unwrap();
     }
@@ -219,4 +220,16 @@ async fn a_file_that_leaves_the_schema_is_refused_before_anything_runs() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("0003_leave.up.sql:2"), "{}", ran.err);
     assert_eq!(fleet.versions().await, [Some(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_works_nowhere_touches_no_tenant() {
+    let fleet = Fleet::of(2).await;
+    fleet.write("0003_broken.up.sql", "alter table no_such_table add column x int;");
+
+    let ran = fleet.run(&["up", "--all"]);
+
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("0003_broken.up.sql"), "{}", ran.err);
+    assert!(ran.err.contains("no tenant was touched"), "{}", ran.err);
 }

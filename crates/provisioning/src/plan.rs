@@ -22,7 +22,7 @@ pub fn default_plan(parts: &Arc<Parts>) -> Result<Plan, PlanError> {
             .step(CreateRole::new(parts))
             .step(CreateSchema::new(parts))
             .step(ApplyMigrations::new(parts))
-            .step(GrantAccess)
+            .step(GrantAccess::new(parts))
             .step(Verify::new(parts))
             .step(IssueKey::new(parts))
             .step(Activate::new(parts)),

@@ -17,7 +17,7 @@ async fn hold(index: usize, name: &str) {
         &CreateRole::new(&parts),
         &CreateSchema::new(&parts),
         &ApplyMigrations::new(&parts),
-        &GrantAccess,
+        &GrantAccess::new(&parts),
         &Verify::new(&parts),
         &IssueKey::new(&parts),
         &Activate::new(&parts),

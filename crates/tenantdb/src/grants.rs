@@ -1,11 +1,15 @@
 //! What a tenant's role may do: read and write its own schema's data, and nothing else.
 
+mod revoke;
+
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::Promise;
 use crate::ident::Ident;
 use crate::migrations::VERSION_TABLE;
+
+pub use revoke::revoke;
 
 /// Lets the role use the schema and all that the migrations make in it, now and later: data of
 /// tables and views, sequences, functions; of the version table it may only read. One message,

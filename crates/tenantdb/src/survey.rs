@@ -177,16 +177,28 @@ impl Survey {
 
     fn relation(&mut self, row: &PgRow) -> sqlx::Result<()> {
         let name: String = row.try_get(1)?;
-        self.shape.insert(format!("relation {name}"), row.try_get(2)?);
-        for (at, kind) in ["column", "constraint", "index", "trigger", "policy"].iter().enumerate()
+        let (kind, rights): (String, String) = (row.try_get(8)?, row.try_get(9)?);
+        self.shape.insert(format!("{} {name}", noun(&kind)), row.try_get(2)?);
+        for (at, part_kind) in
+            ["column", "constraint", "index", "trigger", "policy"].iter().enumerate()
         {
             for part in row.try_get::<Vec<String>, _>(3 + at)? {
                 let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
-                self.shape.insert(format!("{kind} {name}.{part}"), definition.to_owned());
+                self.shape.insert(format!("{part_kind} {name}.{part}"), definition.to_owned());
             }
         }
-        let (kind, rights) = (row.try_get(8)?, row.try_get(9)?);
         self.relations.push(Relation { name, kind, rights });
         Ok(())
+    }
+}
+
+fn noun(kind: &str) -> &'static str {
+    match kind {
+        "r" | "p" => "table",
+        "S" => "sequence",
+        "v" => "view",
+        "m" => "materialized view",
+        "f" => "foreign table",
+        _ => "relation",
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct System {
 }
 
 /// A tenant's key, as `reveal` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Revealed {
     /// The tenant's id.
     pub(crate) tenant: i64,
@@ -152,16 +152,19 @@ impl System {
         answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The keys of a batch.
+    /// The keys of a batch, by tenant.
     pub(crate) async fn reveal(&self, id: &str) -> Vec<Revealed> {
         let path = format!("/api/v1/batches/{id}/api-keys/reveal");
         let body = self.client.command(&path).await.json(200);
         let keys = body["keys"].as_array().expect("`keys` is a list").iter();
-        keys.map(|key| Revealed {
-            tenant: key["tenant_id"].as_i64().unwrap(),
-            key: key["api_key"].as_str().unwrap().to_owned(),
-        })
-        .collect()
+        let mut keys: Vec<_> = keys
+            .map(|key| Revealed {
+                tenant: key["tenant_id"].as_i64().unwrap(),
+                key: key["api_key"].as_str().unwrap().to_owned(),
+            })
+            .collect();
+        keys.sort();
+        keys
     }
 
     /// Provisions one batch to its end, all of which must succeed: what became of its items.

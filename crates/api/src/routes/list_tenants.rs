@@ -75,11 +75,9 @@ pub(crate) async fn list_tenants(
     let limit = limit(params.limit, 50, MOST)?;
     let (page, wanted) = position(&params, limit)?;
     let filter = filter(params)?;
-    let mut tx = cx.pool().begin().await?;
-    tenants::plan_for_parameters(&mut tx).await?;
-    let mut found = tenants::list(&mut tx, &filter, wanted).await?;
-    let total = tenants::count(&mut tx, &filter, DEEPEST + 1).await?;
-    tx.commit().await?;
+    let mut conn = cx.pool().acquire().await?;
+    let mut found = tenants::list(&mut conn, &filter, wanted).await?;
+    let total = tenants::count(&mut conn, &filter, DEEPEST + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let last = found.last().filter(|_| more).map(|tenant| List::Tenants.cursor(tenant.id));

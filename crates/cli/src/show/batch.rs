@@ -53,12 +53,15 @@ pub(crate) fn counts(progress: &Progress) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
-/// One line an item.
+/// One line an item; a column for errors only if there are some.
 pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Table {
-    let mut table =
-        Table::new(&[">#", "tenant", "status", ">id", "schema", "domain", ">ms", "error"]);
+    let items: Vec<&Item> = items.into_iter().collect();
+    let failed = items.iter().any(|item| item.error.is_some());
+    let mut columns = vec![">#", "tenant", "status", ">id", "schema", "domain", ">ms"];
+    columns.extend(failed.then_some("error"));
+    let mut table = Table::new(&columns);
     for item in items {
-        table.row([
+        let mut cells = vec![
             item.index.to_string(),
             text(&item.tenant_name),
             item.status.clone(),
@@ -66,17 +69,18 @@ pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Tabl
             text(&item.schema_name),
             text(&item.domain),
             item.step_ms().map_or_else(dash, |ms| format!("{ms:.0}")),
-            item.error.as_ref().map_or_else(String::new, |e| {
-                let tries = if item.attempts > 1 {
-                    format!(" ({} tries)", item.attempts)
-                } else {
-                    String::new()
-                };
-                format!("{}: {}{tries}", e.code, e.message)
-            }),
-        ]);
+        ];
+        cells.extend(failed.then(|| reason(item)));
+        table.row(cells);
     }
     table
+}
+
+fn reason(item: &Item) -> String {
+    let Some(error) = &item.error else { return String::new() };
+    let tries =
+        if item.attempts > 1 { format!(" ({} tries)", item.attempts) } else { String::new() };
+    format!("{}: {}{tries}", error.code, error.message)
 }
 
 /// The result form, one line a tenant. Keys are not shown: `keys reveal` does.

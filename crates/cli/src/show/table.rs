@@ -30,7 +30,11 @@ impl Table {
         if terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         } else {
-            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+        // https://no-color.org
+        if !terminal || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()) {
+            table.force_no_tty();
         }
         let header = columns
             .iter()

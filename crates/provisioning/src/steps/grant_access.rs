@@ -1,19 +1,35 @@
 //! Gives the tenant's role its rights on its own schema, and on nothing else.
 
+use std::sync::Arc;
+
 use saga::{During, Step, StepCx, StepError, StepName};
 use tenantdb::grants;
+
+use crate::Parts;
 
 /// Grants the role the use of what lies in the schema, by name, and of what later migrations
 /// will put there, by default privileges.
 #[derive(Debug)]
-pub struct GrantAccess;
+pub struct GrantAccess {
+    parts: Arc<Parts>,
+}
+
+impl GrantAccess {
+    /// The step, for the objects that the migrations of `parts` promise.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts) }
+    }
+}
 
 impl Step for GrantAccess {
     const NAME: StepName = StepName::new("grant_access");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        grants::grant(cx.tx(), &tenant.schema, &tenant.role).await.during("grant access")
+        grants::grant(cx.tx(), &tenant.schema, &tenant.role, &self.parts.promise)
+            .await
+            .during("grant access")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

@@ -1,4 +1,4 @@
--- The branches of list.sql, and to be planned like it.
+-- The branches of list.sql.
 select count(*) as "count!"
 from (
     (

@@ -1,6 +1,5 @@
 -- Three branches, of which the parameters leave one, so that each is answered by its own index.
--- To be planned with the parameters known: without them the planner takes the primary key and
--- reads the whole fleet to find a rare state.
+-- Such a statement is planned anew for its parameters: a plan for all of them looks dearer.
 (
     select id as "id!", name as "name!", description, domain as "domain!",
         schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",

@@ -7,8 +7,6 @@ use super::list::Filter;
 /// How many tenants `filter` finds, or `at_most` when there are more: a page of a list must not
 /// cost more as the fleet grows.
 ///
-/// Call [`super::plan_for_parameters`] before.
-///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn count(conn: &mut PgConnection, filter: &Filter, at_most: i64) -> sqlx::Result<i64> {

@@ -11,9 +11,7 @@ pub(super) fn statements(tokens: &[Token]) -> Vec<&[Token]> {
             parens += 1;
         } else if token.is_sign(")") {
             parens = parens.saturating_sub(1);
-        } else if token.is("begin") && word_at(tokens, at + 1) == "atomic" {
-            blocks += 1;
-        } else if blocks > 0 && token.is("case") {
+        } else if opens_atomic(tokens, at) || (blocks > 0 && token.is("case")) {
             blocks += 1;
         } else if blocks > 0 && token.is("end") {
             blocks -= 1;
@@ -25,6 +23,10 @@ pub(super) fn statements(tokens: &[Token]) -> Vec<&[Token]> {
     parts.push(&tokens[start..]);
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+fn opens_atomic(tokens: &[Token], at: usize) -> bool {
+    tokens[at].is("begin") && word_at(tokens, at + 1) == "atomic"
 }
 
 /// The statements inside a procedural body: cut also where a block or branch begins.

@@ -46,7 +46,7 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
             ),
         );
     }
-    write(&mut text, &block);
+    // recorded first: what a file leaves us as, role or path, then harms nothing but itself
     if !pending.is_empty() {
         let rows: Vec<String> = pending.iter().map(|m| row(m)).collect();
         let rows = rows.join(", ");
@@ -55,6 +55,7 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
             &format!("insert into {table} (version, description, checksum) values {rows};\n"),
         );
     }
+    write(&mut text, &block);
     write(&mut text, &leave(schema, state));
     Script { text, steps }
 }
@@ -68,17 +69,18 @@ pub(super) fn down<'a>(
     let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
     let (block, steps) = block(back.iter().copied());
     let versions: Vec<String> = back.iter().map(|(version, ..)| version.to_string()).collect();
-    let mut text = enter(schema) + &block;
+    let mut text = enter(schema);
     if !versions.is_empty() {
         let versions = versions.join(", ");
         write(&mut text, &format!("delete from {table} where version in ({versions});\n"));
     }
+    write(&mut text, &block);
     write(&mut text, &leave(schema, state));
     Script { text, steps }
 }
 
 fn enter(schema: &SchemaName) -> String {
-    format!("set local search_path to {};\n", path(schema))
+    format!("select set_config('search_path', {}, true);\n", literal(&path(schema)))
 }
 
 /// The search path while a tenant's migrations run, as `current_setting` spells it.

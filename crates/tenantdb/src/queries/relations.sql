@@ -18,7 +18,7 @@ select 'relation', c.relname::text,
         select concat_ws(' ', k.conname || e'\t' || pg_get_constraintdef(k.oid), k.convalidated)
         from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid),
     array(
-        select concat_ws(' ', x.indexrelid::regclass || e'\t' || pg_get_indexdef(x.indexrelid), x.indisvalid)
+        select concat_ws(' ', x.indexrelid::regclass::text || e'\t' || pg_get_indexdef(x.indexrelid), x.indisvalid)
         from pg_index x where c.relhasindex and x.indrelid = c.oid),
     {triggers},
     {policies},

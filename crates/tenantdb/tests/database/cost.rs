@@ -1,8 +1,9 @@
 //! Nothing costs more because there are more tenants.
 
+use sqlx::Connection;
 use tenantdb::{MigrationSet, Promise, migrations, role, schema, shape, verify};
 
-use crate::support::{counters, execute, grown, site};
+use crate::support::{counters, grown, site};
 
 /// Other schemas in the database: enough that reading a catalogue whole is the worse plan.
 const OTHERS: u32 = 600;
@@ -25,7 +26,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let (set, tenant) = (MigrationSet::embedded(), site.tenant(1, "acme"));
     let mut conn = site.db.pool.acquire().await.unwrap();
     let promise = Promise::learn(&mut conn, &set).await.unwrap();
-    execute(&mut conn, "begin").await.unwrap();
+    let mut conn = conn.begin().await.unwrap();
     let before = counters(&mut conn, "numscans").await;
 
     tenant.provision(&mut conn, &set).await;
@@ -44,5 +45,4 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     // the server has no other way to drop a role
     let whole = grown(&before, &counters(&mut conn, "numscans").await);
     assert_eq!(whole, ["pg_db_role_setting"]);
-    execute(&mut conn, "rollback").await.unwrap();
 }

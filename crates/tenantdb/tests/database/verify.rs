@@ -48,7 +48,7 @@ async fn each_damage_is_found_and_nothing_else() {
         ),
         (
             "alter table acme.person enable row level security",
-            &["relation person is not what the migrations make it"],
+            &["table person is not what the migrations make it"],
         ),
         ("create type acme.mood as enum ('a')", &["type mood is in no migration"]),
         (
@@ -115,11 +115,8 @@ async fn what_is_gone_altogether_is_told() {
     let schema = found(&tenant, &rival, &mut tx, "drop schema acme cascade").await;
     let role = found(&tenant, &rival, &mut tx, "drop owned by ROLE; drop role ROLE").await;
 
-    assert!(table.contains(&"relation tenant is missing".to_owned()), "{table:?}");
-    assert!(
-        versions.contains(&"relation tenantry_migrations is missing".to_owned()),
-        "{versions:?}"
-    );
+    assert!(table.contains(&"table tenant is missing".to_owned()), "{table:?}");
+    assert!(versions.contains(&"table tenantry_migrations is missing".to_owned()), "{versions:?}");
     assert!(schema.contains(&"the schema does not exist".to_owned()), "{schema:?}");
     assert_eq!(role, ["the role does not exist"]);
 }
@@ -182,7 +179,7 @@ async fn a_shape_names_each_object_once() {
     let shape = shape::read(&mut conn, &tenant.schema).await.unwrap();
 
     for object in [
-        "relation person",
+        "table person",
         "column person.email",
         "index person.acme.person_email",
         "constraint person.person_pkey",

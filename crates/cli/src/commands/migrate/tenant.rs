@@ -13,7 +13,7 @@ use provisioning::{Direction, FleetOutcome, FleetRun, migrate_fleet, migrate_one
 use settings::Settings;
 use sqlx::PgPool;
 use store::StageLimits;
-use tenantdb::migrations::MigrationSet;
+use tenantdb::{Promise, migrations::MigrationSet};
 
 use super::starter;
 use crate::{
@@ -118,13 +118,15 @@ impl Tenant {
                 if settings.tenants.migrations_dir.is_some() {
                     starter::write(settings)?;
                 }
-                let fleet = fleet(settings, pool, Direction::Init, None, no_migrations()?);
+                let fleet = fleet(settings, pool, Direction::Init, no_migrations()?);
                 migrate(global, fleet, &Which { schema, all }).await
             }
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
             Self::Up { which, pace } => {
-                let fleet = fleet(settings, pool, Direction::Up, pace.concurrency, set(settings)?);
-                migrate(global, fleet, &which).await
+                let set = set(settings)?;
+                let promise = Some(learn(pool, &set).await?);
+                let fleet = fleet(settings, pool, Direction::Up, set);
+                migrate(global, pace.set(FleetRun { promise, ..fleet }), &which).await
             }
             Self::Down { yes: false, .. } => {
                 Err(Failure::usage("this takes migrations back, with the data in what they made")
@@ -132,11 +134,17 @@ impl Tenant {
                     .into())
             }
             Self::Down { which, to, pace, .. } => {
-                let direction = Direction::Down(to);
-                let fleet = fleet(settings, pool, direction, pace.concurrency, set(settings)?);
-                migrate(global, fleet, &which).await
+                let fleet = fleet(settings, pool, Direction::Down(to), set(settings)?);
+                migrate(global, pace.set(fleet), &which).await
             }
         }
+    }
+}
+
+impl Pace {
+    fn set(&self, run: FleetRun) -> FleetRun {
+        let concurrency = self.concurrency.map_or(run.concurrency, usize::from);
+        FleetRun { concurrency, ..run }
     }
 }
 
@@ -154,18 +162,28 @@ fn no_migrations() -> anyhow::Result<MigrationSet> {
     Ok(MigrationSet::load(empty.path())?)
 }
 
+/// What the migrations make of an empty schema; one that works nowhere is found out here.
+async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    Promise::learn(&mut conn, set).await.map_err(|e| {
+        Failure::new(format!("on an empty schema: {}", telemetry::chain(&e)))
+            .advise("correct the file; no tenant was touched")
+            .into()
+    })
+}
+
 fn fleet(
     settings: &Settings,
     pool: &PgPool,
     direction: Direction,
-    concurrency: Option<u16>,
     migrations: MigrationSet,
 ) -> FleetRun {
     FleetRun {
         pool: pool.clone(),
         migrations,
+        promise: None,
         direction,
-        concurrency: concurrency.map_or(settings.tenants.fleet_concurrency, usize::from),
+        concurrency: settings.tenants.fleet_concurrency,
         limits: StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT },
         actor: actor(),
     }
