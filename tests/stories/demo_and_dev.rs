@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::support::{Client, Environment, Process, eventually, run, tenant};
@@ -44,7 +45,8 @@ fn runs(pid: i32) -> bool {
 async fn the_demo_provisions_shows_a_table_and_leaves_nothing() {
     let dir = open_dir();
 
-    let args = ["demo", "--tenants", "20"];
+    let ready = dir.path().join("ready.json");
+    let args = ["demo", "--tenants", "20", "--ready-file", ready.to_str().unwrap()];
     let demo = run("tenantry", &args, dir.path(), &Environment::new(), TAKES).await;
 
     assert_eq!(demo.code, Some(0), "{}\n{}", demo.out, demo.err);
@@ -53,7 +55,12 @@ async fn the_demo_provisions_shows_a_table_and_leaves_nothing() {
     assert!(all.contains("20"), "{all}");
     assert!(demo.out.lines().filter(|line| line.contains("tenant_")).count() >= 5, "{}", demo.out);
     assert!(!all.contains('\u{1b}'), "no escape sequences where nobody sees them: {all}");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "it left something behind");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "it left something behind");
+    let ready: Value = serde_json::from_str(&fs::read_to_string(ready).unwrap()).unwrap();
+    let database = ready["database_url"].as_str().unwrap();
+    assert!(sqlx::PgConnection::connect(database).await.is_err(), "its PostgreSQL still runs");
+    let api = ready["url"].as_str().unwrap().strip_prefix("http://").unwrap();
+    assert!(std::net::TcpStream::connect(api).is_err(), "its API still runs");
 }
 
 #[tokio::test]
@@ -104,7 +111,7 @@ impl Dev {
         self.ready[field].as_str().unwrap()
     }
 
-    async fn submit(&self, file: &PathBuf, more: &[&str]) -> super::support::Ran {
+    async fn submit(&self, file: &Path, more: &[&str]) -> super::support::Ran {
         let global = ["--url", self.text("url"), "--token", self.text("token")];
         let args = [&["submit", file.to_str().unwrap()], &global[..], more].concat();
         run("tenantry", &args, self.dir.path(), &Environment::new(), TAKES).await

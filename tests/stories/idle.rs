@@ -4,7 +4,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use super::support::{System, eventually, tell, tenants};
+use super::support::{System, eventually, tell, tenant, tenants};
 
 /// How long the system is watched. A rate needs a time; nothing is waited for.
 const WATCHED_SECS: u32 = 10;
@@ -48,4 +48,27 @@ async fn an_idle_worker_makes_fewer_than_5_queries_a_second() {
     tell(&format!("idle: {rate:.1} transactions a second of one worker and one API"));
     assert!(rate > 0.0, "it does say that it lives");
     witness.close().await.unwrap();
+}
+
+/// The promise: half of the jobs start within this time, in milliseconds.
+const STARTS_IN_MS: f64 = 100.0;
+
+#[tokio::test]
+async fn a_job_that_comes_while_all_is_idle_starts_within_100_ms() {
+    let system = System::start(1).await;
+
+    for number in 0..15 {
+        system.provision(vec![tenant(number)]).await;
+    }
+
+    let median: f64 = sqlx::query_scalar(
+        "select percentile_cont(0.5) within group
+            (order by extract(epoch from started_at - created_at) * 1000)
+         from tenantry.batch_items",
+    )
+    .fetch_one(&system.db.pool)
+    .await
+    .unwrap();
+    tell(&format!("idle: half of the jobs start within {median:.0} ms"));
+    assert!(median < STARTS_IN_MS, "{median} ms");
 }

@@ -14,6 +14,8 @@ mod hostile_names;
 mod idempotency;
 mod idle;
 mod isolation;
+mod lost_connections;
+mod lost_jobs;
 mod original_calls;
 mod roles_and_tokens;
 mod secrets;

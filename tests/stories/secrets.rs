@@ -116,23 +116,17 @@ async fn every_reveal_is_audited_with_who_from_where_and_by_which_request() {
     assert_eq!(answer.json(200)["keys"].as_array().unwrap().len(), 3);
     assert_eq!(answer.header("x-request-id"), Some("req-0815"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let rows: Vec<(i64, String, Option<String>, Option<String>, String)> = sqlx::query_as(
-        "select tenant_id, actor, address, request_id, batch_id::text from tenantry.audit_log
-         where action = 'keys.revealed' order by tenant_id",
+    let rows: Vec<String> = sqlx::query_scalar(
+        "select concat_ws(' ', tenant_id, actor, address, request_id, batch_id)
+         from tenantry.audit_log where action = 'keys.revealed' order by tenant_id",
     )
     .fetch_all(&system.db.pool)
     .await
     .unwrap();
-    let expected: Vec<_> = made
+    let expected = made
         .iter()
-        .map(|tenant| {
-            let address = Some("127.0.0.1".to_owned());
-            let request = Some("req-0815".to_owned());
-            let id = tenant["tenant_id"].as_i64().unwrap();
-            (id, "operator:alice".to_owned(), address, request, batch.clone())
-        })
-        .collect();
-    assert_eq!(rows, expected);
+        .map(|tenant| format!("{} operator:alice 127.0.0.1 req-0815 {batch}", tenant["tenant_id"]));
+    assert_eq!(rows, expected.collect::<Vec<_>>());
 }
 
 #[tokio::test]

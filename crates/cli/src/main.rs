@@ -5,6 +5,8 @@
 //! `show` is what people see. Results go to standard output, everything else to standard error;
 //! the exit code is 0 when all succeeded, 1 when something failed, 2 when the call was wrong.
 
+#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts on a terminal")]
+
 mod actor;
 mod args;
 mod client;

@@ -1,5 +1,7 @@
 //! The tenants' migrations, on a real database with real tenants.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod support;
 
 use std::{fs, path::Path};

@@ -126,7 +126,10 @@ fn message(schema: &SchemaName, depth: Depth, subject: Option<Subject<'_>>) -> S
             role(subject.role),
             role(&RoleName::group(&subject.mark.installation)),
             literal(&subject.mark.to_string()),
-            subject.neighbour.map_or_else(|| "null::oid".to_owned(), namespace),
+            subject
+                .neighbour
+                .filter(|neighbour| *neighbour != schema)
+                .map_or_else(|| "null::oid".to_owned(), namespace),
         ),
         None => ("null::oid".into(), "null::oid".into(), "null".into(), "null::oid".into()),
     };

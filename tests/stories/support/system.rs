@@ -1,6 +1,6 @@
 //! A whole system: a fresh database, the API and workers as processes, a token.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use harness::Db;
 use serde_json::{Value, json};
@@ -94,11 +94,6 @@ impl System {
         let mut env = self.env.clone();
         env.extend(settings.iter().map(owned));
         Process::spawn("tenantry-worker", &["--port", "0"], name, self.dir.path(), &env)
-    }
-
-    /// A directory for the story's own files; the programs run in it.
-    pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
     }
 
     /// Runs `tenantry` on this system's database.

@@ -24,8 +24,8 @@ pub(crate) fn tenantry(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
         .env_clear()
         .envs(env.iter().copied())
         .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
+        .expect("the binary of this very build starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
     Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
 

@@ -105,3 +105,51 @@ fn bodies_of_functions_have_blocks_records_and_variables() {
         accepts(sql);
     }
 }
+
+#[test]
+fn what_else_postgresql_knows_passes() {
+    for sql in [
+        "alter table person add column if not exists n int generated always as (1 + id) stored",
+        "create table t (x text check (x ~ '^\\d+$'), y interval default interval '1 day', z int[] default '{}')",
+        "create index on person using gin (settings jsonb_path_ops) where (settings ->> 'a') is not null",
+        "select p.settings ->> 'a', p.settings #>> '{a,b}', p.settings @> '{}' from person p where p.settings ?| array['a']",
+        "insert into t (n, s) select g.n, 'x' || g.n from generate_series(1, 10) as g (n)",
+        "select p.id, l.total from person p cross join lateral (select sum(o.n) as total from o where o.pid = p.id) l",
+        "select p.id from person p order by p.id for update of p skip locked",
+        "select row_number() over (partition by p.role order by p.id) from person p",
+        "select p.created_at at time zone 'utc' from person p group by grouping sets ((p.created_at), ())",
+        "insert into t values (1, 'a'), (2, 'b') returning t.n",
+        "create table m (at timestamptz) partition by range (at); create table m1 partition of m default",
+        "update t set (a, b) = (select s.a, s.b from s where s.id = t.id)",
+        "merge into t using s on t.id = s.id when matched then update set a = s.a when not matched then insert values (s.id)",
+        "create function f(a int, b int default 2) returns int language sql immutable as 'select $1 + $2 + f.a'",
+        "create function f() returns setof person language plpgsql as $$ declare n int; begin
+             get diagnostics n = row_count; return query select p.* from person p;
+             raise exception 'no %', n using errcode = 'P0001';
+         exception when unique_violation then null; end $$",
+        "create aggregate total (int) (sfunc = int4pl, stype = int)",
+        "alter table person replica identity full; alter table person cluster on person_pkey",
+        "do $$ begin copy := 1; load := 2; end $$",
+        "select E'a\\'b', U&'d\\0061t', B'1', X'ff', N'x', 1.5e3, .5, 1::numeric(3, 2)",
+        "analyze person; notify changed; explain select 1",
+        "create statistics st on a, b from person; create domain d as text check (value <> '')",
+    ] {
+        accepts(sql);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in ".{0,80}") {
+        let _any = check(&text);
+    }
+
+    #[test]
+    fn no_heap_of_words_makes_it_panic(words in proptest::collection::vec(proptest::sample::select(vec![
+        "select", "from", "(", ")", ".", ",", ";", "a", "\"b\"", "'c.d'", "$$ begin x.y end $$", "::", "set",
+        "create", "function", "as", "do", "on", "using", "delete", "begin", "atomic", "end", "case", "%", "type",
+        "execute", "like", "into", "column", "by", "owned", "language", "temp", "grant", "comment", "=",
+    ]), 0..30)) {
+        let _any = check(&words.join(" "));
+    }
+}

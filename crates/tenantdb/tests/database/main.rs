@@ -1,5 +1,7 @@
 //! The promises of `tenantdb`, held against a real server.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, in a helper too")]
+
 mod bootstrap;
 mod confinement;
 mod cost;

@@ -70,7 +70,7 @@ async fn claiming_twice_is_claiming_once_and_undoing_twice_leaves_nothing() {
     let mut tx = site.begin().await;
 
     for _ in 0..2 {
-        assert_eq!(schema::owner(&mut tx, &tenant.schema).await.unwrap().is(&tenant.mark), false);
+        assert!(!schema::owner(&mut tx, &tenant.schema).await.unwrap().is(&tenant.mark));
         for _ in 0..2 {
             let role = role::claim(&mut tx, &tenant.role, &tenant.schema, 1, &tenant.mark);
             assert!(role.await.unwrap().is(&tenant.mark));
