@@ -10,6 +10,7 @@
 //! is an unknown, not a failure: it is reported as transient, and the next try looks first.
 
 mod contract;
+mod crash;
 mod error;
 mod failure;
 mod plan;
@@ -18,6 +19,7 @@ mod step;
 mod unwinder;
 
 pub use contract::{Bench, assert_contract};
+pub use crash::crash_point;
 pub use error::{Classify, During, StepError};
 pub use failure::{Failure, Outcome, StageReport, StepReport, Unwound};
 pub use plan::{Plan, PlanError, Stage};

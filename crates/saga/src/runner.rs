@@ -13,6 +13,7 @@ use store::{StageLimits, checkpoints::StepRecord, items::Claim};
 
 use crate::{
     During, Failure, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName, StepReport,
+    crash_point,
 };
 
 /// Runs and unwinds plans on one database.
@@ -75,7 +76,9 @@ impl Runner {
             tx.rollback().await.during("roll the stage back").map_err(own)?;
             return Ok(None);
         }
+        crash_point("before_commit", stage.name());
         tx.commit().await.during("commit the stage").map_err(own)?;
+        crash_point("after_commit", stage.name());
         Ok(Some(StageReport { stage: stage.name(), took: started.elapsed(), steps }))
     }
 }
@@ -89,7 +92,9 @@ async fn apply_steps(
     for step in stage.steps() {
         let started = Instant::now();
         let mut cx = StepCx::new(claim, tx);
+        crash_point("before", step.name().as_str());
         step.apply_any(&mut cx).await.map_err(|error| (step.name(), error))?;
+        crash_point("after", step.name().as_str());
         reports.push(StepReport { step: step.name(), took: started.elapsed() });
     }
     Ok(reports)

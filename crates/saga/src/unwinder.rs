@@ -5,7 +5,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use store::{audit, items::Claim};
 
-use crate::{During, Failure, Plan, Runner, Stage, StepCx, StepError, StepName, Unwound};
+use crate::{
+    During, Failure, Plan, Runner, Stage, StepCx, StepError, StepName, Unwound, crash_point,
+};
 
 impl Runner {
     /// Undoes every committed stage of `plan`, newest first and one transaction each, then
@@ -48,7 +50,9 @@ impl Runner {
             tx.rollback().await.during("roll the undo back").map_err(own)?;
             return Ok(false);
         }
+        crash_point("before_undo_commit", stage.name());
         tx.commit().await.during("commit the undo").map_err(own)?;
+        crash_point("after_undo_commit", stage.name());
         Ok(true)
     }
 
@@ -70,7 +74,9 @@ impl Runner {
             tx.rollback().await.during("roll the end back")?;
             return Ok(false);
         }
+        crash_point("before_end", end.as_str());
         tx.commit().await.during("commit the end")?;
+        crash_point("after_end", end.as_str());
         Ok(true)
     }
 }
@@ -82,7 +88,9 @@ async fn undo_steps(
 ) -> Result<(), (StepName, StepError)> {
     for step in stage.steps().iter().rev() {
         let mut cx = StepCx::new(claim, tx);
+        crash_point("before_undo", step.name().as_str());
         step.undo_any(&mut cx).await.map_err(|error| (step.name(), error))?;
+        crash_point("after_undo", step.name().as_str());
     }
     Ok(())
 }

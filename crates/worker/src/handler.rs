@@ -12,6 +12,7 @@ use domain::{ItemId, ItemState};
 use metrics::{counter, gauge, histogram};
 use provisioning::{Provisioner, Reason, Verdict};
 use queue::{Handled, JobId};
+use saga::crash_point;
 use sqlx::PgPool;
 use store::items::{self, Claim};
 use telemetry::names;
@@ -59,6 +60,7 @@ impl Handler {
         // Delivered twice at once to one process: the first delivery sees to it.
         let Some(_working) = self.in_progress.enter(item) else { return Ok(()) };
         let Some(claim) = self.provisioner.claim(item).await? else { return Ok(()) };
+        crash_point("after", "claim");
         note_claim(&claim);
         let batch = claim.batch;
         let tenant = claim.tenant.id;

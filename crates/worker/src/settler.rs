@@ -8,6 +8,7 @@ use std::{
 
 use domain::BatchId;
 use metrics::counter;
+use saga::crash_point;
 use sqlx::PgPool;
 use telemetry::names;
 use tokio::sync::Notify;
@@ -56,8 +57,10 @@ impl Settler {
 
 /// Ends `batch` if it is over. A failure is left to the next sweep.
 pub(crate) async fn settle(pool: &PgPool, batch: BatchId) {
+    crash_point("before", "settle");
     let settled =
         async { store::batches::settle(&mut *pool.acquire().await?, batch).await }.await;
+    crash_point("after", "settle");
     match settled {
         Ok(Some(state)) => {
             counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
