@@ -44,7 +44,8 @@ pub(crate) async fn measure(system: &System) -> anyhow::Result<Idle> {
     singles.sort_by(f64::total_cmp);
     Ok(Idle {
         // One of them is the first look itself.
-        transactions_per_second: (after - before - 1.0) / Duration::from_secs(WATCH_SECS).as_secs_f64(),
+        transactions_per_second: (after - before - 1.0)
+            / Duration::from_secs(WATCH_SECS).as_secs_f64(),
         single_p50_ms: singles[SINGLES / 2],
         wait_p50_ms,
         api_memory_mib,

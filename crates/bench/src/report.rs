@@ -60,7 +60,10 @@ impl Report {
         println!("transactions of an idle system:        {:>8.1} /s", idle.transactions_per_second);
         let memory = |mib: Option<u64>| mib.map_or("?".to_owned(), |m| m.to_string());
         println!("peak memory of the API:                {:>8} MiB", memory(idle.api_memory_mib));
-        println!("peak memory of a worker:               {:>8} MiB", memory(idle.worker_memory_mib));
+        println!(
+            "peak memory of a worker:               {:>8} MiB",
+            memory(idle.worker_memory_mib)
+        );
     }
 }
 

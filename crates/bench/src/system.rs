@@ -61,8 +61,7 @@ impl System {
             hash: &token.hash(),
             expires_at: None,
         };
-        store::operators::create(&mut conn, operator)
-        .await?;
+        store::operators::create(&mut conn, operator).await?;
         drop(conn);
         let env = environment(&url, in_work.div_ceil(workers));
         let api = Process::start("api", folder, "api", &env).await?;
@@ -116,7 +115,8 @@ impl System {
 
     /// From the POST of one tenant to the answer that it is active, in milliseconds.
     pub(crate) async fn one_tenant_ms(&self, n: usize) -> anyhow::Result<f64> {
-        let tenant = json!({ "tenant_name": format!("One {n}"), "domain": format!("o{n}.bench.example") });
+        let tenant =
+            json!({ "tenant_name": format!("One {n}"), "domain": format!("o{n}.bench.example") });
         let started = Instant::now();
         let answer = self
             .http

@@ -12,9 +12,7 @@ mod provision;
 pub mod steps;
 mod verdict;
 
-pub use fleet::{
-    Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one,
-};
+pub use fleet::{Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one};
 pub use parts::{KeyRules, Parts};
 pub use provision::{Provisioner, RetryRules};
 pub use verdict::{Reason, Verdict};

@@ -6,9 +6,7 @@ use saga::{Plan, PlanError, Stage};
 
 use crate::{
     Parts,
-    steps::{
-        Activate, ApplyMigrations, CreateRole, CreateSchema, GrantAccess, IssueKey, Verify,
-    },
+    steps::{Activate, ApplyMigrations, CreateRole, CreateSchema, GrantAccess, IssueKey, Verify},
 };
 
 /// The default plan. The tenant lives in the control database, so everything is one stage: one

@@ -1,5 +1,7 @@
 //! One item from claim to end, and everything that can come between.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
 mod bench;
 
 use std::{fs, time::Duration};
@@ -153,11 +155,10 @@ async fn a_foreign_schema_fails_the_tenant_and_stays() {
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
-    let treasure: bool =
-        sqlx::query_scalar("select to_regclass('somebodys.treasure') is not null")
-            .fetch_one(&db.pool)
-            .await
-            .unwrap();
+    let treasure: bool = sqlx::query_scalar("select to_regclass('somebodys.treasure') is not null")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
     assert!(treasure);
 }
 
@@ -184,11 +185,12 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     assert!(!put_back, "the commit had happened: the item is final");
     assert!(again.is_none());
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
-    let keys: i64 = sqlx::query_scalar("select count(*) from tenantry.api_keys where tenant_id = $1")
-        .bind(tenant.get())
-        .fetch_one(&db.pool)
-        .await
-        .unwrap();
+    let keys: i64 =
+        sqlx::query_scalar("select count(*) from tenantry.api_keys where tenant_id = $1")
+            .bind(tenant.get())
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
     assert_eq!(keys, 1);
 }
 
@@ -207,11 +209,12 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
-    let code: String = sqlx::query_scalar("select error_code from tenantry.batch_items where id = $1")
-        .bind(item.get())
-        .fetch_one(&db.pool)
-        .await
-        .unwrap();
+    let code: String =
+        sqlx::query_scalar("select error_code from tenantry.batch_items where id = $1")
+            .bind(item.get())
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
     assert_eq!(code, "attempts_exhausted");
 }
 

@@ -1,5 +1,7 @@
 //! Every step of the default plan is held to the contract of a step.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
 mod bench;
 
 use provisioning::steps::{
@@ -135,7 +137,8 @@ async fn leaves_a_strangers_role_alone() {
     let step = CreateRole::new(&parts);
     // In a transaction that is rolled back: a role would outlive this test's database.
     let mut tx = db.pool.begin().await.unwrap();
-    let create = "do $$ begin execute format('create role %I', current_setting('test.role')); end $$";
+    let create =
+        "do $$ begin execute format('create role %I', current_setting('test.role')); end $$";
     sqlx::query("select set_config('test.role', $1, true)")
         .bind(claim.tenant.role.as_str())
         .execute(&mut *tx)

@@ -1,6 +1,8 @@
 //! What Tenantry leans on in apalis and its table, pinned: an upgrade that changes any of it
 //! fails here and not in production.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
 use std::{
     collections::HashSet,
     sync::{

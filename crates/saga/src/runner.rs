@@ -61,7 +61,7 @@ impl Runner {
         let started = Instant::now();
         let own = |error| Failure { stage: stage.name(), step: None, error };
         let mut conn = self.pool.acquire().await.during("reach the database").map_err(own)?;
-        if self.stages_run.fetch_add(1, Ordering::Relaxed) % self.recycle_every == 0 {
+        if self.stages_run.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.recycle_every) {
             conn.close_on_drop();
         }
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
@@ -69,9 +69,11 @@ impl Runner {
             .await
             .during("lock the tenant")
             .map_err(own)?;
-        let steps = apply_steps(stage, claim, &mut tx)
-            .await
-            .map_err(|(step, error)| Failure { stage: stage.name(), step: Some(step), error })?;
+        let steps = apply_steps(stage, claim, &mut tx).await.map_err(|(step, error)| Failure {
+            stage: stage.name(),
+            step: Some(step),
+            error,
+        })?;
         if !checkpoint(&mut tx, stage, claim, &steps, last).await.map_err(own)? {
             tx.rollback().await.during("roll the stage back").map_err(own)?;
             return Ok(None);

@@ -38,9 +38,11 @@ impl Runner {
             .await
             .during("lock the tenant")
             .map_err(own)?;
-        undo_steps(stage, claim, &mut tx)
-            .await
-            .map_err(|(step, error)| Failure { stage: stage.name(), step: Some(step), error })?;
+        undo_steps(stage, claim, &mut tx).await.map_err(|(step, error)| Failure {
+            stage: stage.name(),
+            step: Some(step),
+            error,
+        })?;
         store::checkpoints::undone(&mut tx, claim, stage.name())
             .await
             .during("record the undo")

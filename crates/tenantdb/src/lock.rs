@@ -12,11 +12,7 @@ pub(crate) const BOOTSTRAP_CLASS: i32 = 0x7E4B;
 /// When the wait ends in a `lock_timeout`, or the connection fails.
 pub async fn tenant(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     let (class, key) = tenant.lock_key();
-    sqlx::query("select pg_advisory_xact_lock($1, $2)")
-        .bind(class)
-        .bind(key)
-        .execute(conn)
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock($1, $2)").bind(class).bind(key).execute(conn).await?;
     Ok(())
 }
 

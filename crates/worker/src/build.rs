@@ -6,7 +6,10 @@ use keys::{MasterKey, Minter, Sealer};
 use provisioning::{KeyRules, Parts};
 use settings::Settings;
 use sqlx::PgPool;
-use tenantdb::{MigrationSet, Promise, migrations::{LoadError, MigrateError}};
+use tenantdb::{
+    MigrationSet, Promise,
+    migrations::{LoadError, MigrateError},
+};
 
 /// What the provisioning needs could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -25,7 +25,10 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|State(health): State<Health>| async move { health.metrics.render() }))
+        .route(
+            "/metrics",
+            get(|State(health): State<Health>| async move { health.metrics.render() }),
+        )
         .with_state(Health { pool, metrics });
     axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.cancelled().await })

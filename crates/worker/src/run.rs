@@ -75,12 +75,8 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let (pool, queue_pool) = pools(&settings)?;
     let done = CancellationToken::new();
-    let health = tokio::spawn(health::serve(
-        listener,
-        pool.clone(),
-        Metrics::install(),
-        done.clone(),
-    ));
+    let health =
+        tokio::spawn(health::serve(listener, pool.clone(), Metrics::install(), done.clone()));
     let worked = start_and_work(settings, pool, queue_pool, &stop).await;
     done.cancel();
     match health.await {
@@ -93,8 +89,9 @@ pub async fn run(
 fn pools(settings: &Settings) -> Result<(PgPool, PgPool), StartError> {
     let url = settings.database.require_url().map_err(StartError::Settings)?.expose_secret();
     let mut work = settings.database.clone();
-    work.max_connections =
-        u32::try_from(settings.worker.concurrency).unwrap_or(u32::MAX).saturating_add(SPARE_CONNECTIONS);
+    work.max_connections = u32::try_from(settings.worker.concurrency)
+        .unwrap_or(u32::MAX)
+        .saturating_add(SPARE_CONNECTIONS);
     let mut queue = settings.database.clone();
     queue.max_connections = settings.queue.max_connections;
     let pool = store::connect(url, &work, "tenantry-worker").map_err(StartError::Url)?;
@@ -128,7 +125,9 @@ async fn wait_for_database(pool: &PgPool) {
     loop {
         match queue::is_set_up(pool).await {
             Ok(true) => return,
-            Ok(false) => warn!("the database is not migrated yet: run `tenantry migrate public up`"),
+            Ok(false) => {
+                warn!("the database is not migrated yet: run `tenantry migrate public up`")
+            }
             Err(error) => warn!(%error, "the database does not answer yet"),
         }
         tokio::time::sleep(wait).await;
@@ -222,7 +221,8 @@ impl Process {
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
         };
         let handle = move |item| Arc::clone(&handler).handle(item);
-        queue::consume(self.queue_pool.clone(), &self.settings.queue, &consumer, handle, stop).await;
+        queue::consume(self.queue_pool.clone(), &self.settings.queue, &consumer, handle, stop)
+            .await;
     }
 
     fn provisioner(&self, id: &str) -> Provisioner {

@@ -58,8 +58,7 @@ impl Settler {
 /// Ends `batch` if it is over. A failure is left to the next sweep.
 pub(crate) async fn settle(pool: &PgPool, batch: BatchId) {
     crash_point("before", "settle");
-    let settled =
-        async { store::batches::settle(&mut *pool.acquire().await?, batch).await }.await;
+    let settled = async { store::batches::settle(&mut *pool.acquire().await?, batch).await }.await;
     crash_point("after", "settle");
     match settled {
         Ok(Some(state)) => {

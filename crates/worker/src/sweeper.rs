@@ -3,9 +3,9 @@
 //! Every worker sweeps; every statement is safe when several do it at once.
 
 mod reconcile;
+mod take_over;
 #[cfg(test)]
 mod tests;
-mod take_over;
 
 use std::{
     collections::HashSet,
@@ -92,7 +92,7 @@ impl Sweeper {
                 let cause = telemetry::chain(&error);
                 warn!(%cause, "a sweep failed; the next one tries again");
             }
-            if round % slow_every == 0
+            if round.is_multiple_of(slow_every)
                 && let Err(error) = self.slow_round().await
             {
                 let cause = telemetry::chain(&error);

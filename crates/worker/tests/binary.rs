@@ -1,5 +1,7 @@
 //! The `tenantry-worker` program itself.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -57,7 +59,9 @@ fn terminate(child: &Child) {
 
 #[test]
 fn a_bad_setting_stops_the_start_and_is_named() {
-    let said = refuse(worker("postgres://nobody@localhost/none").env("TENANTRY__WORKER__CONCURRENCY", "0"));
+    let said = refuse(
+        worker("postgres://nobody@localhost/none").env("TENANTRY__WORKER__CONCURRENCY", "0"),
+    );
 
     assert!(said.contains("TENANTRY__WORKER__CONCURRENCY"), "{said}");
 }

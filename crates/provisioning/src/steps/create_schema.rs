@@ -32,9 +32,8 @@ impl Step for CreateSchema {
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
         let mark = self.parts.mark(tenant.id);
-        let owner = schema::claim(cx.tx(), &tenant.schema, &mark)
-            .await
-            .during("create the schema")?;
+        let owner =
+            schema::claim(cx.tx(), &tenant.schema, &mark).await.during("create the schema")?;
         if owner.is(&mark) {
             return Ok(());
         }

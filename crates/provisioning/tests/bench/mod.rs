@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a reserved tenant, a claimed item, the parts of a plan.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 pub(crate) mod lossy_proxy;
 

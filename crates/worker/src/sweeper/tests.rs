@@ -66,7 +66,11 @@ async fn an_item_with_a_live_job_keeps_it() {
     let db = harness::fresh_db().await;
     let waiting = item(&db.pool, "queued", "", None).await;
     let job = enqueue(&db.pool, waiting).await.to_string();
-    sqlx::query("update tenantry.batch_items set job_id = $1").bind(&job).execute(&db.pool).await.unwrap();
+    sqlx::query("update tenantry.batch_items set job_id = $1")
+        .bind(&job)
+        .execute(&db.pool)
+        .await
+        .unwrap();
 
     let revived = revive_stranded(&db.pool, Duration::ZERO).await.unwrap();
 
@@ -111,10 +115,12 @@ async fn only_silent_workers_are_buried_and_only_once() {
     for worker in ["silent", "alive"] {
         store::workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
     }
-    sqlx::query("update tenantry.workers set seen_at = now() - interval '1 hour' where id = 'silent'")
-        .execute(&mut *conn)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update tenantry.workers set seen_at = now() - interval '1 hour' where id = 'silent'",
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
 
     free_the_dead(&db.pool, Duration::from_secs(60)).await.unwrap();
     let again = store::workers::bury(&mut conn, Duration::from_secs(60)).await.unwrap();
