@@ -5,7 +5,7 @@ use std::{any::Any, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
@@ -32,6 +32,7 @@ pub fn router(context: Context) -> Router {
         .layer(body_limit)
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(keep_nowhere))
         .layer(middleware::from_fn(observe))
         .with_state(context)
 }
@@ -53,6 +54,15 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
 
 fn with_token(context: &Context, routes: OpenApiRouter<Context>) -> OpenApiRouter<Context> {
     routes.route_layer(middleware::from_fn_with_state(context.clone(), authenticate))
+}
+
+/// Answers tell of this moment, and some hold a secret: nothing on the way may keep one.
+async fn keep_nowhere(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Ends a request that takes too long; what it waits on purpose is not counted.

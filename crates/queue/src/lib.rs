@@ -9,6 +9,7 @@
 //! apalis' table is not Tenantry's own: the statements here are not checked at build time, the
 //! tests in `tests/contract.rs` pin what they lean on instead.
 
+mod connect;
 mod consume;
 mod doorbell;
 mod enqueue;
@@ -17,6 +18,7 @@ mod maintain;
 mod setup;
 mod wakeup;
 
+pub use connect::connect;
 pub use consume::{Consumer, Handled, consume};
 pub use enqueue::{EnqueueError, enqueue};
 pub use job::{Job, JobId, QUEUE_NAME};

@@ -13,6 +13,10 @@ pub struct StageLimits {
     pub statement: Duration,
     /// Longest wait for a lock, the tenant's own included.
     pub lock: Duration,
+    /// Longest the session may be silent within the transaction: a worker that was halted or cut
+    /// off keeps the tenant's lock no longer than this. Shorter than `lock`, so that whoever
+    /// takes over outwaits it.
+    pub silence: Duration,
 }
 
 /// Sets the limits for the rest of the transaction and takes the tenant's advisory lock: two-key
@@ -29,9 +33,11 @@ pub async fn open_stage(
     sqlx::query!(
         "select set_config('statement_timeout', $1, true) as a,
                 set_config('lock_timeout', $2, true) as b,
-                pg_advisory_xact_lock($3, $4)::text as c",
+                set_config('idle_in_transaction_session_timeout', $3, true) as c,
+                pg_advisory_xact_lock($4, $5)::text as d",
         limits.statement.as_millis().to_string(),
         limits.lock.as_millis().to_string(),
+        limits.silence.as_millis().to_string(),
         class,
         key,
     )

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Provisions tenants from the queue. Start as many as you like, on any machine; they share only
-/// DATABASE_URL and TENANTRY_MASTER_KEY.
+/// `DATABASE_URL` and `TENANTRY_MASTER_KEY`.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry-worker", version)]
 struct Args {

@@ -29,6 +29,10 @@ use crate::{
 /// Connections beside those of the items in work: heartbeat, sweep, settling, one spare.
 const SPARE_CONNECTIONS: u32 = 4;
 
+/// How much of the wait for a lock a silent session may hold one: the rest is for the server to
+/// notice and to roll back.
+const SILENCE_SHARE: f32 = 0.6;
+
 /// Longest wait between two looks for a database that is not there yet, in seconds.
 const MAX_START_WAIT_SECS: u64 = 5;
 
@@ -92,10 +96,9 @@ fn pools(settings: &Settings) -> Result<(PgPool, PgPool), StartError> {
     work.max_connections = u32::try_from(settings.worker.concurrency)
         .unwrap_or(u32::MAX)
         .saturating_add(SPARE_CONNECTIONS);
-    let mut queue = settings.database.clone();
-    queue.max_connections = settings.queue.max_connections;
     let pool = store::connect(url, &work, "tenantry-worker").map_err(StartError::Url)?;
-    let queue_pool = store::connect(url, &queue, "tenantry-queue").map_err(StartError::Url)?;
+    let queue_pool =
+        queue::connect(url, &settings.database, &settings.queue).map_err(StartError::Url)?;
     Ok((pool, queue_pool))
 }
 
@@ -227,9 +230,11 @@ impl Process {
 
     fn provisioner(&self, id: &str) -> Provisioner {
         let worker = &self.settings.worker;
+        let lock = Duration::from_millis(worker.lock_timeout_ms);
         let limits = StageLimits {
             statement: Duration::from_millis(worker.stage_timeout_ms),
-            lock: Duration::from_millis(worker.lock_timeout_ms),
+            lock,
+            silence: lock.mul_f32(SILENCE_SHARE),
         };
         let rules = RetryRules {
             max_attempts: worker.max_attempts,

@@ -44,7 +44,8 @@ async fn parts_with(pool: &PgPool, migrations: MigrationSet) -> Arc<Parts> {
 }
 
 pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Provisioner {
-    let limits = StageLimits { statement: Duration::from_secs(20), lock: Duration::from_secs(10) };
+    let secs = Duration::from_secs;
+    let limits = StageLimits { statement: secs(20), lock: secs(10), silence: secs(10) };
     let rules = RetryRules {
         max_attempts: 3,
         backoff: Backoff { base_ms: 1, cap_ms: 10 },

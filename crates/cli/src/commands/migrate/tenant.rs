@@ -27,6 +27,9 @@ use crate::{
 /// Longest wait for a lock. A waiting `ALTER` blocks every reader behind it.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
+/// Longest this program may be silent within a tenant's transaction.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Longest time for one tenant's migrations.
 const STATEMENT_TIME: Duration = Duration::from_secs(300);
 
@@ -184,7 +187,7 @@ fn fleet(
         promise: None,
         direction,
         concurrency: settings.tenants.fleet_concurrency,
-        limits: StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT },
+        limits: StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT, silence: SILENCE },
         actor: actor(),
     }
 }

@@ -1,0 +1,33 @@
+//! The queue's own connections.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// A pool for [`crate::consume`]: one connection listens, the others fetch and acknowledge.
+///
+/// Its sessions may not scan the jobs table: the queue's acknowledgement joins it to a list whose
+/// length the planner cannot know, and would read the whole history each time.
+///
+/// # Errors
+/// When `url` is not a PostgreSQL URL.
+pub fn connect(
+    url: &str,
+    database: &settings::Database,
+    queue: &settings::Queue,
+) -> sqlx::Result<PgPool> {
+    let options = PgConnectOptions::from_str(url)?.application_name("tenantry-queue").options([
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("statement_timeout", &database.statement_timeout_ms.to_string()),
+        ("idle_in_transaction_session_timeout", "10000"),
+    ]);
+    Ok(PgPoolOptions::new()
+        .max_connections(queue.max_connections)
+        .acquire_timeout(Duration::from_millis(database.acquire_timeout_ms))
+        .connect_lazy_with(options))
+}
