@@ -1,0 +1,101 @@
+//! Looks at everything.
+
+use domain::InstallationId;
+use sqlx::{PgConnection, PgPool, Row};
+use tenantdb::migrations::MigrateError;
+
+use crate::{
+    Checked, Report, Scope,
+    checks::{self, jobs, promise, roles, schemas, stranded},
+    report::Gatherer,
+};
+
+/// One moment for all checks: what commits together is seen together.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+/// Why a system could not be examined.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    /// The control schema is older than this program.
+    #[error("the shared schema lacks migrations of this version")]
+    NotMigrated,
+    /// The migrations of tenants work nowhere, so nothing can be held against them.
+    #[error("could not learn what the tenants' migrations make")]
+    Migrations(#[source] MigrateError),
+    /// The database failed.
+    #[error("could not {act}")]
+    Database {
+        /// What was tried.
+        act: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl ExamineError {
+    pub(crate) fn during(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { act, source }
+    }
+}
+
+/// Checks the system that `pool` leads to. Writes nothing; learning what the migrations make
+/// rolls itself back.
+///
+/// All but the look in depth happens in one snapshot. A finding of that look is confirmed under
+/// the tenant's lock.
+///
+/// # Errors
+/// When the database fails, is not migrated, or the tenants' migrations do not work.
+pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineError> {
+    let during = ExamineError::during;
+    let public = store::public_migrations(pool).await;
+    let public = public.map_err(during("read the migrations of the shared schema"))?;
+    if public.iter().any(|migration| migration.applied_at.is_none()) {
+        return Err(ExamineError::NotMigrated);
+    }
+    let mut gatherer = Gatherer::new(scope);
+    let mut tx = pool.begin_with(SNAPSHOT).await.map_err(during("begin a snapshot"))?;
+    let installation = store::installation(&mut tx).await.map_err(during("read who we are"))?;
+    look(&mut tx, &installation, &mut gatherer).await?;
+    tx.rollback().await.map_err(during("end the snapshot"))?;
+    promise::look(pool, &installation, &mut gatherer).await?;
+    let mut report = gatherer.report;
+    report.findings.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| a.subject.cmp(&b.subject)));
+    Ok(report)
+}
+
+async fn look(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    gatherer: &mut Gatherer<'_>,
+) -> Result<(), ExamineError> {
+    let during = ExamineError::during;
+    for check in checks::ALL.iter().filter(|check| gatherer.scope.wants(check.kind)) {
+        check.run(conn, installation, gatherer).await.map_err(during(check.kind.as_look()))?;
+    }
+    schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
+    roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;
+    stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;
+    jobs::walk(conn, gatherer).await.map_err(during("walk the jobs"))?;
+    promise::registry(conn, gatherer).await.map_err(during("compare the tenants' versions"))?;
+    count(conn, &mut gatherer.report.checked).await.map_err(during("count what was checked"))
+}
+
+/// The walks have counted what they met.
+async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<()> {
+    let row = sqlx::query(
+        "select (select count(*) from tenantry.tenants where state <> 'deleted'),
+                (select count(*) from tenantry.api_keys where revoked_at is null),
+                (select count(*) from tenantry.batches),
+                (select count(*) from tenantry.batch_items)",
+    )
+    .fetch_one(conn)
+    .await?;
+    let number = |column| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
+    checked.tenants = number(0)?;
+    checked.keys = number(1)?;
+    checked.batches = number(2)?;
+    checked.items = number(3)?;
+    Ok(())
+}

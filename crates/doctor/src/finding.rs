@@ -1,0 +1,89 @@
+//! One thing that is wrong.
+
+use std::{fmt, str::FromStr};
+
+use domain::{BatchId, ItemId, TenantId};
+use serde::Serialize;
+
+use crate::Kind;
+
+/// What is wrong, with what, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The kind of trouble.
+    pub kind: Kind,
+    /// What it is with.
+    pub subject: Subject,
+    /// The whole of it in one sentence, without full stop.
+    pub sentence: String,
+    /// Whether [`fix`](crate::fix()) would repair this one.
+    pub fixable: bool,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "type", content = "id", rename_all = "snake_case")]
+pub enum Subject {
+    /// A tenant in the registry.
+    Tenant(TenantId),
+    /// An item of a batch.
+    Item(ItemId),
+    /// A batch.
+    Batch(BatchId),
+    /// A job of the queue.
+    Job(String),
+    /// An API key, by the id of its row.
+    Key(i64),
+    /// A schema of the database.
+    Schema(String),
+    /// A role of the cluster.
+    Role(String),
+}
+
+impl Subject {
+    pub(crate) fn tenant(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Tenant)
+    }
+
+    pub(crate) fn item(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Item)
+    }
+
+    pub(crate) fn batch(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Batch)
+    }
+
+    pub(crate) fn key(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Key)
+    }
+
+    pub(crate) fn schema(name: &str) -> sqlx::Result<Self> {
+        Ok(Self::Schema(name.to_owned()))
+    }
+
+    pub(crate) fn role(name: &str) -> sqlx::Result<Self> {
+        Ok(Self::Role(name.to_owned()))
+    }
+}
+
+fn read<T>(id: &str) -> sqlx::Result<T>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    id.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(id) => write!(f, "tenant {id}"),
+            Self::Item(id) => write!(f, "item {id}"),
+            Self::Batch(id) => write!(f, "batch {id}"),
+            Self::Job(id) => write!(f, "job {id}"),
+            Self::Key(id) => write!(f, "key {id}"),
+            Self::Schema(name) => write!(f, "schema {name}"),
+            Self::Role(name) => write!(f, "role {name}"),
+        }
+    }
+}

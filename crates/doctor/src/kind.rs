@@ -1,0 +1,157 @@
+//! What can be wrong. The names are a contract: add, never rename.
+
+use std::{fmt, str::FromStr};
+
+use serde::Serialize;
+
+macro_rules! kinds {
+    ($($name:ident = $text:literal: $meaning:literal, $fix:expr;)*) => {
+        /// One kind of trouble, in the order in which several are repaired.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Kind {
+            $(#[doc = concat!("`", $text, "`: ", $meaning)] $name,)*
+        }
+
+        impl Kind {
+            /// Every kind there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its stable name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// What is wrong, as a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),* }
+            }
+
+            /// What a repair does, where there is one.
+            #[must_use]
+            pub const fn repair(self) -> Option<&'static str> {
+                match self { $(Self::$name => $fix),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    ItemOwnedByDeadWorker = "item_owned_by_dead_worker":
+        "An item is being worked on by a worker that is dead, unknown, or nobody.",
+        Some("give the item back, with a new job");
+    ItemWithoutJob = "item_without_job":
+        "An item waits, and no job will bring a worker to it.",
+        Some("give the item a new job");
+    JobWithoutItem = "job_without_item":
+        "A job is alive whose item has ended or does not exist.",
+        Some("kill the job; a worker would drop it too");
+    ItemInWrongState = "item_in_wrong_state":
+        "The parts of an item's row contradict each other.", None;
+    UndoFailed = "undo_failed":
+        "Undoing an item failed for good, and an operator has to look.", None;
+    SucceededWithoutTenant = "succeeded_without_tenant":
+        "An item has succeeded and its tenant was never activated.", None;
+    TenantOfSeveralItems = "tenant_of_several_items":
+        "Two items make, or made, the same tenant.", None;
+    FailedWithRemains = "failed_with_remains":
+        "An item has ended without a tenant, and something of one is left.",
+        Some("drop what bears the tenant's mark, revoke its keys, release its names");
+    PendingWithoutItem = "pending_without_item":
+        "Names are reserved and nobody works on them.",
+        Some("drop what bears the tenant's mark, revoke its keys, release its names");
+    TenantWithoutSchema = "tenant_without_schema":
+        "A tenant is there and its schema is not.", None;
+    TenantWithoutRole = "tenant_without_role":
+        "A tenant is there and its role is not.", None;
+    WrongMark = "wrong_mark":
+        "A schema or role and the registry disagree about whose it is.", None;
+    SchemaWithoutTenant = "schema_without_tenant":
+        "A schema bears this installation's mark, and its tenant is gone.",
+        Some("drop the schema with all that is in it");
+    RoleWithoutTenant = "role_without_tenant":
+        "A role bears this installation's mark, and its tenant is gone.",
+        Some("drop the role");
+    TenantWithoutLiveKey = "tenant_without_live_key":
+        "A provisioned tenant has no API key, and nobody revoked one.", None;
+    SeveralLiveKeys = "several_live_keys":
+        "A tenant was given more than one API key.", None;
+    KeyWithoutTenant = "key_without_tenant":
+        "An API key is live and its tenant is deleted.",
+        Some("revoke the key");
+    SealedPastItsTime = "sealed_past_its_time":
+        "A sealed secret is still there although its time is over.",
+        Some("erase the secret; the key stays good");
+    BatchShouldHaveEnded = "batch_should_have_ended":
+        "A batch is open and none of its items is.",
+        Some("end the batch");
+    BatchEndedWithOpenItems = "batch_ended_with_open_items":
+        "A batch has ended and some of its items have not.", None;
+    BatchTotalsDiffer = "batch_totals_differ":
+        "What a batch says of itself is not what its items say.", None;
+    AtomicBatchInParts = "atomic_batch_in_parts":
+        "Some tenants of an all-or-nothing batch are active and others are not.", None;
+    MoreThanOneFinish = "more_than_one_finish":
+        "The end of one run of a batch was announced more than once.", None;
+    FinishWithoutEvent = "finish_without_event":
+        "A batch has ended and its end was not announced.", None;
+    EventWithoutFinish = "event_without_finish":
+        "An end was announced that has not happened.", None;
+    MigrationsBehind = "migrations_behind":
+        "A tenant's schema lacks migrations.", None;
+    MigrationEdited = "migration_edited":
+        "A migration was changed after a tenant had got it.", None;
+    MigrationUnknown = "migration_unknown":
+        "A tenant's schema has a migration that is not among those at hand.", None;
+    ShapeDiffers = "shape_differs":
+        "A tenant's schema or rights are not what the migrations and grants make.", None;
+}
+
+impl Kind {
+    /// Whether there is a repair for it.
+    #[must_use]
+    pub const fn is_fixable(self) -> bool {
+        self.repair().is_some()
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No kind of trouble has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no kind of trouble")]
+pub struct UnknownKind(String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        let found = Self::ALL.iter().find(|kind| kind.as_str() == text);
+        found.copied().ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_the_same_word_printed_parsed_and_in_json() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(*kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert!("orphans".parse::<Kind>().is_err());
+    }
+
+    #[test]
+    fn schemas_are_dropped_before_the_roles_that_have_rights_on_them() {
+        assert!(Kind::SchemaWithoutTenant < Kind::RoleWithoutTenant);
+    }
+}

@@ -1,0 +1,84 @@
+//! What an examination found.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{Finding, Kind, Scope, Subject};
+
+/// Everything that is wrong, and how much was looked at.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// What is wrong; of each kind at most as many as the scope allows.
+    pub findings: Vec<Finding>,
+    /// How much of each kind there is, told or not.
+    pub found: BTreeMap<Kind, u64>,
+    /// How much was looked at.
+    pub checked: Checked,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.found.is_empty()
+    }
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Checked {
+    /// Tenants in the registry that are not deleted.
+    pub tenants: u64,
+    /// Schemas that bear this installation's mark.
+    pub schemas: u64,
+    /// Roles that bear this installation's mark.
+    pub roles: u64,
+    /// API keys that are not revoked.
+    pub keys: u64,
+    /// Batches.
+    pub batches: u64,
+    /// Their items.
+    pub items: u64,
+    /// Jobs that are alive.
+    pub jobs: u64,
+    /// Tenants whose schemas were held against the migrations, object by object.
+    pub verified: u64,
+}
+
+/// Collects findings, each kind up to its limit.
+#[derive(Debug)]
+pub(crate) struct Gatherer<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) report: Report,
+}
+
+impl<'a> Gatherer<'a> {
+    pub(crate) fn new(scope: &'a Scope) -> Self {
+        Self { scope, report: Report::default() }
+    }
+
+    /// Adds one finding, if its kind is looked for.
+    pub(crate) fn add(&mut self, kind: Kind, subject: Subject, sentence: String, fixable: bool) {
+        if !self.scope.wants(kind) {
+            return;
+        }
+        let found = self.report.found.entry(kind).or_default();
+        *found += 1;
+        if *found <= u64::from(self.scope.limit) {
+            self.report.findings.push(Finding { kind, subject, sentence, fixable });
+        }
+    }
+
+    /// Counts findings that were not worth carrying here.
+    pub(crate) fn count_more(&mut self, kind: Kind, more: u64) {
+        if more > 0 {
+            *self.report.found.entry(kind).or_default() += more;
+        }
+    }
+
+    /// Whether this has been found of this subject.
+    pub(crate) fn has(&self, kind: Kind, subject: &Subject) -> bool {
+        self.report.findings.iter().any(|f| f.kind == kind && f.subject == *subject)
+    }
+}

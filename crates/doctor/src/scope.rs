@@ -1,0 +1,67 @@
+//! How far to look, and how patiently.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tenantdb::MigrationSet;
+
+use crate::Kind;
+
+/// How many tenants' schemas are held against the migrations, object by object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// None.
+    Shallow,
+    /// So many, taken at random: another run takes others.
+    Sample(u32),
+    /// Those of all active tenants.
+    All,
+}
+
+/// What an examination covers.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// What every tenant is to have.
+    pub migrations: MigrationSet,
+    /// How many tenants are looked at in depth.
+    pub depth: Depth,
+    /// What passes by itself is trouble only when it is older than this: the workers' sweeps need
+    /// their time. Zero = everything, for a system that has come to rest.
+    pub grace: Duration,
+    /// A worker silent for longer is dead: `worker.dead_after_ms`.
+    pub dead_after: Duration,
+    /// Most findings told of one kind; all are counted.
+    pub limit: u32,
+    only: Option<BTreeSet<Kind>>,
+}
+
+impl Scope {
+    /// Every kind, a sample of 25 tenants in depth, 1,000 findings a kind; two minutes of grace,
+    /// twice what the slowest sweep takes; workers die after 12 s.
+    #[must_use]
+    pub fn new(migrations: MigrationSet) -> Self {
+        Self {
+            migrations,
+            depth: Depth::Sample(25),
+            grace: Duration::from_secs(120),
+            dead_after: Duration::from_secs(12),
+            limit: 1_000,
+            only: None,
+        }
+    }
+
+    /// The same, of these kinds only.
+    #[must_use]
+    pub fn only(&self, kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self { only: Some(kinds.into_iter().collect()), ..self.clone() }
+    }
+
+    /// Whether this kind is looked for.
+    #[must_use]
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&kind))
+    }
+
+    pub(crate) fn wants_any(&self, kinds: &[Kind]) -> bool {
+        kinds.iter().any(|kind| self.wants(*kind))
+    }
+}
