@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{BatchId, BatchState, Mode, Progress};
 use serde::Serialize;
-use store::batches::Batch;
+use store::batches::{Batch, Culprit};
 use utoipa::ToSchema;
 
 /// A batch and how far it is.
@@ -18,6 +18,12 @@ pub(crate) struct BatchView {
     pub(crate) state: BatchState,
     /// How its tenants hang together.
     pub(crate) mode: Mode,
+    /// Whether workers leave it alone for now. Its deadline does not wait.
+    pub(crate) paused: bool,
+    /// When it is to start; null once it has.
+    pub(crate) run_at: Option<DateTime<Utc>>,
+    /// The tenant whose failure rolled it back; null when it was not.
+    pub(crate) error: Option<CulpritView>,
     /// How far it is.
     pub(crate) progress: ProgressView,
     /// When it was submitted.
@@ -30,6 +36,26 @@ pub(crate) struct BatchView {
     pub(crate) processing_time_ms: Option<i64>,
     /// Where to go from here.
     pub(crate) links: Links,
+}
+
+/// The tenant whose failure rolled a batch back that is all or nothing.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BatchError)]
+pub(crate) struct CulpritView {
+    /// Its place in the request, from 0.
+    pub(crate) index: u32,
+    /// Why it failed: stable name.
+    #[schema(example = "domain_taken")]
+    pub(crate) code: Option<String>,
+    /// Why it failed, for people.
+    pub(crate) message: Option<String>,
+}
+
+impl From<Culprit> for CulpritView {
+    fn from(culprit: Culprit) -> Self {
+        let Culprit { index, code, message } = culprit;
+        Self { index, code, message }
+    }
 }
 
 /// How far a batch is.
@@ -58,6 +84,10 @@ pub(crate) struct Links {
     pub(crate) cancel: String,
     /// Run failed tenants again (POST).
     pub(crate) retry: String,
+    /// Leave it alone for now (POST).
+    pub(crate) pause: String,
+    /// Go on with it (POST).
+    pub(crate) resume: String,
     /// Reveal the API keys (POST).
     pub(crate) reveal_api_keys: String,
 }
@@ -69,6 +99,8 @@ impl Links {
             results: format!("{this}/results"),
             cancel: format!("{this}/cancel"),
             retry: format!("{this}/retry"),
+            pause: format!("{this}/pause"),
+            resume: format!("{this}/resume"),
             reveal_api_keys: format!("{this}/api-keys/reveal"),
             this,
         }
@@ -87,6 +119,9 @@ impl From<Batch> for BatchView {
             batch_id: batch.id,
             state: batch.state,
             mode: batch.mode,
+            paused: batch.paused,
+            run_at: batch.run_at,
+            error: batch.culprit.clone().map(CulpritView::from),
             progress: ProgressView::of(&batch),
             created_at: batch.created_at,
             started_at: batch.started_at,
@@ -145,6 +180,9 @@ mod tests {
             created_at: now,
             started_at: Some(now),
             finished_at: None,
+            run_at: None,
+            paused: false,
+            culprit: None,
             elapsed_ms,
         }
     }
@@ -178,6 +216,9 @@ mod tests {
             "batch_id",
             "state",
             "mode",
+            "paused",
+            "run_at",
+            "error",
             "progress",
             "created_at",
             "started_at",

@@ -1,6 +1,7 @@
 //! What a submission's body holds: a document or lines of JSON, and the hash that tells two apart.
 
 use axum::{body::Bytes, http::StatusCode};
+use chrono::{DateTime, Utc};
 use domain::Mode;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -8,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     extract::{Document, Kind},
     problem::Problem,
+    schedule,
 };
 
 /// A batch as it was sent.
@@ -15,23 +17,34 @@ use crate::{
 pub(crate) struct SentBatch {
     pub(crate) tenants: Vec<Value>,
     pub(crate) mode: Mode,
+    /// Not to be set going before.
+    pub(crate) run_at: Option<DateTime<Utc>>,
+}
+
+/// How a batch is to be done, where its body does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HowAsked<'a> {
+    pub(crate) mode: Option<&'a str>,
+    pub(crate) run_at: Option<&'a str>,
 }
 
 impl SentBatch {
-    /// Reads `{"tenants": […], "mode"?}`, or one tenant a line. `mode` of the query counts where
-    /// the body has none.
+    /// Reads `{"tenants": […], "mode"?, "run_at"?}`, or one tenant a line. What `asked` says (the
+    /// query) counts where the body says nothing.
     ///
     /// # Errors
     /// 400 when it is not JSON, 413 when it has more than `most` tenants, 422 when it is JSON of
     /// another form.
     pub(crate) fn read(
         document: &Document,
-        mode: Option<&str>,
+        asked: HowAsked<'_>,
         most: usize,
     ) -> Result<Self, Problem> {
-        let (tenants, mode_in_body) = match document.kind {
-            Kind::Json => from_object(json(&document.bytes)?)?,
-            Kind::Ndjson => (ndjson(&document.bytes, most)?, None),
+        let Fields { tenants, mode, run_at } = match document.kind {
+            Kind::Json => Fields::of_object(json(&document.bytes)?)?,
+            Kind::Ndjson => {
+                Fields { tenants: ndjson(&document.bytes, most)?, mode: None, run_at: None }
+            }
         };
         if tenants.len() > most {
             return Err(Problem::too_many_tenants(most));
@@ -39,18 +52,24 @@ impl SentBatch {
         if tenants.is_empty() {
             return Err(Problem::invalid_body("/tenants", "empty_batch", "a batch has a tenant"));
         }
-        let mode = parse_mode(mode_in_body.as_deref().or(mode))?;
-        Ok(Self { tenants, mode })
+        let mode = parse_mode(mode.as_deref().or(asked.mode))?;
+        let run_at = run_at.as_deref().or(asked.run_at).map(schedule::parse).transpose()?;
+        Ok(Self { tenants, mode, run_at })
     }
 }
 
 /// SHA-256 of what a call asks for; `call` keeps two calls with one body apart.
-pub(crate) fn hash(call: &str, mode: Option<&str>, bytes: &Bytes) -> [u8; 32] {
+pub(crate) fn hash(call: &str, asked: HowAsked<'_>, bytes: &Bytes) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [call.as_bytes(), mode.unwrap_or_default().as_bytes()] {
-        hash.update(part);
-        hash.update([0]);
+    hash.update(call.as_bytes());
+    // Only if there is one: a key lives longer than the release that first knew `run_at`.
+    if let Some(run_at) = asked.run_at {
+        hash.update(b" at ");
+        hash.update(run_at.as_bytes());
     }
+    hash.update([0]);
+    hash.update(asked.mode.unwrap_or_default().as_bytes());
+    hash.update([0]);
     hash.update(bytes);
     hash.finalize().into()
 }
@@ -65,25 +84,44 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
     })
 }
 
-fn from_object(body: Value) -> Result<(Vec<Value>, Option<String>), Problem> {
-    let Value::Object(mut fields) = body else {
-        let message = "the body must be an object: {\"tenants\": [...]}";
-        return Err(Problem::invalid_body("", "invalid_field", message));
-    };
-    let tenants = match fields.remove("tenants") {
-        Some(Value::Array(tenants)) => tenants,
-        Some(_) => {
-            return Err(Problem::invalid_body("/tenants", "invalid_field", "must be an array"));
-        }
-        None => return Err(Problem::invalid_body("/tenants", "missing_field", "is missing")),
-    };
-    let mode = match fields.remove("mode") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(mode)) => Some(mode),
-        Some(_) => return Err(Problem::invalid_body("/mode", "invalid_mode", "must be a string")),
-    };
-    nothing_else(&fields)?;
-    Ok((tenants, mode))
+/// The fields of a batch, not yet understood.
+struct Fields {
+    tenants: Vec<Value>,
+    mode: Option<String>,
+    run_at: Option<String>,
+}
+
+impl Fields {
+    fn of_object(body: Value) -> Result<Self, Problem> {
+        let Value::Object(mut fields) = body else {
+            let message = "the body must be an object: {\"tenants\": [...]}";
+            return Err(Problem::invalid_body("", "invalid_field", message));
+        };
+        let tenants = match fields.remove("tenants") {
+            Some(Value::Array(tenants)) => tenants,
+            Some(_) => {
+                return Err(Problem::invalid_body("/tenants", "invalid_field", "must be an array"));
+            }
+            None => return Err(Problem::invalid_body("/tenants", "missing_field", "is missing")),
+        };
+        let mode = text(&mut fields, "mode", "invalid_mode")?;
+        let run_at = text(&mut fields, "run_at", "invalid_run_at")?;
+        nothing_else(&fields)?;
+        Ok(Self { tenants, mode, run_at })
+    }
+}
+
+/// The text in a field that may be left out.
+fn text(
+    fields: &mut Map<String, Value>,
+    name: &str,
+    code: &'static str,
+) -> Result<Option<String>, Problem> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::invalid_body(&format!("/{name}"), code, "must be a string")),
+    }
 }
 
 fn nothing_else(fields: &Map<String, Value>) -> Result<(), Problem> {
@@ -91,7 +129,7 @@ fn nothing_else(fields: &Map<String, Value>) -> Result<(), Problem> {
         None => Ok(()),
         Some(field) => {
             let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1"));
-            let message = "there is no such field; a batch has: tenants, mode";
+            let message = "there is no such field; a batch has: tenants, mode, run_at";
             Err(Problem::invalid_body(&pointer, "unknown_field", message))
         }
     }
@@ -99,14 +137,10 @@ fn nothing_else(fields: &Map<String, Value>) -> Result<(), Problem> {
 
 fn parse_mode(mode: Option<&str>) -> Result<Mode, Problem> {
     let Some(mode) = mode else { return Ok(Mode::Independent) };
-    match mode.parse() {
-        Ok(Mode::Independent) => Ok(Mode::Independent),
-        Ok(unsupported @ Mode::Atomic) => Err(Problem::mode_unsupported(unsupported)),
-        Err(_) => {
-            let message = "a mode is `independent` or `atomic`";
-            Err(Problem::invalid_body("/mode", "invalid_mode", message))
-        }
-    }
+    mode.parse().map_err(|_| {
+        let message = "a mode is `independent` or `atomic`";
+        Problem::invalid_body("/mode", "invalid_mode", message)
+    })
 }
 
 fn ndjson(bytes: &[u8], most: usize) -> Result<Vec<Value>, Problem> {
@@ -149,7 +183,7 @@ mod tests {
 
     fn read(kind: Kind, body: &str) -> Result<SentBatch, Problem> {
         let bytes = Bytes::copy_from_slice(body.as_bytes());
-        SentBatch::read(&Document { kind, bytes }, None, 3)
+        SentBatch::read(&Document { kind, bytes }, HowAsked::default(), 3)
     }
 
     fn refused(kind: Kind, body: &str) -> (u16, String) {
@@ -184,7 +218,9 @@ mod tests {
             (r#"{"tenants": {}}"#, 422, "invalid_field"),
             (r#"{"tenants": []}"#, 422, "empty_batch"),
             (r#"{"tenants": [1], "tenant": 2}"#, 422, "unknown_field"),
-            (r#"{"tenants": [1], "mode": "atomic"}"#, 422, "mode_unsupported"),
+            (r#"{"tenants": [1], "mode": 7}"#, 422, "invalid_mode"),
+            (r#"{"tenants": [1], "run_at": 1893456000}"#, 422, "invalid_run_at"),
+            (r#"{"tenants": [1], "run_at": "soon"}"#, 422, "invalid_run_at"),
             (r#"{"tenants": [1], "mode": "both"}"#, 422, "invalid_mode"),
             (r#"{"tenants": [1, 2, 3, 4]}"#, 413, "too_many_tenants"),
         ] {
@@ -195,17 +231,36 @@ mod tests {
     }
 
     #[test]
-    fn tells_two_calls_two_modes_and_two_bodies_apart() {
+    fn what_the_body_says_counts_before_the_query() {
+        let asked = HowAsked { mode: Some("atomic"), run_at: Some("2030-01-01T00:00:00Z") };
+        let read = |body: &'static [u8]| {
+            let document = Document { kind: Kind::Json, bytes: Bytes::from_static(body) };
+            SentBatch::read(&document, asked, 3).unwrap()
+        };
+
+        let silent = read(br#"{"tenants": [1]}"#);
+        let outspoken =
+            read(br#"{"tenants": [1], "mode": "independent", "run_at": "2031-01-01T00:00:00Z"}"#);
+
+        assert_eq!(silent.mode, Mode::Atomic);
+        assert_eq!(outspoken.mode, Mode::Independent);
+        assert!(silent.run_at < outspoken.run_at);
+    }
+
+    #[test]
+    fn tells_two_calls_two_modes_two_times_and_two_bodies_apart() {
         let body = Bytes::from_static(b"{}");
+        let at_once = HowAsked::default();
         let hashes = [
-            hash("batch", None, &body),
-            hash("single", None, &body),
-            hash("batch", Some("atomic"), &body),
-            hash("batch", None, &Bytes::from_static(b"{ }")),
+            hash("batch", at_once, &body),
+            hash("single", at_once, &body),
+            hash("batch", HowAsked { mode: Some("atomic"), ..at_once }, &body),
+            hash("batch", HowAsked { run_at: Some("2030"), ..at_once }, &body),
+            hash("batch", at_once, &Bytes::from_static(b"{ }")),
         ];
 
-        assert_eq!(std::collections::HashSet::from(hashes).len(), 4);
-        assert_eq!(hash("batch", None, &body), hashes[0]);
+        assert_eq!(std::collections::HashSet::from(hashes).len(), 5);
+        assert_eq!(hash("batch", at_once, &body), hashes[0]);
     }
 
     proptest! {

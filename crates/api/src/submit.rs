@@ -2,9 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use domain::{
-    BatchId, InstallationId, ItemError, ItemId, NewBatch, NewItem, NewTenant, RoleName, SchemaName,
-    TenantId, codes,
+    BatchId, InstallationId, ItemError, ItemId, ItemState, Mode, NewBatch, NewItem, NewTenant,
+    RoleName, SchemaName, TenantId, codes,
 };
 use queue::JobId;
 use serde_json::{Value, json};
@@ -16,7 +17,13 @@ use store::{
 };
 use tracing::{debug, info};
 
-use crate::{auth::Caller, context::Context, problem::Problem};
+use crate::{
+    all_or_nothing::{self, Reserved, reserve_all_or_none},
+    auth::Caller,
+    context::Context,
+    problem::Problem,
+    schedule,
+};
 
 /// Tries of one submission that meets others over the same names.
 pub(crate) const TRIES: u32 = 3;
@@ -25,6 +32,8 @@ pub(crate) const TRIES: u32 = 3;
 pub(crate) struct Submission<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) batch: &'a NewBatch,
+    /// Not to be set going before.
+    pub(crate) run_at: Option<DateTime<Utc>>,
     /// The idempotency key, and what it stands for.
     pub(crate) key: Option<(&'a str, [u8; 32])>,
 }
@@ -41,7 +50,7 @@ pub(crate) struct Submitted {
 /// request became before.
 ///
 /// # Errors
-/// 422 when the key stands for another request; 503 when the database does not answer.
+/// 422 when the key stands for another request, or the time to start is past; 503 when the database does not answer.
 pub(crate) async fn submit(
     cx: &Context,
     submission: &Submission<'_>,
@@ -73,24 +82,51 @@ async fn once(
             return replay(&mut tx, submission.caller, key, body_hash).await;
         }
     }
-    let outcomes = reserve(&mut tx, cx, installation, submission.batch).await?;
-    batches::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
-    let jobs = insert_items(&mut tx, batch, submission.batch, outcomes).await?;
-    queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
-    let (total, accepted) = (submission.batch.items.len(), jobs.len());
-    if accepted == 0 {
-        // Nothing is open, so nobody else will end it.
-        batches::settle(&mut tx, batch).await?;
-    }
+    schedule::check(submission.run_at)?;
+    let outcomes = match submission.batch.mode {
+        Mode::Independent => reserve(&mut tx, cx, installation, submission.batch).await?,
+        Mode::Atomic => reserve_all_or_none(&mut tx, cx, installation, submission.batch).await?,
+    };
+    let total = submission.batch.items.len();
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    record(&mut tx, cx, batch, submission, outcomes).await?;
     let detail = json!({
         "mode": submission.batch.mode, "total": total, "accepted": accepted,
-        "refused": total - accepted,
+        "refused": total - accepted, "run_at": submission.run_at,
     });
     let entry = submission.caller.did("batch.submitted");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     info!(batch.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })
+}
+
+/// Writes the batch and its items, and gives those that can begin their jobs; ends a batch that
+/// has nothing to do.
+async fn record(
+    conn: &mut PgConnection,
+    cx: &Context,
+    batch: BatchId,
+    submission: &Submission<'_>,
+    outcomes: Reserved,
+) -> Result<(), Problem> {
+    let refused_whole = match submission.batch.mode {
+        Mode::Independent => None,
+        Mode::Atomic => all_or_nothing::culprit(&outcomes),
+    };
+    let counts = all_or_nothing::counts(&outcomes);
+    let nothing_to_do = outcomes.iter().all(Result::is_err);
+    batches::insert(conn, new_batch_row(cx, batch, submission)).await?;
+    let jobs = insert_items(conn, batch, submission, outcomes).await?;
+    if let Some(culprit) = refused_whole {
+        batches::end_refused(conn, batch, culprit, counts).await?;
+    } else if nothing_to_do {
+        // Nothing is open, so nobody else will end it.
+        batches::settle(conn, batch).await?;
+    }
+    // Those of a batch for later are made when its time has come.
+    queue::enqueue(conn, &jobs, Duration::ZERO).await?;
+    Ok(())
 }
 
 async fn replay(
@@ -116,17 +152,21 @@ fn new_batch_row(cx: &Context, id: BatchId, submission: &Submission<'_>) -> batc
         mode: submission.batch.mode,
         total: submission.batch.items.len(),
         created_by: Some(submission.caller.id),
+        run_at: submission.run_at,
         timeout: Duration::from_secs(cx.settings().tenants.batch_timeout_secs),
     }
 }
 
 /// For each item, in their order: the names reserved for it, or why there are none.
-async fn reserve(
+///
+/// # Errors
+/// 503 when the database does not answer.
+pub(crate) async fn reserve(
     conn: &mut PgConnection,
     cx: &Context,
     installation: &InstallationId,
     batch: &NewBatch,
-) -> Result<Vec<Result<Reservation, ItemError>>, Problem> {
+) -> Result<Reserved, Problem> {
     let accepted: Vec<&NewTenant> = batch.accepted().map(|(_, tenant)| tenant).collect();
     let ids = tenants::allocate_ids(conn, accepted.len()).await?;
     let mut wanted = Vec::with_capacity(ids.len());
@@ -178,7 +218,7 @@ pub(crate) fn reservation(
 pub(crate) async fn reserve_all(
     conn: &mut PgConnection,
     wanted: Vec<Reservation>,
-) -> Result<Vec<Result<Reservation, ItemError>>, Problem> {
+) -> Result<Reserved, Problem> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -233,41 +273,51 @@ pub(crate) fn taken(conflict: Conflict) -> ItemError {
 async fn insert_items(
     conn: &mut PgConnection,
     batch: BatchId,
-    new: &NewBatch,
-    outcomes: Vec<Result<Reservation, ItemError>>,
+    submission: &Submission<'_>,
+    outcomes: Reserved,
 ) -> Result<Vec<(ItemId, JobId)>, Problem> {
+    let items = &submission.batch.items;
     let mut jobs: HashMap<u32, JobId> = HashMap::new();
-    let mut rows = Vec::with_capacity(new.items.len());
-    for (item, outcome) in new.items.iter().zip(outcomes) {
-        let job = JobId::mint();
-        if outcome.is_ok() {
-            jobs.insert(item.index, job);
+    let mut rows = Vec::with_capacity(items.len());
+    for (item, outcome) in items.iter().zip(outcomes) {
+        if outcome.is_ok() && submission.run_at.is_none() {
+            jobs.insert(item.index, JobId::mint());
         }
-        rows.push(new_item_row(item, outcome, job));
+        rows.push(new_item_row(item, outcome, jobs.get(&item.index)));
     }
-    let ids = items::insert(conn, batch, &rows).await?;
+    let ids = items::insert(conn, batch, &rows, submission.run_at).await?;
     Ok(ids.into_iter().filter_map(|(index, id)| Some((id, *jobs.get(&index)?))).collect())
 }
 
-fn new_item_row(item: &NewItem, outcome: Result<Reservation, ItemError>, job: JobId) -> NewItemRow {
+fn new_item_row(
+    item: &NewItem,
+    outcome: Result<Reservation, ItemError>,
+    job: Option<&JobId>,
+) -> NewItemRow {
     let text = |field: &str| item.request.get(field).and_then(Value::as_str).map(shortened);
     let row = NewItemRow {
         index: item.index,
+        state: ItemState::Queued,
         request: item.request.clone(),
         tenant_name: text("tenant_name"),
         domain: text("domain"),
         schema: None,
-        accepted: None,
+        tenant: None,
+        job: job.map(ToString::to_string),
         error: None,
     };
     match outcome {
         Ok(reservation) => NewItemRow {
             domain: Some(reservation.domain),
             schema: Some(reservation.schema.as_str().to_owned()),
-            accepted: Some((reservation.id, job.to_string())),
+            tenant: Some(reservation.id),
             ..row
         },
-        Err(error) => NewItemRow { error: Some(error), ..row },
+        Err(error) => {
+            let because_of_another = all_or_nothing::is_rolled_back(&error);
+            let state = if because_of_another { ItemState::Cancelled } else { ItemState::Failed };
+            NewItemRow { state, error: Some(error), ..row }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use tenantdb::migrations::MigrateError;
 
 use crate::{
-    Checked, Report, Scope,
+    Checked, Kind, Report, Scope,
     checks::{self, jobs, promise, roles, schemas, stranded},
     report::Gatherer,
 };
@@ -22,6 +22,15 @@ pub enum ExamineError {
     /// The migrations of tenants work nowhere, so nothing can be held against them.
     #[error("could not learn what the tenants' migrations make")]
     Migrations(#[source] MigrateError),
+    /// The statement of one check failed.
+    #[error("could not look for {kind}")]
+    Check {
+        /// What was looked for.
+        kind: Kind,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The database failed.
     #[error("could not {act}")]
     Database {
@@ -72,7 +81,9 @@ async fn look(
 ) -> Result<(), ExamineError> {
     let during = ExamineError::during;
     for check in checks::ALL.iter().filter(|check| gatherer.scope.wants(check.kind)) {
-        check.run(conn, installation, gatherer).await.map_err(during(check.kind.as_look()))?;
+        let kind = check.kind;
+        let done = check.run(conn, installation, gatherer).await;
+        done.map_err(|source| ExamineError::Check { kind, source })?;
     }
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
     roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;

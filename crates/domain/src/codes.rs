@@ -67,6 +67,8 @@ codes! {
         "The batch was cancelled before this tenant was begun.";
     BATCH_DEADLINE = "batch_deadline":
         "The batch ran out of time before this tenant was done.";
+    BATCH_ROLLED_BACK = "batch_rolled_back":
+        "The batch was all or nothing, and another of its tenants failed.";
     INTERNAL = "internal":
         "Something failed that should not; the log has the details.";
 }

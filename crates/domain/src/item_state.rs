@@ -17,6 +17,9 @@ pub enum ItemState {
     Running,
     /// A try failed for a passing reason; another one is due.
     Retrying,
+    /// All of the tenant is there and nobody can see it yet: its batch is all or nothing, and
+    /// waits for the rest.
+    Built,
     /// The tenant is active.
     Succeeded,
     /// What was made is being taken back.
@@ -37,6 +40,7 @@ words!(
     Queued = "queued",
     Running = "running",
     Retrying = "retrying",
+    Built = "built",
     Succeeded = "succeeded",
     Compensating = "compensating",
     Failed = "failed",
@@ -51,7 +55,9 @@ impl ItemState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Queued | Self::Running | Self::Retrying | Self::Compensating => false,
+            Self::Queued | Self::Running | Self::Retrying | Self::Built | Self::Compensating => {
+                false
+            }
             Self::Succeeded
             | Self::Failed
             | Self::Cancelled
@@ -64,27 +70,28 @@ impl ItemState {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use ItemState::{
-            Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running, Succeeded,
-            UndoFailed,
+            Built, Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running,
+            Succeeded, UndoFailed,
         };
         match self {
             Queued => matches!(next, Running | Failed | Cancelled),
             // To `running` again: another worker took it over from one that died.
             Running => {
-                matches!(next, Running | Succeeded | Retrying | Compensating | Failed | Cancelled)
+                matches!(next, Running | Succeeded | Built | Retrying | Compensating)
+                    || matches!(next, Failed | Cancelled)
             }
+            // All of its batch were built, or another of it failed.
+            Built => matches!(next, Succeeded | Compensating),
             // Compensation of what earlier stages committed, when no further try is allowed.
             Retrying => matches!(next, Running | Compensating | Failed | Cancelled),
             Compensating => {
                 matches!(next, Compensating | Failed | Cancelled | RolledBack | UndoFailed)
             }
-            // The batch was all or nothing, and another of its items failed.
-            Succeeded => matches!(next, Compensating | RolledBack),
+            Succeeded => false,
             // A retry of the batch.
-            Failed | Cancelled => matches!(next, Queued),
+            Failed | Cancelled | RolledBack => matches!(next, Queued),
             // An operator saw to the cause and has it undone again.
-            UndoFailed => matches!(next, Compensating),
-            RolledBack => false,
+            UndoFailed => matches!(next, Compensating | Failed),
         }
     }
 }
@@ -96,15 +103,16 @@ mod tests {
     #[test]
     fn the_way_of_a_tenant_is_legal() {
         use ItemState::{
-            Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running, Succeeded,
-            UndoFailed,
+            Built, Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running,
+            Succeeded, UndoFailed,
         };
         for way in [
             &[Queued, Running, Succeeded][..],
             &[Queued, Running, Retrying, Running, Succeeded],
             &[Queued, Running, Compensating, Failed, Queued],
             &[Queued, Cancelled, Queued],
-            &[Queued, Running, Succeeded, Compensating, RolledBack],
+            &[Queued, Running, Built, Succeeded],
+            &[Queued, Running, Built, Compensating, RolledBack, Queued],
             &[Queued, Running, Compensating, UndoFailed, Compensating, Failed],
         ] {
             for pair in way.windows(2) {
@@ -116,7 +124,8 @@ mod tests {
     #[test]
     fn success_is_never_without_a_run_and_never_lost_without_an_undo() {
         for state in ItemState::ALL {
-            assert_eq!(state.may_become(ItemState::Succeeded), *state == ItemState::Running);
+            let was_built = matches!(state, ItemState::Running | ItemState::Built);
+            assert_eq!(state.may_become(ItemState::Succeeded), was_built);
         }
         for next in [ItemState::Failed, ItemState::Queued, ItemState::Running] {
             assert!(!ItemState::Succeeded.may_become(next));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BatchState, ItemState};
+use crate::{BatchState, ItemState, Mode};
 
 /// How many items of a batch are where. The parts add up to `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -12,7 +12,7 @@ pub struct Progress {
     pub total: u64,
     /// Accepted, not begun.
     pub queued: u64,
-    /// A worker is on them, doing or undoing.
+    /// A worker is on them, doing or undoing; or they are built and wait for the rest.
     pub running: u64,
     /// Waiting for another try.
     pub retrying: u64,
@@ -31,7 +31,7 @@ impl Progress {
     pub fn add(&mut self, state: ItemState, items: u64) {
         let part = match state {
             ItemState::Queued => &mut self.queued,
-            ItemState::Running | ItemState::Compensating => &mut self.running,
+            ItemState::Running | ItemState::Built | ItemState::Compensating => &mut self.running,
             ItemState::Retrying => &mut self.retrying,
             ItemState::Succeeded => &mut self.succeeded,
             ItemState::Failed | ItemState::UndoFailed => &mut self.failed,
@@ -63,11 +63,11 @@ impl Progress {
     /// The state a batch ends in when no item is [`open`](Self::open). `cancelling`: somebody
     /// asked for it to stop.
     #[must_use]
-    pub const fn outcome(&self, cancelling: bool) -> BatchState {
+    pub const fn outcome(&self, mode: Mode, cancelling: bool) -> BatchState {
         if self.succeeded == self.total {
             BatchState::Completed
-        } else if self.rolled_back > 0 && self.succeeded == 0 {
-            BatchState::RolledBack
+        } else if matches!(mode, Mode::Atomic) {
+            if cancelling { BatchState::Cancelled } else { BatchState::RolledBack }
         } else if cancelling && self.cancelled > 0 {
             BatchState::Cancelled
         } else if self.succeeded > 0 {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn ends_as_its_items_ended() {
-        use ItemState::{Cancelled, Failed, RolledBack, Succeeded, UndoFailed};
+        use ItemState::{Cancelled, Failed, Succeeded, UndoFailed};
         for (items, cancelling, outcome) in [
             (&[(Succeeded, 3)][..], false, BatchState::Completed),
             (&[(Succeeded, 3)], true, BatchState::Completed),
@@ -129,9 +129,25 @@ mod tests {
             (&[(Succeeded, 1), (Cancelled, 2)], false, BatchState::CompletedWithFailures),
             (&[(Cancelled, 3)], true, BatchState::Cancelled),
             (&[(Succeeded, 1), (Failed, 2)], true, BatchState::CompletedWithFailures),
-            (&[(RolledBack, 2), (Failed, 1)], false, BatchState::RolledBack),
         ] {
-            assert_eq!(of(items).outcome(cancelling), outcome, "{items:?}, {cancelling}");
+            assert_eq!(
+                of(items).outcome(Mode::Independent, cancelling),
+                outcome,
+                "{items:?}, {cancelling}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_or_nothing_ends_as_all_or_as_nothing() {
+        use ItemState::{Cancelled, Failed, RolledBack, Succeeded};
+        for (items, cancelling, outcome) in [
+            (&[(Succeeded, 3)][..], true, BatchState::Completed),
+            (&[(RolledBack, 2), (Failed, 1)], false, BatchState::RolledBack),
+            (&[(Cancelled, 2), (Failed, 1)], false, BatchState::RolledBack),
+            (&[(RolledBack, 2), (Cancelled, 1)], true, BatchState::Cancelled),
+        ] {
+            assert_eq!(of(items).outcome(Mode::Atomic, cancelling), outcome, "{items:?}");
         }
     }
 
@@ -147,7 +163,9 @@ mod tests {
             let p = of(&counts);
             let over = p.succeeded + p.failed + p.cancelled + p.rolled_back;
             prop_assert_eq!(p.open() + over, p.total);
-            prop_assert!(p.outcome(cancelling).is_final());
+            for mode in [Mode::Independent, Mode::Atomic] {
+                prop_assert!(p.outcome(mode, cancelling).is_final());
+            }
             prop_assert!((0.0..=100.0).contains(&p.percent()));
             prop_assert_eq!(p.percent() >= 100.0, p.open() == 0);
         }

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, codes};
-use saga::{Failure, Outcome, Plan, Runner, Unwound};
+use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, Mode, codes};
+use saga::{Failure, Outcome, Plan, PlanError, Runner, Unwound};
 use sqlx::PgPool;
 use store::items::{self, Claim};
 use tracing::{error, info, warn};
 
-use crate::{Reason, Verdict};
+use crate::{Parts, Reason, Verdict, steps};
 
 /// When to try again, and when to stop.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +21,37 @@ pub struct RetryRules {
     pub dead_after: Duration,
 }
 
+/// The plan for each mode of a batch.
+#[derive(Debug)]
+pub struct Plans {
+    independent: Plan,
+    atomic: Plan,
+}
+
+impl Plans {
+    /// The plans made of `parts`.
+    ///
+    /// # Errors
+    /// Never, as long as the steps' names differ: a test builds the plans.
+    pub fn new(parts: &Arc<Parts>) -> Result<Self, PlanError> {
+        let plan = |mode| steps::plan(mode, parts);
+        Ok(Self { independent: plan(Mode::Independent)?, atomic: plan(Mode::Atomic)? })
+    }
+
+    fn of(&self, mode: Mode) -> &Plan {
+        match mode {
+            Mode::Independent => &self.independent,
+            Mode::Atomic => &self.atomic,
+        }
+    }
+}
+
 /// Provisions items for one worker process.
 #[derive(Debug)]
 pub struct Provisioner {
     pool: PgPool,
     runner: Runner,
-    plan: Arc<Plan>,
+    plans: Arc<Plans>,
     rules: RetryRules,
     worker: String,
 }
@@ -37,11 +62,11 @@ impl Provisioner {
     pub fn new(
         pool: PgPool,
         runner: Runner,
-        plan: Arc<Plan>,
+        plans: Arc<Plans>,
         rules: RetryRules,
         worker: String,
     ) -> Self {
-        Self { pool, runner, plan, rules, worker }
+        Self { pool, runner, plans, rules, worker }
     }
 
     /// Claims `item`; `None` when it is final already, or another live worker has it.
@@ -68,8 +93,9 @@ impl Provisioner {
         if claim.tries.unsigned_abs() > self.rules.max_attempts {
             return self.turn_back(claim, exhausted()).await;
         }
-        match self.runner.run(&self.plan, &claim).await {
-            Outcome::Succeeded(stages) => Ok(Verdict::Succeeded(stages)),
+        let plan = self.plans.of(claim.mode);
+        match self.runner.run(plan, &claim).await {
+            Outcome::Finished(stages) => Ok(Verdict::Finished(plan.finish(), stages)),
             Outcome::Fenced => Ok(Verdict::Fenced),
             Outcome::Failed(failure) => self.after_failure(claim, &failure).await,
         }
@@ -121,7 +147,7 @@ impl Provisioner {
 
     async fn unwind(&self, claim: Claim) -> sqlx::Result<Verdict> {
         let end = end_of(&claim);
-        match self.runner.unwind(&self.plan, &claim, end).await {
+        match self.runner.unwind(self.plans.of(claim.mode), &claim, end).await {
             Unwound::Clean => {
                 info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
                     "item {} ended as {end}; nothing of its tenant is left", claim.item);
@@ -149,12 +175,19 @@ impl Provisioner {
     }
 }
 
-/// The end an item that turned back comes to: `cancelled` when that was the reason.
+/// The end an item that turned back comes to: `failed` for a fault of its own; else
+/// `rolled_back` when it was built, and `cancelled` when it was not.
 fn end_of(claim: &Claim) -> ItemState {
-    let cancelled = claim.error.as_ref().is_some_and(|error| {
-        [&codes::CANCELLED, &codes::BATCH_DEADLINE].iter().any(|code| code.as_str() == error.code)
+    let stopped = claim.error.as_ref().is_some_and(|error| {
+        [codes::CANCELLED, codes::BATCH_DEADLINE, codes::BATCH_ROLLED_BACK]
+            .iter()
+            .any(|code| code.as_str() == error.code)
     });
-    if cancelled { ItemState::Cancelled } else { ItemState::Failed }
+    match (stopped, claim.mode) {
+        (false, _) => ItemState::Failed,
+        (true, Mode::Atomic) if !claim.checkpoints.is_empty() => ItemState::RolledBack,
+        (true, _) => ItemState::Cancelled,
+    }
 }
 
 fn cancelled(code: Code) -> ItemError {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{ItemError, ItemState};
-use saga::StageReport;
+use saga::{Finish, StageReport};
 use store::items::Claim;
 
 /// What the worker has to do next about an item.
@@ -13,8 +13,9 @@ pub enum Verdict {
     NotOurs,
     /// Nothing: we had it and lost it; what we did last was rolled back.
     Fenced,
-    /// The tenant is active.
-    Succeeded(Vec<StageReport>),
+    /// The item is as its plan finishes it: the tenant is active, or built and waits for the
+    /// rest of its batch.
+    Finished(Finish, Vec<StageReport>),
     /// The item has ended without a tenant, and nothing of one is left.
     Ended(ItemState),
     /// An undo failed for good; an operator has to look.

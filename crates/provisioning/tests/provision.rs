@@ -8,6 +8,7 @@ use std::{fs, time::Duration};
 
 use domain::ItemState;
 use provisioning::Verdict;
+use saga::Finish;
 use store::items;
 
 use crate::bench::{
@@ -28,7 +29,9 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     let settled = provisioner.settle(batch).await.unwrap();
     let settled_again = provisioner.settle(batch).await.unwrap();
 
-    assert!(matches!(verdict, Verdict::Succeeded(stages) if stages[0].steps.len() == 7));
+    assert!(
+        matches!(verdict, Verdict::Finished(Finish::Succeeded, stages) if stages[0].steps.len() == 7)
+    );
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
     assert_eq!(tenant_state(&db.pool, tenant).await, "active");
     assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
@@ -79,7 +82,7 @@ async fn a_worker_that_lost_its_item_changes_nothing() {
     assert!(fresh.taken_over);
     assert!(matches!(late, Verdict::Fenced), "{late:?}");
     assert_eq!(nothing, (false, false, false));
-    assert!(matches!(done, Verdict::Succeeded(_)), "{done:?}");
+    assert!(matches!(done, Verdict::Finished(..)), "{done:?}");
 }
 
 #[tokio::test]

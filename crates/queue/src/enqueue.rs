@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use crate::{
     doorbell,
     job::{Job, JobId, QUEUE_NAME},
+    share::{self, Places},
 };
 
 /// How often the queue itself runs a job again. Retries of an item are ours and come as new jobs;
@@ -32,38 +33,51 @@ pub enum EnqueueError {
 }
 
 /// Adds one job for each pair, to be taken after `delay` (whole seconds; the queue's clock has no
-/// finer grain). One statement whatever the number of jobs, and one NOTIFY at commit.
+/// finer grain). The same number of statements whatever the number of jobs, and one NOTIFY at
+/// commit.
 ///
 /// The connection must have `hstore` on its `search_path`: never a connection that entered a
 /// tenant's schema.
 ///
 /// # Errors
-/// When the database refuses either statement.
+/// When the database refuses a statement.
 pub async fn enqueue(
     conn: &mut PgConnection,
     jobs: &[(ItemId, JobId)],
     delay: Duration,
 ) -> Result<(), EnqueueError> {
+    enqueue_behind(conn, jobs, delay, 0).await
+}
+
+/// As [`enqueue`], for the jobs of a caller who has `ahead` other batches open: the more there
+/// are, the wider apart these jobs stand among those of other callers.
+///
+/// # Errors
+/// When the database refuses a statement.
+pub async fn enqueue_behind(
+    conn: &mut PgConnection,
+    jobs: &[(ItemId, JobId)],
+    delay: Duration,
+    ahead: u32,
+) -> Result<(), EnqueueError> {
     if jobs.is_empty() {
         return Ok(());
     }
     // The database's clock decides when a job is due, so it also says when that is.
-    let run_at: i64 = sqlx::query_scalar(
-        "select floor(extract(epoch from clock_timestamp() + make_interval(secs => $1)))::bigint",
-    )
-    .bind(delay.as_secs_f64())
-    .fetch_one(&mut *conn)
-    .await
-    .map_err(EnqueueError::Announce)?;
+    let (present, run_at) =
+        share::present(conn, delay.as_secs_f64()).await.map_err(EnqueueError::Announce)?;
+    let places = Places::new(present, ahead);
     let run_at = u64::try_from(run_at).unwrap_or_default();
     let tasks = jobs
         .iter()
-        .map(|(item, id)| {
+        .enumerate()
+        .map(|(k, (item, id))| {
             let payload = serde_json::to_vec(&Job::new(*item)).map_err(EnqueueError::Payload)?;
             Ok(TaskBuilder::new(payload)
                 .task_id(TaskId::from_ulid(id.ulid()))
                 .max_attempts(QUEUE_ATTEMPTS)
                 .run_at_timestamp(run_at)
+                .priority(places.priority(k))
                 .build())
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -16,11 +16,12 @@ mod enqueue;
 mod job;
 mod maintain;
 mod setup;
+mod share;
 mod wakeup;
 
 pub use connect::connect;
 pub use consume::{Consumer, Handled, consume};
-pub use enqueue::{EnqueueError, enqueue};
+pub use enqueue::{EnqueueError, enqueue, enqueue_behind};
 pub use job::{Job, JobId, QUEUE_NAME};
 pub use maintain::{live_jobs, prune, release_jobs_of};
 pub use setup::{SetupError, is_set_up, setup};

@@ -319,3 +319,26 @@ async fn a_job_that_will_not_come_again_is_not_live() {
 
     assert_eq!(live, HashSet::from([waiting, failed]));
 }
+
+#[tokio::test]
+async fn a_batch_of_one_is_next_behind_a_batch_of_ten_thousand() {
+    let db = harness::fresh_db().await;
+    put(&db.pool, &(1..=10_000).collect::<Vec<_>>()).await;
+    let fetch = "select convert_from(job, 'UTF8') from apalis.get_jobs('w', $1, 5)";
+    sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ('w', $1, 's', now())")
+        .bind(QUEUE_NAME)
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    let served: Vec<String> =
+        sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
+
+    let late = [(ItemId::new(77_777), JobId::mint())];
+    let mut conn = db.pool.acquire().await.unwrap();
+    queue::enqueue_behind(&mut conn, &late, Duration::ZERO, 1).await.unwrap();
+    let next: Vec<String> =
+        sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
+
+    assert_eq!(served.len(), 5);
+    assert!(next.iter().any(|job| job.contains("77777")), "{next:?}");
+}

@@ -9,8 +9,8 @@ use crate::{StepError, StepName};
 /// How taking an item through its plan ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Every stage is committed and the item is recorded as succeeded.
-    Succeeded(Vec<StageReport>),
+    /// Every stage is committed and the item is recorded as the plan finishes it.
+    Finished(Vec<StageReport>),
     /// The item is no longer ours; nothing of the last stage was kept.
     Fenced,
     /// A stage failed and was rolled back; earlier ones stay committed.

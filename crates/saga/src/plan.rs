@@ -55,18 +55,28 @@ pub enum PlanError {
     Empty,
 }
 
-/// Stages in the order they are run. The last one ends the item.
+/// What the transaction of a plan's last stage records of its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The tenant is active: the item has succeeded.
+    Succeeded,
+    /// All of the tenant is there; it is activated with the rest of its batch.
+    Built,
+}
+
+/// Stages in the order they are run. The last one finishes the item.
 #[derive(Debug)]
 pub struct Plan {
     stages: Vec<Stage>,
+    finish: Finish,
 }
 
 impl Plan {
-    /// A plan of `stages`.
+    /// A plan of `stages` whose last one finishes the item as `finish`.
     ///
     /// # Errors
     /// When a name stands twice, or something is empty.
-    pub fn new(stages: Vec<Stage>) -> Result<Self, PlanError> {
+    pub fn new(stages: Vec<Stage>, finish: Finish) -> Result<Self, PlanError> {
         if stages.is_empty() {
             return Err(PlanError::Empty);
         }
@@ -85,13 +95,19 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { stages })
+        Ok(Self { stages, finish })
     }
 
     /// The stages, in order.
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// How the last stage finishes the item.
+    #[must_use]
+    pub fn finish(&self) -> Finish {
+        self.finish
     }
 
     /// The names of all steps, in order.
@@ -123,9 +139,10 @@ mod tests {
     #[test]
     fn refuses_names_that_stand_twice() {
         let stages = |second| vec![Stage::new("a").step(Nothing), second];
+        let plan = |stages| Plan::new(stages, Finish::Succeeded).unwrap_err();
 
-        let same_stage = Plan::new(stages(Stage::new("a").step(Nothing))).unwrap_err();
-        let same_step = Plan::new(stages(Stage::new("b").step(Nothing))).unwrap_err();
+        let same_stage = plan(stages(Stage::new("a").step(Nothing)));
+        let same_step = plan(stages(Stage::new("b").step(Nothing)));
 
         assert_eq!(same_stage, PlanError::DuplicateStage("a"));
         assert_eq!(same_step, PlanError::DuplicateStep("nothing"));
@@ -133,7 +150,9 @@ mod tests {
 
     #[test]
     fn refuses_to_do_nothing() {
-        assert_eq!(Plan::new(vec![]).unwrap_err(), PlanError::Empty);
-        assert_eq!(Plan::new(vec![Stage::new("a")]).unwrap_err(), PlanError::EmptyStage("a"));
+        let plan = |stages| Plan::new(stages, Finish::Succeeded).unwrap_err();
+
+        assert_eq!(plan(vec![]), PlanError::Empty);
+        assert_eq!(plan(vec![Stage::new("a")]), PlanError::EmptyStage("a"));
     }
 }

@@ -12,8 +12,8 @@ use sqlx::{Connection, PgConnection, PgPool};
 use store::{StageLimits, checkpoints::StepRecord, items::Claim};
 
 use crate::{
-    During, Failure, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName, StepReport,
-    crash_point,
+    During, Failure, Finish, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName,
+    StepReport, crash_point,
 };
 
 /// Runs and unwinds plans on one database.
@@ -40,7 +40,7 @@ impl Runner {
     }
 
     /// Runs every stage of `plan` that is not committed yet. The last stage's transaction also
-    /// records the item as succeeded.
+    /// records the item as the plan finishes it.
     pub async fn run(&self, plan: &Plan, claim: &Claim) -> Outcome {
         let mut reports = Vec::new();
         let last = plan.stages().len() - 1;
@@ -48,16 +48,17 @@ impl Runner {
             if claim.checkpoints.iter().any(|done| done == stage.name()) {
                 continue;
             }
-            match self.run_stage(stage, claim, n == last).await {
+            let finish = (n == last).then_some(plan.finish());
+            match self.run_stage(stage, claim, finish).await {
                 Ok(Some(report)) => reports.push(report),
                 Ok(None) => return Outcome::Fenced,
                 Err(failure) => return Outcome::Failed(failure),
             }
         }
-        Outcome::Succeeded(reports)
+        Outcome::Finished(reports)
     }
 
-    async fn run_stage(&self, stage: &Stage, claim: &Claim, last: bool) -> StageResult {
+    async fn run_stage(&self, stage: &Stage, claim: &Claim, finish: Option<Finish>) -> StageResult {
         let started = Instant::now();
         let own = |error| Failure { stage: stage.name(), step: None, error };
         let mut conn = self.pool.acquire().await.during("reach the database").map_err(own)?;
@@ -74,7 +75,7 @@ impl Runner {
             step: Some(step),
             error,
         })?;
-        if !checkpoint(&mut tx, stage, claim, &steps, last).await.map_err(own)? {
+        if !checkpoint(&mut tx, stage, claim, &steps, finish).await.map_err(own)? {
             tx.rollback().await.during("roll the stage back").map_err(own)?;
             return Ok(None);
         }
@@ -108,7 +109,7 @@ async fn checkpoint(
     stage: &Stage,
     claim: &Claim,
     steps: &[StepReport],
-    last: bool,
+    finish: Option<Finish>,
 ) -> Result<bool, StepError> {
     let records: Vec<StepRecord> = steps
         .iter()
@@ -121,9 +122,10 @@ async fn checkpoint(
     store::checkpoints::record(tx, claim, stage.name(), &records)
         .await
         .during("record the checkpoint")?;
-    if last {
-        store::items::succeed(tx, claim).await.during("record the result")
-    } else {
-        store::items::hold(tx, claim).await.during("check the claim")
+    match finish {
+        Some(Finish::Succeeded) => store::items::succeed(tx, claim).await,
+        Some(Finish::Built) => store::items::built(tx, claim).await,
+        None => store::items::hold(tx, claim).await,
     }
+    .during("record the result")
 }

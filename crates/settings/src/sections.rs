@@ -61,6 +61,17 @@ pub struct Api {
     /// Longest time for one request, in milliseconds; what it waits by
     /// `Prefer: wait` is not counted.
     pub request_timeout_ms: u64,
+    /// Connections served at a time; who comes on top is told to come back.
+    pub max_connections: usize,
+    /// Calls below `/api` worked on at a time; those on top are told to come back.
+    pub max_in_flight: usize,
+    /// Longest time for a request's head to arrive, and for a connection to
+    /// stay open between two requests, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// Longest pause between two pieces of a request's body, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// Largest request head (request line and headers), in bytes.
+    pub max_header_bytes: usize,
 }
 
 /// The worker: how much at a time, how long, how often.

@@ -17,6 +17,7 @@ mod installation;
 pub mod items;
 mod migrate;
 pub mod operators;
+pub mod queue_state;
 mod stage;
 pub mod tenants;
 pub mod workers;

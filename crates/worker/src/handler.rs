@@ -12,7 +12,7 @@ use domain::{ItemId, ItemState};
 use metrics::{counter, gauge, histogram};
 use provisioning::{Provisioner, Reason, Verdict};
 use queue::{Handled, JobId};
-use saga::crash_point;
+use saga::{Finish, crash_point};
 use sqlx::PgPool;
 use store::items::{self, Claim};
 use telemetry::names;
@@ -62,7 +62,7 @@ impl Handler {
         let Some(claim) = self.provisioner.claim(item).await? else { return Ok(()) };
         crash_point("after", "claim");
         note_claim(&claim);
-        let batch = claim.batch;
+        let (batch, mode) = (claim.batch, claim.mode);
         let tenant = claim.tenant.id;
         match self.provisioner.provision(claim).await? {
             Verdict::NotOurs => {}
@@ -70,21 +70,24 @@ impl Handler {
                 counter!(names::FENCED_TOTAL).increment(1);
                 warn!(item.id = %item, "item {item} was taken over by another worker");
             }
-            Verdict::Succeeded(stages) => {
+            Verdict::Finished(finish, stages) => {
                 note_stages(&stages);
                 let duration_ms = started.elapsed().as_millis() as u64;
-                info!(item.id = %item, tenant.id = %tenant, duration_ms,
-                    "tenant {tenant} is active");
-                self.note_end(ItemState::Succeeded);
-                self.settler.mark(batch);
+                let (state, now) = match finish {
+                    Finish::Succeeded => (ItemState::Succeeded, "active"),
+                    Finish::Built => (ItemState::Built, "built"),
+                };
+                info!(item.id = %item, tenant.id = %tenant, duration_ms, "tenant {tenant} is {now}");
+                self.note_end(state);
+                self.settler.mark(batch, mode);
             }
             Verdict::Ended(state) => {
                 self.note_end(state);
-                self.settler.mark(batch);
+                self.settler.mark(batch, mode);
             }
             Verdict::UndoFailed(_) => {
                 self.note_end(ItemState::UndoFailed);
-                self.settler.mark(batch);
+                self.settler.mark(batch, mode);
             }
             Verdict::Retry { claim, reason, delay } => {
                 self.retry_later(&claim, &reason, delay).await?;

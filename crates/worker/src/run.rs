@@ -6,9 +6,9 @@ use std::{
 };
 
 use domain::Backoff;
-use provisioning::{Provisioner, RetryRules, plan::default_plan};
+use provisioning::{Plans, Provisioner, RetryRules};
 use queue::Consumer;
-use saga::{Plan, PlanError, Runner};
+use saga::{PlanError, Runner};
 use secrecy::ExposeSecret;
 use settings::Settings;
 use sqlx::PgPool;
@@ -24,6 +24,7 @@ use crate::{
     health, heartbeat,
     settler::Settler,
     sweeper::{InProgress, Sweeper},
+    whole_batch::WholeBatch,
 };
 
 /// Connections beside those of the items in work: heartbeat, sweep, settling, one spare.
@@ -63,7 +64,8 @@ struct Process {
     settings: Settings,
     pool: PgPool,
     queue_pool: PgPool,
-    plan: Arc<Plan>,
+    plans: Arc<Plans>,
+    head: i64,
 }
 
 /// Works until `stop` is cancelled: takes no new items, finishes those begun, and returns.
@@ -113,8 +115,9 @@ async fn start_and_work(
         () = stop.cancelled() => return Ok(()),
     }
     let parts = build_parts(&settings, &pool).await.map_err(StartError::Build)?;
-    let plan = Arc::new(default_plan(&parts).map_err(StartError::Plan)?);
-    let process = Process { settings, pool, queue_pool, plan };
+    let plans = Arc::new(Plans::new(&parts).map_err(StartError::Plan)?);
+    let head = parts.migrations.head();
+    let process = Process { settings, pool, queue_pool, plans, head };
     while !stop.is_cancelled() {
         process.live(stop).await?;
     }
@@ -147,7 +150,9 @@ impl Process {
         let lost = CancellationToken::new();
         // Ends the background tasks: after the drain, since items in work still need them.
         let over = CancellationToken::new();
-        let (settler, in_progress) = (Settler::default(), InProgress::default());
+        let actor = format!("worker:{id}");
+        let settler = Settler::new(WholeBatch { pool: self.pool.clone(), head: self.head, actor });
+        let in_progress = InProgress::default();
         let background = self.background(&id, &settler, &in_progress, &lost, &over);
         self.consume(&id, settler.clone(), in_progress, either(stop, &lost)).await;
         over.cancel();
@@ -191,12 +196,13 @@ impl Process {
                 u64::from(self.settings.queue.retain_done_hours) * 3600,
             ),
             in_progress: in_progress.clone(),
+            whole: settler.whole().clone(),
         };
-        let (settler, pool, settled) = (settler.clone(), self.pool.clone(), over.clone());
+        let (settler, settled) = (settler.clone(), over.clone());
         vec![
             tokio::spawn(heart),
             tokio::spawn(sweeper.run(over.clone())),
-            tokio::spawn(async move { settler.run(pool, settled).await }),
+            tokio::spawn(async move { settler.run(settled).await }),
         ]
     }
 
@@ -245,7 +251,7 @@ impl Process {
         // `connection_uses` tenants on average.
         let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let runner = Runner::new(self.pool.clone(), limits, every);
-        Provisioner::new(self.pool.clone(), runner, Arc::clone(&self.plan), rules, id.to_owned())
+        Provisioner::new(self.pool.clone(), runner, Arc::clone(&self.plans), rules, id.to_owned())
     }
 }
 

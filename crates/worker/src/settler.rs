@@ -1,71 +1,62 @@
-//! Ends batches soon after their last item, without a statement for every item.
+//! Sees to batches soon after an item of theirs has ended, without a statement for every item.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use domain::BatchId;
-use metrics::counter;
-use saga::crash_point;
-use sqlx::PgPool;
-use telemetry::names;
+use domain::{BatchId, Mode};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+
+use crate::whole_batch::WholeBatch;
 
 /// How long outcomes are gathered before their batches are looked at, in milliseconds: the most
 /// a batch's end is late by.
 const GATHER_MS: u64 = 20;
 
-/// Collects the batches in which an item ended, and ends those that are over.
-#[derive(Debug, Clone, Default)]
+/// Collects the batches in which an item ended or was built, and has them seen to.
+#[derive(Debug, Clone)]
 pub(crate) struct Settler {
-    marked: Arc<Mutex<HashSet<BatchId>>>,
+    marked: Arc<Mutex<HashMap<BatchId, Mode>>>,
     wake: Arc<Notify>,
+    whole: WholeBatch,
 }
 
 impl Settler {
-    /// An item of `batch` has ended, and the transaction that says so is committed.
-    pub(crate) fn mark(&self, batch: BatchId) {
-        self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
+    pub(crate) fn new(whole: WholeBatch) -> Self {
+        Self { marked: Arc::default(), wake: Arc::default(), whole }
+    }
+
+    pub(crate) fn whole(&self) -> &WholeBatch {
+        &self.whole
+    }
+
+    /// An item of `batch` has ended or was built, and the transaction that says so is committed.
+    pub(crate) fn mark(&self, batch: BatchId, mode: Mode) {
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(batch, mode);
         self.wake.notify_one();
     }
 
-    /// Ends batches until `stop`, then once more for what is marked by then.
-    pub(crate) async fn run(&self, pool: PgPool, stop: CancellationToken) {
+    /// Sees to batches until `stop`, then once more to what is marked by then.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = stop.cancelled() => break,
             }
-            self.settle_marked(&pool).await;
+            self.see_to_marked().await;
             tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
         }
-        self.settle_marked(&pool).await;
+        self.see_to_marked().await;
     }
 
-    async fn settle_marked(&self, pool: &PgPool) {
+    async fn see_to_marked(&self) {
         let batches =
             std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
-        for batch in batches {
-            settle(pool, batch).await;
+        for (batch, mode) in batches {
+            self.whole.see_to(batch, Some(mode)).await;
         }
-    }
-}
-
-/// Ends `batch` if it is over. A failure is left to the next sweep.
-pub(crate) async fn settle(pool: &PgPool, batch: BatchId) {
-    crash_point("before", "settle");
-    let settled = async { store::batches::settle(&mut *pool.acquire().await?, batch).await }.await;
-    crash_point("after", "settle");
-    match settled {
-        Ok(Some(state)) => {
-            counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
-            info!(batch.id = %batch, batch.state = %state, "batch {batch} ended as {state}");
-        }
-        Ok(None) => {}
-        Err(error) => warn!(batch.id = %batch, %error, "could not end batch {batch} yet"),
     }
 }

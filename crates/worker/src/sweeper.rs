@@ -20,7 +20,7 @@ use telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::settler;
+use crate::whole_batch::WholeBatch;
 
 /// The slow round comes this often, in seconds.
 const SLOW_ROUND_SECS: u64 = 60;
@@ -72,6 +72,7 @@ pub(crate) struct Sweeper {
     pub(crate) every: Duration,
     pub(crate) retain_jobs: Duration,
     pub(crate) in_progress: InProgress,
+    pub(crate) whole: WholeBatch,
 }
 
 impl Sweeper {
@@ -113,7 +114,7 @@ impl Sweeper {
         let unsettled = store::batches::unsettled(&mut conn).await?;
         drop(conn);
         for batch in unsettled {
-            settler::settle(&self.pool, batch).await;
+            self.whole.see_to(batch, None).await;
         }
         Ok(())
     }

@@ -71,11 +71,12 @@ pub(crate) async fn create_tenant(
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
-    let hash = body::hash("tenant", None, &document.bytes);
+    let hash = body::hash("tenant", body::HowAsked::default(), &document.bytes);
     let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
     let request = one_tenant(&cx, &document)?;
     let batch = batch_of_one(&cx, request);
-    let submitted = submit(&cx, &Submission { caller: &caller, batch: &batch, key }).await?;
+    let submission = Submission { caller: &caller, batch: &batch, run_at: None, key };
+    let submitted = submit(&cx, &submission).await?;
     let mut response = answer(&cx, &caller, submitted, wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)

@@ -47,6 +47,10 @@ pub(crate) struct BatchSummary {
     state: BatchState,
     /// How its tenants hang together.
     mode: Mode,
+    /// Whether workers leave it alone for now.
+    paused: bool,
+    /// When it is to start; null once it has.
+    run_at: Option<DateTime<Utc>>,
     /// Tenants asked for.
     total: u64,
     /// When it was submitted.
@@ -65,6 +69,8 @@ impl From<BatchLine> for BatchSummary {
             batch_id: batch.id,
             state: batch.state,
             mode: batch.mode,
+            paused: batch.paused,
+            run_at: batch.run_at,
             total: batch.total,
             created_at: batch.created_at,
             started_at: batch.started_at,

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use domain::{BatchId, Mode, NewBatch};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::{Caller, CanOperate},
     batch_view::{self, BatchView},
-    body::{self, SentBatch},
+    body::{self, HowAsked, SentBatch},
     context::Context,
     documented::{BadSubmission, Common},
     extract::{Document, Params},
@@ -33,8 +34,10 @@ use crate::{
 struct BatchRequest {
     /// The tenants, at most `MAX_TENANTS_PER_BATCH`.
     tenants: Vec<TenantRequest>,
-    /// How they hang together. `atomic` is not supported yet: 422 `mode_unsupported`.
+    /// How they hang together: `independent` without it.
     mode: Option<Mode>,
+    /// When to start, within 30 days; without it at once.
+    run_at: Option<DateTime<Utc>>,
 }
 
 /// A tenant to be made.
@@ -61,16 +64,34 @@ pub(super) struct TenantRequest {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ModeParam {
+pub(crate) struct HowParams {
     /// How the tenants hang together, where the body does not say: `independent`.
+    #[param(value_type = Option<Mode>)]
     mode: Option<String>,
+    /// When to start (RFC 3339), where the body does not say: at once.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    run_at: Option<String>,
+}
+
+impl HowParams {
+    fn as_asked(&self) -> HowAsked<'_> {
+        HowAsked { mode: self.mode.as_deref(), run_at: self.run_at.as_deref() }
+    }
 }
 
 /// Submit a batch
 ///
 /// Records the batch, reserves every name that is free, and queues one job per tenant: all of it
 /// or nothing. A tenant that is invalid, or whose names are taken, is recorded as failed at once
-/// and harms no other. NDJSON (`application/x-ndjson`) has one tenant a line.
+/// and harms no other. NDJSON (`application/x-ndjson`) has one tenant a line; `mode` and `run_at`
+/// are query parameters then.
+///
+/// With `"mode": "atomic"` it is all or nothing: no tenant is visible before all are built, and
+/// one that fails has the others undone. One that is refused at once ends the batch at once,
+/// `rolled_back`, with nothing reserved.
+///
+/// With `run_at` the names are reserved at once and the work begins then; its deadline counts from
+/// there.
 ///
 /// With `Prefer: wait=N` the answer is held up to N seconds; if the batch is over by then, it is
 /// 200 with the whole result, API keys included. With `Idempotency-Key` the same request is one
@@ -80,7 +101,7 @@ pub(crate) struct ModeParam {
     path = "/tenants/batch",
     tag = "tenants",
     params(
-        ModeParam,
+        HowParams,
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
     ),
@@ -98,15 +119,16 @@ pub(crate) struct ModeParam {
 pub(crate) async fn submit_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Params(ModeParam { mode }): Params<ModeParam>,
+    Params(how): Params<HowParams>,
     wait: Wait,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
-    let hash = body::hash("batch", mode.as_deref(), &document.bytes);
+    let hash = body::hash("batch", how.as_asked(), &document.bytes);
     let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
-    let batch = parse(&cx, document, mode).await?;
-    let submitted = submit(&cx, &Submission { caller: &caller, batch: &batch, key }).await?;
+    let (batch, run_at) = parse(&cx, document, how).await?;
+    let submission = Submission { caller: &caller, batch: &batch, run_at, key };
+    let submitted = submit(&cx, &submission).await?;
     drop(batch);
     let mut response = answer(&cx, &caller, submitted, wait).await?;
     wait.apply_to(response.headers_mut());
@@ -117,13 +139,13 @@ pub(crate) async fn submit_batch(
 async fn parse(
     cx: &Context,
     document: Document,
-    mode: Option<String>,
-) -> Result<NewBatch, Problem> {
+    how: HowParams,
+) -> Result<(NewBatch, Option<DateTime<Utc>>), Problem> {
     let most = cx.settings().api.max_tenants_per_batch;
     let policy = cx.policy().clone();
     let read = move || {
-        let sent = SentBatch::read(&document, mode.as_deref(), most)?;
-        Ok(NewBatch::parse(sent.tenants, sent.mode, &policy))
+        let sent = SentBatch::read(&document, how.as_asked(), most)?;
+        Ok((NewBatch::parse(sent.tenants, sent.mode, &policy), sent.run_at))
     };
     spawn_blocking(read).await.map_err(Problem::internal)?
 }

@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use domain::{Backoff, ItemId, RoleName, TenantId};
 use keys::{MasterKey, Minter, Sealer};
-use provisioning::{KeyRules, Parts, Provisioner, RetryRules, plan::default_plan};
+use provisioning::{KeyRules, Parts, Plans, Provisioner, RetryRules};
 use saga::Runner;
 use sqlx::PgPool;
 use store::{StageLimits, items::Claim};
@@ -51,7 +51,7 @@ pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Pr
         backoff: Backoff { base_ms: 1, cap_ms: 10 },
         dead_after: Duration::from_secs(60),
     };
-    let plan = Arc::new(default_plan(parts).unwrap());
+    let plan = Arc::new(Plans::new(parts).unwrap());
     let runner = Runner::new(pool.clone(), limits, 500);
     Provisioner::new(pool.clone(), runner, plan, rules, worker.to_owned())
 }

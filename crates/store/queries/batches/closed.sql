@@ -1,15 +1,17 @@
 -- The counts of a batch that could be ended; no row while an item of it is open, and the items
 -- are counted only when none is.
 with closed as materialized (
-    select b.id, b.run, b.total, b.cancel_requested_at is not null as cancel_requested
+    select b.id, b.run, b.total, b.mode, b.cancel_requested_at is not null as cancel_requested
     from tenantry.batches b
     where b.id = $1 and b.finished_at is null
       and not exists (
           select 1 from tenantry.batch_items i
-          where i.batch_id = $1 and i.state in ('queued', 'running', 'retrying', 'compensating'))
+          where i.batch_id = $1
+            and i.state in ('queued', 'running', 'retrying', 'built', 'compensating'))
 )
 select closed.run as "run!",
        closed.total as "total!",
+       closed.mode as "mode!",
        closed.cancel_requested as "cancel_requested!",
        counts.succeeded as "succeeded!",
        counts.failed as "failed!",

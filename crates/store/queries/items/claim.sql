@@ -2,14 +2,16 @@
 with before as (
     select i.id, i.state, i.attempt, i.worker_id
     from tenantry.batch_items i
-    where i.id = $1
+    join tenantry.batches b on b.id = i.batch_id
+    where i.id = $1 and b.paused_at is null
+      and not exists (select from tenantry.installation where paused_at is not null)
       and (i.state in ('queued', 'retrying')
            or (i.state in ('running', 'compensating')
                and not exists (
                    select 1 from tenantry.workers w
                    where w.id = i.worker_id and w.stopped_at is null
                      and w.seen_at > clock_timestamp() - make_interval(secs => $3))))
-    for update
+    for update of i
 ), claimed as (
     update tenantry.batch_items i
     set state = case i.state when 'compensating' then 'compensating' else 'running' end,
@@ -31,7 +33,8 @@ select c.batch_id,
        c.attempt,
        c.tries,
        c.state,
-       case when b.cancel_requested_at is not null
+       b.mode,
+       case when b.cancel_requested_at is not null or b.state = 'rolling_back'
             then coalesce(b.cancel_code, 'cancelled') end as cancel_code,
        case when c.attempt = 1
             then extract(epoch from clock_timestamp() - c.created_at)::float8 end as waited_secs,

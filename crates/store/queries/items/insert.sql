@@ -1,10 +1,9 @@
 insert into tenantry.batch_items
     (batch_id, idx, state, request, tenant_name, domain, schema_name, tenant_id, job_id,
-     error_code, error_message, error_retryable, finished_at)
+     error_code, error_message, error_retryable, finished_at, next_attempt_at)
 select
-    $1, idx, case when code is null then 'queued' else 'failed' end, request, tenant_name, domain,
-    schema_name, tenant_id, job_id, code, message, retryable,
-    case when code is not null then now() end
+    $1, idx, state, request, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
+    retryable, case when state <> 'queued' then now() end, case when state = 'queued' then $13::timestamptz end
 from unnest(
     $2::int[],
     $3::jsonb[],
@@ -15,7 +14,8 @@ from unnest(
     $8::text[],
     $9::text[],
     $10::text[],
-    $11::boolean[]
+    $11::boolean[],
+    $12::text[]
 ) as item (idx, request, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
-    retryable)
+    retryable, state)
 returning id, idx

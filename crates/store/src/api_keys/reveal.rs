@@ -23,7 +23,7 @@ pub async fn reveal(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec
         r#"select k.tenant_id, t.name, k.sealed as "sealed!"
            from tenantry.api_keys k join tenantry.tenants t on t.id = k.tenant_id
            where k.batch_id = $1 and k.sealed is not null and k.sealed_until > clock_timestamp()
-             and k.revoked_at is null
+             and k.revoked_at is null and t.state <> 'pending'
            order by k.id"#,
         batch.get(),
     )

@@ -3,20 +3,35 @@
 use domain::BatchId;
 use sqlx::PgConnection;
 
-/// `queued | running → cancelling`; asking again changes nothing. False when the batch is over,
+/// A batch that is on its way to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled {
+    /// It was paused, and is not any more: what is left of it has to be undone. Its items that
+    /// wait may have lost their jobs.
+    pub was_paused: bool,
+}
+
+/// `queued | running → cancelling`; asking again changes nothing. `None` when the batch is over,
 /// on its way back, or not there.
 ///
 /// # Errors
 /// When the row cannot be written.
-pub async fn cancel(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<bool> {
-    let asked = sqlx::query!(
-        "update tenantry.batches
-         set state = 'cancelling',
-             cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
-         where id = $1 and finished_at is null and state in ('queued', 'running', 'cancelling')",
+pub async fn cancel(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option<Cancelled>> {
+    sqlx::query_as!(
+        Cancelled,
+        r#"with before as (
+               select id, paused_at is not null as was_paused from tenantry.batches
+               where id = $1 and finished_at is null
+                 and state in ('queued', 'running', 'cancelling')
+               for update
+           )
+           update tenantry.batches b
+           set state = 'cancelling', paused_at = null,
+               cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp())
+           from before where b.id = before.id
+           returning before.was_paused as "was_paused!""#,
         id.get(),
     )
-    .execute(conn)
-    .await?;
-    Ok(asked.rows_affected() == 1)
+    .fetch_optional(conn)
+    .await
 }

@@ -27,9 +27,26 @@ pub struct Batch {
     pub started_at: Option<DateTime<Utc>>,
     /// When its last item ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// When it is to be set going; `None` once it has been.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Whether workers leave it alone for now.
+    pub paused: bool,
+    /// The item whose failure rolled it back.
+    pub culprit: Option<Culprit>,
     /// From `started_at`, or `created_at` if it never started, to its end or now, in milliseconds,
     /// by the database's clock.
     pub elapsed_ms: i64,
+}
+
+/// The item whose failure rolled an all-or-nothing batch back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Culprit {
+    /// Its place in the request.
+    pub index: u32,
+    /// Why it failed: the stable code.
+    pub code: Option<String>,
+    /// Why it failed, for people.
+    pub message: Option<String>,
 }
 
 /// The batch with this id. Items are counted by their index on (batch, state).
@@ -58,6 +75,13 @@ pub async fn find(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option<B
             created_at: r.created_at,
             started_at: r.started_at,
             finished_at: r.finished_at,
+            run_at: r.run_at,
+            paused: r.paused,
+            culprit: r.culprit_idx.map(|index| Culprit {
+                index: u32::try_from(index).unwrap_or_default(),
+                code: r.culprit_code,
+                message: r.culprit_message,
+            }),
             elapsed_ms: r.elapsed_ms,
         })
     })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::{BatchId, Mode, OperatorId};
 use sqlx::PgConnection;
 
@@ -16,7 +17,9 @@ pub struct NewBatchRow {
     pub total: usize,
     /// Who submitted it.
     pub created_by: Option<OperatorId>,
-    /// How long it has from now until what is left of it is failed.
+    /// Not to be set going before; `None`: at once.
+    pub run_at: Option<DateTime<Utc>>,
+    /// How long it has from its start until what is left of it is failed.
     pub timeout: Duration,
 }
 
@@ -27,12 +30,13 @@ pub struct NewBatchRow {
 /// When the row cannot be written.
 pub async fn insert(conn: &mut PgConnection, batch: NewBatchRow) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into tenantry.batches (id, state, mode, total, created_by, deadline_at)
-         values ($1, 'queued', $2, $3, $4, now() + make_interval(secs => $5))",
+        "insert into tenantry.batches (id, state, mode, total, created_by, run_at, deadline_at)
+         values ($1, 'queued', $2, $3, $4, $5, coalesce($5, now()) + make_interval(secs => $6))",
         batch.id.get(),
         batch.mode.as_str(),
         i32::try_from(batch.total).unwrap_or(i32::MAX),
         batch.created_by.map(OperatorId::get),
+        batch.run_at,
         batch.timeout.as_secs_f64(),
     )
     .execute(conn)

@@ -24,6 +24,10 @@ pub struct BatchLine {
     pub started_at: Option<DateTime<Utc>>,
     /// When its last item ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// When it is to be set going; `None` once it has been.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Whether workers leave it alone for now.
+    pub paused: bool,
 }
 
 /// At most `limit` batches older than `before`, newest first: ids are ordered by time.
@@ -36,8 +40,9 @@ pub async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<BatchLine>> {
     let rows = sqlx::query!(
-        "select id, state, mode, total, created_at, started_at, finished_at
-         from tenantry.batches where id < $1 order by id desc limit $2",
+        r#"select id, state, mode, total, created_at, started_at, finished_at, run_at,
+                  (paused_at is not null and finished_at is null) as "paused!"
+           from tenantry.batches where id < $1 order by id desc limit $2"#,
         before.map_or(Uuid::max(), BatchId::get),
         limit,
     )
@@ -53,6 +58,8 @@ pub async fn list(
                 created_at: r.created_at,
                 started_at: r.started_at,
                 finished_at: r.finished_at,
+                run_at: r.run_at,
+                paused: r.paused,
             })
         })
         .collect()

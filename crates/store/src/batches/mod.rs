@@ -1,23 +1,35 @@
 //! Batches: tenants submitted together.
 
+mod atomic;
 mod cancel;
 mod cancel_overdue;
+mod due;
+mod end_refused;
 mod find;
 mod insert;
 mod is_finished;
 mod list;
 mod lock;
+mod pause;
+mod reopen;
+mod resume;
 mod retry;
 mod settle;
 mod unsettled;
 
-pub use cancel::cancel;
+pub use atomic::{Atomic, begin_rollback, lock_atomic};
+pub use cancel::{Cancelled, cancel};
 pub use cancel_overdue::cancel_overdue;
-pub use find::{Batch, find};
+pub use due::{due, release_due};
+pub use end_refused::end_refused;
+pub use find::{Batch, Culprit, find};
 pub use insert::{NewBatchRow, insert};
 pub use is_finished::is_finished;
 pub use list::{BatchLine, list};
 pub use lock::lock;
+pub use pause::pause;
+pub use reopen::reopen;
+pub use resume::resume;
 pub use retry::retry;
 pub use settle::{FINISHED_CHANNEL, settle};
 pub use unsettled::{overdue, unsettled};

@@ -13,7 +13,8 @@ pub async fn retry(conn: &mut PgConnection, id: BatchId, timeout: Duration) -> s
     let set_going = sqlx::query!(
         "update tenantry.batches
          set state = 'queued', run = run + 1, started_at = null, finished_at = null,
-             cancel_requested_at = null, cancel_code = null, deadline_at = now() + make_interval(secs => $2)
+             cancel_requested_at = null, cancel_code = null, culprit_idx = null, run_at = null,
+             paused_at = null, deadline_at = now() + make_interval(secs => $2)
          where id = $1 and finished_at is not null",
         id.get(),
         timeout.as_secs_f64(),

@@ -1,6 +1,6 @@
 //! Ends a batch when no item of it is open: one guarded UPDATE, exactly one winner.
 
-use domain::{BatchId, BatchState, Progress};
+use domain::{BatchId, BatchState, Mode, Progress};
 use sqlx::PgConnection;
 
 /// Where a finished batch is announced; the payload is its id.
@@ -31,7 +31,8 @@ pub async fn settle(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Opt
         cancelled: count(closed.cancelled),
         rolled_back: count(closed.rolled_back),
     };
-    let outcome = progress.outcome(closed.cancel_requested);
+    let mode: Mode = closed.mode.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+    let outcome = progress.outcome(mode, closed.cancel_requested);
     let won = sqlx::query_file!(
         "queries/batches/settle.sql",
         batch.get(),

@@ -3,21 +3,14 @@
 use domain::BatchId;
 use sqlx::PgConnection;
 
-/// Open batches without an open item, at most 100: whoever ended their last item died before it
-/// could end them.
+/// Open batches that wait for nobody, at most 100: whoever ended or built their last item died
+/// before it could see to the batch. Among them are all-or-nothing batches that have an item to
+/// turn back for and are not rolling back yet, and those that turn back and still hold built items.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn unsettled(conn: &mut PgConnection) -> sqlx::Result<Vec<BatchId>> {
-    let ids = sqlx::query_scalar!(
-        "select b.id from tenantry.batches b
-         where b.finished_at is null
-           and not exists (select 1 from tenantry.batch_items i where i.batch_id = b.id
-               and i.state in ('queued', 'running', 'retrying', 'compensating'))
-         limit 100",
-    )
-    .fetch_all(conn)
-    .await?;
+    let ids = sqlx::query_file_scalar!("queries/batches/unsettled.sql").fetch_all(conn).await?;
     Ok(ids.into_iter().map(BatchId::new).collect())
 }
 

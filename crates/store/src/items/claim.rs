@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, Code, ItemId, ItemState, RoleName, SchemaName, TenantId, TenantName};
+use domain::{BatchId, Code, ItemId, ItemState, Mode, RoleName, SchemaName, TenantId, TenantName};
 use sqlx::PgConnection;
 
 /// An item this worker may work on, and whose it is.
@@ -14,6 +14,8 @@ pub struct Claim {
     pub item: ItemId,
     /// Its batch.
     pub batch: BatchId,
+    /// Whether the batch is all or nothing.
+    pub mode: Mode,
     /// The worker that claimed it.
     pub worker: String,
     /// The claim token: how often the item was claimed, this time included.
@@ -22,7 +24,8 @@ pub struct Claim {
     pub tries: i32,
     /// `running`, or `compensating` when an earlier try had to turn back.
     pub state: ItemState,
-    /// Why the batch is to end early, when it is: `cancelled` or `batch_deadline`.
+    /// Why the batch is to end early, when it is: `cancelled`, `batch_deadline` or
+    /// `batch_rolled_back`.
     pub cancelled: Option<Code>,
     /// How long the item waited before its first claim; `None` on later ones.
     pub waited: Option<Duration>,
@@ -61,7 +64,8 @@ pub struct RecordedError {
 }
 
 /// Claims `item` for `worker`: from `queued` or `retrying`, or from a worker not seen for
-/// `dead_after`. `None` when it is final, or its owner lives.
+/// `dead_after`. `None` when it is final, its owner lives, or its batch or the whole queue is
+/// paused: whoever ends the pause gives the item a new job.
 ///
 /// Also sets the batch going when it is the first of its items.
 ///
@@ -86,6 +90,7 @@ pub async fn claim(
     Ok(Some(Claim {
         item,
         batch: BatchId::new(row.batch_id),
+        mode: row.mode.parse().map_err(decode)?,
         worker: worker.to_owned(),
         attempt: row.attempt,
         tries: row.tries,

@@ -1,14 +1,17 @@
 //! Records a batch's items.
 
-use domain::{BatchId, ItemError, ItemId, TenantId};
+use chrono::{DateTime, Utc};
+use domain::{BatchId, ItemError, ItemId, ItemState, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-/// An item about to be recorded: accepted if it has a tenant, refused if it has an error.
+/// An item about to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewItemRow {
     /// Its place in the request.
     pub index: u32,
+    /// `queued` when it was accepted; `failed` or `cancelled`, and over, when it was not.
+    pub state: ItemState,
     /// What was asked, as sent.
     pub request: Value,
     /// The tenant's name, if the request has one that is a text.
@@ -17,13 +20,16 @@ pub struct NewItemRow {
     pub domain: Option<String>,
     /// The schema, as reserved.
     pub schema: Option<String>,
-    /// The reserved tenant, and the id of the job that will make it.
-    pub accepted: Option<(TenantId, String)>,
-    /// Why it was refused.
+    /// The reserved tenant, if it was accepted.
+    pub tenant: Option<TenantId>,
+    /// The id of the job that will make it; none yet when its batch is to start later.
+    pub job: Option<String>,
+    /// Why it was not accepted.
     pub error: Option<ItemError>,
 }
 
-/// Records `items` and says the id each index got. One statement whatever their number.
+/// Records `items`, those accepted not to be begun before `run_at`, and says the id each index
+/// got. One statement whatever their number.
 ///
 /// # Errors
 /// When the rows cannot be written.
@@ -31,6 +37,7 @@ pub async fn insert(
     conn: &mut PgConnection,
     batch: BatchId,
     items: &[NewItemRow],
+    run_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Vec<(u32, ItemId)>> {
     let columns = Columns::of(items);
     let rows = sqlx::query_file!(
@@ -46,6 +53,8 @@ pub async fn insert(
         &columns.codes as &[Option<String>],
         &columns.messages as &[Option<String>],
         &columns.retryable as &[Option<bool>],
+        &columns.states,
+        run_at,
     )
     .fetch_all(conn)
     .await?;
@@ -68,6 +77,7 @@ struct Columns {
     codes: Vec<Option<String>>,
     messages: Vec<Option<String>>,
     retryable: Vec<Option<bool>>,
+    states: Vec<String>,
 }
 
 impl Columns {
@@ -80,11 +90,12 @@ impl Columns {
             columns.names.push(item.tenant_name.clone());
             columns.domains.push(item.domain.clone());
             columns.schemas.push(item.schema.clone());
-            columns.tenants.push(item.accepted.as_ref().map(|(tenant, _)| tenant.get()));
-            columns.jobs.push(item.accepted.as_ref().map(|(_, job)| job.clone()));
+            columns.tenants.push(item.tenant.map(TenantId::get));
+            columns.jobs.push(item.job.clone());
             columns.codes.push(error.map(|e| e.code.as_str().to_owned()));
             columns.messages.push(error.map(|e| e.message.clone()));
             columns.retryable.push(error.map(|e| e.retryable));
+            columns.states.push(item.state.as_str().to_owned());
         }
         columns
     }

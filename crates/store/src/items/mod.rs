@@ -3,6 +3,7 @@
 //! Every write of a worker names the attempt it claimed ([`Claim`]); zero rows means that
 //! somebody else has claimed the item since, and the caller must stop.
 
+mod built;
 mod cancel_waiting;
 mod claim;
 mod compensate;
@@ -13,22 +14,29 @@ mod hold;
 mod insert;
 mod refuse;
 mod requeue;
+mod resolve;
 mod results;
 mod retry_later;
 mod retryable;
 mod stranded;
+mod undo;
+mod wake;
 
+pub use built::{activate_built, all_built, first_failed, turn_built_back};
 pub use cancel_waiting::cancel_waiting;
 pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
 pub use compensate::begin_compensation;
 pub use count_waiting::count_waiting;
-pub use finish::{fail, succeed};
+pub use finish::{built, fail, succeed};
 pub use forgotten::{Owned, give_back, owned_by};
 pub use hold::hold;
 pub use insert::{NewItemRow, insert};
 pub use refuse::refuse;
 pub use requeue::{Requeued, requeue};
+pub use resolve::{Resolved, resolve};
 pub use results::{ItemResult, ResultError, results};
 pub use retry_later::retry_later;
 pub use retryable::{ReleasedTenant, Retryable, retryable};
 pub use stranded::{Waiting, replace_job, waiting_since};
+pub use undo::undo;
+pub use wake::{Waiters, give_jobs, waiting};

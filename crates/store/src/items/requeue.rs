@@ -18,7 +18,7 @@ pub struct Requeued {
     pub job: String,
 }
 
-/// `failed | cancelled → queued` with no tries used and no error, and says how many.
+/// `failed | cancelled | rolled_back → queued` with no tries used and no error, and says how many.
 ///
 /// # Errors
 /// When the rows cannot be written.

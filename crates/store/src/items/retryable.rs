@@ -4,11 +4,13 @@ use domain::{BatchId, ItemId, SchemaName, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-/// An item that failed or was cancelled.
+/// An item that failed, was cancelled or was rolled back.
 #[derive(Debug, Clone)]
 pub struct Retryable {
     /// The item.
     pub id: ItemId,
+    /// Its place in the request.
+    pub index: u32,
     /// What was asked, as sent.
     pub request: Value,
     /// Why it failed.
@@ -30,17 +32,17 @@ pub struct ReleasedTenant {
     pub external_id: Option<String>,
 }
 
-/// The items of `batch` that failed or were cancelled, by index.
+/// The items of `batch` that failed, were cancelled or were rolled back, by index.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec<Retryable>> {
     let rows = sqlx::query!(
-        r#"select i.id, i.request, i.error_code, t.id as "tenant_id?", t.domain as "domain?",
+        r#"select i.id, i.idx, i.request, i.error_code, t.id as "tenant_id?", t.domain as "domain?",
                   t.schema_name as "schema_name?", t.external_id
            from tenantry.batch_items i
            left join tenantry.tenants t on t.id = i.tenant_id
-           where i.batch_id = $1 and i.state in ('failed', 'cancelled')
+           where i.batch_id = $1 and i.state in ('failed', 'cancelled', 'rolled_back')
            order by i.idx"#,
         batch.get(),
     )
@@ -58,7 +60,13 @@ pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<
                 }),
                 _ => None,
             };
-            Ok(Retryable { id: ItemId::new(r.id), request: r.request, code: r.error_code, tenant })
+            Ok(Retryable {
+                id: ItemId::new(r.id),
+                index: u32::try_from(r.idx).unwrap_or_default(),
+                request: r.request,
+                code: r.error_code,
+                tenant,
+            })
         })
         .collect()
 }

@@ -1,0 +1,23 @@
+//! Ends that were announced and have not happened: the real end could not be announced any more.
+
+use crate::{
+    Kind, Subject,
+    check::{Check, finds},
+};
+
+pub(crate) const CHECK: Check = Check {
+    kind: Kind::EventWithoutFinish,
+    subject: Subject::batch,
+    sql: finds!(
+        "select coalesce(o.batch_id::text, '00000000-0000-0000-0000-000000000000'),
+                format('run %s of batch %s was announced as ended, and %s', o.run, o.batch_id, case
+                    when b.id is null then 'there is no such batch'
+                    when o.run > b.run then format('the batch is in run %s', b.run)
+                    else 'it is ' || b.state end),
+                false
+         from tenantry.outbox o
+         left join tenantry.batches b on b.id = o.batch_id
+         where o.kind = 'batch.finished'
+           and (b.id is null or o.run > b.run or (o.run = b.run and b.finished_at is null))"
+    ),
+};

@@ -1,0 +1,21 @@
+//! Ends that were not announced.
+
+use crate::{
+    Kind, Subject,
+    check::{Check, finds},
+};
+
+pub(crate) const CHECK: Check = Check {
+    kind: Kind::FinishWithoutEvent,
+    subject: Subject::batch,
+    sql: finds!(
+        "select b.id::text,
+                format('run %s of batch %s has ended as %s and was not announced', b.run, b.id, b.state),
+                false
+         from tenantry.batches b
+         where b.finished_at is not null
+           and not exists (
+               select from tenantry.outbox o
+               where o.kind = 'batch.finished' and o.batch_id = b.id and o.run = b.run)"
+    ),
+};

@@ -1,0 +1,58 @@
+//! The checks, one a file. Most are one statement each; the modules with a function walk in pages
+//! instead, or look at one tenant after another.
+
+mod atomic_parts;
+mod dead_owners;
+mod early_events;
+mod ended_open;
+mod item_rows;
+pub(crate) mod jobs;
+mod live_keys;
+mod missing_events;
+pub(crate) mod promise;
+mod remains;
+mod repeated_events;
+mod reservations;
+mod role_marks;
+pub(crate) mod roles;
+mod schema_marks;
+pub(crate) mod schemas;
+mod sealed_secrets;
+mod several_keys;
+mod shared_tenants;
+mod stale_keys;
+pub(crate) mod stranded;
+mod succeeded;
+mod tenant_roles;
+mod tenant_schemas;
+mod totals;
+mod undo_failed;
+mod unsettled;
+
+use crate::check::Check;
+
+/// Every check that is one statement.
+pub(crate) const ALL: &[Check] = &[
+    dead_owners::CHECK,
+    item_rows::CHECK,
+    undo_failed::CHECK,
+    succeeded::CHECK,
+    shared_tenants::CHECK,
+    remains::CHECK,
+    reservations::CHECK,
+    tenant_schemas::CHECK,
+    tenant_roles::CHECK,
+    schema_marks::CHECK,
+    role_marks::CHECK,
+    live_keys::CHECK,
+    several_keys::CHECK,
+    stale_keys::CHECK,
+    sealed_secrets::CHECK,
+    unsettled::CHECK,
+    ended_open::CHECK,
+    totals::CHECK,
+    atomic_parts::CHECK,
+    repeated_events::CHECK,
+    missing_events::CHECK,
+    early_events::CHECK,
+];

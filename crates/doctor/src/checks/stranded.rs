@@ -1,0 +1,54 @@
+//! Walks the items that wait for a worker: a live job must bring one to each.
+//!
+//! Items of paused batches, of a paused queue and of batches whose time has not come wait by right.
+
+use domain::ItemId;
+use queue::JobId;
+use sqlx::{PgConnection, Row};
+
+use crate::{Kind, Subject, report::Gatherer};
+
+/// Items read at a time.
+const PAGE: i64 = 1_000;
+
+/// Finds waiting items without a live job.
+pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    if !gatherer.scope.wants(Kind::ItemWithoutJob) {
+        return Ok(());
+    }
+    let mut after = i64::MIN;
+    loop {
+        let rows = sqlx::query(
+            "select i.id, i.state, i.job_id
+             from tenantry.batch_items i
+             join tenantry.batches b on b.id = i.batch_id
+             where i.id > $1 and i.state in ('queued', 'retrying', 'compensating')
+               and i.worker_id is null and b.paused_at is null
+               and not exists (select from tenantry.installation where paused_at is not null)
+               and greatest(coalesce(i.next_attempt_at, i.created_at), b.run_at)
+                   < now() - make_interval(secs => $2)
+             order by i.id limit $3",
+        )
+        .bind(after)
+        .bind(gatherer.scope.grace.as_secs_f64())
+        .bind(PAGE)
+        .fetch_all(&mut *conn)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.try_get(0)?;
+        let jobs: Vec<Option<String>> =
+            rows.iter().map(|row| row.try_get(2)).collect::<sqlx::Result<_>>()?;
+        let named: Vec<String> = jobs.iter().flatten().cloned().collect();
+        let live = queue::live_jobs(conn, &named).await?;
+        for (row, job) in rows.iter().zip(&jobs) {
+            let is_live =
+                job.as_deref().and_then(JobId::parse).is_some_and(|job| live.contains(&job));
+            if !is_live {
+                let id = ItemId::new(row.try_get(0)?);
+                let state: &str = row.try_get(1)?;
+                let sentence = format!("item {id} is {state} and has no live job");
+                gatherer.add(Kind::ItemWithoutJob, Subject::Item(id), sentence, true);
+            }
+        }
+    }
+}

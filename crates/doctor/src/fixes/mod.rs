@@ -1,0 +1,80 @@
+//! The repairs, one a file. Each proves its finding again under locks, in the transaction that
+//! repairs it.
+
+mod clear_remains;
+mod drop_role;
+mod drop_schema;
+mod end_batch;
+mod erase_secret;
+mod give_item_back;
+mod give_new_job;
+mod kill_job;
+mod release_names;
+mod revoke_key;
+mod tenant;
+
+use std::time::Duration;
+
+use domain::{BatchId, InstallationId, TenantId};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::{FixError, Kind, Subject};
+
+/// What a repair needs beside its subject.
+#[derive(Debug, Clone)]
+pub(crate) struct Surgery {
+    pub(crate) installation: InstallationId,
+    /// A worker silent for longer is dead.
+    pub(crate) dead_after: Duration,
+}
+
+/// What came of a repair.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is done, and this is what the audit log says of it.
+    Done(Deed),
+    /// There is nothing to repair any more.
+    Gone,
+    /// It cannot be proved that this may be done.
+    Refused(String),
+}
+
+/// What was done, as the audit log says it.
+#[derive(Debug)]
+pub(crate) struct Deed {
+    pub(crate) action: &'static str,
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) batch: Option<BatchId>,
+    pub(crate) detail: Value,
+}
+
+/// Repairs one finding in the caller's transaction.
+pub(crate) async fn repair(
+    conn: &mut PgConnection,
+    kind: Kind,
+    subject: &Subject,
+    surgery: &Surgery,
+) -> Result<Outcome, FixError> {
+    match (kind, subject) {
+        (Kind::ItemOwnedByDeadWorker, Subject::Item(item)) => {
+            give_item_back::run(conn, *item, surgery.dead_after).await
+        }
+        (Kind::ItemWithoutJob, Subject::Item(item)) => give_new_job::run(conn, *item).await,
+        (Kind::JobWithoutItem, Subject::Job(job)) => kill_job::run(conn, job).await,
+        (Kind::FailedWithRemains, Subject::Item(item)) => {
+            clear_remains::run(conn, *item, surgery).await
+        }
+        (Kind::PendingWithoutItem, Subject::Tenant(tenant)) => {
+            release_names::run(conn, *tenant, surgery).await
+        }
+        (Kind::SchemaWithoutTenant, Subject::Schema(name)) => {
+            drop_schema::run(conn, name, surgery).await
+        }
+        (Kind::RoleWithoutTenant, Subject::Role(name)) => drop_role::run(conn, name, surgery).await,
+        (Kind::KeyWithoutTenant, Subject::Key(key)) => revoke_key::run(conn, *key).await,
+        (Kind::SealedPastItsTime, Subject::Key(key)) => erase_secret::run(conn, *key).await,
+        (Kind::BatchShouldHaveEnded, Subject::Batch(batch)) => end_batch::run(conn, *batch).await,
+        _ => Err(FixError::NotFixable(kind)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Takes a tenant into one's hands, and what is its own away.
+
+use std::time::Duration;
+
+use domain::{RoleName, SchemaName, TenantId};
+use sqlx::{PgConnection, Row};
+use store::StageLimits;
+use tenantdb::{Mark, role, schema};
+
+use crate::fixes::Surgery;
+
+/// A repair waits for a worker's stage no longer than this.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(120),
+    lock: Duration::from_secs(10),
+    silence: Duration::from_secs(5),
+};
+
+/// A tenant's row, locked.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) id: TenantId,
+    pub(super) state: String,
+    schema: String,
+    role: String,
+}
+
+/// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one:
+/// nobody can revive a deleted tenant in between.
+pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Held>> {
+    store::open_stage(conn, id, LIMITS).await?;
+    let row = sqlx::query(
+        "select state, schema_name, role_name from tenantry.tenants where id = $1 for update",
+    )
+    .bind(id.get())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        let (state, schema, role) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(Held { id, state, schema, role })
+    })
+    .transpose()
+}
+
+/// Whether an item has still to do with the tenant: it makes it, has made it, or could not undo it.
+pub(super) async fn is_claimed(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (
+             select from tenantry.batch_items
+             where tenant_id = $1 and state not in ('failed', 'cancelled', 'rolled_back'))",
+    )
+    .bind(id.get())
+    .fetch_one(conn)
+    .await
+}
+
+/// Drops what bears the pending tenant's mark, revokes its keys and releases its names. Says what
+/// of schema and role was there.
+pub(super) async fn take_back(
+    conn: &mut PgConnection,
+    tenant: &Held,
+    surgery: &Surgery,
+) -> sqlx::Result<serde_json::Value> {
+    let mark = Mark { installation: surgery.installation.clone(), tenant: tenant.id };
+    let decode = |e| sqlx::Error::Decode(e);
+    let schema_name = SchemaName::from_registry(tenant.schema.clone());
+    let schema_name = schema_name.map_err(|e| decode(Box::new(e)))?;
+    let role_name = RoleName::parse(&tenant.role).map_err(|e| decode(Box::new(e)))?;
+    let schema_dropped = schema::drop_owned(conn, &schema_name, &mark).await?;
+    let role_dropped = role::drop_owned(conn, &role_name, &mark).await?;
+    store::api_keys::withdraw(conn, tenant.id).await?;
+    store::tenants::release(conn, tenant.id).await?;
+    Ok(serde_json::json!({
+        "schema": schema_dropped.then_some(&tenant.schema),
+        "role": role_dropped.then_some(&tenant.role),
+    }))
+}

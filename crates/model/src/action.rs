@@ -1,0 +1,186 @@
+//! What can happen, one atomic thing at a time.
+
+use domain::{BatchState, ItemState, Mode};
+
+use crate::{
+    Protocol, Variant,
+    state::{Batch, Hand, Phase, Process, Reason, Row, State},
+};
+
+/// Something that happens. Workers, items and jobs are meant by their place in the [`State`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A worker fetches a job.
+    Fetch(usize, usize),
+    /// A worker fetches a job for what it works on already, and acknowledges it at once.
+    Skip(usize, usize),
+    /// A worker's handler runs its next transaction.
+    Step(usize, Answer),
+    /// A worker's handler sees between two stages that the batch is cancelled.
+    SeeCancel(usize),
+    /// A worker is declared dead, and the jobs it holds are freed.
+    Bury(usize),
+    /// The queue itself frees the jobs of a worker it has not heard from.
+    TimeOutJobs(usize),
+    /// A worker says that it lives.
+    Beat(usize),
+    /// A worker finds that it was declared dead, and goes on under a fresh id.
+    StartOver(usize),
+    /// A worker sees that the batch is over.
+    SeeEnd(usize),
+    /// A worker writes the end it saw.
+    WriteEnd(usize),
+    /// A worker gives back an item it owns and does not work on.
+    GiveBack(usize, usize),
+    /// An item without a live job gets a new one.
+    Reconcile(usize),
+    /// A paused worker runs again.
+    Resume(usize),
+    /// Misfortune: a worker is gone.
+    Crash(usize),
+    /// Misfortune: a worker is stopped until its lease is over.
+    Pause(usize),
+    /// Misfortune: the stage a worker is at can never work.
+    Refuse(usize),
+    /// Misfortune: a job vanishes.
+    LoseJob(usize),
+    /// Misfortune: a job is delivered again while a live worker holds it.
+    DoubleJob(usize),
+    /// An operator cancels the batch.
+    Cancel,
+}
+
+/// What becomes of a transaction, and what the worker hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// It is committed (or fenced out), and the worker knows.
+    Done,
+    /// Misfortune: it is committed, and the connection lost before the answer.
+    Lost,
+    /// Misfortune: it is rolled back by a passing error.
+    Failed,
+}
+
+impl Action {
+    /// Whether the protocol itself does it, sooner or later. The others come from outside, and
+    /// may never come: the resumption of a paused worker too.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        use Action::{Cancel, Crash, DoubleJob, LoseJob, Pause, Refuse, Resume, Step};
+        !matches!(
+            self,
+            Step(_, Answer::Lost | Answer::Failed)
+                | Resume(_)
+                | Crash(_)
+                | Pause(_)
+                | Refuse(_)
+                | LoseJob(_)
+                | DoubleJob(_)
+                | Cancel
+        )
+    }
+
+    /// Whether it uses up a misfortune.
+    const fn is_fault(&self) -> bool {
+        !self.is_own() && !matches!(self, Self::Resume(_))
+    }
+}
+
+impl Protocol {
+    /// Has `action` happen.
+    pub(crate) fn act(&self, state: &mut State, action: Action) {
+        if action.is_fault() {
+            state.faults_left -= 1;
+        }
+        match action {
+            Action::Fetch(w, n) => {
+                state.jobs[n].holder = Some(w);
+                let hand = Hand::without_claim(state.jobs[n].item, Phase::Claim);
+                state.workers[w].hand = Some(hand);
+            }
+            Action::Skip(_, n) | Action::LoseJob(n) => drop(state.jobs.remove(n)),
+            Action::DoubleJob(n) => state.jobs[n].holder = None,
+            Action::Step(w, answer) => self.step(state, w, answer),
+            Action::SeeCancel(w) => self.stop_working(state, w, Reason::Cancelled),
+            Action::Refuse(w) => self.stop_working(state, w, Reason::Failed),
+            Action::Bury(w) => {
+                state.workers[w].row = Row::Stopped;
+                state.free_jobs_of(w);
+            }
+            Action::TimeOutJobs(w) => state.free_jobs_of(w),
+            Action::Beat(w) => state.workers[w].row = Row::Alive,
+            Action::StartOver(w) => {
+                state.workers[w].row = Row::Alive;
+                state.workers[w].life += 1;
+            }
+            Action::SeeEnd(w) => see_end(state, w),
+            Action::WriteEnd(w) => self.write_end(state, w),
+            Action::GiveBack(_, item) => give_back(state, item),
+            Action::Reconcile(item) => state.mint_job(item),
+            Action::Resume(w) => state.workers[w].process = Process::Running,
+            Action::Pause(w) => fall_silent(state, w, Process::Paused),
+            Action::Crash(w) => {
+                fall_silent(state, w, Process::Crashed);
+                let worker = &mut state.workers[w];
+                (worker.hand, worker.outcome, worker.marked) = (None, None, false);
+            }
+            Action::Cancel => self.cancel(state),
+        }
+    }
+
+    fn write_end(&self, state: &mut State, worker: usize) {
+        let Some(outcome) = state.workers[worker].outcome.take() else { return };
+        if !state.batch.state.is_final() || self.variant == Variant::NoSettleGuard {
+            state.batch.state = outcome;
+            state.batch.events += 1;
+        }
+    }
+
+    /// One transaction: asks for the end of the batch, and ends what has not begun.
+    fn cancel(&self, state: &mut State) {
+        state.batch.state = BatchState::Cancelling;
+        state.batch.cancelled = true;
+        for i in 0..state.items.len() {
+            let item = &state.items[i];
+            let waits = matches!(item.state, ItemState::Queued | ItemState::Retrying);
+            let begun = item.checkpoints.contains(&true);
+            if waits && (!begun || self.variant == Variant::CancelEndsBegun) {
+                state.move_item(i, ItemState::Cancelled);
+                state.items[i].release();
+            }
+        }
+    }
+}
+
+/// Its heartbeat ends. What it did not do between its last act and the end of its lease is the
+/// same whether it was slow, stopped or gone, so the lease is over at once.
+fn fall_silent(state: &mut State, worker: usize, process: Process) {
+    let worker = &mut state.workers[worker];
+    worker.process = process;
+    if worker.row == Row::Alive {
+        worker.row = Row::Silent;
+    }
+}
+
+fn see_end(state: &mut State, worker: usize) {
+    let outcome = state.progress().outcome(Mode::Independent, state.batch.cancelled);
+    state.workers[worker].outcome = Some(outcome);
+    state.workers[worker].marked = false;
+}
+
+fn give_back(state: &mut State, item: usize) {
+    if state.items[item].state == ItemState::Running {
+        state.move_item(item, ItemState::Retrying);
+    }
+    state.items[item].owner = None;
+    state.mint_job(item);
+}
+
+impl Batch {
+    /// The claim of an item sets its batch going.
+    pub(crate) fn begin(&mut self) {
+        if self.state == BatchState::Queued {
+            self.state = BatchState::Running;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The protocol, and the ways to break it.
+
+/// The protocol as it is, or with one of its rules left out.
+///
+/// A checker that finds nothing wrong proves little by itself; that it finds what is wrong with
+/// each of these shows that it would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// Every rule in place.
+    Real,
+    /// A worker's writes do not look at the item's row at all.
+    NoFence,
+    /// A worker's writes look at the item's state, but not at the claim token.
+    NoClaimToken,
+    /// The claim does not ask whether the item's owner lives.
+    ClaimIgnoresLiveOwner,
+    /// The claim never takes an item that has an owner, dead or not.
+    NoTakeOver,
+    /// A stage commits its effect, and its checkpoint in a transaction of its own.
+    CheckpointApart,
+    /// The undo goes by the checkpoints read at the claim, not by those committed since.
+    UndoGoesByClaim,
+    /// A schema of that name is taken for the tenant's, and dropped by name.
+    NoOwnershipMark,
+    /// A cancel ends waiting items with a committed stage too.
+    CancelEndsBegun,
+    /// The end of a batch is written whether it has ended or not.
+    NoSettleGuard,
+    /// A worker counts the item it is about to end as ended already.
+    SettleBeforeCommit,
+    /// Only a worker that ended an item looks whether its batch is over, no sweep does.
+    NoSweepSettle,
+    /// Nobody looks for items without a live job.
+    NoReconcile,
+    /// Only items without an owner are looked at for a lost job, not those of the dead.
+    ReconcileUnownedOnly,
+    /// A worker does not give back what it owns and lost track of.
+    NoGiveBack,
+}
+
+impl Variant {
+    /// Every variant with a rule left out.
+    pub const BROKEN: &[Self] = &[
+        Self::NoFence,
+        Self::NoClaimToken,
+        Self::ClaimIgnoresLiveOwner,
+        Self::NoTakeOver,
+        Self::CheckpointApart,
+        Self::UndoGoesByClaim,
+        Self::NoOwnershipMark,
+        Self::CancelEndsBegun,
+        Self::NoSettleGuard,
+        Self::SettleBeforeCommit,
+        Self::NoSweepSettle,
+        Self::NoReconcile,
+        Self::ReconcileUnownedOnly,
+        Self::NoGiveBack,
+    ];
+}

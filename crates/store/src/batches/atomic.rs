@@ -1,0 +1,69 @@
+//! Batches that are all or nothing.
+
+use domain::{BatchId, BatchState, Code, codes};
+use sqlx::PgConnection;
+
+/// An open all-or-nothing batch; its row is locked.
+#[derive(Debug, Clone)]
+pub struct Atomic {
+    /// Where it is.
+    pub state: BatchState,
+    /// Why it turns back, when it does.
+    pub code: Option<Code>,
+}
+
+/// Locks `batch` if it is all or nothing and open; until the transaction ends nobody else
+/// activates it, turns it back or cancels it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn lock_atomic(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Option<Atomic>> {
+    let row = sqlx::query!(
+        "select state, cancel_code from tenantry.batches
+         where id = $1 and mode = 'atomic' and finished_at is null for update",
+        batch.get(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        let state = row.state.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+        Ok(Atomic { state, code: row.cancel_code.map(Code::from) })
+    })
+    .transpose()
+}
+
+/// `queued | running → rolling_back`, because the item at `culprit` failed; what has not been
+/// begun is cancelled, and its names are free again. False when the batch is on its way out
+/// already.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn begin_rollback(
+    conn: &mut PgConnection,
+    batch: BatchId,
+    culprit: i32,
+) -> sqlx::Result<bool> {
+    let code = codes::BATCH_ROLLED_BACK;
+    let turned = sqlx::query!(
+        "update tenantry.batches
+         set state = 'rolling_back', cancel_code = $2, culprit_idx = $3
+         where id = $1 and finished_at is null and state in ('queued', 'running')",
+        batch.get(),
+        code.as_str(),
+        culprit,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if turned.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query_file_scalar!(
+        "queries/items/cancel_waiting.sql",
+        batch.get(),
+        code.as_str(),
+        "the batch is all or nothing, and another of its tenants failed",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(true)
+}

@@ -1,0 +1,21 @@
+//! Holds a batch where it is.
+
+use domain::BatchId;
+use sqlx::PgConnection;
+
+/// Pauses a batch that is `queued` or `running`: workers claim nothing more of it. What they have
+/// begun goes on, and so does its deadline. False when it is paused, ending or over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn pause(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<bool> {
+    let paused = sqlx::query!(
+        "update tenantry.batches set paused_at = clock_timestamp()
+         where id = $1 and paused_at is null and finished_at is null
+           and state in ('queued', 'running')",
+        id.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(paused.rows_affected() == 1)
+}

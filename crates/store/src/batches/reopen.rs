@@ -1,0 +1,24 @@
+//! Opens a batch that is over again, for an operator's work on one of its items.
+
+use domain::BatchId;
+use sqlx::PgConnection;
+
+/// The next run of a batch that is over: `running`, or `rolling_back` when it is all or nothing.
+/// Without a deadline: it ends with the items that are open now, in the way they end. False when
+/// it is not over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn reopen(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<bool> {
+    let reopened = sqlx::query!(
+        "update tenantry.batches
+         set state = case mode when 'atomic' then 'rolling_back' else 'running' end, run = run + 1,
+             started_at = clock_timestamp(), finished_at = null, deadline_at = null,
+             paused_at = null
+         where id = $1 and finished_at is not null",
+        id.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(reopened.rows_affected() == 1)
+}

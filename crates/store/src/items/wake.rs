@@ -1,0 +1,92 @@
+//! Gives items that wait for a worker new jobs, page by page.
+
+use domain::{BatchId, ItemId};
+use sqlx::PgConnection;
+
+/// Whose items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiters {
+    /// Those of this batch.
+    Batch(BatchId),
+    /// Those of every open batch that is not paused.
+    Queue,
+}
+
+/// At most `limit` items of `of` after `after`, in order of id, that wait for a worker. Those of
+/// a batch whose time has not come are not among them.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn waiting(
+    conn: &mut PgConnection,
+    of: Waiters,
+    after: ItemId,
+    limit: i64,
+) -> sqlx::Result<Vec<ItemId>> {
+    let ids = match of {
+        Waiters::Batch(batch) => in_batch(conn, batch, after, limit).await?,
+        Waiters::Queue => in_queue(conn, after, limit).await?,
+    };
+    Ok(ids.into_iter().map(ItemId::new).collect())
+}
+
+async fn in_batch(
+    conn: &mut PgConnection,
+    batch: BatchId,
+    after: ItemId,
+    limit: i64,
+) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "select i.id from tenantry.batch_items i
+         join tenantry.batches b on b.id = i.batch_id and b.run_at is null
+         where i.batch_id = $1 and i.id > $2 and i.worker_id is null
+           and i.state in ('queued', 'retrying', 'compensating')
+         order by i.id limit $3",
+        batch.get(),
+        after.get(),
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+async fn in_queue(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "select i.id from tenantry.batch_items i
+         join tenantry.batches b on b.id = i.batch_id
+              and b.run_at is null and b.paused_at is null
+         where i.id > $1 and i.worker_id is null
+           and i.state in ('queued', 'retrying', 'compensating')
+         order by i.id limit $2",
+        after.get(),
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Records each item's new job, and says which of them still wait: the caller puts their jobs
+/// into the queue in the same transaction. One statement whatever their number.
+///
+/// # Errors
+/// When the rows cannot be written.
+pub async fn give_jobs(
+    conn: &mut PgConnection,
+    jobs: &[(ItemId, String)],
+) -> sqlx::Result<Vec<ItemId>> {
+    let ids: Vec<i64> = jobs.iter().map(|(id, _)| id.get()).collect();
+    let jobs: Vec<String> = jobs.iter().map(|(_, job)| job.clone()).collect();
+    let given = sqlx::query_scalar!(
+        "update tenantry.batch_items i
+         set job_id = given.job, next_attempt_at = clock_timestamp()
+         from unnest($1::bigint[], $2::text[]) as given (id, job)
+         where i.id = given.id and i.worker_id is null
+           and i.state in ('queued', 'retrying', 'compensating')
+         returning i.id",
+        &ids,
+        &jobs,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(given.into_iter().map(ItemId::new).collect())
+}

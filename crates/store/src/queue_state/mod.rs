@@ -1,0 +1,9 @@
+//! The queue as a whole: paused or not, what waits, who works.
+
+mod pause;
+mod read;
+mod resume;
+
+pub use pause::pause;
+pub use read::{QueueState, WorkerLine, read};
+pub use resume::resume;
