@@ -21,3 +21,4 @@ mod roles_and_tokens;
 mod secrets;
 mod take_over;
 mod tenant_migrations;
+mod whole_batches;

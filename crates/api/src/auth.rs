@@ -68,8 +68,11 @@ impl CallerName {
 /// A caller that may look.
 pub(crate) struct CanView(#[expect(dead_code, reason = "proof that the role was checked")] Caller);
 
-/// A caller that may submit, cancel, retry and reveal.
+/// A caller that may submit, cancel, retry, pause and reveal.
 pub(crate) struct CanOperate(pub(crate) Caller);
+
+/// A caller that may do what concerns everybody, or cannot be taken back.
+pub(crate) struct CanAdminister(pub(crate) Caller);
 
 impl FromRequestParts<Context> for CanView {
     type Rejection = Problem;
@@ -84,6 +87,14 @@ impl FromRequestParts<Context> for CanOperate {
 
     async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Problem> {
         allowed(parts, Role::Operator).map(Self)
+    }
+}
+
+impl FromRequestParts<Context> for CanAdminister {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Problem> {
+        allowed(parts, Role::Admin).map(Self)
     }
 }
 

@@ -7,10 +7,10 @@ use keys::{MasterKey, MasterKeyError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
 use telemetry::Metrics;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::{auth::Authenticator, rate_limit::RateLimit, wait::BatchEvents};
+use crate::{admission, auth::Authenticator, rate_limit::RateLimit, wait::BatchEvents};
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ struct Inner {
     installation: OnceCell<InstallationId>,
     authenticator: Authenticator,
     rate_limit: RateLimit,
+    in_flight: Arc<Semaphore>,
     events: BatchEvents,
     metrics: Metrics,
     stop: CancellationToken,
@@ -58,6 +59,7 @@ impl Context {
             installation: OnceCell::new(),
             authenticator: Authenticator::default(),
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
+            in_flight: admission::room(settings.api.max_in_flight),
             events: BatchEvents::default(),
             metrics: Metrics::install(),
             stop,
@@ -93,6 +95,11 @@ impl Context {
     /// How often they may.
     pub(crate) fn rate_limit(&self) -> &RateLimit {
         &self.0.rate_limit
+    }
+
+    /// How many calls are worked on at a time.
+    pub(crate) fn in_flight(&self) -> &Arc<Semaphore> {
+        &self.0.in_flight
     }
 
     /// Which batches just finished.

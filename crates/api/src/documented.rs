@@ -20,8 +20,9 @@ pub(crate) enum Common {
     /// Something went wrong on our side (`internal`).
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody<'static>),
-    /// The control database does not answer, or is not migrated (`database_unavailable`,
-    /// `not_migrated`, `try_again`, `request_timed_out`).
+    /// Too much is asked at once (`overloaded`), or the control database does not answer, or is not
+    /// migrated (`database_unavailable`, `not_migrated`, `try_again`, `request_timed_out`).
+    /// `Retry-After` says when to come back.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody<'static>),
 }
@@ -30,7 +31,8 @@ pub(crate) enum Common {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "describes answers, is none")]
 pub(crate) enum NotFound {
-    /// Nothing has this id (`batch_not_found`, `tenant_not_found`, `not_found`).
+    /// Nothing has this id (`batch_not_found`, `item_not_found`, `tenant_not_found`,
+    /// `not_found`).
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody<'static>),
 }
@@ -52,6 +54,9 @@ pub(crate) enum BadSubmission {
     /// (`invalid_idempotency_key`).
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody<'static>),
+    /// The body did not go on arriving (`body_timed_out`).
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(ProblemBody<'static>),
     /// Too many tenants or bytes (`too_many_tenants`, `body_too_large`).
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(ProblemBody<'static>),
@@ -59,7 +64,7 @@ pub(crate) enum BadSubmission {
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody<'static>),
     /// JSON of another form than this call takes (`missing_field`, `unknown_field`,
-    /// `invalid_field`, `empty_batch`, `invalid_mode`, `mode_unsupported`; for one tenant the code
+    /// `invalid_field`, `empty_batch`, `invalid_mode`, `invalid_run_at`; for one tenant the code
     /// of its first bad field), or an `Idempotency-Key` that came with another request before
     /// (`idempotency_key_reused`).
     #[response(status = 422, content_type = "application/problem+json")]

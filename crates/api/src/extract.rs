@@ -1,11 +1,16 @@
 //! Path, query and body of a request; what cannot be read is a [`Problem`].
 
+use std::error::Error;
+
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{
+        FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection,
+    },
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use tower_http::timeout::TimeoutError;
 
 use crate::{context::Context, problem::Problem};
 
@@ -57,7 +62,9 @@ impl FromRequest<Context> for Document {
     async fn from_request(request: Request, cx: &Context) -> Result<Self, Problem> {
         let kind = kind(request.headers())?;
         let bytes = Bytes::from_request(request, cx).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            if has_timed_out(&rejection) {
+                Problem::body_timed_out()
+            } else if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 let most = cx.settings().api.max_body_bytes;
                 let detail = format!("a body has at most {most} bytes");
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
@@ -67,6 +74,18 @@ impl FromRequest<Context> for Document {
         })?;
         Ok(Self { kind, bytes })
     }
+}
+
+/// Whether the body stopped to arrive.
+fn has_timed_out(rejection: &BytesRejection) -> bool {
+    let mut error: Option<&(dyn Error + 'static)> = Some(rejection);
+    while let Some(cause) = error {
+        if cause.is::<TimeoutError>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
 }
 
 fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {

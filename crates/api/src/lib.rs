@@ -1,11 +1,14 @@
 //! The HTTP API: router, routes, problems, authentication, OpenAPI.
 //!
-//! A request passes through [`router`]: it gets an id and a span (`observe`), its caller is found
+//! A connection is taken by `server`, which holds the limits of what one process does at once and
+//! ends it in good order. A request passes through [`router`]: it gets an id and a span (`observe`), its caller is found
 //! and counted (`auth`, `rate_limit`), its path, query and body are read (`extract`, `body`), and
 //! a handler of `routes` answers, one endpoint a file. Whatever goes wrong on the way becomes a
 //! [`Problem`]. No provisioning happens in here: a submission (`submit`) is one transaction that
 //! ends with jobs in the queue, and an answer that is held back (`wait`) only watches.
 
+mod admission;
+mod all_or_nothing;
 mod auth;
 mod batch_view;
 mod body;
@@ -18,6 +21,7 @@ mod openapi;
 mod prefer;
 mod problem;
 mod problems;
+mod queue_view;
 mod rate_limit;
 mod request_id;
 mod result_form;
@@ -27,9 +31,14 @@ mod reveal;
 mod router;
 mod routes;
 mod run;
+mod schedule;
+mod see_to;
+mod server;
+mod steer;
 mod submit;
 mod tenant_view;
 mod wait;
+mod wake;
 
 pub use context::{Context, ContextError};
 pub use problem::{PROBLEM_JSON, Problem};

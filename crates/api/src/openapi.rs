@@ -25,6 +25,7 @@ use crate::router;
     tags(
         (name = "tenants", description = "Make tenants, and look at them"),
         (name = "batches", description = "Watch and steer batches"),
+        (name = "queue", description = "Look at the queue as a whole, and hold it"),
         (name = "keys", description = "Fetch API keys, then have their secrets erased"),
         (name = "operations", description = "For those who run the service; no token"),
     ),
@@ -39,7 +40,8 @@ impl Modify for BearerToken {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
                 "An operator token. `viewer` may GET; `operator` may also submit, cancel, retry, \
-                 reveal and acknowledge; `admin` may everything.",
+                 pause and resume a batch, reveal and acknowledge; `admin` may everything: pause the \
+                 queue, see to tenants whose undo failed.",
             ))
             .build();
         let components = openapi.components.get_or_insert_default();

@@ -1,7 +1,7 @@
 //! The problems of this API by name, and which foreign error is which of them.
 
 use axum::http::StatusCode;
-use domain::{BatchId, BatchState, ItemError, Mode, TenantId, codes};
+use domain::{BatchId, BatchState, ItemError, ItemState, TenantId, codes};
 use store::ErrorClass;
 
 use crate::problem::{FieldProblem, Problem};
@@ -39,6 +39,55 @@ impl Problem {
     pub(crate) fn batch_open(id: BatchId, state: BatchState) -> Self {
         let detail = format!("batch {id} is `{state}`; only one that is over can be retried");
         Self::new(StatusCode::CONFLICT, "batch_open", detail)
+    }
+
+    /// 409: the batch is paused already.
+    pub(crate) fn batch_paused(id: BatchId) -> Self {
+        let detail = format!("batch {id} is paused already");
+        Self::new(StatusCode::CONFLICT, "batch_paused", detail)
+    }
+
+    /// 409: the batch is not paused.
+    pub(crate) fn batch_not_paused(id: BatchId) -> Self {
+        let detail = format!("batch {id} is not paused");
+        Self::new(StatusCode::CONFLICT, "batch_not_paused", detail)
+    }
+
+    /// 409: the batch is being stopped or taken back; that is not held up.
+    pub(crate) fn batch_ending(id: BatchId, state: BatchState) -> Self {
+        let detail = format!("batch {id} is `{state}`: it ends what it has begun");
+        Self::new(StatusCode::CONFLICT, "batch_ending", detail)
+    }
+
+    /// 409: the queue is paused already.
+    pub(crate) fn queue_paused() -> Self {
+        Self::new(StatusCode::CONFLICT, "queue_paused", "the queue is paused already")
+    }
+
+    /// 409: the queue is not paused.
+    pub(crate) fn queue_not_paused() -> Self {
+        Self::new(StatusCode::CONFLICT, "queue_not_paused", "the queue is not paused")
+    }
+
+    /// 404: the batch has no such item.
+    pub(crate) fn item_not_found(batch: BatchId, index: u32) -> Self {
+        let detail = format!("batch {batch} has no item {index}; the first is 0");
+        Self::new(StatusCode::NOT_FOUND, "item_not_found", detail)
+    }
+
+    /// 409: nobody has to see to the item.
+    pub(crate) fn item_not_undo_failed(index: u32, state: ItemState) -> Self {
+        let detail = format!("item {index} is `{state}`; this is for one that is `undo_failed`");
+        Self::new(StatusCode::CONFLICT, "item_not_undo_failed", detail)
+    }
+
+    /// 409: the batch is all or nothing, and some of it cannot be run again.
+    pub(crate) fn not_all_retryable(id: BatchId) -> Self {
+        let detail = format!(
+            "batch {id} is all or nothing, and not all of its tenants can be tried again; `errors` \
+             says which and why, those in `undo_failed` need `undo` or `resolve` first"
+        );
+        Self::new(StatusCode::CONFLICT, "not_all_retryable", detail)
     }
 
     /// 409: no item of the batch can be run again.
@@ -82,13 +131,6 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with_errors(vec![field])
     }
 
-    /// 422: a mode that is not built.
-    pub(crate) fn mode_unsupported(mode: Mode) -> Self {
-        let message =
-            format!("mode `{mode}` is not supported yet; leave it out or send `independent`");
-        Self::invalid_body("/mode", "mode_unsupported", &message)
-    }
-
     /// 413: more tenants than one batch takes.
     pub(crate) fn too_many_tenants(most: usize) -> Self {
         let detail = format!("a batch takes at most {most} tenants; send several batches");
@@ -106,13 +148,14 @@ impl Problem {
 
     /// What the failure of the one tenant of a request is answered with.
     pub(crate) fn of_item(error: ItemError, batch: BatchId) -> Self {
-        const CONFLICTS: [domain::Code; 6] = [
+        const CONFLICTS: [domain::Code; 7] = [
             codes::DOMAIN_TAKEN,
             codes::SCHEMA_TAKEN,
             codes::ROLE_TAKEN,
             codes::EXTERNAL_ID_TAKEN,
             codes::NAME_TAKEN,
             codes::CANCELLED,
+            codes::BATCH_ROLLED_BACK,
         ];
         const OURS: [domain::Code; 7] = [
             codes::MIGRATION_FAILED,
@@ -137,6 +180,26 @@ impl Problem {
     pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "something went wrong on our side; the log has it under this request's id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with_cause(cause)
+    }
+
+    /// 408: the body stopped to arrive.
+    pub(crate) fn body_timed_out() -> Self {
+        let detail = "the body did not go on arriving; send the request again";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out", detail)
+    }
+
+    /// 503: more is asked of this process than it can do at once.
+    pub(crate) fn overloaded() -> Self {
+        let detail = "too much is asked at once; come back when Retry-After says so";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with_retry_after(1)
+    }
+
+    /// 503: the database does not answer.
+    pub(crate) fn database_unavailable(cause: sqlx::Error) -> Self {
+        let detail = "the control database did not answer in time; try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
+            .with_retry_after(1)
+            .with_cause(cause)
     }
 
     /// 503: this request met another; the same one will pass.
@@ -180,12 +243,11 @@ impl From<sqlx::Error> for Problem {
             return Self::not_migrated().with_cause(error);
         }
         match store::classify(&error) {
-            ErrorClass::Transient => {
-                let detail = "the control database did not answer in time; try again";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
-                    .with_retry_after(1)
-                    .with_cause(error)
+            // No connection came free in time. A database that is away looks the same to the pool.
+            ErrorClass::Transient if matches!(error, sqlx::Error::PoolTimedOut) => {
+                Self::overloaded().with_cause(error)
             }
+            ErrorClass::Transient => Self::database_unavailable(error),
             ErrorClass::Permanent => Self::internal(error),
         }
     }
@@ -224,8 +286,16 @@ mod tests {
 
     #[test]
     fn a_lost_database_is_unavailable_and_not_a_bug() {
-        let problem = Problem::from(sqlx::Error::PoolTimedOut);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let problem = Problem::from(sqlx::Error::Io(refused));
 
         assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
+    }
+
+    #[test]
+    fn a_pool_without_a_free_connection_is_an_overload() {
+        let problem = Problem::from(sqlx::Error::PoolTimedOut);
+
+        assert_eq!((problem.status().as_u16(), problem.code()), (503, "overloaded"));
     }
 }

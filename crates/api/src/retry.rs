@@ -1,8 +1,8 @@
 //! Sets the failed and cancelled items of a finished batch going again, in one transaction.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use domain::{BatchId, InstallationId, ItemError, ItemId, NewTenant, TenantId, codes};
+use domain::{BatchId, InstallationId, ItemError, ItemId, Mode, NewTenant, TenantId, codes};
 use queue::JobId;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -16,11 +16,12 @@ use tracing::info;
 use crate::{
     auth::Caller,
     context::Context,
-    problem::Problem,
+    problem::{FieldProblem, Problem},
     submit::{TRIES, conflicts, reservation, reserve_all, taken},
 };
 
-/// Runs what failed or was cancelled again; says how many items that are.
+/// Runs what failed, was cancelled or was rolled back again; says how many items that are. All of
+/// them, or nothing, when the batch is all or nothing.
 ///
 /// # Errors
 /// 404 when there is no such batch; 409 when it is not over, or nothing of it can be retried.
@@ -50,7 +51,12 @@ async fn once(
         return Err(Problem::batch_open(batch, state));
     }
     let candidates = items::retryable(&mut tx, batch).await?;
+    let places = candidates.iter().map(|item| (item.id, item.index)).collect();
     let (again, refused) = reserve_again(&mut tx, cx, installation, candidates).await?;
+    if again.is_empty() && refused.is_empty() {
+        return Err(Problem::nothing_to_retry(batch));
+    }
+    whole_if_it_must_be(&mut tx, batch, places, &again, &refused).await?;
     if again.is_empty() {
         return Err(Problem::nothing_to_retry(batch));
     }
@@ -66,6 +72,41 @@ async fn once(
     tx.commit().await?;
     info!(batch.id = %batch, retried = jobs.len(), "batch {batch} set going again");
     Ok(u64::try_from(jobs.len()).unwrap_or(u64::MAX))
+}
+
+/// Says which items keep a batch that is all or nothing from running again.
+///
+/// # Errors
+/// 409 when there are such.
+async fn whole_if_it_must_be(
+    conn: &mut PgConnection,
+    batch: BatchId,
+    mut places: HashMap<ItemId, u32>,
+    again: &[Again],
+    refused: &[(ItemId, ItemError)],
+) -> Result<(), Problem> {
+    let found = batches::find(conn, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
+    if found.mode == Mode::Independent || again.len() as u64 == found.progress.total {
+        return Ok(());
+    }
+    for item in again {
+        places.remove(&item.item);
+    }
+    let reason = |item: &ItemId| refused.iter().find(|(id, _)| id == item).map(|(_, error)| error);
+    let mut errors: Vec<(u32, FieldProblem)> = places
+        .iter()
+        .map(|(item, index)| {
+            let (code, message) = match reason(item) {
+                Some(error) => (error.code.as_str().to_owned(), error.message.clone()),
+                None => ("not_retryable".to_owned(), "can never succeed unchanged".to_owned()),
+            };
+            let pointer = format!("/results/{index}");
+            (*index, FieldProblem { pointer, code: code.into(), message })
+        })
+        .collect();
+    errors.sort_by_key(|(index, _)| *index);
+    let errors = errors.into_iter().map(|(_, error)| error).collect();
+    Err(Problem::not_all_retryable(batch).with_errors(errors))
 }
 
 /// An item whose names are reserved again.
@@ -91,7 +132,7 @@ async fn reserve_again(
         match candidate.tenant {
             Some(tenant) => released.push((candidate.id, tenant)),
             // What was refused for its form is refused again; only names can become free.
-            None if was_taken(candidate.code.as_deref()) => {
+            None if was_only_taken(candidate.code.as_deref()) => {
                 if let Ok(tenant) = NewTenant::parse(&candidate.request, cx.policy()) {
                     never_reserved.push((candidate.id, tenant));
                 }
@@ -106,10 +147,15 @@ async fn reserve_again(
     Ok((again, refused))
 }
 
-fn was_taken(code: Option<&str>) -> bool {
-    let taken =
-        [codes::DOMAIN_TAKEN, codes::SCHEMA_TAKEN, codes::EXTERNAL_ID_TAKEN, codes::NAME_TAKEN];
-    code.is_some_and(|code| taken.iter().any(|t| t.as_str() == code))
+fn was_only_taken(code: Option<&str>) -> bool {
+    let nothing_wrong_with_it = [
+        codes::DOMAIN_TAKEN,
+        codes::SCHEMA_TAKEN,
+        codes::EXTERNAL_ID_TAKEN,
+        codes::NAME_TAKEN,
+        codes::BATCH_ROLLED_BACK,
+    ];
+    code.is_some_and(|code| nothing_wrong_with_it.iter().any(|c| c.as_str() == code))
 }
 
 async fn revive(

@@ -9,12 +9,12 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    auth::authenticate, context::Context, observe::observe, openapi, prefer::Wait,
+    admission::admit, auth::authenticate, context::Context, observe::observe, openapi, prefer::Wait,
     problem::Problem, routes,
 };
 
@@ -22,6 +22,7 @@ use crate::{
 /// run it.
 pub fn router(context: Context) -> Router {
     let body_limit = DefaultBodyLimit::max(context.settings().api.max_body_bytes);
+    let body_timeout = Duration::from_millis(context.settings().api.body_timeout_ms);
     let (v1, _) = described(&context).split_for_parts();
     let (compatible, _) = OpenApiRouter::<Context>::new()
         .nest("/api", with_token(&context, routes::api()))
@@ -30,6 +31,7 @@ pub fn router(context: Context) -> Router {
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(body_limit)
+        .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::map_response(keep_nowhere))
@@ -53,7 +55,10 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
 }
 
 fn with_token(context: &Context, routes: OpenApiRouter<Context>) -> OpenApiRouter<Context> {
-    routes.route_layer(middleware::from_fn_with_state(context.clone(), authenticate))
+    routes
+        .route_layer(middleware::from_fn_with_state(context.clone(), authenticate))
+        // Outside of it: who is turned away costs no look-up.
+        .route_layer(middleware::from_fn_with_state(context.clone(), admit))
 }
 
 /// Answers tell of this moment, and some hold a secret: nothing on the way may keep one.

@@ -1,6 +1,6 @@
 //! Runs the API until it is told to stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
@@ -9,16 +9,17 @@ use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{context::Context, router::router};
+use crate::{context::Context, router::router, server};
 
-/// How long requests in flight get to end after `stop`.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long connections get to end after `stop`, on top of the longest time of a request: enough
+/// for each that was accepted to be answered.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// Between two looks for callers whose count may be forgotten.
 const FORGET: Duration = Duration::from_secs(60);
 
-/// Serves the API on `listener` until `stop` is cancelled and requests in flight have ended, for
-/// which they get 10 s. A database that is away or not migrated is no reason not to start:
+/// Serves the API on `listener` until `stop` is cancelled and requests in flight are answered, for
+/// which they have `api.request_timeout_ms`. A database that is away or not migrated is no reason not to start:
 /// `/readyz` tells.
 ///
 /// # Errors
@@ -38,30 +39,24 @@ pub async fn run(
     background.spawn(forget(context.clone()));
     background.close();
     info!(%address, "API answers at http://{address}");
-    let served = serve(context, listener, &stop).await;
-    stop.cancel();
+    serve(context, listener, &stop).await;
     background.wait().await;
     pool.close().await;
-    served
+    Ok(())
 }
 
-async fn serve(
-    context: Context,
-    listener: TcpListener,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<SocketAddr>();
-    let serving =
-        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken) {
+    let api = context.settings().api.clone();
+    let longest = Duration::from_millis(api.request_timeout_ms) + MARGIN;
     let drained = async {
         stop.cancelled().await;
-        time::sleep(DRAIN).await;
+        time::sleep(longest).await;
     };
     tokio::select! {
-        served = serving.into_future() => served.context("could not serve the API"),
+        () = server::serve(listener, router(context), &api, stop) => {}
         () = drained => {
-            warn!("requests were still in flight {} s after the stop", DRAIN.as_secs());
-            Ok(())
+            let after_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+            warn!(after_ms, "connections were still open {after_ms} ms after the stop");
         }
     }
 }

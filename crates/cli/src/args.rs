@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    batch, config_check, demo, dev, health, keys, migrate, serve, submit, tenant, token,
+    batch, config_check, demo, dev, doctor, health, keys, migrate, serve, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     /// Migrate the shared schema, or the tenants' (works on DATABASE_URL)
     #[command(subcommand)]
     Migrate(migrate::Migrate),
+    /// Check a live system against what must always hold; repair what is named (works on DATABASE_URL)
+    Doctor(doctor::Doctor),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::Config),

@@ -31,7 +31,7 @@ pub struct Scope {
     pub dead_after: Duration,
     /// Most findings told of one kind; all are counted.
     pub limit: u32,
-    only: Option<BTreeSet<Kind>>,
+    pub(crate) only: Option<BTreeSet<Kind>>,
 }
 
 impl Scope {

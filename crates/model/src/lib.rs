@@ -5,6 +5,7 @@ mod handler;
 mod properties;
 mod protocol;
 mod state;
+mod symmetry;
 mod variant;
 
 pub use action::{Action, Answer};
@@ -17,4 +18,5 @@ pub use state::{
     Batch, Hand, Item, Job, Owner, Phase, Process, Reason, Row, Schema, Stage, Stages, State,
     Worker, Wrong,
 };
+pub use symmetry::representative;
 pub use variant::Variant;

@@ -3,7 +3,7 @@
 use domain::{BatchState, ItemState, Progress, TenantState};
 
 /// Everything, at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct State {
     /// `tenantry.batch_items`, with the tenant each is about.
     pub items: Vec<Item>,
@@ -20,7 +20,7 @@ pub struct State {
 }
 
 /// A stage of the plan. The engine allows several; the default plan has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     /// Makes the schema.
     Build,
@@ -32,7 +32,7 @@ pub enum Stage {
 pub type Stages = [bool; 2];
 
 /// An item's row, its checkpoints, its tenant and its schema.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
     /// Where it is in its life.
     pub state: ItemState,
@@ -57,7 +57,7 @@ pub struct Item {
 }
 
 /// A worker's id: a process, and its life, since every start takes a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
     /// The process.
     pub worker: usize,
@@ -66,7 +66,7 @@ pub struct Owner {
 }
 
 /// Why an item turned back, and so the state it ends in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// A permanent error, or too many tries.
     Failed,
@@ -75,7 +75,7 @@ pub enum Reason {
 }
 
 /// Whose a schema is, by its mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Schema {
     /// There is none.
     Nobodys,
@@ -97,7 +97,7 @@ pub struct Job {
 }
 
 /// A worker process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {
     /// What the process does.
     pub process: Process,
@@ -115,7 +115,7 @@ pub struct Worker {
 }
 
 /// Whether a process runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Process {
     /// It runs.
     Running,
@@ -126,7 +126,7 @@ pub enum Process {
 }
 
 /// A row of `tenantry.workers`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Row {
     /// Seen lately.
     Alive,
@@ -137,7 +137,7 @@ pub enum Row {
 }
 
 /// A handler at work. All but `item` and `phase` is the claim it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hand {
     /// The item.
     pub item: usize,
@@ -156,7 +156,7 @@ pub struct Hand {
 }
 
 /// What a handler does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Claims the item.
     Claim,
@@ -177,7 +177,7 @@ pub enum Phase {
 }
 
 /// The batch's row and its events in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Batch {
     /// Its state; a final one means that it is finished.
     pub state: BatchState,
@@ -188,7 +188,7 @@ pub struct Batch {
 }
 
 /// What no later state shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Wrong {
     /// Something was committed under a claim token that was not the item's.
     pub stale_commit: bool,

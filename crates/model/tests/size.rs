@@ -12,7 +12,7 @@ fn size() {
         max_tries: env("TRIES", 2),
     };
     let t = Instant::now();
-    let c = p.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let c = p.checker().finish_when(HasDiscoveries::AnyFailures).symmetry_fn(model::representative).spawn_dfs().join();
     println!(
         "{p:?}: {} states, {} generated, depth {}, {:?}",
         c.unique_state_count(),

@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use domain::ItemState;
 use sqlx::{Connection, PgConnection, PgPool};
 use store::{StageLimits, checkpoints::StepRecord, items::Claim};
 
@@ -103,7 +104,7 @@ async fn apply_steps(
     Ok(reports)
 }
 
-/// The stage's checkpoint, then, as the last statement, the fence. False when fenced out.
+/// The stage's last statement: checkpoint, result and fence. False when fenced out.
 async fn checkpoint(
     tx: &mut PgConnection,
     stage: &Stage,
@@ -119,13 +120,12 @@ async fn checkpoint(
             duration_ms: (step.took.as_secs_f64() * 1e6).round() / 1e3,
         })
         .collect();
-    store::checkpoints::record(tx, claim, stage.name(), &records)
+    let next = match finish {
+        Some(Finish::Succeeded) => ItemState::Succeeded,
+        Some(Finish::Built) => ItemState::Built,
+        None => ItemState::Running,
+    };
+    store::checkpoints::record(tx, claim, stage.name(), &records, next)
         .await
-        .during("record the checkpoint")?;
-    match finish {
-        Some(Finish::Succeeded) => store::items::succeed(tx, claim).await,
-        Some(Finish::Built) => store::items::built(tx, claim).await,
-        None => store::items::hold(tx, claim).await,
-    }
-    .during("record the result")
+        .during("record the result")
 }

@@ -26,6 +26,14 @@ pub(crate) async fn get_batch(
     State(cx): State<Context>,
     Id(id): Id<BatchId>,
 ) -> Result<Json<BatchView>, Problem> {
+    view(&cx, id).await
+}
+
+/// The batch as it is now.
+///
+/// # Errors
+/// 404 when there is none.
+pub(super) async fn view(cx: &Context, id: BatchId) -> Result<Json<BatchView>, Problem> {
     let mut conn = cx.pool().acquire().await?;
     let batch = batches::find(&mut conn, id).await?;
     Ok(Json(batch.ok_or_else(|| Problem::batch_not_found(id))?.into()))

@@ -4,6 +4,7 @@ mod acknowledge_keys;
 mod cancel_batch;
 mod create_tenant;
 mod get_batch;
+mod get_queue;
 mod get_results;
 mod get_tenant;
 mod get_tenant_status;
@@ -12,10 +13,16 @@ mod list_batches;
 mod list_tenants;
 mod metrics;
 mod openapi_json;
+mod pause_batch;
+mod pause_queue;
 mod readyz;
+mod resolve_item;
+mod resume_batch;
+mod resume_queue;
 mod retry_batch;
 mod reveal_keys;
 mod submit_batch;
+mod undo_item;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -30,6 +37,13 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(get_results::get_results))
         .routes(routes!(cancel_batch::cancel_batch))
         .routes(routes!(retry_batch::retry_batch))
+        .routes(routes!(pause_batch::pause_batch))
+        .routes(routes!(resume_batch::resume_batch))
+        .routes(routes!(undo_item::undo_item))
+        .routes(routes!(resolve_item::resolve_item))
+        .routes(routes!(get_queue::get_queue))
+        .routes(routes!(pause_queue::pause_queue))
+        .routes(routes!(resume_queue::resume_queue))
         .routes(routes!(reveal_keys::reveal_keys))
         .routes(routes!(acknowledge_keys::acknowledge_keys))
         .routes(routes!(create_tenant::create_tenant))

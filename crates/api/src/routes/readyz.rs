@@ -24,10 +24,22 @@ use crate::{
     ),
 )]
 pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Problem> {
-    let migrations = store::public_migrations(cx.pool()).await?;
-    let migrated = migrations.iter().all(|m| m.applied_at.is_some());
-    if !migrated || !queue::is_set_up(cx.pool()).await? {
+    if !migrated(&cx).await.map_err(unready)? {
         return Err(Problem::not_migrated());
     }
     Ok(Json(Health { status: "ok" }))
+}
+
+async fn migrated(cx: &Context) -> sqlx::Result<bool> {
+    let migrations = store::public_migrations(cx.pool()).await?;
+    let ours = migrations.iter().all(|m| m.applied_at.is_some());
+    Ok(ours && queue::is_set_up(cx.pool()).await?)
+}
+
+/// To those who ask whether to send requests here it is the same why no connection is to be had.
+fn unready(error: sqlx::Error) -> Problem {
+    match error {
+        sqlx::Error::PoolTimedOut => Problem::database_unavailable(error),
+        other => other.into(),
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod config_check;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod migrate;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Tenant(tenant) => tenant.run(global).await,
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
+        Command::Doctor(doctor) => doctor.run(global).await,
         Command::Config(config) => config.run(global),
         Command::Api(serve) => serve.api().await,
         Command::Worker(serve) => serve.worker().await,

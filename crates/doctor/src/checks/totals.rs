@@ -42,7 +42,7 @@ pub(crate) const CHECK: Check = Check {
                      then format('%s items have succeeded', items.succeeded) end
                  when 'rolled_back' then case when items.succeeded > 0
                      then format('%s items have succeeded', items.succeeded) end
-                 when 'cancelled' then case when items.stopped = 0
+                 when 'cancelled' then case when items.stopped = 0 and b.mode <> 'atomic'
                      then 'no item was stopped' end
              end,
              case when (told.payload #>> '{progress,total}')::bigint <> items.n

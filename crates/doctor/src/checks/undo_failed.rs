@@ -10,9 +10,11 @@ pub(crate) const CHECK: Check = Check {
     subject: Subject::item,
     sql: finds!(
         "select i.id::text,
-                format('undoing item %s failed (%s): see to the cause, then run `tenantry item undo %s`, '
-                       'or clear up by hand and run `tenantry item resolve %s`',
-                       i.id, coalesce(i.error_code, 'no code'), i.id, i.id),
+                format('undoing item %s of batch %s failed (%s): see to the cause, then run '
+                       '`tenantry item undo %s %s`, or clear up by hand and run '
+                       '`tenantry item resolve %s %s`',
+                       i.idx, i.batch_id, coalesce(i.error_code, 'no code'), i.batch_id, i.idx,
+                       i.batch_id, i.idx),
                 false
          from tenantry.batch_items i
          where i.state = 'undo_failed'"

@@ -29,13 +29,12 @@ impl Step for Verify {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        let neighbour =
-            store::tenants::neighbour(cx.tx(), tenant.id).await.during("choose a neighbour")?;
+        let neighbour = cx.claim().neighbour.as_ref();
         let mark = self.parts.mark(tenant.id);
         let parts = &self.parts;
         let (schema, role) = (&tenant.schema, &tenant.role);
         let (set, promise) = (&parts.migrations, &parts.promise);
-        verify::verify(cx.tx(), schema, role, &mark, set, promise, neighbour.as_ref())
+        verify::verify(cx.tx(), schema, role, &mark, set, promise, neighbour)
             .await
             .map_err(Refuted)
             .during("verify the tenant")

@@ -47,7 +47,9 @@ select c.batch_id,
        t.id as tenant_id,
        t.name as tenant_name,
        t.schema_name,
-       t.role_name
+       t.role_name,
+       (select n.schema_name from tenantry.tenants n
+        where n.state = 'active' and n.id <> t.id order by n.id desc limit 1) as neighbour
 from claimed c
 join tenantry.batches b on b.id = c.batch_id
 join tenantry.tenants t on t.id = c.tenant_id

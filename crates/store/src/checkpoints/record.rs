@@ -1,5 +1,6 @@
 //! Records a committed stage.
 
+use domain::ItemState;
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 
@@ -16,7 +17,9 @@ pub struct StepRecord {
     pub duration_ms: f64,
 }
 
-/// Records `stage` as committed by `claim`, in the stage's own transaction.
+/// Records `stage` as committed by `claim` and takes the item to `next` (`running` while stages
+/// are left, then `built` or `succeeded`): one statement, the last one of the stage's transaction.
+/// False when the claim is no longer ours; the transaction must then be rolled back.
 ///
 /// # Errors
 /// When the statement fails.
@@ -25,18 +28,19 @@ pub async fn record(
     claim: &Claim,
     stage: &str,
     steps: &[StepRecord],
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into tenantry.checkpoints (item_id, stage, attempt, steps) values ($1, $2, $3, $4)
-         on conflict (item_id, stage) do update
-         set attempt = excluded.attempt, steps = excluded.steps,
-             committed_at = clock_timestamp(), undone_at = null",
+    next: ItemState,
+) -> sqlx::Result<bool> {
+    let recorded = sqlx::query_file!(
+        "queries/checkpoints/record.sql",
         claim.item.get(),
-        stage,
         claim.attempt,
+        next.as_str(),
+        next == ItemState::Running,
+        next.is_final(),
+        stage,
         Json(steps) as _,
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(recorded.rows_affected() == 1)
 }

@@ -37,6 +37,9 @@ pub struct Claim {
     pub checkpoints: Vec<String>,
     /// The tenant to be made.
     pub tenant: ClaimedTenant,
+    /// The schema of some other active tenant, if there is one: the tenant's role must be refused
+    /// it.
+    pub neighbour: Option<SchemaName>,
 }
 
 /// The reserved tenant a claimed item is about.
@@ -106,6 +109,7 @@ pub async fn claim(
             schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
             role: RoleName::parse(&row.role_name).map_err(decode)?,
         },
+        neighbour: row.neighbour.map(SchemaName::from_registry).transpose().map_err(decode)?,
     }))
 }
 

@@ -27,7 +27,7 @@ pub use cancel_waiting::cancel_waiting;
 pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
 pub use compensate::begin_compensation;
 pub use count_waiting::count_waiting;
-pub use finish::{built, fail, succeed};
+pub use finish::fail;
 pub use forgotten::{Owned, give_back, owned_by};
 pub use hold::hold;
 pub use insert::{NewItemRow, insert};

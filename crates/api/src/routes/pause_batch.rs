@@ -1,0 +1,43 @@
+//! `POST /batches/{id}/pause`: hold a batch where it is.
+
+use axum::{Json, extract::State};
+use domain::BatchId;
+
+use super::get_batch::view;
+use crate::{
+    auth::CanOperate,
+    batch_view::BatchView,
+    context::Context,
+    documented::{Common, NotFound},
+    extract::Id,
+    problem::{Problem, ProblemBody},
+    steer,
+};
+
+/// Pause a batch
+///
+/// Workers begin nothing more of it until it is resumed; what they have begun they finish. Its
+/// deadline does not wait: a batch that is paused past it is cancelled all the same. A batch for
+/// later does not start while it is paused.
+#[utoipa::path(
+    post,
+    path = "/batches/{id}/pause",
+    tag = "batches",
+    params(("id" = BatchId, Path, description = "The batch")),
+    responses(
+        (status = 200, description = "The batch, paused", body = BatchView),
+        (status = 409, description = "It is paused (`batch_paused`), being stopped or \
+            rolled back (`batch_ending`), or over (`batch_finished`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn pause_batch(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<BatchId>,
+) -> Result<Json<BatchView>, Problem> {
+    steer::patiently(async || steer::pause(&cx, &caller, id).await).await?;
+    view(&cx, id).await
+}

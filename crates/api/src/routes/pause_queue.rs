@@ -1,0 +1,35 @@
+//! `POST /queue/pause`: hold everything.
+
+use axum::{Json, extract::State};
+
+use crate::{
+    auth::CanAdminister,
+    context::Context,
+    documented::Common,
+    problem::{Problem, ProblemBody},
+    queue_view::{self, QueueView},
+    steer,
+};
+
+/// Pause the queue
+///
+/// Workers begin nothing more of any batch until it is resumed; what they have begun they finish.
+/// Batches can still be submitted. Their deadlines do not wait.
+#[utoipa::path(
+    post,
+    path = "/queue/pause",
+    tag = "queue",
+    responses(
+        (status = 200, description = "The queue, paused", body = QueueView),
+        (status = 409, description = "It is paused (`queue_paused`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Common,
+    ),
+)]
+pub(crate) async fn pause_queue(
+    CanAdminister(caller): CanAdminister,
+    State(cx): State<Context>,
+) -> Result<Json<QueueView>, Problem> {
+    steer::patiently(async || steer::pause_queue(&cx, &caller).await).await?;
+    queue_view::read(&cx).await
+}

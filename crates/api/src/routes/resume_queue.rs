@@ -1,0 +1,34 @@
+//! `POST /queue/resume`: go on with everything.
+
+use axum::{Json, extract::State};
+
+use crate::{
+    auth::CanAdminister,
+    context::Context,
+    documented::Common,
+    problem::{Problem, ProblemBody},
+    queue_view::{self, QueueView},
+    steer,
+};
+
+/// Resume the queue
+///
+/// What waits is given to the workers again, at once; batches that are paused themselves stay so.
+#[utoipa::path(
+    post,
+    path = "/queue/resume",
+    tag = "queue",
+    responses(
+        (status = 200, description = "The queue, going on", body = QueueView),
+        (status = 409, description = "It is not paused (`queue_not_paused`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Common,
+    ),
+)]
+pub(crate) async fn resume_queue(
+    CanAdminister(caller): CanAdminister,
+    State(cx): State<Context>,
+) -> Result<Json<QueueView>, Problem> {
+    steer::patiently(async || steer::resume_queue(&cx, &caller).await).await?;
+    queue_view::read(&cx).await
+}

@@ -1,0 +1,133 @@
+//! Takes connections, as many as there is room for, and ends them in good order.
+//!
+//! A connection on top of `api.max_connections` gets a place in a small side lane: one request, a
+//! second to send it, and the answer is 503 with `Retry-After`, except for the health of the
+//! process. Is the lane full too, the 503 is all there is.
+//!
+//! After `stop` nothing new is accepted. What was accepted gets its answer: the request in work,
+//! and the first request of a connection that has just come. Idle connections are closed.
+
+mod connection;
+mod farewell;
+mod shedding;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, warn};
+
+use connection::{Kind, Rules};
+use shedding::Shedding;
+
+/// Connections of the side lane. Small: each lasts for a second at most.
+const LANE: usize = 64;
+
+/// Longest that a connection of the side lane has to send its request, in milliseconds.
+const LANE_HEADER_MS: u64 = 1000;
+
+/// How long nothing is accepted after it failed for want of something (file descriptors).
+const REST: Duration = Duration::from_millis(200);
+
+/// Serves `router` on `listener` until `stop`, and returns when the last connection is closed.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    api: &settings::Api,
+    stop: &CancellationToken,
+) {
+    let mut server = Server::new(router, api, stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => server.take(stream, peer),
+            Err(error) => after_failure(error).await,
+        }
+    }
+    if let Err(error) = server.take_the_last(listener) {
+        warn!(%error, "could not take the connections that were waiting: {error}");
+    }
+    server.open.close();
+    server.open.wait().await;
+}
+
+/// A connection that is gone already is nobody's fault; anything else may last.
+async fn after_failure(error: io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        error!(%error, "could not accept a connection: {error}");
+        sleep(REST).await;
+    }
+}
+
+struct Server {
+    router: Router,
+    room: Arc<Semaphore>,
+    lane: Arc<Semaphore>,
+    rules: Rules,
+    lane_rules: Rules,
+    open: TaskTracker,
+    shedding: Shedding,
+    stop: CancellationToken,
+}
+
+impl Server {
+    fn new(router: Router, api: &settings::Api, stop: &CancellationToken) -> Self {
+        let rules = |kind, header_timeout_ms| Rules {
+            kind,
+            header_timeout: Duration::from_millis(header_timeout_ms),
+            max_header_bytes: api.max_header_bytes,
+        };
+        Self {
+            router,
+            room: Arc::new(Semaphore::new(api.max_connections)),
+            lane: Arc::new(Semaphore::new(LANE)),
+            rules: rules(Kind::Welcome, api.header_timeout_ms),
+            lane_rules: rules(Kind::OneTooMany, api.header_timeout_ms.min(LANE_HEADER_MS)),
+            open: TaskTracker::new(),
+            shedding: Shedding::default(),
+            stop: stop.clone(),
+        }
+    }
+
+    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let (place, rules) = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(place) => (place, self.rules),
+            Err(_) => {
+                self.shedding.note();
+                match Arc::clone(&self.lane).try_acquire_owned() {
+                    Ok(place) => (place, self.lane_rules),
+                    Err(_) => return farewell::busy(stream),
+                }
+            }
+        };
+        let (router, stop) = (self.router.clone(), self.stop.clone());
+        self.open.spawn(async move {
+            connection::serve(stream, peer, router, rules, stop).await;
+            drop(place);
+        });
+    }
+
+    /// Those that the system has accepted for us, and whose callers believe they are connected.
+    fn take_the_last(&mut self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        loop {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    self.take(TcpStream::from_std(stream)?, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

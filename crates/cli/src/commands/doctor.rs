@@ -1,0 +1,160 @@
+//! `tenantry doctor`: what is wrong in a live system, and repairs of what one names.
+
+use std::time::Duration;
+
+use clap::{Args, builder::PossibleValue, builder::PossibleValuesParser, builder::TypedValueParser};
+use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
+use serde_json::json;
+use settings::{Profile, Settings};
+use sqlx::PgPool;
+use tenantdb::MigrationSet;
+
+use super::config_check;
+use crate::{
+    actor::actor,
+    args::Global,
+    connection,
+    failure::{Done, Failure},
+    show::{self, Table},
+};
+
+/// Findings of one kind that people are shown; programs get more.
+const SHOWN: u64 = 20;
+
+/// Check a live system against what must always hold.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Repair this kind of trouble; may be given several times. Nothing else is ever changed
+    #[arg(long, value_name = "WHAT", value_parser = fixable())]
+    fix: Vec<Kind>,
+    /// Look into the schemas of all tenants, not of a few
+    #[arg(long)]
+    all_tenants: bool,
+    /// Leave out what is younger than this and passes by itself: workers need their time, in
+    /// seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    grace: u64,
+}
+
+/// The names of what can be repaired, with what the repair does.
+fn fixable() -> impl TypedValueParser<Value = Kind> {
+    let names = Kind::ALL.iter().filter_map(|kind| {
+        kind.repair().map(|repair| PossibleValue::new(kind.as_str()).help(repair))
+    });
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Kind>())
+}
+
+impl Doctor {
+    /// Repairs what is named, then looks at everything. Well when nothing is wrong any more.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load(Profile::Default)?;
+        let url = connection::database_url(&settings)?;
+        let pool = connection::patient_pool(&url, &settings)?;
+        let done = self.on(global, &settings, &pool).await;
+        pool.close().await;
+        done
+    }
+
+    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+        let scope = self.scope(settings)?;
+        let mut kinds = self.fix;
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut fixed = Vec::new();
+        for kind in kinds {
+            fixed.push(doctor::fix(pool, kind, &scope, &actor()).await.map_err(|e| unfixed(&e))?);
+        }
+        let report = doctor::examine(pool, &scope).await.map_err(|e| unexamined(&e))?;
+        if global.json {
+            tell_programs(&fixed, &report);
+        } else {
+            tell_people(&fixed, &report);
+        }
+        Ok(Done::well_if(report.is_clean()))
+    }
+
+    fn scope(&self, settings: &Settings) -> anyhow::Result<Scope> {
+        let migrations = match &settings.tenants.migrations_dir {
+            None => MigrationSet::embedded(),
+            Some(dir) => MigrationSet::load(dir).map_err(|e| {
+                Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
+            })?,
+        };
+        let mut scope = Scope::new(migrations);
+        scope.grace = Duration::from_secs(self.grace);
+        scope.dead_after = Duration::from_millis(settings.worker.dead_after_ms);
+        if self.all_tenants {
+            scope.depth = Depth::All;
+        }
+        Ok(scope)
+    }
+}
+
+fn tell_programs(fixed: &[Fixed], report: &Report) {
+    let told = json!({ "ok": report.is_clean(), "fixed": fixed, "findings": report.findings,
+        "found": report.found, "checked": report.checked });
+    show::raw(&told.to_string());
+}
+
+fn tell_people(fixed: &[Fixed], report: &Report) {
+    for Fixed { kind, done, refused } in fixed {
+        show::line(format!("{kind}: repaired {}, refused {}", done.len(), refused.len()));
+        for refusal in refused.iter().take(SHOWN as usize) {
+            show::line(format!("  left {}: {}", refusal.subject, refusal.reason));
+        }
+    }
+    if !report.findings.is_empty() {
+        let mut table = Table::new(&["kind", "what is wrong", "repair"]);
+        for kind in report.found.keys() {
+            rows(report, *kind, &mut table);
+        }
+        table.print();
+    }
+    for (kind, found) in report.found.iter().filter(|(_, found)| **found > SHOWN) {
+        show::line(format!("{} more of {kind}", found - SHOWN));
+    }
+    show::line(summary(report));
+}
+
+fn rows(report: &Report, kind: Kind, table: &mut Table) {
+    let findings = report.findings.iter().filter(|finding| finding.kind == kind);
+    for finding in findings.take(SHOWN as usize) {
+        let repair = if finding.fixable { format!("--fix {kind}") } else { "–".to_owned() };
+        table.row([kind.to_string(), finding.sentence.clone(), repair]);
+    }
+}
+
+fn summary(report: &Report) -> String {
+    let found: u64 = report.found.values().sum();
+    let verdict = match found {
+        0 => "nothing is wrong".to_owned(),
+        1 => "1 thing is wrong".to_owned(),
+        _ => format!("{found} things are wrong"),
+    };
+    let it = &report.checked;
+    format!(
+        "{verdict}; looked at {} tenants ({} in depth), {} schemas, {} roles, {} live keys, \
+         {} batches, {} items, {} live jobs",
+        it.tenants, it.verified, it.schemas, it.roles, it.keys, it.batches, it.items, it.jobs,
+    )
+}
+
+fn unexamined(error: &ExamineError) -> Failure {
+    match error {
+        ExamineError::NotMigrated => Failure::new(error.to_string())
+            .advise("`tenantry migrate public up` brings them there"),
+        ExamineError::Migrations(_) => Failure::new(telemetry::chain(error))
+            .advise("correct the file; TENANT_MIGRATIONS_DIR says where it is"),
+        ExamineError::Check { source, .. } | ExamineError::Database { source, .. } => {
+            connection::database_failure(source)
+        }
+    }
+}
+
+fn unfixed(error: &FixError) -> Failure {
+    match error {
+        FixError::Examine(error) => unexamined(error),
+        FixError::Database(source) => connection::database_failure(source),
+        FixError::NotFixable(_) | FixError::Enqueue(_) => Failure::new(telemetry::chain(error)),
+    }
+}
