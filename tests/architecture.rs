@@ -31,6 +31,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", CLI_MAY_USE),
     // No part of the product: it measures all of it.
     ("bench", CLI_MAY_USE),
+    // Nor this: the protocol as a model, checked.
+    ("model", &["domain"]),
 ];
 
 const WORKER_MAY_USE: &[&str] = &[

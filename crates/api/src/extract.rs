@@ -4,9 +4,7 @@ use std::error::Error;
 
 use axum::{
     body::Bytes,
-    extract::{
-        FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection,
-    },
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;

@@ -14,8 +14,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    admission::admit, auth::authenticate, context::Context, observe::observe, openapi, prefer::Wait,
-    problem::Problem, routes,
+    admission::admit, auth::authenticate, context::Context, observe::observe, openapi,
+    prefer::Wait, problem::Problem, routes,
 };
 
 /// The API as a service, all of it: `/api/v1`, the same under `/api`, and the calls of those who

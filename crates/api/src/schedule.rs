@@ -12,9 +12,9 @@ const FARTHEST_DAYS: i64 = 30;
 /// # Errors
 /// 422 when it is none.
 pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, Problem> {
-    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).map_err(|_| {
-        refused("must be a time as RFC 3339 writes it, such as 2030-01-31T06:00:00Z")
-    })
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .map_err(|_| refused("must be a time as RFC 3339 writes it, such as 2030-01-31T06:00:00Z"))
 }
 
 /// Whether a batch can still be put off to `run_at`. Asked only of a new submission: one that is

@@ -88,7 +88,5 @@ pub(crate) async fn find(
     index: u32,
 ) -> Result<ItemResult, Problem> {
     let found = items::results(conn, batch, None, index.checked_sub(1), 1).await?.pop();
-    found
-        .filter(|item| item.index == index)
-        .ok_or_else(|| Problem::item_not_found(batch, index))
+    found.filter(|item| item.index == index).ok_or_else(|| Problem::item_not_found(batch, index))
 }

@@ -2,7 +2,7 @@
 //!
 //! A connection on top of `api.max_connections` gets a place in a small side lane: one request, a
 //! second to send it, and the answer is 503 with `Retry-After`, except for the health of the
-//! process. Is the lane full too, the 503 is all there is.
+//! process. Is the lane full too, the 503 is said at once and to everybody.
 //!
 //! After `stop` nothing new is accepted. What was accepted gets its answer: the request in work,
 //! and the first request of a connection that has just come. Idle connections are closed.
@@ -27,6 +27,9 @@ use shedding::Shedding;
 
 /// Connections of the side lane. Small: each lasts for a second at most.
 const LANE: usize = 64;
+
+/// Connections told to come back that have yet to hear it.
+const LEAVING: usize = 256;
 
 /// Longest that a connection of the side lane has to send its request, in milliseconds.
 const LANE_HEADER_MS: u64 = 1000;
@@ -72,6 +75,7 @@ struct Server {
     router: Router,
     room: Arc<Semaphore>,
     lane: Arc<Semaphore>,
+    leaving: Arc<Semaphore>,
     rules: Rules,
     lane_rules: Rules,
     open: TaskTracker,
@@ -90,6 +94,7 @@ impl Server {
             router,
             room: Arc::new(Semaphore::new(api.max_connections)),
             lane: Arc::new(Semaphore::new(LANE)),
+            leaving: Arc::new(Semaphore::new(LEAVING)),
             rules: rules(Kind::Welcome, api.header_timeout_ms),
             lane_rules: rules(Kind::OneTooMany, api.header_timeout_ms.min(LANE_HEADER_MS)),
             open: TaskTracker::new(),
@@ -105,7 +110,7 @@ impl Server {
                 self.shedding.note();
                 match Arc::clone(&self.lane).try_acquire_owned() {
                     Ok(place) => (place, self.lane_rules),
-                    Err(_) => return farewell::busy(stream),
+                    Err(_) => return self.turn_away(stream),
                 }
             }
         };
@@ -114,6 +119,17 @@ impl Server {
             connection::serve(stream, peer, router, rules, stop).await;
             drop(place);
         });
+    }
+
+    fn turn_away(&self, stream: TcpStream) {
+        let Some(stream) = farewell::busy(stream) else { return };
+        // Without a place there is no time to be polite: dropped, it is closed at once.
+        if let Ok(place) = Arc::clone(&self.leaving).try_acquire_owned() {
+            self.open.spawn(async move {
+                farewell::close(stream).await;
+                drop(place);
+            });
+        }
     }
 
     /// Those that the system has accepted for us, and whose callers believe they are connected.

@@ -26,9 +26,10 @@ use crate::{
 ///
 /// # Errors
 /// What the last try says.
-pub(crate) async fn patiently<T>(
-    mut act: impl AsyncFnMut() -> Result<T, Problem>,
-) -> Result<T, Problem> {
+pub(crate) async fn patiently<T, F>(mut act: impl FnMut() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
     let mut tries = 1;
     loop {
         match act().await {
@@ -67,17 +68,14 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
 /// What is built and not yet visible has no worker that would see the request.
 async fn turn_back_built(conn: &mut PgConnection, batch: BatchId) -> Result<u64, Problem> {
     let message = "the batch was cancelled before all of its tenants were built";
-    let reason =
-        ItemError { retryable: true, ..ItemError::rejected(codes::CANCELLED, message) };
+    let reason = ItemError { retryable: true, ..ItemError::rejected(codes::CANCELLED, message) };
     let mut turned = 0;
     loop {
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let minted: Vec<String> = (0..page).map(|_| JobId::mint().to_string()).collect();
         let items = items::turn_built_back(conn, batch, &reason, &minted).await?;
-        let jobs: Vec<(ItemId, JobId)> = items
-            .iter()
-            .filter_map(|(item, job)| Some((*item, JobId::parse(job)?)))
-            .collect();
+        let jobs: Vec<(ItemId, JobId)> =
+            items.iter().filter_map(|(item, job)| Some((*item, JobId::parse(job)?))).collect();
         queue::enqueue(conn, &jobs, Duration::ZERO).await?;
         turned += items.len() as u64;
         if items.len() < page {

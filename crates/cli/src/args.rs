@@ -3,7 +3,8 @@
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    batch, config_check, demo, dev, doctor, health, keys, migrate, serve, submit, tenant, token,
+    batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, serve, submit,
+    tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -53,9 +54,15 @@ pub(crate) enum Command {
     Dev(dev::Dev),
     /// Submit a file of tenants: JSON, NDJSON or CSV
     Submit(submit::Submit),
-    /// Look at batches, watch, cancel or retry them
+    /// Look at batches, watch, cancel, retry, pause or resume them
     #[command(subcommand)]
     Batch(batch::Batch),
+    /// See to a tenant whose undo failed
+    #[command(subcommand)]
+    Item(item::Item),
+    /// Look at the queue as a whole, pause or resume it
+    #[command(subcommand)]
+    Queue(queue::Queue),
     /// Take the API keys a batch made
     #[command(subcommand)]
     Keys(keys::Keys),

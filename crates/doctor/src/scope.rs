@@ -31,7 +31,8 @@ pub struct Scope {
     pub dead_after: Duration,
     /// Most findings told of one kind; all are counted.
     pub limit: u32,
-    pub(crate) only: Option<BTreeSet<Kind>>,
+    /// What is looked for; `None` = every kind.
+    pub kinds: Option<BTreeSet<Kind>>,
 }
 
 impl Scope {
@@ -45,20 +46,20 @@ impl Scope {
             grace: Duration::from_secs(120),
             dead_after: Duration::from_secs(12),
             limit: 1_000,
-            only: None,
+            kinds: None,
         }
     }
 
     /// The same, of these kinds only.
     #[must_use]
     pub fn only(&self, kinds: impl IntoIterator<Item = Kind>) -> Self {
-        Self { only: Some(kinds.into_iter().collect()), ..self.clone() }
+        Self { kinds: Some(kinds.into_iter().collect()), ..self.clone() }
     }
 
     /// Whether this kind is looked for.
     #[must_use]
     pub fn wants(&self, kind: Kind) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&kind))
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
     }
 
     pub(crate) fn wants_any(&self, kinds: &[Kind]) -> bool {

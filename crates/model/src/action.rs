@@ -36,6 +36,8 @@ pub enum Action {
     Reconcile(usize),
     /// A paused worker runs again.
     Resume(usize),
+    /// An operator resumes a paused batch; its items that wait get new jobs.
+    LetGo,
     /// Misfortune: a worker is gone.
     Crash(usize),
     /// Misfortune: a worker is stopped until its lease is over.
@@ -46,8 +48,10 @@ pub enum Action {
     LoseJob(usize),
     /// Misfortune: a job is delivered again while a live worker holds it.
     DoubleJob(usize),
-    /// An operator cancels the batch.
+    /// Misfortune: an operator cancels the batch.
     Cancel,
+    /// Misfortune: an operator pauses the batch.
+    Hold,
 }
 
 /// What becomes of a transaction, and what the worker hears of it.
@@ -63,10 +67,10 @@ pub enum Answer {
 
 impl Action {
     /// Whether the protocol itself does it, sooner or later. The others come from outside, and
-    /// may never come: the resumption of a paused worker too.
+    /// may never come: the resumption of a paused worker or batch too.
     #[must_use]
     pub const fn is_own(&self) -> bool {
-        use Action::{Cancel, Crash, DoubleJob, LoseJob, Pause, Refuse, Resume, Step};
+        use Action::{Cancel, Crash, DoubleJob, Hold, LetGo, LoseJob, Pause, Refuse, Resume, Step};
         !matches!(
             self,
             Step(_, Answer::Lost | Answer::Failed)
@@ -77,12 +81,14 @@ impl Action {
                 | LoseJob(_)
                 | DoubleJob(_)
                 | Cancel
+                | Hold
+                | LetGo
         )
     }
 
     /// Whether it uses up a misfortune.
     const fn is_fault(&self) -> bool {
-        !self.is_own() && !matches!(self, Self::Resume(_))
+        !self.is_own() && !matches!(self, Self::Resume(_) | Self::LetGo)
     }
 }
 
@@ -125,6 +131,11 @@ impl Protocol {
                 (worker.hand, worker.outcome, worker.marked) = (None, None, false);
             }
             Action::Cancel => self.cancel(state),
+            Action::Hold => state.batch.held = true,
+            Action::LetGo => {
+                state.batch.held = false;
+                state.wake();
+            }
         }
     }
 
@@ -148,6 +159,9 @@ impl Protocol {
                 state.move_item(i, ItemState::Cancelled);
                 state.items[i].release();
             }
+        }
+        if std::mem::take(&mut state.batch.held) {
+            state.wake();
         }
     }
 }

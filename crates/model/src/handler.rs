@@ -41,7 +41,7 @@ impl Protocol {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if row.state.is_final() || (owned && !may_take_over) {
+        if state.batch.held || row.state.is_final() || (owned && !may_take_over) {
             return hand.then(Phase::Acknowledge);
         }
         state.wrong.stolen |= owned && owner_lives;
@@ -255,7 +255,6 @@ impl Item {
         match stage {
             Stage::Build if self.schema == Schema::Nobodys => self.schema = Schema::Ours,
             Stage::Build => {}
-            Stage::Activate if self.tenant == TenantState::Active => {}
             Stage::Activate => {
                 self.tenant = TenantState::Active;
                 self.activations += 1;

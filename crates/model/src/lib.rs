@@ -1,5 +1,67 @@
 //! The protocol of items, claims, stages and settling as a small model, and what must hold in
 //! every state it can reach, whatever happens to workers, jobs and answers on the way.
+//!
+//! One batch, two workers, one or two items. [`Protocol`] says how many misfortunes may happen,
+//! of any kinds together: a worker crashes, or is stopped until its lease is over and runs again;
+//! a job is lost, or delivered again; the answer to a commit is lost; a transaction fails for a
+//! passing reason, or a stage for good; an operator cancels or pauses the batch. The checker
+//! ([stateright](https://docs.rs/stateright)) takes every order of everything. What must hold is
+//! in `properties.rs`; [`Variant`] leaves out one rule of the protocol at a time, and the tests
+//! say what the checker finds then.
+//!
+//! # What is what
+//! A transaction is one action: it is committed or not, and may see what others committed before.
+//! That is what the row locks of the statements below make of it. Time is any time: a lease ends,
+//! a heartbeat comes, a sweep begins whenever the checker likes. A test compares this table with
+//! the tree: a function that goes elsewhere has to take its line along.
+//!
+//! | action | function | where |
+//! |---|---|---|
+//! | `Fetch` | `one_life` | `crates/queue/src/consume.rs` |
+//! | `Skip` | `work` | `crates/worker/src/handler.rs` |
+//! | `Step` in `Claim` | `claim` | `crates/store/src/items/claim.rs` |
+//! | | | `crates/store/queries/items/claim.sql` |
+//! | `Step` in `Work` | `run_stage` | `crates/saga/src/runner.rs` |
+//! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
+//! | | | `crates/store/queries/checkpoints/record.sql` |
+//! | what follows a failure | `after_failure` | `crates/provisioning/src/provision.rs` |
+//! | `Step` in `PutBack` | `retry_later` | `crates/worker/src/handler.rs` |
+//! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
+//! | `Step` in `TurnBack` | `turn_back` | `crates/provisioning/src/provision.rs` |
+//! | its fence | `begin_compensation` | `crates/store/src/items/compensate.rs` |
+//! | `Step` in `Unwind`, a stage | `undo_stage` | `crates/saga/src/unwinder.rs` |
+//! | its fence | `hold` | `crates/store/src/items/hold.rs` |
+//! | `Step` in `Unwind`, the end | `end` | `crates/saga/src/unwinder.rs` |
+//! | its fence | `fail` | `crates/store/src/items/finish.rs` |
+//! | `Step` in `GiveUp` | `after_failed_undo` | `crates/provisioning/src/provision.rs` |
+//! | `Step` in `Acknowledge`, `Refuse` | `deliver` | `crates/queue/src/consume.rs` |
+//! | `SeeCancel` | `provision` | `crates/provisioning/src/provision.rs` |
+//! | `Bury` | `free_the_dead` | `crates/worker/src/sweeper/take_over.rs` |
+//! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
+//! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
+//! | `StartOver` | `live` | `crates/worker/src/run.rs` |
+//! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/batches/settle.rs` |
+//! | what is seen | | `crates/store/queries/batches/closed.sql` |
+//! | the guard | | `crates/store/queries/batches/settle.sql` |
+//! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
+//! | by the sweep | `quick_round` | `crates/worker/src/sweeper.rs` |
+//! | `GiveBack` | `give_back_forgotten` | `crates/worker/src/sweeper/take_over.rs` |
+//! | `Reconcile` | `revive_stranded` | `crates/worker/src/sweeper/reconcile.rs` |
+//! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
+//! | `Cancel` | `cancel` | `crates/api/src/steer.rs` |
+//! | which items | `cancel_waiting` | `crates/store/src/items/cancel_waiting.rs` |
+//! | `Hold`, `LetGo` | `resume` | `crates/api/src/steer.rs` |
+//!
+//! # What is not the same
+//! - The plan has two stages, as the engine allows; the default plan has one, and so fewer states.
+//! - A worker has one handler. Several are as good as several workers, but for the crash.
+//! - A worker does not come back from a crash: a new process has a fresh id, so the other worker
+//!   is as good.
+//! - `SeeCancel` may come between two stages. The code looks at the claim only.
+//! - All-or-nothing batches, the retry of a batch and the operator's undo are left out.
+//! - Items move as `domain::ItemState` allows, and a batch ends as `domain::Progress` says: the
+//!   model asks the same code.
+
 mod action;
 mod handler;
 mod properties;

@@ -123,13 +123,13 @@ impl State {
 }
 
 impl Protocol {
-    /// Whether a worker runs and still nothing will happen by itself.
+    /// Whether a worker runs and may, and still nothing will happen by itself.
     #[must_use]
     pub fn is_stuck(&self, state: &State) -> bool {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
         let own = |action: &_| crate::Action::is_own(action);
-        state.workers.iter().any(|it| it.runs())
+        state.may_go_on()
             && !actions.iter().any(|it| own(it) && self.next_state(state, *it).is_some())
     }
 }

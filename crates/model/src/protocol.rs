@@ -108,6 +108,9 @@ impl Protocol {
     fn misfortune(&self, state: &State, actions: &mut Vec<Action>) {
         let paused = (0..2).filter(|w| state.workers[*w].process == Process::Paused);
         actions.extend(paused.map(Action::Resume));
+        if state.batch.held {
+            actions.push(Action::LetGo);
+        }
         if state.faults_left == 0 {
             return;
         }
@@ -139,6 +142,9 @@ impl Protocol {
         }
         if matches!(state.batch.state, BatchState::Queued | BatchState::Running) {
             actions.push(Action::Cancel);
+            if !state.batch.held {
+                actions.push(Action::Hold);
+            }
         }
     }
 

@@ -48,7 +48,7 @@ pub struct Item {
     pub checkpoints: Stages,
     /// The tenant's state in the registry.
     pub tenant: TenantState,
-    /// How often the tenant became visible.
+    /// How often a transaction that makes the tenant visible was committed.
     pub activations: u8,
     /// Whose the schema of the tenant's name is.
     pub schema: Schema,
@@ -183,6 +183,8 @@ pub struct Batch {
     pub state: BatchState,
     /// Whether somebody asked for its end.
     pub cancelled: bool,
+    /// Whether an operator paused it: nothing of it is claimed.
+    pub held: bool,
     /// `batch.finished` events.
     pub events: u8,
 }
@@ -208,7 +210,7 @@ impl State {
             items: (0..items).map(|n| Item::submitted(planted && n == 0)).collect(),
             workers: [Worker::started(), Worker::started()],
             jobs: (0..items).map(|item| Job { item, named: true, holder: None }).collect(),
-            batch: Batch { state: BatchState::Queued, cancelled: false, events: 0 },
+            batch: Batch { state: BatchState::Queued, cancelled: false, held: false, events: 0 },
             faults_left: faults,
             wrong: Wrong::default(),
         }
@@ -223,6 +225,12 @@ impl State {
     /// How many items are where.
     pub(crate) fn progress(&self) -> Progress {
         self.items.iter().map(|item| (item.state, 1)).collect()
+    }
+
+    /// Whether the protocol has anybody to run it, and is allowed to.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        !self.batch.held && self.workers.iter().any(Worker::runs)
     }
 
     /// Moves an item, and notes what must never happen on the way.
@@ -240,6 +248,15 @@ impl State {
             job.named = false;
         }
         self.jobs.push(Job { item, named: true, holder: None });
+    }
+
+    /// Gives every item that waits a new job.
+    pub(crate) fn wake(&mut self) {
+        for i in 0..self.items.len() {
+            if !self.items[i].state.is_final() && self.items[i].owner.is_none() {
+                self.mint_job(i);
+            }
+        }
     }
 
     /// Makes the jobs that `worker` holds ready again.

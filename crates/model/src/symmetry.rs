@@ -6,9 +6,6 @@
 use crate::state::{Phase, State};
 
 /// The one state that stands for all that differ from `state` in names only.
-///
-/// To be used with [`Variant::Real`](crate::Variant::Real): a variant may look at what is
-/// forgotten here.
 #[must_use]
 pub fn representative(state: &State) -> State {
     let mut plain = state.clone();
@@ -42,9 +39,9 @@ impl State {
         for worker in &mut self.workers {
             worker.life = 1;
             if let Some(hand) = &mut worker.hand
-                && matches!(hand.phase, Phase::PutBack | Phase::TurnBack(_) | Phase::GiveUp)
+                && matches!(hand.phase, Phase::PutBack | Phase::GiveUp)
             {
-                // Nothing after these asks for them before they are set anew.
+                // The claim ends with these: nothing asks for them any more.
                 (hand.tries, hand.known) = (0, [false; 2]);
             }
         }

@@ -3,6 +3,7 @@
 //! Every worker sweeps; every statement is safe when several do it at once.
 
 mod reconcile;
+mod schedule;
 mod take_over;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,7 @@ impl Sweeper {
     async fn quick_round(&self) -> Result<(), SweepError> {
         take_over::free_the_dead(&self.pool, self.dead_after).await?;
         take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
+        schedule::start_due(&self.pool).await?;
         let mut conn = self.pool.acquire().await?;
         let overdue = store::batches::overdue(&mut conn).await?;
         for batch in overdue {

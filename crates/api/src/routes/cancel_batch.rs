@@ -39,7 +39,7 @@ pub(crate) async fn cancel_batch(
     State(cx): State<Context>,
     Id(id): Id<BatchId>,
 ) -> Result<Response, Problem> {
-    steer::patiently(async || steer::cancel(&cx, &caller, id).await).await?;
+    steer::patiently(|| steer::cancel(&cx, &caller, id)).await?;
     // After the commit: a worker that ends the last item at this moment must see the cancelled ones.
     let mut tx = cx.pool().begin().await?;
     batches::settle(&mut tx, id).await?;

@@ -38,6 +38,6 @@ pub(crate) async fn pause_batch(
     State(cx): State<Context>,
     Id(id): Id<BatchId>,
 ) -> Result<Json<BatchView>, Problem> {
-    steer::patiently(async || steer::pause(&cx, &caller, id).await).await?;
+    steer::patiently(|| steer::pause(&cx, &caller, id)).await?;
     view(&cx, id).await
 }

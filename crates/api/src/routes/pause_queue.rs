@@ -30,6 +30,6 @@ pub(crate) async fn pause_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
 ) -> Result<Json<QueueView>, Problem> {
-    steer::patiently(async || steer::pause_queue(&cx, &caller).await).await?;
+    steer::patiently(|| steer::pause_queue(&cx, &caller)).await?;
     queue_view::read(&cx).await
 }

@@ -57,7 +57,7 @@ pub(crate) async fn resolve_item(
     document: Document,
 ) -> Result<Json<ResultView>, Problem> {
     let note = note(body::json(&document.bytes)?)?;
-    steer::patiently(async || see_to::resolve(&cx, &caller, batch, index, &note).await).await?;
+    steer::patiently(|| see_to::resolve(&cx, &caller, batch, index, &note)).await?;
     let mut conn = cx.pool().acquire().await?;
     Ok(Json(see_to::find(&mut conn, batch, index).await?.into()))
 }

@@ -36,6 +36,6 @@ pub(crate) async fn resume_batch(
     State(cx): State<Context>,
     Id(id): Id<BatchId>,
 ) -> Result<Json<BatchView>, Problem> {
-    steer::patiently(async || steer::resume(&cx, &caller, id).await).await?;
+    steer::patiently(|| steer::resume(&cx, &caller, id)).await?;
     view(&cx, id).await
 }

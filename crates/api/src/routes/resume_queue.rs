@@ -29,6 +29,6 @@ pub(crate) async fn resume_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
 ) -> Result<Json<QueueView>, Problem> {
-    steer::patiently(async || steer::resume_queue(&cx, &caller).await).await?;
+    steer::patiently(|| steer::resume_queue(&cx, &caller)).await?;
     queue_view::read(&cx).await
 }

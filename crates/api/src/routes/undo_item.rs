@@ -38,7 +38,7 @@ pub(crate) async fn undo_item(
     State(cx): State<Context>,
     Id((batch, index)): Id<(BatchId, u32)>,
 ) -> Result<(StatusCode, Json<ResultView>), Problem> {
-    steer::patiently(async || see_to::undo(&cx, &caller, batch, index).await).await?;
+    steer::patiently(|| see_to::undo(&cx, &caller, batch, index)).await?;
     let mut conn = cx.pool().acquire().await?;
     let item = see_to::find(&mut conn, batch, index).await?;
     Ok((StatusCode::ACCEPTED, Json(item.into())))

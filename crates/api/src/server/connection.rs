@@ -68,7 +68,7 @@ pub(super) async fn serve(
     let heard = begun.clone();
     let service = service_fn(move |request| {
         heard.cancel();
-        answer(router.clone(), request, peer, rules.kind)
+        Box::pin(answer(router.clone(), request, peer, rules.kind))
     });
     let mut connection = rules.http().serve_connection(TokioIo::new(stream), service);
     let mut leaving = false;
@@ -77,11 +77,9 @@ pub(super) async fn serve(
             // First: what has arrived by the time of the stop is read before it counts as idle.
             biased;
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
-            () = time_to_leave(&stop, &begun), if !leaving => {
-                leaving = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
+            () = time_to_leave(&stop, &begun), if !leaving => leaving = true,
         }
+        Pin::new(&mut connection).graceful_shutdown();
     };
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();

@@ -1,6 +1,6 @@
 //! The last words on a connection, said without the help of HTTP machinery.
 
-use std::{io::Write as _, net::Shutdown, time::Duration};
+use std::{io::Write as _, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -16,7 +16,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Told to who cannot even get a place in the side lane.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\n\
-    content-length: 164\r\n\
+    content-length: 173\r\n\
     retry-after: 1\r\n\
     connection: close\r\n\r\n\
     {\"type\":\"urn:tenantry:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\
@@ -25,20 +25,21 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 /// Told to who did not finish its request's head in time.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: application/problem+json\r\n\
-    content-length: 149\r\n\
+    content-length: 162\r\n\
     connection: close\r\n\r\n\
     {\"type\":\"urn:tenantry:problem:head_timed_out\",\"title\":\"Request Timeout\",\"status\":408,\
     \"code\":\"head_timed_out\",\"detail\":\"the request's head did not arrive in time\"}";
 
-/// Turns a connection away at once, whatever it wanted: what the system's buffer takes is sent.
-pub(super) fn busy(stream: TcpStream) {
+/// Turns a connection away at once, whatever it wanted; [`close`] it next. `None` when the other
+/// side is gone.
+pub(super) fn busy(stream: TcpStream) -> Option<TcpStream> {
+    // A fresh connection's buffer takes this without waiting.
     let told = stream.into_std().and_then(|mut stream| {
         stream.write_all(BUSY)?;
-        stream.shutdown(Shutdown::Write)
+        TcpStream::from_std(stream)
     });
-    if let Err(error) = told {
-        debug!(%error, "a connection that was one too many is gone: {error}");
-    }
+    told.inspect_err(|error| debug!(%error, "a connection that was one too many is gone: {error}"))
+        .ok()
 }
 
 /// Says why it ends.

@@ -40,9 +40,12 @@ async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
         (post("text/csv", "a,b".into()), 415, "unsupported_media_type"),
         (post("application/json", "{}".into()), 422, "missing_field"),
         (
-            post("application/json", "{\"tenants\":[1],\"mode\":\"atomic\"}".into()),
+            post(
+                "application/json",
+                "{\"tenants\":[1],\"run_at\":\"2001-01-01T00:00:00Z\"}".into(),
+            ),
             422,
-            "mode_unsupported",
+            "invalid_run_at",
         ),
     ] {
         let what = format!("{} {}", request.method(), request.uri());
@@ -116,11 +119,12 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 23] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
+    "GET /api/v1/queue",
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
     "GET /api/v1/tenants/{id}/status",
@@ -130,7 +134,13 @@ const CALLS: [&str; 16] = [
     "GET /readyz",
     "POST /api/v1/batches/{id}/api-keys/reveal",
     "POST /api/v1/batches/{id}/cancel",
+    "POST /api/v1/batches/{id}/items/{index}/resolve",
+    "POST /api/v1/batches/{id}/items/{index}/undo",
+    "POST /api/v1/batches/{id}/pause",
+    "POST /api/v1/batches/{id}/resume",
     "POST /api/v1/batches/{id}/retry",
+    "POST /api/v1/queue/pause",
+    "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
 ];
@@ -160,7 +170,7 @@ async fn the_description_has_every_call_and_each_is_answered() {
     assert_eq!(described, CALLS.iter().map(|call| (*call).to_owned()).collect());
     for call in CALLS {
         let (method, path) = call.split_once(' ').unwrap();
-        let path = path.replace("{id}", "1");
+        let path = path.replace("{id}", "1").replace("{index}", "1");
         let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();
         let answer = app.send(request).await;
         // Anything but "no such path": without a token most are refused.

@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod atomic;
 mod errors;
 mod idempotency;
 mod keys;
+mod limits;
 mod lists;
+mod pausing;
 mod roles;
+mod scheduled;
 mod single;
 mod steering;
 mod submission;
 mod support;
+mod undo_failed;
 mod waiting;

@@ -122,6 +122,32 @@ impl App {
         answer.batch()
     }
 
+    /// Runs one statement.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.db.pool).await.unwrap();
+    }
+
+    /// As the admin.
+    pub(crate) async fn command(&self, path: &str, body: &Value) -> Answer {
+        let request = Request::post(format!("/api/v1{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.admin))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()));
+        self.send(request.unwrap()).await
+    }
+
+    /// Items whose recorded job is in the queue.
+    pub(crate) async fn with_jobs(&self, batch: BatchId) -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from tenantry.batch_items i join apalis.jobs j on j.id = i.job_id
+             where i.batch_id = $1",
+        )
+        .bind(batch.get())
+        .fetch_one(&self.db.pool)
+        .await
+        .unwrap()
+    }
+
     /// Every result of `batch`.
     pub(crate) async fn results(&self, batch: BatchId) -> Vec<Value> {
         let answer = self.get(&format!("/batches/{batch}/results?limit=1000")).await;

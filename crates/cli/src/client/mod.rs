@@ -12,7 +12,8 @@ use serde_json::Value;
 
 pub(crate) use answer::Answer;
 pub(crate) use views::{
-    Batch, BatchRow, Batches, Item, Progress, Results, RevealedKeys, Submitted, Tenants, WaitResult,
+    Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys, Submitted, Tenants,
+    WaitResult, WorkerRow,
 };
 
 use crate::{connection::Target, failure::Failure};

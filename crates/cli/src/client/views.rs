@@ -11,6 +11,12 @@ pub(crate) struct Batch {
     pub(crate) batch_id: String,
     pub(crate) state: String,
     pub(crate) mode: String,
+    #[serde(default)]
+    pub(crate) paused: bool,
+    #[serde(default)]
+    pub(crate) run_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(crate) error: Option<Culprit>,
     pub(crate) progress: Progress,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) finished_at: Option<DateTime<Utc>>,
@@ -32,6 +38,44 @@ impl Batch {
     pub(crate) fn seconds(&self) -> Option<f64> {
         self.processing_time_ms.map(|ms| ms / 1000.0)
     }
+}
+
+/// The tenant whose failure rolled a batch back.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Culprit {
+    pub(crate) index: u64,
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+impl std::fmt::Display for Culprit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rolled back because of item {}", self.index)?;
+        if let (Some(code), Some(message)) = (&self.code, &self.message) {
+            write!(f, ": {code}: {message}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The queue as a whole.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Queue {
+    pub(crate) paused: bool,
+    pub(crate) waiting: u64,
+    pub(crate) running: u64,
+    pub(crate) workers: Vec<WorkerRow>,
+}
+
+/// One worker process.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WorkerRow {
+    pub(crate) id: String,
+    pub(crate) host: String,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) seen_at: DateTime<Utc>,
+    #[serde(default)]
+    pub(crate) busy: u64,
 }
 
 /// How far a batch is.
@@ -115,6 +159,10 @@ pub(crate) struct BatchRow {
     pub(crate) batch_id: String,
     pub(crate) state: String,
     pub(crate) mode: String,
+    #[serde(default)]
+    pub(crate) paused: bool,
+    #[serde(default)]
+    pub(crate) run_at: Option<DateTime<Utc>>,
     pub(crate) total: u64,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) started_at: Option<DateTime<Utc>>,

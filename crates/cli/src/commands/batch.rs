@@ -1,4 +1,4 @@
-//! `tenantry batch`: look at batches, watch, cancel and retry them.
+//! `tenantry batch`: look at batches, watch, cancel, retry, pause and resume them.
 
 use clap::Subcommand;
 
@@ -10,7 +10,7 @@ use crate::{
     show,
 };
 
-/// Look at batches, watch, cancel or retry them. `last` is the newest batch.
+/// Look at batches, watch, cancel, retry, pause or resume them. `last` is the newest batch.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Batch {
     /// Show one batch
@@ -57,6 +57,16 @@ pub(crate) enum Batch {
         #[arg(long)]
         watch: bool,
     },
+    /// Let workers begin nothing more of it; what they have begun they finish, its deadline goes on
+    Pause {
+        /// Its id, or `last`
+        id: String,
+    },
+    /// Go on with a paused batch
+    Resume {
+        /// Its id, or `last`
+        id: String,
+    },
     /// Follow a batch to its end
     Watch {
         /// Its id, or `last`
@@ -85,10 +95,9 @@ impl Batch {
                 let path = format!("{API}/batches/{id}/results{query}");
                 page_of_results(global, &id, &client.get(&path).await?)
             }
-            Self::Cancel { id } => {
-                let id = resolve(&client, id).await?;
-                one(global, &client.post(&format!("{API}/batches/{id}/cancel"), None, &[]).await?)
-            }
+            Self::Cancel { id } => order(global, &client, id, "cancel").await,
+            Self::Pause { id } => order(global, &client, id, "pause").await,
+            Self::Resume { id } => order(global, &client, id, "resume").await,
             Self::Retry { id, watch } => retry(global, &client, id, watch).await,
             Self::Watch { id } => {
                 let id = resolve(&client, id).await?;
@@ -115,11 +124,21 @@ pub(super) async fn resolve(client: &Client, id: String) -> anyhow::Result<Strin
     Ok(id)
 }
 
+/// Has something done with a batch, and shows it as it is then.
+async fn order(global: &Global, client: &Client, id: String, what: &str) -> anyhow::Result<Done> {
+    let id = resolve(client, id).await?;
+    one(global, &client.post(&format!("{API}/batches/{id}/{what}"), None, &[]).await?)
+}
+
 fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     if global.json {
         show::raw(&answer.text);
-    } else {
-        show::batch_table(&answer.parse()?).print();
+        return Ok(Done::Well);
+    }
+    let batch: BatchView = answer.parse()?;
+    show::batch_table(&batch).print();
+    if let Some(culprit) = &batch.error {
+        show::note(show::plain(&culprit.to_string()));
     }
     Ok(Done::Well)
 }

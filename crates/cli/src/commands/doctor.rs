@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use clap::{Args, builder::PossibleValue, builder::PossibleValuesParser, builder::TypedValueParser};
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
 use settings::{Profile, Settings};
@@ -141,8 +144,9 @@ fn summary(report: &Report) -> String {
 
 fn unexamined(error: &ExamineError) -> Failure {
     match error {
-        ExamineError::NotMigrated => Failure::new(error.to_string())
-            .advise("`tenantry migrate public up` brings them there"),
+        ExamineError::NotMigrated => {
+            Failure::new(error.to_string()).advise("`tenantry migrate public up` brings them there")
+        }
         ExamineError::Migrations(_) => Failure::new(telemetry::chain(error))
             .advise("correct the file; TENANT_MIGRATIONS_DIR says where it is"),
         ExamineError::Check { source, .. } | ExamineError::Database { source, .. } => {

@@ -6,8 +6,10 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod health;
+pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod queue;
 pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod tenant;
@@ -32,6 +34,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Dev(dev) => dev.run().await,
         Command::Submit(submit) => submit.run(global).await,
         Command::Batch(batch) => batch.run(global).await,
+        Command::Item(item) => item.run(global).await,
+        Command::Queue(queue) => queue.run(global).await,
         Command::Keys(keys) => keys.run(global).await,
         Command::Tenant(tenant) => tenant.run(global).await,
         Command::Token(token) => token.run(global).await,

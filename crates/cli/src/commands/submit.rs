@@ -34,6 +34,9 @@ pub(crate) struct Submit {
     /// What becomes of the others when one fails [default: what the file says, else independent]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// When to start, as RFC 3339 writes it, within 30 days [default: what the file says, else now]
+    #[arg(long, value_name = "TIME")]
+    run_at: Option<String>,
     /// Names this submission: sent again under the same name, it is not done twice
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -66,6 +69,9 @@ impl Submit {
         let mode = mode.map(|m| m.get_name().to_owned()).or(submission.mode);
         if let Some(mode) = mode {
             body["mode"] = mode.into();
+        }
+        if let Some(run_at) = self.run_at.clone().or(submission.run_at) {
+            body["run_at"] = run_at.into();
         }
         body
     }

@@ -32,6 +32,14 @@ pub(crate) struct Submission {
     pub(crate) tenants: Vec<Value>,
     /// The mode, if the file names one.
     pub(crate) mode: Option<String>,
+    /// When to start, if the file says.
+    pub(crate) run_at: Option<String>,
+}
+
+impl Submission {
+    fn of(tenants: Vec<Value>) -> Self {
+        Self { tenants, mode: None, run_at: None }
+    }
 }
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
@@ -55,8 +63,8 @@ pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<Submission> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match format {
         Format::Json => json(text),
-        Format::Ndjson => ndjson(text).map(|tenants| Submission { tenants, mode: None }),
-        Format::Csv => csv_rows::parse(text).map(|tenants| Submission { tenants, mode: None }),
+        Format::Ndjson => ndjson(text).map(Submission::of),
+        Format::Csv => csv_rows::parse(text).map(Submission::of),
     }
 }
 
@@ -64,11 +72,11 @@ fn json(text: &str) -> anyhow::Result<Submission> {
     let value: Value = serde_json::from_str(text)
         .map_err(|e| Failure::usage(format!("it is no JSON: {e}")).advise(json_advice(text)))?;
     match value {
-        Value::Array(tenants) => Ok(Submission { tenants, mode: None }),
+        Value::Array(tenants) => Ok(Submission::of(tenants)),
         Value::Object(mut body) => match body.remove("tenants") {
-            Some(Value::Array(tenants)) => Ok(Submission { tenants, mode: mode_of(&body)? }),
+            Some(Value::Array(tenants)) => beside(tenants, &body),
             Some(_) => Err(Failure::usage("`tenants` is not an array").into()),
-            None => Ok(Submission { tenants: vec![Value::Object(body)], mode: None }),
+            None => Ok(Submission::of(vec![Value::Object(body)])),
         },
         _ => Err(Failure::usage("it is neither an object nor an array")
             .advise(r#"write {"tenants": [{"tenant_name": "…", "domain": "…"}]}"#)
@@ -76,14 +84,22 @@ fn json(text: &str) -> anyhow::Result<Submission> {
     }
 }
 
-fn mode_of(body: &serde_json::Map<String, Value>) -> anyhow::Result<Option<String>> {
-    if let Some(unknown) = body.keys().find(|key| *key != "mode") {
+/// What is said beside the tenants.
+fn beside(
+    tenants: Vec<Value>,
+    body: &serde_json::Map<String, Value>,
+) -> anyhow::Result<Submission> {
+    if let Some(unknown) = body.keys().find(|key| !["mode", "run_at"].contains(&key.as_str())) {
         return Err(Failure::usage(format!("unknown field `{unknown}` beside `tenants`")).into());
     }
-    match body.get("mode") {
+    Ok(Submission { tenants, mode: text_in(body, "mode")?, run_at: text_in(body, "run_at")? })
+}
+
+fn text_in(body: &serde_json::Map<String, Value>, name: &str) -> anyhow::Result<Option<String>> {
+    match body.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(mode)) => Ok(Some(mode.clone())),
-        Some(_) => Err(Failure::usage("`mode` is not a string").into()),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Failure::usage(format!("`{name}` is not a string")).into()),
     }
 }
 

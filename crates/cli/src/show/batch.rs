@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Table, duration, short_time};
@@ -12,7 +13,7 @@ pub(crate) fn batch_table(batch: &Batch) -> Table {
     let mut table = Table::new(&["batch", "state", "mode", "tenants", "created", ">took"]);
     table.row([
         batch.batch_id.clone(),
-        batch.state.clone(),
+        standing(&batch.state, batch.paused, batch.run_at),
         batch.mode.clone(),
         counts(&batch.progress),
         short_time(Some(batch.created_at)),
@@ -27,7 +28,7 @@ pub(crate) fn batches_table(batches: &[BatchRow]) -> Table {
     for batch in batches {
         table.row([
             batch.batch_id.clone(),
-            batch.state.clone(),
+            standing(&batch.state, batch.paused, batch.run_at),
             batch.mode.clone(),
             batch.total.to_string(),
             short_time(Some(batch.created_at)),
@@ -35,6 +36,15 @@ pub(crate) fn batches_table(batches: &[BatchRow]) -> Table {
         ]);
     }
     table
+}
+
+/// Its state, and what holds it up.
+fn standing(state: &str, paused: bool, run_at: Option<DateTime<Utc>>) -> String {
+    match run_at {
+        _ if paused => format!("{state}, paused"),
+        Some(at) if state == "queued" => format!("{state} until {}", short_time(Some(at))),
+        _ => state.to_owned(),
+    }
 }
 
 /// `200 active`, `198 active, 2 failed`, `3 queued, 8 running, 189 active`.
@@ -128,6 +138,15 @@ mod tests {
 
         assert_eq!(counts(&progress), "198 active, 2 failed");
         assert_eq!(counts(&Progress::default()), "nothing");
+    }
+
+    #[test]
+    fn says_what_holds_a_batch_up() {
+        let at = Some(DateTime::UNIX_EPOCH);
+
+        assert_eq!(standing("running", true, None), "running, paused");
+        assert!(standing("queued", false, at).starts_with("queued until 19"));
+        assert_eq!(standing("cancelled", false, at), "cancelled");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bar;
 mod batch;
+mod queue;
 mod table;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 pub(crate) use bar::BatchBar;
 pub(crate) use batch::{batch_table, batches_table, counts, items_table, wait_table};
+pub(crate) use queue::{queue_sentence, workers_table};
 pub(crate) use table::{Table, short_time};
 
 /// One line of the result. A reader that has left wants no more: that is not a failure.

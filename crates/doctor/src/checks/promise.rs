@@ -192,7 +192,7 @@ async fn faults(
     if !faults.is_empty() {
         return Ok(faults);
     }
-    let neighbour = store::tenants::neighbour(conn, tenant.id).await?;
+    let neighbour = neighbour(conn, tenant.id).await?;
     let Tenant { schema, role, .. } = tenant;
     match verify::verify(conn, schema, role, &mark, set, promise, neighbour.as_ref()).await {
         Ok(()) => Ok(Vec::new()),
@@ -201,6 +201,19 @@ async fn faults(
         }
         Err(verify::VerifyError::Database { source }) => Err(source),
     }
+}
+
+/// Another tenant's schema, which the role must be refused.
+async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<SchemaName>> {
+    let name: Option<String> = sqlx::query_scalar(
+        "select schema_name from tenantry.tenants
+         where state = 'active' and id <> $1 order by id desc limit 1",
+    )
+    .bind(id.get())
+    .fetch_optional(conn)
+    .await?;
+    let name = name.map(SchemaName::from_registry).transpose();
+    name.map_err(|e| sqlx::Error::Decode(Box::new(e)))
 }
 
 fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<(Kind, String)> {

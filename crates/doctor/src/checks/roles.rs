@@ -74,6 +74,8 @@ fn judge(
                 format!("role {name} bears the mark of tenant {id}, whose role has another name");
             gatherer.add(Kind::WrongMark, subject, sentence, false);
         }
+        // told as that of another tenant already
+        Some(_) if gatherer.has(Kind::WrongMark, &subject) => {}
         Some(tenant) if tenant.role != *name => {
             let own = &tenant.role;
             let sentence =

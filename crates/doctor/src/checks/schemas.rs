@@ -79,6 +79,8 @@ fn judge(schema: &Marked, tenant: Option<&Registered>, gatherer: &mut Gatherer<'
             let ours = SchemaName::from_registry(name.clone()).is_ok();
             gatherer.add(Kind::SchemaWithoutTenant, subject, sentence, ours);
         }
+        // told as that of another tenant already
+        Some(_) if gatherer.has(Kind::WrongMark, &subject) => {}
         Some(tenant) if tenant.schema != *name => {
             let own = &tenant.schema;
             let sentence =

@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check = Check {
         "select i.id::text,
                 format('undoing item %s of batch %s failed (%s): see to the cause, then run '
                        '`tenantry item undo %s %s`, or clear up by hand and run '
-                       '`tenantry item resolve %s %s`',
+                       '`tenantry item resolve %s %s --note WHAT`',
                        i.idx, i.batch_id, coalesce(i.error_code, 'no code'), i.batch_id, i.idx,
                        i.batch_id, i.idx),
                 false

@@ -1,4 +1,4 @@
-//! Items a worker owns and no longer works on.
+//! Items that somebody owns and nobody works on.
 
 use domain::ItemId;
 use sqlx::PgConnection;
@@ -12,14 +12,18 @@ pub struct Owned {
     pub attempt: i32,
 }
 
-/// Every item recorded as being worked on by `worker`.
+/// Every item recorded as being worked on by `worker`, and every one by a worker that has signed
+/// off or was declared dead: nobody works on those, and their jobs may be used up.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec<Owned>> {
     let rows = sqlx::query!(
-        "select id, attempt from tenantry.batch_items
-         where worker_id = $1 and state in ('running', 'compensating')",
+        "select i.id, i.attempt from tenantry.batch_items i
+         where i.state in ('running', 'compensating')
+           and (i.worker_id = $1 or exists (
+               select from tenantry.workers w
+               where w.id = i.worker_id and w.stopped_at is not null))",
         worker,
     )
     .fetch_all(conn)

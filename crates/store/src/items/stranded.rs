@@ -15,7 +15,8 @@ pub struct Waiting {
 }
 
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
-/// for a worker.
+/// for a worker, and should not: neither they nor the whole queue are paused, and their time has
+/// come.
 ///
 /// # Errors
 /// When the statement fails.
@@ -26,10 +27,14 @@ pub async fn waiting_since(
     limit: i64,
 ) -> sqlx::Result<Vec<Waiting>> {
     let rows = sqlx::query!(
-        "select id, job_id from tenantry.batch_items
-         where id > $1 and state in ('queued', 'retrying', 'compensating') and worker_id is null
-           and coalesce(next_attempt_at, created_at) < clock_timestamp() - make_interval(secs => $2)
-         order by id limit $3",
+        "select i.id, i.job_id from tenantry.batch_items i
+         join tenantry.batches b on b.id = i.batch_id
+         where i.id > $1 and i.state in ('queued', 'retrying', 'compensating')
+           and i.worker_id is null and b.paused_at is null and b.run_at is null
+           and not exists (select from tenantry.installation where paused_at is not null)
+           and coalesce(i.next_attempt_at, i.created_at)
+               < clock_timestamp() - make_interval(secs => $2)
+         order by i.id limit $3",
         after.get(),
         age.as_secs_f64(),
         limit,

@@ -128,8 +128,7 @@ mod tests {
         let db = harness::fresh_db().await;
         let batch = scheduled(&db.pool, 5, -1).await;
 
-        let (a, b, c) =
-            tokio::join!(start_due(&db.pool), start_due(&db.pool), start_due(&db.pool));
+        let (a, b, c) = tokio::join!(start_due(&db.pool), start_due(&db.pool), start_due(&db.pool));
 
         assert_eq!(a.unwrap() + b.unwrap() + c.unwrap(), 1);
         assert_eq!(jobs(&db.pool, batch).await, 5);
@@ -146,11 +145,13 @@ mod tests {
         let paused = scheduled(&db.pool, 2, -1).await;
         execute(&db.pool, "update tenantry.batches set paused_at = now()").await;
         let cancelled = scheduled(&db.pool, 2, -1).await;
-        sqlx::query("update tenantry.batches set state = 'cancelled', finished_at = now() where id = $1")
-            .bind(cancelled.get())
-            .execute(&db.pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "update tenantry.batches set state = 'cancelled', finished_at = now() where id = $1",
+        )
+        .bind(cancelled.get())
+        .execute(&db.pool)
+        .await
+        .unwrap();
 
         let while_paused = start_due(&db.pool).await.unwrap();
         execute(&db.pool, "update tenantry.batches set paused_at = null").await;

@@ -24,8 +24,9 @@ pub(super) async fn free_the_dead(pool: &PgPool, dead_after: Duration) -> Result
     Ok(())
 }
 
-/// Gives back what this process owns and does not work on: the database was away when an outcome
-/// should have been recorded, or a handler was given up.
+/// Gives back what nobody works on: what this process owns and does not have in progress (the
+/// database was away when an outcome should have been recorded, or a handler was given up), and
+/// what workers own that have stopped, whose jobs may be used up.
 pub(super) async fn give_back_forgotten(
     pool: &PgPool,
     worker: &str,

@@ -109,6 +109,36 @@ async fn what_a_worker_owns_and_forgot_is_given_back() {
 }
 
 #[tokio::test]
+async fn what_a_stopped_worker_owned_is_given_back_though_its_job_is_used_up() {
+    let db = harness::fresh_db().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    for worker in ["stopped", "alive"] {
+        store::workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
+    }
+    store::workers::retire(&mut conn, "stopped").await.unwrap();
+    let abandoned = item(&db.pool, "running", "stopped", None).await;
+    let in_work = item(&db.pool, "running", "alive", None).await;
+
+    give_back_forgotten(&db.pool, "me", &InProgress::default()).await.unwrap();
+
+    let (state, owner, job) = row(&db.pool, abandoned).await;
+    assert_eq!((state.as_str(), owner), ("retrying", None));
+    assert!(live(&db.pool, &job.unwrap()).await);
+    assert_eq!(row(&db.pool, in_work).await.0, "running");
+}
+
+#[tokio::test]
+async fn an_item_of_a_paused_batch_gets_no_job() {
+    let db = harness::fresh_db().await;
+    item(&db.pool, "queued", "", None).await;
+    sqlx::query("update tenantry.batches set paused_at = now()").execute(&db.pool).await.unwrap();
+
+    let revived = revive_stranded(&db.pool, Duration::ZERO).await.unwrap();
+
+    assert_eq!(revived, 0);
+}
+
+#[tokio::test]
 async fn only_silent_workers_are_buried_and_only_once() {
     let db = harness::fresh_db().await;
     let mut conn = db.pool.acquire().await.unwrap();

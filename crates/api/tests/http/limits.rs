@@ -1,0 +1,285 @@
+//! What one process takes on at once, over real connections.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use domain::Role;
+use futures::future::join_all;
+use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::support::{settings_of, tenant, token};
+
+/// How long anything here may take that takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Served {
+    db: Arc<harness::Db>,
+    address: SocketAddr,
+    token: String,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Served {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let db = Arc::new(harness::fresh_db().await);
+        let token = token(&db, "olga", Role::Operator).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(api::run(settings_of(&db, settings), listener, stop.clone()));
+        Self { db, address, token, stop, running }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `request` and reads whatever comes until the connection is closed.
+    async fn say(&self, request: &str) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        everything(&mut stream).await
+    }
+
+    fn get(&self, path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", self.token)
+    }
+
+    fn post(&self, path: &str, headers: &str, body: &str) -> String {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{headers}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        )
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        timeout(PATIENCE, self.running).await.expect("it ends").unwrap().unwrap();
+    }
+}
+
+async fn everything(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("it is closed").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// One answer with a body of known length, on a connection that stays open.
+async fn one_answer(stream: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    loop {
+        if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |n| n.parse().unwrap()) {
+                return answer;
+            }
+        }
+        let mut piece = [0; 4096];
+        let n = timeout(PATIENCE, stream.read(&mut piece)).await.expect("it answers").unwrap();
+        assert!(n > 0, "closed after {answer:?}");
+        answer.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+    }
+}
+
+fn status(answer: &str) -> u16 {
+    let word = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    word.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_slow_with_its_head_is_told_and_a_silent_one_is_let_go() {
+    let api = Served::start(&[("TENANTRY__API__HEADER_TIMEOUT_MS", "200")]).await;
+
+    let (slow, silent) = tokio::join!(api.say("GET /healthz HTTP/1.1\r\nhost: "), api.say(""));
+
+    assert_eq!(status(&slow), 408, "{slow}");
+    assert!(slow.contains("\"code\":\"head_timed_out\""), "{slow}");
+    assert_eq!(silent, "");
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_slow_with_its_body_is_told() {
+    let api = Served::start(&[("TENANTRY__API__BODY_TIMEOUT_MS", "200")]).await;
+    let whole = api.post("/api/v1/tenants/batch", "", &json!({ "tenants": [] }).to_string());
+    let (most, _) = whole.split_at(whole.len() - 3);
+    let mut stream = api.connect().await;
+
+    stream.write_all(most.as_bytes()).await.unwrap();
+    let answer = everything(&mut stream).await;
+
+    assert_eq!(status(&answer), 408, "{answer}");
+    assert!(answer.contains("\"code\":\"body_timed_out\""), "{answer}");
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_is_too_large_or_has_too_many_headers_is_refused() {
+    let api = Served::start(&[("TENANTRY__API__MAX_HEADER_BYTES", "2048")]).await;
+    let with = |headers: &str| {
+        format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
+    };
+    let many: String = (0..101).map(|n| format!("x-{n}: y\r\n")).collect();
+
+    let fine = api.say(&with(&format!("x-a: {}\r\n", "y".repeat(1500)))).await;
+    let large = api.say(&with(&format!("x-a: {}\r\n", "y".repeat(3000)))).await;
+    let huge = api.say(&with(&format!("x-a: {}\r\n", "y".repeat(300_000)))).await;
+    let many = api.say(&with(&many)).await;
+
+    assert_eq!((status(&fine), status(&large)), (200, 431));
+    assert_eq!((status(&huge), status(&many)), (431, 431));
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_connections_is_told_to_come_back_while_health_is_answered() {
+    let api = Served::start(&[("TENANTRY__API__MAX_CONNECTIONS", "2")]).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = api.connect().await;
+        stream.write_all(api.get("/healthz").as_bytes()).await.unwrap();
+        assert_eq!(status(&one_answer(&mut stream).await), 200);
+        held.push(stream);
+    }
+
+    let call = api.get("/api/v1/batches");
+    let flood = join_all((0..30).map(|_| api.say(&call)));
+    let health = async {
+        let mut answers = Vec::new();
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            answers.push(api.say(&api.get(path)).await);
+        }
+        answers
+    };
+    let (flood, health) = tokio::join!(flood, health);
+    let torrent = join_all((0..200).map(|_| api.say(&call))).await;
+
+    for answer in flood.iter().chain(&torrent) {
+        assert_eq!(status(answer), 503, "{answer}");
+        assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+        assert!(answer.contains("\"code\":\"overloaded\""), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+    for answer in &health {
+        assert_eq!(status(answer), 200, "{answer}");
+    }
+    held.pop();
+    let close = call.replace("host: x", "host: x\r\nconnection: close");
+    timeout(PATIENCE, async { while status(&api.say(&close).await) != 200 {} }).await.unwrap();
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_too_many_is_told_to_come_back_and_health_is_not_counted() {
+    let api = Served::start(&[("TENANTRY__API__MAX_IN_FLIGHT", "1")]).await;
+    let waiting = api.post("/api/v1/tenants", "prefer: wait=60\r\n", &tenant(1).to_string());
+    let mut busy = api.connect().await;
+    busy.write_all(waiting.as_bytes()).await.unwrap();
+    batches(&api, 1).await;
+
+    let call = api.get("/api/v1/batches").replace("host: x", "host: x\r\nconnection: close");
+    let refused = api.say(&call).await;
+    let health = api.say(&call.replace("/api/v1/batches", "/readyz")).await;
+
+    assert_eq!(status(&refused), 503, "{refused}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    assert!(refused.contains("\"code\":\"overloaded\""), "{refused}");
+    assert!(refused.contains("x-request-id: "), "{refused}");
+    assert_eq!(status(&health), 200, "{health}");
+    drop(busy);
+    timeout(PATIENCE, async { while status(&api.say(&call).await) != 200 {} }).await.unwrap();
+    api.end().await;
+}
+
+/// Waits until there are `n` batches.
+async fn batches(api: &Served, n: i64) {
+    let all = async || {
+        sqlx::query_scalar::<_, i64>("select count(*) from tenantry.batches")
+            .fetch_one(&api.db.pool)
+            .await
+            .unwrap()
+    };
+    timeout(PATIENCE, async { while all().await < n {} }).await.expect("they are submitted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_in_flight_at_the_stop_is_answered() {
+    let api = Served::start(&[]).await;
+    let mut idle = api.connect().await;
+    idle.write_all(api.get("/healthz").as_bytes()).await.unwrap();
+    one_answer(&mut idle).await;
+    let mut in_flight = Vec::new();
+    for n in 0..200 {
+        let body = tenant(n).to_string();
+        let mut stream = api.connect().await;
+        let request = api.post("/api/v1/tenants", "prefer: wait=60\r\n", &body);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        in_flight.push(stream);
+    }
+    batches(&api, 200).await;
+    let mut fresh = Vec::new();
+    for _ in 0..20 {
+        fresh.push(api.connect().await);
+    }
+
+    api.stop.cancel();
+    for stream in &mut fresh {
+        stream.write_all(api.get("/healthz").as_bytes()).await.unwrap();
+    }
+
+    assert_eq!(everything(&mut idle).await, "");
+    for answer in join_all(fresh.iter_mut().map(everything)).await {
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+    for answer in join_all(in_flight.iter_mut().map(everything)).await {
+        assert_eq!(status(&answer), 202, "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+    let address = api.address;
+    api.end().await;
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_pool_without_a_free_connection_is_an_overload_and_no_failure() {
+    let db = harness::fresh_db().await;
+    let token = token(&db, "olga", Role::Operator).await;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_millis(100))
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let settings = settings_of(&db, &[]);
+    let context = api::Context::new(settings, pool.clone(), CancellationToken::new()).unwrap();
+    let router = api::router(context);
+    let get = async |path: &str| {
+        let request = axum::http::Request::get(path)
+            .header("authorization", format!("Bearer {token}"))
+            .body(axum::body::Body::empty());
+        router.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+
+    let only = pool.acquire().await.unwrap();
+    let (call, ready, alive) =
+        (get("/api/v1/batches").await, get("/readyz").await, get("/healthz").await);
+    drop(only);
+    let after = get("/api/v1/batches").await;
+
+    assert_eq!((call.status().as_u16(), ready.status().as_u16()), (503, 503));
+    assert_eq!(call.headers()["retry-after"], "1");
+    let body = axum::body::to_bytes(call.into_body(), usize::MAX).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("\"overloaded\""));
+    assert_eq!((alive.status().as_u16(), after.status().as_u16()), (200, 200));
+}

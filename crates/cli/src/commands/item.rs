@@ -1,0 +1,52 @@
+//! `tenantry item`: see to tenants whose undo failed.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{API, batch::resolve, client};
+use crate::{args::Global, client::Item as ItemView, failure::Done, show};
+
+/// See to a tenant whose undo failed (`undo_failed`): nothing else needs an operator.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Item {
+    /// Have its remains taken back after all, once the cause is gone
+    Undo {
+        /// The batch's id, or `last`
+        batch: String,
+        /// The item's place in the batch, from 0
+        index: u32,
+    },
+    /// Say that you have removed its schema and role by hand: it ends as failed
+    Resolve {
+        /// The batch's id, or `last`
+        batch: String,
+        /// The item's place in the batch, from 0
+        index: u32,
+        /// What you did, for the audit log
+        #[arg(long)]
+        note: String,
+    },
+}
+
+impl Item {
+    /// Does it.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        let (batch, index, act, body) = match self {
+            Self::Undo { batch, index } => (batch, index, "undo", None),
+            Self::Resolve { batch, index, note } => {
+                (batch, index, "resolve", Some(json!({ "note": note })))
+            }
+        };
+        let batch = resolve(&client, batch).await?;
+        let path = format!("{API}/batches/{batch}/items/{index}/{act}");
+        let answer = client.post(&path, body.as_ref(), &[]).await?;
+        if global.json {
+            show::raw(&answer.text);
+        } else {
+            let item: ItemView = answer.parse()?;
+            show::items_table([&item]).print();
+        }
+        Ok(Done::Well)
+    }
+}

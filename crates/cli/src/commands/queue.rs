@@ -1,0 +1,39 @@
+//! `tenantry queue`: look at the queue as a whole, pause and resume it.
+
+use clap::Subcommand;
+
+use super::{API, client};
+use crate::{args::Global, client::Queue as QueueView, failure::Done, show};
+
+/// Look at the queue as a whole, pause or resume it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Show what waits, what runs and who works
+    Show,
+    /// Let workers begin nothing more of any batch; what they have begun they finish
+    Pause,
+    /// Go on with every batch that is not paused itself
+    Resume,
+}
+
+impl Queue {
+    /// Does it.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        let answer = match self {
+            Self::Show => client.get(&format!("{API}/queue")).await?,
+            Self::Pause => client.post(&format!("{API}/queue/pause"), None, &[]).await?,
+            Self::Resume => client.post(&format!("{API}/queue/resume"), None, &[]).await?,
+        };
+        if global.json {
+            show::raw(&answer.text);
+            return Ok(Done::Well);
+        }
+        let queue: QueueView = answer.parse()?;
+        show::line(show::queue_sentence(&queue));
+        if !queue.workers.is_empty() {
+            show::workers_table(&queue.workers).print();
+        }
+        Ok(Done::Well)
+    }
+}

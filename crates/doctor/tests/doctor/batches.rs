@@ -1,0 +1,135 @@
+//! Trouble with batches and what is told of them.
+
+use doctor::Kind;
+
+use super::ward::{Ward, batch};
+
+#[tokio::test]
+async fn a_batch_that_nobody_ended_is_ended() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "update tenantry.batches set finished_at = null, state = 'running' where state = 'failed'",
+    )
+    .await;
+    ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;
+
+    ward.heals(Kind::BatchShouldHaveEnded, batch(2), &["batch 2", "event 3"]).await;
+}
+
+#[tokio::test]
+async fn a_built_batch_that_nobody_activates_is_left_to_the_workers() {
+    let ward = Ward::healthy().await;
+    ward.run("update tenantry.batch_items set state = 'built' where id = 13").await;
+    ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '13'")
+        .await;
+    let before = ward.everything().await;
+    assert_eq!(ward.found().await, [(Kind::BatchShouldHaveEnded, batch(6))]);
+
+    let fixed = ward.fix(Kind::BatchShouldHaveEnded).await;
+
+    assert_eq!((fixed.done, fixed.refused.len()), (vec![], 1));
+    assert_eq!(ward.everything().await, before);
+}
+
+#[tokio::test]
+async fn an_all_or_nothing_batch_that_does_not_turn_back_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("update tenantry.batch_items set state = 'failed', finished_at = now() where id = 13")
+        .await;
+    ward.run("update tenantry.tenants set state = 'deleted' where id = 13").await;
+    ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '13'")
+        .await;
+
+    assert_eq!(ward.found().await, [(Kind::BatchShouldHaveEnded, batch(6))]);
+}
+
+#[tokio::test]
+async fn a_batch_that_ended_too_early_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "with ended as (
+             update tenantry.batches set finished_at = now(), state = 'failed'
+             where id = '00000000-0000-0000-0000-000000000003' returning id)
+         insert into tenantry.outbox (kind, batch_id, run, payload)
+         select 'batch.finished', id, 1, '{\"state\": \"failed\"}' from ended",
+    )
+    .await;
+
+    ward.only_reports(Kind::BatchEndedWithOpenItems, batch(3)).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_what_its_items_are_is_told() {
+    for lie in [
+        "update tenantry.batches set total = 6 where state = 'completed'",
+        "update tenantry.batch_items set idx = 9 where id = 5",
+        "update tenantry.batches set state = 'failed' where total = 5",
+        "update tenantry.batches set state = 'running' where total = 5",
+        "update tenantry.outbox set payload = jsonb_set(payload, '{progress,succeeded}', '4')
+         where payload ->> 'state' = 'completed'",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(lie).await;
+
+        ward.only_reports(Kind::BatchTotalsDiffer, batch(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn all_or_nothing_in_parts_is_told() {
+    for part in [
+        "update tenantry.tenants set state = 'active', activated_at = now(), migration_version = 2
+         where id = 12",
+        "with shown as (
+             update tenantry.tenants set state = 'active', activated_at = now(), migration_version = 2
+             where id = 12)
+         update tenantry.batch_items set state = 'succeeded', finished_at = now() where id = 12",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(part).await;
+
+        ward.only_reports(Kind::AtomicBatchInParts, batch(6)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_announced_twice_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("drop index tenantry.outbox_one_finish_per_run").await;
+    ward.run(
+        "insert into tenantry.outbox (kind, batch_id, run, payload)
+         select kind, batch_id, run, payload from tenantry.outbox where payload ->> 'state' = 'failed'",
+    )
+    .await;
+
+    ward.only_reports(Kind::MoreThanOneFinish, batch(2)).await;
+}
+
+#[tokio::test]
+async fn an_end_that_was_not_announced_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;
+
+    ward.only_reports(Kind::FinishWithoutEvent, batch(2)).await;
+}
+
+#[tokio::test]
+async fn an_end_that_has_not_happened_is_told() {
+    for (n, event) in [
+        (
+            3,
+            "insert into tenantry.outbox (kind, batch_id, run, payload)
+             values ('batch.finished', '00000000-0000-0000-0000-000000000003', 1, '{}')",
+        ),
+        (
+            2,
+            "insert into tenantry.outbox (kind, batch_id, run, payload)
+             values ('batch.finished', '00000000-0000-0000-0000-000000000002', 2, '{}')",
+        ),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(event).await;
+
+        ward.only_reports(Kind::EventWithoutFinish, batch(n)).await;
+    }
+}

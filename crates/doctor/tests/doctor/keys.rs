@@ -1,0 +1,73 @@
+//! Trouble with API keys.
+
+use doctor::{Kind, Subject};
+
+use super::ward::{Ward, tenant};
+
+#[tokio::test]
+async fn a_tenant_that_never_got_a_key_is_told() {
+    for lost in [
+        "delete from tenantry.api_keys where tenant_id = 1",
+        "update tenantry.api_keys k set revoked_at = t.activated_at - interval '1 minute'
+         from tenantry.tenants t where t.id = k.tenant_id and t.id = 1",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(lost).await;
+
+        ward.only_reports(Kind::TenantWithoutLiveKey, tenant(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_an_operator_revoked_is_no_trouble() {
+    let ward = Ward::healthy().await;
+    ward.run("update tenantry.api_keys set revoked_at = now() where tenant_id = 1").await;
+
+    assert_eq!(ward.found().await, []);
+}
+
+#[tokio::test]
+async fn two_keys_from_provisioning_are_told() {
+    let ward = Ward::healthy().await;
+    ward.issue_key(1, "00000000-0000-0000-0000-000000000001").await;
+
+    ward.only_reports(Kind::SeveralLiveKeys, tenant(1)).await;
+}
+
+#[tokio::test]
+async fn a_key_being_rolled_is_no_trouble_and_a_third_one_is() {
+    let ward = Ward::healthy().await;
+    ward.issue_key(1, "").await;
+    assert_eq!(ward.found().await, []);
+
+    ward.issue_key(1, "").await;
+
+    ward.only_reports(Kind::SeveralLiveKeys, tenant(1)).await;
+}
+
+#[tokio::test]
+async fn the_key_of_a_deleted_tenant_is_revoked() {
+    let ward = Ward::healthy().await;
+    ward.issue_key(7, "00000000-0000-0000-0000-000000000002").await;
+
+    ward.heals(Kind::KeyWithoutTenant, Subject::Key(7), &["key 7"]).await;
+}
+
+#[tokio::test]
+async fn a_secret_past_its_time_is_erased_and_its_key_stays_good() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "update tenantry.api_keys set sealed_until = now() - interval '1 hour' where tenant_id = 1",
+    )
+    .await;
+
+    ward.heals(Kind::SealedPastItsTime, Subject::Key(1), &["key 1"]).await;
+
+    let good: bool = sqlx::query_scalar(
+        "select revoked_at is null and sealed is null from tenantry.api_keys where id = 1",
+    )
+    .fetch_one(&ward.db.pool)
+    .await
+    .unwrap();
+    assert!(good);
+}

@@ -1,0 +1,12 @@
+//! The doctor on a small hospital: every kind of trouble is planted in turn and found as just that,
+//! every repair leaves nothing wrong and touches nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod batches;
+mod healthy;
+mod items;
+mod keys;
+mod schemas;
+mod versions;
+mod ward;

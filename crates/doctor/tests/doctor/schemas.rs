@@ -1,0 +1,199 @@
+//! Trouble with schemas, roles and their marks.
+
+use std::time::{Duration, Instant};
+
+use doctor::{Kind, Subject};
+use domain::TenantId;
+use tenantdb::{role, schema};
+
+use super::ward::{self, Ward, tenant};
+
+fn schema_named(name: &str) -> Subject {
+    Subject::Schema(name.to_owned())
+}
+
+#[tokio::test]
+async fn a_schema_whose_tenant_was_never_there_is_dropped() {
+    let ward = Ward::healthy().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    schema::create(&mut conn, &ward::schema(777), &ward.mark(777)).await.unwrap();
+
+    ward.heals(Kind::SchemaWithoutTenant, schema_named("t_777"), &["schema t_777"]).await;
+}
+
+#[tokio::test]
+async fn a_schema_whose_tenant_is_deleted_is_dropped_before_the_role_that_may_use_it() {
+    let ward = Ward::healthy().await;
+    ward.leave_behind(7).await;
+    ward.run(
+        "do $$ begin execute format('grant usage on schema t_7 to tn_%s_7',
+             (select id from tenantry.installation)); end $$",
+    )
+    .await;
+    let role = Subject::Role(ward.role(7).to_string());
+    let both =
+        [(Kind::SchemaWithoutTenant, schema_named("t_7")), (Kind::RoleWithoutTenant, role.clone())];
+    assert_eq!(ward.found().await, both);
+
+    let too_early = ward.fix(Kind::RoleWithoutTenant).await;
+    let dropped = ward.fix(Kind::SchemaWithoutTenant).await;
+
+    assert_eq!((too_early.done, too_early.refused.len()), (vec![], 1));
+    assert_eq!(dropped.done, [schema_named("t_7")]);
+    ward_heals_role(&ward, role).await;
+}
+
+async fn ward_heals_role(ward: &Ward, role: Subject) {
+    let fixed = ward.fix(Kind::RoleWithoutTenant).await;
+    assert_eq!(fixed.done, [role]);
+    assert_eq!(ward.found().await, []);
+}
+
+#[tokio::test]
+async fn a_role_whose_tenant_is_gone_is_dropped() {
+    let ward = Ward::healthy().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    let name = ward.role(777);
+    role::create(&mut conn, &name, &ward::schema(777), 5, &ward.mark(777)).await.unwrap();
+
+    let role = Subject::Role(name.to_string());
+    ward.heals(Kind::RoleWithoutTenant, role, &["role tn_us_777"]).await;
+}
+
+#[tokio::test]
+async fn a_tenant_revived_meanwhile_keeps_its_schema() {
+    let ward = Ward::healthy().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    schema::create(&mut conn, &ward::schema(7), &ward.mark(7)).await.unwrap();
+    let mut retry = ward.db.pool.begin().await.unwrap();
+    let revived = store::tenants::revive(&mut retry, &[TenantId::new(7)]).await.unwrap();
+    assert_eq!(revived.len(), 1);
+
+    let (fixed, ()) = tokio::join!(ward.fix(Kind::SchemaWithoutTenant), async {
+        // The doctor has judged by what it saw, and waits for the row.
+        somebody_waits(&ward).await;
+        retry.commit().await.unwrap();
+    });
+
+    assert_eq!((fixed.done, fixed.refused.len()), (vec![], 1));
+    assert!(schema::owner(&mut conn, &ward::schema(7)).await.unwrap().is(&ward.mark(7)));
+}
+
+async fn somebody_waits(ward: &Ward) {
+    let waits = "select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock')";
+    let began = Instant::now();
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&ward.db.pool).await.unwrap() {
+        assert!(began.elapsed() < Duration::from_secs(30), "nobody waits for the tenant's row");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_an_undo_still_needs_is_not_dropped() {
+    let ward = Ward::healthy().await;
+    ward.leave_behind(7).await;
+    ward.run("update tenantry.batch_items set state = 'undo_failed' where id = 7").await;
+    let before = ward.everything().await;
+
+    for kind in [Kind::SchemaWithoutTenant, Kind::RoleWithoutTenant] {
+        let fixed = ward.fix(kind).await;
+        assert_eq!((fixed.done, fixed.refused.len()), (vec![], 1));
+    }
+
+    assert_eq!(ward.everything().await, before);
+}
+
+#[tokio::test]
+async fn a_tenant_without_its_schema_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("drop schema t_4 cascade").await;
+
+    ward.only_reports(Kind::TenantWithoutSchema, tenant(4)).await;
+}
+
+#[tokio::test]
+async fn a_tenant_without_its_role_is_told() {
+    let ward = Ward::healthy().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    tenantdb::grants::revoke(&mut conn, &ward::schema(4), &ward.role(4)).await.unwrap();
+    role::drop(&mut conn, &ward.role(4)).await.unwrap();
+
+    ward.only_reports(Kind::TenantWithoutRole, tenant(4)).await;
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_needs_its_schema_too() {
+    let ward = Ward::healthy().await;
+    ward.run("update tenantry.tenants set state = 'suspended' where id = 4").await;
+    assert_eq!(ward.found().await, []);
+
+    ward.run("drop schema t_4 cascade").await;
+
+    ward.only_reports(Kind::TenantWithoutSchema, tenant(4)).await;
+}
+
+#[tokio::test]
+async fn a_schema_without_or_with_anothers_mark_is_told_and_never_dropped() {
+    for mark in [
+        "comment on schema t_2 is null",
+        "comment on schema t_2 is 'tenantry:deadbeef:2'",
+        "do $$ begin execute format('comment on schema t_2 is %L',
+             'tenantry:' || (select id from tenantry.installation) || ':1'); end $$",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(mark).await;
+
+        ward.only_reports(Kind::WrongMark, schema_named("t_2")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_or_with_anothers_mark_is_told_and_never_dropped() {
+    for mark in [
+        "do $$ begin execute format('comment on role tn_%s_2 is null',
+             (select id from tenantry.installation)); end $$",
+        "do $$ begin execute format('comment on role tn_%1$s_2 is %2$L', id, 'tenantry:' || id || ':1')
+             from tenantry.installation; end $$",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(mark).await;
+
+        let role = Subject::Role(ward.role(2).to_string());
+        ward.only_reports(Kind::WrongMark, role).await;
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_schema_is_told_from_both_sides() {
+    let ward = Ward::healthy().await;
+    ward.run("alter schema t_2 rename to elsewhere").await;
+
+    let both =
+        [(Kind::TenantWithoutSchema, tenant(2)), (Kind::WrongMark, schema_named("elsewhere"))];
+    assert_eq!(ward.found().await, both);
+}
+
+#[tokio::test]
+async fn a_strangers_schema_and_role_survive_every_repair() {
+    let ward = Ward::healthy().await;
+    // Their names are those that a deleted tenant of ours had.
+    ward.run("update tenantry.tenants set schema_name = 'stranger' where id = 7").await;
+    ward.run(
+        "update tenantry.tenants set state = 'pending', deleted_at = null,
+             role_name = (select 'tn_' || id || '_999' from tenantry.installation)
+         where id = 7",
+    )
+    .await;
+    ward.issue_key(7, "00000000-0000-0000-0000-000000000002").await;
+    ward.leave_behind(777).await;
+    let before = ward.everything().await;
+
+    for kind in Kind::ALL.iter().filter(|kind| kind.is_fixable()) {
+        let fixed = ward.fix(*kind).await;
+        assert_eq!(fixed.refused, [], "{kind}");
+    }
+
+    let changed = ward::differences(&before, &ward.everything().await);
+    assert_eq!(changed, ["key 7", "role tn_us_777", "schema t_777", "tenant 7"]);
+    assert_eq!(ward.found().await, []);
+}

@@ -1,0 +1,60 @@
+//! Tenants that are not what the migrations make.
+
+use doctor::Kind;
+
+use super::ward::{Ward, tenant};
+
+#[tokio::test]
+async fn a_tenant_behind_the_newest_migration_is_told_once() {
+    for behind in [
+        "update tenantry.tenants set migration_version = 1 where id = 2",
+        "drop table t_2.person; delete from t_2.tenantry_migrations where version = 2",
+        "drop table t_2.tenantry_migrations",
+        "drop table t_2.person; delete from t_2.tenantry_migrations where version = 2;
+         update tenantry.tenants set migration_version = 1 where id = 2",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(behind).await;
+
+        ward.only_reports(Kind::MigrationsBehind, tenant(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("update t_2.tenantry_migrations set checksum = 'x' where version = 1").await;
+
+    ward.only_reports(Kind::MigrationEdited, tenant(2)).await;
+}
+
+#[tokio::test]
+async fn a_migration_of_a_later_version_is_told() {
+    for later in [
+        "insert into t_2.tenantry_migrations (version, description, checksum) values (99, 'x', 'x')",
+        "update tenantry.tenants set migration_version = 99 where id = 2",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(later).await;
+
+        ward.only_reports(Kind::MigrationUnknown, tenant(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_or_right_that_is_not_as_promised_is_told() {
+    for change in [
+        "alter table t_2.person add column surprise int",
+        "create table t_2.extra ()",
+        "drop table t_2.person",
+        "do $$ begin execute format('revoke select on t_2.person from tn_%s_2',
+             (select id from tenantry.installation)); end $$",
+        "do $$ begin execute format('grant usage on schema tenantry to tn_%s_2',
+             (select id from tenantry.installation)); end $$",
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(change).await;
+
+        ward.only_reports(Kind::ShapeDiffers, tenant(2)).await;
+    }
+}

@@ -1,0 +1,260 @@
+//! A system in good health, with something of everything that waits, works or has ended by right.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use doctor::{Depth, Fixed, Kind, Scope, Subject};
+use domain::{BatchId, InstallationId, ItemId, RoleName, SchemaName, TenantId};
+use harness::Db;
+use queue::JobId;
+use sqlx::PgConnection;
+use tenantdb::{Mark, MigrationSet, Promise, migrations};
+
+/// Five tenants of batch 1 (items 1 to 5), and the rest of the world.
+pub(crate) struct Ward {
+    pub(crate) db: Db,
+    pub(crate) installation: InstallationId,
+}
+
+/// Batch 1 is done, 2 has failed, 3 runs, 4 is paused, 5 is for later, 6 is all or nothing.
+const WORLD: &str = "
+    insert into tenantry.workers (id, host, pid, version) values ('alive', 'here', 1, 'test');
+
+    insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at,
+                                  deleted_at, migration_version)
+    select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_' || i.id || '_' || n,
+           case when n <= 5 then 'active' when n = 7 then 'deleted' else 'pending' end,
+           case when n <= 5 then now() end, case when n = 7 then now() end,
+           case when n <= 5 then 2 end
+    from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
+
+    insert into tenantry.batches (id, state, mode, total, started_at, finished_at, paused_at, run_at)
+    select format('00000000-0000-0000-0000-%s', lpad(n::text, 12, '0'))::uuid, state, mode, total,
+           case when n not in (4, 5) then now() end, case when n <= 2 then now() end,
+           case when n = 4 then now() end, case when n = 5 then now() + interval '1 hour' end
+    from (values (1, 'completed', 'independent', 5), (2, 'failed', 'independent', 2),
+                 (3, 'running', 'independent', 2), (4, 'queued', 'independent', 1),
+                 (5, 'queued', 'independent', 1), (6, 'running', 'atomic', 2))
+         as b (n, state, mode, total);
+
+    insert into tenantry.batch_items (id, batch_id, idx, state, tenant_id, request, worker_id, attempt,
+                                      started_at, finished_at, next_attempt_at, error_code)
+    select n, format('00000000-0000-0000-0000-%s', lpad(batch::text, 12, '0'))::uuid, idx, state,
+           nullif(n, 6), '{}', case when n = 9 then 'alive' end, 1,
+           case when state in ('succeeded', 'running', 'built') then now() end,
+           case when state in ('succeeded', 'failed') then now() end,
+           case when n = 11 then now() + interval '1 hour' end,
+           case when state = 'failed' then 'migration_failed' end
+    from (values (1, 1, 0, 'succeeded'), (2, 1, 1, 'succeeded'), (3, 1, 2, 'succeeded'),
+                 (4, 1, 3, 'succeeded'), (5, 1, 4, 'succeeded'), (6, 2, 0, 'failed'),
+                 (7, 2, 1, 'failed'), (8, 3, 0, 'queued'), (9, 3, 1, 'running'),
+                 (10, 4, 0, 'queued'), (11, 5, 0, 'queued'), (12, 6, 0, 'built'),
+                 (13, 6, 1, 'queued')) as i (n, batch, idx, state);
+
+    insert into tenantry.checkpoints (item_id, stage, attempt, steps)
+    select n, 'provision', 1, '[]' from generate_series(1, 12) as n where n <= 5 or n = 12;
+
+    insert into tenantry.outbox (kind, batch_id, run, payload)
+    select 'batch.finished', b.id, 1, jsonb_build_object('batch_id', b.id, 'state', b.state,
+        'progress', jsonb_build_object('total', b.total,
+            'succeeded', case b.state when 'completed' then b.total else 0 end))
+    from tenantry.batches b where b.finished_at is not null;
+
+    create schema stranger;
+    create table stranger.precious as select n, md5(n::text) as word from generate_series(1, 50) as n;
+    comment on schema stranger is 'somebody''s words';
+    create schema neighbours;
+    create table neighbours.t as select 1 as x;
+    comment on schema neighbours is 'tenantry:deadbeef:1';
+    do $$ declare us text := (select id from tenantry.installation); begin
+        execute format('create role tn_%s_999', us);
+        execute format('comment on role tn_%s_999 is %L', us, 'somebody else made me');
+    end $$;";
+
+/// All there is, each thing under a name. What the tests do not name must stay as it is.
+const EVERYTHING: &str = "
+    with us as (select id from tenantry.installation)
+    select 'schema ' || n.nspname as thing,
+           jsonb_build_array(d.description, (
+               select jsonb_agg(c.oid::text || c.relname || coalesce(c.relacl::text, '') order by c.oid)
+               from pg_class c where c.relnamespace = n.oid))::text as content
+    from pg_namespace n left join pg_description d on d.objoid = n.oid and d.objsubid = 0
+    where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all
+    select 'role ' || replace(r.rolname, us.id, 'us'), d.description
+    from pg_roles r join us on starts_with(r.rolname, 'tn_' || us.id)
+    left join pg_shdescription d on d.objoid = r.oid
+    union all select 'rows of stranger', (select string_agg(p::text, '' order by n) from stranger.precious p)
+    union all select 'tenant ' || id, t::text from tenantry.tenants t
+    union all select 'item ' || id, i::text from tenantry.batch_items i
+    union all select 'batch ' || ltrim(id::text, '0-'), b::text from tenantry.batches b
+    union all select 'key ' || id, k::text from tenantry.api_keys k
+    union all select 'stage of ' || item_id, c::text from tenantry.checkpoints c
+    union all select 'event ' || id, o::text from tenantry.outbox o
+    union all select 'jobs of ' || coalesce(convert_from(job, 'utf8')::jsonb ->> 'item', '?'),
+           string_agg(status || id, ' ' order by id) from apalis.jobs group by 1";
+
+impl Ward {
+    /// Nothing is wrong here.
+    pub(crate) async fn healthy() -> Self {
+        let db = harness::fresh_db().await;
+        let mut conn = db.pool.acquire().await.unwrap();
+        let installation = store::installation(&mut conn).await.unwrap();
+        sqlx::raw_sql(WORLD).execute(&mut *conn).await.unwrap();
+        let ward = Self { db, installation };
+        let promise = Promise::learn(&mut conn, &MigrationSet::embedded()).await.unwrap();
+        for id in [1, 2, 3, 4, 5, 12] {
+            ward.build(&mut conn, id, &promise).await;
+            ward.issue_key(id, "00000000-0000-0000-0000-000000000001").await;
+        }
+        ward.give_job(8).await;
+        ward.give_job(9).await;
+        ward.give_job(13).await;
+        ward
+    }
+
+    /// Makes schema and role of a tenant, as provisioning does.
+    async fn build(&self, conn: &mut PgConnection, id: i64, promise: &Promise) {
+        let (schema, role, mark) = (schema(id), self.role(id), self.mark(id));
+        let set = MigrationSet::embedded();
+        tenantdb::role::create(conn, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
+        migrations::apply(conn, &schema, &set).await.unwrap();
+        tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
+    }
+
+    /// Makes an empty schema and a role with the marks of tenant `id`.
+    pub(crate) async fn leave_behind(&self, id: i64) {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        let (schema, role, mark) = (schema(id), self.role(id), self.mark(id));
+        tenantdb::role::create(&mut conn, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::schema::create(&mut conn, &schema, &mark).await.unwrap();
+    }
+
+    pub(crate) async fn issue_key(&self, tenant: i64, batch: &str) {
+        sqlx::query(
+            "insert into tenantry.api_keys (tenant_id, batch_id, hash, prefix, last4, sealed, sealed_until)
+             select $1, $2::uuid, sha256(gen_random_uuid()::text::bytea), 'tk_', 'abcd', 'x',
+                    now() + interval '1 hour'",
+        )
+        .bind(tenant)
+        .bind((!batch.is_empty()).then_some(batch))
+        .execute(&self.db.pool)
+        .await
+        .unwrap();
+    }
+
+    /// A live job for the item, recorded as its own.
+    pub(crate) async fn give_job(&self, item: i64) -> String {
+        let job = JobId::mint();
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        queue::enqueue(&mut conn, &[(ItemId::new(item), job)], Duration::ZERO).await.unwrap();
+        sqlx::query("update tenantry.batch_items set job_id = $2 where id = $1")
+            .bind(item)
+            .bind(job.to_string())
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        // Due: the queue's clock has whole seconds.
+        sqlx::query("update apalis.jobs set run_at = now() - interval '1 second'")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        job.to_string()
+    }
+
+    pub(crate) async fn run(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.db.pool).await.unwrap();
+    }
+
+    pub(crate) fn mark(&self, tenant: i64) -> Mark {
+        Mark { installation: self.installation.clone(), tenant: TenantId::new(tenant) }
+    }
+
+    pub(crate) fn role(&self, tenant: i64) -> RoleName {
+        RoleName::of(&self.installation, TenantId::new(tenant))
+    }
+
+    /// Everything wrong at this moment, all tenants in depth and without grace.
+    pub(crate) async fn found(&self) -> Vec<(Kind, Subject)> {
+        let report = doctor::examine(&self.db.pool, &scope()).await.unwrap();
+        let counted: u64 = report.found.values().sum();
+        assert_eq!(counted, report.findings.len() as u64, "{:?}", report.findings);
+        report.findings.into_iter().map(|f| (f.kind, f.subject)).collect()
+    }
+
+    pub(crate) async fn fix(&self, kind: Kind) -> Fixed {
+        doctor::fix(&self.db.pool, kind, &scope(), "cli:doctor").await.unwrap()
+    }
+
+    /// Asserts that exactly `kind` is found of `subject`, that its repair mends just that and
+    /// changes none but the named things, writes one audit row, and does nothing when run again.
+    pub(crate) async fn heals(&self, kind: Kind, subject: Subject, changed: &[&str]) {
+        assert_eq!(self.found().await, [(kind, subject.clone())]);
+        let before = self.everything().await;
+
+        let fixed = self.fix(kind).await;
+
+        assert_eq!((fixed.done, fixed.refused), (vec![subject], vec![]));
+        assert_eq!(self.found().await, []);
+        assert_eq!(differences(&before, &self.everything().await), changed);
+        let (settled, again) = (self.everything().await, self.fix(kind).await);
+        assert_eq!((again.done, again.refused), (vec![], vec![]));
+        assert_eq!(differences(&settled, &self.everything().await), [""; 0]);
+        assert_eq!(self.audited().await, 1);
+    }
+
+    /// Asserts that exactly `kind` is found of `subject`, and that there is no repair for it.
+    pub(crate) async fn only_reports(&self, kind: Kind, subject: Subject) {
+        assert_eq!(self.found().await, [(kind, subject)]);
+        let refused = doctor::fix(&self.db.pool, kind, &scope(), "cli:doctor").await;
+        assert!(matches!(refused, Err(doctor::FixError::NotFixable(_))), "{refused:?}");
+    }
+
+    pub(crate) async fn everything(&self) -> BTreeMap<String, Option<String>> {
+        let rows: Vec<(String, Option<String>)> =
+            sqlx::query_as(EVERYTHING).fetch_all(&self.db.pool).await.unwrap();
+        rows.into_iter().collect()
+    }
+
+    async fn audited(&self) -> i64 {
+        let rows = "select count(*) from tenantry.audit_log
+            where actor = 'cli:doctor' and detail ? 'doctor'";
+        sqlx::query_scalar(rows).fetch_one(&self.db.pool).await.unwrap()
+    }
+}
+
+pub(crate) fn scope() -> Scope {
+    let mut scope = Scope::new(MigrationSet::embedded());
+    scope.depth = Depth::All;
+    scope.grace = Duration::ZERO;
+    scope
+}
+
+/// The names of what is not the same in both.
+pub(crate) fn differences(
+    before: &BTreeMap<String, Option<String>>,
+    after: &BTreeMap<String, Option<String>>,
+) -> Vec<String> {
+    let mut names: Vec<_> = before.keys().chain(after.keys()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| before.get(name) != after.get(name));
+    names
+}
+
+pub(crate) fn schema(tenant: i64) -> SchemaName {
+    SchemaName::parse(&format!("t_{tenant}")).unwrap()
+}
+
+pub(crate) fn tenant(id: i64) -> Subject {
+    Subject::Tenant(TenantId::new(id))
+}
+
+pub(crate) fn item(id: i64) -> Subject {
+    Subject::Item(ItemId::new(id))
+}
+
+pub(crate) fn batch(n: u128) -> Subject {
+    // The last twelve digits are written in decimal, and these are all below ten.
+    Subject::Batch(BatchId::new(uuid::Uuid::from_u128(n)))
+}
