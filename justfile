@@ -30,6 +30,13 @@ dev *args:
 bench *args:
     cargo run --release -p bench -- {{ args }}
 
+# Rounds of faults on a real system, with a table of what was done and what came of it:
+# `just chaos ROUNDS=200`, `SECONDS=600`, `SEED=7`, `KIND=kill`, `SIZE=large`. See docs/RELIABILITY.md.
+chaos *settings="ROUNDS=24":
+    cargo build -p api -p worker -p cli
+    env $(printf 'CHAOS_%s ' {{ settings }}) \
+        cargo test -p tests --test chaos -- --nocapture rounds_of_any_kind_lose_nothing
+
 # Everything a change must pass.
 ci:
     .ci/run

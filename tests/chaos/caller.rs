@@ -52,7 +52,13 @@ impl Caller {
     }
 
     /// One POST to replica number `n`, or to whatever stands for it; `None` without an answer.
-    pub(crate) async fn once(&self, n: usize, path: &str, body: &Value, key: &str) -> Option<Reply> {
+    pub(crate) async fn once(
+        &self,
+        n: usize,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Option<Reply> {
         let replica = {
             let all = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
             all[n % all.len()].clone()

@@ -34,11 +34,6 @@ impl Dice {
         self.between(1, 100) <= percent
     }
 
-    /// One of `all`, which is not empty.
-    pub(crate) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.count(0, all.len() - 1)]
-    }
-
     /// Puts `all` into another order.
     pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
         for last in (1..all.len()).rev() {

@@ -63,6 +63,8 @@ pub(crate) async fn plant(pool: &PgPool) {
 
 /// Every byte of theirs, and the identities of all their objects.
 pub(crate) async fn fingerprint(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    // What was written is in the files now.
+    sqlx::query("checkpoint").execute(pool).await?;
     sqlx::query_scalar(FINGERPRINT).bind(SCHEMAS).bind(ROLE).fetch_all(pool).await
 }
 

@@ -31,7 +31,7 @@ impl Problem {
 
     /// 409: the batch is over.
     pub(crate) fn batch_finished(id: BatchId) -> Self {
-        let detail = format!("batch {id} is over: there is nothing left to cancel");
+        let detail = format!("batch {id} is over; `retry` runs what failed of it again");
         Self::new(StatusCode::CONFLICT, "batch_finished", detail)
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
         });
     };
     let cancelled = items::cancel_waiting(&mut tx, id).await?;
-    let turned_back = turn_back_built(&mut tx, id).await?;
+    let turned_back = if asked.all_or_nothing { turn_back_built(&mut tx, id).await? } else { 0 };
     if asked.was_paused {
         wake(&mut tx, Waiters::Batch(id)).await?;
     }

@@ -5,6 +5,7 @@
 //! Both are measured in turn in one run on one cluster with `fsync` on, so that drift of the
 //! machine falls on both alike. API and worker are real processes: this binary starts itself.
 
+mod cpu;
 mod floor;
 mod idle;
 mod processes;
@@ -99,11 +100,16 @@ async fn measure(args: &Args) -> anyhow::Result<bool> {
     let floor = Floor::prepare(&cluster, args.connections).await?;
     let system = System::start(&cluster, folder.path(), args.workers, args.connections).await?;
     let mut report = Report::new(args.tenants, args.connections, args.workers);
+    let server_ms = || cpu::server_ms(cluster.pid()).unwrap_or(f64::NAN);
     for round in 0..args.rounds {
+        let (server, processes) = (server_ms(), system.processes_ms());
         report.floor.push(floor.make(round, args.tenants).await?);
+        let between = server_ms();
         report.system.push(system.make(round, args.tenants).await?);
+        report.cpu.add(between - server, server_ms() - between, system.processes_ms() - processes);
         report.print_round(round);
     }
+    report.steps = system.step_means_ms().await?;
     report.idle = Some(idle::measure(&system).await?);
     report.print();
     if args.json {

@@ -12,6 +12,8 @@ use settings::{Profile, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::cpu;
+
 /// Longest a process may take to answer, in seconds.
 const START_SECS: u64 = 60;
 
@@ -50,6 +52,11 @@ impl Process {
         let ready: serde_json::Value = serde_json::from_slice(&fs::read(&ready)?)?;
         let url = ready["url"].as_str().context("no url in the ready file")?.to_owned();
         Ok(Self { child, url })
+    }
+
+    /// Processor time of the process so far, in milliseconds, where the system tells.
+    pub(crate) fn cpu_ms(&self) -> Option<f64> {
+        cpu::process_ms(self.child.id())
     }
 
     /// The largest memory the process has had, in MiB, where the system tells.

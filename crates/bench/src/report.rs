@@ -12,12 +12,34 @@ pub(crate) struct Report {
     pub(crate) floor: Vec<f64>,
     /// The system, one a round.
     pub(crate) system: Vec<Round>,
+    pub(crate) cpu: Cpu,
+    /// Mean milliseconds of each step.
+    pub(crate) steps: Vec<(String, f64)>,
     pub(crate) idle: Option<Idle>,
+}
+
+/// Processor time over all rounds, in milliseconds.
+#[derive(Debug, Default, serde::Serialize)]
+pub(crate) struct Cpu {
+    /// Of the server for the floor.
+    floor_ms: f64,
+    /// Of the server for the system.
+    server_ms: f64,
+    /// Of the API and the workers.
+    processes_ms: f64,
+}
+
+impl Cpu {
+    pub(crate) fn add(&mut self, floor_ms: f64, server_ms: f64, processes_ms: f64) {
+        self.floor_ms += floor_ms;
+        self.server_ms += server_ms;
+        self.processes_ms += processes_ms;
+    }
 }
 
 impl Report {
     pub(crate) fn new(tenants: usize, connections: usize, workers: usize) -> Self {
-        Self { tenants, connections, workers, floor: vec![], system: vec![], idle: None }
+        Self { tenants, connections, workers, floor: vec![], system: vec![], cpu: Cpu::default(), steps: vec![], idle: None }
     }
 
     /// System by floor: the median of the ratios of the rounds.
@@ -54,6 +76,14 @@ impl Report {
             median(self.system.iter().map(|round| round.tenants_per_second).collect()),
             self.ratio(),
         );
+        let each = |ms: f64| ms / (self.tenants * self.floor.len()) as f64;
+        let (floor, server) = (each(self.cpu.floor_ms), each(self.cpu.server_ms));
+        println!("server CPU a tenant, floor:            {floor:>8.2} ms");
+        println!("server CPU a tenant, system:           {server:>8.2} ms ({:.2} of the floor)", server / floor);
+        println!("CPU a tenant of API and workers:       {:>8.2} ms", each(self.cpu.processes_ms));
+        for (step, mean_ms) in &self.steps {
+            println!("{step:<38} {mean_ms:>8.2} ms (mean)");
+        }
         let Some(idle) = &self.idle else { return };
         println!("one tenant at a time, POST to active:  {:>8.1} ms (p50)", idle.single_p50_ms);
         println!("from queued to claimed when idle:      {:>8.1} ms (p50)", idle.wait_p50_ms);

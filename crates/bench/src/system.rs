@@ -113,6 +113,17 @@ impl System {
         bail!("the batch did not end in {BATCH_SECS} s")
     }
 
+    /// The mean time of each step over all tenants made, in milliseconds, in their order.
+    pub(crate) async fn step_means_ms(&self) -> anyhow::Result<Vec<(String, f64)>> {
+        Ok(sqlx::query_as(
+            "select step ->> 'name', avg((step ->> 'duration_ms')::float8)
+             from tenantry.checkpoints c, jsonb_array_elements(c.steps) with ordinality as s(step, n)
+             group by 1 order by min(n)",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// From the POST of one tenant to the answer that it is active, in milliseconds.
     pub(crate) async fn one_tenant_ms(&self, n: usize) -> anyhow::Result<f64> {
         let tenant =
@@ -149,6 +160,12 @@ impl System {
             bail!("the API answered {status}: {body}");
         }
         Ok(body)
+    }
+
+    /// Processor time of the API and all workers so far, in milliseconds.
+    pub(crate) fn processes_ms(&self) -> f64 {
+        let all = std::iter::once(&self.api).chain(&self.workers);
+        all.filter_map(Process::cpu_ms).sum()
     }
 
     /// Peak memory of the API and of the largest worker, in MiB.

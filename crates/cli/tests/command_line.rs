@@ -14,8 +14,8 @@ fn help_lists_the_commands_and_how_to_begin() {
 
     assert_eq!(ran.code, 0);
     for command in [
-        "demo", "dev", "submit", "batch", "keys", "tenant", "token", "migrate", "config", "api",
-        "worker", "health",
+        "demo", "dev", "submit", "batch", "item", "queue", "keys", "tenant", "token", "migrate",
+        "config", "api", "worker", "health",
     ] {
         let listed = ran.out.lines().any(|line| line.split_whitespace().next() == Some(command));
         assert!(listed, "{command} is not in:\n{}", ran.out);
@@ -42,6 +42,10 @@ fn wrong_usage_exits_with_2() {
         &["submit"],
         &["submit", "gone.csv"],
         &["batch", "show", "../../tenants"],
+        &["batch", "pause", "../../queue"],
+        &["item", "resolve", "last", "0"],
+        &["item", "undo", "last", "first"],
+        &["queue", "stop"],
         &["migrate", "tenant", "up"],
         &["migrate", "tenant", "up", "--all", "--schema", "x"],
         &["token", "create", "--name", "x", "--expires", "soon"],

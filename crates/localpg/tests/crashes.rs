@@ -7,52 +7,17 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use localpg::{Cluster, Options, spawn_bound};
 use support::{
-    DIR, announce_and_wait, announced, ask, data_dir, eventually, ground, kill_9, lives, murder,
-    program, psql, start,
+    announced, ask, data_dir, eventually, ground, kill_9, lives, murder, program, psql, sleep,
+    start,
 };
-
-/// Not a test of its own: the program that others kill.
-#[test]
-#[ignore = "other tests run it as a program"]
-fn a_program_with_a_cluster() {
-    let dir = PathBuf::from(std::env::var(DIR).unwrap());
-
-    let cluster = Cluster::start(Options::new(dir)).unwrap();
-
-    ask(&cluster.url("postgres"), "create table note as select 'kept' as text");
-    announce_and_wait(cluster.pid());
-}
-
-/// Not a test of its own: a program whose child must not outlive it.
-#[test]
-#[ignore = "other tests run it as a program"]
-fn a_program_with_a_bound_child() {
-    let sleep = sleep();
-
-    // From a thread that ends at once: that alone must not end the child.
-    let mut child = std::thread::spawn(|| spawn_bound(sleep)).join().unwrap().unwrap();
-
-    assert!(child.try_wait().unwrap().is_none());
-    announce_and_wait(i32::try_from(child.id()).unwrap());
-}
-
-/// Something that lasts longer than any test, and keeps no pipe of ours open.
-fn sleep() -> Command {
-    let mut sleep = Command::new("sleep");
-    sleep.arg("600").current_dir("/");
-    sleep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    sleep
-}
 
 #[test]
 fn the_server_ends_with_a_killed_program_and_starts_again() {
     let ground = ground();
-    let mut doomed = program("a_program_with_a_cluster", &ground.path().join("pg"));
+    let mut doomed = program("with_cluster", &ground.path().join("pg"));
     let server = announced(&mut doomed);
 
     murder(doomed);
@@ -65,7 +30,7 @@ fn the_server_ends_with_a_killed_program_and_starts_again() {
 #[test]
 fn a_bound_child_ends_with_its_killed_parent() {
     let ground = ground();
-    let mut doomed = program("a_program_with_a_bound_child", ground.path());
+    let mut doomed = program("with_bound_child", ground.path());
     let child = announced(&mut doomed);
     assert!(lives(child));
 
@@ -133,7 +98,7 @@ fn a_pid_file_that_names_somebody_elses_process_is_no_obstacle() {
 #[test]
 fn an_initdb_killed_half_way_is_begun_again() {
     let ground = ground();
-    let doomed = program("a_program_with_a_cluster", &ground.path().join("pg"));
+    let doomed = program("with_cluster", &ground.path().join("pg"));
     let half = ground.path().join("pg/data.new");
     eventually("initdb is at work", || half.join("PG_VERSION").exists());
 

@@ -6,33 +6,16 @@
 mod support;
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use localpg::testing::{SharedCluster, database, empty_database};
-use support::{
-    DIR, announce_and_wait, announced, ask, eventually, ground, kill_9, lives, murder, program,
-};
-
-/// How long the clusters here wait for another user, in seconds.
-const QUIET_SECS: u32 = 2;
-
-/// Not a test of its own: one of the processes that share a cluster.
-#[test]
-#[ignore = "other tests run it as a program"]
-fn a_user_of_the_cluster() {
-    let dir = PathBuf::from(std::env::var(DIR).unwrap());
-
-    let cluster = SharedCluster::join(&dir, QUIET_SECS).unwrap();
-
-    assert_eq!(ask(&cluster.url("postgres"), "select 1"), "1");
-    announce_and_wait(cluster.pid());
-}
+use localpg::testing::{database, empty_database};
+use support::{QUIET_SECS, announced, ask, eventually, ground, kill_9, lives, murder, program};
 
 fn user(dir: &Path) -> std::process::Child {
-    program("a_user_of_the_cluster", dir)
+    program("shares_cluster", dir)
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub enum Action {
     Pause(usize),
     /// Misfortune: the stage a worker is at can never work.
     Refuse(usize),
+    /// Misfortune: the server crashes before a worker's claim has reached the disk, and the queue
+    /// delivers the job again. Not in the protocol: a commit that was answered stays.
+    LoseClaim(usize),
     /// Misfortune: a job vanishes.
     LoseJob(usize),
     /// Misfortune: a job is delivered again while a live worker holds it.
@@ -70,7 +73,9 @@ impl Action {
     /// may never come: the resumption of a paused worker or batch too.
     #[must_use]
     pub const fn is_own(&self) -> bool {
-        use Action::{Cancel, Crash, DoubleJob, Hold, LetGo, LoseJob, Pause, Refuse, Resume, Step};
+        use Action::{
+            Cancel, Crash, DoubleJob, Hold, LetGo, LoseClaim, LoseJob, Pause, Refuse, Resume, Step,
+        };
         !matches!(
             self,
             Step(_, Answer::Lost | Answer::Failed)
@@ -78,6 +83,7 @@ impl Action {
                 | Crash(_)
                 | Pause(_)
                 | Refuse(_)
+                | LoseClaim(_)
                 | LoseJob(_)
                 | DoubleJob(_)
                 | Cancel
@@ -99,12 +105,9 @@ impl Protocol {
             state.faults_left -= 1;
         }
         match action {
-            Action::Fetch(w, n) => {
-                state.jobs[n].holder = Some(w);
-                let hand = Hand::without_claim(state.jobs[n].item, Phase::Claim);
-                state.workers[w].hand = Some(hand);
-            }
+            Action::Fetch(w, n) => fetch(state, w, n),
             Action::Skip(_, n) | Action::LoseJob(n) => drop(state.jobs.remove(n)),
+            Action::LoseClaim(w) => lose_claim(state, w),
             Action::DoubleJob(n) => state.jobs[n].holder = None,
             Action::Step(w, answer) => self.step(state, w, answer),
             Action::SeeCancel(w) => self.stop_working(state, w, Reason::Cancelled),
@@ -127,8 +130,7 @@ impl Protocol {
             Action::Pause(w) => fall_silent(state, w, Process::Paused),
             Action::Crash(w) => {
                 fall_silent(state, w, Process::Crashed);
-                let worker = &mut state.workers[w];
-                (worker.hand, worker.outcome, worker.marked) = (None, None, false);
+                state.workers[w].forget();
             }
             Action::Cancel => self.cancel(state),
             Action::Hold => state.batch.held = true,
@@ -164,6 +166,22 @@ impl Protocol {
             state.wake();
         }
     }
+}
+
+fn fetch(state: &mut State, worker: usize, job: usize) {
+    state.jobs[job].holder = Some(worker);
+    let hand = Hand::without_claim(state.jobs[job].item, Phase::Claim);
+    state.workers[worker].hand = Some(hand);
+}
+
+fn lose_claim(state: &mut State, worker: usize) {
+    let Some(hand) = state.workers[worker].hand else { return };
+    let row = &mut state.items[hand.item];
+    row.attempt -= 1;
+    row.tries -= 1;
+    row.owner = None;
+    row.state = if row.attempt == 0 { ItemState::Queued } else { ItemState::Retrying };
+    state.free_jobs_of(worker);
 }
 
 /// Its heartbeat ends. What it did not do between its last act and the end of its lease is the

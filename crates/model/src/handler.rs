@@ -14,8 +14,8 @@ impl Protocol {
         let next = match hand.phase {
             Phase::Claim => self.claim(state, worker, hand, answer),
             Phase::Work => self.work_on(state, worker, hand, answer),
-            Phase::PutBack => self.put_back(state, hand, answer),
-            Phase::TurnBack(reason) => self.turn_back(state, hand, reason, answer),
+            Phase::PutBack => self.put_back(state, worker, hand, answer),
+            Phase::TurnBack(reason) => self.turn_back(state, worker, hand, reason, answer),
             Phase::Unwind => self.unwind(state, worker, hand, answer),
             Phase::GiveUp => self.give_up(state, worker, hand, answer),
             Phase::Acknowledge | Phase::Refuse => {
@@ -53,7 +53,8 @@ impl Protocol {
         let life = state.workers[worker].life;
         let row = &mut state.items[hand.item];
         row.attempt += 1;
-        row.tries += 1;
+        // More than enough is enough: it turns back.
+        row.tries = (row.tries + 1).min(self.max_tries + 1);
         row.owner = Some(Owner { worker, life });
         if answer == Answer::Lost {
             return hand.then(Phase::Refuse);
@@ -65,7 +66,9 @@ impl Protocol {
             _ => Phase::Work,
         };
         let (token, tries, seen, known) = (row.attempt, row.tries, row.state, row.checkpoints);
-        Hand { phase, token, tries, seen, known, ..hand }
+        let matters = matches!(self.variant, Variant::UndoGoesByClaim | Variant::ClaimNotDurable);
+        let claimed = if matters { known } else { hand.claimed };
+        Hand { phase, token, tries, seen, known, claimed, ..hand }
     }
 
     /// `saga::Runner::run_stage`: effects, checkpoint and fence in one transaction.
@@ -80,7 +83,7 @@ impl Protocol {
         if (stage == Stage::Build && taken) || (stage == Stage::Activate && gone) {
             return Hand { phase: Phase::TurnBack(Reason::Failed), ..hand };
         }
-        if !self.passes(state, &hand, hand.seen) {
+        if !self.passes(state, worker, &hand, hand.seen) {
             return lost_or(answer, self.after_failure(hand), hand.then(Phase::Acknowledge));
         }
         let apart = self.variant == Variant::CheckpointApart && stage == Stage::Build;
@@ -98,8 +101,7 @@ impl Protocol {
         if answer == Answer::Lost {
             return self.after_failure(hand);
         }
-        hand.known[stage as usize] =
-            self.variant != Variant::UndoGoesByClaim || hand.known[stage as usize];
+        hand.known[stage as usize] = true;
         if stage == Stage::Activate { hand.then(Phase::Acknowledge) } else { hand }
     }
 
@@ -112,11 +114,11 @@ impl Protocol {
     }
 
     /// `worker::Handler::retry_later`: the item's row and its new job in one transaction.
-    fn put_back(&self, state: &mut State, hand: Hand, answer: Answer) -> Hand {
+    fn put_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if self.passes(state, &hand, hand.seen) {
+        if self.passes(state, worker, &hand, hand.seen) {
             if state.items[hand.item].state != ItemState::Compensating {
                 state.move_item(hand.item, ItemState::Retrying);
             }
@@ -127,11 +129,18 @@ impl Protocol {
     }
 
     /// `store::items::begin_compensation`.
-    fn turn_back(&self, state: &mut State, hand: Hand, reason: Reason, answer: Answer) -> Hand {
+    fn turn_back(
+        &self,
+        state: &mut State,
+        worker: usize,
+        hand: Hand,
+        reason: Reason,
+        answer: Answer,
+    ) -> Hand {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if !self.passes(state, &hand, ItemState::Running) {
+        if !self.passes(state, worker, &hand, ItemState::Running) {
             return lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge));
         }
         state.move_item(hand.item, ItemState::Compensating);
@@ -139,7 +148,7 @@ impl Protocol {
         row.tries = 0;
         row.reason = Some(reason);
         let known = match self.variant {
-            Variant::UndoGoesByClaim => hand.known,
+            Variant::UndoGoesByClaim => hand.claimed,
             _ => row.checkpoints,
         };
         let unwind =
@@ -152,7 +161,7 @@ impl Protocol {
         if answer == Answer::Failed {
             return self.after_failed_undo(hand);
         }
-        if !self.passes(state, &hand, ItemState::Compensating) {
+        if !self.passes(state, worker, &hand, ItemState::Compensating) {
             return lost_or(answer, self.after_failed_undo(hand), hand.then(Phase::Acknowledge));
         }
         let Some(stage) = hand.newest_stage() else {
@@ -183,7 +192,7 @@ impl Protocol {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if self.passes(state, &hand, ItemState::Compensating) {
+        if self.passes(state, worker, &hand, ItemState::Compensating) {
             self.end(state, worker, &hand, ItemState::UndoFailed, answer);
         }
         lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
@@ -207,14 +216,16 @@ impl Protocol {
 
     /// The fence: the last statement of every write under a claim. Notes a write that passes
     /// and should not have.
-    fn passes(&self, state: &mut State, hand: &Hand, from: ItemState) -> bool {
+    fn passes(&self, state: &mut State, worker: usize, hand: &Hand, from: ItemState) -> bool {
         let row = &state.items[hand.item];
         let passes = match self.variant {
             Variant::NoFence => true,
             Variant::NoClaimToken => row.state == from,
             _ => row.attempt == hand.token && row.state == from,
         };
-        state.wrong.stale_commit |= passes && row.attempt != hand.token;
+        // Given back is not superseded: whoever claims it next takes a new token.
+        let is_anothers = row.owner.is_some_and(|owner| owner.worker != worker);
+        state.wrong.stale_commit |= passes && (row.attempt != hand.token || is_anothers);
         passes
     }
 }

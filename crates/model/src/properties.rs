@@ -8,7 +8,7 @@ use crate::{
     state::{Item, Phase, Schema, Stage, State},
 };
 
-/// Nothing was committed under a claim token that had been superseded.
+/// Nothing was committed under a claim that had been superseded.
 pub const NO_STALE_COMMIT: &str = "nothing is committed under a stale claim";
 /// A tenant becomes visible once.
 pub const ACTIVATED_ONCE: &str = "a tenant is activated at most once";

@@ -39,7 +39,9 @@ impl Model for Protocol {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut next = last.clone();
         self.act(&mut next, action);
+        // Two wake-ups for the same are as good as one, so that there are never many.
         next.jobs.sort_unstable();
+        next.jobs.dedup();
         (next != *last).then_some(next)
     }
 
@@ -129,8 +131,22 @@ impl Protocol {
                 if hand.phase == Phase::Work {
                     actions.push(Action::Refuse(w));
                 }
+                if self.variant == Variant::ClaimNotDurable && state.may_lose_claim(w, &hand) {
+                    actions.push(Action::LoseClaim(w));
+                }
             }
         }
+        self.misdeliver(state, actions);
+        if matches!(state.batch.state, BatchState::Queued | BatchState::Running) {
+            actions.push(Action::Cancel);
+            if !state.batch.held {
+                actions.push(Action::Hold);
+            }
+        }
+    }
+
+    /// What the queue may do wrong.
+    fn misdeliver(&self, state: &State, actions: &mut Vec<Action>) {
         for (n, job) in state.jobs.iter().enumerate() {
             if state.jobs[..n].contains(job) {
                 continue;
@@ -138,12 +154,6 @@ impl Protocol {
             actions.push(Action::LoseJob(n));
             if job.holder.is_some_and(|w| state.workers[w].runs()) {
                 actions.push(Action::DoubleJob(n));
-            }
-        }
-        if matches!(state.batch.state, BatchState::Queued | BatchState::Running) {
-            actions.push(Action::Cancel);
-            if !state.batch.held {
-                actions.push(Action::Hold);
             }
         }
     }
@@ -162,25 +172,26 @@ impl Protocol {
             && (0..state.items.len()).all(|i| state.items[i].state.is_final() || early(i))
     }
 
-    /// Whether `worker` owns `item` and does not work on it.
+    /// Whether `worker` finds that nobody works on `item`, though somebody owns it: `worker`
+    /// itself, or one that is known to be dead.
     fn is_forgotten(&self, state: &State, worker: usize, item: usize) -> bool {
         let (it, row) = (&state.workers[worker], &state.items[item]);
         self.variant != Variant::NoGiveBack
             && matches!(row.state, ItemState::Running | ItemState::Compensating)
-            && row.owner.is_some_and(|owner| owner.worker == worker && owner.life == it.life)
             && !it.works_on(item)
+            && row.owner.is_some_and(|owner| {
+                let own = owner.worker == worker && owner.life == it.life;
+                own || (self.variant != Variant::GiveBackOwnOnly && state.has_stopped(owner))
+            })
     }
 
     /// Whether `item` waits for a worker and no live job will bring one.
     fn is_stranded(&self, state: &State, item: usize) -> bool {
         let row = &state.items[item];
-        let looked_at = match self.variant {
-            Variant::NoReconcile => false,
-            Variant::ReconcileUnownedOnly => row.owner.is_none(),
-            _ => !row.owner.is_some_and(|owner| state.lives(owner)),
-        };
-        looked_at
+        self.variant != Variant::NoReconcile
+            && row.owner.is_none()
             && !row.state.is_final()
+            && !state.batch.held
             && !state.jobs.iter().any(|job| job.item == item && job.named)
     }
 }

@@ -151,6 +151,9 @@ pub struct Hand {
     pub seen: ItemState,
     /// The stages it knows to be committed.
     pub known: Stages,
+    /// The stages that were committed when it claimed. Only kept where it makes a difference:
+    /// elsewhere none.
+    pub claimed: Stages,
     /// Whether the effect of the next stage is committed without its checkpoint.
     pub unrecorded: bool,
 }
@@ -192,7 +195,7 @@ pub struct Batch {
 /// What no later state shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Wrong {
-    /// Something was committed under a claim token that was not the item's.
+    /// Something was committed under a claim that was not the item's.
     pub stale_commit: bool,
     /// An ended item became something else.
     pub end_changed: bool,
@@ -220,6 +223,22 @@ impl State {
     pub(crate) fn lives(&self, owner: Owner) -> bool {
         let worker = &self.workers[owner.worker];
         worker.life == owner.life && worker.row == Row::Alive
+    }
+
+    /// Whether `owner` has signed off or was declared dead.
+    pub(crate) fn has_stopped(&self, owner: Owner) -> bool {
+        let worker = &self.workers[owner.worker];
+        worker.life != owner.life || worker.row == Row::Stopped
+    }
+
+    /// Whether nothing was committed under the claim that `worker` has just made.
+    pub(crate) fn may_lose_claim(&self, worker: usize, hand: &Hand) -> bool {
+        let row = &self.items[hand.item];
+        hand.phase == Phase::Work
+            && row.state == ItemState::Running
+            && row.attempt == hand.token
+            && row.owner.is_some_and(|owner| owner.worker == worker)
+            && hand.known == hand.claimed
     }
 
     /// How many items are where.
@@ -296,6 +315,11 @@ impl Worker {
         }
     }
 
+    /// Loses what is only in its memory.
+    pub(crate) fn forget(&mut self) {
+        (self.hand, self.outcome, self.marked) = (None, None, false);
+    }
+
     pub(crate) fn runs(&self) -> bool {
         self.process == Process::Running
     }
@@ -316,6 +340,7 @@ impl Hand {
             tries: 0,
             seen: ItemState::Queued,
             known: [false; 2],
+            claimed: [false; 2],
             unrecorded: false,
         }
     }

@@ -32,10 +32,12 @@ pub enum Variant {
     NoSweepSettle,
     /// Nobody looks for items without a live job.
     NoReconcile,
-    /// Only items without an owner are looked at for a lost job, not those of the dead.
-    ReconcileUnownedOnly,
-    /// A worker does not give back what it owns and lost track of.
+    /// A worker does not give back what it owns and lost track of, nor what the dead own.
     NoGiveBack,
+    /// A worker gives back what it lost track of, but not what the dead own.
+    GiveBackOwnOnly,
+    /// A crash of the server may take a claim back under which a worker goes on.
+    ClaimNotDurable,
 }
 
 impl Variant {
@@ -53,7 +55,8 @@ impl Variant {
         Self::SettleBeforeCommit,
         Self::NoSweepSettle,
         Self::NoReconcile,
-        Self::ReconcileUnownedOnly,
         Self::NoGiveBack,
+        Self::GiveBackOwnOnly,
+        Self::ClaimNotDurable,
     ];
 }

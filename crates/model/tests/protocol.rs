@@ -35,7 +35,7 @@ fn one_item_that_may_not_be_retried_survives_any_three_misfortunes() {
 
 #[test]
 fn while_a_worker_lives_everything_can_end_without_help() {
-    for bounds in [REAL, Protocol { items: 1, faults: 3, max_tries: 1, ..REAL }] {
+    for bounds in [REAL, Protocol { items: 1, max_tries: 1, ..REAL }] {
         let graph = Graph::of(&bounds);
 
         assert!(graph.comes_to_an_end());

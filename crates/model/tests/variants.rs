@@ -104,8 +104,13 @@ fn without_reconciling_a_lost_job_strands_its_item() {
 }
 
 #[test]
-fn without_reconciling_the_items_of_the_dead_a_lost_job_strands_one() {
-    breaks(Variant::ReconcileUnownedOnly, 1, 2, ALL_ENDS);
+fn without_giving_back_what_the_dead_own_a_lost_job_strands_an_item() {
+    breaks(Variant::GiveBackOwnOnly, 1, 2, ALL_ENDS);
+}
+
+#[test]
+fn with_claims_that_a_crash_of_the_server_may_take_back_two_workers_hold_one() {
+    breaks(Variant::ClaimNotDurable, 1, 1, NO_STALE_COMMIT);
 }
 
 #[test]

@@ -31,8 +31,10 @@ const MAX_RESTART_WAIT_SECS: u64 = 5;
 pub enum Handled {
     /// The item's row says all; the job has done its duty.
     Done,
-    /// The outcome could not be recorded: deliver the job again.
+    /// The outcome could not be recorded: deliver the job again, after a rest.
     Again,
+    /// Not begun, because this process stops: deliver the job to another.
+    Unbegun,
 }
 
 /// How to consume.
@@ -40,8 +42,9 @@ pub enum Handled {
 pub struct Consumer {
     /// The worker process; unique for each start. Names in the queue begin with it.
     pub worker: String,
-    /// Items worked on at once by this process.
-    pub concurrency: usize,
+    /// Handlers at once. Give more than can work at once: those that wait for their turn hide the
+    /// time that fetching and acknowledging take, which the queue does between jobs.
+    pub handlers: usize,
     /// A handler that takes longer is given up, and its job delivered again.
     pub handler_timeout: Duration,
     /// Handlers begun are waited for this long after `stop`.
@@ -122,7 +125,7 @@ where
     let config = Config::default()
         .queue(QUEUE_NAME)
         // More than the free slots would be buffered, and a full buffer stops the heartbeat.
-        .batch_size(settings.batch_size.min(consumer.concurrency).max(1))
+        .batch_size(settings.batch_size.min(consumer.handlers).max(1))
         .heartbeat_interval(Duration::from_millis(settings.heartbeat_ms))
         .missed_heartbeats(settings.missed_heartbeats as usize)
         // The fetch has taken the lock already; this second one could steal another's job.
@@ -139,7 +142,7 @@ where
     let stopped = stop.clone();
     let drained = WorkerBuilder::new(name)
         .backend(backend)
-        .concurrency(consumer.concurrency)
+        .concurrency(consumer.handlers)
         .data(Arc::clone(shared))
         .parallelize(tokio::spawn)
         .build(deliver::<H, F>)
@@ -183,6 +186,7 @@ where
     let work = AssertUnwindSafe((shared.handler)(item)).catch_unwind();
     match tokio::time::timeout(shared.timeout, work).await {
         Ok(Ok(Handled::Done)) => return Ok(()),
+        Ok(Ok(Handled::Unbegun)) => return Err("not begun: this worker stops".into()),
         Ok(Ok(Handled::Again)) => {}
         Ok(Err(_)) => error!(item.id = %item, "handling item {item} panicked"),
         Err(_) => error!(item.id = %item, "handling item {item} took too long and was given up"),

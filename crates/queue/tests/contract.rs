@@ -31,7 +31,7 @@ fn settings() -> settings::Queue {
 fn consumer() -> Consumer {
     Consumer {
         worker: format!("test-{}", JobId::mint()),
-        concurrency: 4,
+        handlers: 4,
         handler_timeout: PATIENCE,
         drain_timeout: PATIENCE,
     }

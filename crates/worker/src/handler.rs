@@ -16,6 +16,8 @@ use saga::{Finish, crash_point};
 use sqlx::PgPool;
 use store::items::{self, Claim};
 use telemetry::names;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{settler::Settler, sweeper::InProgress};
@@ -28,6 +30,10 @@ pub(crate) struct Handler {
     pub(crate) settler: Settler,
     pub(crate) in_progress: InProgress,
     pub(crate) busy: AtomicUsize,
+    /// One permit for each item that may be in work at once.
+    pub(crate) turns: Semaphore,
+    /// No item is begun any more once this is cancelled.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Why an outcome could not be recorded.
@@ -42,6 +48,12 @@ enum RecordError {
 impl Handler {
     /// Works on `item` as far as it goes.
     pub(crate) async fn handle(self: Arc<Self>, item: ItemId) -> Handled {
+        let Some(Ok(_turn)) = self.stop.run_until_cancelled(self.turns.acquire()).await else {
+            return Handled::Unbegun;
+        };
+        if self.stop.is_cancelled() {
+            return Handled::Unbegun;
+        }
         gauge!(names::WORKER_BUSY).set(self.busy.fetch_add(1, Ordering::Relaxed) as f64 + 1.0);
         let outcome = self.work(item).await;
         gauge!(names::WORKER_BUSY).set(self.busy.fetch_sub(1, Ordering::Relaxed) as f64 - 1.0);

@@ -14,7 +14,7 @@ use settings::Settings;
 use sqlx::PgPool;
 use store::StageLimits;
 use telemetry::Metrics;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,6 +29,10 @@ use crate::{
 
 /// Connections beside those of the items in work: heartbeat, sweep, settling, one spare.
 const SPARE_CONNECTIONS: u32 = 4;
+
+/// Jobs held for each item that can be in work, itself included: the next ones are at hand when
+/// one ends.
+const JOBS_AT_HAND: usize = 3;
 
 /// How much of the wait for a lock a silent session may hold one: the rest is for the server to
 /// notice and to roll back.
@@ -221,10 +225,12 @@ impl Process {
             settler,
             in_progress,
             busy: AtomicUsize::new(0),
+            turns: Semaphore::new(worker.concurrency),
+            stop: stop.clone(),
         });
         let consumer = Consumer {
             worker: id.to_owned(),
-            concurrency: worker.concurrency,
+            handlers: worker.concurrency * JOBS_AT_HAND,
             // A stage's every statement is limited by itself; this is the net under them all.
             handler_timeout: stage * 4,
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),

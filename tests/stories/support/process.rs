@@ -124,7 +124,8 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
-    fn has_ended(&mut self) -> Option<ExitStatus> {
+    /// How it ended, if it has.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().expect("our own child can be waited for");
         }

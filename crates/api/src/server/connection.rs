@@ -2,7 +2,13 @@
 
 use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, header::CONNECTION},
+    response::Response,
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
@@ -65,10 +71,14 @@ pub(super) async fn serve(
         debug!(%peer, %error, "could not speed up a connection: {error}");
     }
     let begun = CancellationToken::new();
-    let heard = begun.clone();
-    let service = service_fn(move |request| {
+    let (heard, stopping) = (begun.clone(), stop.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
         heard.cancel();
-        Box::pin(answer(router.clone(), request, peer, rules.kind))
+        request.extensions_mut().insert(ConnectInfo(peer));
+        if rules.kind == Kind::OneTooMany {
+            request.extensions_mut().insert(OneTooMany);
+        }
+        Box::pin(answer(router.clone(), request, stopping.clone()))
     });
     let mut connection = rules.http().serve_connection(TokioIo::new(stream), service);
     let mut leaving = false;
@@ -102,15 +112,15 @@ async fn time_to_leave(stop: &CancellationToken, begun: &CancellationToken) {
     let _waited = timeout(FIRST_WORD, begun.cancelled()).await;
 }
 
+/// The router's answer; one that is given after the stop says that it is the last.
 async fn answer(
     router: Router,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
-    kind: Kind,
+    request: Request<Incoming>,
+    stop: CancellationToken,
 ) -> Result<Response, Infallible> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    if kind == Kind::OneTooMany {
-        request.extensions_mut().insert(OneTooMany);
+    let mut response = router.oneshot(request.map(Body::new)).await?;
+    if stop.is_cancelled() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    router.oneshot(request.map(Body::new)).await
+    Ok(response)
 }

@@ -7,6 +7,7 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
 use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt as _},
@@ -204,8 +205,23 @@ struct CountStatements;
 
 impl<S: tracing::Subscriber> Layer<S> for CountStatements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::query" {
+        let mut seen = Seen { ours: event.metadata().target() == "sqlx::query" };
+        event.record(&mut seen);
+        if seen.ours {
             STATEMENTS.set(STATEMENTS.get() + 1);
+        }
+    }
+}
+
+/// Whether a statement is one of ours, and not a connection's first look at a type.
+struct Seen {
+    ours: bool,
+}
+
+impl Visit for Seen {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "summary" && format!("{value:?}").contains("pg_type") {
+            self.ours = false;
         }
     }
 }
@@ -216,13 +232,19 @@ async fn a_submission_takes_as_many_statements_for_500_tenants_as_for_one() {
     tracing::subscriber::set_global_default(counting).expect("no other test sets one");
     let app = App::start().await;
     let batch = |from: usize, n: usize| (from..from + n).map(tenant).collect::<Vec<_>>();
-    app.submit(batch(0, 1)).await;
+    // The fewest of three: now and then a submission has the caller's token looked up again.
+    let fewest = async |from: usize, n: usize| {
+        let mut fewest = usize::MAX;
+        for round in 0..3 {
+            STATEMENTS.set(0);
+            app.submit(batch(from + round * 1000, n)).await;
+            fewest = fewest.min(STATEMENTS.get());
+        }
+        fewest
+    };
 
-    STATEMENTS.set(0);
-    app.submit(batch(1000, 1)).await;
-    let for_one = STATEMENTS.replace(0);
-    app.submit(batch(2000, 500)).await;
-    let for_500 = STATEMENTS.replace(0);
+    let for_one = fewest(0, 1).await;
+    let for_500 = fewest(10_000, 500).await;
 
     assert!(for_one > 5, "statements are seen: {for_one}");
     assert_eq!(for_500, for_one);

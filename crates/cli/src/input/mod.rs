@@ -182,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn takes_a_time_to_start_that_is_a_text() {
+        let at = parse(r#"{"tenants":[1],"run_at":"2030-01-01T00:00:00Z"}"#, Format::Json);
+        let number = parse(r#"{"tenants":[1],"run_at":1893456000}"#, Format::Json).unwrap_err();
+
+        assert_eq!(at.unwrap().run_at.as_deref(), Some("2030-01-01T00:00:00Z"));
+        assert!(number.to_string().contains("run_at"), "{number}");
+    }
+
+    #[test]
     fn takes_a_bare_array_and_a_single_tenant() {
         let array = parse(r#"[{"tenant_name":"A"},{"tenant_name":"B"}]"#, Format::Json).unwrap();
         let single = parse(r#"{"tenant_name":"A"}"#, Format::Json).unwrap();

@@ -1,4 +1,4 @@
-//! Ground to run clusters on, queries, and programs to kill.
+//! Ground to run clusters on, queries, and programs to kill (`examples/`).
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fs::Permissions;
@@ -14,8 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Tells a test that it is to be the program that another test kills.
-pub(crate) const DIR: &str = "LOCALPG_TEST_DIR";
+/// How long a shared cluster waits for another user here, in seconds.
+pub(crate) const QUIET_SECS: u32 = 2;
 
 /// A directory that the server's user can enter.
 pub(crate) fn ground() -> TempDir {
@@ -71,11 +71,27 @@ pub(crate) fn kill_9(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
 }
 
-/// Another program: this one, running `test` alone, in `dir`.
-pub(crate) fn program(test: &str, dir: &Path) -> Child {
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    program.args([test, "--exact", "--ignored", "--nocapture"]).env(DIR, dir);
-    program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+/// Something that lasts longer than any test, and keeps no pipe of ours open.
+pub(crate) fn sleep() -> Command {
+    let mut sleep = Command::new("sleep");
+    sleep.arg("600").current_dir("/");
+    sleep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    sleep
+}
+
+/// Another program, with `dir` for its own: an example, which `cargo test` builds beside the
+/// tests (but not when it is told to build one test only).
+pub(crate) fn program(example: &str, dir: &Path) -> Child {
+    let this = std::env::current_exe().unwrap();
+    let path = this.ancestors().nth(2).unwrap().join("examples").join(example);
+    let mut program = Command::new(&path);
+    program.arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+    program.spawn().unwrap_or_else(|error| panic!("could not run {}: {error}", path.display()))
+}
+
+/// The directory that [`program`] gives to the program.
+pub(crate) fn my_dir() -> PathBuf {
+    std::env::args_os().nth(1).expect("a directory as the argument").into()
 }
 
 /// The pid of the server that a program says it has.

@@ -29,7 +29,11 @@ with before as (
     from claimed
     where b.id = claimed.batch_id and b.state = 'queued'
 )
-select c.batch_id,
+-- A claim need not outlive a crash of the server: whoever works under it dies with the server's
+-- connections, and a stage that commits makes all before it durable. So it does not wait for the
+-- disk; the setting ends with this statement.
+select set_config('synchronous_commit', 'off', true) as durability,
+       c.batch_id,
        c.attempt,
        c.tries,
        c.state,

@@ -9,6 +9,8 @@ pub struct Cancelled {
     /// It was paused, and is not any more: what is left of it has to be undone. Its items that
     /// wait may have lost their jobs.
     pub was_paused: bool,
+    /// It is all or nothing: what is built of it has to be undone too.
+    pub all_or_nothing: bool,
 }
 
 /// `queued | running → cancelling`; asking again changes nothing. `None` when the batch is over,
@@ -20,7 +22,8 @@ pub async fn cancel(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option
     sqlx::query_as!(
         Cancelled,
         r#"with before as (
-               select id, paused_at is not null as was_paused from tenantry.batches
+               select id, paused_at is not null as was_paused, mode = 'atomic' as all_or_nothing
+               from tenantry.batches
                where id = $1 and finished_at is null
                  and state in ('queued', 'running', 'cancelling')
                for update
@@ -29,7 +32,8 @@ pub async fn cancel(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option
            set state = 'cancelling', paused_at = null,
                cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp())
            from before where b.id = before.id
-           returning before.was_paused as "was_paused!""#,
+           returning before.was_paused as "was_paused!",
+                     before.all_or_nothing as "all_or_nothing!""#,
         id.get(),
     )
     .fetch_optional(conn)

@@ -1,0 +1,149 @@
+//! The commands that steer work under way, against an API on a fresh database and without a worker.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use std::{fs, net::SocketAddr};
+
+use harness::Db;
+use serde_json::{Value, json};
+use settings::{Profile, Settings};
+use support::{Ran, tenantry};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// 32 bytes in hex, for tests only.
+const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+struct System {
+    db: Db,
+    address: SocketAddr,
+    token: String,
+    dir: TempDir,
+    stop: CancellationToken,
+}
+
+impl System {
+    async fn start() -> Self {
+        let db = harness::fresh_db().await;
+        let dir = tempfile::tempdir().unwrap();
+        let env = [
+            ("DATABASE_URL", db.url.as_str()),
+            ("TENANTRY_MASTER_KEY", MASTER_KEY),
+            ("TENANTRY__API__BURST", "100000"),
+        ];
+        let make = ["token", "create", "--name", "ada", "--role", "admin"];
+        let token = tenantry(dir.path(), &make, &env).out.trim().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Settings::from_env_map(Profile::Default, env).unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(api::run(settings, listener, stop.clone()));
+        Self { db, address, token, dir, stop }
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let url = format!("http://{}", self.address);
+        let env = [("TENANTRY_URL", url.as_str()), ("TENANTRY_TOKEN", self.token.as_str())];
+        tenantry(self.dir.path(), args, &env)
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let ran = self.run(&[args, &["--json"]].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    fn file(&self, tenants: &Value) -> &'static str {
+        fs::write(self.dir.path().join("tenants.json"), tenants.to_string()).unwrap();
+        "tenants.json"
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.db.pool).await.unwrap();
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn tenants() -> Value {
+    json!([
+        { "tenant_name": "Acme", "domain": "acme.example.com" },
+        { "tenant_name": "Beta", "domain": "beta.example.com" },
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_and_the_queue_are_paused_and_resumed() {
+    let system = System::start().await;
+    system.json(&["submit", system.file(&tenants())]);
+
+    let paused = system.run(&["batch", "pause", "last"]);
+    let twice = system.run(&["batch", "pause", "last"]);
+    let resumed = system.json(&["batch", "resume", "last"]);
+    let queue = system.run(&["queue", "pause"]);
+    let shown = system.json(&["queue", "show"]);
+    let open = system.run(&["queue", "resume"]);
+
+    assert!(paused.out.contains("queued, paused"), "{}", paused.out);
+    assert_eq!(twice.code, 1);
+    assert!(twice.err.contains("batch_paused"), "{}", twice.err);
+    assert_eq!(resumed["paused"], false);
+    assert!(queue.out.contains("paused: 2 waiting, 0 running, no worker"), "{}", queue.out);
+    assert_eq!(shown["paused"], true);
+    assert!(open.out.contains("the queue is open"), "{}", open.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_submitted_for_later_and_as_a_whole() {
+    let system = System::start().await;
+    let file = system.file(&tenants());
+
+    let tomorrow = (chrono::Utc::now() + chrono::TimeDelta::days(1)).to_rfc3339();
+    let whole = system.json(&["submit", file, "--mode", "atomic", "--run-at", &tomorrow]);
+    let late = system.run(&["submit", file, "--run-at", "2001-01-01T00:00:00Z"]);
+    let shown = system.run(&["batch", "show", "last"]);
+
+    assert_eq!((&whole["mode"], &whole["state"]), (&json!("atomic"), &json!("queued")));
+    assert!(whole["run_at"].is_string());
+    assert_eq!(late.code, 1);
+    assert!(late.err.contains("invalid_run_at"), "{}", late.err);
+    assert!(shown.out.contains("queued until "), "{}", shown.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_whole_names_its_culprit() {
+    let system = System::start().await;
+    let mut tenants = tenants();
+    tenants[1]["domain"] = "a-.com".into();
+
+    system.run(&["submit", system.file(&tenants), "--mode", "atomic"]);
+    let shown = system.run(&["batch", "show", "last"]);
+
+    assert!(shown.out.contains("rolled_back"), "{}", shown.out);
+    assert!(shown.err.contains("because of item 1: invalid_domain"), "{}", shown.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_whose_undo_failed_is_undone_or_resolved() {
+    let system = System::start().await;
+    system.json(&["submit", system.file(&tenants())]);
+    system.execute("update tenantry.batch_items set state = 'undo_failed'").await;
+
+    let undone = system.run(&["item", "undo", "last", "0"]);
+    let resolved = system.json(&["item", "resolve", "last", "1", "--note", "dropped by hand"]);
+    let again = system.run(&["item", "undo", "last", "1"]);
+
+    assert_eq!(undone.code, 0, "{}", undone.err);
+    assert!(undone.out.contains("compensating"), "{}", undone.out);
+    assert_eq!(resolved["status"], "failed");
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("item_not_undo_failed"), "{}", again.err);
+}

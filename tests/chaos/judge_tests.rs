@@ -1,0 +1,111 @@
+//! The judges are judged: what breaks a promise is planted, and they must see it.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use crate::{
+    bed::{Bed, Plan},
+    judge::judge,
+    support::eventually,
+};
+
+/// What is broken, and what must then be said of it.
+const PLANTED: &[(&str, &str)] = &[
+    (
+        "do $$ begin
+            execute (select format('drop schema %I cascade', t.schema_name) from tenantry.tenants t
+                     join tenantry.batch_items i on i.tenant_id = t.id where i.idx = 0);
+         end $$",
+        "doctor: tenant_without_schema: ",
+    ),
+    (
+        "insert into tenantry.api_keys (tenant_id, hash, prefix, last4)
+         select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.batch_items where idx = 1",
+        "has 2 keys",
+    ),
+    (
+        "update tenantry.batch_items set state = 'failed', error_code = 'internal' where idx = 2",
+        "is failed, and was to be Made",
+    ),
+    (
+        "delete from tenantry.checkpoints
+         where item_id = (select id from tenantry.batch_items where idx = 3);
+         delete from tenantry.batch_items where idx = 3",
+        "is there 0 times",
+    ),
+    (
+        "do $$ begin
+            create schema left_behind;
+            execute (select format('comment on schema left_behind is %L',
+                                   format('tenantry:%s:987654', id)) from tenantry.installation);
+         end $$",
+        "a schema of nobody: left_behind",
+    ),
+    ("delete from tenantry.outbox", "its ends were announced [0] times"),
+    (
+        "update tenantry.api_keys set sealed_until = now() - interval '1 second'
+         where id = (select min(id) from tenantry.api_keys where sealed is not null)",
+        "doctor: sealed_past_its_time: ",
+    ),
+    (
+        "update ledger_of_others.book set entry = 'mine now' where id = 7",
+        "a stranger's thing was touched, it is: relation",
+    ),
+    ("alter role tn_deadbeef_1 connection limit 8", "a stranger's thing was touched, it is: role"),
+    (
+        "insert into tenantry.batches (id, state, mode, total, finished_at)
+         values (gen_random_uuid(), 'completed', 'independent', 1, now());
+         insert into tenantry.batch_items (batch_id, idx, state, request)
+         select id, 0, 'failed', '{}' from tenantry.batches order by created_at desc limit 1",
+        "nobody asked for batch",
+    ),
+];
+
+async fn break_it(pool: &PgPool, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_judges_see_every_promise_that_is_broken() {
+    let mut bed = Bed::make(Plan { apis: 1, workers: 1, ..Plan::default() }).await;
+    let wish = bed.wishes.independent(6, 0);
+    bed.ask(wish).await;
+    let patience = Duration::from_secs(60);
+    eventually("the batch to be over", patience, async || {
+        (bed.open_items().await == Some(0)).then_some(())
+    })
+    .await;
+    let before = judge(&mut bed, true, patience).await;
+    // Nobody mends anything from here on.
+    bed.workers.remove(0).terminate(patience).await;
+
+    for (sql, _) in PLANTED {
+        break_it(&bed.pool, sql).await;
+    }
+    let after = judge(&mut bed, true, Duration::ZERO).await;
+
+    assert_eq!(before.violations, Vec::<String>::new());
+    assert_eq!((before.lost, before.duplicates, before.orphans), (0, 0, 0));
+    for (sql, words) in PLANTED {
+        let seen = after.violations.iter().any(|violation| violation.contains(words));
+        assert!(seen, "not seen: {sql}\n{:#?}", after.violations);
+    }
+    assert_eq!(after.lost, 2, "{after:#?}");
+    assert!(after.duplicates >= 2, "{after:#?}");
+    assert!(after.orphans >= 2, "{after:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_gives_up_is_remembered_and_replaced() {
+    let mut bed = Bed::make(Plan { apis: 0, workers: 1, ..Plan::default() }).await;
+    bed.supervise().await;
+    let before = bed.tally.gave_up.len();
+    let pid = bed.workers[0].pid();
+
+    bed.workers[0].kill().await;
+    bed.supervise().await;
+
+    assert_eq!((before, bed.tally.gave_up.len()), (0, 1));
+    assert_ne!(bed.workers[0].pid(), pid);
+}

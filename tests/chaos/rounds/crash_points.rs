@@ -1,0 +1,109 @@
+//! The named points at which a worker can be made to abort, by what brings a worker there.
+
+/// The steps of a plan that makes a tenant visible, in their order.
+pub(super) const STEPS: &[&str] = &[
+    "create_role",
+    "create_schema",
+    "apply_migrations",
+    "grant_access",
+    "verify",
+    "issue_key",
+    "activate",
+];
+
+/// The last of the steps above has no part in all-or-nothing batches.
+const BUILD_STEPS: usize = 6;
+
+/// Any item of a batch in which each stands for itself brings a worker here.
+pub(super) fn of_an_item() -> Vec<String> {
+    let steps = STEPS.iter().flat_map(|step| [format!("before:{step}"), format!("after:{step}")]);
+    let rest = ["after:claim", "before_commit:provision", "after_commit:provision"];
+    let settle = ["before:settle", "after:settle"];
+    steps.chain(rest.iter().chain(&settle).map(|point| (*point).to_owned())).collect()
+}
+
+/// An item that cannot be made does.
+pub(super) const OF_A_FAILURE: &[&str] = &["before_end:failed", "after_end:failed"];
+
+/// An item that is begun when its batch is cancelled does.
+pub(super) const OF_A_CANCEL: &[&str] = &["before_end:cancelled", "after_end:cancelled"];
+
+/// Any item of an all-or-nothing batch does.
+pub(super) const OF_BUILDING: &[&str] = &["before_commit:build", "after_commit:build"];
+
+/// The last built item of an all-or-nothing batch does.
+pub(super) const OF_ACTIVATING: &[&str] =
+    &["before_commit:activate_batch", "after_commit:activate_batch"];
+
+/// The failure of an item of an all-or-nothing batch does.
+pub(super) const OF_TURNING_BACK: &[&str] = &["before_commit:turn_back", "after_commit:turn_back"];
+
+/// A built item that is to be undone does.
+pub(super) fn of_undoing() -> Vec<String> {
+    let steps = STEPS[..BUILD_STEPS].iter();
+    let steps =
+        steps.flat_map(|step| [format!("before_undo:{step}"), format!("after_undo:{step}")]);
+    let rest = ["before_undo_commit:build", "after_undo_commit:build"];
+    let end = ["before_end:rolled_back", "after_end:rolled_back"];
+    steps.chain(rest.iter().chain(&end).map(|point| (*point).to_owned())).collect()
+}
+
+/// All of them.
+#[cfg(test)]
+fn all() -> Vec<String> {
+    let fixed = [OF_A_FAILURE, OF_A_CANCEL, OF_BUILDING, OF_ACTIVATING, OF_TURNING_BACK].concat();
+    let fixed = fixed.into_iter().map(ToOwned::to_owned);
+    of_an_item().into_iter().chain(of_undoing()).chain(fixed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    /// What stands between `from` and the next quote, everywhere below `dir`.
+    fn named(dir: &str, from: &str) -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir);
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(root).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "rs") {
+                let text = fs::read_to_string(path).unwrap();
+                names.extend(
+                    text.split(from)
+                        .skip(1)
+                        .filter_map(|rest| rest.split('"').next().map(ToOwned::to_owned)),
+                );
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn every_step_and_every_kind_of_point_in_the_code_has_its_crash() {
+        let points = all();
+        let kinds: BTreeSet<_> =
+            points.iter().filter_map(|point| point.split(':').next()).map(str::to_owned).collect();
+        let steps: BTreeSet<_> = STEPS.iter().map(|step| (*step).to_owned()).collect();
+        let worker = named("crates/worker/src", "crash_point(\"");
+        let saga = named("crates/saga/src", "crash_point(\"");
+
+        assert_eq!(named("crates/provisioning/src/steps", "StepName::new(\""), steps);
+        assert_eq!(&worker | &saga, kinds);
+        for call in ["crates/worker/src", "crates/saga/src"] {
+            for kind in named(call, "crash_point(\"") {
+                for name in named(call, &format!("crash_point(\"{kind}\", \"")) {
+                    assert!(points.contains(&format!("{kind}:{name}")), "{kind}:{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_point_is_named_twice() {
+        let distinct: BTreeSet<_> = all().into_iter().collect();
+
+        assert_eq!(distinct.len(), all().len());
+    }
+}
