@@ -175,20 +175,24 @@ async fn run(bed: &mut Option<Bed>, round: Round, tally: &mut Tally) {
     let before = bed.tally.faults();
     kind.run(bed, &mut Dice::new(seed), size).await;
     let faults = bed.tally.faults() - before;
-    settle_accounts(bed, round, false).await;
+    let broken = began.elapsed();
+    let recovered = settle_accounts(bed, round, false).await;
     bed.tally.rounds += 1;
     tell(&format!(
-        "{} (seed {seed}, {}): {faults} faults, {} items so far, {:.1} s",
+        "{} (seed {seed}, {}): {faults} faults in {:.1} s, all ended {:.1} s after the last, judged \
+         after {:.1} s, {} items so far",
         kind.as_str(),
         size.as_str(),
-        bed.tally.items,
+        broken.as_secs_f64(),
+        recovered.as_secs_f64(),
         began.elapsed().as_secs_f64(),
+        bed.tally.items,
     ));
     close(own, tally).await;
 }
 
-/// Has the system judged, and panics unless all is well.
-async fn settle_accounts(bed: &mut Bed, round: Round, in_depth: bool) {
+/// Has the system judged, and panics unless all is well: how long it took to recover.
+async fn settle_accounts(bed: &mut Bed, round: Round, in_depth: bool) -> Duration {
     let verdict = judge(bed, in_depth, RESTS_IN).await;
     let violations = verdict.violations;
     let tally = &mut bed.tally;
@@ -202,6 +206,7 @@ async fn settle_accounts(bed: &mut Bed, round: Round, in_depth: bool) {
         tally.slowest_round = format!("{}, seed {}", round.kind.as_str(), round.seed);
     }
     assert!(violations.is_empty(), "\n  {}\n\n{tally}", violations.join("\n  "));
+    verdict.recovered_in
 }
 
 /// Looks at every tenant once more, and adds up.

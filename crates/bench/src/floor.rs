@@ -10,13 +10,16 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 /// A database of its own, so that neither side sees the other's tables.
 const DATABASE: &str = "floor";
 
-/// One tenant, `{n}` its number: what the steps of the default plan make, without marks, checks,
-/// key or registry.
+/// One tenant, `{n}` its number: the DDL that the steps of the default plan issue, all of it and
+/// nothing else. No look at what is there, no check, key, registry or checkpoint.
 const TENANT: &str = "
     begin;
     create role floor_{n} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
         connection limit 20 in role floor_tenants;
+    comment on role floor_{n} is 'floor:{n}';
+    alter role floor_{n} set search_path = floor_{n}, pg_temp;
     create schema floor_{n};
+    comment on schema floor_{n} is 'floor:{n}';
     set local search_path to floor_{n};
     create table floor_{n}.tenantry_migrations (version bigint primary key,
         description text not null, checksum bytea not null,
@@ -25,6 +28,10 @@ const TENANT: &str = "
     insert into floor_{n}.tenantry_migrations (version, description, checksum)
         values (1, 'tenant', '\\x00'), (2, 'person', '\\x01');
     grant usage on schema floor_{n} to floor_{n};
+    alter default privileges in schema floor_{n}
+        grant select, insert, update, delete on tables to floor_{n};
+    alter default privileges in schema floor_{n} grant usage, select on sequences to floor_{n};
+    alter default privileges in schema floor_{n} grant execute on functions to floor_{n};
     grant select, insert, update, delete on floor_{n}.tenant, floor_{n}.person to floor_{n};
     grant select on floor_{n}.tenantry_migrations to floor_{n};
     grant usage, select on sequence floor_{n}.person_id_seq to floor_{n};

@@ -121,6 +121,7 @@ impl Protocol {
             Action::StartOver(w) => {
                 state.workers[w].row = Row::Alive;
                 state.workers[w].life += 1;
+                state.workers[w].late = false;
             }
             Action::SeeEnd(w) => see_end(state, w),
             Action::WriteEnd(w) => self.write_end(state, w),
@@ -172,6 +173,7 @@ fn fetch(state: &mut State, worker: usize, job: usize) {
     state.jobs[job].holder = Some(worker);
     let hand = Hand::without_claim(state.jobs[job].item, Phase::Claim);
     state.workers[worker].hand = Some(hand);
+    state.workers[worker].late = state.workers[worker].row == Row::Stopped;
 }
 
 fn lose_claim(state: &mut State, worker: usize) {

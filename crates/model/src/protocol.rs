@@ -59,6 +59,7 @@ impl Protocol {
                     continue;
                 }
                 match worker.hand {
+                    None if worker.late => {}
                     None => actions.push(Action::Fetch(w, n)),
                     Some(hand) if hand.item == job.item => actions.push(Action::Skip(w, n)),
                     Some(_) => {}
@@ -113,7 +114,8 @@ impl Protocol {
         if state.batch.held {
             actions.push(Action::LetGo);
         }
-        if state.faults_left == 0 {
+        // After the end there is nothing left to go wrong, only late workers to be refused.
+        if state.faults_left == 0 || state.batch.state.is_final() {
             return;
         }
         let crashed = state.workers.iter().any(|it| it.process == Process::Crashed);

@@ -107,6 +107,9 @@ pub struct Worker {
     pub life: u8,
     /// What it works on.
     pub hand: Option<Hand>,
+    /// Whether it fetched a job since it was declared dead: its heartbeat tells it so before it
+    /// fetches another.
+    pub late: bool,
     /// Whether it ended an item and has not looked at the batch since. Only kept where it makes
     /// a difference: elsewhere the sweep looks anyway.
     pub marked: bool,
@@ -310,6 +313,7 @@ impl Worker {
             row: Row::Alive,
             life: 0,
             hand: None,
+            late: false,
             marked: false,
             outcome: None,
         }
@@ -317,7 +321,8 @@ impl Worker {
 
     /// Loses what is only in its memory.
     pub(crate) fn forget(&mut self) {
-        (self.hand, self.outcome, self.marked) = (None, None, false);
+        (self.hand, self.outcome) = (None, None);
+        (self.marked, self.late) = (false, false);
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -1,11 +1,12 @@
-//! States that differ in names only, taken as one.
+//! States that need not be told apart, taken as one.
 //!
 //! Which worker is the first, which item, and how high a claim token or a life has counted makes
-//! no difference to what can follow; only whether two of them are equal does.
+//! no difference to what can follow; only whether two of them are equal does. Nor does what the
+//! fence and the guard on settling will refuse: so this is no use for a variant without them.
 
-use crate::state::{Phase, State};
+use crate::state::{Hand, Phase, State};
 
-/// The one state that stands for all that differ from `state` in names only.
+/// The one state that stands for all that need not be told from `state`.
 #[must_use]
 pub fn representative(state: &State) -> State {
     let mut plain = state.clone();
@@ -22,13 +23,7 @@ pub fn representative(state: &State) -> State {
 
 impl State {
     fn forget_numbers(&mut self) {
-        for (i, item) in self.items.iter_mut().enumerate() {
-            for hand in self.workers.iter_mut().filter_map(|it| it.hand.as_mut()) {
-                if hand.item == i && hand.token > 0 {
-                    hand.token = if hand.token == item.attempt { 2 } else { 1 };
-                }
-            }
-            item.attempt = item.attempt.min(1) * 2;
+        for item in &mut self.items {
             if item.state.is_final() {
                 (item.tries, item.reason) = (0, None);
             }
@@ -38,12 +33,15 @@ impl State {
         }
         for worker in &mut self.workers {
             worker.life = 1;
-            if let Some(hand) = &mut worker.hand
-                && matches!(hand.phase, Phase::PutBack | Phase::GiveUp)
-            {
-                // The claim ends with these: nothing asks for them any more.
-                (hand.tries, hand.known) = (0, [false; 2]);
+            if self.batch.state.is_final() {
+                worker.outcome = None;
             }
+            if let Some(hand) = &mut worker.hand {
+                hand.forget_numbers(self.items[hand.item].attempt);
+            }
+        }
+        for item in &mut self.items {
+            item.attempt = item.attempt.min(1);
         }
     }
 
@@ -71,5 +69,22 @@ impl State {
         }
         other.jobs.sort_unstable();
         other
+    }
+}
+
+impl Hand {
+    fn forget_numbers(&mut self, attempt: u8) {
+        let is_stale = self.token != attempt;
+        match self.phase {
+            Phase::Claim | Phase::Acknowledge | Phase::Refuse => return,
+            _ if is_stale => {
+                *self = Self { token: 2, ..Self::without_claim(self.item, self.phase) };
+                return;
+            }
+            // The claim ends with these: nothing asks for them any more.
+            Phase::PutBack | Phase::GiveUp => (self.tries, self.known) = (0, [false; 2]),
+            Phase::Work | Phase::TurnBack(_) | Phase::Unwind => {}
+        }
+        self.token = 1;
     }
 }

@@ -14,7 +14,7 @@ use crate::whole_batch::WholeBatch;
 
 /// How long outcomes are gathered before their batches are looked at, in milliseconds: the most
 /// a batch's end is late by.
-const GATHER_MS: u64 = 20;
+const GATHER_MS: u64 = 50;
 
 /// Collects the batches in which an item ended or was built, and has them seen to.
 #[derive(Debug, Clone)]

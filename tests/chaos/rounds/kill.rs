@@ -4,6 +4,7 @@ use super::{Size, begin};
 use crate::{bed::Bed, dice::Dice};
 
 pub(super) async fn run(bed: &mut Bed, dice: &mut Dice, size: Size) {
+    age_secrets(bed).await;
     begin(bed, dice, size).await;
     for _ in 0..size.times(dice, 6, 16) {
         dice.pause(30, 400).await;
@@ -21,10 +22,10 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice, size: Size) {
         let id = asking.await.expect("the caller gets its answer");
         bed.asked.push(crate::bed::Asked { id, fates: wish.fates });
     }
-    age_secrets(bed).await;
 }
 
-/// Lets the time of some secrets be over: the next sweep has to erase them.
+/// Lets the time of some secrets be over: a sweep has to erase them, and every worker that starts
+/// begins with one.
 async fn age_secrets(bed: &Bed) {
     let aged = "update tenantry.api_keys set sealed_until = now() - interval '1 second'
         where sealed is not null and id % 5 = 0";

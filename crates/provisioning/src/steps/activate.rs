@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Code, TenantId, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
-use store::{ErrorClass, audit, tenants};
+use store::{ErrorClass, tenants};
 
 use crate::Parts;
 
@@ -28,17 +28,11 @@ impl Step for Activate {
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let (tenant, claim) = (cx.tenant().id, cx.claim());
         let version = Some(self.parts.migrations.head());
-        if tenants::activate(cx.tx(), tenant, version).await.during("activate the tenant")? {
-            let actor = format!("worker:{}", claim.worker);
-            let entry = audit::Entry {
-                actor: &actor,
-                action: "tenant.activated",
-                tenant: Some(tenant),
-                batch: Some(claim.batch),
-                detail: serde_json::json!({ "item": claim.item, "attempt": claim.attempt }),
-                ..audit::Entry::default()
-            };
-            return audit::append(cx.tx(), entry).await.during("record the activation");
+        let actor = format!("worker:{}", claim.worker);
+        let detail = serde_json::json!({ "item": claim.item, "attempt": claim.attempt });
+        let by = tenants::Activation { actor: &actor, batch: claim.batch, detail };
+        if tenants::activate(cx.tx(), tenant, version, by).await.during("activate the tenant")? {
+            return Ok(());
         }
         let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
         match state {

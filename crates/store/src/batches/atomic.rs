@@ -46,7 +46,7 @@ pub async fn begin_rollback(
     let code = codes::BATCH_ROLLED_BACK;
     let turned = sqlx::query!(
         "update tenantry.batches
-         set state = 'rolling_back', cancel_code = $2, culprit_idx = $3
+         set state = 'rolling_back', cancel_code = $2, culprit_idx = $3, paused_at = null
          where id = $1 and finished_at is null and state in ('queued', 'running')",
         batch.get(),
         code.as_str(),

@@ -12,7 +12,8 @@ pub async fn cancel_overdue(conn: &mut PgConnection, batch: BatchId) -> sqlx::Re
     let code = codes::BATCH_DEADLINE;
     let ended = sqlx::query!(
         "update tenantry.batches
-         set state = 'cancelling', cancel_requested_at = clock_timestamp(), cancel_code = $2
+         set state = 'cancelling', cancel_requested_at = clock_timestamp(), cancel_code = $2,
+             paused_at = null
          where id = $1 and finished_at is null and cancel_requested_at is null
            and state in ('queued', 'running') and deadline_at < clock_timestamp()",
         batch.get(),

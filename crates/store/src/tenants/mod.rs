@@ -14,7 +14,7 @@ mod set_version;
 mod state;
 mod status;
 
-pub use activate::{activate, deactivate};
+pub use activate::{Activation, activate, deactivate};
 pub use allocate_ids::allocate_ids;
 pub use conflicts::{Conflict, Wanted, conflicts};
 pub use count::count;
