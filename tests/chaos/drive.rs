@@ -148,14 +148,10 @@ fn choose(wanted: &Wanted, n: u64, many: bool) -> Round {
     ];
     let kind = if many { TURNS[(n % TURNS.len() as u64) as usize] } else { Mixed };
     let usual = if many { Size::Usual } else { Size::Small };
-    // One round in twelve, of those whose batches have a size.
-    let large = many && n % 12 == 3;
+    let kind = wanted.kind.unwrap_or(kind);
+    let large = many && n % 3 == 0 && matches!(kind, Kill | Mixed | Restart);
     let size = if large { Size::Large } else { usual };
-    Round {
-        kind: wanted.kind.unwrap_or(kind),
-        seed: seed_of_round(wanted.seed, n),
-        size: wanted.size.unwrap_or(size),
-    }
+    Round { kind, seed: seed_of_round(wanted.seed, n), size: wanted.size.unwrap_or(size) }
 }
 
 /// Runs one round and judges it.

@@ -16,8 +16,8 @@ const END_SOME: &str = "
 select count(pg_terminate_backend(pid)) from (
     select pid from pg_stat_activity
     where datname = current_database() and application_name like 'tenantry-%'
-    order by md5(pid::text || $1::text) limit $2
-) as some";
+    order by md5(pid::text || $1) limit $2
+) as victims";
 
 /// Items that the process with this id has begun and not ended.
 const HELD: &str = "select count(*) from tenantry.batch_items i
@@ -82,13 +82,14 @@ impl Bed {
 
     /// Ends some sessions of the programs, wherever they are.
     pub(crate) async fn end_sessions(&mut self, dice: &mut Dice) {
-        let (salt, most) = (dice.between(0, 1 << 40).cast_signed(), dice.between(1, 6));
-        let ended: sqlx::Result<i64> = sqlx::query_scalar(END_SOME)
+        let (salt, most) = (dice.between(0, 1 << 40).to_string(), dice.between(1, 6));
+        let ended: i64 = sqlx::query_scalar(END_SOME)
             .bind(salt)
             .bind(most.cast_signed())
             .fetch_one(&self.pool)
-            .await;
-        self.tally.count(Fault::BackendEnded, ended.unwrap_or(0).unsigned_abs());
+            .await
+            .expect("the server answers");
+        self.tally.count(Fault::BackendEnded, ended.unsigned_abs());
         self.fault_is_over();
     }
 

@@ -39,7 +39,16 @@ impl Cpu {
 
 impl Report {
     pub(crate) fn new(tenants: usize, connections: usize, workers: usize) -> Self {
-        Self { tenants, connections, workers, floor: vec![], system: vec![], cpu: Cpu::default(), steps: vec![], idle: None }
+        Self {
+            tenants,
+            connections,
+            workers,
+            floor: vec![],
+            system: vec![],
+            cpu: Cpu::default(),
+            steps: vec![],
+            idle: None,
+        }
     }
 
     /// System by floor: the median of the ratios of the rounds.
@@ -79,7 +88,10 @@ impl Report {
         let each = |ms: f64| ms / (self.tenants * self.floor.len()) as f64;
         let (floor, server) = (each(self.cpu.floor_ms), each(self.cpu.server_ms));
         println!("server CPU a tenant, floor:            {floor:>8.2} ms");
-        println!("server CPU a tenant, system:           {server:>8.2} ms ({:.2} of the floor)", server / floor);
+        println!(
+            "server CPU a tenant, system:           {server:>8.2} ms ({:.2} of the floor)",
+            server / floor
+        );
         println!("CPU a tenant of API and workers:       {:>8.2} ms", each(self.cpu.processes_ms));
         for (step, mean_ms) in &self.steps {
             println!("{step:<38} {mean_ms:>8.2} ms (mean)");

@@ -59,6 +59,11 @@ impl Protocol {
         if answer == Answer::Lost {
             return hand.then(Phase::Refuse);
         }
+        self.begin(row, hand, cancelled)
+    }
+
+    /// `provisioning::Provisioner::provision`: what a handler does with a fresh claim.
+    fn begin(&self, row: &Item, hand: Hand, cancelled: bool) -> Hand {
         let phase = match row.state {
             ItemState::Compensating => Phase::Unwind,
             _ if cancelled => Phase::TurnBack(Reason::Cancelled),

@@ -46,6 +46,7 @@
 //! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
 //! | by the sweep | `quick_round` | `crates/worker/src/sweeper.rs` |
 //! | `GiveBack` | `give_back_forgotten` | `crates/worker/src/sweeper/take_over.rs` |
+//! | which items | `owned_by` | `crates/store/src/items/forgotten.rs` |
 //! | `Reconcile` | `revive_stranded` | `crates/worker/src/sweeper/reconcile.rs` |
 //! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
 //! | `Cancel` | `cancel` | `crates/api/src/steer.rs` |
@@ -57,6 +58,9 @@
 //! - A worker has one handler. Several are as good as several workers, but for the crash.
 //! - A worker does not come back from a crash: a new process has a fresh id, so the other worker
 //!   is as good.
+//! - A worker that was declared dead fetches one more job at most before its heartbeat tells it.
+//! - Two jobs that nobody holds, for the same item, count as one.
+//! - Nothing new goes wrong after the batch has finished; late workers still act.
 //! - `SeeCancel` may come between two stages. The code looks at the claim only.
 //! - All-or-nothing batches, the retry of a batch and the operator's undo are left out.
 //! - Items move as `domain::ItemState` allows, and a batch ends as `domain::Progress` says: the

@@ -87,6 +87,9 @@ fn sometimes() -> Vec<Property<Protocol>> {
         Property::sometimes("a cancelled item was begun", |_, s: &State| {
             s.items.iter().any(|it| it.state == ItemState::Cancelled && it.attempt > 0)
         }),
+        Property::sometimes("an undo is given up", |_, s: &State| {
+            s.items.iter().any(|it| it.state == ItemState::UndoFailed)
+        }),
         Property::sometimes("two workers see the batch's end at once", |_, s: &State| {
             s.workers.iter().all(|it| it.outcome.is_some())
         }),

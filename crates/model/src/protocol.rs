@@ -178,12 +178,13 @@ impl Protocol {
     /// itself, or one that is known to be dead.
     fn is_forgotten(&self, state: &State, worker: usize, item: usize) -> bool {
         let (it, row) = (&state.workers[worker], &state.items[item]);
+        let own_only = matches!(self.variant, Variant::GiveBackOwnOnly | Variant::NoTakeOver);
         self.variant != Variant::NoGiveBack
             && matches!(row.state, ItemState::Running | ItemState::Compensating)
             && !it.works_on(item)
             && row.owner.is_some_and(|owner| {
-                let own = owner.worker == worker && owner.life == it.life;
-                own || (self.variant != Variant::GiveBackOwnOnly && state.has_stopped(owner))
+                let is_own = owner.worker == worker && owner.life == it.life;
+                is_own || (!own_only && state.has_stopped(owner))
             })
     }
 

@@ -14,7 +14,7 @@ pub enum Variant {
     NoClaimToken,
     /// The claim does not ask whether the item's owner lives.
     ClaimIgnoresLiveOwner,
-    /// The claim never takes an item that has an owner, dead or not.
+    /// What the dead own stays theirs: for the claim, and for the sweep.
     NoTakeOver,
     /// A stage commits its effect, and its checkpoint in a transaction of its own.
     CheckpointApart,
