@@ -59,7 +59,13 @@ impl Fleet {
         migrations::apply(&mut tx, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
-        assert!(store::tenants::activate(&mut tx, tenant, Some(set.head())).await.unwrap());
+        let by = store::tenants::Activation {
+            actor: "cli:test",
+            batch: domain::BatchId::mint(),
+            detail: serde_json::json!({}),
+        };
+        let active = store::tenants::activate(&mut tx, tenant, Some(set.head()), by).await.unwrap();
+        assert!(active);
         tx.commit().await.unwrap();
     }
 

@@ -135,10 +135,7 @@ impl Protocol {
             }
             Action::Cancel => self.cancel(state),
             Action::Hold => state.batch.held = true,
-            Action::LetGo => {
-                state.batch.held = false;
-                state.wake();
-            }
+            Action::LetGo => state.let_go(),
         }
     }
 
@@ -163,8 +160,8 @@ impl Protocol {
                 state.items[i].release();
             }
         }
-        if std::mem::take(&mut state.batch.held) {
-            state.wake();
+        if state.batch.held {
+            state.let_go();
         }
     }
 }

@@ -272,8 +272,9 @@ impl State {
         self.jobs.push(Job { item, named: true, holder: None });
     }
 
-    /// Gives every item that waits a new job.
-    pub(crate) fn wake(&mut self) {
+    /// Lets a paused batch go on: every item that waits gets a new job.
+    pub(crate) fn let_go(&mut self) {
+        self.batch.held = false;
         for i in 0..self.items.len() {
             if !self.items[i].state.is_final() && self.items[i].owner.is_none() {
                 self.mint_job(i);
