@@ -131,10 +131,10 @@ impl Provisioner {
     /// Records why the item turns back, then undoes what is committed of it.
     async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Verdict> {
         let mut conn = self.pool.acquire().await?;
-        if !items::begin_compensation(&mut conn, &claim, &reason).await? {
-            return Ok(Verdict::Fenced);
-        }
+        let committed = items::begin_compensation(&mut conn, &claim, &reason).await?;
+        let Some(committed) = committed else { return Ok(Verdict::Fenced) };
         drop(conn);
+        claim.checkpoints = committed;
         claim.state = ItemState::Compensating;
         claim.tries = 1;
         claim.error = Some(items::RecordedError {

@@ -3,6 +3,7 @@
 mod crash;
 mod crash_points;
 mod cut;
+mod dead_links;
 mod disk;
 mod halt;
 mod kill;
@@ -30,6 +31,8 @@ pub(crate) enum Kind {
     Restart,
     /// Connections break, go dead, or lose an answer.
     Cut,
+    /// Connections go dead and stay open.
+    Dead,
     /// Workers are halted past their lease.
     Halt,
     /// Callers and workers race.
@@ -51,6 +54,7 @@ impl Kind {
         Self::Kill,
         Self::Restart,
         Self::Cut,
+        Self::Dead,
         Self::Halt,
         Self::Race,
         Self::Starve,
@@ -66,6 +70,7 @@ impl Kind {
             Self::Kill => "kill",
             Self::Restart => "restart",
             Self::Cut => "cut",
+            Self::Dead => "dead",
             Self::Halt => "halt",
             Self::Race => "race",
             Self::Starve => "starve",
@@ -101,6 +106,7 @@ impl Kind {
             Self::Kill => kill::run(bed, dice, size).await,
             Self::Restart => restart::run(bed, dice, size).await,
             Self::Cut => cut::run(bed, dice, size).await,
+            Self::Dead => dead_links::run(bed, dice, size).await,
             Self::Halt => halt::run(bed, dice, size).await,
             Self::Race => race::run(bed, dice).await,
             Self::Starve => starve::run(bed, dice, size).await,

@@ -29,11 +29,9 @@ with before as (
     from claimed
     where b.id = claimed.batch_id and b.state = 'queued'
 )
--- A claim need not outlive a crash of the server: whoever works under it dies with the server's
--- connections, and a stage that commits makes all before it durable. So it does not wait for the
--- disk; the setting ends with this statement.
-select set_config('synchronous_commit', 'off', true) as durability,
-       c.batch_id,
+-- Durable like everything else of an item: a token that a crash of the server forgets would be
+-- given out again while the worker that holds it lives on.
+select c.batch_id,
        c.attempt,
        c.tries,
        c.state,

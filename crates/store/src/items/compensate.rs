@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use super::Claim;
 
 /// `running → compensating`, with the reason; tries start from 0, they are the undo's now.
-/// False when the claim is no longer ours.
+/// Returns the stages that are committed and have to be undone, those of this claim included;
+/// `None` when the claim is no longer ours.
 ///
 /// # Errors
 /// When the statement fails.
@@ -14,12 +15,14 @@ pub async fn begin_compensation(
     conn: &mut PgConnection,
     claim: &Claim,
     reason: &ItemError,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query!(
-        "update tenantry.batch_items
-         set state = 'compensating', tries = 0, error_code = $3, error_message = $4,
-             error_step = $5, error_retryable = $6
-         where id = $1 and attempt = $2 and state = 'running'",
+) -> sqlx::Result<Option<Vec<String>>> {
+    sqlx::query_scalar!(
+        r#"update tenantry.batch_items
+           set state = 'compensating', tries = 0, error_code = $3, error_message = $4,
+               error_step = $5, error_retryable = $6
+           where id = $1 and attempt = $2 and state = 'running'
+           returning array(select stage from tenantry.checkpoints
+                           where item_id = $1 and undone_at is null) as "committed!""#,
         claim.item.get(),
         claim.attempt,
         reason.code.as_str(),
@@ -27,7 +30,6 @@ pub async fn begin_compensation(
         reason.step,
         reason.retryable,
     )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(conn)
+    .await
 }
