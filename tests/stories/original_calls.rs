@@ -9,14 +9,17 @@ const PREFIXES: [&str; 2] = ["/api/v1", "/api"];
 
 const WAIT: (&str, &str) = ("prefer", "wait=30");
 
-const BATCH: [&str; 9] = [
+const BATCH: [&str; 12] = [
     "batch_id",
     "created_at",
+    "error",
     "finished_at",
     "links",
     "mode",
+    "paused",
     "processing_time_ms",
     "progress",
+    "run_at",
     "started_at",
     "state",
 ];

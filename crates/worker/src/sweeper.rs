@@ -107,6 +107,9 @@ impl Sweeper {
     async fn quick_round(&self) -> Result<(), SweepError> {
         take_over::free_the_dead(&self.pool, self.dead_after).await?;
         take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
+        if !store::batches::any_open(&mut *self.pool.acquire().await?).await? {
+            return Ok(());
+        }
         schedule::start_due(&self.pool).await?;
         let mut conn = self.pool.acquire().await?;
         let overdue = store::batches::overdue(&mut conn).await?;

@@ -1,5 +1,6 @@
 //! Batches: tenants submitted together.
 
+mod any_open;
 mod atomic;
 mod cancel;
 mod cancel_overdue;
@@ -17,6 +18,7 @@ mod retry;
 mod settle;
 mod unsettled;
 
+pub use any_open::any_open;
 pub use atomic::{Atomic, begin_rollback, lock_atomic};
 pub use cancel::{Cancelled, cancel};
 pub use cancel_overdue::cancel_overdue;
