@@ -20,7 +20,7 @@ select count(pg_terminate_backend(pid)) from (
 ) as victims";
 
 /// Items that the process with this id has begun and not ended.
-const HELD: &str = "select count(*) from tenantry.batch_items i
+pub(crate) const HELD: &str = "select count(*) from tenantry.batch_items i
     join tenantry.workers w on w.id = i.worker_id
     where w.pid = $1 and i.state in ('running', 'compensating')";
 

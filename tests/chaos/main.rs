@@ -43,10 +43,10 @@ async fn processes_and_the_database_may_be_killed_at_any_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_may_break_and_workers_may_sleep() {
-    let tally = one_of_each(&[Kind::Cut, Kind::Halt]).await;
+async fn connections_may_break_or_go_dead_and_workers_may_sleep() {
+    let tally = one_of_each(&[Kind::Cut, Kind::Halt, Kind::Dead]).await;
 
-    assert!(tally.faults() >= 12, "{tally}");
+    assert!(tally.faults() >= 15, "{tally}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,8 +52,8 @@ async fn tenants_of_a_killed_worker_are_finished_by_another_and_none_is_made_twi
     assert_eq!(over["state"], "completed", "{over}");
     assert_eq!(over["progress"]["succeeded"], 500);
     let took: f64 = sqlx::query_scalar(
-        "select extract(epoch from max(finished_at) - $2)::float8 from tenantry.batch_items
-         where id = any($1)",
+        "select coalesce(extract(epoch from max(finished_at) - $2), 0)::float8 from tenantry.batch_items
+         where id = any($1) and attempt = 2",
     )
     .bind(&items)
     .bind(killed)
@@ -73,7 +73,9 @@ async fn tenants_of_a_killed_worker_are_finished_by_another_and_none_is_made_twi
             .fetch_all(&system.db.pool)
             .await
             .unwrap();
-    assert!(attempts.iter().all(|attempt| *attempt == 2), "{attempts:?}");
+    // 1: its COMMIT was on its way to the server when the worker died.
+    assert!(attempts.iter().all(|attempt| [1, 2].contains(attempt)), "{attempts:?}");
+    assert!(attempts.contains(&2), "nothing was left to take over: {attempts:?}");
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
     assert_eq!(system.reveal(&batch).await.len(), 500);
 }

@@ -1,18 +1,44 @@
-//! Connections go dead on both sides and stay so: nobody is told, as when a router forgets them.
-//! The system has to recover while they are still open.
+//! Connections go dead on both sides and stay open: nobody is told, as when a router forgets them.
+//! The system has to recover while they are dead.
+
+use std::time::Duration;
 
 use super::{Size, begin};
-use crate::{bed::Bed, dice::Dice, tally::Fault};
+use crate::{
+    bed::{Bed, DATABASE},
+    dice::Dice,
+    faults::HELD,
+    proxy::Proxy,
+    support::eventually,
+    tally::Fault,
+};
 
-pub(super) async fn run(bed: &mut Bed, dice: &mut Dice, size: Size) {
+/// How long it may take until the victim has items in work.
+const BEGINS_IN: Duration = Duration::from_secs(30);
+
+/// Every connection that one of the workers has at some moment.
+pub(super) async fn of_one_worker(bed: &mut Bed, dice: &mut Dice, size: Size) {
+    let proxy = Proxy::start(bed.postgres.socket()).await;
+    let url = proxy.url(DATABASE);
+    let victim = bed.start_worker(&[("DATABASE_URL", &url)]).await;
     begin(bed, dice, size).await;
-    for _ in 0..size.times(dice, 1, 3) {
-        dice.pause(50, 400).await;
-        bed.feed(dice).await;
-        // Every connection of every worker, or of every replica: new ones are fine.
-        let proxy = if dice.chance(70) { &bed.work_proxy } else { &bed.api_proxy };
-        let stalled = proxy.stall(&proxy.links());
-        bed.tally.count(Fault::LinkDead, stalled);
-    }
+    eventually("the victim to have items in work", BEGINS_IN, async || {
+        let held = sqlx::query_scalar(HELD).bind(victim.pid()).fetch_one(&bed.pool).await;
+        held.is_ok_and(|held: i64| held > 0).then_some(())
+    })
+    .await;
+    let stalled = proxy.stall(&proxy.links());
+    bed.tally.count(Fault::LinkDead, stalled);
+    bed.fault_is_over();
+    bed.workers.push(victim);
+    bed.feed(dice).await;
+}
+
+/// Every connection that any worker has at some moment; new ones are fine.
+pub(super) async fn of_all_workers(bed: &mut Bed, dice: &mut Dice, size: Size) {
+    begin(bed, dice, size).await;
+    dice.pause(100, 500).await;
+    let stalled = bed.work_proxy.stall(&bed.work_proxy.links());
+    bed.tally.count(Fault::LinkDead, stalled);
     bed.fault_is_over();
 }

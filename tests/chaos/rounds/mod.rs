@@ -31,8 +31,10 @@ pub(crate) enum Kind {
     Restart,
     /// Connections break, go dead, or lose an answer.
     Cut,
-    /// Connections go dead and stay open.
+    /// The connections of one worker go dead and stay open.
     Dead,
+    /// Those of all workers do.
+    Blackout,
     /// Workers are halted past their lease.
     Halt,
     /// Callers and workers race.
@@ -55,6 +57,7 @@ impl Kind {
         Self::Restart,
         Self::Cut,
         Self::Dead,
+        Self::Blackout,
         Self::Halt,
         Self::Race,
         Self::Starve,
@@ -71,6 +74,7 @@ impl Kind {
             Self::Restart => "restart",
             Self::Cut => "cut",
             Self::Dead => "dead",
+            Self::Blackout => "blackout",
             Self::Halt => "halt",
             Self::Race => "race",
             Self::Starve => "starve",
@@ -85,9 +89,9 @@ impl Kind {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether it needs a cluster that is unfit for other rounds.
+    /// Whether it needs a system that is unfit for other rounds, or leaves one.
     pub(crate) const fn has_bed_of_its_own(self) -> bool {
-        matches!(self, Self::Locks | Self::Disk)
+        matches!(self, Self::Locks | Self::Disk | Self::Dead | Self::Blackout)
     }
 
     /// The bed for rounds of this kind; `None` when this machine cannot make it, which is told.
@@ -106,7 +110,8 @@ impl Kind {
             Self::Kill => kill::run(bed, dice, size).await,
             Self::Restart => restart::run(bed, dice, size).await,
             Self::Cut => cut::run(bed, dice, size).await,
-            Self::Dead => dead_links::run(bed, dice, size).await,
+            Self::Dead => dead_links::of_one_worker(bed, dice, size).await,
+            Self::Blackout => dead_links::of_all_workers(bed, dice, size).await,
             Self::Halt => halt::run(bed, dice, size).await,
             Self::Race => race::run(bed, dice).await,
             Self::Starve => starve::run(bed, dice, size).await,
