@@ -149,7 +149,7 @@ fn choose(wanted: &Wanted, n: u64, many: bool) -> Round {
     let kind = if many { TURNS[(n % TURNS.len() as u64) as usize] } else { Mixed };
     let usual = if many { Size::Usual } else { Size::Small };
     let kind = wanted.kind.unwrap_or(kind);
-    let large = many && n % 3 == 0 && matches!(kind, Kill | Mixed | Restart);
+    let large = many && n.is_multiple_of(3) && matches!(kind, Kill | Mixed | Restart);
     let size = if large { Size::Large } else { usual };
     Round { kind, seed: seed_of_round(wanted.seed, n), size: wanted.size.unwrap_or(size) }
 }

@@ -13,9 +13,10 @@ pub enum ErrorClass {
 /// serialization), 53 insufficient resources, 57 operator intervention (shutdown, time-out).
 const TRANSIENT_CLASSES: [&str; 4] = ["08", "40", "53", "57"];
 
-/// Lock not available (55P03), object in use (55006) and "tuple concurrently updated", which
-/// PostgreSQL reports as XX000 when two writers meet on one catalogue row.
-const TRANSIENT_STATES: [&str; 2] = ["55P03", "55006"];
+/// Lock not available (55P03), object in use (55006), and a session that the server ended because
+/// it was silent within a transaction (25P03) or the transaction took too long (25P04, from
+/// PostgreSQL 17 on).
+const TRANSIENT_STATES: [&str; 4] = ["55P03", "55006", "25P03", "25P04"];
 
 /// The class of `error`: I/O, pool time-outs and the transient SQLSTATEs are worth another try.
 #[must_use]
@@ -33,6 +34,7 @@ pub fn classify(error: &sqlx::Error) -> ErrorClass {
     }
 }
 
+/// "tuple concurrently updated" comes as XX000, when two writers meet on one catalogue row.
 fn classify_state(state: Option<&str>, message: &str) -> ErrorClass {
     let transient = state.is_some_and(|s| {
         TRANSIENT_CLASSES.iter().any(|class| s.starts_with(class)) || TRANSIENT_STATES.contains(&s)
@@ -64,6 +66,15 @@ mod tests {
             classify_state(Some("XX000"), "tuple concurrently updated"),
             ErrorClass::Transient
         );
+    }
+
+    /// A worker that was halted for a moment is told so when it wakes; its tenants must not fail.
+    #[test]
+    fn retries_after_the_server_ended_a_silent_session() {
+        let told = "terminating connection due to idle-in-transaction timeout";
+
+        assert_eq!(classify_state(Some("25P03"), told), ErrorClass::Transient);
+        assert_eq!(classify_state(Some("25P02"), ""), ErrorClass::Permanent);
     }
 
     #[test]

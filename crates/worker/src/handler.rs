@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use domain::{ItemId, ItemState};
@@ -32,6 +32,9 @@ pub(crate) struct Handler {
     pub(crate) busy: AtomicUsize,
     /// One permit for each item that may be in work at once.
     pub(crate) turns: Semaphore,
+    /// An item is given up after this long: a connection that went dead without a word would hold
+    /// it for ever.
+    pub(crate) patience: Duration,
     /// No item is begun any more once this is cancelled.
     pub(crate) stop: CancellationToken,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Handler {
 enum RecordError {
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
+    #[error("the work on it took too long and was given up")]
+    TookTooLong,
     #[error("the item could not be queued again")]
     Enqueue(#[from] queue::EnqueueError),
 }
@@ -55,7 +60,8 @@ impl Handler {
             return Handled::Unbegun;
         }
         gauge!(names::WORKER_BUSY).set(self.busy.fetch_add(1, Ordering::Relaxed) as f64 + 1.0);
-        let outcome = self.work(item).await;
+        let outcome = tokio::time::timeout(self.patience, self.work(item)).await;
+        let outcome = outcome.unwrap_or(Err(RecordError::TookTooLong));
         gauge!(names::WORKER_BUSY).set(self.busy.fetch_sub(1, Ordering::Relaxed) as f64 - 1.0);
         match outcome {
             Ok(()) => Handled::Done,
@@ -117,7 +123,7 @@ impl Handler {
         &self,
         claim: &Claim,
         reason: &Reason,
-        delay: std::time::Duration,
+        delay: Duration,
     ) -> Result<(), RecordError> {
         let code = reason.error.code.as_str().to_owned();
         warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, %code, cause = %reason.chain,

@@ -23,7 +23,12 @@ pub(crate) async fn run(
             _ = tick.tick() => {}
             () = stop.cancelled() => return,
         }
-        let beat = async { store::workers::beat(&mut *pool.acquire().await?, &worker).await }.await;
+        let beat = async { store::workers::beat(&mut *pool.acquire().await?, &worker).await };
+        // A connection that went dead without a word would keep us silent until we count as dead.
+        let beat = match tokio::time::timeout(every, beat).await {
+            Ok(beat) => beat,
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
         match beat {
             Ok(true) => {}
             Ok(false) => {

@@ -226,13 +226,15 @@ impl Process {
             in_progress,
             busy: AtomicUsize::new(0),
             turns: Semaphore::new(worker.concurrency),
+            patience: stage * 2,
             stop: stop.clone(),
         });
         let consumer = Consumer {
             worker: id.to_owned(),
             handlers: worker.concurrency * JOBS_AT_HAND,
-            // A stage's every statement is limited by itself; this is the net under them all.
-            handler_timeout: stage * 4,
+            // The handler gives an item up by itself; this is the net under it, and covers the
+            // wait for a turn.
+            handler_timeout: stage * 8,
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
         };
         let handle = move |item| Arc::clone(&handler).handle(item);

@@ -32,6 +32,9 @@ const STRANDED_AFTER_SECS: u64 = 30;
 /// The gauge of waiting items counts no further than this, so that a look at it stays cheap.
 const WAITING_CAP: i32 = 10_000;
 
+/// Longest time for a round.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Finished jobs forgotten in one slow round, at most.
 const PRUNE_LIMIT: i64 = 20_000;
 
@@ -90,12 +93,12 @@ impl Sweeper {
                 _ = tick.tick() => {}
                 () = stop.cancelled() => return,
             }
-            if let Err(error) = self.quick_round().await {
+            if let Err(error) = in_time(self.quick_round()).await {
                 let cause = telemetry::chain(&error);
                 warn!(%cause, "a sweep failed; the next one tries again");
             }
             if round.is_multiple_of(slow_every)
-                && let Err(error) = self.slow_round().await
+                && let Err(error) = in_time(self.slow_round()).await
             {
                 let cause = telemetry::chain(&error);
                 warn!(%cause, "a slow sweep failed; the next one tries again");
@@ -136,9 +139,16 @@ impl Sweeper {
     }
 }
 
+/// A sweep that hangs on a dead connection is given up, and the connection with it.
+async fn in_time(sweep: impl Future<Output = Result<(), SweepError>>) -> Result<(), SweepError> {
+    tokio::time::timeout(SWEEP_PATIENCE, sweep).await.unwrap_or(Err(SweepError::TookTooLong))
+}
+
 /// A sweep could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
+    #[error("it took too long and was given up")]
+    TookTooLong,
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
     #[error("an item could not be queued again")]

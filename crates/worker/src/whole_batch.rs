@@ -5,6 +5,8 @@
 //! have called it died. Every act locks the batch's row or is guarded by it, so that any number of
 //! workers may try at once.
 
+use std::time::Duration;
+
 use domain::{BatchId, BatchState, Code, ItemError, Mode, codes};
 use metrics::counter;
 use queue::JobId;
@@ -14,6 +16,9 @@ use sqlx::{PgConnection, PgPool};
 use store::{audit, batches, items};
 use telemetry::names;
 use tracing::{info, warn};
+
+/// Longest time for one batch: a connection that went dead without a word would hold up all others.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Built items turned back by one statement.
 const PAGE: usize = 5_000;
@@ -31,6 +36,8 @@ pub(crate) struct WholeBatch {
 /// A batch could not be seen to.
 #[derive(Debug, thiserror::Error)]
 enum WholeError {
+    #[error("it took too long and was given up")]
+    TookTooLong,
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
     #[error("built items could not be queued to be undone")]
@@ -41,7 +48,9 @@ impl WholeBatch {
     /// Does what is due for `batch`, whose mode may be known. A failure is left to the next sweep.
     pub(crate) async fn see_to(&self, batch: BatchId, mode: Option<Mode>) {
         crash_point("before", "settle");
-        match self.advance_and_settle(batch, mode).await {
+        let due = self.advance_and_settle(batch, mode);
+        let done = tokio::time::timeout(PATIENCE, due).await;
+        match done.unwrap_or(Err(WholeError::TookTooLong)) {
             Ok(Some(state)) => {
                 counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
                 info!(batch.id = %batch, batch.state = %state, "batch {batch} ended as {state}");
@@ -142,7 +151,7 @@ async fn turn_built_back(
         let turned = items::turn_built_back(tx, batch, &reason, &jobs).await?;
         let jobs: Vec<_> =
             turned.iter().filter_map(|(item, job)| Some((*item, JobId::parse(job)?))).collect();
-        queue::enqueue(tx, &jobs, std::time::Duration::ZERO).await?;
+        queue::enqueue(tx, &jobs, Duration::ZERO).await?;
         if turned.len() < PAGE {
             return Ok(());
         }

@@ -11,7 +11,12 @@ use serde_json::Value;
 use super::crash_points::{
     OF_A_CANCEL, OF_A_FAILURE, OF_ACTIVATING, OF_BUILDING, OF_TURNING_BACK, of_an_item, of_undoing,
 };
-use crate::{bed::Bed, dice::Dice, support::Process, tally::Fault};
+use crate::{
+    bed::Bed,
+    dice::Dice,
+    support::{Process, tell},
+    tally::Fault,
+};
 
 /// How long a worker may take to come to its point: it may have to wait until the item is taken
 /// from one that died before.
@@ -28,7 +33,10 @@ const ONE_BY_ONE: &[(&str, &str)] =
     &[("TENANTRY__WORKER__CONCURRENCY", "1"), ("TENANTRY__QUEUE__BATCH_SIZE", "1")];
 
 pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
-    assert!(cfg!(debug_assertions), "release builds have no named points to abort at");
+    if !cfg!(debug_assertions) {
+        tell("crash: skipped, release builds have no named points to abort at");
+        return;
+    }
     dismiss(bed).await;
     each_for_itself(bed, dice).await;
     failures(bed, dice).await;
