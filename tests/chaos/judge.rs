@@ -14,13 +14,16 @@ use uuid::Uuid;
 use crate::{
     bed::{Bed, DEAD_AFTER_MS},
     strangers,
-    support::orphans,
+    support::{orphans, tell},
     wish::Fate,
 };
 
 /// Longest a system may take to finish everything after the last fault. Its slowest net is the
 /// search for items without a job: every 60 s, for those that have waited for 30 s.
 const RECOVERS_IN: Duration = Duration::from_secs(120);
+
+/// After this, what is open is told: worth a look, and no failure.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// Longest it may take from there until nothing is under way: jobs are acknowledged, secrets past
 /// their time erased.
@@ -126,12 +129,18 @@ pub(crate) async fn judge(bed: &mut Bed, in_depth: bool, rests_in: Duration) -> 
 }
 
 async fn wait_for_the_end(bed: &mut Bed, verdict: &mut Verdict) -> bool {
+    let mut told = false;
     loop {
         bed.supervise().await;
         let open: sqlx::Result<i64> = sqlx::query_scalar(OPEN).fetch_one(&bed.pool).await;
         verdict.recovered_in = bed.last_fault.elapsed();
         if matches!(open, Ok(0)) {
             return true;
+        }
+        if verdict.recovered_in > SLOW && !told {
+            told = true;
+            tell(&format!("slow: what is open after {SLOW:?}:"));
+            open_work(bed).await.iter().for_each(|line| tell(line));
         }
         if verdict.recovered_in > RECOVERS_IN {
             let words =

@@ -1,6 +1,6 @@
 //! The worker: takes jobs, provisions their items, and keeps the system moving.
 //!
-//! [`run`] is the whole process: it consumes the queue ([`mod@handler`]), says that it lives
+//! [`run`] is the whole process: it consumes the queue (`handler`), says that it lives
 //! (`heartbeat`), sees to whole batches (`settler`, `whole_batch`), mends what others left behind (`sweeper`), answers
 //! `/healthz`, `/readyz` and `/metrics` (`health`), and drains when it is told to stop.
 
