@@ -34,11 +34,17 @@ pub(super) async fn of_one_worker(bed: &mut Bed, dice: &mut Dice, size: Size) {
     bed.feed(dice).await;
 }
 
-/// Every connection that any worker has at some moment; new ones are fine.
-pub(super) async fn of_all_workers(bed: &mut Bed, dice: &mut Dice, size: Size) {
+/// Every connection that any worker or replica has at some moment; new ones are fine.
+pub(super) async fn of_all(bed: &mut Bed, dice: &mut Dice, size: Size) {
     begin(bed, dice, size).await;
     dice.pause(100, 500).await;
-    let stalled = bed.work_proxy.stall(&bed.work_proxy.links());
-    bed.tally.count(Fault::LinkDead, stalled);
+    for proxy in [&bed.work_proxy, &bed.api_proxy] {
+        let stalled = proxy.stall(&proxy.links());
+        bed.tally.count(Fault::LinkDead, stalled);
+    }
     bed.fault_is_over();
+    // Whoever asks now is answered in the end.
+    let few = dice.count(2, 6);
+    let wish = bed.wishes.any(dice, few);
+    bed.ask(wish).await;
 }

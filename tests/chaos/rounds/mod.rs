@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Cut,
     /// The connections of one worker go dead and stay open.
     Dead,
-    /// Those of all workers do.
+    /// Those of all workers and replicas do.
     Blackout,
     /// Workers are halted past their lease.
     Halt,
@@ -111,7 +111,7 @@ impl Kind {
             Self::Restart => restart::run(bed, dice, size).await,
             Self::Cut => cut::run(bed, dice, size).await,
             Self::Dead => dead_links::of_one_worker(bed, dice, size).await,
-            Self::Blackout => dead_links::of_all_workers(bed, dice, size).await,
+            Self::Blackout => dead_links::of_all(bed, dice, size).await,
             Self::Halt => halt::run(bed, dice, size).await,
             Self::Race => race::run(bed, dice).await,
             Self::Starve => starve::run(bed, dice, size).await,
