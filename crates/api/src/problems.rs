@@ -244,10 +244,10 @@ impl From<sqlx::Error> for Problem {
         }
         match store::classify(&error) {
             // No connection came free in time. A database that is away looks the same to the pool.
-            ErrorClass::Transient if matches!(error, sqlx::Error::PoolTimedOut) => {
+            ErrorClass::Away if matches!(error, sqlx::Error::PoolTimedOut) => {
                 Self::overloaded().with_cause(error)
             }
-            ErrorClass::Transient => Self::database_unavailable(error),
+            ErrorClass::Away | ErrorClass::Transient => Self::database_unavailable(error),
             ErrorClass::Permanent => Self::internal(error),
         }
     }

@@ -59,13 +59,14 @@ impl Fleet {
         migrations::apply(&mut tx, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
-        let by = store::tenants::Activation {
-            actor: "cli:test",
+        let activation = store::tenants::Activation {
+            tenant,
             batch: domain::BatchId::mint(),
             detail: serde_json::json!({}),
         };
-        let active = store::tenants::activate(&mut tx, tenant, Some(set.head()), by).await.unwrap();
-        assert!(active);
+        let head = Some(set.head());
+        let activated = store::tenants::activate(&mut tx, &[activation], head, "cli:test").await;
+        assert_eq!(activated.unwrap(), 1);
         tx.commit().await.unwrap();
     }
 

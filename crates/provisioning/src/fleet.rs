@@ -14,7 +14,7 @@ use domain::{SchemaName, TenantId};
 use futures::{Stream, TryStreamExt as _, stream};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
-use store::{ErrorClass, StageLimits, audit, tenants, tenants::FleetTenant};
+use store::{StageLimits, audit, tenants, tenants::FleetTenant};
 use tenantdb::{
     Promise, grants,
     migrations::{self, MigrateError, MigrationSet},
@@ -121,7 +121,7 @@ impl FleetError {
             Self::Migrate(e) => e.database(),
             Self::NotActive => None,
         };
-        cause.is_some_and(|e| store::classify(e) == ErrorClass::Transient)
+        cause.is_some_and(|e| store::classify(e).is_transient())
     }
 }
 
@@ -245,7 +245,7 @@ async fn in_transaction(
     tenant: &FleetTenant,
 ) -> Result<Moved, FleetError> {
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
-    store::open_stage(&mut tx, tenant.id, run.limits).await.map_err(FleetError::Lock)?;
+    store::open_stage(&mut tx, &[tenant.id], run.limits).await.map_err(FleetError::Lock)?;
     let moved = move_schema(run, &mut tx, &tenant.schema).await.map_err(FleetError::Migrate)?;
     if let Some(promise) = run.promise.as_ref().filter(|_| moved.to > moved.from) {
         let FleetTenant { schema, role, .. } = tenant;

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::InstallationId;
 use keys::{Minter, Sealer};
-use tenantdb::{Mark, MigrationSet, Promise};
+use store::items::Claim;
+use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
 /// How API keys are made and kept.
 #[derive(Debug)]
@@ -39,5 +40,15 @@ impl Parts {
     #[must_use]
     pub fn mark(&self, tenant: domain::TenantId) -> Mark {
         Mark { installation: self.installation.clone(), tenant }
+    }
+
+    /// The tenants of `claims`, as their database is to know them.
+    pub(crate) fn newcomers<'a>(&self, claims: &'a [Claim]) -> Vec<Newcomer<'a>> {
+        let newcomer = |claim: &'a Claim| Newcomer {
+            schema: &claim.tenant.schema,
+            role: &claim.tenant.role,
+            mark: self.mark(claim.tenant.id),
+        };
+        claims.iter().map(newcomer).collect()
     }
 }

@@ -1,12 +1,12 @@
-//! Takes one item as far as it goes: claim, run, and turn back when it fails for good.
+//! Takes items as far as they go: claim, run, and turn back when it fails for good.
 
 use std::{sync::Arc, time::Duration};
 
 use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, Mode, codes};
-use saga::{Failure, Outcome, Plan, PlanError, Runner, Unwound};
+use saga::{Failure, Outcome, Plan, PlanError, Runner, Together, Unwound};
 use sqlx::PgPool;
-use store::items::{self, Claim};
-use tracing::{error, info, warn};
+use store::items::{self, Claim, RecordedError};
+use tracing::{debug, error, info, warn};
 
 use crate::{Parts, Reason, Verdict, steps};
 
@@ -69,13 +69,47 @@ impl Provisioner {
         Self { pool, runner, plans, rules, worker }
     }
 
-    /// Claims `item`; `None` when it is final already, or another live worker has it.
+    /// Claims those of `items` that are free: neither final, nor another live worker's.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim(&self, item: ItemId) -> sqlx::Result<Option<Claim>> {
+    pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let mut conn = self.pool.acquire().await?;
-        items::claim(&mut conn, item, &self.worker, self.rules.dead_after).await
+        items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await
+    }
+
+    /// Takes those of `claims` together that are claimed for the first time: one transaction makes
+    /// all of their tenants. What comes of each is told; the claims given back are to be taken one
+    /// by one, with [`Self::provision`].
+    pub async fn provision_together(
+        &self,
+        claims: Vec<Claim>,
+    ) -> (Vec<(ItemId, sqlx::Result<Verdict>)>, Vec<Claim>) {
+        let (mut done, mut left) = (Vec::new(), Vec::new());
+        let (fresh, seasoned): (Vec<_>, Vec<_>) = claims.into_iter().partition(is_fresh);
+        left.extend(seasoned);
+        let (atomic, independent): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|claim| claim.mode == Mode::Atomic);
+        for mut group in [independent, atomic] {
+            let Some(first) = group.first() else { continue };
+            let plan = self.plans.of(first.mode);
+            match self.runner.run_together(plan, &mut group).await {
+                Together::Finished(stages) => done.extend(group.iter().map(|claim| {
+                    (claim.item, Ok(Verdict::Finished(plan.finish(), stages.clone())))
+                })),
+                Together::Apart(failure) => {
+                    let cause = failure.as_ref().map(chain);
+                    debug!(items = group.len(), cause, "taking {} items one by one", group.len());
+                    left.extend(group);
+                }
+                Together::Failed(failure) => {
+                    for claim in group {
+                        done.push((claim.item, self.after_failure(claim, &failure).await));
+                    }
+                }
+            }
+        }
+        (done, left)
     }
 
     /// Takes a claimed item as far as it goes.
@@ -91,7 +125,8 @@ impl Provisioner {
             return self.turn_back(claim, cancelled(code)).await;
         }
         if claim.tries.unsigned_abs() > self.rules.max_attempts {
-            return self.turn_back(claim, exhausted()).await;
+            let reason = exhausted(claim.error.as_ref());
+            return self.turn_back(claim, reason).await;
         }
         let plan = self.plans.of(claim.mode);
         match self.runner.run(plan, &claim).await {
@@ -137,7 +172,7 @@ impl Provisioner {
         claim.checkpoints = committed;
         claim.state = ItemState::Compensating;
         claim.tries = 1;
-        claim.error = Some(items::RecordedError {
+        claim.error = Some(RecordedError {
             code: reason.code.as_str().to_owned(),
             message: reason.message,
             step: reason.step,
@@ -190,15 +225,33 @@ fn end_of(claim: &Claim) -> ItemState {
     }
 }
 
+/// Whether nothing can be there of the item yet: nobody has worked on it before.
+fn is_fresh(claim: &Claim) -> bool {
+    claim.state == ItemState::Running
+        && claim.attempt == 1
+        && claim.checkpoints.is_empty()
+        && claim.cancelled.is_none()
+}
+
 fn cancelled(code: Code) -> ItemError {
     own_error(code, "the batch ended before this tenant was built")
 }
 
-fn exhausted() -> ItemError {
-    own_error(
-        codes::ATTEMPTS_EXHAUSTED,
-        "every try to build this tenant ended without a result; the workers' logs say more",
-    )
+/// The tries are used up and the last of them left no result: what an earlier one met is likelier
+/// to be the cause than anything else we know.
+fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
+    match earlier {
+        Some(error) => ItemError {
+            code: Code::from(error.code.clone()),
+            message: format!("{}; the last try ended without a result", error.message),
+            step: error.step.clone(),
+            retryable: true,
+        },
+        None => own_error(
+            codes::ATTEMPTS_EXHAUSTED,
+            "every try to build this tenant ended without a result; the workers' logs say more",
+        ),
+    }
 }
 
 fn own_error(code: Code, message: &str) -> ItemError {

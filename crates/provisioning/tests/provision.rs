@@ -12,7 +12,8 @@ use saga::Finish;
 use store::items;
 
 use crate::bench::{
-    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, tenant_state,
+    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, take,
+    tenant_state,
 };
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     let (item, tenant) = submit(&db.pool, "acme").await;
     let provisioner = provisioner(&db.pool, &parts, WORKER);
 
-    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    let claim = take(&provisioner, item).await.unwrap();
     let batch = claim.batch;
     let verdict = provisioner.provision(claim).await.unwrap();
     let settled = provisioner.settle(batch).await.unwrap();
@@ -54,11 +55,11 @@ async fn a_job_delivered_twice_at_once_makes_one_tenant() {
     let (item, tenant) = submit(&db.pool, "twice").await;
     let (a, b) = (provisioner(&db.pool, &parts, "a"), provisioner(&db.pool, &parts, "b"));
 
-    let (first, second) = tokio::join!(a.claim(item), b.claim(item));
-    let claims: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
+    let (first, second) = tokio::join!(take(&a, item), take(&b, item));
+    let claims: Vec<_> = [first, second].into_iter().flatten().collect();
     let [claim] = <[_; 1]>::try_from(claims).expect("exactly one of the two gets the item");
     a.provision(claim).await.unwrap();
-    let late = b.claim(item).await.unwrap();
+    let late = take(&b, item).await;
 
     assert!(late.is_none(), "a final item is never claimed again");
     assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
@@ -72,8 +73,8 @@ async fn a_worker_that_lost_its_item_changes_nothing() {
     // Never registered, so the others take it for dead.
     let zombie = provisioner(&db.pool, &parts, "zombie");
     let successor = provisioner(&db.pool, &parts, "successor");
-    let stale = zombie.claim(item).await.unwrap().unwrap();
-    let fresh = successor.claim(item).await.unwrap().expect("a dead worker's item is free");
+    let stale = take(&zombie, item).await.unwrap();
+    let fresh = take(&successor, item).await.expect("a dead worker's item is free");
 
     let late = zombie.provision(stale).await.unwrap();
     let nothing = remains(&db.pool, tenant).await;
@@ -92,8 +93,8 @@ async fn a_worker_that_lost_its_item_undoes_nothing() {
     let (item, tenant) = submit(&db.pool, "late_undo").await;
     let (zombie, successor) =
         (provisioner(&db.pool, &parts, "zombie"), provisioner(&db.pool, &parts, "successor"));
-    let mut stale = zombie.claim(item).await.unwrap().unwrap();
-    let fresh = successor.claim(item).await.unwrap().unwrap();
+    let mut stale = take(&zombie, item).await.unwrap();
+    let fresh = take(&successor, item).await.unwrap();
     successor.provision(fresh).await.unwrap();
 
     stale.state = ItemState::Compensating;
@@ -121,7 +122,7 @@ async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
     let (lucky, active) = submit(&db.pool, "lucky").await;
 
     for item in [unlucky, lucky] {
-        let claim = provisioner.claim(item).await.unwrap().unwrap();
+        let claim = take(&provisioner, item).await.unwrap();
         provisioner.provision(claim).await.unwrap();
     }
 
@@ -153,7 +154,7 @@ async fn a_foreign_schema_fails_the_tenant_and_stays() {
         .await
         .unwrap();
 
-    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    let claim = take(&provisioner, item).await.unwrap();
     let verdict = provisioner.provision(claim).await.unwrap();
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
@@ -174,7 +175,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     let proxy = bench::lossy_proxy::LossyProxy::start(&db.url).await;
     let lossy = sqlx::PgPool::connect(&proxy.url).await.unwrap();
     let unlucky = provisioner(&lossy, &parts, WORKER);
-    let claim = unlucky.claim(item).await.unwrap().unwrap();
+    let claim = take(&unlucky, item).await.unwrap();
 
     proxy.lose_the_next_commit();
     let verdict = unlucky.provision(claim).await.unwrap();
@@ -183,7 +184,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     let mut conn = db.pool.acquire().await.unwrap();
     let put_back =
         items::retry_later(&mut conn, &claim, &reason.error, Duration::ZERO, "job").await.unwrap();
-    let again = provisioner(&db.pool, &parts, WORKER).claim(item).await.unwrap();
+    let again = take(&provisioner(&db.pool, &parts, WORKER), item).await;
     assert_eq!(reason.error.code.as_str(), "database_unavailable");
     assert!(!put_back, "the commit had happened: the item is final");
     assert!(again.is_none());
@@ -204,10 +205,10 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
     let (item, tenant) = submit(&db.pool, "poison").await;
     let crashing = provisioner(&db.pool, &parts, "crashing");
     for _ in 0..3 {
-        crashing.claim(item).await.unwrap().expect("the worker died each time");
+        take(&crashing, item).await.expect("the worker died each time");
     }
 
-    let claim = crashing.claim(item).await.unwrap().unwrap();
+    let claim = take(&crashing, item).await.unwrap();
     let verdict = crashing.provision(claim).await.unwrap();
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
@@ -222,13 +223,45 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_try_met_is_told_when_the_last_ones_left_nothing() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let (item, _) = submit(&db.pool, "unreachable").await;
+    let crashing = provisioner(&db.pool, &parts, "crashing");
+    let first = take(&crashing, item).await.unwrap();
+    let met = domain::ItemError {
+        code: domain::codes::TIMED_OUT,
+        message: "could not lock the tenant".to_owned(),
+        step: None,
+        retryable: true,
+    };
+    let mut conn = db.pool.acquire().await.unwrap();
+    items::retry_later(&mut conn, &first, &met, Duration::ZERO, "job").await.unwrap();
+    for _ in 0..2 {
+        take(&crashing, item).await.expect("the worker died each time");
+    }
+
+    let claim = take(&crashing, item).await.unwrap();
+    crashing.provision(claim).await.unwrap();
+
+    let (code, message): (String, String) =
+        sqlx::query_as("select error_code, error_message from tenantry.batch_items where id = $1")
+            .bind(item.get())
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!(code, "timed_out");
+    assert!(message.starts_with("could not lock the tenant; "), "{message}");
+}
+
+#[tokio::test]
 async fn the_secret_is_nowhere_but_sealed() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     register(&db.pool, WORKER).await;
     let (item, tenant) = submit(&db.pool, "discreet").await;
     let provisioner = provisioner(&db.pool, &parts, WORKER);
-    let claim = provisioner.claim(item).await.unwrap().unwrap();
+    let claim = take(&provisioner, item).await.unwrap();
     provisioner.provision(claim).await.unwrap();
 
     let sealed: Vec<u8> =

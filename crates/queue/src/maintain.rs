@@ -46,6 +46,23 @@ pub async fn live_jobs(conn: &mut PgConnection, jobs: &[String]) -> sqlx::Result
     Ok(live.iter().filter_map(|id| JobId::parse(id)).collect())
 }
 
+/// How long the consumer of the worker process `worker` has not been heard by the queue; `None` when
+/// it never was.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn silence_of(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Option<Duration>> {
+    let secs: Option<f64> = sqlx::query_scalar(
+        "select extract(epoch from now() - max(last_seen))::float8 from apalis.workers
+         where worker_type = $1 and starts_with(id, $2)",
+    )
+    .bind(QUEUE_NAME)
+    .bind(format!("{worker}."))
+    .fetch_one(conn)
+    .await?;
+    Ok(secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))))
+}
+
 /// Forgets finished jobs older than `age`, at most `limit` of them, and says how many; worker
 /// rows of the queue that hold no job and have been silent as long go with them.
 ///

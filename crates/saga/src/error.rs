@@ -14,7 +14,7 @@ pub trait Classify: Error + Send + Sync + 'static {
     /// The stable code the caller sees.
     fn code(&self) -> Code {
         match self.class() {
-            ErrorClass::Transient => codes::DATABASE_UNAVAILABLE,
+            ErrorClass::Away | ErrorClass::Transient => codes::DATABASE_UNAVAILABLE,
             ErrorClass::Permanent => codes::INTERNAL,
         }
     }
@@ -35,8 +35,8 @@ impl Classify for sqlx::Error {
         match (state.as_deref(), self.class()) {
             // Query canceled (by statement_timeout) and lock not available (by lock_timeout).
             (Some("57014" | "55P03"), _) => codes::TIMED_OUT,
-            (_, ErrorClass::Transient) => codes::DATABASE_UNAVAILABLE,
             (_, ErrorClass::Permanent) => codes::INTERNAL,
+            (_, _) => codes::DATABASE_UNAVAILABLE,
         }
     }
 }
@@ -66,7 +66,13 @@ impl StepError {
     /// Whether trying again can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        self.class == ErrorClass::Transient
+        self.class.is_transient()
+    }
+
+    /// Whether the server could not be reached, or went away.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.class == ErrorClass::Away
     }
 
     /// The stable code.

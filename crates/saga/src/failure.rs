@@ -17,6 +17,18 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+/// How taking several items through their plan together ended.
+#[derive(Debug)]
+pub enum Together {
+    /// Every stage is committed and the items are recorded as the plan finishes them.
+    Finished(Vec<StageReport>),
+    /// A stage failed and was rolled back, for whichever item's sake, or an item is no longer ours
+    /// (`None`). Taken by itself, each item gets a result of its own.
+    Apart(Option<Failure>),
+    /// The database is away: no item could do better by itself.
+    Failed(Failure),
+}
+
 /// How undoing an item ended.
 #[derive(Debug)]
 pub enum Unwound {
@@ -29,7 +41,7 @@ pub enum Unwound {
 }
 
 /// A stage that was committed by this run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StageReport {
     /// The stage.
     pub stage: &'static str,
@@ -40,11 +52,11 @@ pub struct StageReport {
 }
 
 /// A step that took effect.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StepReport {
     /// The step.
     pub step: StepName,
-    /// How long it took.
+    /// How long it took; an equal share of that, if several items were taken together.
     pub took: Duration,
 }
 

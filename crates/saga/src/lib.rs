@@ -21,7 +21,7 @@ mod unwinder;
 pub use contract::{Bench, assert_contract};
 pub use crash::crash_point;
 pub use error::{Classify, During, StepError};
-pub use failure::{Failure, Outcome, StageReport, StepReport, Unwound};
+pub use failure::{Failure, Outcome, StageReport, StepReport, Together, Unwound};
 pub use plan::{Finish, Plan, PlanError, Stage};
 pub use runner::Runner;
 pub use step::{AnyStep, Step, StepCx, StepName};

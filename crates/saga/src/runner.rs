@@ -1,4 +1,4 @@
-//! Takes an item through its plan, one transaction a stage.
+//! Takes items through their plan, one transaction a stage: one by one, or several together.
 
 use std::{
     sync::{
@@ -8,13 +8,13 @@ use std::{
     time::Instant,
 };
 
-use domain::ItemState;
+use domain::{ItemState, TenantId};
 use sqlx::{Connection, PgConnection, PgPool};
 use store::{StageLimits, checkpoints::StepRecord, items::Claim};
 
 use crate::{
     During, Failure, Finish, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName,
-    StepReport, crash_point,
+    StepReport, Together, crash_point,
 };
 
 /// Runs and unwinds plans on one database.
@@ -23,34 +23,50 @@ pub struct Runner {
     pub(crate) pool: PgPool,
     pub(crate) limits: StageLimits,
     recycle_every: u64,
-    stages_run: Arc<AtomicU64>,
+    tenants_touched: Arc<AtomicU64>,
 }
 
-/// What a stage's transaction came to; `None` when the claim was lost.
+/// What a stage's transaction came to; `None` when a claim was lost.
 type StageResult = Result<Option<StageReport>, Failure>;
+
+/// How the steps of a stage are applied.
+#[derive(Debug, Clone, Copy)]
+enum Work<'a> {
+    /// To one item, each step looking first at what is there.
+    Alone(&'a Claim),
+    /// To several items of which nothing is there.
+    Together(&'a [Claim]),
+}
+
+impl<'a> Work<'a> {
+    fn claims(self) -> &'a [Claim] {
+        match self {
+            Self::Alone(claim) => std::slice::from_ref(claim),
+            Self::Together(claims) => claims,
+        }
+    }
+}
 
 impl Runner {
     /// A runner whose stages keep to `limits`.
     ///
-    /// After every `recycle_every` stages the connection just used is closed: a backend's memory
+    /// After every `recycle_every` tenants the connection just used is closed: a backend's memory
     /// grows with every tenant it has touched (500 MB after 800) and never shrinks.
     #[must_use]
     pub fn new(pool: PgPool, limits: StageLimits, recycle_every: u64) -> Self {
         let recycle_every = recycle_every.max(1);
-        Self { pool, limits, recycle_every, stages_run: Arc::default() }
+        Self { pool, limits, recycle_every, tenants_touched: Arc::default() }
     }
 
     /// Runs every stage of `plan` that is not committed yet. The last stage's transaction also
     /// records the item as the plan finishes it.
     pub async fn run(&self, plan: &Plan, claim: &Claim) -> Outcome {
         let mut reports = Vec::new();
-        let last = plan.stages().len() - 1;
-        for (n, stage) in plan.stages().iter().enumerate() {
+        for (stage, finish) in finishes(plan) {
             if claim.checkpoints.iter().any(|done| done == stage.name()) {
                 continue;
             }
-            let finish = (n == last).then_some(plan.finish());
-            match self.run_stage(stage, claim, finish).await {
+            match self.run_stage(stage, Work::Alone(claim), finish).await {
                 Ok(Some(report)) => reports.push(report),
                 Ok(None) => return Outcome::Fenced,
                 Err(failure) => return Outcome::Failed(failure),
@@ -59,24 +75,50 @@ impl Runner {
         Outcome::Finished(reports)
     }
 
-    async fn run_stage(&self, stage: &Stage, claim: &Claim, finish: Option<Finish>) -> StageResult {
+    /// Runs `plan` for several items of which nothing is there yet, each stage in one transaction
+    /// for all of them. A stage that fails leaves nothing, and the stages committed before it are
+    /// noted in `claims`: take each claim by itself then.
+    pub async fn run_together(&self, plan: &Plan, claims: &mut [Claim]) -> Together {
+        let mut reports = Vec::new();
+        for (stage, finish) in finishes(plan) {
+            match self.run_stage(stage, Work::Together(claims), finish).await {
+                Ok(Some(report)) => reports.push(report),
+                Ok(None) => return Together::Apart(None),
+                Err(failure) if failure.error.is_away() => return Together::Failed(failure),
+                Err(failure) => return Together::Apart(Some(failure)),
+            }
+            for claim in claims.iter_mut() {
+                claim.checkpoints.push(stage.name().to_owned());
+            }
+        }
+        Together::Finished(reports)
+    }
+
+    async fn run_stage(
+        &self,
+        stage: &Stage,
+        work: Work<'_>,
+        finish: Option<Finish>,
+    ) -> StageResult {
         let started = Instant::now();
         let own = |error| Failure { stage: stage.name(), step: None, error };
+        let claims = work.claims();
         let mut conn = self.pool.acquire().await.during("reach the database").map_err(own)?;
-        if self.stages_run.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.recycle_every) {
+        if self.is_worn(claims.len() as u64) {
             conn.close_on_drop();
         }
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
-        store::open_stage(&mut tx, claim.tenant.id, self.limits)
+        let tenants: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
+        store::open_stage(&mut tx, &tenants, self.limits)
             .await
             .during("lock the tenant")
             .map_err(own)?;
-        let steps = apply_steps(stage, claim, &mut tx).await.map_err(|(step, error)| Failure {
+        let steps = apply_steps(stage, work, &mut tx).await.map_err(|(step, error)| Failure {
             stage: stage.name(),
             step: Some(step),
             error,
         })?;
-        if !checkpoint(&mut tx, stage, claim, &steps, finish).await.map_err(own)? {
+        if !checkpoint(&mut tx, stage, claims, &steps, finish).await.map_err(own)? {
             tx.rollback().await.during("roll the stage back").map_err(own)?;
             return Ok(None);
         }
@@ -85,21 +127,40 @@ impl Runner {
         crash_point("after_commit", stage.name());
         Ok(Some(StageReport { stage: stage.name(), took: started.elapsed(), steps }))
     }
+
+    /// Whether the connection that touches `tenants` more is to be its last use.
+    fn is_worn(&self, tenants: u64) -> bool {
+        let before = self.tenants_touched.fetch_add(tenants, Ordering::Relaxed);
+        before / self.recycle_every != (before + tenants) / self.recycle_every
+    }
+}
+
+/// The stages, each with what it records of its items when it is the last.
+fn finishes(plan: &Plan) -> impl Iterator<Item = (&Stage, Option<Finish>)> {
+    let last = plan.stages().len() - 1;
+    plan.stages()
+        .iter()
+        .enumerate()
+        .map(move |(n, stage)| (stage, (n == last).then_some(plan.finish())))
 }
 
 async fn apply_steps(
     stage: &Stage,
-    claim: &Claim,
+    work: Work<'_>,
     tx: &mut PgConnection,
 ) -> Result<Vec<StepReport>, (StepName, StepError)> {
     let mut reports = Vec::with_capacity(stage.steps().len());
+    let items = u32::try_from(work.claims().len()).unwrap_or(u32::MAX);
     for step in stage.steps() {
         let started = Instant::now();
-        let mut cx = StepCx::new(claim, tx);
         crash_point("before", step.name().as_str());
-        step.apply_any(&mut cx).await.map_err(|error| (step.name(), error))?;
+        let applied = match work {
+            Work::Alone(claim) => step.apply_any(&mut StepCx::new(claim, tx)).await,
+            Work::Together(claims) => step.apply_all_any(claims, tx).await,
+        };
+        applied.map_err(|error| (step.name(), error))?;
         crash_point("after", step.name().as_str());
-        reports.push(StepReport { step: step.name(), took: started.elapsed() });
+        reports.push(StepReport { step: step.name(), took: started.elapsed() / items });
     }
     Ok(reports)
 }
@@ -108,7 +169,7 @@ async fn apply_steps(
 async fn checkpoint(
     tx: &mut PgConnection,
     stage: &Stage,
-    claim: &Claim,
+    claims: &[Claim],
     steps: &[StepReport],
     finish: Option<Finish>,
 ) -> Result<bool, StepError> {
@@ -125,7 +186,7 @@ async fn checkpoint(
         Some(Finish::Built) => ItemState::Built,
         None => ItemState::Running,
     };
-    store::checkpoints::record(tx, claim, stage.name(), &records, next)
+    store::checkpoints::record(tx, claims, stage.name(), &records, next)
         .await
         .during("record the result")
 }

@@ -34,7 +34,7 @@ impl Runner {
     async fn undo_stage(&self, stage: &Stage, claim: &Claim) -> Result<bool, Failure> {
         let own = |error| Failure { stage: stage.name(), step: None, error };
         let mut tx = self.pool.begin().await.during("begin the undo").map_err(own)?;
-        store::open_stage(&mut tx, claim.tenant.id, self.limits)
+        store::open_stage(&mut tx, &[claim.tenant.id], self.limits)
             .await
             .during("lock the tenant")
             .map_err(own)?;

@@ -82,8 +82,10 @@ pub struct Worker {
     pub host: String,
     /// TCP port of that page; 0 = any free one.
     pub port: u16,
-    /// Tenants one worker provisions at a time.
+    /// Transactions in which one worker makes tenants, at a time.
     pub concurrency: usize,
+    /// Tenants that one of these transactions makes, at most.
+    pub group_size: usize,
     /// Tries for one tenant before it is given up.
     pub max_attempts: u32,
     /// Where the wait between two tries doubles from, in milliseconds.

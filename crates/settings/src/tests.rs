@@ -48,7 +48,7 @@ fn the_defaults_are_what_default_toml_says() {
     assert_eq!((settings.api.host.as_str(), settings.api.port), ("127.0.0.1", 8080));
     assert_eq!(settings.api.max_tenants_per_batch, 10_000);
     assert_eq!(settings.api.max_body_bytes, 64 << 20);
-    assert_eq!((settings.worker.port, settings.worker.concurrency), (8081, 8));
+    assert_eq!((settings.worker.port, settings.worker.concurrency), (8081, 4));
     assert_eq!(settings.tenants.schema_prefix, "tenant_");
     assert_eq!(settings.tenants.max_limits["max_users"], 100_000);
     assert_eq!((settings.keys.prefix.as_str(), settings.keys.length), ("tk_", 32));
@@ -343,7 +343,7 @@ fn the_description_has_every_key_its_source_and_no_secret() {
 
     for line in [
         "database.url = ***  # env DATABASE_URL",
-        "worker.concurrency = 8  # default.toml",
+        "worker.concurrency = 4  # default.toml",
         "tenants.default_features = basic  # default.toml",
         "tenants.max_limits.max_files = 9  # env TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES",
         "tenants.max_limits.max_users = 100000  # default.toml",

@@ -3,20 +3,30 @@
 /// What a failed act means for the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// May pass by itself: retry with back-off.
+    /// The server could not be reached, or is going away: retry with back-off.
+    Away,
+    /// The server answered, and the answer may be another one later: retry with back-off.
     Transient,
     /// Will fail again the same way: do not retry.
     Permanent,
 }
 
-/// SQLSTATE classes that pass by themselves: 08 connection, 40 rollback (deadlock,
-/// serialization), 53 insufficient resources, 57 operator intervention (shutdown, time-out).
-const TRANSIENT_CLASSES: [&str; 4] = ["08", "40", "53", "57"];
+impl ErrorClass {
+    /// Whether another try can help.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        self != Self::Permanent
+    }
+}
 
-/// Lock not available (55P03), object in use (55006), and a session that the server ended because
-/// it was silent within a transaction (25P03) or the transaction took too long (25P04, from
-/// PostgreSQL 17 on).
-const TRANSIENT_STATES: [&str; 4] = ["55P03", "55006", "25P03", "25P04"];
+/// The connection is gone: SQLSTATE class 08, shutdown (57P01 to 57P05), and a session that the
+/// server ended because it was silent within a transaction (25P03) or the transaction took too
+/// long (25P04, from PostgreSQL 17 on).
+const AWAY: [&str; 4] = ["08", "57P", "25P03", "25P04"];
+
+/// What passes by itself: 40 rollback (deadlock, serialization), 53 insufficient resources, 57
+/// operator intervention (time-out), lock not available (55P03), object in use (55006).
+const TRANSIENT: [&str; 5] = ["40", "53", "57", "55P03", "55006"];
 
 /// The class of `error`: I/O, pool time-outs and the transient SQLSTATEs are worth another try.
 #[must_use]
@@ -28,7 +38,7 @@ pub fn classify(error: &sqlx::Error) -> ErrorClass {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed => ErrorClass::Transient,
+        | sqlx::Error::BeginFailed => ErrorClass::Away,
         sqlx::Error::Database(e) => classify_state(e.code().as_deref(), e.message()),
         _ => ErrorClass::Permanent,
     }
@@ -36,10 +46,11 @@ pub fn classify(error: &sqlx::Error) -> ErrorClass {
 
 /// "tuple concurrently updated" comes as XX000, when two writers meet on one catalogue row.
 fn classify_state(state: Option<&str>, message: &str) -> ErrorClass {
-    let transient = state.is_some_and(|s| {
-        TRANSIENT_CLASSES.iter().any(|class| s.starts_with(class)) || TRANSIENT_STATES.contains(&s)
-    });
-    if transient || message.contains("tuple concurrently updated") {
+    let is_of =
+        |list: &[&str]| state.is_some_and(|s| list.iter().any(|start| s.starts_with(start)));
+    if is_of(&AWAY) {
+        ErrorClass::Away
+    } else if is_of(&TRANSIENT) || message.contains("tuple concurrently updated") {
         ErrorClass::Transient
     } else {
         ErrorClass::Permanent
@@ -52,7 +63,10 @@ mod tests {
 
     #[test]
     fn retries_what_passes_by_itself_and_nothing_else() {
-        for state in ["08006", "40001", "40P01", "53300", "55P03", "57P01", "57014"] {
+        for state in ["08006", "57P01", "57P03"] {
+            assert_eq!(classify_state(Some(state), ""), ErrorClass::Away, "{state}");
+        }
+        for state in ["40001", "40P01", "53300", "55P03", "57014"] {
             assert_eq!(classify_state(Some(state), ""), ErrorClass::Transient, "{state}");
         }
         for state in ["23505", "42P06", "42601", "42501", "22001"] {
@@ -73,7 +87,7 @@ mod tests {
     fn retries_after_the_server_ended_a_silent_session() {
         let told = "terminating connection due to idle-in-transaction timeout";
 
-        assert_eq!(classify_state(Some("25P03"), told), ErrorClass::Transient);
+        assert_eq!(classify_state(Some("25P03"), told), ErrorClass::Away);
         assert_eq!(classify_state(Some("25P02"), ""), ErrorClass::Permanent);
     }
 
@@ -81,6 +95,6 @@ mod tests {
     fn retries_a_lost_connection() {
         let lost = sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
 
-        assert_eq!(classify(&lost), ErrorClass::Transient);
+        assert_eq!(classify(&lost), ErrorClass::Away);
     }
 }

@@ -25,6 +25,12 @@ pub async fn grant(
     role: &RoleName,
     promise: &Promise,
 ) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(text(schema, role, promise))).execute(conn).await?;
+    Ok(())
+}
+
+/// The text that grants all of it.
+pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> String {
     const DATA: &str = "select, insert, update, delete";
     let (schema, role) = (Ident::from(schema), Ident::from(role));
     let mut grants = format!(
@@ -44,6 +50,5 @@ pub async fn grant(
             grants += &format!("; grant {right} {} to {role}", names.join(", "));
         }
     }
-    sqlx::raw_sql(AssertSqlSafe(grants)).execute(conn).await?;
-    Ok(())
+    grants
 }

@@ -18,6 +18,7 @@ mod lint;
 pub mod lock;
 mod mark;
 pub mod migrations;
+pub mod newcomers;
 mod promise;
 pub mod rights;
 pub mod role;

@@ -20,6 +20,7 @@ pub struct Promise {
     shape: Shape,
     depth: Depth,
     grantable: Grantable,
+    locks: usize,
 }
 
 /// What a tenant's role is given rights on, as SQL names it.
@@ -45,6 +46,12 @@ impl Promise {
         migrations::apply(&mut tx, &scratch, set).await?;
         let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
         let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
+        let locks: i64 = sqlx::query_scalar(
+            "select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid()",
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
         let has = |kind: &str| survey.shape.keys().any(|object| object.starts_with(kind));
         Ok(Self {
@@ -57,6 +64,7 @@ impl Promise {
             grantable: grantable(&survey, &scratch, routines),
             shape: survey.shape,
             scratch: scratch.as_str().to_owned(),
+            locks: usize::try_from(locks).unwrap_or_default(),
         })
     }
 
@@ -64,6 +72,12 @@ impl Promise {
     pub(crate) fn shape_in(&self, spelling: &str) -> Shape {
         let put = |text: &String| self.put(text, spelling);
         self.shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
+    }
+
+    /// Locks of the server that a transaction holds once it has made one schema by the set.
+    #[must_use]
+    pub fn locks(&self) -> usize {
+        self.locks
     }
 
     /// What to look for in a schema to hold it against the promise.

@@ -99,7 +99,12 @@ pub async fn drop_owned(
     Ok(ours)
 }
 
-fn creation(role: &RoleName, schema: &SchemaName, connection_limit: i32, mark: &Mark) -> String {
+pub(crate) fn creation(
+    role: &RoleName,
+    schema: &SchemaName,
+    connection_limit: i32,
+    mark: &Mark,
+) -> String {
     let (role, schema) = (Ident::from(role), Ident::from(schema));
     let group = Ident::from(&RoleName::group(&mark.installation));
     let mark = literal(&mark.to_string());
@@ -113,7 +118,7 @@ fn creation(role: &RoleName, schema: &SchemaName, connection_limit: i32, mark: &
 
 /// From PostgreSQL 16 on a creator without superuser rights gets only ADMIN on a new role; this
 /// lets it `SET ROLE` too, and still inherit nothing.
-fn set_option(conn: &PgConnection) -> String {
+pub(crate) fn set_option(conn: &PgConnection) -> String {
     match conn.server_version_num() {
         Some(version) if version >= CREATEROLE_WITHOUT_SET => {
             "set local createrole_self_grant to 'set'; ".to_owned()

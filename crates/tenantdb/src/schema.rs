@@ -129,7 +129,7 @@ pub enum EnterError {
     },
 }
 
-fn creation(schema: &SchemaName, mark: &Mark) -> String {
+pub(crate) fn creation(schema: &SchemaName, mark: &Mark) -> String {
     let (name, mark) = (Ident::from(schema), literal(&mark.to_string()));
     format!("create schema {name}; comment on schema {name} is {mark}")
 }

@@ -1,4 +1,4 @@
-//! One message that reads all there is to know of a schema.
+//! One message that reads all there is to know of a schema, or of several.
 //!
 //! It is not prepared: every CREATE SCHEMA, by anybody, makes the server plan all prepared
 //! statements anew, so that during provisioning they would be planned each time anyway. What
@@ -78,23 +78,15 @@ pub(crate) struct Relation {
     pub(crate) rights: String,
 }
 
-/// Reads the shape; for a subject also rights and versions. One message.
+/// Reads the shape of one schema; for a subject also rights and versions. One message.
 pub(crate) async fn read(
     conn: &mut PgConnection,
     schema: &SchemaName,
     depth: Depth,
     subject: Option<Subject<'_>>,
 ) -> sqlx::Result<Survey> {
-    let text = message(schema, depth, subject);
-    let mut survey = Survey::default();
-    let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(conn);
-    let ended = loop {
-        match rows.try_next().await {
-            Ok(Some(row)) => survey.take(&row)?,
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
+    let (mut surveys, ended) = take_all(conn, &[Seat { schema, subject }], depth).await?;
+    let mut survey = surveys.remove(0);
     match ended {
         // the last statement reads the version table, which may be what is missing
         Err(error) if is_absent(&error) => survey.versions = None,
@@ -103,11 +95,56 @@ pub(crate) async fn read(
     Ok(survey)
 }
 
+/// Reads shape, rights and versions of several schemas. One message, an answer for each in order.
+///
+/// # Errors
+/// SQLSTATE 42P01 when one of them has no version table.
+pub(crate) async fn read_all(
+    conn: &mut PgConnection,
+    subjects: &[(&SchemaName, Subject<'_>)],
+    depth: Depth,
+) -> sqlx::Result<Vec<Survey>> {
+    let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
+    let seats: Vec<Seat<'_>> = seats.collect();
+    let (surveys, ended) = take_all(conn, &seats, depth).await?;
+    ended.map(|()| surveys)
+}
+
+/// A schema to be read, and whose rights in it.
+#[derive(Debug, Clone, Copy)]
+struct Seat<'a> {
+    schema: &'a SchemaName,
+    subject: Option<Subject<'a>>,
+}
+
+/// What could be read, and how the message ended.
+async fn take_all(
+    conn: &mut PgConnection,
+    seats: &[Seat<'_>],
+    depth: Depth,
+) -> sqlx::Result<(Vec<Survey>, sqlx::Result<()>)> {
+    let mut surveys: Vec<Survey> = seats.iter().map(|_| Survey::default()).collect();
+    let mut rows = sqlx::raw_sql(AssertSqlSafe(message(seats, depth))).fetch(conn);
+    loop {
+        match rows.try_next().await {
+            Ok(Some(row)) if row.try_get::<&str, _>(0)? == "path" => {}
+            Ok(Some(row)) => {
+                let n = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
+                if let Some(survey) = surveys.get_mut(n) {
+                    survey.take(&row)?;
+                }
+            }
+            Ok(None) => return Ok((surveys, Ok(()))),
+            Err(error) => return Ok((surveys, Err(error))),
+        }
+    }
+}
+
 fn is_absent(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "42P01")
 }
 
-fn message(schema: &SchemaName, depth: Depth, subject: Option<Subject<'_>>) -> String {
+fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     let pick = |wanted: bool, text| if wanted { text } else { NOTHING };
     let relations = RELATIONS
         .replace("{triggers}", pick(depth.triggers, TRIGGERS))
@@ -115,32 +152,41 @@ fn message(schema: &SchemaName, depth: Depth, subject: Option<Subject<'_>>) -> S
     let mut statements = vec![ENTER, &relations, OBJECTS];
     statements.extend(depth.functions.then_some(FUNCTIONS));
     statements.extend(depth.types.then_some(TYPES));
-    statements.extend(subject.map(|_| RIGHTS));
+    let with_rights = seats.iter().any(|seat| seat.subject.is_some());
+    statements.extend(with_rights.then_some(RIGHTS));
     statements.push(LEAVE);
-    let name = Ident::from(schema);
-    let versions = format!("select 'version', version, checksum from {name}.{VERSION_TABLE}");
-    statements.extend(subject.map(|_| versions.as_str()));
+    let versions: Vec<String> = seats.iter().enumerate().filter_map(versions_of).collect();
+    statements.extend(versions.iter().map(String::as_str));
+    let rows: Vec<String> = seats.iter().enumerate().map(row_of).collect();
+    let subjects =
+        format!("(values {}) s (n, name, schema, role, tenants, mark, neighbour)", rows.join(", "));
+    statements.join(";\n").replace("{subjects}", &subjects)
+}
 
-    let (role, group, mark, neighbour) = match subject {
-        Some(subject) => (
-            role(subject.role),
-            role(&RoleName::group(&subject.mark.installation)),
-            literal(&subject.mark.to_string()),
-            subject
-                .neighbour
-                .filter(|neighbour| *neighbour != schema)
-                .map_or_else(|| "null::oid".to_owned(), namespace),
-        ),
-        None => ("null::oid".into(), "null::oid".into(), "null".into(), "null::oid".into()),
-    };
-    statements
-        .join(";\n")
-        .replace("{schema_name}", &literal(schema.as_str()))
-        .replace("{schema}", &namespace(schema))
-        .replace("{role}", &role)
-        .replace("{group}", &group)
-        .replace("{mark}", &mark)
-        .replace("{neighbour}", &neighbour)
+fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
+    let schema = Ident::from(seat.schema);
+    seat.subject
+        .map(|_| format!("select 'version', {n}, version, checksum from {schema}.{VERSION_TABLE}"))
+}
+
+/// The row of the subjects that stands for a schema: the oids of all that is asked of it.
+fn row_of((n, seat): (usize, &Seat<'_>)) -> String {
+    const NONE: &str = "null::oid, null::oid, null::text, null::oid";
+    let about = seat.subject.map_or_else(
+        || NONE.to_owned(),
+        |subject| {
+            let group = RoleName::group(&subject.mark.installation);
+            let neighbour = subject.neighbour.filter(|neighbour| *neighbour != seat.schema);
+            format!(
+                "{}, {}, {}, {}",
+                role(subject.role),
+                role(&group),
+                literal(&subject.mark.to_string()),
+                neighbour.map_or_else(|| "null::oid".to_owned(), namespace)
+            )
+        },
+    );
+    format!("({n}, {}, {}, {about})", literal(seat.schema.as_str()), namespace(seat.schema))
 }
 
 fn namespace(schema: &SchemaName) -> String {
@@ -156,36 +202,36 @@ impl Survey {
         match row.try_get::<&str, _>(0)? {
             "relation" => self.relation(row)?,
             "object" => {
-                self.shape.insert(row.try_get(1)?, String::new());
+                self.shape.insert(row.try_get(2)?, String::new());
             }
             "definition" => {
-                let object: String = row.try_get(1)?;
-                self.shape.insert(format!("definition of {object}"), row.try_get(2)?);
+                let object: String = row.try_get(2)?;
+                self.shape.insert(format!("definition of {object}"), row.try_get(3)?);
             }
             "rights" => {
-                self.spelling = row.try_get(1)?;
-                for rule in 2..row.len() {
+                self.spelling = row.try_get(2)?;
+                for rule in 3..row.len() {
                     self.broken.push(row.try_get::<Option<bool>, _>(rule)?.unwrap_or(false));
                 }
                 self.versions = Some(Vec::new());
             }
             "version" => {
-                let version = (row.try_get(1)?, row.try_get(2)?);
+                let version = (row.try_get(2)?, row.try_get(3)?);
                 self.versions.get_or_insert_default().push(version);
             }
-            _ => {} // the search path
+            _ => {}
         }
         Ok(())
     }
 
     fn relation(&mut self, row: &PgRow) -> sqlx::Result<()> {
-        let name: String = row.try_get(1)?;
-        let (kind, rights): (String, String) = (row.try_get(8)?, row.try_get(9)?);
-        self.shape.insert(format!("{} {name}", noun(&kind)), row.try_get(2)?);
+        let name: String = row.try_get(2)?;
+        let (kind, rights): (String, String) = (row.try_get(9)?, row.try_get(10)?);
+        self.shape.insert(format!("{} {name}", noun(&kind)), row.try_get(3)?);
         for (at, part_kind) in
             ["column", "constraint", "index", "trigger", "policy"].iter().enumerate()
         {
-            for part in row.try_get::<Vec<String>, _>(3 + at)? {
+            for part in row.try_get::<Vec<String>, _>(4 + at)? {
                 let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
                 self.shape.insert(format!("{part_kind} {name}.{part}"), definition.to_owned());
             }

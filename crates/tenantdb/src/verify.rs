@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use crate::mark::Mark;
 use crate::migrations::{MigrationSet, VERSION_TABLE};
+use crate::newcomers::Newcomer;
 use crate::promise::Promise;
 use crate::shape;
 use crate::survey::{self, Relation, Subject, Survey};
@@ -35,6 +36,34 @@ pub async fn verify(
         .map_err(|source| VerifyError::Database { source })?;
     let violations = violations(&found, set, promise);
     if violations.is_empty() { Ok(()) } else { Err(VerifyError::Violated { violations }) }
+}
+
+/// What [`verify`] does, for tenants that were made in this transaction, each with its neighbour.
+/// One message.
+///
+/// # Errors
+/// As [`verify`], for the first that is not as promised.
+pub async fn verify_newcomers(
+    conn: &mut PgConnection,
+    newcomers: &[(Newcomer<'_>, Option<&SchemaName>)],
+    set: &MigrationSet,
+    promise: &Promise,
+) -> Result<(), VerifyError> {
+    let subjects: Vec<_> = newcomers
+        .iter()
+        .map(|(newcomer, neighbour)| {
+            let subject =
+                Subject { role: newcomer.role, mark: &newcomer.mark, neighbour: *neighbour };
+            (newcomer.schema, subject)
+        })
+        .collect();
+    let surveys = survey::read_all(conn, &subjects, promise.depth())
+        .await
+        .map_err(|source| VerifyError::Database { source })?;
+    match surveys.iter().map(|found| violations(found, set, promise)).find(|v| !v.is_empty()) {
+        Some(violations) => Err(VerifyError::Violated { violations }),
+        None => Ok(()),
+    }
 }
 
 /// What is wrong with a tenant's schema or role.

@@ -34,6 +34,17 @@ pub enum BuildError {
     Database(#[source] sqlx::Error),
 }
 
+impl BuildError {
+    /// The database's part in it, if it had one.
+    pub(crate) fn database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Promise(error) => error.database(),
+            Self::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// The parts of the plan, from the settings and the control database.
 ///
 /// # Errors

@@ -1,14 +1,19 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker.
 
+use std::time::Duration;
+
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use sqlx::PgPool;
 use telemetry::Metrics;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
+
+/// Longest wait for the database to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Health {
-    pool: PgPool,
+    pool: watch::Receiver<PgPool>,
     metrics: Metrics,
 }
 
@@ -18,7 +23,7 @@ struct Health {
 /// When the listener fails.
 pub(crate) async fn serve(
     listener: TcpListener,
-    pool: PgPool,
+    pool: watch::Receiver<PgPool>,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -36,7 +41,9 @@ pub(crate) async fn serve(
 }
 
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
-    match queue::is_set_up(&health.pool).await {
+    let pool = health.pool.borrow().clone();
+    let asked = tokio::time::timeout(PATIENCE, queue::is_set_up(&pool)).await;
+    match asked.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
         Ok(true) => (StatusCode::OK, "ready\n"),
         Ok(false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),

@@ -1,42 +1,90 @@
 //! Says that this process lives, and notices when the others no longer believe it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// Beats every `every` until `stop`. When the process has been declared dead meanwhile (it was
-/// stopped for too long, or the database was away), `lost` is cancelled: its items may be others'
-/// by now, every write of its claims is fenced, and it must go on under a new id.
-pub(crate) async fn run(
-    pool: PgPool,
-    worker: String,
-    every: Duration,
-    stop: CancellationToken,
-    lost: CancellationToken,
-) {
-    let mut tick = tokio::time::interval(every);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = stop.cancelled() => return,
-        }
-        let beat = async { store::workers::beat(&mut *pool.acquire().await?, &worker).await };
-        // A connection that went dead without a word would keep us silent until we count as dead.
-        let beat = match tokio::time::timeout(every, beat).await {
-            Ok(beat) => beat,
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        };
-        match beat {
-            Ok(true) => {}
-            Ok(false) => {
-                error!(worker.id = %worker, "declared dead by the others; starting over");
-                lost.cancel();
-                return;
+/// Every how many beats the queue's own connections are asked after.
+const QUEUE_LOOK: u32 = 3;
+
+/// What keeps a life known to the others.
+#[derive(Debug)]
+pub(crate) struct Heart {
+    pub(crate) pool: PgPool,
+    pub(crate) worker: String,
+    /// Between two signs of life.
+    pub(crate) every: Duration,
+    /// Silence after which the others take us for dead.
+    pub(crate) dead_after: Duration,
+    /// Silence of the queue's connections after which its jobs go to others.
+    pub(crate) queue_silence: Duration,
+}
+
+impl Heart {
+    /// Beats until `over`. `lost` is cancelled when this life is to end: it was declared dead (it
+    /// was halted for too long, or the database was away), or it could not be heard for as long
+    /// as that takes. Its items may be others' by then and every write of its claims is fenced;
+    /// connections that went dead without a word never recover, so it needs new ones too.
+    pub(crate) async fn run(self, over: CancellationToken, lost: CancellationToken) {
+        let mut tick = tokio::time::interval(self.every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        let mut beats = 0u32;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = over.cancelled() => return,
             }
-            Err(error) => warn!(worker.id = %worker, %error, "could not say that we live"),
+            beats = beats.wrapping_add(1);
+            let id = &self.worker;
+            match self.in_time(self.beat(beats.is_multiple_of(QUEUE_LOOK))).await {
+                Ok(Pulse::Well) => heard = Instant::now(),
+                Ok(Pulse::Dead) => {
+                    error!(worker.id = %id, "declared dead by the others; starting over");
+                    return lost.cancel();
+                }
+                Ok(Pulse::QueueSilent) => {
+                    error!(worker.id = %id, "the queue's connections are dead; starting over");
+                    return lost.cancel();
+                }
+                Err(error) => {
+                    warn!(worker.id = %id, %error, "could not say that we live");
+                }
+            }
+            if heard.elapsed() > self.dead_after {
+                error!(worker.id = %id, "could not be heard for too long; starting over");
+                return lost.cancel();
+            }
         }
     }
+
+    async fn beat(&self, look_at_queue: bool) -> sqlx::Result<Pulse> {
+        let mut conn = self.pool.acquire().await?;
+        if !store::workers::beat(&mut conn, &self.worker).await? {
+            return Ok(Pulse::Dead);
+        }
+        if look_at_queue {
+            let silence = queue::silence_of(&mut conn, &self.worker).await?;
+            if silence.is_some_and(|silence| silence > self.queue_silence) {
+                return Ok(Pulse::QueueSilent);
+            }
+        }
+        Ok(Pulse::Well)
+    }
+
+    /// A connection that went dead without a word would keep us silent until we count as dead.
+    async fn in_time(
+        &self,
+        beat: impl Future<Output = sqlx::Result<Pulse>>,
+    ) -> sqlx::Result<Pulse> {
+        tokio::time::timeout(self.every, beat).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+}
+
+enum Pulse {
+    Well,
+    Dead,
+    QueueSilent,
 }

@@ -1,13 +1,21 @@
 //! The worker: takes jobs, provisions their items, and keeps the system moving.
 //!
-//! [`run`] is the whole process: it consumes the queue (`handler`), says that it lives
-//! (`heartbeat`), sees to whole batches (`settler`, `whole_batch`), mends what others left behind (`sweeper`), answers
-//! `/healthz`, `/readyz` and `/metrics` (`health`), and drains when it is told to stop.
+//! [`run`] is the whole process, one life (`life`) after another. In each the queue's jobs come to
+//! the `handler`, which puts their items into the `inbox`; the `lane`s take them from there in
+//! groups, have them provisioned, and record the `outcome`. Beside the lanes a life says that it
+//! lives (`heartbeat`), sees to whole batches (`settler`, `whole_batch`), mends what others left
+//! behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
+//! is told to stop.
 
 mod build;
 mod handler;
 mod health;
 mod heartbeat;
+mod inbox;
+mod lane;
+mod life;
+mod outcome;
+mod pools;
 mod run;
 mod settler;
 mod sweeper;

@@ -189,7 +189,7 @@ impl App {
                 sealed_for: std::time::Duration::from_secs(3600),
                 valid_for: None,
             };
-            assert!(api_keys::issue(&mut conn, &new).await.unwrap());
+            assert_eq!(api_keys::issue(&mut conn, &[new]).await.unwrap(), 1);
             minted.push(key);
         }
         minted

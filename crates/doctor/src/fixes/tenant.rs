@@ -28,7 +28,7 @@ pub(super) struct Held {
 /// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one:
 /// nobody can revive a deleted tenant in between.
 pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Held>> {
-    store::open_stage(conn, id, LIMITS).await?;
+    store::open_stage(conn, &[id], LIMITS).await?;
     let row = sqlx::query(
         "select state, schema_name, role_name from tenantry.tenants where id = $1 for update",
     )

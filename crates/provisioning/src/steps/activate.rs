@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::{Code, TenantId, codes};
+use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
-use store::{ErrorClass, tenants};
+use sqlx::PgConnection;
+use store::{ErrorClass, items::Claim, tenants};
 
 use crate::Parts;
 
@@ -22,22 +23,48 @@ impl Activate {
     }
 }
 
+impl Activate {
+    /// Whether all of the tenants were pending, and are active now.
+    async fn activate(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<bool, StepError> {
+        let Some(first) = claims.first() else { return Ok(true) };
+        let version = Some(self.parts.migrations.head());
+        let actor = format!("worker:{}", first.worker);
+        let tenants: Vec<_> = claims
+            .iter()
+            .map(|claim| tenants::Activation {
+                tenant: claim.tenant.id,
+                batch: claim.batch,
+                detail: serde_json::json!({ "item": claim.item, "attempt": claim.attempt }),
+            })
+            .collect();
+        let activated = tenants::activate(tx, &tenants, version, &actor)
+            .await
+            .during("activate the tenants")?;
+        Ok(activated == claims.len() as u64)
+    }
+}
+
 impl Step for Activate {
     const NAME: StepName = StepName::new("activate");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let (tenant, claim) = (cx.tenant().id, cx.claim());
-        let version = Some(self.parts.migrations.head());
-        let actor = format!("worker:{}", claim.worker);
-        let detail = serde_json::json!({ "item": claim.item, "attempt": claim.attempt });
-        let by = tenants::Activation { actor: &actor, batch: claim.batch, detail };
-        if tenants::activate(cx.tx(), tenant, version, by).await.during("activate the tenant")? {
+        let claim = cx.claim();
+        if self.activate(std::slice::from_ref(claim), cx.tx()).await? {
             return Ok(());
         }
+        let tenant = claim.tenant.id;
         let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
         match state {
             Some(domain::TenantState::Active) => Ok(()),
-            _ => Err(NotPending(tenant)).during("activate the tenant"),
+            _ => Err(NotPending).during("activate the tenant"),
+        }
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        if self.activate(claims, tx).await? {
+            Ok(())
+        } else {
+            Err(NotPending).during("activate the tenants")
         }
     }
 
@@ -47,10 +74,10 @@ impl Step for Activate {
     }
 }
 
-/// The registry no longer holds the tenant's reservation.
+/// The registry no longer holds a tenant's reservation.
 #[derive(Debug, thiserror::Error)]
-#[error("tenant {0} is not waiting to be activated")]
-struct NotPending(TenantId);
+#[error("the tenant is not waiting to be activated")]
+struct NotPending;
 
 impl Classify for NotPending {
     fn class(&self) -> ErrorClass {

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
-use store::ErrorClass;
-use tenantdb::migrations::{self, MigrateError};
+use sqlx::PgConnection;
+use store::{ErrorClass, items::Claim};
+use tenantdb::{
+    migrations::{self, MigrateError},
+    newcomers,
+};
 
 use crate::Parts;
 
@@ -35,6 +39,13 @@ impl Step for ApplyMigrations {
         Ok(())
     }
 
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        newcomers::migrate(tx, &self.parts.newcomers(claims), &self.parts.migrations)
+            .await
+            .map_err(ApplyError)
+            .during("apply the tenant migrations")
+    }
+
     /// Nothing: what the migrations made lies in the schema, and goes with it.
     async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
@@ -52,13 +63,14 @@ impl Classify for ApplyError {
     }
 
     fn code(&self) -> Code {
-        match self.class() {
-            ErrorClass::Transient => codes::DATABASE_UNAVAILABLE,
-            ErrorClass::Permanent => codes::MIGRATION_FAILED,
+        match self.0.database() {
+            Some(error) if self.class().is_transient() => error.code(),
+            _ => codes::MIGRATION_FAILED,
         }
     }
 
+    /// A migration is named only when it is to blame, and not the database.
     fn public_message(&self) -> Option<String> {
-        Some(self.0.to_string())
+        (self.class() == ErrorClass::Permanent).then(|| self.0.to_string())
     }
 }

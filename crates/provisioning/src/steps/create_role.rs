@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use saga::{During, Step, StepCx, StepError, StepName};
-use tenantdb::role;
+use sqlx::PgConnection;
+use store::items::Claim;
+use tenantdb::{newcomers, role};
 
 use super::taken::RoleTaken;
 use crate::Parts;
@@ -39,6 +41,13 @@ impl Step for CreateRole {
             return Ok(());
         }
         Err(RoleTaken(tenant.role.to_string())).during("claim the role")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let limit = self.parts.connection_limit;
+        newcomers::create_roles(tx, &self.parts.newcomers(claims), limit)
+            .await
+            .during("create the roles")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

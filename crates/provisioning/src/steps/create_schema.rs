@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use saga::{During, Step, StepCx, StepError, StepName};
-use tenantdb::schema;
+use sqlx::PgConnection;
+use store::items::Claim;
+use tenantdb::{newcomers, schema};
 
 use super::taken::SchemaTaken;
 use crate::Parts;
@@ -38,6 +40,12 @@ impl Step for CreateSchema {
             return Ok(());
         }
         Err(SchemaTaken(tenant.schema.to_string())).during("claim the schema")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        newcomers::create_schemas(tx, &self.parts.newcomers(claims))
+            .await
+            .during("create the schemas")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

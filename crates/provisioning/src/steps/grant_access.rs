@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use saga::{During, Step, StepCx, StepError, StepName};
-use tenantdb::grants;
+use sqlx::PgConnection;
+use store::items::Claim;
+use tenantdb::{grants, newcomers};
 
 use crate::Parts;
 
@@ -28,6 +30,12 @@ impl Step for GrantAccess {
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
         grants::grant(cx.tx(), &tenant.schema, &tenant.role, &self.parts.promise)
+            .await
+            .during("grant access")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        newcomers::grant(tx, &self.parts.newcomers(claims), &self.parts.promise)
             .await
             .during("grant access")
     }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use saga::{During, Step, StepCx, StepError, StepName};
-use store::api_keys;
+use sqlx::PgConnection;
+use store::{api_keys, items::Claim};
 
 use crate::Parts;
 
@@ -28,21 +29,34 @@ impl Step for IssueKey {
     const NAME: StepName = StepName::new("issue_key");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let (tenant, batch) = (cx.tenant(), cx.claim().batch);
+        let claim = cx.claim();
+        self.apply_all(std::slice::from_ref(claim), cx.tx()).await
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         let rules = &self.parts.keys;
-        let key = rules.minter.mint(&tenant.name);
-        let sealed = rules.sealer.seal(&key, tenant.id);
-        let new = api_keys::NewKey {
-            tenant: tenant.id,
-            batch,
-            hash: *key.hash().as_bytes(),
-            prefix: key.prefix(),
-            last4: key.last4(),
-            sealed: &sealed,
-            sealed_for: rules.sealed_for,
-            valid_for: rules.valid_for,
-        };
-        api_keys::issue(cx.tx(), &new).await.during("issue the API key")?;
+        let minted: Vec<_> = claims
+            .iter()
+            .map(|claim| {
+                let key = rules.minter.mint(&claim.tenant.name);
+                let sealed = rules.sealer.seal(&key, claim.tenant.id);
+                (claim, key, sealed)
+            })
+            .collect();
+        let new: Vec<_> = minted
+            .iter()
+            .map(|(claim, key, sealed)| api_keys::NewKey {
+                tenant: claim.tenant.id,
+                batch: claim.batch,
+                hash: *key.hash().as_bytes(),
+                prefix: key.prefix(),
+                last4: key.last4(),
+                sealed,
+                sealed_for: rules.sealed_for,
+                valid_for: rules.valid_for,
+            })
+            .collect();
+        api_keys::issue(tx, &new).await.during("issue the API key")?;
         Ok(())
     }
 

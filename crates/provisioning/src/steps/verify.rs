@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
-use store::ErrorClass;
+use sqlx::PgConnection;
+use store::{ErrorClass, items::Claim};
 use tenantdb::verify::{self, VerifyError};
 
 use crate::Parts;
@@ -38,6 +39,16 @@ impl Step for Verify {
             .await
             .map_err(Refuted)
             .during("verify the tenant")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let parts = &self.parts;
+        let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
+        let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();
+        verify::verify_newcomers(tx, &looked_at, &parts.migrations, &parts.promise)
+            .await
+            .map_err(Refuted)
+            .during("verify the tenants")
     }
 
     /// Nothing: looking leaves nothing.

@@ -96,10 +96,16 @@ pub(crate) async fn register(pool: &PgPool, worker: &str) {
 /// Claims `item` for [`WORKER`].
 pub(crate) async fn claim(pool: &PgPool, item: ItemId) -> Claim {
     let mut conn = pool.acquire().await.unwrap();
-    store::items::claim(&mut conn, item, WORKER, Duration::from_secs(60))
+    store::items::claim(&mut conn, &[item], WORKER, Duration::from_secs(60))
         .await
         .unwrap()
+        .pop()
         .expect("the item is free")
+}
+
+/// Claims `item` for the worker of `provisioner`, if it is free.
+pub(crate) async fn take(provisioner: &Provisioner, item: ItemId) -> Option<Claim> {
+    provisioner.claim(&[item]).await.unwrap().pop()
 }
 
 pub(crate) async fn item_state(pool: &PgPool, item: ItemId) -> String {

@@ -1,9 +1,9 @@
--- $1 item, $2 worker, $3 seconds after which a silent worker is dead
+-- $1 items, $2 worker, $3 seconds after which a silent worker is dead
 with before as (
     select i.id, i.state, i.attempt, i.worker_id
     from tenantry.batch_items i
     join tenantry.batches b on b.id = i.batch_id
-    where i.id = $1 and b.paused_at is null
+    where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
       and (i.state in ('queued', 'retrying')
            or (i.state in ('running', 'compensating')
@@ -11,6 +11,8 @@ with before as (
                    select 1 from tenantry.workers w
                    where w.id = i.worker_id and w.stopped_at is null
                      and w.seen_at > clock_timestamp() - make_interval(secs => $3))))
+    -- one order for all: two workers that claim the same items wait in turn
+    order by i.id
     for update of i
 ), claimed as (
     update tenantry.batch_items i
@@ -31,7 +33,8 @@ with before as (
 )
 -- Durable like everything else of an item: a token that a crash of the server forgets would be
 -- given out again while the worker that holds it lives on.
-select c.batch_id,
+select c.id,
+       c.batch_id,
        c.attempt,
        c.tries,
        c.state,

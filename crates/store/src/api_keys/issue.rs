@@ -26,28 +26,42 @@ pub struct NewKey<'a> {
     pub valid_for: Option<Duration>,
 }
 
-/// Records `key`, unless the tenant has a live key already. False when it has.
+/// Records each of `keys` whose tenant has no live key yet, and says how many those are. One
+/// statement.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn issue(conn: &mut PgConnection, key: &NewKey<'_>) -> sqlx::Result<bool> {
+pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result<u64> {
+    let tenants: Vec<i64> = keys.iter().map(|key| key.tenant.get()).collect();
+    let batches: Vec<_> = keys.iter().map(|key| key.batch.get()).collect();
+    let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
+    let prefixes: Vec<String> = keys.iter().map(|key| key.prefix.to_owned()).collect();
+    let last4s: Vec<String> = keys.iter().map(|key| key.last4.to_owned()).collect();
+    let valid: Vec<Option<f64>> =
+        keys.iter().map(|key| key.valid_for.map(|d| d.as_secs_f64())).collect();
+    let sealed: Vec<Vec<u8>> = keys.iter().map(|key| key.sealed.to_vec()).collect();
+    let sealed_for: Vec<f64> = keys.iter().map(|key| key.sealed_for.as_secs_f64()).collect();
     let done = sqlx::query!(
         "insert into tenantry.api_keys
              (tenant_id, batch_id, hash, prefix, last4, expires_at, sealed, sealed_until)
-         select $1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), $7,
-                clock_timestamp() + make_interval(secs => $8)
-         where not exists (select 1 from tenantry.api_keys
-                           where tenant_id = $1 and revoked_at is null)",
-        key.tenant.get(),
-        key.batch.get(),
-        key.hash.as_slice(),
-        key.prefix,
-        key.last4,
-        key.valid_for.map(|d| d.as_secs_f64()),
-        key.sealed,
-        key.sealed_for.as_secs_f64(),
+         select k.tenant, k.batch, k.hash, k.prefix, k.last4,
+                clock_timestamp() + make_interval(secs => k.valid_secs), k.sealed,
+                clock_timestamp() + make_interval(secs => k.sealed_secs)
+         from unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::text[], $5::text[],
+                     $6::float8[], $7::bytea[], $8::float8[])
+             as k (tenant, batch, hash, prefix, last4, valid_secs, sealed, sealed_secs)
+         where not exists (select 1 from tenantry.api_keys a
+                           where a.tenant_id = k.tenant and a.revoked_at is null)",
+        &tenants,
+        &batches,
+        &hashes,
+        &prefixes,
+        &last4s,
+        &valid as &[Option<f64>],
+        &sealed,
+        &sealed_for,
     )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected())
 }

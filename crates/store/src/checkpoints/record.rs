@@ -17,23 +17,25 @@ pub struct StepRecord {
     pub duration_ms: f64,
 }
 
-/// Records `stage` as committed by `claim` and takes the item to `next` (`running` while stages
+/// Records `stage` as committed by `claims` and takes their items to `next` (`running` while stages
 /// are left, then `built` or `succeeded`): one statement, the last one of the stage's transaction.
-/// False when the claim is no longer ours; the transaction must then be rolled back.
+/// False when one of the claims is no longer ours; the transaction must then be rolled back.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn record(
     conn: &mut PgConnection,
-    claim: &Claim,
+    claims: &[Claim],
     stage: &str,
     steps: &[StepRecord],
     next: ItemState,
 ) -> sqlx::Result<bool> {
+    let (items, attempts): (Vec<i64>, Vec<i32>) =
+        claims.iter().map(|claim| (claim.item.get(), claim.attempt)).unzip();
     let recorded = sqlx::query_file!(
         "queries/checkpoints/record.sql",
-        claim.item.get(),
-        claim.attempt,
+        &items,
+        &attempts,
         next.as_str(),
         next == ItemState::Running,
         next.is_final(),
@@ -42,5 +44,5 @@ pub async fn record(
     )
     .execute(conn)
     .await?;
-    Ok(recorded.rows_affected() == 1)
+    Ok(recorded.rows_affected() == claims.len() as u64)
 }

@@ -66,51 +66,58 @@ pub struct RecordedError {
     pub step: Option<String>,
 }
 
-/// Claims `item` for `worker`: from `queued` or `retrying`, or from a worker not seen for
-/// `dead_after`. `None` when it is final, its owner lives, or its batch or the whole queue is
-/// paused: whoever ends the pause gives the item a new job.
+/// Claims those of `items` for `worker` that are free: `queued` or `retrying`, or of a worker not
+/// seen for `dead_after`. Left out are those that are final, whose owner lives, or whose batch is
+/// paused, as are all while the whole queue is: whoever ends the pause gives them new jobs.
 ///
-/// Also sets the batch going when it is the first of its items.
+/// Also sets their batches going. One statement.
 ///
 /// # Errors
 /// When the statement fails, or the registry holds a name that is none.
 pub async fn claim(
     conn: &mut PgConnection,
-    item: ItemId,
+    items: &[ItemId],
     worker: &str,
     dead_after: Duration,
-) -> sqlx::Result<Option<Claim>> {
-    let row =
-        sqlx::query_file!("queries/items/claim.sql", item.get(), worker, dead_after.as_secs_f64())
-            .fetch_optional(conn)
-            .await?;
-    let Some(row) = row else { return Ok(None) };
-    let error = row.error_code.map(|code| RecordedError {
-        code,
-        message: row.error_message.unwrap_or_default(),
-        step: row.error_step,
-    });
-    Ok(Some(Claim {
-        item,
-        batch: BatchId::new(row.batch_id),
-        mode: row.mode.parse().map_err(decode)?,
-        worker: worker.to_owned(),
-        attempt: row.attempt,
-        tries: row.tries,
-        state: row.state.parse().map_err(decode)?,
-        cancelled: row.cancel_code.map(Code::from),
-        waited: row.waited_secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))),
-        taken_over: row.taken_over,
-        error,
-        checkpoints: row.checkpoints,
-        tenant: ClaimedTenant {
-            id: TenantId::new(row.tenant_id),
-            name: TenantName::parse(&row.tenant_name).map_err(decode)?,
-            schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
-            role: RoleName::parse(&row.role_name).map_err(decode)?,
-        },
-        neighbour: row.neighbour.map(SchemaName::from_registry).transpose().map_err(decode)?,
-    }))
+) -> sqlx::Result<Vec<Claim>> {
+    let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
+    let rows = sqlx::query_file!("queries/items/claim.sql", &ids, worker, dead_after.as_secs_f64())
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let error = row.error_code.map(|code| RecordedError {
+                code,
+                message: row.error_message.unwrap_or_default(),
+                step: row.error_step,
+            });
+            Ok(Claim {
+                item: ItemId::new(row.id),
+                batch: BatchId::new(row.batch_id),
+                mode: row.mode.parse().map_err(decode)?,
+                worker: worker.to_owned(),
+                attempt: row.attempt,
+                tries: row.tries,
+                state: row.state.parse().map_err(decode)?,
+                cancelled: row.cancel_code.map(Code::from),
+                waited: row.waited_secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))),
+                taken_over: row.taken_over,
+                error,
+                checkpoints: row.checkpoints,
+                tenant: ClaimedTenant {
+                    id: TenantId::new(row.tenant_id),
+                    name: TenantName::parse(&row.tenant_name).map_err(decode)?,
+                    schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
+                    role: RoleName::parse(&row.role_name).map_err(decode)?,
+                },
+                neighbour: row
+                    .neighbour
+                    .map(SchemaName::from_registry)
+                    .transpose()
+                    .map_err(decode)?,
+            })
+        })
+        .collect()
 }
 
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {

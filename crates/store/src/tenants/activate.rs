@@ -4,47 +4,52 @@ use domain::{BatchId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-/// Who makes a tenant visible, for the audit log.
+/// A tenant to be made visible, and what the audit log says of it.
 #[derive(Debug)]
-pub struct Activation<'a> {
-    /// As in [`crate::audit::Entry`].
-    pub actor: &'a str,
+pub struct Activation {
+    /// Which.
+    pub tenant: TenantId,
     /// The batch in which it happens.
     pub batch: BatchId,
     /// What else matters.
     pub detail: Value,
 }
 
-/// `pending → active`, with the version its schema stands at, and the audit row of it: one
-/// statement, on the path of every tenant. False when it was not pending; nothing is recorded then.
+/// `pending → active` for all of `tenants`, with the version their schemas stand at, and the audit
+/// rows of it, by `actor`: one statement. Says how many were pending; of the others nothing is
+/// changed or recorded.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn activate(
     conn: &mut PgConnection,
-    tenant: TenantId,
+    tenants: &[Activation],
     migration_version: Option<i64>,
-    by: Activation<'_>,
-) -> sqlx::Result<bool> {
+    actor: &str,
+) -> sqlx::Result<u64> {
+    let ids: Vec<i64> = tenants.iter().map(|activation| activation.tenant.get()).collect();
+    let batches: Vec<_> = tenants.iter().map(|activation| activation.batch.get()).collect();
+    let details: Vec<Value> = tenants.iter().map(|activation| activation.detail.clone()).collect();
     let done = sqlx::query!(
         "with activated as (
-             update tenantry.tenants
+             update tenantry.tenants t
              set state = 'active', activated_at = clock_timestamp(),
                  updated_at = clock_timestamp(), migration_version = $2
-             where id = $1 and state = 'pending'
-             returning id
+             from unnest($1::bigint[], $4::uuid[], $5::jsonb[]) as a (tenant, batch, detail)
+             where t.id = a.tenant and t.state = 'pending'
+             returning t.id, a.batch, a.detail
          )
          insert into tenantry.audit_log (actor, action, tenant_id, batch_id, detail)
-         select $3, 'tenant.activated', id, $4, $5 from activated",
-        tenant.get(),
+         select $3, 'tenant.activated', id, batch, detail from activated",
+        &ids,
         migration_version,
-        by.actor,
-        by.batch.get(),
-        by.detail,
+        actor,
+        &batches,
+        &details,
     )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected())
 }
 
 /// `active → pending`: the undo of [`activate`]; nothing happens when it was not active.

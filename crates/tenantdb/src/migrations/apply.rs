@@ -1,7 +1,7 @@
 //! Brings a schema to the newest version.
 
 use domain::SchemaName;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::applied::AppliedMigration;
 use super::error::MigrateError;
@@ -46,6 +46,30 @@ pub async fn apply(
     }
     let from = had.last().copied().unwrap_or(0);
     Ok(Applied { from, to: from.max(set.head()), count: pending.len() })
+}
+
+/// Applies the set to schemas in which nothing is, all in one message after a first that looks
+/// where the session stands.
+///
+/// # Errors
+/// As [`apply`]; which schema, file and line it was is not told.
+pub(crate) async fn apply_to_empty(
+    conn: &mut PgConnection,
+    schemas: &[&SchemaName],
+    set: &MigrationSet,
+) -> Result<(), MigrateError> {
+    let failed = |source| MigrateError::Database { source };
+    let state = State::of_session(conn).await.map_err(failed)?;
+    let all: Vec<&Migration> = set.iter().collect();
+    let scripts: Vec<String> =
+        schemas.iter().map(|schema| script::up(schema, &state, &all).text).collect();
+    let rows =
+        sqlx::raw_sql(AssertSqlSafe(scripts.join(";\n"))).fetch_all(conn).await.map_err(failed)?;
+    let mut ends = rows.iter().filter(|row| row.len() == script::LAST_ROW_COLUMNS);
+    for schema in schemas {
+        state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
+    }
+    Ok(())
 }
 
 /// Refuses a set that is not the one that was applied.

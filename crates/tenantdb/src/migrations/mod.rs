@@ -14,6 +14,7 @@ mod set;
 mod state;
 
 pub use applied::{AppliedMigration, applied};
+pub(crate) use apply::apply_to_empty;
 pub use apply::{Applied, apply};
 pub use error::MigrateError;
 pub use load::LoadError;

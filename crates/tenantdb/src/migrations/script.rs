@@ -88,6 +88,9 @@ pub(super) fn path(schema: &SchemaName) -> String {
     format!("{}, pg_temp", Ident::from(schema))
 }
 
+/// How many columns the row has that a script ends with; no other row of it has as many.
+pub(super) const LAST_ROW_COLUMNS: usize = 4;
+
 /// The row a script ends with: current schema, search path and role.
 fn leave(schema: &SchemaName, state: &State) -> String {
     // asked of a path that leads nowhere, current_schema() would make a schema for temporary tables

@@ -1,7 +1,7 @@
 //! Where a schema and the session stand before a script runs, and after.
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use super::applied::{AppliedMigration, read};
 use super::error::MigrateError;
@@ -35,6 +35,14 @@ impl State {
         Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied })
     }
 
+    /// Reads where the session stands, for schemas known to be empty. One message.
+    pub(super) async fn of_session(conn: &mut PgConnection) -> sqlx::Result<Self> {
+        let row = sqlx::query("select current_setting('search_path'), current_user::text")
+            .fetch_one(conn)
+            .await?;
+        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied: None })
+    }
+
     /// The versions applied, oldest first.
     pub(super) fn versions(&self) -> Vec<i64> {
         self.applied.iter().flatten().map(|a| a.version).collect()
@@ -54,6 +62,11 @@ impl State {
             .map_err(|source| blame::name(source, &steps))?
             .pop()
             .ok_or(MigrateError::Escaped)?;
+        self.stayed(schema, &row)
+    }
+
+    /// Makes sure that a script ended in the schema and role it began in: `row` is its last.
+    pub(super) fn stayed(&self, schema: &SchemaName, row: &PgRow) -> Result<(), MigrateError> {
         let read = |at| row.try_get(at).map_err(|source| MigrateError::Database { source });
         let (current, path, actor): (Option<String>, Option<String>, Option<String>) =
             (read(0)?, read(1)?, read(2)?);

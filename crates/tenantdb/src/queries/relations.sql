@@ -1,6 +1,6 @@
 -- A row for each relation of the schema, its parts as arrays of `name`, tab, definition, and what
 -- the role may do with it, a letter for each right.
-select 'relation', c.relname::text,
+select 'relation', s.n, c.relname::text,
     concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
         case c.relkind
             when 'v' then pg_get_viewdef(c.oid)
@@ -24,15 +24,15 @@ select 'relation', c.relname::text,
     {policies},
     c.relkind::text,
     case when c.relkind = 'S' then concat_ws('',
-        case when has_sequence_privilege({role}, c.oid, 'usage') then 'usage ' end)
+        case when has_sequence_privilege(s.role, c.oid, 'usage') then 'usage ' end)
     else concat_ws('',
-        case when has_table_privilege({role}, c.oid, 'select') then 'select ' end,
-        case when has_table_privilege({role}, c.oid, 'insert') then 'insert ' end,
-        case when has_table_privilege({role}, c.oid, 'update') then 'update ' end,
-        case when has_table_privilege({role}, c.oid, 'delete') then 'delete ' end,
-        case when c.relowner = {role} then 'owner ' end)
+        case when has_table_privilege(s.role, c.oid, 'select') then 'select ' end,
+        case when has_table_privilege(s.role, c.oid, 'insert') then 'insert ' end,
+        case when has_table_privilege(s.role, c.oid, 'update') then 'update ' end,
+        case when has_table_privilege(s.role, c.oid, 'delete') then 'delete ' end,
+        case when c.relowner = s.role then 'owner ' end)
     end
-from pg_depend d
+from {subjects}
+join pg_depend d on d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.schema
 join pg_class c on c.oid = d.objid
-where d.refclassid = 'pg_namespace'::regclass and d.refobjid = {schema} and d.deptype = 'n'
-    and d.classid = 'pg_class'::regclass
+where d.deptype = 'n' and d.classid = 'pg_class'::regclass

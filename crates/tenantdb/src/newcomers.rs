@@ -1,0 +1,84 @@
+//! Tenants of whom nothing is there yet: each act for all of them at once, in one message.
+//!
+//! Nothing is looked up first. A name that is in use is an error of the server, whoever has it,
+//! and the caller then takes each tenant by itself, with the functions that look.
+
+use domain::{RoleName, SchemaName};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::mark::Mark;
+use crate::migrations::{self, MigrateError, MigrationSet};
+use crate::promise::Promise;
+use crate::{grants, role, schema};
+
+/// A tenant that is to be made.
+#[derive(Debug, Clone)]
+pub struct Newcomer<'a> {
+    /// Its schema.
+    pub schema: &'a SchemaName,
+    /// Its role.
+    pub role: &'a RoleName,
+    /// The mark that both are to bear.
+    pub mark: Mark,
+}
+
+/// What [`role::create`] does, for all.
+///
+/// # Errors
+/// As [`role::create`], for the first that fails.
+pub async fn create_roles(
+    conn: &mut PgConnection,
+    newcomers: &[Newcomer<'_>],
+    connection_limit: i32,
+) -> sqlx::Result<()> {
+    let creations = newcomers.iter().map(|newcomer| {
+        role::creation(newcomer.role, newcomer.schema, connection_limit, &newcomer.mark)
+    });
+    let option = role::set_option(conn);
+    send(conn, option + &joined(creations)).await
+}
+
+/// What [`schema::create`] does, for all.
+///
+/// # Errors
+/// As [`schema::create`], for the first that fails.
+pub async fn create_schemas(
+    conn: &mut PgConnection,
+    newcomers: &[Newcomer<'_>],
+) -> sqlx::Result<()> {
+    send(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
+}
+
+/// What [`migrations::apply`] does, for all: two messages.
+///
+/// # Errors
+/// As [`migrations::apply`], for the first that fails; which one and in which file is not told.
+pub async fn migrate(
+    conn: &mut PgConnection,
+    newcomers: &[Newcomer<'_>],
+    set: &MigrationSet,
+) -> Result<(), MigrateError> {
+    let schemas: Vec<&SchemaName> = newcomers.iter().map(|newcomer| newcomer.schema).collect();
+    migrations::apply_to_empty(conn, &schemas, set).await
+}
+
+/// What [`grants::grant`] does, for all.
+///
+/// # Errors
+/// As [`grants::grant`], for the first that fails.
+pub async fn grant(
+    conn: &mut PgConnection,
+    newcomers: &[Newcomer<'_>],
+    promise: &Promise,
+) -> sqlx::Result<()> {
+    send(conn, joined(newcomers.iter().map(|n| grants::text(n.schema, n.role, promise)))).await
+}
+
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join(";\n")
+}
+
+async fn send(conn: &mut PgConnection, text: String) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await?;
+    Ok(())
+}

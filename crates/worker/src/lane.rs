@@ -1,0 +1,145 @@
+//! One lane of work: takes items, as many as one transaction may make, and sees them through.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use domain::ItemId;
+use futures::FutureExt;
+use metrics::{counter, gauge, histogram};
+use provisioning::{Provisioner, Verdict};
+use queue::Handled;
+use saga::crash_point;
+use store::items::Claim;
+use telemetry::names;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::{
+    inbox::{Inbox, Waiting},
+    outcome::{About, Outcomes, RecordError},
+};
+
+/// What the lanes of a process share.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) provisioner: Provisioner,
+    pub(crate) outcomes: Outcomes,
+    /// Items in work.
+    pub(crate) busy: AtomicUsize,
+    /// Items taken at a time.
+    pub(crate) group: usize,
+    /// Work is given up after this long: a connection that went dead without a word would hold it
+    /// for ever.
+    pub(crate) patience: Duration,
+}
+
+type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
+
+impl Lane {
+    /// Takes items until the inbox is closed.
+    pub(crate) async fn run(self: Arc<Self>) {
+        while let Some(waiting) = self.inbox.take(self.group).await {
+            let items = waiting.len();
+            self.note_busy(self.busy.fetch_add(items, Ordering::Relaxed) + items);
+            self.serve(waiting).await;
+            self.note_busy(self.busy.fetch_sub(items, Ordering::Relaxed) - items);
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as an act of the lane")]
+    fn note_busy(&self, items: usize) {
+        gauge!(names::WORKER_BUSY).set(items as f64);
+    }
+
+    async fn serve(&self, waiting: Vec<Waiting>) {
+        let items: Vec<ItemId> = waiting.iter().map(|waiting| waiting.item).collect();
+        let mut replies: Replies =
+            waiting.into_iter().map(|waiting| (waiting.item, waiting.reply)).collect();
+        let work = AssertUnwindSafe(self.work(&items, &mut replies)).catch_unwind().await;
+        match work {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let cause = telemetry::chain(&error);
+                warn!(%cause, "could not take on {} items", replies.len());
+            }
+            Err(_) => error!("the work on {} items panicked", replies.len()),
+        }
+        for (_, reply) in replies {
+            // Nobody may be waiting any more: its queue gave the job up.
+            let _ = reply.send(Handled::Again);
+        }
+    }
+
+    /// Works on `items` as far as they go; an item whose outcome is recorded leaves `replies`.
+    async fn work(&self, items: &[ItemId], replies: &mut Replies) -> Result<(), RecordError> {
+        let started = Instant::now();
+        let claims = self.in_time(self.provisioner.claim(items)).await??;
+        for item in items.iter().filter(|item| claims.iter().all(|claim| claim.item != **item)) {
+            // Final already, or another live worker's.
+            tell(replies, *item, Handled::Done);
+        }
+        if claims.is_empty() {
+            return Ok(());
+        }
+        crash_point("after", "claim");
+        claims.iter().for_each(note_claim);
+        let about: HashMap<ItemId, About> =
+            claims.iter().map(|claim| (claim.item, About::of(claim, started))).collect();
+        let (done, left) = self.in_time(self.provisioner.provision_together(claims)).await?;
+        for (item, verdict) in done {
+            self.close(&about[&item], verdict, replies).await;
+        }
+        for claim in left {
+            let item = claim.item;
+            let verdict = self.in_time(self.provisioner.provision(claim)).await;
+            match verdict {
+                Ok(verdict) => self.close(&about[&item], verdict, replies).await,
+                Err(error) => warn!(item.id = %item, %error, "gave item {item} up for now"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(&self, about: &About, verdict: sqlx::Result<Verdict>, replies: &mut Replies) {
+        let recorded = async { self.outcomes.record(about, verdict?).await };
+        let recorded = self.in_time(recorded).await.and_then(|recorded| recorded);
+        match recorded {
+            Ok(()) => tell(replies, about.item, Handled::Done),
+            Err(error) => {
+                let (item, cause) = (about.item, telemetry::chain(&error));
+                warn!(item.id = %item, %cause, "could not record the outcome of item {item}");
+                tell(replies, item, Handled::Again);
+            }
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, RecordError> {
+        tokio::time::timeout(self.patience, work).await.map_err(|_| RecordError::TookTooLong)
+    }
+}
+
+fn tell(replies: &mut Replies, item: ItemId, handled: Handled) {
+    if let Some(reply) = replies.remove(&item) {
+        // Nobody may be waiting any more: its queue gave the job up.
+        let _ = reply.send(handled);
+    }
+}
+
+fn note_claim(claim: &Claim) {
+    if let Some(waited) = claim.waited {
+        histogram!(names::ITEM_WAIT_SECONDS).record(waited.as_secs_f64());
+    }
+    if claim.taken_over {
+        counter!(names::TAKEOVERS_TOTAL).increment(1);
+        info!(item.id = %claim.item, item.attempt = claim.attempt,
+            "took item {} over from a worker that died", claim.item);
+    }
+}

@@ -1,0 +1,241 @@
+//! One life of a worker, under one id: from signing on until it is told to stop, or can no longer
+//! say that it lives.
+
+use std::{
+    future::Future,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use domain::Backoff;
+use provisioning::{Plans, Provisioner, RetryRules};
+use queue::Consumer;
+use saga::Runner;
+use settings::Settings;
+use store::StageLimits;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    StartError,
+    handler::Handler,
+    heartbeat,
+    inbox::Inbox,
+    lane::Lane,
+    outcome::Outcomes,
+    pools::Pools,
+    settler::Settler,
+    sweeper::{InProgress, Sweeper},
+    whole_batch::WholeBatch,
+};
+
+/// Locks of the server that one transaction may take, so that many at once leave room in its
+/// table: the default one has 6,400 places.
+const LOCKS: usize = 800;
+
+/// How much of the wait for a lock a silent session may hold one: the rest is for the server to
+/// notice and to roll back.
+const SILENCE_SHARE: f32 = 0.6;
+
+/// Longest wait at the end of a life for what still runs beside the lanes.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What there is to do, read once.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) plans: Arc<Plans>,
+    /// The version at which tenants are activated.
+    pub(crate) head: i64,
+    /// Locks that making one tenant takes.
+    pub(crate) locks: usize,
+}
+
+/// A life that has signed on.
+#[derive(Debug)]
+pub(crate) struct Life<'a> {
+    settings: &'a Settings,
+    pools: &'a Pools,
+    work: &'a Work,
+    id: String,
+    /// Cancelled when the others take this life for dead, or will soon.
+    lost: CancellationToken,
+    /// Ends what runs beside the lanes: after the drain, since items in work still need it.
+    over: CancellationToken,
+    in_progress: InProgress,
+    settler: Settler,
+}
+
+impl<'a> Life<'a> {
+    /// Signs on, under a fresh id.
+    pub(crate) async fn begin(
+        settings: &'a Settings,
+        pools: &'a Pools,
+        work: &'a Work,
+    ) -> Result<Self, StartError> {
+        let id = fresh_id();
+        let register = async {
+            let mut conn = pools.work.acquire().await?;
+            let version = env!("CARGO_PKG_VERSION");
+            store::workers::register(&mut conn, &id, &host(), std::process::id(), version).await
+        };
+        register.await.map_err(StartError::Register)?;
+        let actor = format!("worker:{id}");
+        let whole = WholeBatch { pool: pools.work.clone(), head: work.head, actor };
+        Ok(Self {
+            settings,
+            pools,
+            work,
+            id,
+            lost: CancellationToken::new(),
+            over: CancellationToken::new(),
+            in_progress: InProgress::default(),
+            settler: Settler::new(whole),
+        })
+    }
+
+    /// Works until `stop`, and finishes what is begun; or until this life is lost, and drops it.
+    pub(crate) async fn run(self, stop: &CancellationToken) {
+        let id = &self.id;
+        info!(worker.id = %id, concurrency = self.settings.worker.concurrency, "worker {id} starts");
+        let mut beside = self.beside();
+        tokio::select! {
+            () = self.consume(stop) => {}
+            // Its connections may be dead, and every write of its claims is fenced: no farewell.
+            () = self.lost.cancelled() => {}
+        }
+        self.over.cancel();
+        let ended = async { while beside.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
+            warn!(worker.id = %id, "the end of a life took too long");
+        }
+        if !self.lost.is_cancelled() {
+            self.retire().await;
+        }
+    }
+
+    async fn retire(&self) {
+        let retire = async {
+            store::workers::retire(&mut *self.pools.work.acquire().await?, &self.id).await
+        };
+        if let Err(error) = retire.await {
+            warn!(worker.id = %self.id, %error, "could not sign off; the others will notice");
+        }
+    }
+
+    /// Starts what runs beside the lanes. Dropping the set ends it.
+    fn beside(&self) -> JoinSet<()> {
+        let worker = &self.settings.worker;
+        let pool = &self.pools.work;
+        let retain_jobs = u64::from(self.settings.queue.retain_done_hours) * 3600;
+        let heart = heartbeat::Heart {
+            pool: pool.clone(),
+            worker: self.id.clone(),
+            every: Duration::from_millis(worker.heartbeat_ms),
+            dead_after: Duration::from_millis(worker.dead_after_ms),
+            queue_silence: Duration::from_millis(self.settings.queue.heartbeat_ms)
+                * self.settings.queue.missed_heartbeats,
+        };
+        let sweeper = Sweeper {
+            pool: pool.clone(),
+            worker: self.id.clone(),
+            dead_after: Duration::from_millis(worker.dead_after_ms),
+            every: Duration::from_millis(worker.sweep_ms),
+            retain_jobs: Duration::from_secs(retain_jobs),
+            in_progress: self.in_progress.clone(),
+            whole: self.settler.whole().clone(),
+        };
+        let (settler, over) = (self.settler.clone(), self.over.clone());
+        let mut beside = JoinSet::new();
+        beside.spawn(heart.run(over.clone(), self.lost.clone()));
+        beside.spawn(sweeper.run(over.clone()));
+        beside.spawn(async move { settler.run(over).await });
+        beside
+    }
+
+    /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
+    async fn consume(&self, stop: &CancellationToken) {
+        let worker = &self.settings.worker;
+        let group = (LOCKS / self.work.locks.max(1)).clamp(1, worker.group_size);
+        let inbox = Arc::new(Inbox::default());
+        // An item is given up by its lane; what the queue does is the net under it.
+        let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
+        let lane = Arc::new(Lane {
+            inbox: Arc::clone(&inbox),
+            provisioner: self.provisioner(),
+            outcomes: Outcomes { pool: self.pools.work.clone(), settler: self.settler.clone() },
+            busy: AtomicUsize::new(0),
+            group,
+            patience,
+        });
+        let mut lanes = JoinSet::new();
+        for _ in 0..worker.concurrency {
+            lanes.spawn(Arc::clone(&lane).run());
+        }
+        let handler =
+            Arc::new(Handler { inbox: Arc::clone(&inbox), in_progress: self.in_progress.clone() });
+        let consumer = Consumer {
+            worker: self.id.clone(),
+            // One group more than can be in work: the next one is at hand when a lane is free.
+            handlers: (worker.concurrency + 1) * group,
+            handler_timeout: patience * u32::try_from(group + 4).unwrap_or(u32::MAX),
+            drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
+        };
+        let closed = close_on(stop, inbox);
+        let pool = self.pools.queue.clone();
+        let handle = move |item| Arc::clone(&handler).handle(item);
+        queue::consume(pool, &self.settings.queue, &consumer, handle, stop.clone()).await;
+        closed.await;
+        // What they have begun is over, or its time is: dropping the set ends them.
+        let drained = async { while lanes.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, drained).await.is_err() {
+            warn!(worker.id = %self.id, "gave up what was still in work");
+        }
+    }
+
+    fn provisioner(&self) -> Provisioner {
+        let worker = &self.settings.worker;
+        let lock = Duration::from_millis(worker.lock_timeout_ms);
+        let limits = StageLimits {
+            statement: Duration::from_millis(worker.stage_timeout_ms),
+            lock,
+            silence: lock.mul_f32(SILENCE_SHARE),
+        };
+        let rules = RetryRules {
+            max_attempts: worker.max_attempts,
+            backoff: Backoff { base_ms: worker.backoff_base_ms, cap_ms: worker.backoff_cap_ms },
+            dead_after: Duration::from_millis(worker.dead_after_ms),
+        };
+        // One of `concurrency` connections is closed each time, so each lasts for
+        // `connection_uses` tenants on average.
+        let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
+        let pool = &self.pools.work;
+        let runner = Runner::new(pool.clone(), limits, every);
+        let plans = Arc::clone(&self.work.plans);
+        Provisioner::new(pool.clone(), runner, plans, rules, self.id.clone())
+    }
+}
+
+/// Closes `inbox` when `stop` is cancelled.
+fn close_on(stop: &CancellationToken, inbox: Arc<Inbox>) -> impl Future<Output = ()> {
+    let stop = stop.clone();
+    let closing = tokio::spawn(async move {
+        stop.cancelled().await;
+        inbox.close();
+    });
+    async move {
+        let _ = closing.await;
+    }
+}
+
+/// A name no process has had before: a reused one would revive a dead worker's claims.
+fn fresh_id() -> String {
+    format!("{}-{}", host(), ulid::Ulid::generate())
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    if name.is_empty() { "worker".to_owned() } else { name }
+}
