@@ -18,14 +18,14 @@
 //! | action | function | where |
 //! |---|---|---|
 //! | `Fetch` | `one_life` | `crates/queue/src/consume.rs` |
-//! | `Skip` | `work` | `crates/worker/src/handler.rs` |
+//! | `Skip` | `work` | `crates/worker/src/lane.rs` |
 //! | `Step` in `Claim` | `claim` | `crates/store/src/items/claim.rs` |
 //! | | | `crates/store/queries/items/claim.sql` |
 //! | `Step` in `Work` | `run_stage` | `crates/saga/src/runner.rs` |
 //! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
 //! | | | `crates/store/queries/checkpoints/record.sql` |
 //! | what follows a failure | `after_failure` | `crates/provisioning/src/provision.rs` |
-//! | `Step` in `PutBack` | `retry_later` | `crates/worker/src/handler.rs` |
+//! | `Step` in `PutBack` | `retry_later` | `crates/worker/src/outcome.rs` |
 //! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
 //! | `Step` in `TurnBack` | `turn_back` | `crates/provisioning/src/provision.rs` |
 //! | its fence | `begin_compensation` | `crates/store/src/items/compensate.rs` |
@@ -39,7 +39,7 @@
 //! | `Bury` | `free_the_dead` | `crates/worker/src/sweeper/take_over.rs` |
 //! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
 //! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
-//! | `StartOver` | `live` | `crates/worker/src/run.rs` |
+//! | `StartOver` | `live_on` | `crates/worker/src/run.rs` |
 //! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/batches/settle.rs` |
 //! | what is seen | | `crates/store/queries/batches/closed.sql` |
 //! | the guard | | `crates/store/queries/batches/settle.sql` |

@@ -15,12 +15,35 @@ use sqlx::{
 /// # Errors
 /// When `url` is not a PostgreSQL URL.
 pub fn connect(url: &str, database: &settings::Database, name: &str) -> sqlx::Result<PgPool> {
-    let options = PgConnectOptions::from_str(url)?.application_name(name).options([
+    Ok(pool(options(url, database, name)?, database))
+}
+
+/// As [`connect`], for sessions that only ever look up what they know the keys of: they find it by
+/// index. The planner, which cannot know how long a list of keys is, or how many rows a table has
+/// gained since it was last counted, would now and then read all of a table instead.
+///
+/// # Errors
+/// When `url` is not a PostgreSQL URL.
+pub fn connect_by_key(
+    url: &str,
+    database: &settings::Database,
+    name: &str,
+) -> sqlx::Result<PgPool> {
+    let by_key =
+        [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+    Ok(pool(options(url, database, name)?.options(by_key), database))
+}
+
+fn options(url: &str, database: &settings::Database, name: &str) -> sqlx::Result<PgConnectOptions> {
+    Ok(PgConnectOptions::from_str(url)?.application_name(name).options([
         ("statement_timeout", database.statement_timeout_ms.to_string()),
         ("idle_in_transaction_session_timeout", "60000".to_owned()),
-    ]);
-    Ok(PgPoolOptions::new()
+    ]))
+}
+
+fn pool(options: PgConnectOptions, database: &settings::Database) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(database.max_connections)
         .acquire_timeout(Duration::from_millis(database.acquire_timeout_ms))
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }

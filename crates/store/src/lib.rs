@@ -22,7 +22,7 @@ mod stage;
 pub mod tenants;
 pub mod workers;
 
-pub use connect::connect;
+pub use connect::{connect, connect_by_key};
 pub use error_class::{ErrorClass, classify};
 pub use installation::installation;
 pub use migrate::{MIGRATOR, PublicMigration, migrate, public_migrations, revert_last};

@@ -29,7 +29,8 @@ impl Pools {
         database.max_connections = u32::try_from(settings.worker.concurrency)
             .unwrap_or(u32::MAX)
             .saturating_add(SPARE_CONNECTIONS);
-        let work = store::connect(url, &database, "tenantry-worker").map_err(StartError::Url)?;
+        let work =
+            store::connect_by_key(url, &database, "tenantry-worker").map_err(StartError::Url)?;
         let queue =
             queue::connect(url, &settings.database, &settings.queue).map_err(StartError::Url)?;
         Ok(Self { work, queue })

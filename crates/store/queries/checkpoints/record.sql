@@ -6,7 +6,7 @@ with own as (
         finished_at = case when $5 then clock_timestamp() end,
         error_code = null, error_message = null, error_step = null, error_retryable = null
     from unnest($1::bigint[], $2::int[]) as c (id, attempt)
-    where i.id = c.id and i.attempt = c.attempt and i.state = 'running'
+    where i.id = c.id and i.attempt = c.attempt and i.state || '' = 'running' -- found by id
     returning i.id, i.attempt
 )
 insert into tenantry.checkpoints (item_id, stage, attempt, steps)

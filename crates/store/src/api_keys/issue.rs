@@ -50,8 +50,9 @@ pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result
          from unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::text[], $5::text[],
                      $6::float8[], $7::bytea[], $8::float8[])
              as k (tenant, batch, hash, prefix, last4, valid_secs, sealed, sealed_secs)
-         where not exists (select 1 from tenantry.api_keys a
-                           where a.tenant_id = k.tenant and a.revoked_at is null)",
+         -- not an anti-join: that may be planned to read all keys
+         where (select a.id from tenantry.api_keys a
+                where a.tenant_id = k.tenant and a.revoked_at is null limit 1) is null",
         &tenants,
         &batches,
         &hashes,

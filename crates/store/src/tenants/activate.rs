@@ -36,7 +36,8 @@ pub async fn activate(
              set state = 'active', activated_at = clock_timestamp(),
                  updated_at = clock_timestamp(), migration_version = $2
              from unnest($1::bigint[], $4::uuid[], $5::jsonb[]) as a (tenant, batch, detail)
-             where t.id = a.tenant and t.state = 'pending'
+             -- found by id: the index by state holds all that wait
+             where t.id = a.tenant and t.state || '' = 'pending'
              returning t.id, a.batch, a.detail
          )
          insert into tenantry.audit_log (actor, action, tenant_id, batch_id, detail)
