@@ -144,7 +144,7 @@ fn choose(wanted: &Wanted, n: u64, many: bool) -> Round {
     use Kind::{Crash, Cut, Dead, Disk, Halt, Kill, Locks, Mixed, Race, Restart, Starve};
     const TURNS: &[Kind] = &[
         Kill, Cut, Restart, Mixed, Crash, Cut, Kill, Race, Mixed, Restart, Dead, Halt, Kill,
-        Starve, Mixed, Crash, Cut, Restart, Kill, Locks, Cut, Race, Disk, Mixed,
+        Starve, Mixed, Crash, Cut, Restart, Kill, Locks, Cut, Race, Disk, Mixed, Blackout,
     ];
     let kind = if many { TURNS[(n % TURNS.len() as u64) as usize] } else { Mixed };
     let usual = if many { Size::Usual } else { Size::Small };

@@ -44,7 +44,7 @@ async fn processes_and_the_database_may_be_killed_at_any_moment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_may_break_or_go_dead_and_workers_may_sleep() {
-    let tally = one_of_each(&[Kind::Cut, Kind::Halt, Kind::Dead]).await;
+    let tally = one_of_each(&[Kind::Cut, Kind::Halt, Kind::Dead, Kind::Blackout]).await;
 
     assert!(tally.faults() >= 15, "{tally}");
 }

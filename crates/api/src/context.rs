@@ -1,23 +1,29 @@
 //! What every request shares.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{InstallationId, SettingsPolicy};
 use keys::{MasterKey, MasterKeyError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
 use telemetry::Metrics;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::{
+    sync::{OnceCell, Semaphore, watch},
+    time,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{admission, auth::Authenticator, rate_limit::RateLimit, wait::BatchEvents};
+
+/// Longest wait for the connections of a pool that was replaced.
+const CLOSING: Duration = Duration::from_secs(30);
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
 struct Inner {
-    pool: PgPool,
+    pool: watch::Sender<PgPool>,
     settings: Settings,
     policy: SettingsPolicy,
     sealer: Sealer,
@@ -53,7 +59,7 @@ impl Context {
     ) -> Result<Self, ContextError> {
         let sealer = Sealer::new(MasterKey::parse(settings.keys.require_master_key()?)?);
         Ok(Self(Arc::new(Inner {
-            pool,
+            pool: watch::Sender::new(pool),
             policy: policy(&settings.tenants),
             sealer,
             installation: OnceCell::new(),
@@ -68,8 +74,20 @@ impl Context {
     }
 
     /// The pool on the control database.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.0.pool
+    pub(crate) fn pool(&self) -> PgPool {
+        self.0.pool.borrow().clone()
+    }
+
+    /// The pool, and each that replaces it.
+    pub(crate) fn pools(&self) -> watch::Receiver<PgPool> {
+        self.0.pool.subscribe()
+    }
+
+    /// From now on requests use `pool`. The one before takes no more, and is not waited for: its
+    /// connections may be dead.
+    pub(crate) fn replace_pool(&self, pool: PgPool) {
+        let old = self.0.pool.send_replace(pool);
+        tokio::spawn(async move { time::timeout(CLOSING, old.close()).await });
     }
 
     /// The settings of this process.
@@ -122,7 +140,7 @@ impl Context {
         self.0
             .installation
             .get_or_try_init(|| async {
-                let mut conn = self.0.pool.acquire().await?;
+                let mut conn = self.pool().acquire().await?;
                 store::installation(&mut conn).await
             })
             .await

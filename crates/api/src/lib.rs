@@ -18,6 +18,7 @@ mod documented;
 mod extract;
 mod observe;
 mod openapi;
+mod pool_watch;
 mod prefer;
 mod problem;
 mod problems;

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{context::Context, router::router, server};
+use crate::{context::Context, pool_watch, router::router, server};
 
 /// How long connections get to end after `stop`, on top of the longest time of a request: enough
 /// for each that was accepted to be answered.
@@ -30,18 +30,20 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let url = settings.database.require_url()?.expose_secret();
-    let pool = store::connect(url, &settings.database, "tenantry-api")
-        .context("could not read DATABASE_URL")?;
-    let context = Context::new(settings, pool.clone(), stop.clone())?;
+    let (url, database) = (url.to_owned(), settings.database.clone());
+    let open = move || store::connect(&url, &database, "tenantry-api");
+    let pool = open().context("could not read DATABASE_URL")?;
+    let context = Context::new(settings, pool, stop.clone())?;
     let address = listener.local_addr().context("could not read the listener's address")?;
     let background = TaskTracker::new();
     background.spawn(listen(context.clone()));
     background.spawn(forget(context.clone()));
+    background.spawn(pool_watch::run(context.clone(), open));
     background.close();
     info!(%address, "API answers at http://{address}");
-    serve(context, listener, &stop).await;
+    serve(context.clone(), listener, &stop).await;
     background.wait().await;
-    pool.close().await;
+    context.pool().close().await;
     Ok(())
 }
 
@@ -62,7 +64,7 @@ async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken
 }
 
 async fn listen(context: Context) {
-    context.events().listen(context.pool(), context.stop()).await;
+    context.events().listen(context.pools(), context.stop()).await;
 }
 
 async fn forget(context: Context) {

@@ -9,7 +9,10 @@ use domain::BatchId;
 use sqlx::{PgPool, postgres::PgListener};
 use store::batches::{self, FINISHED_CHANNEL};
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
+    sync::{
+        broadcast::{self, error::RecvError},
+        watch,
+    },
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -36,14 +39,23 @@ impl Default for BatchEvents {
 }
 
 impl BatchEvents {
-    /// Passes on what the database announces, until `stop`.
-    pub(crate) async fn listen(&self, pool: &PgPool, stop: &CancellationToken) {
+    /// Passes on what the database announces, until `stop`; always over the newest of `pools`.
+    pub(crate) async fn listen(
+        &self,
+        mut pools: watch::Receiver<PgPool>,
+        stop: &CancellationToken,
+    ) {
         let listening = async {
             loop {
-                let Err(error) = self.pass_on(pool).await;
-                let error = telemetry::chain(&error);
-                warn!(error, "not listening for finished batches, trying again: {error}");
-                sleep(RECONNECT).await;
+                let pool = pools.borrow_and_update().clone();
+                tokio::select! {
+                    Err(error) = self.pass_on(&pool) => {
+                        let error = telemetry::chain(&error);
+                        warn!(error, "not listening for finished batches, trying again: {error}");
+                        sleep(RECONNECT).await;
+                    }
+                    Ok(()) = pools.changed() => {}
+                }
             }
         };
         stop.run_until_cancelled(listening).await;
@@ -129,7 +141,7 @@ mod tests {
 
         tokio::select! {
             () = heard_of(&mut heard, batch) => {}
-            () = events.listen(&db.pool, &stop) => panic!("nobody told it to stop"),
+            () = events.listen(watch::Sender::new(db.pool.clone()).subscribe(), &stop) => panic!("nobody told it to stop"),
             () = announcing => {}
         }
     }

@@ -28,9 +28,12 @@ const STOPS_IN: Duration = Duration::from_secs(40);
 /// Workers at once that are to abort.
 const AT_ONCE: usize = 4;
 
-/// One item after another, so that few are lost with each worker; nothing is fetched in advance.
-const ONE_BY_ONE: &[(&str, &str)] =
-    &[("TENANTRY__WORKER__CONCURRENCY", "1"), ("TENANTRY__QUEUE__BATCH_SIZE", "1")];
+/// Two items at a time, so that few are lost with each worker; nothing is fetched in advance.
+const FEW: &[(&str, &str)] = &[
+    ("TENANTRY__WORKER__CONCURRENCY", "1"),
+    ("TENANTRY__WORKER__GROUP_SIZE", "2"),
+    ("TENANTRY__QUEUE__BATCH_SIZE", "1"),
+];
 
 pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     if !cfg!(debug_assertions) {
@@ -116,7 +119,7 @@ async fn crash_at(bed: &mut Bed, points: &[String]) {
     for some in points.chunks(AT_ONCE) {
         let mut doomed: Vec<(&String, Process)> = Vec::new();
         for point in some {
-            let mut settings = ONE_BY_ONE.to_vec();
+            let mut settings = FEW.to_vec();
             settings.push(("TENANTRY_CRASH_AT", point));
             doomed.push((point, bed.start_worker(&settings).await));
         }

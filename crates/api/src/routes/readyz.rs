@@ -31,9 +31,9 @@ pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Pr
 }
 
 async fn migrated(cx: &Context) -> sqlx::Result<bool> {
-    let migrations = store::public_migrations(cx.pool()).await?;
+    let migrations = store::public_migrations(&cx.pool()).await?;
     let ours = migrations.iter().all(|m| m.applied_at.is_some());
-    Ok(ours && queue::is_set_up(cx.pool()).await?)
+    Ok(ours && queue::is_set_up(&cx.pool()).await?)
 }
 
 /// To those who ask whether to send requests here it is the same why no connection is to be had.
