@@ -141,7 +141,7 @@ pub(crate) async fn many() -> Tally {
 
 /// The `n`-th round of a run. Every kind has its turn; the long ones less often.
 fn choose(wanted: &Wanted, n: u64, many: bool) -> Round {
-    use Kind::{Crash, Cut, Dead, Disk, Halt, Kill, Locks, Mixed, Race, Restart, Starve};
+    use Kind::{Blackout, Crash, Cut, Dead, Disk, Halt, Kill, Locks, Mixed, Race, Restart, Starve};
     const TURNS: &[Kind] = &[
         Kill, Cut, Restart, Mixed, Crash, Cut, Kill, Race, Mixed, Restart, Dead, Halt, Kill,
         Starve, Mixed, Crash, Cut, Restart, Kill, Locks, Cut, Race, Disk, Mixed, Blackout,

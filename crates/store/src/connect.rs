@@ -7,6 +7,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+/// Longest silence of a session within a transaction, in milliseconds. A process that was cut off
+/// holds locks no longer than this: a request that is sent again waits for those of its first try.
+const SILENCE_MS: u32 = 10_000;
+
 /// A pool on `url`, with the limits of the settings; connects lazily.
 ///
 /// Sessions carry a statement time-out as the last defence against a query that never ends and
@@ -37,7 +41,7 @@ pub fn connect_by_key(
 fn options(url: &str, database: &settings::Database, name: &str) -> sqlx::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(url)?.application_name(name).options([
         ("statement_timeout", database.statement_timeout_ms.to_string()),
-        ("idle_in_transaction_session_timeout", "60000".to_owned()),
+        ("idle_in_transaction_session_timeout", SILENCE_MS.to_string()),
     ]))
 }
 
