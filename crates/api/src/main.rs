@@ -1,18 +1,12 @@
 //! `tenantry-api`: the HTTP API as a process of its own.
 
-mod ready_file;
-
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
 use settings::{Profile, Settings};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 /// Serves Tenantry's HTTP API. Everything else is configured by the environment; see
 /// config/default.toml.
@@ -51,36 +45,10 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("could not listen on {host}:{port}"))?;
     let address = listener.local_addr().context("could not read the listener's address")?;
     let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
+    telemetry::cancel_on_signal(stop.clone()).context("could not handle signals")?;
     let serving = api::run(settings, listener, stop.clone());
-    let Some(path) = args.ready_file else { return serving.await };
-    let announcing = async {
-        let announced = ready_file::announce(&path, address).await;
-        if announced.is_err() {
-            stop.cancel();
-        }
-        announced.with_context(|| format!("could not write {}", path.display()))
-    };
-    let serving = async {
-        let served = serving.await;
-        stop.cancel();
-        served
-    };
-    let (served, announced) = tokio::join!(serving, stop.run_until_cancelled(announcing));
-    served.and(announced.unwrap_or(Ok(())))
-}
-
-/// Cancels `stop` on SIGTERM and on SIGINT.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("could not handle SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("could not handle SIGINT")?;
-    tokio::spawn(async move {
-        let signal = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        info!("{signal}: ending requests in flight, then stopping");
-        stop.cancel();
-    });
-    Ok(())
+    let ready_file = args.ready_file.as_deref();
+    let (served, announced) = telemetry::announced(serving, ready_file, address, &stop).await;
+    served?;
+    announced.context("could not write the ready file")
 }

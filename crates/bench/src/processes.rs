@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -78,24 +79,28 @@ impl Process {
     }
 }
 
-async fn listen(ready_file: &Path) -> anyhow::Result<(Settings, TcpListener, CancellationToken)> {
+async fn listen() -> anyhow::Result<(Settings, TcpListener, SocketAddr, CancellationToken)> {
     let settings = Settings::load(Profile::Production)?;
     telemetry::init(&settings.log)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    telemetry::write_ready_file(ready_file, listener.local_addr()?)?;
+    let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     telemetry::cancel_on_signal(stop.clone())?;
-    Ok((settings, listener, stop))
+    Ok((settings, listener, address, stop))
 }
 
 pub(crate) async fn be_api(ready_file: &Path) -> anyhow::Result<()> {
-    let (settings, listener, stop) = listen(ready_file).await?;
-    api::run(settings, listener, stop).await?;
-    Ok(())
+    let (settings, listener, address, stop) = listen().await?;
+    let serving = api::run(settings, listener, stop.clone());
+    let (served, announced) = telemetry::announced(serving, Some(ready_file), address, &stop).await;
+    served?;
+    Ok(announced?)
 }
 
 pub(crate) async fn be_worker(ready_file: &Path) -> anyhow::Result<()> {
-    let (settings, listener, stop) = listen(ready_file).await?;
-    worker::run(settings, listener, stop).await?;
-    Ok(())
+    let (settings, listener, address, stop) = listen().await?;
+    let serving = worker::run(settings, listener, stop.clone());
+    let (served, announced) = telemetry::announced(serving, Some(ready_file), address, &stop).await;
+    served?;
+    Ok(announced?)
 }

@@ -12,5 +12,5 @@ mod subscriber;
 
 pub use chain::chain;
 pub use metrics::Metrics;
-pub use process::{cancel_on_signal, write_private, write_ready_file};
+pub use process::{announced, cancel_on_signal, write_private};
 pub use subscriber::{InitError, init};

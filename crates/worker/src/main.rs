@@ -43,12 +43,12 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind((host.as_str(), port))
         .await
         .with_context(|| format!("could not listen on {host}:{port}"))?;
-    if let Some(file) = &args.ready_file {
-        telemetry::write_ready_file(file, listener.local_addr()?)
-            .with_context(|| format!("could not write {}", file.display()))?;
-    }
+    let address = listener.local_addr().context("could not read the listener's address")?;
     let stop = CancellationToken::new();
-    telemetry::cancel_on_signal(stop.clone())?;
-    worker::run(settings, listener, stop).await?;
-    Ok(())
+    telemetry::cancel_on_signal(stop.clone()).context("could not handle signals")?;
+    let working = worker::run(settings, listener, stop.clone());
+    let ready_file = args.ready_file.as_deref();
+    let (worked, announced) = telemetry::announced(working, ready_file, address, &stop).await;
+    worked?;
+    announced.context("could not write the ready file")
 }

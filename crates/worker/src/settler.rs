@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::whole_batch::WholeBatch;
 
-/// How long outcomes are gathered before their batches are looked at, in milliseconds: the most
-/// a batch's end is late by.
+/// How long outcomes are gathered after a look that found a batch still open, in milliseconds: the
+/// most a batch's end is late by. A batch of one is looked at once, at once.
 const GATHER_MS: u64 = 50;
 
 /// Collects the batches in which an item ended or was built, and has them seen to.
@@ -46,17 +46,21 @@ impl Settler {
                 () = self.wake.notified() => {}
                 () = stop.cancelled() => break,
             }
-            self.see_to_marked().await;
-            tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
+            if !self.see_to_marked().await {
+                tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
+            }
         }
         self.see_to_marked().await;
     }
 
-    async fn see_to_marked(&self) {
+    /// Whether all that were marked have ended.
+    async fn see_to_marked(&self) -> bool {
         let batches =
             std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut ended = true;
         for (batch, mode) in batches {
-            self.whole.see_to(batch, Some(mode)).await;
+            ended &= self.whole.see_to(batch, Some(mode)).await;
         }
+        ended
     }
 }

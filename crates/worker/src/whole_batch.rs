@@ -45,23 +45,26 @@ enum WholeError {
 }
 
 impl WholeBatch {
-    /// Does what is due for `batch`, whose mode may be known. A failure is left to the next sweep.
-    pub(crate) async fn see_to(&self, batch: BatchId, mode: Option<Mode>) {
+    /// Does what is due for `batch`, whose mode may be known, and says whether that ended it. A
+    /// failure is left to the next sweep.
+    pub(crate) async fn see_to(&self, batch: BatchId, mode: Option<Mode>) -> bool {
         crash_point("before", "settle");
         let due = self.advance_and_settle(batch, mode);
         let done = tokio::time::timeout(PATIENCE, due).await;
-        match done.unwrap_or(Err(WholeError::TookTooLong)) {
+        let ended = done.unwrap_or(Err(WholeError::TookTooLong));
+        match &ended {
             Ok(Some(state)) => {
                 counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
                 info!(batch.id = %batch, batch.state = %state, "batch {batch} ended as {state}");
             }
             Ok(None) => {}
             Err(error) => {
-                let cause = telemetry::chain(&error);
+                let cause = telemetry::chain(error);
                 warn!(batch.id = %batch, %cause, "could not see to batch {batch} yet");
             }
         }
         crash_point("after", "settle");
+        matches!(ended, Ok(Some(_)))
     }
 
     async fn advance_and_settle(

@@ -1,11 +1,6 @@
 //! `tenantry api` and `tenantry worker`: the servers, in this binary.
 
-use std::{
-    future::Future,
-    net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{future::Future, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,14 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::config_check;
-use crate::{
-    client::Client,
-    connection::Target,
-    failure::{Done, Failure},
-};
-
-/// Between two looks at whether the server answers yet.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+use crate::failure::{Done, Failure};
 
 /// Where to serve.
 #[derive(Debug, Args)]
@@ -64,21 +52,15 @@ impl Serve {
             Failure::new(format!("could not listen on {host}:{port}: {e}"))
                 .advise("pass --port 0 for a free port, or stop what listens there")
         })?;
-        let address = own_address(&listener)?;
+        let address = listener.local_addr().context("could not read the port")?;
         let stop = CancellationToken::new();
         telemetry::cancel_on_signal(stop.clone()).context("could not listen for signals")?;
-        let mut running = std::pin::pin!(run(listener, stop));
-        let announced = async {
-            match &self.ready_file {
-                Some(file) => announce(address, file).await,
-                None => Ok(()),
-            }
-        };
-        tokio::select! {
-            ended = &mut running => return ended.map(|()| Done::Well).map_err(Into::into),
-            said = announced => said?,
-        }
-        running.await.map(|()| Done::Well).map_err(Into::into)
+        let running = run(listener, stop.clone());
+        let ready_file = self.ready_file.as_deref();
+        let (ended, announced) = telemetry::announced(running, ready_file, address, &stop).await;
+        ended.map_err(Into::into)?;
+        announced.context("could not write the ready file")?;
+        Ok(Done::Well)
     }
 }
 
@@ -86,24 +68,4 @@ fn start() -> anyhow::Result<Settings> {
     let settings = config_check::load(Profile::Production)?;
     telemetry::init(&settings.log).context("could not start logging")?;
     Ok(settings)
-}
-
-/// Where this machine reaches the listener.
-fn own_address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
-    let mut bound = listener.local_addr().context("could not read the port")?;
-    if bound.ip().is_unspecified() {
-        bound.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    Ok(bound)
-}
-
-/// Says that we answer, once we do.
-async fn announce(address: SocketAddr, file: &Path) -> anyhow::Result<()> {
-    let target = Target { url: format!("http://{address}"), token: None, from_ready_file: false };
-    let client = Client::anonymous(target)?;
-    while client.get("/readyz").await.is_err() {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    telemetry::write_ready_file(file, address)
-        .with_context(|| format!("could not write {}", file.display()))
 }
