@@ -4,11 +4,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
-use localpg::Cluster;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 
-/// A database of its own, so that neither side sees the other's tables.
-const DATABASE: &str = "floor";
+use crate::stand::Stand;
 
 /// One tenant, `{n}` its number: the DDL that the steps of the default plan issue, all of it and
 /// nothing else. No look at what is there, no check, key, registry or checkpoint.
@@ -25,57 +23,117 @@ const TENANT: &str = "
         description text not null, checksum bytea not null,
         applied_at timestamptz not null default now());
     {migrations}
-    insert into floor_{n}.tenantry_migrations (version, description, checksum)
-        values (1, 'tenant', '\\x00'), (2, 'person', '\\x01');
+    insert into floor_{n}.tenantry_migrations (version, description, checksum) values {versions};
     grant usage on schema floor_{n} to floor_{n};
     alter default privileges in schema floor_{n}
         grant select, insert, update, delete on tables to floor_{n};
     alter default privileges in schema floor_{n} grant usage, select on sequences to floor_{n};
     alter default privileges in schema floor_{n} grant execute on functions to floor_{n};
-    grant select, insert, update, delete on floor_{n}.tenant, floor_{n}.person to floor_{n};
+    grant select, insert, update, delete on {tables} to floor_{n};
     grant select on floor_{n}.tenantry_migrations to floor_{n};
-    grant usage, select on sequence floor_{n}.person_id_seq to floor_{n};
+    grant usage, select on sequence {sequences} to floor_{n};
     commit;";
 
-const MIGRATIONS: [&str; 2] = [
-    include_str!("../../../migrations/tenant/0001_tenant.up.sql"),
-    include_str!("../../../migrations/tenant/0002_person.up.sql"),
-];
+/// What a tenant is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub(crate) migrations: Vec<String>,
+    pub(crate) tables: Vec<String>,
+    pub(crate) sequences: Vec<String>,
+}
+
+impl Shape {
+    /// This repository's tenant migrations.
+    pub(crate) fn of_this_repository() -> Self {
+        let migrations = [
+            include_str!("../../../migrations/tenant/0001_tenant.up.sql"),
+            include_str!("../../../migrations/tenant/0002_person.up.sql"),
+        ];
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            migrations: owned(&migrations),
+            tables: owned(&["tenant", "person"]),
+            sequences: owned(&["person_id_seq"]),
+        }
+    }
+
+    /// One migration that makes this many tables.
+    pub(crate) fn of_tables(count: usize) -> Self {
+        let tables: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
+        let table = |name: &String| {
+            format!(
+                "create table {name} (id bigint generated always as identity primary key,
+                     name text not null, detail jsonb not null default '{{}}',
+                     created_at timestamptz not null default now());\n"
+            )
+        };
+        Self {
+            migrations: vec![tables.iter().map(table).collect()],
+            sequences: tables.iter().map(|name| format!("{name}_id_seq")).collect(),
+            tables,
+        }
+    }
+
+    /// The text that makes a tenant of this shape, `{n}` its number.
+    fn tenant(&self) -> String {
+        let within = |names: &[String]| {
+            let names: Vec<_> = names.iter().map(|name| format!("floor_{{n}}.{name}")).collect();
+            names.join(", ")
+        };
+        let versions: Vec<_> =
+            (1..=self.migrations.len()).map(|n| format!("({n}, 'migration', '\\x00')")).collect();
+        TENANT
+            .replace("{migrations}", &self.migrations.join("\n"))
+            .replace("{versions}", &versions.join(", "))
+            .replace("{tables}", &within(&self.tables))
+            .replace("{sequences}", &within(&self.sequences))
+    }
+}
 
 /// Connections, and nothing else.
 pub(crate) struct Floor {
     pool: PgPool,
     connections: usize,
+    tenant: String,
 }
 
 impl Floor {
-    pub(crate) async fn prepare(cluster: &Cluster, connections: usize) -> anyhow::Result<Self> {
-        cluster.ensure_database(DATABASE)?;
+    /// In a database of its own, so that neither side sees the other's tables.
+    pub(crate) async fn prepare(
+        stand: &Stand,
+        database: &str,
+        connections: usize,
+        shape: &Shape,
+    ) -> anyhow::Result<Self> {
         let pool = PgPoolOptions::new()
             .max_connections(u32::try_from(connections)?)
             .min_connections(u32::try_from(connections)?)
             .test_before_acquire(false)
-            .connect(&cluster.url(DATABASE))
+            .connect(&stand.database(database)?)
             .await?;
-        sqlx::raw_sql("create role floor_tenants nologin").execute(&pool).await?;
-        Ok(Self { pool, connections })
+        sqlx::raw_sql(
+            "do $$ begin
+                 if to_regrole('floor_tenants') is null then create role floor_tenants nologin; end if;
+             end $$",
+        )
+        .execute(&pool)
+        .await?;
+        Ok(Self { pool, connections, tenant: shape.tenant() })
     }
 
-    /// Makes `tenants` tenants and says how many a second.
-    pub(crate) async fn make(&self, round: usize, tenants: usize) -> anyhow::Result<f64> {
-        let migrations = MIGRATIONS.join("\n");
+    /// Makes `tenants` tenants, none of them called as in another `round`, and says how many a
+    /// second.
+    pub(crate) async fn make(&self, round: &str, tenants: usize) -> anyhow::Result<f64> {
         let started = Instant::now();
         stream::iter(0..tenants)
             .map(|n| {
-                let number = format!("{round}_{n}");
-                let sql = TENANT.replace("{migrations}", &migrations).replace("{n}", &number);
+                let sql = self.tenant.replace("{n}", &format!("{round}_{n}"));
                 async move { sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await }
             })
             .buffer_unordered(self.connections)
             .try_for_each(|_| async { Ok(()) })
             .await
             .context("the floor's DDL failed")?;
-        #[expect(clippy::cast_precision_loss, reason = "a count of tenants fits")]
         Ok(tenants as f64 / started.elapsed().as_secs_f64())
     }
 

@@ -1,63 +1,60 @@
 //! `cargo run --release -p bench`: the whole system, from POST to active, against the floor.
 //!
-//! The floor is what PostgreSQL does with no system around it: role, schema, this repository's
-//! tenant migrations and grants in one message and one transaction, over as many connections.
-//! Both are measured in turn in one run on one cluster with `fsync` on, so that drift of the
-//! machine falls on both alike. API and worker are real processes: this binary starts itself.
+//! The floor is what PostgreSQL does with no system around it: role, schema, tenant migrations and
+//! grants in one message and one transaction, over as many connections. Both are measured in turn
+//! in one run on one cluster with `fsync` on, so that drift of the machine falls on both alike. API
+//! and workers are real processes: this binary starts itself. Each scenario has a system of its own.
 
+mod counting;
 mod cpu;
+mod figures;
 mod floor;
-mod idle;
 mod processes;
-mod report;
+mod scenarios;
+mod stand;
 mod system;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
-use localpg::{Cluster, Options};
+use clap::{Parser, ValueEnum};
 
-use crate::{floor::Floor, report::Report, system::System};
+use crate::{scenarios::Scenario, stand::Stand};
 
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, about)]
 struct Args {
-    #[command(subcommand)]
-    role: Option<Role>,
-    /// Tenants made in each round by each side
-    #[arg(long, default_value_t = 500)]
-    tenants: usize,
+    /// What to measure
+    #[arg(value_enum, default_value = "cold")]
+    scenarios: Vec<Scenario>,
+    /// Tenants in each round of a scenario that has rounds [default: the scenario's own]
+    #[arg(long)]
+    tenants: Option<usize>,
     /// Rounds; each measures the floor and then the system
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Connections of the floor, and items the workers have in work at once
+    /// Connections of the floor, and transactions that the workers have in work at once
     #[arg(long, default_value_t = 4)]
     connections: usize,
-    /// Worker processes that share the connections
+    /// Worker processes that share them
     #[arg(long, default_value_t = 1)]
     workers: usize,
-    /// Print the figures as JSON too
-    #[arg(long)]
-    json: bool,
+    /// Write the figures to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
     /// Fail when the system reaches less than this share of the floor
     #[arg(long, value_name = "RATIO")]
     at_least: Option<f64>,
+    /// Be a process of the system (started by the bench)
+    #[arg(long, hide = true, requires = "ready_file")]
+    be: Option<Role>,
+    #[arg(long, hide = true)]
+    ready_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Subcommand)]
-#[command(hide = true)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
-    /// Be the API process (started by the bench)
-    Api {
-        #[arg(long)]
-        ready_file: std::path::PathBuf,
-    },
-    /// Be a worker process (started by the bench)
-    Worker {
-        #[arg(long)]
-        ready_file: std::path::PathBuf,
-    },
+    Api,
+    Worker,
 }
 
 fn main() -> ExitCode {
@@ -70,12 +67,10 @@ fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(async {
-        match &args.role {
-            Some(Role::Api { ready_file }) => processes::be_api(ready_file).await.map(|()| true),
-            Some(Role::Worker { ready_file }) => {
-                processes::be_worker(ready_file).await.map(|()| true)
-            }
-            None => measure(&args).await,
+        match (args.be, &args.ready_file) {
+            (Some(Role::Api), Some(file)) => processes::be_api(file).await.map(|()| true),
+            (Some(Role::Worker), Some(file)) => processes::be_worker(file).await.map(|()| true),
+            _ => measure(&args).await,
         }
     });
     match done {
@@ -88,36 +83,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures and prints; false when the system is slower than asked for.
+/// Measures and prints; false when a figure is beyond its limit.
 async fn measure(args: &Args) -> anyhow::Result<bool> {
-    let folder = tempfile::Builder::new().prefix("tenantry-bench.").tempdir()?;
-    let cluster = {
-        let options = Options::new(folder.path().join("cluster"));
-        tokio::task::spawn_blocking(|| Cluster::start(options))
-            .await?
-            .context("could not start PostgreSQL")?
-    };
-    let floor = Floor::prepare(&cluster, args.connections).await?;
-    let system = System::start(&cluster, folder.path(), args.workers, args.connections).await?;
-    let mut report = Report::new(args.tenants, args.connections, args.workers);
-    let server_ms = || cpu::server_ms(cluster.pid()).unwrap_or(f64::NAN);
-    for round in 0..args.rounds {
-        let (server, processes) = (server_ms(), system.processes_ms());
-        report.floor.push(floor.make(round, args.tenants).await?);
-        let between = server_ms();
-        report.system.push(system.make(round, args.tenants).await?);
-        report.cpu.add(between - server, server_ms() - between, system.processes_ms() - processes);
-        report.print_round(round);
+    system::install_crypto()?;
+    let stand = Stand::start().await?;
+    let mut all = serde_json::Map::new();
+    let mut hold = true;
+    for scenario in scenarios::chosen(&args.scenarios) {
+        let figures = scenario.run(&stand, args).await?;
+        figures.print();
+        hold &= figures.hold();
+        all.extend([figures.to_json()]);
     }
-    report.steps = system.step_means_ms().await?;
-    report.idle = Some(idle::measure(&system).await?);
-    report.print();
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    stand.stop().await?;
+    if let Some(file) = &args.json {
+        std::fs::write(file, serde_json::to_string_pretty(&all)?)?;
     }
-    let fast_enough = args.at_least.is_none_or(|least| report.ratio() >= least);
-    system.stop()?;
-    floor.close().await;
-    tokio::task::spawn_blocking(move || cluster.stop()).await??;
-    Ok(fast_enough)
+    Ok(hold)
 }

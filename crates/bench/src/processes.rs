@@ -37,7 +37,7 @@ impl Process {
         let log = fs::File::create(folder.join(format!("{name}.log")))?;
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .args([role, "--ready-file"])
+            .args(["--be", role, "--ready-file"])
             .arg(&ready)
             .envs(env.iter().cloned())
             .stdout(Stdio::null())
@@ -61,11 +61,11 @@ impl Process {
     }
 
     /// The largest memory the process has had, in MiB, where the system tells.
-    pub(crate) fn peak_memory_mib(&self) -> Option<u64> {
+    pub(crate) fn peak_memory_mib(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
-        Some(kib / 1024)
+        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
+        Some(kib / 1024.0)
     }
 
     /// Ends the process in good order.

@@ -1,24 +1,38 @@
 //! The system: API, queue and workers, from POST to active.
 
 use std::{
-    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow, bail};
 use keys::{MasterKey, OperatorToken};
-use localpg::Cluster;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::operators::NewOperator;
 
-use crate::processes::Process;
-
-const DATABASE: &str = "tenantry";
+use crate::{counting, processes::Process, stand::Stand};
 
 /// Longest a batch may take, in seconds.
-const BATCH_SECS: u64 = 600;
+const BATCH_SECS: u64 = 900;
+
+/// Between two looks at a batch.
+const POLL_EVERY: Duration = Duration::from_millis(250);
+
+/// How a system is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) database: &'static str,
+    /// Worker processes.
+    pub(crate) workers: usize,
+    /// Transactions in which all of them together make tenants at a time.
+    pub(crate) lanes: usize,
+    /// Further settings.
+    pub(crate) env: Vec<(&'static str, String)>,
+    /// Whether what goes to the server is counted.
+    pub(crate) counted: bool,
+}
 
 /// A running system.
 pub(crate) struct System {
@@ -26,73 +40,54 @@ pub(crate) struct System {
     workers: Vec<Process>,
     http: reqwest::Client,
     token: String,
-    /// The control database, for looking on.
+    pub(crate) counts: Option<Arc<counting::Counts>>,
+    /// The control database, for looking on: past what counts.
     pub(crate) pool: PgPool,
 }
 
-/// What one round came to.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub(crate) struct Round {
-    /// From the POST to the end of the batch.
+/// What one batch came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    pub(crate) id: String,
+    /// From the POST to the end of the batch, by the database's clock.
     pub(crate) tenants_per_second: f64,
     /// The POST alone, in milliseconds.
     pub(crate) accepted_ms: f64,
 }
 
 impl System {
-    pub(crate) async fn start(
-        cluster: &Cluster,
-        folder: &Path,
-        workers: usize,
-        in_work: usize,
-    ) -> anyhow::Result<Self> {
-        cluster.ensure_database(DATABASE)?;
-        let url = cluster.url(DATABASE);
-        let pool = PgPool::connect(&url).await?;
-        queue::setup(&pool).await?;
-        store::migrate(&pool).await?;
-        let mut conn = pool.acquire().await?;
-        let installation = store::installation(&mut conn).await?;
-        tenantdb::bootstrap(&mut conn, &installation).await?;
-        let token = OperatorToken::mint();
-        let operator = NewOperator {
-            name: "bench",
-            role: domain::Role::Admin,
-            hash: &token.hash(),
-            expires_at: None,
+    pub(crate) async fn start(stand: &Stand, setup: Setup) -> anyhow::Result<Self> {
+        let url = stand.database(setup.database)?;
+        let pool = PgPoolOptions::new().max_connections(1).connect(&url).await?;
+        let token = prepare(&pool).await?;
+        let (url, counts) = if setup.counted {
+            let (port, counts) = counting::start(stand.socket()).await?;
+            let user = url.split("://").nth(1).and_then(|rest| rest.split('@').next());
+            let user = user.context("the cluster's URL names no user")?;
+            let database = setup.database;
+            let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
+            (url, Some(counts))
+        } else {
+            (url, None)
         };
-        store::operators::create(&mut conn, operator).await?;
-        drop(conn);
-        let env = environment(&url, in_work.div_ceil(workers));
-        let api = Process::start("api", folder, "api", &env).await?;
-        let mut running = Vec::new();
-        for n in 0..workers {
-            running.push(Process::start("worker", folder, &format!("worker-{n}"), &env).await?);
+        let mut env = environment(&url, setup.lanes.div_ceil(setup.workers.max(1)));
+        env.extend(setup.env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let name = |process: &str| format!("{}-{process}", setup.database);
+        let api = Process::start("api", stand.folder(), &name("api"), &env).await?;
+        let mut workers = Vec::new();
+        for n in 0..setup.workers {
+            let name = name(&format!("worker-{n}"));
+            workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
         }
-        // The client is built without a provider of its own; sqlx brings this one.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .map_err(|_| anyhow!("a crypto provider is installed already"))?;
         let http = reqwest::Client::builder().build()?;
-        let token = token.expose().to_owned();
-        Ok(Self { api, workers: running, http, token, pool })
+        Ok(Self { api, workers, http, token, counts, pool })
     }
 
     /// Submits a batch of `tenants` and waits until all are active.
-    pub(crate) async fn make(&self, round: usize, tenants: usize) -> anyhow::Result<Round> {
-        let list: Vec<Value> = (0..tenants)
-            .map(|n| {
-                json!({
-                    "tenant_name": format!("Bench {round} {n}"),
-                    "domain": format!("t{n}.r{round}.bench.example"),
-                })
-            })
-            .collect();
+    pub(crate) async fn make(&self, round: &str, tenants: usize) -> anyhow::Result<Done> {
         let started = Instant::now();
-        let batch = self.post("/api/v1/tenants/batch", &json!({ "tenants": list })).await?;
-        let accepted_ms = started.elapsed().as_secs_f64() * 1e3;
-        let id = batch["batch_id"].as_str().context("no batch id")?;
-        let ended = self.finished(id, started).await?;
+        let (id, accepted_ms) = self.submit(&batch(round, tenants)).await?;
+        let ended = self.finished(&id, started).await?;
         if ended["progress"]["succeeded"].as_u64() != Some(tenants as u64) {
             bail!("not every tenant became active: {}", ended["progress"]);
         }
@@ -101,12 +96,28 @@ impl System {
             "select extract(epoch from finished_at - created_at)::float8
              from tenantry.batches where id = $1::uuid",
         )
-        .bind(id)
+        .bind(&id)
         .fetch_one(&self.pool)
         .await?;
-        #[expect(clippy::cast_precision_loss, reason = "a count of tenants fits")]
-        let tenants_per_second = tenants as f64 / (took + accepted_ms / 1e3);
-        Ok(Round { tenants_per_second, accepted_ms })
+        Ok(Done {
+            id,
+            tenants_per_second: tenants as f64 / (took + accepted_ms / 1e3),
+            accepted_ms,
+        })
+    }
+
+    /// Submits tenants as NDJSON; the batch's id, and how long it took to be accepted, in
+    /// milliseconds.
+    pub(crate) async fn submit(&self, lines: &str) -> anyhow::Result<(String, f64)> {
+        let request = self
+            .http
+            .post(format!("{}/api/v1/tenants/batch", self.api.url))
+            .header("content-type", "application/x-ndjson")
+            .body(lines.to_owned());
+        let started = Instant::now();
+        let batch = self.answer(request).await?;
+        let accepted_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok((batch["batch_id"].as_str().context("no batch id")?.to_owned(), accepted_ms))
     }
 
     /// Polls the batch until it is over, as a caller would.
@@ -116,7 +127,7 @@ impl System {
             if !batch["finished_at"].is_null() {
                 return Ok(batch);
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
         bail!("the batch did not end in {BATCH_SECS} s")
     }
@@ -132,31 +143,43 @@ impl System {
         .await?)
     }
 
+    /// From an item's row to its end, in milliseconds, for each item of the batch in the order of
+    /// their ends.
+    pub(crate) async fn item_ms(&self, batch: &str) -> anyhow::Result<Vec<f64>> {
+        Ok(sqlx::query_scalar(
+            "select extract(epoch from finished_at - created_at)::float8 * 1000
+             from tenantry.batch_items where batch_id = $1::uuid order by finished_at",
+        )
+        .bind(batch)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// From the POST of one tenant to the answer that it is active, in milliseconds.
     pub(crate) async fn one_tenant_ms(&self, n: usize) -> anyhow::Result<f64> {
         let tenant =
             json!({ "tenant_name": format!("One {n}"), "domain": format!("o{n}.bench.example") });
-        let started = Instant::now();
-        let answer = self
+        let request = self
             .http
             .post(format!("{}/api/v1/tenants", self.api.url))
-            .bearer_auth(&self.token)
             .header("prefer", "wait=30")
-            .json(&tenant)
-            .send()
-            .await?;
-        if answer.status() != reqwest::StatusCode::CREATED {
-            bail!("POST of one tenant answered {}: {}", answer.status(), answer.text().await?);
+            .json(&tenant);
+        let started = Instant::now();
+        let made = self.answer(request).await?;
+        if made["status"] != "success" && made["api_key"].is_null() {
+            bail!("the tenant is not active: {made}");
         }
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self.http.post(format!("{}{path}", self.api.url)).json(body);
-        self.answer(request).await
+    /// How long one GET takes, in milliseconds.
+    pub(crate) async fn get_ms(&self, path: &str) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        self.get(path).await?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.answer(self.http.get(format!("{}{path}", self.api.url))).await
     }
 
@@ -177,25 +200,71 @@ impl System {
     }
 
     /// Peak memory of the API and of the largest worker, in MiB.
-    pub(crate) fn peak_memory_mib(&self) -> (Option<u64>, Option<u64>) {
-        let worker = self.workers.iter().filter_map(Process::peak_memory_mib).max();
-        (self.api.peak_memory_mib(), worker)
+    pub(crate) fn peak_memory_mib(&self) -> (f64, f64) {
+        let worker = self.workers.iter().filter_map(Process::peak_memory_mib).fold(0.0, f64::max);
+        (self.api.peak_memory_mib().unwrap_or(f64::NAN), worker)
     }
 
-    pub(crate) fn stop(self) -> anyhow::Result<()> {
+    /// Bytes written to the server's log of changes so far, by everybody.
+    pub(crate) async fn wal_bytes(&self) -> anyhow::Result<f64> {
+        let bytes = "select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8";
+        Ok(sqlx::query_scalar(bytes).fetch_one(&self.pool).await?)
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
         for worker in self.workers {
             worker.stop()?;
         }
-        self.api.stop()
+        self.api.stop()?;
+        self.pool.close().await;
+        Ok(())
     }
 }
 
-fn environment(url: &str, concurrency: usize) -> Vec<(String, String)> {
+/// A batch as NDJSON.
+pub(crate) fn batch(round: &str, tenants: usize) -> String {
+    let line = |n| {
+        let tenant = json!({
+            "tenant_name": format!("Bench {round} {n}"),
+            "domain": format!("t{n}.r{round}.bench.example"),
+        });
+        format!("{tenant}\n")
+    };
+    (0..tenants).map(line).collect()
+}
+
+/// Makes the schemas, and an operator's token.
+async fn prepare(pool: &PgPool) -> anyhow::Result<String> {
+    queue::setup(pool).await?;
+    store::migrate(pool).await?;
+    let mut conn = pool.acquire().await?;
+    let installation = store::installation(&mut conn).await?;
+    tenantdb::bootstrap(&mut conn, &installation).await?;
+    let token = OperatorToken::mint();
+    let operator = NewOperator {
+        name: "bench",
+        role: domain::Role::Admin,
+        hash: &token.hash(),
+        expires_at: None,
+    };
+    store::operators::create(&mut conn, operator).await?;
+    Ok(token.expose().to_owned())
+}
+
+/// The HTTP client is built without a crypto provider of its own; sqlx brings this one.
+pub(crate) fn install_crypto() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("a crypto provider is installed already"))
+}
+
+fn environment(url: &str, lanes: usize) -> Vec<(String, String)> {
     let master_key = MasterKey::generate();
     [
         ("DATABASE_URL", url),
         ("TENANTRY_MASTER_KEY", master_key.expose_secret()),
-        ("TENANTRY__WORKER__CONCURRENCY", &concurrency.to_string()),
+        ("MAX_TENANTS_PER_BATCH", "50000"),
+        ("TENANTRY__WORKER__CONCURRENCY", &lanes.to_string()),
         ("TENANTRY__API__REQUESTS_PER_SECOND", "10000"),
         ("TENANTRY__API__BURST", "10000"),
         ("TENANTRY__LOG__FILTER", "warn"),

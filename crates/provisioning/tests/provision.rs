@@ -47,6 +47,45 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
 }
 
 #[tokio::test]
+async fn two_that_settle_a_batch_at_once_end_it_once() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    register(&db.pool, "a").await;
+    let (item, _) = submit(&db.pool, "settled").await;
+    let (a, b) = (provisioner(&db.pool, &parts, "a"), provisioner(&db.pool, &parts, "b"));
+    let claim = take(&a, item).await.unwrap();
+    let batch = claim.batch;
+    a.provision(claim).await.unwrap();
+    // Both have seen that no item is open, and wait for the row.
+    let mut holder = db.pool.begin().await.unwrap();
+    sqlx::query("select from tenantry.batches where id = $1 for update")
+        .bind(batch.get())
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let release = async {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        let mut waiters = 0i64;
+        while waiters < 2 {
+            waiters = sqlx::query_scalar(waiting).fetch_one(&db.pool).await.unwrap();
+        }
+        holder.rollback().await.unwrap();
+    };
+
+    let (first, second, ()) = tokio::join!(a.settle(batch), b.settle(batch), release);
+
+    let ends: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
+    assert_eq!(ends, [domain::BatchState::Completed]);
+    let told: i64 =
+        sqlx::query_scalar("select count(*) from tenantry.outbox where kind = 'batch.finished'")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!(told, 1);
+}
+
+#[tokio::test]
 async fn a_job_delivered_twice_at_once_makes_one_tenant() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;

@@ -1,0 +1,44 @@
+//! Tenants of many tables, in turn with the floor.
+
+use std::fs;
+
+use super::cold::Pair;
+use crate::{
+    Args,
+    figures::Figures,
+    floor::{Floor, Shape},
+    stand::Stand,
+    system::{Setup, System},
+};
+
+/// Tenants a round.
+const TENANTS: usize = 200;
+
+/// Tables of each.
+const TABLES: usize = 20;
+
+pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
+    let tenants = args.tenants.unwrap_or(TENANTS);
+    let shape = Shape::of_tables(TABLES);
+    let migrations = stand.folder().join("wide");
+    fs::create_dir_all(&migrations)?;
+    fs::write(migrations.join("0001_tables.sql"), shape.migrations.join("\n"))?;
+    let floor = Floor::prepare(stand, "wide_floor", args.connections, &shape).await?;
+    let setup = Setup {
+        database: "wide",
+        workers: args.workers,
+        lanes: args.connections,
+        env: vec![("TENANT_MIGRATIONS_DIR", migrations.display().to_string())],
+        counted: false,
+    };
+    let system = System::start(stand, setup).await?;
+    let pair = Pair::run(stand, (&floor, &system), args.rounds, tenants).await?;
+    let mut figures = Figures::of(
+        "wide",
+        format!("{} rounds of {tenants} tenants of {TABLES} tables", args.rounds),
+    );
+    pair.tell(&mut figures);
+    system.stop().await?;
+    floor.close().await;
+    Ok(figures)
+}
