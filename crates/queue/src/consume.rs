@@ -1,6 +1,11 @@
 //! Takes jobs from the queue and hands their items to a handler, until told to stop.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use apalis::prelude::{
     AbortError, BackendExt, BoxDynError, Data, ParallelizeExt, TaskId, WorkerBuilder,
@@ -49,6 +54,9 @@ pub struct Consumer {
     pub handler_timeout: Duration,
     /// Handlers begun are waited for this long after `stop`.
     pub drain_timeout: Duration,
+    /// Set while no work is known to be under way anywhere: the queue is looked at less often then,
+    /// unless the doorbell rings.
+    pub quiet: Arc<AtomicBool>,
 }
 
 struct Shared<H> {
@@ -131,11 +139,11 @@ where
         // The fetch has taken the lock already; this second one could steal another's job.
         .lock_tasks(false)
         .persist_results(true);
-    let mut tick = tokio::time::interval(Duration::from_millis(settings.poll_ms));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let every = Duration::from_millis(settings.poll_ms);
     let ears = stop.child_token();
     let _deaf_when_done = ears.clone().drop_guard();
-    let wakeup = Wakeup::new(tick, doorbell::listen(pool.clone(), ears));
+    let doorbell = doorbell::listen(pool.clone(), ears);
+    let wakeup = Wakeup::new(every, doorbell, Arc::clone(&consumer.quiet));
     let backend = PostgresStorage::<serde_json::Value>::new(pool)
         .with_config(config)
         .poll_with_strategy(wakeup);

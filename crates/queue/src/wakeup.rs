@@ -1,36 +1,62 @@
-//! When an idle worker looks for jobs: on a ring, and on every tick.
+//! When an idle worker looks for jobs: on a ring, and every so often.
 //!
 //! The queue by itself looks only every heartbeat, and its own strategies lose wake-ups: the
 //! interval is not re-armed when a fetch finishes within the same poll, the listener takes one
 //! notification a poll. This one drains both sources until they are pending, so a waker is
-//! always left armed and a burst costs one fetch.
+//! always left armed and a burst costs one fetch. The queue looks whenever it is woken, whatever
+//! the strategy says: what is not to be looked for must not wake it.
 
 use std::{
+    future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use apalis::prelude::{PollSnapshot, PollStrategy};
 use futures::{Stream, channel::mpsc};
-use tokio::time::Interval;
+use tokio::time::{Instant, Sleep};
 
-/// A ring of the doorbell, or a tick.
+/// In quiet times, so many times as long between two looks.
+const QUIET_FACTOR: u32 = 5;
+
+/// A ring of the doorbell, or a timer; a slower one while it is quiet: while nothing is known to be
+/// under way that could have put a job off to later.
 pub(crate) struct Wakeup {
-    tick: Interval,
+    every: Duration,
+    timer: Pin<Box<Sleep>>,
+    quiet: Arc<AtomicBool>,
     doorbell: mpsc::Receiver<()>,
     doorbell_gone: bool,
 }
 
 impl Wakeup {
-    pub(crate) fn new(tick: Interval, doorbell: mpsc::Receiver<()>) -> Self {
-        Self { tick, doorbell, doorbell_gone: false }
+    /// Wakes at once, and then `every` so often.
+    pub(crate) fn new(
+        every: Duration,
+        doorbell: mpsc::Receiver<()>,
+        quiet: Arc<AtomicBool>,
+    ) -> Self {
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { every, timer, quiet, doorbell, doorbell_gone: false }
     }
 }
 
 impl PollStrategy for Wakeup {
     fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let quiet = self.quiet.load(Ordering::Relaxed);
+        let next = Instant::now() + if quiet { self.every * QUIET_FACTOR } else { self.every };
+        if self.timer.deadline() > next {
+            // It is quiet no longer.
+            self.timer.as_mut().reset(next);
+        }
         let mut fired = false;
-        while self.tick.poll_tick(cx).is_ready() {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            self.timer.as_mut().reset(next);
             fired = true;
         }
         while !self.doorbell_gone {

@@ -34,6 +34,7 @@ fn consumer() -> Consumer {
         handlers: 4,
         handler_timeout: PATIENCE,
         drain_timeout: PATIENCE,
+        quiet: Arc::default(),
     }
 }
 

@@ -3,13 +3,16 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 /// Longest silence of a session within a transaction, in milliseconds. A process that was cut off
 /// holds locks no longer than this: a request that is sent again waits for those of its first try.
 const SILENCE_MS: u32 = 10_000;
+
+/// A connection used this recently is not asked whether it still lives.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// A pool on `url`, with the limits of the settings; connects lazily.
 ///
@@ -49,5 +52,10 @@ fn pool(options: PgConnectOptions, database: &settings::Database) -> PgPool {
     PgPoolOptions::new()
         .max_connections(database.max_connections)
         .acquire_timeout(Duration::from_millis(database.acquire_timeout_ms))
+        // Asked each time it is taken, a connection in use costs a round trip more.
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || conn.ping().await.is_ok()) })
+        })
         .connect_lazy_with(options)
 }

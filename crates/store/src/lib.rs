@@ -6,6 +6,7 @@
 //! `scripts/sqlx`). No statement's cost grows with the number of tenants.
 
 pub mod api_keys;
+mod attention;
 pub mod audit;
 pub mod batches;
 pub mod checkpoints;
@@ -22,6 +23,7 @@ mod stage;
 pub mod tenants;
 pub mod workers;
 
+pub use attention::{Attention, attention};
 pub use connect::{connect, connect_by_key};
 pub use error_class::{ErrorClass, classify};
 pub use installation::installation;

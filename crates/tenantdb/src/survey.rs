@@ -156,7 +156,8 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     statements.extend(with_rights.then_some(RIGHTS));
     statements.push(LEAVE);
     let versions: Vec<String> = seats.iter().enumerate().filter_map(versions_of).collect();
-    statements.extend(versions.iter().map(String::as_str));
+    let versions = versions.join("\nunion all\n");
+    statements.extend(with_rights.then_some(versions.as_str()));
     let rows: Vec<String> = seats.iter().enumerate().map(row_of).collect();
     let subjects =
         format!("(values {}) s (n, name, schema, role, tenants, mark, neighbour)", rows.join(", "));

@@ -5,7 +5,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -39,6 +39,8 @@ pub(crate) struct Lane {
     /// Work is given up after this long: a connection that went dead without a word would hold it
     /// for ever.
     pub(crate) patience: Duration,
+    /// Cleared when there is work: what is put off to later is looked for soon.
+    pub(crate) quiet: Arc<AtomicBool>,
 }
 
 type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
@@ -89,6 +91,7 @@ impl Lane {
         if claims.is_empty() {
             return Ok(());
         }
+        self.quiet.store(false, Ordering::Relaxed);
         crash_point("after", "claim");
         claims.iter().for_each(note_claim);
         let about: HashMap<ItemId, About> =

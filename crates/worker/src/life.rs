@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -64,6 +67,8 @@ pub(crate) struct Life<'a> {
     over: CancellationToken,
     in_progress: InProgress,
     settler: Settler,
+    /// While no batch is open.
+    quiet: Arc<AtomicBool>,
 }
 
 impl<'a> Life<'a> {
@@ -91,6 +96,7 @@ impl<'a> Life<'a> {
             over: CancellationToken::new(),
             in_progress: InProgress::default(),
             settler: Settler::new(whole),
+            quiet: Arc::default(),
         })
     }
 
@@ -144,6 +150,7 @@ impl<'a> Life<'a> {
             retain_jobs: Duration::from_secs(retain_jobs),
             in_progress: self.in_progress.clone(),
             whole: self.settler.whole().clone(),
+            quiet: Arc::clone(&self.quiet),
         };
         let (settler, over) = (self.settler.clone(), self.over.clone());
         let mut beside = JoinSet::new();
@@ -167,6 +174,7 @@ impl<'a> Life<'a> {
             busy: AtomicUsize::new(0),
             group,
             patience,
+            quiet: Arc::clone(&self.quiet),
         });
         let mut lanes = JoinSet::new();
         for _ in 0..worker.concurrency {
@@ -180,6 +188,7 @@ impl<'a> Life<'a> {
             handlers: (worker.concurrency + 1) * group,
             handler_timeout: patience * u32::try_from(group + 4).unwrap_or(u32::MAX),
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
+            quiet: Arc::clone(&self.quiet),
         };
         let closed = close_on(stop, inbox);
         let pool = self.pools.queue.clone();

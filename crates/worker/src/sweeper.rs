@@ -10,7 +10,10 @@ mod tests;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -77,6 +80,8 @@ pub(crate) struct Sweeper {
     pub(crate) retain_jobs: Duration,
     pub(crate) in_progress: InProgress,
     pub(crate) whole: WholeBatch,
+    /// Set while no batch is open.
+    pub(crate) quiet: Arc<AtomicBool>,
 }
 
 impl Sweeper {
@@ -108,9 +113,15 @@ impl Sweeper {
     }
 
     async fn quick_round(&self) -> Result<(), SweepError> {
-        take_over::free_the_dead(&self.pool, self.dead_after).await?;
-        take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
-        if !store::batches::any_open(&mut *self.pool.acquire().await?).await? {
+        let attention = store::attention(&mut *self.pool.acquire().await?, self.dead_after).await?;
+        self.quiet.store(!attention.open_batches, Ordering::Relaxed);
+        if attention.silent_workers {
+            take_over::free_the_dead(&self.pool, self.dead_after).await?;
+        }
+        if attention.owned_items {
+            take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
+        }
+        if !attention.open_batches {
             return Ok(());
         }
         schedule::start_due(&self.pool).await?;

@@ -1,6 +1,5 @@
 //! Batches: tenants submitted together.
 
-mod any_open;
 mod atomic;
 mod cancel;
 mod cancel_overdue;
@@ -18,7 +17,6 @@ mod retry;
 mod settle;
 mod unsettled;
 
-pub use any_open::any_open;
 pub use atomic::{Atomic, begin_rollback, lock_atomic};
 pub use cancel::{Cancelled, cancel};
 pub use cancel_overdue::cancel_overdue;

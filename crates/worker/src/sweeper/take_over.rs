@@ -11,9 +11,6 @@ use super::{InProgress, SweepError};
 /// Declares silent workers dead and frees their jobs: both or neither. Whoever fetches such a job
 /// may claim its item, since the claim asks whether the owner lives.
 pub(super) async fn free_the_dead(pool: &PgPool, dead_after: Duration) -> Result<(), SweepError> {
-    if !store::workers::any_silent(&mut *pool.acquire().await?, dead_after).await? {
-        return Ok(());
-    }
     let mut tx = pool.begin().await?;
     let dead = store::workers::bury(&mut tx, dead_after).await?;
     for worker in &dead {

@@ -1,0 +1,36 @@
+//! Whether there is anything to sweep: one look for an idle system.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+/// What a sweep has to see to.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// A worker has been silent for too long.
+    pub silent_workers: bool,
+    /// A batch is not over.
+    pub open_batches: bool,
+    /// An item is some worker's.
+    pub owned_items: bool,
+}
+
+/// Looks what a sweep has to see to; a worker is silent when it was not seen for `dead_after`.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Result<Attention> {
+    sqlx::query_as!(
+        Attention,
+        r#"select exists (
+               select from tenantry.workers
+               where stopped_at is null
+                 and seen_at < clock_timestamp() - make_interval(secs => $1)) as "silent_workers!",
+           exists (select from tenantry.batches where finished_at is null) as "open_batches!",
+           exists (select from tenantry.batch_items
+                   where state in ('running', 'compensating')) as "owned_items!""#,
+        dead_after.as_secs_f64(),
+    )
+    .fetch_one(conn)
+    .await
+}
