@@ -198,7 +198,7 @@ impl Bed {
 
     /// Asks for more if there is little left to do: faults of an idle system prove little.
     pub(crate) async fn feed(&mut self, dice: &mut Dice) {
-        let (low, size) = (8, dice.count(10, 30));
+        let (low, size) = (16, dice.count(20, 60));
         if self.open_items().await.is_some_and(|open| open < low) {
             let wish = self.wishes.any(dice, size);
             self.ask(wish).await;
