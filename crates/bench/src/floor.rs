@@ -20,7 +20,7 @@ const TENANT: &str = "
     comment on schema floor_{n} is 'floor:{n}';
     set local search_path to floor_{n};
     create table floor_{n}.tenantry_migrations (version bigint primary key,
-        description text not null, checksum bytea not null,
+        description varchar(200) not null, checksum varchar(96) not null,
         applied_at timestamptz not null default now());
     {migrations}
     insert into floor_{n}.tenantry_migrations (version, description, checksum) values {versions};
@@ -33,6 +33,10 @@ const TENANT: &str = "
     grant select on floor_{n}.tenantry_migrations to floor_{n};
     grant usage, select on sequence {sequences} to floor_{n};
     commit;";
+
+/// As long as one is.
+const CHECKSUM: &str = "0123456789abcdef0123456789abcdef0123456789abcdef\
+    0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// What a tenant is made of.
 #[derive(Debug, Clone)]
@@ -80,8 +84,9 @@ impl Shape {
             let names: Vec<_> = names.iter().map(|name| format!("floor_{{n}}.{name}")).collect();
             names.join(", ")
         };
-        let versions: Vec<_> =
-            (1..=self.migrations.len()).map(|n| format!("({n}, 'migration', '\\x00')")).collect();
+        let versions: Vec<_> = (1..=self.migrations.len())
+            .map(|n| format!("({n}, 'migration', '{CHECKSUM}')"))
+            .collect();
         TENANT
             .replace("{migrations}", &self.migrations.join("\n"))
             .replace("{versions}", &versions.join(", "))

@@ -52,6 +52,7 @@ fn a_crashed_cluster_is_replaced_and_watched_again() {
 
     kill_9(crashed);
     murder(first);
+    eventually("the server has crashed", || !lives(crashed));
     let mut second = user(&dir);
     let server = announced(&mut second);
     murder(second);

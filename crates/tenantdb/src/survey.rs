@@ -66,7 +66,7 @@ pub(crate) struct Survey {
     /// Whether each rule of `queries/rights.sql` is broken, in its order.
     pub(crate) broken: Vec<bool>,
     /// Version and checksum of each migration applied; `None` without a version table.
-    pub(crate) versions: Option<Vec<(i64, Vec<u8>)>>,
+    pub(crate) versions: Option<Vec<(i64, String)>>,
 }
 
 /// A relation and what the role may do with it.

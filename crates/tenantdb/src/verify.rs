@@ -155,7 +155,7 @@ fn rights(relation: &Relation) -> Vec<String> {
     faults
 }
 
-fn version_faults(set: &MigrationSet, applied: &[(i64, Vec<u8>)]) -> Vec<String> {
+fn version_faults(set: &MigrationSet, applied: &[(i64, String)]) -> Vec<String> {
     let promised = set.iter().filter_map(|migration| {
         let version = migration.version();
         match applied.iter().find(|(applied, _)| *applied == version) {

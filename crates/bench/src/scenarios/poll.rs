@@ -12,7 +12,7 @@ use crate::{
 /// Tenants in work meanwhile.
 const TENANTS: usize = 3_000;
 
-/// Worker processes, each with as many transactions as it has by default.
+/// Worker processes, which share the transactions.
 const WORKERS: usize = 4;
 
 /// Between two polls.
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let lanes = WORKERS * args.connections;
+    let lanes = args.connections;
     let setup = Setup { database: "poll", workers: WORKERS, lanes, env: vec![], counted: false };
     let system = System::start(stand, setup).await?;
     let (id, _) = system.submit(&batch("poll", tenants)).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     let mut figures = Figures::of(
         "poll",
         format!(
-            "{} polls while {WORKERS} workers with {} transactions each make {tenants} tenants",
+            "{} polls while {WORKERS} workers with {} transactions make {tenants} tenants",
             of_progress.len() + of_results.len(),
             args.connections
         ),

@@ -14,8 +14,8 @@ pub struct AppliedMigration {
     pub version: i64,
     /// Its description then.
     pub description: String,
-    /// SHA-384 of its text then.
-    pub checksum: Vec<u8>,
+    /// SHA-384 of its text then, in hexadecimal.
+    pub checksum: String,
     /// When its transaction began, by the database's clock.
     pub applied_at: DateTime<Utc>,
 }

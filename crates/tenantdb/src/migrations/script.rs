@@ -10,9 +10,16 @@ use std::fmt::Write as _;
 use domain::SchemaName;
 
 use super::VERSION_TABLE;
-use super::set::{Migration, hex};
+use super::set::Migration;
 use super::state::State;
 use crate::ident::{Ident, dollar_tag, literal};
+
+/// Longest description recorded, in characters. The columns of the version table are bounded so that
+/// no row of it can need a TOAST table: two relations less for each tenant, of fifteen.
+const DESCRIPTION_LENGTH: usize = 200;
+
+/// Characters of a checksum: 384 bits in hexadecimal.
+const CHECKSUM_LENGTH: usize = 96;
 
 /// A message, and in which line of its block which file is executed.
 #[derive(Debug)]
@@ -41,8 +48,10 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
         write(
             &mut text,
             &format!(
-                "create table {table} (version bigint primary key, description text not null,
-                     checksum bytea not null, applied_at timestamptz not null default now());\n"
+                "create table {table} (version bigint primary key,
+                     description varchar({DESCRIPTION_LENGTH}) not null,
+                     checksum varchar({CHECKSUM_LENGTH}) not null,
+                     applied_at timestamptz not null default now());\n"
             ),
         );
     }
@@ -123,8 +132,9 @@ fn block<'a>(
 }
 
 fn row(migration: &Migration) -> String {
-    let description = literal(migration.description());
-    format!("({}, {description}, '\\x{}')", migration.version(), hex(migration.checksum()))
+    let description: String = migration.description().chars().take(DESCRIPTION_LENGTH).collect();
+    let (description, checksum) = (literal(&description), literal(migration.checksum()));
+    format!("({}, {description}, {checksum})", migration.version())
 }
 
 fn write(text: &mut String, more: &str) {

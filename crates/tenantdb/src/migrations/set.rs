@@ -79,7 +79,7 @@ pub struct Migration {
     description: String,
     file: String,
     sql: String,
-    checksum: Vec<u8>,
+    checksum: String,
     down: Option<Down>,
 }
 
@@ -111,8 +111,8 @@ impl Migration {
         &self.sql
     }
 
-    /// SHA-384 of the text that goes up, byte for byte, as SQLx makes it.
-    pub fn checksum(&self) -> &[u8] {
+    /// SHA-384 of the text that goes up, byte for byte, in hexadecimal.
+    pub fn checksum(&self) -> &str {
         &self.checksum
     }
 
@@ -132,7 +132,7 @@ impl Migration {
         sql: String,
         down: Option<Down>,
     ) -> Self {
-        let checksum = Sha384::digest(sql.as_bytes()).to_vec();
+        let checksum = hex(&Sha384::digest(sql.as_bytes()));
         Self { version, description, file, sql, checksum, down }
     }
 }

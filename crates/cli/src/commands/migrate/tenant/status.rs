@@ -142,11 +142,11 @@ fn all(global: &Global, set: &MigrationSet, tenants: &[FleetTenant]) -> Done {
 mod tests {
     use super::*;
 
-    fn applied(version: i64, checksum: &[u8]) -> AppliedMigration {
+    fn applied(version: i64, checksum: &str) -> AppliedMigration {
         AppliedMigration {
             version,
             description: "x".to_owned(),
-            checksum: checksum.to_vec(),
+            checksum: checksum.to_owned(),
             applied_at: chrono::DateTime::UNIX_EPOCH,
         }
     }
@@ -157,7 +157,7 @@ mod tests {
         let first = set.iter().next().unwrap();
 
         let whole = compare(&set, &[applied(1, first.checksum())]);
-        let odd = compare(&set, &[applied(1, b"other"), applied(99, b"later")]);
+        let odd = compare(&set, &[applied(1, "other"), applied(99, "later")]);
 
         let states = |rows: &[Row]| rows.iter().map(|r| r.state).collect::<Vec<_>>();
         assert_eq!(states(&whole), ["applied", "pending"]);
