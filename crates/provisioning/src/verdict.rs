@@ -9,9 +9,7 @@ use store::items::Claim;
 /// What the worker has to do next about an item.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Nothing: the item is final already, or another worker has it.
-    NotOurs,
-    /// Nothing: we had it and lost it; what we did last was rolled back.
+    /// Nothing: another worker has it by now; what we did last was rolled back.
     Fenced,
     /// The item is as its plan finishes it: the tenant is active, or built and waits for the
     /// rest of its batch.

@@ -6,10 +6,11 @@
 //! found by unique indexes and by `pg_depend`, never by `information_schema` or a namespace's
 //! column in `pg_class`.
 //!
-//! The life of a tenant's schema, in one transaction and eight messages with BEGIN and COMMIT:
-//! [`lock::begin`] · [`role::claim`] · [`schema::claim`] · [`migrations::apply`] (two) ·
-//! [`grants::grant`] · [`verify::verify`] · COMMIT. Once per database [`bootstrap()`], once per
-//! process [`rights::check`] and [`Promise::learn`].
+//! A tenant's schema, in one transaction, each step looking first at what is there:
+//! [`role::claim`] · [`schema::claim`] · [`migrations::apply`] · [`grants::grant`] ·
+//! [`verify::verify`]. Several tenants of whom nothing is there, each step one message for all of
+//! them: [`newcomers`] and [`verify::verify_newcomers`]. Once per database [`bootstrap()`], once
+//! per process [`rights::check`] and [`Promise::learn`].
 
 mod bootstrap;
 pub mod grants;

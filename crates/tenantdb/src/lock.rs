@@ -1,7 +1,7 @@
 //! One tenant is worked on by one transaction at a time.
 
 use domain::TenantId;
-use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, SqlStr};
+use sqlx::PgConnection;
 
 /// First key of the lock that bootstraps take, in a class of its own.
 pub(crate) const BOOTSTRAP_CLASS: i32 = 0x7E4B;
@@ -14,11 +14,4 @@ pub async fn tenant(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<(
     let (class, key) = tenant.lock_key();
     sqlx::query("select pg_advisory_xact_lock($1, $2)").bind(class).bind(key).execute(conn).await?;
     Ok(())
-}
-
-/// The text that begins a transaction and takes the tenant's lock in the same message, for
-/// `pool.begin_with(..)`.
-pub fn begin(tenant: TenantId) -> SqlStr {
-    let (class, key) = tenant.lock_key();
-    AssertSqlSafe(format!("begin; select pg_advisory_xact_lock({class}, {key})")).into_sql_str()
 }

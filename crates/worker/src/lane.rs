@@ -50,15 +50,10 @@ impl Lane {
     pub(crate) async fn run(self: Arc<Self>) {
         while let Some(waiting) = self.inbox.take(self.group).await {
             let items = waiting.len();
-            self.note_busy(self.busy.fetch_add(items, Ordering::Relaxed) + items);
+            note_busy(self.busy.fetch_add(items, Ordering::Relaxed) + items);
             self.serve(waiting).await;
-            self.note_busy(self.busy.fetch_sub(items, Ordering::Relaxed) - items);
+            note_busy(self.busy.fetch_sub(items, Ordering::Relaxed) - items);
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as an act of the lane")]
-    fn note_busy(&self, items: usize) {
-        gauge!(names::WORKER_BUSY).set(items as f64);
     }
 
     async fn serve(&self, waiting: Vec<Waiting>) {
@@ -127,6 +122,10 @@ impl Lane {
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, RecordError> {
         tokio::time::timeout(self.patience, work).await.map_err(|_| RecordError::TookTooLong)
     }
+}
+
+fn note_busy(items: usize) {
+    gauge!(names::WORKER_BUSY).set(items as f64);
 }
 
 fn tell(replies: &mut Replies, item: ItemId, handled: Handled) {

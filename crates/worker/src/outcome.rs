@@ -59,7 +59,6 @@ impl Outcomes {
     pub(crate) async fn record(&self, about: &About, verdict: Verdict) -> Result<(), RecordError> {
         let (item, tenant) = (about.item, about.tenant);
         match verdict {
-            Verdict::NotOurs => {}
             Verdict::Fenced => {
                 counter!(names::FENCED_TOTAL).increment(1);
                 warn!(item.id = %item, "item {item} was taken over by another worker");

@@ -116,7 +116,8 @@ async fn a_schema_that_is_not_there_cannot_be_entered() {
 async fn the_lock_makes_a_second_transaction_of_the_same_tenant_wait() {
     let site = site().await;
     let (one, two) = (TenantId::new(1), TenantId::new(2));
-    let mut first = site.db.pool.begin_with(tenantdb::lock::begin(one)).await.unwrap();
+    let mut first = site.db.pool.begin().await.unwrap();
+    tenantdb::lock::tenant(&mut first, one).await.unwrap();
 
     let mut second = site.begin().await;
     execute(&mut second, "set local lock_timeout = '50ms'").await.unwrap();
