@@ -1,7 +1,7 @@
 //! Connections go dead on both sides and stay open: nobody is told, as when a router forgets them.
 //! The system has to recover while they are dead.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Size, begin};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     dice::Dice,
     faults::HELD,
     proxy::Proxy,
-    support::eventually,
+    support::Process,
     tally::Fault,
 };
 
@@ -22,16 +22,25 @@ pub(super) async fn of_one_worker(bed: &mut Bed, dice: &mut Dice, size: Size) {
     let url = proxy.url(DATABASE);
     let victim = bed.start_worker(&[("DATABASE_URL", &url)]).await;
     begin(bed, dice, size).await;
-    eventually("the victim to have items in work", BEGINS_IN, async || {
-        let held = sqlx::query_scalar(HELD).bind(victim.pid()).fetch_one(&bed.pool).await;
-        held.is_ok_and(|held: i64| held > 0).then_some(())
-    })
-    .await;
+    until_it_works(bed, dice, &victim).await;
     let stalled = proxy.stall(&proxy.links());
     bed.tally.count(Fault::LinkDead, stalled);
     bed.fault_is_over();
     bed.workers.push(victim);
     bed.feed(dice).await;
+}
+
+/// Asks for more until the worker has items in work: the others are quick too.
+async fn until_it_works(bed: &mut Bed, dice: &mut Dice, worker: &Process) {
+    let began = Instant::now();
+    loop {
+        let held = sqlx::query_scalar(HELD).bind(worker.pid()).fetch_one(&bed.pool).await;
+        if held.is_ok_and(|held: i64| held > 0) {
+            return;
+        }
+        assert!(began.elapsed() < BEGINS_IN, "the worker never had items in work");
+        bed.feed(dice).await;
+    }
 }
 
 /// Every connection that any worker or replica has at some moment; new ones are fine.
