@@ -100,6 +100,8 @@ pub(crate) struct Floor {
     pool: PgPool,
     connections: usize,
     tenant: String,
+    /// Part of every name: roles are the whole cluster's.
+    database: String,
 }
 
 impl Floor {
@@ -123,7 +125,7 @@ impl Floor {
         )
         .execute(&pool)
         .await?;
-        Ok(Self { pool, connections, tenant: shape.tenant() })
+        Ok(Self { pool, connections, tenant: shape.tenant(), database: database.to_owned() })
     }
 
     /// Makes `tenants` tenants, none of them called as in another `round`, and says how many a
@@ -132,7 +134,7 @@ impl Floor {
         let started = Instant::now();
         stream::iter(0..tenants)
             .map(|n| {
-                let sql = self.tenant.replace("{n}", &format!("{round}_{n}"));
+                let sql = self.tenant.replace("{n}", &format!("{}_{round}_{n}", self.database));
                 async move { sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await }
             })
             .buffer_unordered(self.connections)
