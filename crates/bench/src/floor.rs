@@ -1,6 +1,9 @@
 //! The floor: the same DDL with no system around it.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -102,6 +105,7 @@ pub(crate) struct Floor {
     tenant: String,
     /// Part of every name: roles are the whole cluster's.
     database: String,
+    rounds: AtomicUsize,
 }
 
 impl Floor {
@@ -125,12 +129,18 @@ impl Floor {
         )
         .execute(&pool)
         .await?;
-        Ok(Self { pool, connections, tenant: shape.tenant(), database: database.to_owned() })
+        Ok(Self {
+            pool,
+            connections,
+            tenant: shape.tenant(),
+            database: database.to_owned(),
+            rounds: AtomicUsize::new(0),
+        })
     }
 
-    /// Makes `tenants` tenants, none of them called as in another `round`, and says how many a
-    /// second.
-    pub(crate) async fn make(&self, round: &str, tenants: usize) -> anyhow::Result<f64> {
+    /// Makes `tenants` tenants and says how many a second.
+    pub(crate) async fn make(&self, tenants: usize) -> anyhow::Result<f64> {
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         stream::iter(0..tenants)
             .map(|n| {

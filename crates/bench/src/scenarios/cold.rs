@@ -45,7 +45,7 @@ impl Pair {
         for round in 0..rounds {
             let (cpu, own, wal) =
                 (stand.server_ms(), system.processes_ms(), system.wal_bytes().await?);
-            let floor_rate = floor.make(&round.to_string(), tenants).await?;
+            let floor_rate = floor.make(tenants).await?;
             let (cpu_between, wal_between) = (stand.server_ms(), system.wal_bytes().await?);
             let done = system.make(&round.to_string(), tenants).await?;
             pair.server_cpu_ms += stand.server_ms() - cpu_between;
