@@ -38,12 +38,7 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
     assert_eq!(settled, Some(domain::BatchState::Completed));
     assert_eq!(settled_again, None);
-    let told: i64 =
-        sqlx::query_scalar("select count(*) from tenantry.outbox where kind = 'batch.finished'")
-            .fetch_one(&db.pool)
-            .await
-            .unwrap();
-    assert_eq!(told, 1);
+    assert_eq!(bench::ends_told(&db.pool).await, 1);
 }
 
 #[tokio::test]
@@ -77,12 +72,7 @@ async fn two_that_settle_a_batch_at_once_end_it_once() {
 
     let ends: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
     assert_eq!(ends, [domain::BatchState::Completed]);
-    let told: i64 =
-        sqlx::query_scalar("select count(*) from tenantry.outbox where kind = 'batch.finished'")
-            .fetch_one(&db.pool)
-            .await
-            .unwrap();
-    assert_eq!(told, 1);
+    assert_eq!(bench::ends_told(&db.pool).await, 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use domain::ItemId;
@@ -91,6 +91,17 @@ impl Inbox {
     }
 }
 
+/// Closes the inbox when dropped: a life that is given up lets go of everybody who waits in it, or
+/// they would wait for ever.
+#[derive(Debug)]
+pub(crate) struct Closer(pub(crate) Arc<Inbox>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Counts a lane as idle, also when its wait is given up.
 struct Idle<'a>(&'a Inbox);
 
@@ -109,7 +120,7 @@ impl Drop for Idle<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
 
@@ -173,5 +184,24 @@ mod tests {
         inbox.close();
 
         assert!(told.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_life_that_is_given_up_lets_everybody_go() {
+        let inbox = Arc::new(Inbox::default());
+        let told = inbox.put(ItemId::new(1)).unwrap();
+        let life = tokio::spawn({
+            let closer = Closer(Arc::clone(&inbox));
+            async move {
+                let _closer = closer;
+                std::future::pending::<()>().await;
+            }
+        });
+
+        life.abort();
+
+        let waited = tokio::time::timeout(Duration::from_secs(10), told).await;
+        assert!(waited.expect("the item is let go").is_err());
+        assert!(inbox.put(ItemId::new(2)).is_none());
     }
 }

@@ -2,7 +2,6 @@
 //! say that it lives.
 
 use std::{
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize},
@@ -24,7 +23,7 @@ use crate::{
     StartError,
     handler::Handler,
     heartbeat,
-    inbox::Inbox,
+    inbox::{Closer, Inbox},
     lane::Lane,
     outcome::Outcomes,
     pools::Pools,
@@ -165,6 +164,7 @@ impl<'a> Life<'a> {
         let worker = &self.settings.worker;
         let group = (LOCKS / self.work.locks.max(1)).clamp(1, worker.group_size);
         let inbox = Arc::new(Inbox::default());
+        let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
         let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
         let lane = Arc::new(Lane {
@@ -190,11 +190,15 @@ impl<'a> Life<'a> {
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
             quiet: Arc::clone(&self.quiet),
         };
-        let closed = close_on(stop, inbox);
+        let close = async {
+            stop.cancelled().await;
+            inbox.close();
+        };
         let pool = self.pools.queue.clone();
         let handle = move |item| Arc::clone(&handler).handle(item);
-        queue::consume(pool, &self.settings.queue, &consumer, handle, stop.clone()).await;
-        closed.await;
+        let settings = &self.settings.queue;
+        let consumed = queue::consume(pool, settings, &consumer, handle, stop.clone());
+        tokio::join!(consumed, close);
         // What they have begun is over, or its time is: dropping the set ends them.
         let drained = async { while lanes.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_WORDS, drained).await.is_err() {
@@ -222,18 +226,6 @@ impl<'a> Life<'a> {
         let runner = Runner::new(pool.clone(), limits, every);
         let plans = Arc::clone(&self.work.plans);
         Provisioner::new(pool.clone(), runner, plans, rules, self.id.clone())
-    }
-}
-
-/// Closes `inbox` when `stop` is cancelled.
-fn close_on(stop: &CancellationToken, inbox: Arc<Inbox>) -> impl Future<Output = ()> {
-    let stop = stop.clone();
-    let closing = tokio::spawn(async move {
-        stop.cancelled().await;
-        inbox.close();
-    });
-    async move {
-        let _ = closing.await;
     }
 }
 

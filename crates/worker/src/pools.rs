@@ -40,7 +40,8 @@ impl Pools {
     pub(crate) fn abandon(self) {
         tokio::spawn(async move {
             let closed = async { tokio::join!(self.work.close(), self.queue.close()) };
-            // A dead connection does not answer the good-bye; what holds it is dropped here.
+            // A dead connection does not answer the good-bye. Running out of time is as good an end
+            // as any: what holds it is dropped here.
             let _ = tokio::time::timeout(CLOSING, closed).await;
         });
     }

@@ -116,6 +116,14 @@ pub(crate) async fn item_state(pool: &PgPool, item: ItemId) -> String {
         .unwrap()
 }
 
+/// How often the end of a batch was announced.
+pub(crate) async fn ends_told(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from tenantry.outbox where kind = 'batch.finished'")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
 pub(crate) async fn tenant_state(pool: &PgPool, tenant: TenantId) -> String {
     sqlx::query_scalar("select state from tenantry.tenants where id = $1")
         .bind(tenant.get())
