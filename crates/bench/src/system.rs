@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) workers: usize,
     /// Transactions in which all of them together make tenants at a time.
     pub(crate) lanes: usize,
+    /// Tenants built in advance.
+    pub(crate) spares: usize,
     /// Further settings.
     pub(crate) env: Vec<(&'static str, String)>,
     /// Whether what goes to the server is counted.
@@ -40,6 +42,8 @@ pub(crate) struct System {
     workers: Vec<Process>,
     http: reqwest::Client,
     token: String,
+    /// Tenants built in advance, when all is quiet.
+    pub(crate) spares: usize,
     pub(crate) counts: Option<Arc<counting::Counts>>,
     /// The control database, for looking on: past what counts.
     pub(crate) pool: PgPool,
@@ -71,6 +75,7 @@ impl System {
             (url, None)
         };
         let mut env = environment(&url, setup.lanes.div_ceil(setup.workers.max(1)));
+        env.push(("TENANTRY__POOL__SIZE".to_owned(), setup.spares.to_string()));
         env.extend(setup.env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let name = |process: &str| format!("{}-{process}", setup.database);
         let api = Process::start("api", stand.folder(), &name("api"), &env).await?;
@@ -80,7 +85,22 @@ impl System {
             workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
         }
         let http = reqwest::Client::builder().build()?;
-        Ok(Self { api, workers, http, token, counts, pool })
+        Ok(Self { api, workers, http, token, spares: setup.spares, counts, pool })
+    }
+
+    /// Waits until so many tenants are built in advance, and all is quiet.
+    pub(crate) async fn pool_is_full(&self, spares: usize) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(BATCH_SECS) {
+            let ready: i64 = sqlx::query_scalar("select count(*) from tenantry.spares")
+                .fetch_one(&self.pool)
+                .await?;
+            tokio::time::sleep(POLL_EVERY).await;
+            if usize::try_from(ready)? >= spares {
+                return Ok(());
+            }
+        }
+        bail!("the pool was not full in {BATCH_SECS} s")
     }
 
     /// Submits a batch of `tenants` and waits until all are active.

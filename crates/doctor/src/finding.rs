@@ -38,11 +38,17 @@ pub enum Subject {
     Schema(String),
     /// A role of the cluster.
     Role(String),
+    /// A tenant built in advance.
+    Spare(TenantId),
 }
 
 impl Subject {
     pub(crate) fn tenant(id: &str) -> sqlx::Result<Self> {
         read(id).map(Self::Tenant)
+    }
+
+    pub(crate) fn spare(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Spare)
     }
 
     pub(crate) fn item(id: &str) -> sqlx::Result<Self> {
@@ -84,6 +90,7 @@ impl fmt::Display for Subject {
             Self::Key(id) => write!(f, "key {id}"),
             Self::Schema(name) => write!(f, "schema {name}"),
             Self::Role(name) => write!(f, "role {name}"),
+            Self::Spare(id) => write!(f, "spare {id}"),
         }
     }
 }

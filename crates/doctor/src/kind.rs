@@ -74,6 +74,9 @@ kinds! {
     RoleWithoutTenant = "role_without_tenant":
         "A role bears this installation's mark, and its tenant is gone.",
         Some("drop the role");
+    SpareIncomplete = "spare_incomplete":
+        "A tenant built in advance is in the pool, and its schema or its role is not there.",
+        Some("take it out of the pool, and drop what is left of it");
     TenantWithoutLiveKey = "tenant_without_live_key":
         "A provisioned tenant has no API key, and nobody revoked one.", None;
     SeveralLiveKeys = "several_live_keys":

@@ -16,6 +16,9 @@ pub const MAX_PREFIX_BYTES: usize = 40;
 /// Schemas that are not a tenant's to have, besides `pg_*`.
 const RESERVED: [&str; 4] = ["public", "information_schema", "tenantry", "apalis"];
 
+/// What the names of spare schemas begin with, and end with: no derived name ends so.
+const SPARE: (&str, &str) = ("tenantry_spare_", "_");
+
 /// The text cannot name a tenant's schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaNameError {
@@ -72,10 +75,25 @@ impl SchemaName {
         if !is_plain(&name) {
             return Err(SchemaNameError::BadCharacters);
         }
-        if name.starts_with("pg_") || RESERVED.contains(&name.as_str()) {
+        let name = Self(name);
+        if name.0.starts_with("pg_") || RESERVED.contains(&&*name.0) || name.is_spare() {
             return Err(SchemaNameError::Reserved);
         }
-        Ok(Self(name))
+        Ok(name)
+    }
+
+    /// The schema of a tenant built in advance, until somebody gets it: `tenantry_spare_<id>_`.
+    /// Nobody can ask for such a name.
+    #[must_use]
+    pub fn of_spare(id: TenantId) -> Self {
+        let (start, end) = SPARE;
+        Self(format!("{start}{id}{end}"))
+    }
+
+    fn is_spare(&self) -> bool {
+        let (start, end) = SPARE;
+        let id = self.0.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+        id.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
     }
 
     /// The name of a schema whose tenant did not choose one: `prefix`, as much of the name's slug
@@ -110,11 +128,17 @@ impl SchemaName {
         if is_plain(prefix) { Ok(()) } else { Err(SchemaNameError::BadCharacters) }
     }
 
-    /// The name as the registry holds it, checked once more on its way to DDL.
+    /// The name as the registry holds it, or a catalogue that of a spare, checked once more on its
+    /// way to DDL.
     ///
     /// # Errors
     /// When what was stored is not a schema name in its normal form.
     pub fn from_registry(stored: String) -> Result<Self, SchemaNameError> {
+        let spare = Self(stored);
+        if spare.is_spare() && spare.0.len() <= MAX_BYTES {
+            return Ok(spare);
+        }
+        let Self(stored) = spare;
         let name = Self::parse(&stored)?;
         if name.0 == stored { Ok(name) } else { Err(SchemaNameError::BadCharacters) }
     }
@@ -179,6 +203,20 @@ mod tests {
         }
         assert!(SchemaName::parse("pgx").is_ok());
         assert!(SchemaName::parse("publicity").is_ok());
+    }
+
+    #[test]
+    fn a_spares_name_is_nobodys_to_ask_for() {
+        let spare = SchemaName::of_spare(TenantId::new(7));
+
+        assert_eq!(spare.as_str(), "tenantry_spare_7_");
+        assert_eq!(SchemaName::parse("Tenantry_Spare_7_"), Err(SchemaNameError::Reserved));
+        assert_eq!(SchemaName::from_registry("tenantry_spare_7_".to_owned()), Ok(spare));
+        for name in ["tenantry_spare_7", "tenantry_spare__", "tenantry_spare_x_", "a_spare_7_"] {
+            assert!(SchemaName::parse(name).is_ok(), "{name}");
+        }
+        // What a tenant called so would get is not one of them.
+        assert_eq!(derived("tenantry_", "Spare 7", 7), "tenantry_spare_7_7");
     }
 
     #[test]

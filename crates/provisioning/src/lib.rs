@@ -7,11 +7,19 @@
 
 mod fleet;
 mod parts;
+mod plans;
+mod pool;
 mod provision;
+mod spares;
 pub mod steps;
+mod together;
 mod verdict;
 
 pub use fleet::{Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one};
 pub use parts::{KeyRules, Parts};
-pub use provision::{Plans, Provisioner, RetryRules};
+pub use plans::Plans;
+pub use pool::PoolView;
+pub use provision::{Provisioner, RetryRules};
+pub use spares::{SpareBuilder, SpareError};
+pub use together::Sorted;
 pub use verdict::{Reason, Verdict};

@@ -7,6 +7,9 @@ use keys::{Minter, Sealer};
 use store::items::Claim;
 use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
+/// Changed with what a role or a schema is made of, besides migrations and settings.
+const RECIPE: &str = "r1";
+
 /// How API keys are made and kept.
 #[derive(Debug)]
 pub struct KeyRules {
@@ -33,9 +36,31 @@ pub struct Parts {
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
     pub connection_limit: i32,
+    /// See [`Parts::stamp`].
+    stamp: String,
 }
 
 impl Parts {
+    /// The parts, all of them.
+    #[must_use]
+    pub fn new(
+        installation: InstallationId,
+        migrations: Arc<MigrationSet>,
+        promise: Arc<Promise>,
+        keys: Arc<KeyRules>,
+        connection_limit: i32,
+    ) -> Self {
+        let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
+        Self { installation, migrations, promise, keys, connection_limit, stamp }
+    }
+
+    /// What a tenant built in advance bears: another one whenever anything changes that it is made
+    /// of. The hash of the migrations is part of it.
+    #[must_use]
+    pub fn stamp(&self) -> &str {
+        &self.stamp
+    }
+
     /// The ownership mark of `tenant`'s schema and role.
     #[must_use]
     pub fn mark(&self, tenant: domain::TenantId) -> Mark {

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, Mode, codes};
-use saga::{Failure, Outcome, Plan, PlanError, Runner, Together, Unwound};
+use saga::{Failure, Outcome, Runner, Unwound};
 use sqlx::PgPool;
 use store::items::{self, Claim, RecordedError};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use crate::{Parts, Reason, Verdict, steps};
+use crate::{Plans, PoolView, Reason, Verdict};
 
 /// When to try again, and when to stop.
 #[derive(Debug, Clone, Copy)]
@@ -21,39 +21,16 @@ pub struct RetryRules {
     pub dead_after: Duration,
 }
 
-/// The plan for each mode of a batch.
-#[derive(Debug)]
-pub struct Plans {
-    independent: Plan,
-    atomic: Plan,
-}
-
-impl Plans {
-    /// The plans made of `parts`.
-    ///
-    /// # Errors
-    /// Never, as long as the steps' names differ: a test builds the plans.
-    pub fn new(parts: &Arc<Parts>) -> Result<Self, PlanError> {
-        let plan = |mode| steps::plan(mode, parts);
-        Ok(Self { independent: plan(Mode::Independent)?, atomic: plan(Mode::Atomic)? })
-    }
-
-    fn of(&self, mode: Mode) -> &Plan {
-        match mode {
-            Mode::Independent => &self.independent,
-            Mode::Atomic => &self.atomic,
-        }
-    }
-}
-
 /// Provisions items for one worker process.
 #[derive(Debug)]
 pub struct Provisioner {
-    pool: PgPool,
-    runner: Runner,
-    plans: Arc<Plans>,
-    rules: RetryRules,
-    worker: String,
+    pub(crate) pool: PgPool,
+    pub(crate) runner: Runner,
+    pub(crate) plans: Arc<Plans>,
+    pub(crate) rules: RetryRules,
+    pub(crate) worker: String,
+    pub(crate) group: usize,
+    pub(crate) pool_view: Arc<PoolView>,
 }
 
 impl Provisioner {
@@ -66,7 +43,19 @@ impl Provisioner {
         rules: RetryRules,
         worker: String,
     ) -> Self {
-        Self { pool, runner, plans, rules, worker }
+        Self { pool, runner, plans, rules, worker, group: 1, pool_view: Arc::default() }
+    }
+
+    /// The same, building at most `group` tenants in one transaction.
+    #[must_use]
+    pub fn in_groups_of(self, group: usize) -> Self {
+        Self { group: group.max(1), ..self }
+    }
+
+    /// The same, taking tenants from the pool that `view` tells of.
+    #[must_use]
+    pub fn with_pool(self, view: Arc<PoolView>) -> Self {
+        Self { pool_view: view, ..self }
     }
 
     /// Claims those of `items` that are free: neither final, nor another live worker's.
@@ -76,40 +65,6 @@ impl Provisioner {
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let mut conn = self.pool.acquire().await?;
         items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await
-    }
-
-    /// Takes those of `claims` together that are claimed for the first time: one transaction makes
-    /// all of their tenants. What comes of each is told; the claims given back are to be taken one
-    /// by one, with [`Self::provision`].
-    pub async fn provision_together(
-        &self,
-        claims: Vec<Claim>,
-    ) -> (Vec<(ItemId, sqlx::Result<Verdict>)>, Vec<Claim>) {
-        let (mut done, mut left) = (Vec::new(), Vec::new());
-        let (fresh, seasoned): (Vec<_>, Vec<_>) = claims.into_iter().partition(is_fresh);
-        left.extend(seasoned);
-        let (atomic, independent): (Vec<_>, Vec<_>) =
-            fresh.into_iter().partition(|claim| claim.mode == Mode::Atomic);
-        for mut group in [independent, atomic] {
-            let Some(first) = group.first() else { continue };
-            let plan = self.plans.of(first.mode);
-            match self.runner.run_together(plan, &mut group).await {
-                Together::Finished(stages) => done.extend(group.iter().map(|claim| {
-                    (claim.item, Ok(Verdict::Finished(plan.finish(), stages.clone())))
-                })),
-                Together::Apart(failure) => {
-                    let cause = failure.as_ref().map(chain);
-                    debug!(items = group.len(), cause, "taking {} items one by one", group.len());
-                    left.extend(group);
-                }
-                Together::Failed(failure) => {
-                    for claim in group {
-                        done.push((claim.item, self.after_failure(claim, &failure).await));
-                    }
-                }
-            }
-        }
-        (done, left)
     }
 
     /// Takes a claimed item as far as it goes.
@@ -145,7 +100,11 @@ impl Provisioner {
         store::batches::settle(&mut conn, batch).await
     }
 
-    async fn after_failure(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
+    pub(crate) async fn after_failure(
+        &self,
+        claim: Claim,
+        failure: &Failure,
+    ) -> sqlx::Result<Verdict> {
         let error = failure.to_item_error();
         let chain = chain(failure);
         let tries = claim.tries.unsigned_abs();
@@ -225,14 +184,6 @@ fn end_of(claim: &Claim) -> ItemState {
     }
 }
 
-/// Whether nothing can be there of the item yet: nobody has worked on it before.
-fn is_fresh(claim: &Claim) -> bool {
-    claim.state == ItemState::Running
-        && claim.attempt == 1
-        && claim.checkpoints.is_empty()
-        && claim.cancelled.is_none()
-}
-
 fn cancelled(code: Code) -> ItemError {
     own_error(code, "the batch ended before this tenant was built")
 }
@@ -258,7 +209,7 @@ fn own_error(code: Code, message: &str) -> ItemError {
     ItemError { code, message: message.to_owned(), step: None, retryable: true }
 }
 
-fn chain(failure: &Failure) -> String {
+pub(crate) fn chain(failure: &Failure) -> String {
     let mut text = failure.error.to_string();
     let mut cause = std::error::Error::source(&failure.error);
     while let Some(error) = cause {

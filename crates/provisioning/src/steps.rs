@@ -9,6 +9,7 @@ mod create_role;
 mod create_schema;
 mod grant_access;
 mod issue_key;
+mod take_spare;
 mod taken;
 mod verify;
 
@@ -18,6 +19,7 @@ pub use create_role::CreateRole;
 pub use create_schema::CreateSchema;
 pub use grant_access::GrantAccess;
 pub use issue_key::IssueKey;
+pub use take_spare::TakeSpare;
 pub use verify::Verify;
 
 use std::sync::Arc;
@@ -27,12 +29,25 @@ use saga::{Finish, Plan, PlanError, Stage};
 
 use crate::Parts;
 
+/// Where a tenant comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It is built.
+    Nothing,
+    /// It was built in advance.
+    Pool,
+}
+
 /// The plan for items of a batch in `mode`. The tenant lives in the control database, so each is
 /// one stage: one transaction, one commit, and no half-made tenant at any moment.
 ///
 /// # Errors
 /// Never, as long as the steps' names differ: a test builds the plans.
-pub fn plan(mode: Mode, parts: &Arc<Parts>) -> Result<Plan, PlanError> {
+pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, PlanError> {
+    let build = match source {
+        Source::Nothing => build,
+        Source::Pool => take,
+    };
     match mode {
         Mode::Independent => {
             let stage = build("provision", parts).step(Activate::new(parts));
@@ -51,5 +66,13 @@ fn build(stage: &'static str, parts: &Arc<Parts>) -> Stage {
         .step(ApplyMigrations::new(parts))
         .step(GrantAccess::new(parts))
         .step(Verify::new(parts))
+        .step(IssueKey::new(parts))
+}
+
+/// The same, where the first of it was done in advance.
+fn take(stage: &'static str, parts: &Arc<Parts>) -> Stage {
+    Stage::new(stage)
+        .step(TakeSpare::new(parts))
+        .step(Verify::adopted(parts))
         .step(IssueKey::new(parts))
 }

@@ -7,7 +7,7 @@ mod bench;
 use std::{fs, sync::Arc};
 
 use domain::{ItemId, TenantId};
-use provisioning::{Parts, Provisioner, Verdict};
+use provisioning::{Parts, Provisioner, Sorted, Verdict};
 use sqlx::PgPool;
 use store::items::Claim;
 
@@ -40,7 +40,7 @@ impl Group {
 
     /// Takes `claims` together, and one by one those that come back; tells how many came back.
     async fn work(&self, claims: Vec<Claim>) -> (Vec<Verdict>, usize) {
-        let (done, left) = self.provisioner.provision_together(claims).await;
+        let Sorted { done, left } = self.provisioner.provision_together(claims).await;
         let mut verdicts: Vec<_> = done.into_iter().map(|(_, verdict)| verdict.unwrap()).collect();
         let apart = left.len();
         for claim in left {

@@ -105,6 +105,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("worker.sweep_ms", 100, 600_000),
     Key::number("worker.drain_timeout_ms", 0, 3_600_000),
     Key::number("worker.connection_uses", 1, 1_000_000),
+    Key::number("pool.size", 0, 10_000),
+    Key::number("pool.refill_per_second", 1, 10_000),
     Key::number("queue.max_connections", 2, 100),
     Key::number("queue.batch_size", 1, 256),
     Key::number("queue.poll_ms", 50, 60_000),

@@ -26,4 +26,4 @@ pub use describe::{Effective, Source};
 pub use error::{Problem, SettingsError};
 pub use load::Settings;
 pub use profile::Profile;
-pub use sections::{Api, Database, Keys, Log, LogFormat, Queue, Tenants, Worker};
+pub use sections::{Api, Database, Keys, Log, LogFormat, Pool, Queue, Tenants, Worker};

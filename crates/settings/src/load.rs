@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::{
-    Api, Database, Effective, Keys, Log, Problem, Profile, Queue, SettingsError, Source, Tenants,
-    Worker,
+    Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, SettingsError, Source,
+    Tenants, Worker,
     catalogue::{self, KEYS},
     check,
     layers::{CONFIG_DIR_VAR, DEFAULT_FILE, Layers, PATH_PREFIX},
@@ -25,6 +25,8 @@ pub struct Settings {
     pub api: Api,
     /// The worker.
     pub worker: Worker,
+    /// Tenants built in advance.
+    pub pool: Pool,
     /// The queue.
     pub queue: Queue,
     /// What a tenant gets and may ask for.

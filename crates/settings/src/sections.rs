@@ -110,6 +110,16 @@ pub struct Worker {
     pub connection_uses: u32,
 }
 
+/// Tenants built in advance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Spare tenants that idle workers keep ready; 0 = none, and what is left is removed.
+    pub size: u32,
+    /// Spare tenants that are built in a second, at most.
+    pub refill_per_second: u32,
+}
+
 /// The queue's own pool and pace.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -19,6 +19,7 @@ pub mod items;
 mod migrate;
 pub mod operators;
 pub mod queue_state;
+pub mod spares;
 mod stage;
 pub mod tenants;
 pub mod workers;

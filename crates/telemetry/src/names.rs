@@ -30,6 +30,18 @@ pub const WORKER_BUSY: &str = "tenantry_worker_busy";
 /// Items that wait for a worker, in the whole installation. Count.
 pub const QUEUE_WAITING: &str = "tenantry_queue_waiting";
 
+/// Spare tenants, by [`label::STATE`]: `ready` to be taken, or `stale`, built by what is not in force
+/// here. Count.
+pub const POOL_SPARES: &str = "tenantry_pool_spares";
+/// Spare tenants that this worker is set to keep ready. Count.
+pub const POOL_SIZE: &str = "tenantry_pool_size";
+/// Tenants that got a spare. Count.
+pub const POOL_TAKEN_TOTAL: &str = "tenantry_pool_taken_total";
+/// Spare tenants built. Count.
+pub const POOL_BUILT_TOTAL: &str = "tenantry_pool_built_total";
+/// Spare tenants dropped: stale, too many, or broken by somebody. Count.
+pub const POOL_DROPPED_TOTAL: &str = "tenantry_pool_dropped_total";
+
 /// Label keys. Each has few values, all known when the program is built.
 pub mod label {
     /// How an item ended: an item state.
@@ -46,7 +58,7 @@ pub mod label {
     pub const STEP: &str = "step";
     /// An error's stable code.
     pub const CODE: &str = "code";
-    /// A batch's final state.
+    /// A batch's final state, or a spare's.
     pub const STATE: &str = "state";
 }
 
@@ -86,8 +98,16 @@ pub fn describe() {
     describe_histogram!(API_REQUEST_SECONDS, Unit::Seconds, "Time for one request.");
     describe_gauge!(WORKER_BUSY, Unit::Count, "Tenants this worker is provisioning now.");
     describe_gauge!(QUEUE_WAITING, Unit::Count, "Items that wait for a worker.");
+    describe_gauge!(POOL_SPARES, Unit::Count, "Tenants built in advance.");
+    describe_gauge!(POOL_SIZE, Unit::Count, "Tenants to be kept built in advance.");
+    describe_counter!(POOL_TAKEN_TOTAL, Unit::Count, "Tenants that got one built in advance.");
+    describe_counter!(POOL_BUILT_TOTAL, Unit::Count, "Tenants built in advance so far.");
+    describe_counter!(POOL_DROPPED_TOTAL, Unit::Count, "Tenants built in advance for nobody.");
 
     counter!(TAKEOVERS_TOTAL).increment(0);
+    counter!(POOL_TAKEN_TOTAL).increment(0);
+    counter!(POOL_BUILT_TOTAL).increment(0);
+    counter!(POOL_DROPPED_TOTAL).increment(0);
     counter!(FENCED_TOTAL).increment(0);
     gauge!(WORKER_BUSY).increment(0.0);
     gauge!(QUEUE_WAITING).increment(0.0);

@@ -9,9 +9,11 @@
 //! A tenant's schema, in one transaction, each step looking first at what is there:
 //! [`role::claim`] · [`schema::claim`] · [`migrations::apply`] · [`grants::grant`] ·
 //! [`verify::verify`]. Several tenants of whom nothing is there, each step one message for all of
-//! them: [`newcomers`] and [`verify::verify_newcomers`]. Once per database [`bootstrap()`], once
+//! them: [`newcomers`] and [`verify::verify_newcomers`]; of whom all was built in advance:
+//! [`adoption`] and [`verify::verify_adopted`]. Once per database [`bootstrap()`], once
 //! per process [`rights::check`] and [`Promise::learn`].
 
+pub mod adoption;
 mod bootstrap;
 pub mod grants;
 mod ident;

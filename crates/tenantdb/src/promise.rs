@@ -21,6 +21,7 @@ pub struct Promise {
     depth: Depth,
     grantable: Grantable,
     locks: usize,
+    survives_renaming: bool,
 }
 
 /// What a tenant's role is given rights on, as SQL names it.
@@ -52,6 +53,8 @@ impl Promise {
         .fetch_one(&mut *tx)
         .await
         .map_err(failed)?;
+        let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
+        let survives_renaming = survives_renaming.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
         let has = |kind: &str| survey.shape.keys().any(|object| object.starts_with(kind));
         Ok(Self {
@@ -65,6 +68,7 @@ impl Promise {
             shape: survey.shape,
             scratch: scratch.as_str().to_owned(),
             locks: usize::try_from(locks).unwrap_or_default(),
+            survives_renaming,
         })
     }
 
@@ -78,6 +82,13 @@ impl Promise {
     #[must_use]
     pub fn locks(&self) -> usize {
         self.locks
+    }
+
+    /// Whether a schema made by the set under one name is, renamed, what it would have been made
+    /// under the other: whether tenants may be built in advance.
+    #[must_use]
+    pub fn survives_renaming(&self) -> bool {
+        self.survives_renaming
     }
 
     /// What to look for in a schema to hold it against the promise.
@@ -100,6 +111,34 @@ impl Promise {
     fn put(&self, text: &str, schema: &str) -> String {
         text.replace(&format!("{}.", self.scratch), &format!("{schema}."))
     }
+}
+
+/// Renames the schema and looks whether anything in it still knows the old name; or whether its
+/// migrations ask for their schema's name, and may have kept it where nobody can see.
+async fn survives_renaming(
+    conn: &mut PgConnection,
+    scratch: &SchemaName,
+    shape: &Shape,
+    set: &MigrationSet,
+) -> sqlx::Result<bool> {
+    const ASKS: [&str; 3] = ["current_schema", "search_path", "tg_table_schema"];
+    let asks = |text: &str| ASKS.iter().any(|word| text.to_ascii_lowercase().contains(word));
+    if set.iter().any(|migration| asks(migration.sql())) {
+        return Ok(false);
+    }
+    let (old, new) = (scratch.as_str(), scratch_name());
+    let rename = format!("alter schema {} rename to {}", Ident::from(scratch), Ident::from(&new));
+    sqlx::raw_sql(AssertSqlSafe(rename)).execute(&mut *conn).await?;
+    let renamed = survey::read(conn, &new, Depth::FULL, None).await?.shape;
+    let expected: Shape = shape
+        .iter()
+        .map(|(object, definition)| {
+            let put = |text: &str| text.replace(&format!("{old}."), &format!("{}.", new.as_str()));
+            (put(object), put(definition))
+        })
+        .collect();
+    let knows_old = |text: &String| text.contains(old);
+    Ok(renamed == expected && !renamed.iter().any(|(o, d)| knows_old(o) || knows_old(d)))
 }
 
 fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Grantable {

@@ -85,7 +85,8 @@ pub(crate) async fn read(
     depth: Depth,
     subject: Option<Subject<'_>>,
 ) -> sqlx::Result<Survey> {
-    let (mut surveys, ended) = take_all(conn, &[Seat { schema, subject }], depth).await?;
+    let seats = [Seat { schema, subject }];
+    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
     let mut survey = surveys.remove(0);
     match ended {
         // the last statement reads the version table, which may be what is missing
@@ -106,7 +107,20 @@ pub(crate) async fn read_all(
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
     let seats: Vec<Seat<'_>> = seats.collect();
-    let (surveys, ended) = take_all(conn, &seats, depth).await?;
+    let (surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
+    ended.map(|()| surveys)
+}
+
+/// Reads marks and rights in several schemas, and nothing of what lies in them. One message, an
+/// answer for each in order.
+pub(crate) async fn read_rights(
+    conn: &mut PgConnection,
+    subjects: &[(&SchemaName, Subject<'_>)],
+) -> sqlx::Result<Vec<Survey>> {
+    let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
+    let seats: Vec<Seat<'_>> = seats.collect();
+    let text = about([ENTER, RIGHTS, LEAVE].join(";\n"), &seats);
+    let (surveys, ended) = take_all(conn, &seats, text).await?;
     ended.map(|()| surveys)
 }
 
@@ -121,10 +135,10 @@ struct Seat<'a> {
 async fn take_all(
     conn: &mut PgConnection,
     seats: &[Seat<'_>],
-    depth: Depth,
+    message: String,
 ) -> sqlx::Result<(Vec<Survey>, sqlx::Result<()>)> {
     let mut surveys: Vec<Survey> = seats.iter().map(|_| Survey::default()).collect();
-    let mut rows = sqlx::raw_sql(AssertSqlSafe(message(seats, depth))).fetch(conn);
+    let mut rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch(conn);
     loop {
         match rows.try_next().await {
             Ok(Some(row)) if row.try_get::<&str, _>(0)? == "path" => {}
@@ -158,10 +172,15 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     let versions: Vec<String> = seats.iter().enumerate().filter_map(versions_of).collect();
     let versions = versions.join("\nunion all\n");
     statements.extend(with_rights.then_some(versions.as_str()));
+    about(statements.join(";\n"), seats)
+}
+
+/// The statements, of these seats.
+fn about(statements: String, seats: &[Seat<'_>]) -> String {
     let rows: Vec<String> = seats.iter().enumerate().map(row_of).collect();
     let subjects =
         format!("(values {}) s (n, name, schema, role, tenants, mark, neighbour)", rows.join(", "));
-    statements.join(";\n").replace("{subjects}", &subjects)
+    statements.replace("{subjects}", &subjects)
 }
 
 fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {

@@ -49,21 +49,42 @@ pub async fn verify_newcomers(
     set: &MigrationSet,
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let subjects: Vec<_> = newcomers
-        .iter()
-        .map(|(newcomer, neighbour)| {
-            let subject =
-                Subject { role: newcomer.role, mark: &newcomer.mark, neighbour: *neighbour };
-            (newcomer.schema, subject)
-        })
-        .collect();
-    let surveys = survey::read_all(conn, &subjects, promise.depth())
+    let surveys = survey::read_all(conn, &subjects(newcomers), promise.depth())
         .await
         .map_err(|source| VerifyError::Database { source })?;
     match surveys.iter().map(|found| violations(found, set, promise)).find(|v| !v.is_empty()) {
         Some(violations) => Err(VerifyError::Violated { violations }),
         None => Ok(()),
     }
+}
+
+/// Checks tenants that got what was built and verified in advance, each with its neighbour: that
+/// schema and role bear their names and marks, and the role's rights and powers. What lies in the
+/// schema was held against the migrations when it was built. One message.
+///
+/// # Errors
+/// As [`verify`], for the first that is not as promised.
+pub async fn verify_adopted(
+    conn: &mut PgConnection,
+    adopted: &[(Newcomer<'_>, Option<&SchemaName>)],
+) -> Result<(), VerifyError> {
+    let surveys = survey::read_rights(conn, &subjects(adopted))
+        .await
+        .map_err(|source| VerifyError::Database { source })?;
+    match surveys.iter().map(broken_rules).find(|v| !v.is_empty()) {
+        Some(violations) => Err(VerifyError::Violated { violations }),
+        None => Ok(()),
+    }
+}
+
+fn subjects<'a>(
+    newcomers: &'a [(Newcomer<'a>, Option<&'a SchemaName>)],
+) -> Vec<(&'a SchemaName, Subject<'a>)> {
+    let subject = |(newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
+        let subject = Subject { role: newcomer.role, mark: &newcomer.mark, neighbour: *neighbour };
+        (newcomer.schema, subject)
+    };
+    newcomers.iter().map(subject).collect()
 }
 
 /// What is wrong with a tenant's schema or role.
@@ -106,9 +127,13 @@ const RULES: [&str; 14] = [
     "the role may create temporary tables or schemas",
 ];
 
-fn violations(found: &Survey, set: &MigrationSet, promise: &Promise) -> Vec<String> {
+fn broken_rules(found: &Survey) -> Vec<String> {
     let broken = RULES.iter().zip(&found.broken).filter(|(_, broken)| **broken);
-    let mut violations: Vec<String> = broken.map(|(rule, _)| (*rule).to_owned()).collect();
+    broken.map(|(rule, _)| (*rule).to_owned()).collect()
+}
+
+fn violations(found: &Survey, set: &MigrationSet, promise: &Promise) -> Vec<String> {
+    let mut violations = broken_rules(found);
     if violations.iter().any(|rule| rule == NO_SCHEMA) {
         return vec![NO_SCHEMA.to_owned()];
     }

@@ -60,16 +60,17 @@ pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
     let keys = &settings.keys;
-    Ok(Arc::new(Parts {
+    let rules = KeyRules {
+        minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,
+        sealer,
+        sealed_for: Duration::from_secs(u64::from(keys.sealed_hours) * 3600),
+        valid_for: keys.expires_days.map(|d| Duration::from_secs(u64::from(d) * 86_400)),
+    };
+    Ok(Arc::new(Parts::new(
         installation,
-        migrations: Arc::new(migrations),
-        promise: Arc::new(promise),
-        keys: Arc::new(KeyRules {
-            minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,
-            sealer,
-            sealed_for: Duration::from_secs(u64::from(keys.sealed_hours) * 3600),
-            valid_for: keys.expires_days.map(|d| Duration::from_secs(u64::from(d) * 86_400)),
-        }),
-        connection_limit: settings.tenants.connection_limit,
-    }))
+        Arc::new(migrations),
+        Arc::new(promise),
+        Arc::new(rules),
+        settings.tenants.connection_limit,
+    )))
 }

@@ -45,12 +45,12 @@ impl Inbox {
         Some(told)
     }
 
-    /// Takes the oldest items: the caller's even share with the other idle lanes, at most `most`.
-    /// Waits until there is one; `None` once closed.
-    pub(crate) async fn take(&self, most: usize) -> Option<Vec<Waiting>> {
+    /// Takes the oldest items: the caller's even share with the other idle lanes, at most as many as
+    /// `room` says then. Waits until there is one; `None` once closed.
+    pub(crate) async fn take(&self, room: impl Fn() -> usize) -> Option<Vec<Waiting>> {
         let _idle = Idle::enter(self);
         loop {
-            if let Some(taken) = self.try_take(most) {
+            if let Some(taken) = self.try_take(room()) {
                 return taken;
             }
             self.changed.notified().await;
@@ -133,11 +133,11 @@ mod tests {
         let inbox = Inbox::default();
         let _told = put(&inbox, 0..5);
 
-        let taken = inbox.take(3).await.unwrap();
+        let taken = inbox.take(|| 3).await.unwrap();
 
         let items: Vec<i64> = taken.iter().map(|waiting| waiting.item.get()).collect();
         assert_eq!(items, [0, 1, 2]);
-        assert_eq!(inbox.take(3).await.unwrap().len(), 2);
+        assert_eq!(inbox.take(|| 3).await.unwrap().len(), 2);
     }
 
     #[tokio::test]
@@ -146,7 +146,7 @@ mod tests {
         let lanes: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = Arc::clone(&inbox);
-                tokio::spawn(async move { inbox.take(8).await.unwrap().len() })
+                tokio::spawn(async move { inbox.take(|| 8).await.unwrap().len() })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -166,14 +166,14 @@ mod tests {
         let inbox = Arc::new(Inbox::default());
         let lane = tokio::spawn({
             let inbox = Arc::clone(&inbox);
-            async move { inbox.take(1).await.is_none() }
+            async move { inbox.take(|| 1).await.is_none() }
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
         inbox.close();
         assert!(lane.await.unwrap());
 
         assert!(inbox.put(ItemId::new(1)).is_none());
-        assert!(inbox.take(1).await.is_none());
+        assert!(inbox.take(|| 1).await.is_none());
     }
 
     #[tokio::test]

@@ -5,14 +5,14 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use domain::ItemId;
 use futures::FutureExt;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use provisioning::{Provisioner, Verdict};
 use queue::Handled;
 use saga::crash_point;
@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::{
+    activity::Activity,
     inbox::{Inbox, Waiting},
     outcome::{About, Outcomes, RecordError},
 };
@@ -32,10 +33,7 @@ pub(crate) struct Lane {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) provisioner: Provisioner,
     pub(crate) outcomes: Outcomes,
-    /// Items in work.
-    pub(crate) busy: AtomicUsize,
-    /// Items taken at a time.
-    pub(crate) group: usize,
+    pub(crate) activity: Arc<Activity>,
     /// Work is given up after this long: a connection that went dead without a word would hold it
     /// for ever.
     pub(crate) patience: Duration,
@@ -48,11 +46,13 @@ type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
 impl Lane {
     /// Takes items until the inbox is closed.
     pub(crate) async fn run(self: Arc<Self>) {
-        while let Some(waiting) = self.inbox.take(self.group).await {
+        while let Some(waiting) = self.inbox.take(|| self.provisioner.room()).await {
             let items = waiting.len();
-            note_busy(self.busy.fetch_add(items, Ordering::Relaxed) + items);
+            self.activity.begin(items);
             self.serve(waiting).await;
-            note_busy(self.busy.fetch_sub(items, Ordering::Relaxed) - items);
+            if self.activity.end(items) {
+                self.outcomes.settler.hurry();
+            }
         }
     }
 
@@ -91,11 +91,11 @@ impl Lane {
         claims.iter().for_each(note_claim);
         let about: HashMap<ItemId, About> =
             claims.iter().map(|claim| (claim.item, About::of(claim, started))).collect();
-        let (done, left) = self.in_time(self.provisioner.provision_together(claims)).await?;
-        for (item, verdict) in done {
+        let sorted = self.in_time(self.provisioner.provision_together(claims)).await?;
+        for (item, verdict) in sorted.done {
             self.close(&about[&item], verdict, replies).await;
         }
-        for claim in left {
+        for claim in sorted.left {
             let item = claim.item;
             let verdict = self.in_time(self.provisioner.provision(claim)).await;
             match verdict {
@@ -122,10 +122,6 @@ impl Lane {
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, RecordError> {
         tokio::time::timeout(self.patience, work).await.map_err(|_| RecordError::TookTooLong)
     }
-}
-
-fn note_busy(items: usize) {
-    gauge!(names::WORKER_BUSY).set(items as f64);
 }
 
 fn tell(replies: &mut Replies, item: ItemId, handled: Handled) {

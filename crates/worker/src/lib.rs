@@ -7,11 +7,13 @@
 //! behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
 //! is told to stop.
 
+mod activity;
 mod build;
 mod handler;
 mod health;
 mod heartbeat;
 mod inbox;
+mod keeper;
 mod lane;
 mod life;
 mod outcome;

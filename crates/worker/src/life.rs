@@ -2,15 +2,12 @@
 //! say that it lives.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use domain::Backoff;
-use provisioning::{Plans, Provisioner, RetryRules};
+use provisioning::{Parts, Plans, PoolView, Provisioner, RetryRules, SpareBuilder};
 use queue::Consumer;
 use saga::Runner;
 use settings::Settings;
@@ -21,9 +18,11 @@ use tracing::{info, warn};
 
 use crate::{
     StartError,
+    activity::Activity,
     handler::Handler,
     heartbeat,
     inbox::{Closer, Inbox},
+    keeper::Keeper,
     lane::Lane,
     outcome::Outcomes,
     pools::Pools,
@@ -47,10 +46,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) plans: Arc<Plans>,
-    /// The version at which tenants are activated.
-    pub(crate) head: i64,
-    /// Locks that making one tenant takes.
-    pub(crate) locks: usize,
+    pub(crate) parts: Arc<Parts>,
 }
 
 /// A life that has signed on.
@@ -65,6 +61,8 @@ pub(crate) struct Life<'a> {
     /// Ends what runs beside the lanes: after the drain, since items in work still need it.
     over: CancellationToken,
     in_progress: InProgress,
+    activity: Arc<Activity>,
+    spares: Arc<PoolView>,
     settler: Settler,
     /// While no batch is open.
     quiet: Arc<AtomicBool>,
@@ -85,7 +83,8 @@ impl<'a> Life<'a> {
         };
         register.await.map_err(StartError::Register)?;
         let actor = format!("worker:{id}");
-        let whole = WholeBatch { pool: pools.work.clone(), head: work.head, actor };
+        let head = work.parts.migrations.head();
+        let whole = WholeBatch { pool: pools.work.clone(), head, actor };
         Ok(Self {
             settings,
             pools,
@@ -94,6 +93,8 @@ impl<'a> Life<'a> {
             lost: CancellationToken::new(),
             over: CancellationToken::new(),
             in_progress: InProgress::default(),
+            activity: Arc::default(),
+            spares: Arc::default(),
             settler: Settler::new(whole),
             quiet: Arc::default(),
         })
@@ -155,14 +156,35 @@ impl<'a> Life<'a> {
         let mut beside = JoinSet::new();
         beside.spawn(heart.run(over.clone(), self.lost.clone()));
         beside.spawn(sweeper.run(over.clone()));
+        beside.spawn(self.keeper().run(over.clone()));
         beside.spawn(async move { settler.run(over).await });
         beside
+    }
+
+    fn keeper(&self) -> Keeper {
+        let pool = &self.settings.pool;
+        let parts = Arc::clone(&self.work.parts);
+        Keeper {
+            builder: SpareBuilder::new(self.pools.work.clone(), parts, self.limits()),
+            view: Arc::clone(&self.spares),
+            activity: Arc::clone(&self.activity),
+            size: pool.size as usize,
+            per_second: pool.refill_per_second,
+            group: self.group(),
+            every: Duration::from_millis(self.settings.worker.sweep_ms),
+        }
+    }
+
+    /// Tenants that one transaction builds.
+    fn group(&self) -> usize {
+        let locks = self.work.parts.promise.locks();
+        (LOCKS / locks.max(1)).clamp(1, self.settings.worker.group_size)
     }
 
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
     async fn consume(&self, stop: &CancellationToken) {
         let worker = &self.settings.worker;
-        let group = (LOCKS / self.work.locks.max(1)).clamp(1, worker.group_size);
+        let group = Provisioner::most_room(self.group(), self.settings.pool.size > 0);
         let inbox = Arc::new(Inbox::default());
         let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
@@ -171,8 +193,7 @@ impl<'a> Life<'a> {
             inbox: Arc::clone(&inbox),
             provisioner: self.provisioner(),
             outcomes: Outcomes { pool: self.pools.work.clone(), settler: self.settler.clone() },
-            busy: AtomicUsize::new(0),
-            group,
+            activity: Arc::clone(&self.activity),
             patience,
             quiet: Arc::clone(&self.quiet),
         });
@@ -206,14 +227,18 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn provisioner(&self) -> Provisioner {
+    fn limits(&self) -> StageLimits {
         let worker = &self.settings.worker;
         let lock = Duration::from_millis(worker.lock_timeout_ms);
-        let limits = StageLimits {
+        StageLimits {
             statement: Duration::from_millis(worker.stage_timeout_ms),
             lock,
             silence: lock.mul_f32(SILENCE_SHARE),
-        };
+        }
+    }
+
+    fn provisioner(&self) -> Provisioner {
+        let worker = &self.settings.worker;
         let rules = RetryRules {
             max_attempts: worker.max_attempts,
             backoff: Backoff { base_ms: worker.backoff_base_ms, cap_ms: worker.backoff_cap_ms },
@@ -223,9 +248,11 @@ impl<'a> Life<'a> {
         // `connection_uses` tenants on average.
         let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let pool = &self.pools.work;
-        let runner = Runner::new(pool.clone(), limits, every);
+        let runner = Runner::new(pool.clone(), self.limits(), every);
         let plans = Arc::clone(&self.work.plans);
         Provisioner::new(pool.clone(), runner, plans, rules, self.id.clone())
+            .in_groups_of(self.group())
+            .with_pool(Arc::clone(&self.spares))
     }
 }
 

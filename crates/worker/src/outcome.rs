@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use domain::{BatchId, ItemId, ItemState, Mode, TenantId};
 use metrics::{counter, histogram};
-use provisioning::{Reason, Verdict};
+use provisioning::{Reason, Verdict, steps::TakeSpare};
 use queue::JobId;
-use saga::Finish;
+use saga::{Finish, Step};
 use sqlx::PgPool;
 use store::items::{self, Claim};
 use telemetry::names;
@@ -114,6 +114,9 @@ fn note_stages(stages: &[saga::StageReport]) {
         for step in &stage.steps {
             histogram!(names::STEP_SECONDS, "step" => step.step.as_str())
                 .record(step.took.as_secs_f64());
+            if step.step == TakeSpare::NAME {
+                counter!(names::POOL_TAKEN_TOTAL).increment(1);
+            }
         }
     }
 }

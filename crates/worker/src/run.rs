@@ -141,11 +141,7 @@ async fn begin<'a>(
 
 async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartError> {
     let parts = build_parts(settings, pool).await.map_err(StartError::Build)?;
-    Ok(Work {
-        plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?),
-        head: parts.migrations.head(),
-        locks: parts.promise.locks(),
-    })
+    Ok(Work { plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?), parts })
 }
 
 /// Returns when the database answers and is migrated.

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::whole_batch::WholeBatch;
 
-/// How long outcomes are gathered after a look that found a batch still open, in milliseconds: the
-/// most a batch's end is late by. A batch of one is looked at once, at once.
+/// How long outcomes are gathered after a look that found a batch still open, in milliseconds, unless
+/// this process runs out of work before: the most a batch's end is late by.
 const GATHER_MS: u64 = 50;
 
 /// Collects the batches in which an item ended or was built, and has them seen to.
@@ -21,12 +21,13 @@ const GATHER_MS: u64 = 50;
 pub(crate) struct Settler {
     marked: Arc<Mutex<HashMap<BatchId, Mode>>>,
     wake: Arc<Notify>,
+    out_of_work: Arc<Notify>,
     whole: WholeBatch,
 }
 
 impl Settler {
     pub(crate) fn new(whole: WholeBatch) -> Self {
-        Self { marked: Arc::default(), wake: Arc::default(), whole }
+        Self { marked: Arc::default(), wake: Arc::default(), out_of_work: Arc::default(), whole }
     }
 
     pub(crate) fn whole(&self) -> &WholeBatch {
@@ -39,6 +40,11 @@ impl Settler {
         self.wake.notify_one();
     }
 
+    /// This process has nothing in work: what was marked may be the end of a batch.
+    pub(crate) fn hurry(&self) {
+        self.out_of_work.notify_one();
+    }
+
     /// Sees to batches until `stop`, then once more to what is marked by then.
     pub(crate) async fn run(&self, stop: CancellationToken) {
         loop {
@@ -47,7 +53,10 @@ impl Settler {
                 () = stop.cancelled() => break,
             }
             if !self.see_to_marked().await {
-                tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(GATHER_MS)) => {}
+                    () = self.out_of_work.notified() => {}
+                }
             }
         }
         self.see_to_marked().await;

@@ -43,6 +43,7 @@ impl Pair {
         let mut pair = Self { tenants: tenants * rounds, ..Self::default() };
         println!("\nround   floor tenants/s   system tenants/s   ratio   accepted in");
         for round in 0..rounds {
+            system.pool_is_full(system.spares).await?;
             let (cpu, own, wal) =
                 (stand.server_ms(), system.processes_ms(), system.wal_bytes().await?);
             let floor_rate = floor.make(tenants).await?;
@@ -91,6 +92,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         database: "cold",
         workers: args.workers,
         lanes: args.connections,
+        spares: 0,
         env: vec![],
         counted: false,
     };

@@ -30,6 +30,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         database: "counts",
         workers: args.workers,
         lanes: args.connections,
+        spares: 0,
         env: vec![],
         counted: true,
     };

@@ -22,6 +22,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         database: "flat",
         workers: args.workers,
         lanes: args.connections,
+        spares: 0,
         env: vec![],
         counted: false,
     };

@@ -16,6 +16,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         database: "latency",
         workers: args.workers,
         lanes: args.connections,
+        spares: 0,
         env: vec![],
         counted: false,
     };

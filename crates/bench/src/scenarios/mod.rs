@@ -7,6 +7,7 @@ mod idle;
 mod latency;
 mod poll;
 mod submit;
+mod warm;
 mod wide;
 mod workers;
 
@@ -24,6 +25,8 @@ pub(crate) enum Scenario {
     Counts,
     /// One tenant at a time
     Latency,
+    /// Bursts of tenants that were built in advance, against the floor; and one at a time
+    Warm,
     /// 10,000 tenants: the last against the first
     Flat,
     /// Tenants of 20 tables, against the floor
@@ -55,6 +58,7 @@ impl Scenario {
             Self::Cold => cold::measure(stand, args).await,
             Self::Counts => counts::measure(stand, args).await,
             Self::Latency => latency::measure(stand, args).await,
+            Self::Warm => warm::measure(stand, args).await,
             Self::Flat => flat::measure(stand, args).await,
             Self::Wide => wide::measure(stand, args).await,
             Self::Workers => workers::measure(stand, args).await,

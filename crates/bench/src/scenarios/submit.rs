@@ -9,7 +9,8 @@ use crate::{
 const SIZES: [usize; 2] = [10_000, 50_000];
 
 pub(crate) async fn measure(stand: &Stand) -> anyhow::Result<Figures> {
-    let setup = Setup { database: "submit", workers: 0, lanes: 1, env: vec![], counted: false };
+    let setup =
+        Setup { database: "submit", workers: 0, lanes: 1, spares: 0, env: vec![], counted: false };
     let system = System::start(stand, setup).await?;
     let mut figures = Figures::of("submit", "NDJSON, accepted, no workers");
     for size in SIZES {

@@ -28,6 +28,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         database: "wide",
         workers: args.workers,
         lanes: args.connections,
+        spares: 0,
         env: vec![("TENANT_MIGRATIONS_DIR", migrations.display().to_string())],
         counted: false,
     };

@@ -22,7 +22,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         Figures::of("workers", format!("{} rounds of {tenants} tenants on each", args.rounds));
     for (workers, database) in PROCESSES {
         let lanes = args.connections;
-        let setup = Setup { database, workers, lanes, env: vec![], counted: false };
+        let setup = Setup { database, workers, lanes, spares: 0, env: vec![], counted: false };
         let system = System::start(stand, setup).await?;
         let pair = Pair::run(stand, (&floor, &system), args.rounds, tenants).await?;
         figures.add(format!("ratio with {workers}"), pair.ratio(), "");

@@ -20,6 +20,7 @@ pub(crate) mod schemas;
 mod sealed_secrets;
 mod several_keys;
 mod shared_tenants;
+mod spares;
 mod stale_keys;
 pub(crate) mod stranded;
 mod succeeded;
@@ -44,6 +45,7 @@ pub(crate) const ALL: &[Check] = &[
     tenant_roles::CHECK,
     schema_marks::CHECK,
     role_marks::CHECK,
+    spares::CHECK,
     live_keys::CHECK,
     several_keys::CHECK,
     stale_keys::CHECK,

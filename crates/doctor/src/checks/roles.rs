@@ -5,7 +5,7 @@
 use domain::{InstallationId, RoleName};
 use sqlx::PgConnection;
 
-use super::schemas::{Marked, Registered, marked, registered};
+use super::schemas::{Marked, Registered, marked, of_no_spare, registered};
 use crate::{Kind, Subject, report::Gatherer};
 
 /// Roles read at a time.
@@ -25,7 +25,7 @@ pub(crate) async fn walk(
         let rows = page(conn, installation, &after).await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = last.clone();
-        let found = marked(rows);
+        let found = of_no_spare(conn, marked(rows)).await?;
         let tenants = registered(conn, &found).await?;
         gatherer.report.checked.roles += found.len() as u64;
         for role in found {

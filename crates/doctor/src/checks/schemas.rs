@@ -1,6 +1,6 @@
 //! Walks the schemas that bear this installation's mark: each must be the one of its tenant.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{InstallationId, SchemaName, TenantId};
 use sqlx::{PgConnection, Row};
@@ -40,7 +40,7 @@ pub(crate) async fn walk(
         let rows = page(conn, installation, &after).await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = last.clone();
-        let found = marked(rows);
+        let found = of_no_spare(conn, marked(rows)).await?;
         let tenants = registered(conn, &found).await?;
         gatherer.report.checked.schemas += found.len() as u64;
         for schema in found {
@@ -97,6 +97,24 @@ pub(super) fn marked(rows: Vec<(String, String)>) -> Vec<Marked> {
         Mark::parse(&comment).map(|mark| Marked { name, tenant: mark.tenant })
     });
     marked.collect()
+}
+
+/// Those of the objects that belong to none of the pool: what is missing of a spare is told by the
+/// pool's own check.
+pub(super) async fn of_no_spare(
+    conn: &mut PgConnection,
+    mut found: Vec<Marked>,
+) -> sqlx::Result<Vec<Marked>> {
+    let ids: Vec<i64> = found.iter().map(|object| object.tenant.get()).collect();
+    let spares: HashSet<i64> =
+        sqlx::query_scalar("select id from tenantry.spares where id = any($1)")
+            .bind(ids)
+            .fetch_all(conn)
+            .await?
+            .into_iter()
+            .collect();
+    found.retain(|object| !spares.contains(&object.tenant.get()));
+    Ok(found)
 }
 
 /// What the registry says of the tenants in the marks.

@@ -31,7 +31,7 @@ pub(super) async fn run(
         return Ok(Outcome::Refused(format!("tenant {} is {}", held.id, held.state)));
     }
     if tenant::is_claimed(conn, mark.tenant).await? {
-        return Ok(Outcome::Refused(format!("an item makes tenant {}", mark.tenant)));
+        return Ok(Outcome::Refused(format!("an item or the pool has tenant {}", mark.tenant)));
     }
     if !role::drop_owned(conn, &role, &mark).await? {
         return Ok(Outcome::Gone);

@@ -4,6 +4,7 @@
 mod clear_remains;
 mod drop_role;
 mod drop_schema;
+mod drop_spare;
 mod end_batch;
 mod erase_secret;
 mod give_item_back;
@@ -72,6 +73,9 @@ pub(crate) async fn repair(
             drop_schema::run(conn, name, surgery).await
         }
         (Kind::RoleWithoutTenant, Subject::Role(name)) => drop_role::run(conn, name, surgery).await,
+        (Kind::SpareIncomplete, Subject::Spare(spare)) => {
+            drop_spare::run(conn, *spare, surgery).await
+        }
         (Kind::KeyWithoutTenant, Subject::Key(key)) => revoke_key::run(conn, *key).await,
         (Kind::SealedPastItsTime, Subject::Key(key)) => erase_secret::run(conn, *key).await,
         (Kind::BatchShouldHaveEnded, Subject::Batch(batch)) => end_batch::run(conn, *batch).await,

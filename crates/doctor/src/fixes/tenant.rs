@@ -42,12 +42,14 @@ pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<
     .transpose()
 }
 
-/// Whether an item has still to do with the tenant: it makes it, has made it, or could not undo it.
+/// Whether an item has still to do with the tenant: it makes it, has made it, or could not undo it;
+/// or whether it is one of the pool, built in advance.
 pub(super) async fn is_claimed(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "select exists (
              select from tenantry.batch_items
-             where tenant_id = $1 and state not in ('failed', 'cancelled', 'rolled_back'))",
+             where tenant_id = $1 and state not in ('failed', 'cancelled', 'rolled_back'))
+         or exists (select from tenantry.spares where id = $1)",
     )
     .bind(id.get())
     .fetch_one(conn)

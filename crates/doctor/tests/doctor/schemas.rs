@@ -197,3 +197,42 @@ async fn a_strangers_schema_and_role_survive_every_repair() {
     assert_eq!(changed, ["key 7", "role tn_us_777", "schema t_777", "tenant 7"]);
     assert_eq!(ward.found().await, []);
 }
+
+#[tokio::test]
+async fn a_spare_whose_schema_was_dropped_leaves_the_pool_with_its_role() {
+    let ward = Ward::healthy().await;
+    ward.run("drop schema tenantry_spare_950_ cascade").await;
+
+    let spare = Subject::Spare(TenantId::new(ward::SPARE));
+    ward.heals(Kind::SpareIncomplete, spare, &["role tn_us_950", "spare 950"]).await;
+}
+
+#[tokio::test]
+async fn a_spare_whose_role_was_dropped_leaves_the_pool_with_its_schema() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "do $$ declare role text := format('tn_%s_950', (select id from tenantry.installation)); begin
+             execute format('drop owned by %I', role);
+             execute format('drop role %I', role);
+         end $$",
+    )
+    .await;
+
+    let spare = Subject::Spare(TenantId::new(ward::SPARE));
+    let gone = ["schema tenantry_spare_950_", "spare 950"];
+    ward.heals(Kind::SpareIncomplete, spare, &gone).await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_spare_that_is_not_in_the_pool_is_dropped() {
+    let ward = Ward::healthy().await;
+    ward.run("delete from tenantry.spares").await;
+    let schema = schema_named("tenantry_spare_950_");
+    let role = Subject::Role(ward.role(ward::SPARE).to_string());
+    let both =
+        [(Kind::SchemaWithoutTenant, schema.clone()), (Kind::RoleWithoutTenant, role.clone())];
+    assert_eq!(ward.found().await, both);
+
+    assert_eq!(ward.fix(Kind::SchemaWithoutTenant).await.done, [schema]);
+    ward_heals_role(&ward, role).await;
+}

@@ -9,6 +9,9 @@ use queue::JobId;
 use sqlx::PgConnection;
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 
+/// The tenant that was built in advance.
+pub(crate) const SPARE: i64 = 950;
+
 /// Five tenants of batch 1 (items 1 to 5), and the rest of the world.
 pub(crate) struct Ward {
     pub(crate) db: Db,
@@ -85,6 +88,7 @@ const EVERYTHING: &str = "
     left join pg_shdescription d on d.objoid = r.oid
     union all select 'rows of stranger', (select string_agg(p::text, '' order by n) from stranger.precious p)
     union all select 'tenant ' || id, t::text from tenantry.tenants t
+    union all select 'spare ' || id, s::text from tenantry.spares s
     union all select 'item ' || id, i::text from tenantry.batch_items i
     union all select 'batch ' || ltrim(id::text, '0-'), b::text from tenantry.batches b
     union all select 'key ' || id, k::text from tenantry.api_keys k
@@ -106,6 +110,7 @@ impl Ward {
             ward.build(&mut conn, id, &promise).await;
             ward.issue_key(id, "00000000-0000-0000-0000-000000000001").await;
         }
+        ward.build_spare(&mut conn, SPARE, &promise).await;
         ward.give_job(8).await;
         ward.give_job(9).await;
         ward.give_job(13).await;
@@ -120,6 +125,17 @@ impl Ward {
         tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
         migrations::apply(conn, &schema, &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
+    }
+
+    /// Builds a tenant in advance, as a worker's keeper does.
+    async fn build_spare(&self, conn: &mut PgConnection, id: i64, promise: &Promise) {
+        let (schema, role) = (SchemaName::of_spare(TenantId::new(id)), self.role(id));
+        let (set, mark) = (MigrationSet::embedded(), self.mark(id));
+        tenantdb::role::create(conn, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
+        migrations::apply(conn, &schema, &set).await.unwrap();
+        tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
+        store::spares::record(conn, &[TenantId::new(id)], "stamp", set.head()).await.unwrap();
     }
 
     /// Makes an empty schema and a role with the marks of tenant `id`.

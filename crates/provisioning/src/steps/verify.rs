@@ -15,13 +15,21 @@ use crate::Parts;
 #[derive(Debug)]
 pub struct Verify {
     parts: Arc<Parts>,
+    /// Several at once are of the pool: what lies in them was checked when they were built.
+    adopted: bool,
 }
 
 impl Verify {
     /// The step, with the promise of `parts`.
     #[must_use]
     pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
+        Self { parts: Arc::clone(parts), adopted: false }
+    }
+
+    /// The step for tenants that were built in advance: their names, marks and rights are checked.
+    #[must_use]
+    pub fn adopted(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts), adopted: true }
     }
 }
 
@@ -45,10 +53,12 @@ impl Step for Verify {
         let parts = &self.parts;
         let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
         let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();
-        verify::verify_newcomers(tx, &looked_at, &parts.migrations, &parts.promise)
-            .await
-            .map_err(Refuted)
-            .during("verify the tenants")
+        let verified = if self.adopted {
+            verify::verify_adopted(tx, &looked_at).await
+        } else {
+            verify::verify_newcomers(tx, &looked_at, &parts.migrations, &parts.promise).await
+        };
+        verified.map_err(Refuted).during("verify the tenants")
     }
 
     /// Nothing: looking leaves nothing.

@@ -29,18 +29,14 @@ async fn parts_with(pool: &PgPool, migrations: MigrationSet) -> Arc<Parts> {
     let mut conn = pool.acquire().await.unwrap();
     let installation = store::installation(&mut conn).await.unwrap();
     let promise = Promise::learn(&mut conn, &migrations).await.unwrap();
-    Arc::new(Parts {
-        installation,
-        migrations: Arc::new(migrations),
-        promise: Arc::new(promise),
-        keys: Arc::new(KeyRules {
-            minter: Minter::new("tk_", 32).unwrap(),
-            sealer: Sealer::new(MasterKey::parse(&MasterKey::generate()).unwrap()),
-            sealed_for: Duration::from_secs(3600),
-            valid_for: None,
-        }),
-        connection_limit: 5,
-    })
+    let rules = KeyRules {
+        minter: Minter::new("tk_", 32).unwrap(),
+        sealer: Sealer::new(MasterKey::parse(&MasterKey::generate()).unwrap()),
+        sealed_for: Duration::from_secs(3600),
+        valid_for: None,
+    };
+    let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
+    Arc::new(Parts::new(installation, migrations, promise, Arc::new(rules), 5))
 }
 
 pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Provisioner {
@@ -53,7 +49,7 @@ pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Pr
     };
     let plan = Arc::new(Plans::new(parts).unwrap());
     let runner = Runner::new(pool.clone(), limits, 500);
-    Provisioner::new(pool.clone(), runner, plan, rules, worker.to_owned())
+    Provisioner::new(pool.clone(), runner, plan, rules, worker.to_owned()).in_groups_of(64)
 }
 
 /// A batch of one, its tenant reserved under `name`.

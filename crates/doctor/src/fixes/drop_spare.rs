@@ -1,0 +1,34 @@
+//! Takes a spare out of the pool that is not whole, with what is left of it.
+
+use domain::{RoleName, SchemaName, TenantId};
+use serde_json::json;
+use sqlx::PgConnection;
+use tenantdb::{Mark, role, schema};
+
+use super::{Deed, Outcome, Surgery, tenant};
+use crate::FixError;
+
+/// Only while its schema or its role is not there; and drops only what bears the spare's mark.
+pub(super) async fn run(
+    conn: &mut PgConnection,
+    spare: TenantId,
+    surgery: &Surgery,
+) -> Result<Outcome, FixError> {
+    tenant::hold(conn, spare).await?;
+    let mark = Mark { installation: surgery.installation.clone(), tenant: spare };
+    let (schema, role) = (SchemaName::of_spare(spare), RoleName::of(&mark.installation, spare));
+    if schema::owner(conn, &schema).await?.is(&mark) && role::owner(conn, &role).await?.is(&mark) {
+        return Ok(Outcome::Gone);
+    }
+    if !store::spares::remove(conn, spare).await? {
+        return Ok(Outcome::Gone);
+    }
+    let schema_dropped = schema::drop_owned(conn, &schema, &mark).await?;
+    let role_dropped = role::drop_owned(conn, &role, &mark).await?;
+    let detail = json!({
+        "spare": spare,
+        "schema": schema_dropped.then_some(schema.as_str()),
+        "role": role_dropped.then_some(role.as_str()),
+    });
+    Ok(Outcome::Done(Deed { action: "spare.dropped", tenant: None, batch: None, detail }))
+}

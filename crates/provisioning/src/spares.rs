@@ -1,0 +1,189 @@
+//! Builds tenants in advance, and drops those that nobody is to get.
+//!
+//! A spare is what the first steps of the plan make of an empty database, under names of its own. It
+//! comes and goes in one transaction with its row in the pool, so that no crash leaves half of it. One
+//! process at a time does either.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{RoleName, SchemaName, TenantId};
+use saga::crash_point;
+use sqlx::{PgConnection, PgPool};
+use store::{StageLimits, spares, tenants};
+use tenantdb::{
+    migrations::MigrateError,
+    newcomers::{self, Newcomer},
+    role, schema,
+    verify::{self, VerifyError},
+};
+
+use crate::Parts;
+
+/// How long spares that were built by something else of the same version are left alone: longer
+/// than a fleet of workers takes to be replaced.
+const OTHERS_ARE_LEFT_FOR: Duration = Duration::from_secs(600);
+
+/// Spares looked at in one go.
+const MOST_LOOKED_AT: u32 = 1_000;
+
+/// Builds and drops spares.
+#[derive(Debug, Clone)]
+pub struct SpareBuilder {
+    pool: PgPool,
+    parts: Arc<Parts>,
+    limits: StageLimits,
+}
+
+/// A spare could not be built or dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum SpareError {
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The tenant migrations failed.
+    #[error("the tenant migrations could not be applied")]
+    Migrations(#[source] MigrateError),
+    /// What was built is not what the migrations promise.
+    #[error("a spare is not as it should be")]
+    Refuted(#[source] VerifyError),
+}
+
+/// A spare's names.
+struct Names {
+    id: TenantId,
+    schema: SchemaName,
+    role: RoleName,
+}
+
+impl SpareBuilder {
+    /// A builder whose transactions keep to `limits`.
+    #[must_use]
+    pub fn new(pool: PgPool, parts: Arc<Parts>, limits: StageLimits) -> Self {
+        Self { pool, parts, limits }
+    }
+
+    /// Whether tenants may be built in advance at all: not if something in a schema knows its name.
+    #[must_use]
+    pub fn may_build(&self) -> bool {
+        self.parts.promise.survives_renaming()
+    }
+
+    /// How many spares there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self) -> sqlx::Result<spares::SpareCount> {
+        let mut conn = self.pool.acquire().await?;
+        spares::count(&mut conn, self.parts.stamp()).await
+    }
+
+    /// Builds at most `most` spares in one transaction, as long as there are fewer than `size`, and
+    /// says how many; none while another process builds or drops some.
+    ///
+    /// # Errors
+    /// When the database fails, or what was built is not as promised. Nothing is left then.
+    pub async fn build(&self, most: usize, size: usize) -> Result<usize, SpareError> {
+        let parts = &self.parts;
+        let mut tx = self.pool.begin().await?;
+        if !spares::refill_lock(&mut tx).await? {
+            return Ok(0);
+        }
+        let ready = spares::count(&mut tx, parts.stamp()).await?.ready;
+        let wanted = size.saturating_sub(usize::try_from(ready).unwrap_or(usize::MAX)).min(most);
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let ids = tenants::allocate_ids(&mut tx, wanted).await?;
+        store::open_stage(&mut tx, &ids, self.limits).await?;
+        crash_point("before", "build_spares");
+        self.make(&mut tx, &ids).await?;
+        spares::record(&mut tx, &ids, parts.stamp(), parts.migrations.head()).await?;
+        crash_point("before_commit", "build_spares");
+        tx.commit().await?;
+        crash_point("after_commit", "build_spares");
+        Ok(wanted)
+    }
+
+    async fn make(&self, conn: &mut PgConnection, ids: &[TenantId]) -> Result<(), SpareError> {
+        let parts = &self.parts;
+        let names: Vec<Names> = ids.iter().map(|id| self.names(*id)).collect();
+        let newcomers: Vec<Newcomer<'_>> = names
+            .iter()
+            .map(|Names { id, schema, role }| Newcomer { schema, role, mark: parts.mark(*id) })
+            .collect();
+        newcomers::create_roles(conn, &newcomers, parts.connection_limit).await?;
+        newcomers::create_schemas(conn, &newcomers).await?;
+        let migrated = newcomers::migrate(conn, &newcomers, &parts.migrations).await;
+        migrated.map_err(SpareError::Migrations)?;
+        newcomers::grant(conn, &newcomers, &parts.promise).await?;
+        let looked_at: Vec<_> = newcomers.into_iter().map(|spare| (spare, None)).collect();
+        verify::verify_newcomers(conn, &looked_at, &parts.migrations, &parts.promise)
+            .await
+            .map_err(SpareError::Refuted)
+    }
+
+    /// Drops one spare that nobody is to get, if there is one: built by something older, or by
+    /// something else long ago; or one of more than `size`. Says whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn drop_one(&self, size: usize) -> Result<bool, SpareError> {
+        let (stamp, head) = (self.parts.stamp(), self.parts.migrations.head());
+        let mut conn = self.pool.acquire().await?;
+        let mut unwanted = spares::stale(&mut conn, stamp, head, OTHERS_ARE_LEFT_FOR, 1).await?;
+        if unwanted.is_empty() {
+            let most = u32::try_from(size + 1).unwrap_or(u32::MAX);
+            let ready = spares::ready(&mut conn, stamp, most).await?;
+            unwanted.extend(ready.first().filter(|_| ready.len() > size));
+        }
+        drop(conn);
+        match unwanted.first() {
+            Some(spare) => self.discard(*spare).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Drops the spares whose schema or role is not there, or is another's by its mark, and says how
+    /// many they were: somebody meddled, and nobody could get them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn weed_out(&self) -> Result<usize, SpareError> {
+        let mut conn = self.pool.acquire().await?;
+        let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;
+        let mut dropped = 0;
+        for spare in ready {
+            if !self.is_whole(&mut conn, spare).await? && self.discard(spare).await? {
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+
+    async fn is_whole(&self, conn: &mut PgConnection, spare: TenantId) -> sqlx::Result<bool> {
+        let (names, mark) = (self.names(spare), self.parts.mark(spare));
+        Ok(schema::owner(conn, &names.schema).await?.is(&mark)
+            && role::owner(conn, &names.role).await?.is(&mark))
+    }
+
+    /// Takes the spare out of the pool and drops what bears its mark, both or neither.
+    async fn discard(&self, spare: TenantId) -> Result<bool, SpareError> {
+        let (names, mark) = (self.names(spare), self.parts.mark(spare));
+        let mut tx = self.pool.begin().await?;
+        store::open_stage(&mut tx, &[spare], self.limits).await?;
+        if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
+            return Ok(false);
+        }
+        crash_point("before", "drop_spare");
+        schema::drop_owned(&mut tx, &names.schema, &mark).await?;
+        role::drop_owned(&mut tx, &names.role, &mark).await?;
+        crash_point("before_commit", "drop_spare");
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    fn names(&self, id: TenantId) -> Names {
+        let role = RoleName::of(&self.parts.installation, id);
+        Names { id, schema: SchemaName::of_spare(id), role }
+    }
+}

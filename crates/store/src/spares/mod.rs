@@ -1,0 +1,16 @@
+//! Tenants built in advance. Their schemas and roles are in the tenant database; the rows here
+//! commit together with them.
+
+mod count;
+mod list;
+mod record;
+mod refill;
+mod remove;
+mod take;
+
+pub use count::{SpareCount, count};
+pub use list::{ready, stale};
+pub use record::record;
+pub use refill::refill_lock;
+pub use remove::remove;
+pub use take::take;

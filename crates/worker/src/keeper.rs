@@ -1,0 +1,118 @@
+//! Keeps the pool of spares: builds them while this worker has nothing else to do, drops those that
+//! nobody is to get, and says how many there are.
+
+use std::{sync::Arc, time::Duration};
+
+use metrics::{counter, gauge};
+use provisioning::{PoolView, SpareBuilder, SpareError};
+use telemetry::names;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::activity::Activity;
+
+/// Without work for this long, a worker has nothing better to do.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Longest time for one look and what comes of it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A count this long after some were taken sees them gone; and whoever took them may want more.
+const SETTLES_IN: Duration = Duration::from_millis(200);
+
+/// What keeps the pool.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) builder: SpareBuilder,
+    pub(crate) view: Arc<PoolView>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) size: usize,
+    pub(crate) per_second: u32,
+    /// Spares built in one transaction.
+    pub(crate) group: usize,
+    /// Between two looks, when nothing changes.
+    pub(crate) every: Duration,
+}
+
+impl Keeper {
+    /// Keeps the pool until `stop`.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        gauge!(names::POOL_SIZE).set(self.size as f64);
+        if self.size > 0 && !self.builder.may_build() {
+            warn!(
+                "the tenant migrations know the name of the schema they run in: no tenants are \
+                 built in advance"
+            );
+            self.size = 0;
+        }
+        while !stop.is_cancelled() {
+            let kept = tokio::time::timeout(PATIENCE, self.keep(&stop)).await;
+            match kept {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let cause = telemetry::chain(&error);
+                    warn!(%cause, "could not keep the pool of spares; trying again later");
+                }
+                Err(_) => debug!("keeping the pool goes on after another look"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.every) => {}
+                () = self.view.changed() => tokio::time::sleep(SETTLES_IN).await,
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Drops what is not wanted and builds what is missing, as long as it is time to.
+    async fn keep(&self, stop: &CancellationToken) -> Result<(), SpareError> {
+        if self.view.take_doubt() {
+            self.dropped(self.builder.weed_out().await?);
+        }
+        while !stop.is_cancelled() {
+            if self.activity.idle_for().is_none() && self.view.ready() > 0 {
+                // What is counted on would be counted again.
+                break;
+            }
+            let ready = self.look().await?;
+            if !self.is_time(ready) {
+                break;
+            }
+            if self.builder.drop_one(self.size).await? {
+                self.dropped(1);
+                continue;
+            }
+            let built = self.builder.build(self.group, self.size).await?;
+            if built == 0 {
+                break;
+            }
+            counter!(names::POOL_BUILT_TOTAL).increment(built as u64);
+            let pace = Duration::from_secs_f64(built as f64 / f64::from(self.per_second));
+            tokio::select! {
+                () = tokio::time::sleep(pace) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether to build or drop anything now: not while there is work, and as long as half of the
+    /// spares are left not between two pieces of it either.
+    fn is_time(&self, ready: usize) -> bool {
+        let pause = if ready * 2 < self.size { Duration::ZERO } else { PAUSE };
+        self.activity.idle_for().is_some_and(|idle| idle >= pause)
+    }
+
+    /// Counts the spares, and tells.
+    async fn look(&self) -> sqlx::Result<usize> {
+        let count = self.builder.count().await?;
+        let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
+        self.view.note_ready(if self.size == 0 { 0 } else { ready });
+        gauge!(names::POOL_SPARES, names::label::STATE => "ready").set(count.ready as f64);
+        gauge!(names::POOL_SPARES, names::label::STATE => "stale").set(count.other as f64);
+        Ok(ready)
+    }
+
+    fn dropped(&self, spares: usize) {
+        counter!(names::POOL_DROPPED_TOTAL).increment(spares as u64);
+    }
+}
