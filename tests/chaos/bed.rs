@@ -47,6 +47,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("TENANTRY__WORKER__LOCK_TIMEOUT_MS", "2000"),
     ("TENANTRY__WORKER__STAGE_TIMEOUT_MS", "5000"),
     ("TENANTRY__WORKER__CONNECTION_USES", "50"),
+    // A part of the tenants is built in advance, the rest is not.
+    ("TENANTRY__POOL__SIZE", "6"),
+    ("TENANTRY__POOL__REFILL_PER_SECOND", "100"),
     ("TENANTRY__QUEUE__POLL_MS", "200"),
     ("TENANTRY__QUEUE__HEARTBEAT_MS", "500"),
     ("TENANTRY__QUEUE__MAX_CONNECTIONS", "3"),

@@ -21,4 +21,5 @@ mod roles_and_tokens;
 mod secrets;
 mod take_over;
 mod tenant_migrations;
+mod warm_pool;
 mod whole_batches;

@@ -85,6 +85,7 @@ impl Keeper {
             if built == 0 {
                 break;
             }
+            self.view.note_ready(ready + built);
             counter!(names::POOL_BUILT_TOTAL).increment(built as u64);
             let pace = Duration::from_secs_f64(built as f64 / f64::from(self.per_second));
             tokio::select! {

@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_ACTIVATING, OF_BUILDING, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_A_CANCEL, OF_A_FAILURE, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES,
+    OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
 };
 use crate::{
     bed::Bed,
@@ -25,15 +26,23 @@ const REACHES_IN: Duration = Duration::from_secs(60);
 /// How long a healthy worker may take to stop.
 const STOPS_IN: Duration = Duration::from_secs(40);
 
+/// How long a worker may take from its start until it knows the pool.
+const LOOKS_IN: Duration = Duration::from_millis(500);
+
 /// Workers at once that are to abort.
 const AT_ONCE: usize = 4;
 
-/// Two items at a time, so that few are lost with each worker; nothing is fetched in advance.
+/// Two items at a time, so that few are lost with each worker; nothing is fetched in advance, and
+/// nothing built.
 const FEW: &[(&str, &str)] = &[
     ("TENANTRY__WORKER__CONCURRENCY", "1"),
     ("TENANTRY__WORKER__GROUP_SIZE", "2"),
     ("TENANTRY__QUEUE__BATCH_SIZE", "1"),
+    ("TENANTRY__POOL__SIZE", "0"),
 ];
+
+/// Spares that workers keep which abort while they do, or while they give one away.
+const SPARES: &str = "4";
 
 pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     if !cfg!(debug_assertions) {
@@ -46,6 +55,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     cancelled(bed).await;
     all(bed, dice).await;
     nothing(bed, dice).await;
+    pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
         bed.workers.push(worker);
@@ -114,22 +124,75 @@ async fn nothing(bed: &mut Bed, dice: &mut Dice) {
     finish(bed).await;
 }
 
+/// Spares that are built, given to tenants, and dropped.
+async fn pool(bed: &mut Bed) {
+    for point in OF_BUILDING_SPARES {
+        crash_with(bed, &[("TENANTRY__POOL__SIZE", SPARES)], &[(*point).to_owned()]).await;
+    }
+    for point in OF_TAKING_SPARES {
+        let mut keeper = bed.start_worker(&[("TENANTRY__POOL__SIZE", SPARES)]).await;
+        crate::support::eventually("the pool to be full", REACHES_IN, async || {
+            let spares: sqlx::Result<i64> =
+                sqlx::query_scalar("select count(*) from tenantry.spares")
+                    .fetch_one(&bed.pool)
+                    .await;
+            (spares.ok() >= SPARES.parse().ok()).then_some(())
+        })
+        .await;
+        keeper.terminate(STOPS_IN).await;
+        let mut settings = FEW.to_vec();
+        settings.extend([("TENANTRY__POOL__SIZE", SPARES), ("TENANTRY_CRASH_AT", *point)]);
+        let mut doomed = bed.start_worker(&settings).await;
+        // It has looked at the pool before it has its first item.
+        tokio::time::sleep(LOOKS_IN).await;
+        let wish = bed.wishes.independent(2, 0);
+        bed.ask(wish).await;
+        aborted(bed, point, &mut doomed).await;
+        bed.fault_is_over();
+        finish(bed).await;
+    }
+    for point in OF_DROPPING_SPARES {
+        let mut keeper = bed.start_worker(&[("TENANTRY__POOL__SIZE", "1")]).await;
+        crate::support::eventually("a spare to be there", REACHES_IN, async || {
+            let spares: sqlx::Result<i64> =
+                sqlx::query_scalar("select count(*) from tenantry.spares")
+                    .fetch_one(&bed.pool)
+                    .await;
+            spares.is_ok_and(|spares| spares > 0).then_some(())
+        })
+        .await;
+        keeper.terminate(STOPS_IN).await;
+        crash_at(bed, &[(*point).to_owned()]).await;
+    }
+}
+
 /// Starts a worker for each point, a few at a time, and waits until it has aborted there.
 async fn crash_at(bed: &mut Bed, points: &[String]) {
+    crash_with(bed, &[], points).await;
+}
+
+/// The same, with further settings.
+async fn crash_with(bed: &mut Bed, further: &[(&str, &str)], points: &[String]) {
     for some in points.chunks(AT_ONCE) {
         let mut doomed: Vec<(&String, Process)> = Vec::new();
         for point in some {
             let mut settings = FEW.to_vec();
+            settings.extend(further);
             settings.push(("TENANTRY_CRASH_AT", point));
             doomed.push((point, bed.start_worker(&settings).await));
         }
         for (point, mut worker) in doomed {
-            let ended = worker.end(REACHES_IN).await;
-            assert_eq!(ended.signal(), Some(Signal::SIGABRT as i32), "{point}:\n{}", worker.log());
-            bed.tally.count(Fault::CrashPoint, 1);
+            aborted(bed, point, &mut worker).await;
         }
     }
     bed.fault_is_over();
+}
+
+/// Waits until `worker` has aborted at its point.
+async fn aborted(bed: &mut Bed, point: &str, worker: &mut Process) {
+    let ended = worker.end(REACHES_IN).await;
+    assert_eq!(ended.signal(), Some(Signal::SIGABRT as i32), "{point}:\n{}", worker.log());
+    bed.tally.count(Fault::CrashPoint, 1);
 }
 
 /// Lets a healthy worker finish all there is.

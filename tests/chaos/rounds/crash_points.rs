@@ -48,10 +48,30 @@ pub(super) fn of_undoing() -> Vec<String> {
     steps.chain(rest.iter().chain(&end).map(|point| (*point).to_owned())).collect()
 }
 
+/// A worker that fills the pool of spares does.
+pub(super) const OF_BUILDING_SPARES: &[&str] =
+    &["before:build_spares", "before_commit:build_spares", "after_commit:build_spares"];
+
+/// A worker with spares and items does.
+pub(super) const OF_TAKING_SPARES: &[&str] = &["before:take_spare", "after:take_spare"];
+
+/// A worker with spares that it is to have none of does.
+pub(super) const OF_DROPPING_SPARES: &[&str] = &["before:drop_spare", "before_commit:drop_spare"];
+
 /// All of them.
 #[cfg(test)]
 fn all() -> Vec<String> {
-    let fixed = [OF_A_FAILURE, OF_A_CANCEL, OF_BUILDING, OF_ACTIVATING, OF_TURNING_BACK].concat();
+    let fixed = [
+        OF_A_FAILURE,
+        OF_A_CANCEL,
+        OF_BUILDING,
+        OF_ACTIVATING,
+        OF_TURNING_BACK,
+        OF_BUILDING_SPARES,
+        OF_TAKING_SPARES,
+        OF_DROPPING_SPARES,
+    ]
+    .concat();
     let fixed = fixed.into_iter().map(ToOwned::to_owned);
     of_an_item().into_iter().chain(of_undoing()).chain(fixed).collect()
 }
@@ -85,13 +105,14 @@ mod tests {
         let points = all();
         let kinds: BTreeSet<_> =
             points.iter().filter_map(|point| point.split(':').next()).map(str::to_owned).collect();
-        let steps: BTreeSet<_> = STEPS.iter().map(|step| (*step).to_owned()).collect();
+        let steps = STEPS.iter().chain(&["take_spare"]);
+        let steps: BTreeSet<_> = steps.map(|step| (*step).to_owned()).collect();
         let worker = named("crates/worker/src", "crash_point(\"");
         let saga = named("crates/saga/src", "crash_point(\"");
 
         assert_eq!(named("crates/provisioning/src/steps", "StepName::new(\""), steps);
         assert_eq!(&worker | &saga, kinds);
-        for call in ["crates/worker/src", "crates/saga/src"] {
+        for call in ["crates/worker/src", "crates/saga/src", "crates/provisioning/src"] {
             for kind in named(call, "crash_point(\"") {
                 for name in named(call, &format!("crash_point(\"{kind}\", \"")) {
                     assert!(points.contains(&format!("{kind}:{name}")), "{kind}:{name}");

@@ -11,6 +11,11 @@ with inst as (
 ), active as (
     select t.id, t.schema_name, t.role_name, format('tenantry:%s:%s', inst.id, t.id) as mark
     from tenantry.tenants t, inst where t.state = 'active'
+), spare as (
+    select format('tenantry_spare_%s_', s.id) as schema_name,
+           format('tn_%s_%s', inst.id, s.id) as role_name,
+           format('tenantry:%s:%s', inst.id, s.id) as mark
+    from tenantry.spares s, inst
 ), space as (
     select nspname, obj_description(oid, 'pg_namespace') as mark from pg_namespace
     where nspname !~ '^pg_' and nspname not in ('information_schema', 'public', 'tenantry', 'apalis')
@@ -21,8 +26,13 @@ with inst as (
 )
 select 'a schema of nobody: ' || nspname from space
     where not exists (select from active where schema_name = nspname)
+      and not exists (select from spare where schema_name = nspname and spare.mark = space.mark)
 union all select 'a role of nobody: ' || rolname from actor
     where not exists (select from active where role_name = rolname)
+      and not exists (select from spare where role_name = rolname and spare.mark = actor.mark)
+union all select 'a spare that is not whole: ' || p.schema_name from spare p
+    where not exists (select from space s where s.nspname = p.schema_name)
+       or not exists (select from actor r where r.rolname = p.role_name)
 union all select 'a key of nobody: ' || k.id from tenantry.api_keys k
     where k.revoked_at is null and not exists (select from active where active.id = k.tenant_id)
 union all select 'a tenant without schema of its mark: ' || a.id from active a

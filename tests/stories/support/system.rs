@@ -24,6 +24,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("TENANTRY__WORKER__HOST", "127.0.0.1"),
     ("TENANTRY__API__REQUESTS_PER_SECOND", "10000"),
     ("TENANTRY__API__BURST", "10000"),
+    // Nothing is there that the story did not ask for.
+    ("TENANTRY__POOL__SIZE", "0"),
 ];
 
 /// API, workers and database of one story. What it started ends with it.

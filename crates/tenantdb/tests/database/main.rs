@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, in a helper too")]
 
+mod adoption;
 mod bootstrap;
 mod confinement;
 mod cost;
