@@ -18,6 +18,19 @@ insert into {schema}.book (entry, raw)
 create index book_by_entry on {schema}.book (entry);
 create function {schema}.count_all() returns bigint language sql as 'select count(*) from {schema}.book';";
 
+/// The rule of somebody else that no schema whose name says so may have the table `picky`, nor get
+/// such a name when it has.
+pub(crate) const DOOM: &str = "
+create function public.refuse_the_doomed() returns event_trigger language plpgsql as $$ begin
+    if exists (select from pg_event_trigger_ddl_commands() c
+               where c.object_identity like 'doomed%picky'
+                  or (c.object_type = 'schema' and c.object_identity like 'doomed%')) then
+        raise exception 'it is doomed';
+    end if;
+end $$;
+create event trigger refuse_the_doomed on ddl_command_end when tag in ('CREATE TABLE', 'ALTER SCHEMA')
+    execute function public.refuse_the_doomed();";
+
 /// Files of relations, with their checksums; catalogue entries; rows.
 const FINGERPRINT: &str = "
 select line from (
@@ -52,6 +65,7 @@ pub(crate) async fn plant(pool: &PgPool) {
     for schema in SCHEMAS {
         execute(pool, PLANT.replace("{schema}", schema)).await;
     }
+    execute(pool, DOOM.to_owned()).await;
     execute(pool, "comment on schema ledger_of_others is 'do not touch'".to_owned()).await;
     execute(pool, "comment on schema marked_by_others is 'tenantry:deadbeef:1'".to_owned()).await;
     execute(pool, format!("create role {ROLE} nologin connection limit 7")).await;

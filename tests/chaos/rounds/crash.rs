@@ -26,6 +26,9 @@ const REACHES_IN: Duration = Duration::from_secs(60);
 /// How long a healthy worker may take to stop.
 const STOPS_IN: Duration = Duration::from_secs(40);
 
+/// More spares than there are when others begin to build some.
+const MANY: &str = "40";
+
 /// How long a worker may take from its start until it knows the pool.
 const LOOKS_IN: Duration = Duration::from_millis(500);
 
@@ -127,7 +130,7 @@ async fn nothing(bed: &mut Bed, dice: &mut Dice) {
 /// Spares that are built, given to tenants, and dropped.
 async fn pool(bed: &mut Bed) {
     for point in OF_BUILDING_SPARES {
-        crash_with(bed, &[("TENANTRY__POOL__SIZE", SPARES)], &[(*point).to_owned()]).await;
+        crash_with(bed, &[("TENANTRY__POOL__SIZE", MANY)], &[(*point).to_owned()]).await;
     }
     for point in OF_TAKING_SPARES {
         let mut keeper = bed.start_worker(&[("TENANTRY__POOL__SIZE", SPARES)]).await;
