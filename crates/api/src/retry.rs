@@ -87,7 +87,7 @@ async fn whole_if_it_must_be(
     refused: &[(ItemId, ItemError)],
 ) -> Result<(), Problem> {
     let found = batches::find(conn, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
-    if found.mode == Mode::Independent || again.len() as u64 == found.progress.total {
+    if found.mode == Mode::Independent || again.len() as u64 == found.total {
         return Ok(());
     }
     for item in again {

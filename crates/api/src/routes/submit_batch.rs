@@ -11,7 +11,6 @@ use axum::{
 use chrono::{DateTime, Utc};
 use domain::{BatchId, Mode};
 use serde::Deserialize;
-use store::batches;
 use utoipa::ToSchema;
 
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     extract::Params,
     prefer::Wait,
     problem::Problem,
+    read_batch::read,
     receive::receive,
     result_form::{self, ResultForm},
     submit::{Submission, Submitted, submit},
@@ -155,10 +155,7 @@ async fn answer(
 
 /// 202: the batch as it is now, and where to find it.
 pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
-    let mut conn = cx.pool().acquire().await?;
-    let found = batches::find(&mut conn, batch).await?;
-    let view = BatchView::from(found.ok_or_else(|| Problem::batch_not_found(batch))?);
-    let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(read(cx, batch).await?)).into_response();
     let location = HeaderValue::from_str(&batch_view::path(batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);
