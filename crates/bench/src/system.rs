@@ -132,6 +132,16 @@ impl System {
         bail!("the batch did not end in {BATCH_SECS} s")
     }
 
+    /// The batch of `tenants` that is being worked on, if there is one.
+    pub(crate) async fn open_batch(&self, tenants: usize) -> anyhow::Result<Option<String>> {
+        Ok(sqlx::query_scalar(
+            "select id::text from tenantry.batches where total = $1 and state = 'running'",
+        )
+        .bind(i32::try_from(tenants)?)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
     /// The mean time of each step over all tenants made, in milliseconds, in their order.
     pub(crate) async fn step_means_ms(&self) -> anyhow::Result<Vec<(String, f64)>> {
         Ok(sqlx::query_as(
