@@ -132,14 +132,12 @@ impl System {
         bail!("the batch did not end in {BATCH_SECS} s")
     }
 
-    /// The batch of `tenants` that is being worked on, if there is one.
-    pub(crate) async fn open_batch(&self, tenants: usize) -> anyhow::Result<Option<String>> {
-        Ok(sqlx::query_scalar(
-            "select id::text from tenantry.batches where total = $1 and state = 'running'",
-        )
-        .bind(i32::try_from(tenants)?)
-        .fetch_optional(&self.pool)
-        .await?)
+    /// The newest batch of this many tenants, once it is there.
+    pub(crate) async fn newest_batch(&self, tenants: usize) -> anyhow::Result<Option<String>> {
+        let newest =
+            "select id::text from tenantry.batches where total = $1 order by id desc limit 1";
+        let tenants = i32::try_from(tenants)?;
+        Ok(sqlx::query_scalar(newest).bind(tenants).fetch_optional(&self.pool).await?)
     }
 
     /// The mean time of each step over all tenants made, in milliseconds, in their order.

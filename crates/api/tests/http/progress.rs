@@ -75,6 +75,25 @@ async fn a_batch_that_an_earlier_version_ended_is_counted() {
 }
 
 #[tokio::test]
+async fn batches_that_were_over_before_totals_were_kept_get_theirs() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(3)).await;
+    app.execute("update tenantry.batches set state = 'running', started_at = now()").await;
+    app.succeed(batch, 2).await;
+    app.fail_rest(batch, "verify_failed").await;
+    app.settle(batch).await;
+    let before = progress(&app, batch).await;
+    let open = app.post("/tenants", &crate::support::tenant(9)).await.batch();
+
+    store::MIGRATOR.undo(&app.db.pool, 3).await.unwrap();
+    store::migrate(&app.db.pool).await.unwrap();
+    take_items_away(&app, batch).await;
+
+    assert_eq!(progress(&app, batch).await, before);
+    assert_eq!(progress(&app, open).await["progress"]["queued"], 1);
+}
+
+#[tokio::test]
 async fn an_end_is_never_told_with_an_older_count() {
     let app = App::start().await;
     // Large enough that its count is used again.

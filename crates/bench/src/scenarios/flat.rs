@@ -61,12 +61,12 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     Ok(figures)
 }
 
-/// How long a poll of the batch of `tenants` takes while workers are on it, in milliseconds: one
-/// every 50 ms.
+/// How long a poll of the batch of `tenants` takes from its submission on, in milliseconds, one every
+/// 50 ms: while workers are on it, if it is large.
 async fn polls_while_open(system: &System, tenants: usize) -> anyhow::Result<Vec<f64>> {
     let open = loop {
         tokio::time::sleep(POLL_EVERY).await;
-        if let Some(open) = system.open_batch(tenants).await? {
+        if let Some(open) = system.newest_batch(tenants).await? {
             break open;
         }
     };
