@@ -112,9 +112,27 @@ async fn an_end_is_never_told_with_an_older_count() {
 async fn who_cancels_sees_at_once_what_came_of_it() {
     let app = App::start().await;
     let batch = app.submit(tenants(600)).await;
-    progress(&app, batch).await;
+    // One that is in work keeps the batch open.
+    app.execute("update tenantry.batch_items set state = 'running' where idx = 1").await;
+    // A count that takes its time is used again for half a second.
+    app.execute("alter table tenantry.batch_items rename to fast").await;
+    app.execute(
+        "create view tenantry.batch_items as
+         select fast.* from tenantry.fast, lateral (select pg_sleep(0.02) offset 0) as slow",
+    )
+    .await;
+    let paused = app.post(&format!("/batches/{batch}/pause"), &Value::Null).await;
+    assert_eq!(paused.body["progress"]["queued"], 599, "{paused:?}");
+    app.execute("drop view tenantry.batch_items").await;
+    app.execute("alter table tenantry.fast rename to batch_items").await;
+    app.execute("delete from tenantry.batch_items where idx = 0").await;
+    assert_eq!(progress(&app, batch).await["progress"]["queued"], 599, "it is used again");
 
     app.post(&format!("/batches/{batch}/cancel"), &Value::Null).await;
 
-    assert_eq!(progress(&app, batch).await["progress"]["cancelled"], 600);
+    let told = progress(&app, batch).await;
+    assert_eq!(
+        (&told["state"], &told["progress"]["cancelled"]),
+        (&json!("cancelling"), &json!(598))
+    );
 }
