@@ -121,18 +121,17 @@ async fn who_cancels_sees_at_once_what_came_of_it() {
          select fast.* from tenantry.fast, lateral (select pg_sleep(0.02) offset 0) as slow",
     )
     .await;
-    let paused = app.post(&format!("/batches/{batch}/pause"), &Value::Null).await;
-    assert_eq!(paused.body["progress"]["queued"], 599, "{paused:?}");
+    while progress(&app, batch).await["progress"]["queued"] == 600 {
+        // The count that the submission was answered with serves for some milliseconds more.
+    }
     app.execute("drop view tenantry.batch_items").await;
     app.execute("alter table tenantry.fast rename to batch_items").await;
-    app.execute("delete from tenantry.batch_items where idx = 0").await;
-    assert_eq!(progress(&app, batch).await["progress"]["queued"], 599, "it is used again");
 
     app.post(&format!("/batches/{batch}/cancel"), &Value::Null).await;
 
     let told = progress(&app, batch).await;
     assert_eq!(
         (&told["state"], &told["progress"]["cancelled"]),
-        (&json!("cancelling"), &json!(598))
+        (&json!("cancelling"), &json!(599))
     );
 }
