@@ -1,34 +1,84 @@
 //! What a submission that is all or nothing does differently: one refused item refuses them all.
 
-use domain::{InstallationId, ItemError, NewBatch, Progress, codes};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use domain::{ItemError, NewItem, Progress, codes};
+use queue::Line;
 use sqlx::{Connection as _, PgConnection};
-use store::tenants::Reservation;
+use store::batches;
 
-use crate::{context::Context, problem::Problem, submit::reserve};
+use crate::{problem::Problem, record::Recorder, reserve::Decided, texts::Texts};
 
-/// For each item the names reserved for it, or why there are none.
-pub(crate) type Reserved = Vec<Result<Reservation, ItemError>>;
+/// Why items were refused, by their places in the request.
+type Refused = BTreeMap<u32, ItemError>;
 
-/// Reserves the names of all items, or of none: those that were not refused themselves are told
-/// that another was.
+/// Reserves and queues all tenants, or records of all that they were refused: those that were not
+/// refused themselves are told that another was. Says how many were accepted.
 ///
 /// # Errors
-/// As [`reserve`].
-pub(crate) async fn reserve_all_or_none(
+/// 503 when the database does not answer.
+pub(crate) async fn record_all_or_none(
     conn: &mut PgConnection,
-    cx: &Context,
-    installation: &InstallationId,
-    batch: &NewBatch,
-) -> Result<Reserved, Problem> {
+    recorder: Recorder<'_>,
+    tenants: &Arc<Texts>,
+) -> Result<usize, Problem> {
     // All are tried, so that the answer names everything that is wrong; a savepoint takes it back.
     let mut tried = conn.begin().await?;
-    let outcomes = reserve(&mut tried, cx, installation, batch).await?;
-    if outcomes.iter().all(Result::is_ok) {
+    let refused = try_all(&mut tried, recorder, tenants).await?;
+    let Some(culprit) = refused.first_key_value().map(|(index, _)| *index) else {
         tried.commit().await?;
-        return Ok(outcomes);
-    }
+        return Ok(tenants.len());
+    };
     tried.rollback().await?;
-    Ok(outcomes.into_iter().map(|outcome| outcome.and_then(|_| Err(rolled_back()))).collect())
+    let counts = counts(tenants.len(), refused.len());
+    record_refused(conn, recorder, tenants, refused).await?;
+    batches::end_refused(conn, recorder.batch, culprit, counts).await?;
+    Ok(0)
+}
+
+/// Records items as long as each is accepted. After the first that is not, the names of the rest
+/// are tried and nothing is written.
+async fn try_all(
+    conn: &mut PgConnection,
+    recorder: Recorder<'_>,
+    tenants: &Arc<Texts>,
+) -> Result<Refused, Problem> {
+    let mut refused = Refused::new();
+    let mut line = Line::new(Duration::ZERO, 0);
+    let mut chunks = recorder.chunks(tenants);
+    while let Some((rest, items)) = chunks.next().await? {
+        chunks = rest;
+        let mut decided = recorder.reserve(conn, items).await?;
+        if refused.is_empty() && decided.iter().all(|item| item.outcome.is_ok()) {
+            recorder.record(conn, decided, &mut line).await?;
+        } else {
+            let errors = decided.drain(..).filter_map(|i| Some((i.index, i.outcome.err()?)));
+            refused.extend(errors);
+        }
+    }
+    line.announce(conn).await?;
+    Ok(refused)
+}
+
+/// Records every item as refused: for a reason of its own, or for another's.
+async fn record_refused(
+    conn: &mut PgConnection,
+    recorder: Recorder<'_>,
+    tenants: &Arc<Texts>,
+    mut refused: Refused,
+) -> Result<(), Problem> {
+    let mut nobody = Line::new(Duration::ZERO, 0);
+    let mut chunks = recorder.chunks(tenants);
+    while let Some((rest, items)) = chunks.next().await? {
+        chunks = rest;
+        let decide = |NewItem { index, request, .. }: NewItem| {
+            let outcome = Err(refused.remove(&index).unwrap_or_else(rolled_back));
+            Decided { index, request, outcome }
+        };
+        let decided = items.into_iter().map(decide).collect();
+        recorder.record(conn, decided, &mut nobody).await?;
+    }
+    Ok(())
 }
 
 fn rolled_back() -> ItemError {
@@ -41,22 +91,13 @@ pub(crate) fn is_rolled_back(error: &ItemError) -> bool {
     error.code == codes::BATCH_ROLLED_BACK
 }
 
-/// The place of the first item that was refused itself, if one was.
-pub(crate) fn culprit(outcomes: &Reserved) -> Option<u32> {
-    let refused = |outcome: &Result<Reservation, ItemError>| {
-        outcome.as_ref().is_err_and(|error| !is_rolled_back(error))
-    };
-    outcomes.iter().position(refused).and_then(|index| u32::try_from(index).ok())
-}
-
-/// The counts of a batch that was refused whole.
-pub(crate) fn counts(outcomes: &Reserved) -> Progress {
+/// The counts of a batch of `total` items that was refused whole, for the sake of `refused`.
+fn counts(total: usize, refused: usize) -> Progress {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let others = outcomes.iter().filter(|o| o.as_ref().is_err_and(is_rolled_back)).count();
     Progress {
-        total: count(outcomes.len()),
-        failed: count(outcomes.len() - others),
-        cancelled: count(others),
+        total: count(total),
+        failed: count(refused),
+        cancelled: count(total - refused),
         ..Progress::default()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{BatchId, BatchState, Mode, Progress};
 use serde::Serialize;
-use store::batches::{Batch, Culprit};
+use store::batches::{Batch, Counts, Culprit};
 use utoipa::ToSchema;
 
 /// A batch and how far it is.
@@ -112,8 +112,9 @@ pub(crate) fn path(id: BatchId) -> String {
     format!("/api/v1/batches/{id}")
 }
 
-impl From<Batch> for BatchView {
-    fn from(batch: Batch) -> Self {
+impl BatchView {
+    /// `batch`, whose items are where `counts` says.
+    pub(crate) fn of(batch: Batch, counts: Counts) -> Self {
         let begun = batch.started_at.is_some() || batch.finished_at.is_some();
         Self {
             batch_id: batch.id,
@@ -122,7 +123,7 @@ impl From<Batch> for BatchView {
             paused: batch.paused,
             run_at: batch.run_at,
             error: batch.culprit.clone().map(CulpritView::from),
-            progress: ProgressView::of(&batch),
+            progress: ProgressView::of(&batch, counts),
             created_at: batch.created_at,
             started_at: batch.started_at,
             finished_at: batch.finished_at,
@@ -133,9 +134,10 @@ impl From<Batch> for BatchView {
 }
 
 impl ProgressView {
-    fn of(batch: &Batch) -> Self {
-        let counts = batch.progress;
-        let speed = batch.started_at.and_then(|_| per_second(batch.ended_in_run, batch.elapsed_ms));
+    fn of(batch: &Batch, counted: Counts) -> Self {
+        let counts = counted.progress;
+        let ended = counted.ended_in_run;
+        let speed = batch.started_at.and_then(|_| per_second(ended, batch.elapsed_ms));
         let eta_seconds = match speed {
             _ if batch.finished_at.is_some() => None,
             Some(speed) if speed > 0.0 => seconds_for(counts.open(), speed),
@@ -163,20 +165,21 @@ fn seconds_for(open: u64, per_second: f64) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn batch(ended: u64, open: u64, elapsed_ms: i64) -> Batch {
+    fn counts(ended: u64, open: u64) -> Counts {
+        let progress =
+            Progress { total: ended + open, queued: open, succeeded: ended, ..Progress::default() };
+        Counts { run: 1, progress, ended_in_run: ended }
+    }
+
+    fn batch(elapsed_ms: i64) -> Batch {
         let now = Utc::now();
         Batch {
             id: BatchId::mint(),
             state: BatchState::Running,
             mode: Mode::Independent,
             run: 1,
-            progress: Progress {
-                total: ended + open,
-                queued: open,
-                succeeded: ended,
-                ..Progress::default()
-            },
-            ended_in_run: ended,
+            total: 2,
+            totals: None,
             created_at: now,
             started_at: Some(now),
             finished_at: None,
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn tells_speed_and_remaining_time_from_what_is_done() {
-        let view = BatchView::from(batch(30, 101, 3000));
+        let view = BatchView::of(batch(3000), counts(30, 101));
 
         assert_eq!(view.progress.tenants_per_second, Some(10.0));
         assert_eq!(view.progress.eta_seconds, Some(11));
@@ -198,9 +201,10 @@ mod tests {
 
     #[test]
     fn promises_no_time_before_it_knows_a_speed_nor_after_the_end() {
-        let unbegun = BatchView::from(Batch { started_at: None, ..batch(0, 5, 900) });
-        let first = BatchView::from(batch(0, 5, 900));
-        let over = BatchView::from(Batch { finished_at: Some(Utc::now()), ..batch(5, 0, 900) });
+        let unbegun = BatchView::of(Batch { started_at: None, ..batch(900) }, counts(0, 5));
+        let first = BatchView::of(batch(900), counts(0, 5));
+        let over =
+            BatchView::of(Batch { finished_at: Some(Utc::now()), ..batch(900) }, counts(5, 0));
 
         assert_eq!(unbegun.progress.tenants_per_second, None);
         assert_eq!(unbegun.processing_time_ms, None);
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn has_the_field_names_of_the_contract() {
-        let json = serde_json::to_value(BatchView::from(batch(1, 1, 1000))).unwrap();
+        let json = serde_json::to_value(BatchView::of(batch(1000), counts(1, 1))).unwrap();
 
         for field in [
             "batch_id",

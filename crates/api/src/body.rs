@@ -1,21 +1,18 @@
-//! What a submission's body holds: a document or lines of JSON, and the hash that tells two apart.
+//! What a submission's body says, whether it is a document or lines of JSON.
 
-use axum::{body::Bytes, http::StatusCode};
+use std::{collections::BTreeMap, ops::Range};
+
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use domain::Mode;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use serde_json::{Value, value::RawValue};
 
-use crate::{
-    extract::{Document, Kind},
-    problem::Problem,
-    schedule,
-};
+use crate::{problem::Problem, schedule, texts::Texts, well_formed::WellFormed};
 
 /// A batch as it was sent.
 #[derive(Debug)]
 pub(crate) struct SentBatch {
-    pub(crate) tenants: Vec<Value>,
+    pub(crate) tenants: Texts,
     pub(crate) mode: Mode,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
@@ -29,27 +26,17 @@ pub(crate) struct HowAsked<'a> {
 }
 
 impl SentBatch {
-    /// Reads `{"tenants": […], "mode"?, "run_at"?}`, or one tenant a line. What `asked` says (the
-    /// query) counts where the body says nothing.
+    /// The batch that `fields` are. What `asked` says (the query) counts where they say nothing.
     ///
     /// # Errors
-    /// 400 when it is not JSON, 413 when it has more than `most` tenants, 422 when it is JSON of
-    /// another form.
-    pub(crate) fn read(
-        document: &Document,
-        asked: HowAsked<'_>,
-        most: usize,
-    ) -> Result<Self, Problem> {
-        let Fields { tenants, mode, run_at } = match document.kind {
-            Kind::Json => Fields::of_object(json(&document.bytes)?)?,
-            Kind::Ndjson => {
-                Fields { tenants: ndjson(&document.bytes, most)?, mode: None, run_at: None }
-            }
-        };
+    /// 413 when it has more than `most` tenants, 422 when it has none, or says something that
+    /// cannot be.
+    pub(crate) fn of(fields: Fields, asked: HowAsked<'_>, most: usize) -> Result<Self, Problem> {
+        let Fields { tenants, mode, run_at } = fields;
         if tenants.len() > most {
             return Err(Problem::too_many_tenants(most));
         }
-        if tenants.is_empty() {
+        if tenants.len() == 0 {
             return Err(Problem::invalid_body("/tenants", "empty_batch", "a batch has a tenant"));
         }
         let mode = parse_mode(mode.as_deref().or(asked.mode))?;
@@ -58,73 +45,77 @@ impl SentBatch {
     }
 }
 
-/// SHA-256 of what a call asks for; `call` keeps two calls with one body apart.
-pub(crate) fn hash(call: &str, asked: HowAsked<'_>, bytes: &Bytes) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(call.as_bytes());
-    // Only if there is one: a key lives longer than the release that first knew `run_at`.
-    if let Some(run_at) = asked.run_at {
-        hash.update(b" at ");
-        hash.update(run_at.as_bytes());
-    }
-    hash.update([0]);
-    hash.update(asked.mode.unwrap_or_default().as_bytes());
-    hash.update([0]);
-    hash.update(bytes);
-    hash.finalize().into()
-}
-
 /// The body as one JSON document.
 ///
 /// # Errors
 /// 400 with line and column when it is none.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(bytes).map_err(|e| {
-        Problem::malformed_json(&format!("the body is not JSON: line {}", e.line()), &e)
-    })
+    serde_json::from_slice(bytes).map_err(|e| not_json(&e))
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::malformed_json(&format!("the body is not JSON: line {}", error.line()), error)
 }
 
 /// The fields of a batch, not yet understood.
-struct Fields {
-    tenants: Vec<Value>,
+#[derive(Debug)]
+pub(crate) struct Fields {
+    tenants: Texts,
     mode: Option<String>,
     run_at: Option<String>,
 }
 
 impl Fields {
-    fn of_object(body: Value) -> Result<Self, Problem> {
-        let Value::Object(mut fields) = body else {
+    /// Those of lines of JSON: nothing but tenants.
+    pub(crate) fn of_lines(tenants: Texts) -> Self {
+        Self { tenants, mode: None, run_at: None }
+    }
+
+    /// Those of `{"tenants": […], "mode"?, "run_at"?}`.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 422 when it is JSON of another form.
+    pub(crate) fn of_object(body: Vec<u8>) -> Result<Self, Problem> {
+        // First as a whole: what follows looks only as deep as it has to.
+        serde_json::from_slice::<WellFormed>(&body).map_err(|e| not_json(&e))?;
+        if !body.trim_ascii_start().starts_with(b"{") {
             let message = "the body must be an object: {\"tenants\": [...]}";
             return Err(Problem::invalid_body("", "invalid_field", message));
-        };
-        let tenants = match fields.remove("tenants") {
-            Some(Value::Array(tenants)) => tenants,
-            Some(_) => {
-                return Err(Problem::invalid_body("/tenants", "invalid_field", "must be an array"));
-            }
+        }
+        let mut fields: Raw<'_> = serde_json::from_slice(&body).map_err(|e| not_json(&e))?;
+        let places = match fields.remove("tenants") {
+            Some(tenants) => places(&body, tenants)?,
             None => return Err(Problem::invalid_body("/tenants", "missing_field", "is missing")),
         };
         let mode = text(&mut fields, "mode", "invalid_mode")?;
         let run_at = text(&mut fields, "run_at", "invalid_run_at")?;
         nothing_else(&fields)?;
-        Ok(Self { tenants, mode, run_at })
+        Ok(Self { tenants: Texts::new(body, places), mode, run_at })
     }
+}
+
+/// Fields of which only the names were read.
+type Raw<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Where in `body` each element of the list `tenants` stands, which is a part of it.
+fn places(body: &[u8], tenants: &RawValue) -> Result<Vec<Range<usize>>, Problem> {
+    let list: Vec<&RawValue> = serde_json::from_str(tenants.get())
+        .map_err(|_| Problem::invalid_body("/tenants", "invalid_field", "must be an array"))?;
+    let place = |tenant: &RawValue| {
+        let begin = tenant.get().as_ptr().addr() - body.as_ptr().addr();
+        begin..begin + tenant.get().len()
+    };
+    Ok(list.into_iter().map(place).collect())
 }
 
 /// The text in a field that may be left out.
-fn text(
-    fields: &mut Map<String, Value>,
-    name: &str,
-    code: &'static str,
-) -> Result<Option<String>, Problem> {
-    match fields.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Problem::invalid_body(&format!("/{name}"), code, "must be a string")),
-    }
+fn text(fields: &mut Raw<'_>, name: &str, code: &'static str) -> Result<Option<String>, Problem> {
+    let Some(field) = fields.remove(name) else { return Ok(None) };
+    serde_json::from_str(field.get())
+        .map_err(|_| Problem::invalid_body(&format!("/{name}"), code, "must be a string"))
 }
 
-fn nothing_else(fields: &Map<String, Value>) -> Result<(), Problem> {
+fn nothing_else(fields: &Raw<'_>) -> Result<(), Problem> {
     match fields.keys().next() {
         None => Ok(()),
         Some(field) => {
@@ -141,23 +132,6 @@ fn parse_mode(mode: Option<&str>) -> Result<Mode, Problem> {
         let message = "a mode is `independent` or `atomic`";
         Problem::invalid_body("/mode", "invalid_mode", message)
     })
-}
-
-fn ndjson(bytes: &[u8], most: usize) -> Result<Vec<Value>, Problem> {
-    let mut tenants = Vec::new();
-    for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        if tenants.len() == most {
-            return Err(Problem::too_many_tenants(most));
-        }
-        tenants.push(serde_json::from_slice(line).map_err(|e| {
-            Problem::malformed_json(&format!("a line of the body is not JSON: line {number}"), &e)
-        })?);
-    }
-    Ok(tenants)
 }
 
 /// The `Idempotency-Key` of a request: 1 to 255 visible ASCII characters.
@@ -180,10 +154,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{extract::Kind, lines::Lines};
 
     fn read(kind: Kind, body: &str) -> Result<SentBatch, Problem> {
-        let bytes = Bytes::copy_from_slice(body.as_bytes());
-        SentBatch::read(&Document { kind, bytes }, HowAsked::default(), 3)
+        let fields = match kind {
+            Kind::Json => Fields::of_object(body.into())?,
+            Kind::Ndjson => {
+                let mut lines = Lines::new(3);
+                lines.push(body.as_bytes());
+                Fields::of_lines(lines.finish()?)
+            }
+        };
+        SentBatch::of(fields, HowAsked::default(), 3)
+    }
+
+    fn tenants(batch: &SentBatch) -> Vec<Value> {
+        batch.tenants.values(0, usize::MAX).collect()
     }
 
     fn refused(kind: Kind, body: &str) -> (u16, String) {
@@ -196,17 +182,38 @@ mod tests {
         let document = read(Kind::Json, r#"{"tenants": [{"a": 1}, 2], "mode": null}"#).unwrap();
         let lines = read(Kind::Ndjson, "{\"a\": 1}\r\n\n  2  \n").unwrap();
 
-        assert_eq!(document.tenants, lines.tenants);
+        assert_eq!(tenants(&document), [serde_json::json!({"a": 1}), 2.into()]);
+        assert_eq!(tenants(&document), tenants(&lines));
         assert_eq!(document.mode, Mode::Independent);
     }
 
     #[test]
-    fn names_the_line_that_is_not_json() {
-        let problem = read(Kind::Ndjson, "{}\n\n{\"a\": }\n").unwrap_err();
+    fn names_the_place_that_is_not_json_as_deep_as_it_may_be() {
+        for (body, place) in [
+            ("{\"tenants\": [\n{\"a\": }]}", "line 2, column 7"),
+            ("{\"tenants\": [1e999]}", "line 1, column 18"),
+            ("{\"tenants\": [\"\\ud800\"]}", "line 1, column 21"),
+        ] {
+            let problem = read(Kind::Json, body).unwrap_err();
 
-        let text = format!("{problem:?}");
-        assert_eq!((problem.status().as_u16(), problem.code()), (400, "malformed_json"));
-        assert!(text.contains("line 3, column 7"), "{text}");
+            let text = format!("{problem:?}");
+            assert_eq!(text, format!("{:?}", json(body.as_bytes()).unwrap_err()));
+            assert!(text.contains(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_the_fields_in_any_order_and_the_last_of_two() {
+        let body =
+            r#" {"mode": "atomic", "tenants": [7], "tenants": [ {"a": "\ud83d\ude00"} , [2]]} "#;
+
+        let batch = read(Kind::Json, body).unwrap();
+
+        assert_eq!(batch.mode, Mode::Atomic);
+        assert_eq!(
+            tenants(&batch),
+            [serde_json::json!({"a": "\u{1f600}"}), serde_json::json!([2])]
+        );
     }
 
     #[test]
@@ -233,9 +240,8 @@ mod tests {
     #[test]
     fn what_the_body_says_counts_before_the_query() {
         let asked = HowAsked { mode: Some("atomic"), run_at: Some("2030-01-01T00:00:00Z") };
-        let read = |body: &'static [u8]| {
-            let document = Document { kind: Kind::Json, bytes: Bytes::from_static(body) };
-            SentBatch::read(&document, asked, 3).unwrap()
+        let read = |body: &[u8]| {
+            SentBatch::of(Fields::of_object(body.to_vec()).unwrap(), asked, 3).unwrap()
         };
 
         let silent = read(br#"{"tenants": [1]}"#);
@@ -245,22 +251,6 @@ mod tests {
         assert_eq!(silent.mode, Mode::Atomic);
         assert_eq!(outspoken.mode, Mode::Independent);
         assert!(silent.run_at < outspoken.run_at);
-    }
-
-    #[test]
-    fn tells_two_calls_two_modes_two_times_and_two_bodies_apart() {
-        let body = Bytes::from_static(b"{}");
-        let at_once = HowAsked::default();
-        let hashes = [
-            hash("batch", at_once, &body),
-            hash("single", at_once, &body),
-            hash("batch", HowAsked { mode: Some("atomic"), ..at_once }, &body),
-            hash("batch", HowAsked { run_at: Some("2030"), ..at_once }, &body),
-            hash("batch", at_once, &Bytes::from_static(b"{ }")),
-        ];
-
-        assert_eq!(std::collections::HashSet::from(hashes).len(), 5);
-        assert_eq!(hash("batch", at_once, &body), hashes[0]);
     }
 
     proptest! {

@@ -13,7 +13,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{admission, auth::Authenticator, rate_limit::RateLimit, wait::BatchEvents};
+use crate::{
+    admission, auth::Authenticator, counts::OpenCounts, rate_limit::RateLimit, wait::BatchEvents,
+};
 
 /// Longest wait for the connections of a pool that was replaced.
 const CLOSING: Duration = Duration::from_secs(30);
@@ -32,6 +34,7 @@ struct Inner {
     rate_limit: RateLimit,
     in_flight: Arc<Semaphore>,
     events: BatchEvents,
+    counts: OpenCounts,
     metrics: Metrics,
     stop: CancellationToken,
 }
@@ -67,6 +70,7 @@ impl Context {
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
             in_flight: admission::room(settings.api.max_in_flight),
             events: BatchEvents::default(),
+            counts: OpenCounts::default(),
             metrics: Metrics::install(),
             stop,
             settings,
@@ -123,6 +127,11 @@ impl Context {
     /// Which batches just finished.
     pub(crate) fn events(&self) -> &BatchEvents {
         &self.0.events
+    }
+
+    /// How far open batches are.
+    pub(crate) fn counts(&self) -> &OpenCounts {
+        &self.0.counts
     }
 
     /// The process's metrics.

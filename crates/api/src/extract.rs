@@ -1,16 +1,12 @@
 //! Path, query and body of a request; what cannot be read is a [`Problem`].
 
-use std::error::Error;
-
 use axum::{
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
-use tower_http::timeout::TimeoutError;
 
-use crate::{context::Context, problem::Problem};
+use crate::{arriving::Arriving, context::Context, problem::Problem};
 
 /// The id in the path. One that is none is the id of nothing: 404.
 pub(crate) struct Id<T>(pub(crate) T);
@@ -51,7 +47,7 @@ pub(crate) enum Kind {
 /// The body, not yet read as JSON.
 pub(crate) struct Document {
     pub(crate) kind: Kind,
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl FromRequest<Context> for Document {
@@ -59,34 +55,16 @@ impl FromRequest<Context> for Document {
 
     async fn from_request(request: Request, cx: &Context) -> Result<Self, Problem> {
         let kind = kind(request.headers())?;
-        let bytes = Bytes::from_request(request, cx).await.map_err(|rejection| {
-            if has_timed_out(&rejection) {
-                Problem::body_timed_out()
-            } else if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let most = cx.settings().api.max_body_bytes;
-                let detail = format!("a body has at most {most} bytes");
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-            } else {
-                Problem::new(rejection.status(), "unreadable_body", "the body did not arrive whole")
-            }
-        })?;
+        let bytes = Arriving::of(cx, request).whole().await?;
         Ok(Self { kind, bytes })
     }
 }
 
-/// Whether the body stopped to arrive.
-fn has_timed_out(rejection: &BytesRejection) -> bool {
-    let mut error: Option<&(dyn Error + 'static)> = Some(rejection);
-    while let Some(cause) = error {
-        if cause.is::<TimeoutError>() {
-            return true;
-        }
-        error = cause.source();
-    }
-    false
-}
-
-fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
+/// What kind of document `headers` announce.
+///
+/// # Errors
+/// 415 when it is one that nothing here takes.
+pub(crate) fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Kind::Json) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     match essence.trim().to_ascii_lowercase().as_str() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{BatchId, ItemState, TenantId};
+use domain::{BatchId, ItemState, Progress, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use store::{
@@ -83,6 +83,11 @@ pub(crate) async fn read(
     let mut tx = cx.pool().begin().await?;
     let found = batches::find(&mut tx, batch).await?;
     let found = found.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let counts = match found.totals {
+        Some(totals) => Some(totals),
+        None => batches::count(&mut tx, batch).await?,
+    };
+    let counts = counts.ok_or_else(|| Problem::batch_not_found(batch))?;
     let items = items::results(&mut tx, batch, None, None, i64::from(u32::MAX)).await?;
     let revealed = match keys_for {
         Some(caller) => reveal::reveal(&mut tx, cx, caller, batch).await?,
@@ -90,15 +95,16 @@ pub(crate) async fn read(
     };
     tx.commit().await?;
     let keys = revealed.into_iter().map(|r| (r.tenant, r.key)).collect();
-    Ok(form(&found, items, &keys))
+    Ok(form(&found, counts.progress, items, &keys))
 }
 
 fn form(
     batch: &batches::Batch,
+    counts: Progress,
     items: Vec<ItemResult>,
     keys: &HashMap<TenantId, SecretString>,
 ) -> ResultForm {
-    let (total, successful) = (batch.progress.total, batch.progress.succeeded);
+    let (total, successful) = (counts.total, counts.succeeded);
     let failed = total.saturating_sub(successful);
     let message = match failed {
         0 => format!("all {total} tenants are active"),

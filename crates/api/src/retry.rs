@@ -17,7 +17,8 @@ use crate::{
     auth::Caller,
     context::Context,
     problem::{FieldProblem, Problem},
-    submit::{TRIES, conflicts, reservation, reserve_all, taken},
+    reserve::{conflicts, reservation, reserve_all, taken},
+    submit::TRIES,
 };
 
 /// Runs what failed, was cancelled or was rolled back again; says how many items that are. All of
@@ -86,7 +87,7 @@ async fn whole_if_it_must_be(
     refused: &[(ItemId, ItemError)],
 ) -> Result<(), Problem> {
     let found = batches::find(conn, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
-    if found.mode == Mode::Independent || again.len() as u64 == found.progress.total {
+    if found.mode == Mode::Independent || again.len() as u64 == found.total {
         return Ok(());
     }
     for item in again {
@@ -205,12 +206,14 @@ async fn reserve_first(
 ) -> Result<Outcome, Problem> {
     let ids = tenants::allocate_ids(conn, tenants.len()).await?;
     let mut wanted = Vec::with_capacity(ids.len());
-    for ((_, tenant), id) in tenants.iter().zip(ids) {
+    let mut items = Vec::with_capacity(ids.len());
+    for ((item, tenant), id) in tenants.into_iter().zip(ids) {
+        items.push(item);
         wanted.push(reservation(cx, installation, id, tenant)?);
     }
     let outcomes = reserve_all(conn, wanted).await?;
     let mut outcome = Outcome::default();
-    for ((item, _), reserved) in tenants.into_iter().zip(outcomes) {
+    for (item, reserved) in items.into_iter().zip(outcomes) {
         match reserved {
             Ok(r) => outcome.0.push(Again {
                 item,

@@ -36,6 +36,7 @@ pub(crate) async fn undo(
     let entry = caller.did("item.undo_retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
+    cx.counts().forget(batch);
     info!(batch.id = %batch, item.id = %item, "the undo of item {item} is tried again");
     Ok(())
 }
@@ -65,6 +66,7 @@ pub(crate) async fn resolve(
     audit::append(&mut tx, entry).await?;
     batches::settle(&mut tx, batch).await?;
     tx.commit().await?;
+    cx.counts().forget(batch);
     info!(batch.id = %batch, index, "item {index} of batch {batch} was resolved by hand");
     Ok(())
 }

@@ -61,6 +61,7 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
     let entry = caller.did("batch.cancelled");
     audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
+    cx.counts().forget(id);
     info!(batch.id = %id, cancelled, "batch {id} is being cancelled");
     Ok(())
 }

@@ -152,6 +152,14 @@ impl System {
         bail!("the batch did not end in {BATCH_SECS} s")
     }
 
+    /// The newest batch of this many tenants, once it is there.
+    pub(crate) async fn newest_batch(&self, tenants: usize) -> anyhow::Result<Option<String>> {
+        let newest =
+            "select id::text from tenantry.batches where total = $1 order by id desc limit 1";
+        let tenants = i32::try_from(tenants)?;
+        Ok(sqlx::query_scalar(newest).bind(tenants).fetch_optional(&self.pool).await?)
+    }
+
     /// The mean time of each step over all tenants made, in milliseconds, in their order.
     pub(crate) async fn step_means_ms(&self) -> anyhow::Result<Vec<(String, f64)>> {
         Ok(sqlx::query_as(

@@ -1,11 +1,11 @@
-//! A submitted batch: every item parsed on its own, so that a bad one never harms the others.
+//! A submitted batch, read item by item, so that a bad one never harms the others.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
 use crate::storable::storable;
-use crate::{ItemError, Mode, NewTenant, SettingsPolicy, codes};
+use crate::{ItemError, NewTenant, SettingsPolicy, codes};
 
 /// One item of a submitted batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,65 +18,65 @@ pub struct NewItem {
     pub outcome: Result<NewTenant, ItemError>,
 }
 
-/// A submitted batch.
-#[derive(Debug, Clone, PartialEq)]
+/// A submitted batch that is being read. Of the items read so far it keeps the names alone, so it
+/// can be far larger than what is in memory of it.
+#[derive(Debug)]
 pub struct NewBatch {
-    /// How the tenants hang together.
-    pub mode: Mode,
-    /// The items, in the order of the request.
-    pub items: Vec<NewItem>,
+    policy: SettingsPolicy,
+    claims: Claims,
+    read: u32,
 }
 
 impl NewBatch {
-    /// The batch of the tenants in `requests`. An item whose domain, schema name or external id a
-    /// good earlier item has too, in any writing, fails as a duplicate that names that item's index.
+    /// A batch of which nothing was read yet; `policy` says what its tenants may ask for.
     #[must_use]
-    pub fn parse(requests: Vec<Value>, mode: Mode, policy: &SettingsPolicy) -> Self {
-        let mut claims = Claims::default();
-        let items = (0..)
-            .zip(requests)
-            .map(|(index, request)| {
-                let outcome = NewTenant::parse(&request, policy)
-                    .map_err(ItemError::from)
-                    .and_then(|tenant| claims.stake(index, tenant));
-                NewItem { index, request: storable(request), outcome }
-            })
-            .collect();
-        Self { mode, items }
+    pub fn new(policy: SettingsPolicy) -> Self {
+        Self { policy, claims: Claims::default(), read: 0 }
     }
 
-    /// The items that are to be provisioned, with their tenants.
-    pub fn accepted(&self) -> impl Iterator<Item = (&NewItem, &NewTenant)> {
-        self.items.iter().filter_map(|item| item.outcome.as_ref().ok().map(|ok| (item, ok)))
-    }
-
-    /// The items that fail at once, with the reason.
-    pub fn rejected(&self) -> impl Iterator<Item = (&NewItem, &ItemError)> {
-        self.items.iter().filter_map(|item| item.outcome.as_ref().err().map(|err| (item, err)))
+    /// The item that comes next, of `request`. One whose domain, schema name or external id a good
+    /// earlier item has too, in any writing, fails as a duplicate that names that item's index.
+    pub fn item(&mut self, request: Value) -> NewItem {
+        let index = self.read;
+        self.read += 1;
+        let outcome = NewTenant::parse(&request, &self.policy)
+            .map_err(ItemError::from)
+            .and_then(|tenant| self.claims.stake(index, tenant));
+        NewItem { index, request: storable(request), outcome }
     }
 }
 
 /// Which item has what, in normal form.
-#[derive(Default)]
-struct Claims(HashMap<(&'static str, String), u32>);
+#[derive(Debug, Default)]
+struct Claims {
+    domains: HashMap<Box<str>, u32>,
+    schemas: HashMap<Box<str>, u32>,
+    external_ids: HashMap<Box<str>, u32>,
+}
 
 impl Claims {
     /// All of the tenant's names, or none: one that fails keeps nothing from a later item.
     fn stake(&mut self, index: u32, tenant: NewTenant) -> Result<NewTenant, ItemError> {
-        let claims = [
-            ("domain", Some(tenant.domain.as_str())),
-            ("schema_name", tenant.schema.as_ref().map(|schema| schema.as_str())),
-            ("external_id", tenant.external_id.as_ref().map(|id| id.as_str())),
+        let mut claims = [
+            ("domain", &mut self.domains, Some(tenant.domain.as_str())),
+            ("schema_name", &mut self.schemas, tenant.schema.as_ref().map(|s| s.as_str())),
+            (
+                "external_id",
+                &mut self.external_ids,
+                tenant.external_id.as_ref().map(|e| e.as_str()),
+            ),
         ];
-        let claims = claims.into_iter().filter_map(|(field, name)| Some((field, name?.to_owned())));
-        let claims: Vec<_> = claims.collect();
-        for claim in &claims {
-            if let Some(first) = self.0.get(claim) {
-                let message = format!("{} is the same as that of item {first}", claim.0);
+        for (field, taken, name) in &claims {
+            if let Some(first) = name.and_then(|name| taken.get(name)) {
+                let message = format!("{field} is the same as that of item {first}");
                 return Err(ItemError::rejected(codes::DUPLICATE_IN_BATCH, message));
             }
         }
-        self.0.extend(claims.into_iter().map(|claim| (claim, index)));
+        for (_, taken, name) in &mut claims {
+            if let Some(name) = name {
+                taken.insert((*name).into(), index);
+            }
+        }
         Ok(tenant)
     }
 }
@@ -88,24 +88,30 @@ mod tests {
 
     use super::*;
 
-    fn parsed(requests: Vec<Value>) -> NewBatch {
-        NewBatch::parse(requests, Mode::Independent, &SettingsPolicy::default())
+    fn parsed(requests: Vec<Value>) -> Vec<NewItem> {
+        let mut batch = NewBatch::new(SettingsPolicy::default());
+        requests.into_iter().map(|request| batch.item(request)).collect()
+    }
+
+    fn accepted(items: &[NewItem]) -> Vec<&NewTenant> {
+        items.iter().filter_map(|item| item.outcome.as_ref().ok()).collect()
     }
 
     fn tenant(domain: &str) -> Value {
         json!({"tenant_name": "Acme", "domain": domain})
     }
 
-    fn code(batch: &NewBatch, index: usize) -> Option<&str> {
-        batch.items[index].outcome.as_ref().err().map(|error| error.code.as_str())
+    fn code(batch: &[NewItem], index: usize) -> Option<&str> {
+        batch[index].outcome.as_ref().err().map(|error| error.code.as_str())
     }
 
     #[test]
     fn a_bad_item_does_not_harm_the_others() {
         let batch = parsed(vec![tenant("a.example"), json!(7), tenant("-.b"), tenant("c.example")]);
 
-        assert_eq!(batch.accepted().map(|(item, _)| item.index).collect::<Vec<_>>(), [0, 3]);
-        assert_eq!(batch.rejected().map(|(item, _)| item.index).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(batch.iter().map(|item| item.index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let good: Vec<bool> = batch.iter().map(|item| item.outcome.is_ok()).collect();
+        assert_eq!(good, [true, false, false, true]);
         assert_eq!(
             (code(&batch, 1), code(&batch, 2)),
             (Some("invalid_field"), Some("invalid_domain"))
@@ -122,7 +128,7 @@ mod tests {
         ]);
 
         for later in [2, 3] {
-            let error = batch.items[later].outcome.as_ref().unwrap_err();
+            let error = batch[later].outcome.as_ref().unwrap_err();
             assert_eq!(error.code, codes::DUPLICATE_IN_BATCH);
             assert_eq!(error.message, "domain is the same as that of item 1");
             assert!(!error.retryable);
@@ -168,12 +174,12 @@ mod tests {
         let batch = parsed(vec![json!({"tenant_name": "a\u{0}b", "domain": "a.example"})]);
 
         assert_eq!(code(&batch, 0), Some("invalid_tenant_name"));
-        assert_eq!(batch.items[0].request["tenant_name"], "a\u{fffd}b");
+        assert_eq!(batch[0].request["tenant_name"], "a\u{fffd}b");
     }
 
     #[test]
     fn the_same_name_twice_is_no_clash() {
-        assert_eq!(parsed(vec![tenant("a.example"), tenant("b.example")]).accepted().count(), 2);
+        assert_eq!(accepted(&parsed(vec![tenant("a.example"), tenant("b.example")])).len(), 2);
     }
 
     proptest! {
@@ -189,12 +195,12 @@ mod tests {
             let batch = parsed(requests);
 
             let mut seen = std::collections::HashSet::new();
-            for (_, tenant) in batch.accepted() {
+            for tenant in accepted(&batch) {
                 prop_assert!(seen.insert(tenant.domain.as_str().to_owned()));
                 prop_assert!(seen.insert(tenant.schema.as_ref().unwrap().as_str().to_owned()));
             }
-            prop_assert_eq!(batch.items.len(), picks.len());
-            prop_assert!(picks.is_empty() || batch.accepted().count() > 0);
+            prop_assert_eq!(batch.len(), picks.len());
+            prop_assert!(picks.is_empty() || !accepted(&batch).is_empty());
         }
     }
 }

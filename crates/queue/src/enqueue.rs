@@ -60,27 +60,87 @@ pub async fn enqueue_behind(
     delay: Duration,
     ahead: u32,
 ) -> Result<(), EnqueueError> {
-    if jobs.is_empty() {
-        return Ok(());
+    let mut line = Line::new(delay, ahead);
+    line.add(conn, jobs).await?;
+    line.announce(conn).await
+}
+
+/// Jobs that one transaction puts into the queue in several goes, as if it were one: they stand one
+/// behind the other, are due at one time, and are announced once.
+#[derive(Debug)]
+pub struct Line {
+    delay: Duration,
+    ahead: u32,
+    /// From when the first job comes.
+    begun: Option<Begun>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    places: Places,
+    run_at: u64,
+    jobs: usize,
+}
+
+impl Line {
+    /// A line of nobody yet; `delay` as for [`enqueue`], `ahead` as for [`enqueue_behind`].
+    #[must_use]
+    pub fn new(delay: Duration, ahead: u32) -> Self {
+        Self { delay, ahead, begun: None }
     }
-    // The database's clock decides when a job is due, so it also says when that is.
-    let (present, run_at) =
-        share::present(conn, delay.as_secs_f64()).await.map_err(EnqueueError::Announce)?;
-    let places = Places::new(present, ahead);
-    let run_at = u64::try_from(run_at).unwrap_or_default();
-    let tasks = jobs
-        .iter()
-        .enumerate()
-        .map(|(k, (item, id))| {
-            let payload = serde_json::to_vec(&Job::new(*item)).map_err(EnqueueError::Payload)?;
-            Ok(TaskBuilder::new(payload)
-                .task_id(TaskId::from_ulid(id.ulid()))
-                .max_attempts(QUEUE_ATTEMPTS)
-                .run_at_timestamp(run_at)
-                .priority(places.priority(k))
-                .build())
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    push_tasks(&mut *conn, QUEUE_NAME, tasks).await.map_err(EnqueueError::Push)?;
-    doorbell::ring(conn).await.map_err(EnqueueError::Announce)
+
+    /// Adds one job for each pair behind those that are in line. The same number of statements
+    /// whatever the number of jobs; none without any.
+    ///
+    /// # Errors
+    /// When the database refuses a statement.
+    pub async fn add(
+        &mut self,
+        conn: &mut PgConnection,
+        jobs: &[(ItemId, JobId)],
+    ) -> Result<(), EnqueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let begun = match self.begun {
+            Some(begun) => begun,
+            None => self.begin(conn).await?,
+        };
+        let tasks = jobs
+            .iter()
+            .zip(begun.jobs..)
+            .map(|((item, id), k)| {
+                let payload =
+                    serde_json::to_vec(&Job::new(*item)).map_err(EnqueueError::Payload)?;
+                Ok(TaskBuilder::new(payload)
+                    .task_id(TaskId::from_ulid(id.ulid()))
+                    .max_attempts(QUEUE_ATTEMPTS)
+                    .run_at_timestamp(begun.run_at)
+                    .priority(begun.places.priority(k))
+                    .build())
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        push_tasks(conn, QUEUE_NAME, tasks).await.map_err(EnqueueError::Push)?;
+        self.begun = Some(Begun { jobs: begun.jobs + jobs.len(), ..begun });
+        Ok(())
+    }
+
+    /// The database's clock decides when a job is due, so it also says when that is.
+    async fn begin(&self, conn: &mut PgConnection) -> Result<Begun, EnqueueError> {
+        let (present, run_at) =
+            share::present(conn, self.delay.as_secs_f64()).await.map_err(EnqueueError::Announce)?;
+        let places = Places::new(present, self.ahead);
+        Ok(Begun { places, run_at: u64::try_from(run_at).unwrap_or_default(), jobs: 0 })
+    }
+
+    /// Tells idle workers, at commit, that there is work; nothing when no job was added.
+    ///
+    /// # Errors
+    /// When the database refuses the statement.
+    pub async fn announce(self, conn: &mut PgConnection) -> Result<(), EnqueueError> {
+        match self.begun {
+            Some(_) => doorbell::ring(conn).await.map_err(EnqueueError::Announce),
+            None => Ok(()),
+        }
+    }
 }

@@ -21,7 +21,7 @@ mod wakeup;
 
 pub use connect::connect;
 pub use consume::{Consumer, Handled, consume};
-pub use enqueue::{EnqueueError, enqueue, enqueue_behind};
+pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind};
 pub use job::{Job, JobId, QUEUE_NAME};
 pub use maintain::{live_jobs, prune, release_jobs_of, silence_of};
 pub use setup::{SetupError, is_set_up, setup};

@@ -1,19 +1,20 @@
 //! `POST /tenants`: one tenant, as a batch of one.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{BatchId, Code, ItemError, NewTenant, TenantId};
+use domain::{BatchId, Code, ItemError, Mode, NewTenant, TenantId};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use serde_json::Value;
 use store::{items, items::ResultError, tenants};
 use utoipa::ToSchema;
 
-use super::submit_batch::{TenantRequest, accepted, batch_of_one};
+use super::submit_batch::{TenantRequest, accepted};
 use crate::{
     auth::{Caller, CanOperate},
     batch_view::BatchView,
@@ -21,11 +22,13 @@ use crate::{
     context::Context,
     documented::{BadSubmission, Common},
     extract::{Document, Kind},
+    fingerprint::Fingerprint,
     prefer::Wait,
     problem::{FieldProblem, Problem, ProblemBody},
     reveal,
     submit::{Submission, Submitted, submit},
     tenant_view::TenantView,
+    texts::Texts,
     wait,
 };
 
@@ -71,19 +74,21 @@ pub(crate) async fn create_tenant(
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
-    let hash = body::hash("tenant", body::HowAsked::default(), &document.bytes);
-    let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
-    let request = one_tenant(&cx, &document)?;
-    let batch = batch_of_one(&cx, request);
-    let submission = Submission { caller: &caller, batch: &batch, run_at: None, key };
+    let mut hash = Fingerprint::of("tenant", body::HowAsked::default());
+    hash.update(&document.bytes);
+    let key = body::idempotency_key(&headers)?.map(|key| (key, hash.finish()));
+    check(&cx, &document)?;
+    let tenants = Arc::new(Texts::one(document.bytes));
+    let mode = Mode::Independent;
+    let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     let mut response = answer(&cx, &caller, submitted, wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
 
-/// The body, if it is a tenant.
-fn one_tenant(cx: &Context, document: &Document) -> Result<Value, Problem> {
+/// Whether the body is a tenant.
+fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
     if document.kind == Kind::Ndjson {
         let detail = "one tenant is sent as `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -91,7 +96,7 @@ fn one_tenant(cx: &Context, document: &Document) -> Result<Value, Problem> {
     }
     let request = body::json(&document.bytes)?;
     match NewTenant::parse(&request, cx.policy()) {
-        Ok(_) => Ok(request),
+        Ok(_) => Ok(()),
         Err(errors) => {
             let first = ItemError::from(errors.clone());
             let errors = errors.into_iter().map(FieldProblem::from).collect();

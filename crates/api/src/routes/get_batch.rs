@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State};
 use domain::BatchId;
-use store::batches;
 
 use crate::{
     auth::CanView,
@@ -11,6 +10,7 @@ use crate::{
     documented::{Common, NotFound},
     extract::Id,
     problem::Problem,
+    read_batch::read,
 };
 
 /// Show a batch
@@ -34,7 +34,5 @@ pub(crate) async fn get_batch(
 /// # Errors
 /// 404 when there is none.
 pub(super) async fn view(cx: &Context, id: BatchId) -> Result<Json<BatchView>, Problem> {
-    let mut conn = cx.pool().acquire().await?;
-    let batch = batches::find(&mut conn, id).await?;
-    Ok(Json(batch.ok_or_else(|| Problem::batch_not_found(id))?.into()))
+    Ok(Json(read(cx, id).await?))
 }

@@ -1,17 +1,16 @@
 //! `POST /tenants/batch`: many tenants at once.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::State,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use domain::{BatchId, Mode, NewBatch};
+use domain::{BatchId, Mode};
 use serde::Deserialize;
-use serde_json::Value;
-use store::batches;
-use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use crate::{
@@ -20,9 +19,11 @@ use crate::{
     body::{self, HowAsked, SentBatch},
     context::Context,
     documented::{BadSubmission, Common},
-    extract::{Document, Params},
+    extract::Params,
     prefer::Wait,
     problem::Problem,
+    read_batch::read,
+    receive::receive,
     result_form::{self, ResultForm},
     submit::{Submission, Submitted, submit},
     wait,
@@ -122,32 +123,18 @@ pub(crate) async fn submit_batch(
     Params(how): Params<HowParams>,
     wait: Wait,
     headers: HeaderMap,
-    document: Document,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let hash = body::hash("batch", how.as_asked(), &document.bytes);
+    let (sent, hash) = receive(&cx, request, how.as_asked()).await?;
     let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
-    let (batch, run_at) = parse(&cx, document, how).await?;
-    let submission = Submission { caller: &caller, batch: &batch, run_at, key };
+    let SentBatch { tenants, mode, run_at } = sent;
+    let tenants = Arc::new(tenants);
+    let submission = Submission { caller: &caller, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
-    drop(batch);
+    drop(submission);
     let mut response = answer(&cx, &caller, submitted, wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
-}
-
-/// Reads the body on a thread that may take its time: it may be large.
-async fn parse(
-    cx: &Context,
-    document: Document,
-    how: HowParams,
-) -> Result<(NewBatch, Option<DateTime<Utc>>), Problem> {
-    let most = cx.settings().api.max_tenants_per_batch;
-    let policy = cx.policy().clone();
-    let read = move || {
-        let sent = SentBatch::read(&document, how.as_asked(), most)?;
-        Ok((NewBatch::parse(sent.tenants, sent.mode, &policy), sent.run_at))
-    };
-    spawn_blocking(read).await.map_err(Problem::internal)?
 }
 
 async fn answer(
@@ -168,17 +155,9 @@ async fn answer(
 
 /// 202: the batch as it is now, and where to find it.
 pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
-    let mut conn = cx.pool().acquire().await?;
-    let found = batches::find(&mut conn, batch).await?;
-    let view = BatchView::from(found.ok_or_else(|| Problem::batch_not_found(batch))?);
-    let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(read(cx, batch).await?)).into_response();
     let location = HeaderValue::from_str(&batch_view::path(batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
-}
-
-/// One tenant's request as a batch of one.
-pub(super) fn batch_of_one(cx: &Context, request: Value) -> NewBatch {
-    NewBatch::parse(vec![request], Mode::Independent, cx.policy())
 }

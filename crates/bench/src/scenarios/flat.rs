@@ -1,5 +1,7 @@
 //! 10,000 tenants in one batch: the last against the first, and what a poll costs at either size.
 
+use std::time::Duration;
+
 use crate::{
     Args,
     figures::{Figures, median},
@@ -16,6 +18,9 @@ const TENTH: usize = 10;
 /// Polls of each batch.
 const POLLS: usize = 200;
 
+/// Between two polls of the batch that runs.
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
     let setup = Setup {
@@ -29,7 +34,9 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     let system = System::start(stand, setup).await?;
     let small = system.make("small", 100).await?;
     let (_, memory_before) = system.peak_memory_mib();
-    let large = system.make("large", tenants).await?;
+    let (polled, large) =
+        tokio::join!(polls_while_open(&system, tenants), system.make("large", tenants));
+    let (polled, large) = (polled?, large?);
     let ended = system.item_ms(&large.id).await?;
     let tenth = tenants / TENTH;
     let rate = |from: usize| tenth as f64 * 1e3 / (ended[from + tenth - 1] - ended[from]);
@@ -46,10 +53,29 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         }
         figures.add(format!("a poll of a batch of {name}, p50"), median(&polls), "ms");
     }
+    figures.add("a poll of all while it runs, p50", median(&polled), "ms");
     let (api, worker) = system.peak_memory_mib();
     figures.add("peak memory of the API", api, "MiB");
     figures.add("peak memory of a worker, after 100", memory_before, "MiB");
     figures.add("peak memory of a worker, after all", worker, "MiB");
     system.stop().await?;
     Ok(figures)
+}
+
+/// How long a poll of the batch of `tenants` takes from its submission on, in milliseconds, one every
+/// 50 ms: while workers are on it, if it is large.
+async fn polls_while_open(system: &System, tenants: usize) -> anyhow::Result<Vec<f64>> {
+    let open = loop {
+        tokio::time::sleep(POLL_EVERY).await;
+        if let Some(open) = system.newest_batch(tenants).await? {
+            break open;
+        }
+    };
+    let path = format!("/api/v1/batches/{open}");
+    let mut polls = Vec::with_capacity(POLLS);
+    while polls.len() < POLLS {
+        polls.push(system.get_ms(&path).await?);
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+    Ok(polls)
 }

@@ -1,7 +1,8 @@
-//! Batches whose size, state or announced result is not that of their items.
+//! Batches whose size, state, kept totals or announced result is not that of their items.
 //!
-//! How many failed and how many were cancelled may change after the end, when an operator sees to a
-//! failed undo; how many succeeded may not.
+//! How many were announced as failed and cancelled may change after the end, when an operator sees to
+//! a failed undo; how many succeeded may not. The totals kept for the present run are always those
+//! of the items. A batch that an earlier version ended has none.
 
 use crate::{
     Kind, Subject,
@@ -17,7 +18,9 @@ pub(crate) const CHECK: Check = Check {
          cross join lateral (
              select count(*) as n, min(i.idx) as first, max(i.idx) as last,
                     count(*) filter (where i.state = 'succeeded') as succeeded,
-                    count(*) filter (where i.state in ('cancelled', 'rolled_back')) as stopped
+                    count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
+                    count(*) filter (where i.state = 'cancelled') as cancelled,
+                    count(*) filter (where i.state = 'rolled_back') as rolled_back
              from tenantry.batch_items i where i.batch_id = b.id
          ) as items
          left join lateral (
@@ -42,9 +45,16 @@ pub(crate) const CHECK: Check = Check {
                      then format('%s items have succeeded', items.succeeded) end
                  when 'rolled_back' then case when items.succeeded > 0
                      then format('%s items have succeeded', items.succeeded) end
-                 when 'cancelled' then case when items.stopped = 0 and b.mode <> 'atomic'
+                 when 'cancelled' then case when items.cancelled + items.rolled_back = 0 and b.mode <> 'atomic'
                      then 'no item was stopped' end
              end,
+             case when b.finished_at is not null and b.totals_run = b.run
+                       and (b.total_succeeded, b.total_failed, b.total_cancelled, b.total_rolled_back)
+                           is distinct from
+                           (items.succeeded, items.failed, items.cancelled, items.rolled_back)
+                  then format('keeps %s succeeded, %s failed, %s cancelled and %s rolled back of %s, %s, %s and %s',
+                              b.total_succeeded, b.total_failed, b.total_cancelled, b.total_rolled_back,
+                              items.succeeded, items.failed, items.cancelled, items.rolled_back) end,
              case when (told.payload #>> '{progress,total}')::bigint <> items.n
                        or (told.payload #>> '{progress,succeeded}')::bigint <> items.succeeded
                        or told.payload ->> 'state' <> b.state

@@ -76,6 +76,33 @@ async fn a_batch_that_is_not_what_its_items_are_is_told() {
 }
 
 #[tokio::test]
+async fn kept_totals_that_are_not_those_of_the_items_are_told() {
+    for (lie, told) in [
+        ("update tenantry.batches set total_succeeded = 4 where total = 5", true),
+        ("update tenantry.batches set total_succeeded = 4, total_failed = 1 where total = 5", true),
+        ("update tenantry.batches set total_cancelled = 1 where total = 5", true),
+        ("update tenantry.batches set total_rolled_back = 1 where total = 5", true),
+        // Void until the present run ends.
+        ("update tenantry.batches set total_succeeded = 4, run = 2 where total = 5", false),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(
+            "update tenantry.batches
+             set totals_run = run, total_succeeded = 5, total_failed = 0, total_cancelled = 0,
+                 total_rolled_back = 0, total_ended_in_run = 5
+             where state = 'completed' and total = 5",
+        )
+        .await;
+        assert_eq!(ward.found().await, []);
+
+        ward.run(lie).await;
+
+        let found = ward.found().await;
+        assert_eq!(found.contains(&(Kind::BatchTotalsDiffer, batch(1))), told, "{lie}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn all_or_nothing_in_parts_is_told() {
     for part in [
         "update tenantry.tenants set state = 'active', activated_at = now(), migration_version = 2

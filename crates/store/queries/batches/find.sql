@@ -1,3 +1,5 @@
+-- One row by its key, and the culprit's: nothing here grows with the batch. Totals of an earlier
+-- run are none.
 select
     b.state,
     b.mode,
@@ -13,27 +15,12 @@ select
     culprit.error_message as "culprit_message?",
     (extract(epoch from coalesce(b.finished_at, clock_timestamp())
         - coalesce(b.started_at, b.created_at)) * 1000)::bigint as "elapsed_ms!",
-    items.queued as "queued!",
-    items.running as "running!",
-    items.retrying as "retrying!",
-    items.succeeded as "succeeded!",
-    items.failed as "failed!",
-    items.cancelled as "cancelled!",
-    items.rolled_back as "rolled_back!",
-    items.ended_in_run as "ended_in_run!"
+    (b.finished_at is not null and b.totals_run is not distinct from b.run) as "has_totals!",
+    b.total_succeeded,
+    b.total_failed,
+    b.total_cancelled,
+    b.total_rolled_back,
+    b.total_ended_in_run
 from tenantry.batches b
-cross join lateral (
-    select
-        count(*) filter (where i.state = 'queued') as queued,
-        count(*) filter (where i.state in ('running', 'built', 'compensating')) as running,
-        count(*) filter (where i.state = 'retrying') as retrying,
-        count(*) filter (where i.state = 'succeeded') as succeeded,
-        count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
-        count(*) filter (where i.state = 'cancelled') as cancelled,
-        count(*) filter (where i.state = 'rolled_back') as rolled_back,
-        count(*) filter (where i.finished_at >= b.started_at) as ended_in_run
-    from tenantry.batch_items i
-    where i.batch_id = b.id
-) as items
 left join tenantry.batch_items culprit on culprit.batch_id = b.id and culprit.idx = b.culprit_idx
 where b.id = $1

@@ -1,8 +1,10 @@
--- $1 batch, $2 the run whose end was seen, $3 the outcome, $4 the event, $5 the channel.
+-- $1 batch, $2 the run whose end was seen, $3 the outcome, $4 the event, $5 the channel, $6 to $10
+-- the totals.
 -- The loser of a race waits for the row, then sees finished_at and changes nothing.
 with won as (
     update tenantry.batches
-    set state = $3, finished_at = clock_timestamp()
+    set state = $3, finished_at = clock_timestamp(), totals_run = run, total_succeeded = $6,
+        total_failed = $7, total_cancelled = $8, total_rolled_back = $9, total_ended_in_run = $10
     where id = $1 and run = $2 and finished_at is null
     returning id, run
 ), event as (

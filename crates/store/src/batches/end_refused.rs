@@ -4,9 +4,10 @@ use domain::{BatchId, BatchState, Progress};
 use sqlx::PgConnection;
 
 use super::FINISHED_CHANNEL;
+use crate::decode::column;
 
 /// `queued → rolled_back` in the transaction that records the batch: item `culprit` cannot become
-/// a tenant, so none of them will. Writes the one `batch.finished` event too.
+/// a tenant, so none of them will. Writes the totals and the one `batch.finished` event too.
 ///
 /// # Errors
 /// When the rows cannot be written.
@@ -23,6 +24,8 @@ pub async fn end_refused(
         i32::try_from(culprit).unwrap_or(i32::MAX),
         serde_json::json!({ "batch_id": batch, "state": state, "progress": progress }),
         FINISHED_CHANNEL,
+        column(progress.failed),
+        column(progress.cancelled),
     )
     .fetch_optional(conn)
     .await?;

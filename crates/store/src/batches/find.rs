@@ -1,12 +1,13 @@
-//! Reads one batch and how far it is.
+//! Reads one batch.
 
 use chrono::{DateTime, Utc};
 use domain::{BatchId, BatchState, Mode, Progress};
 use sqlx::PgConnection;
 
+use super::Counts;
 use crate::decode::{count, decode};
 
-/// A batch and how far it is.
+/// A batch, without its items.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Its id.
@@ -17,10 +18,11 @@ pub struct Batch {
     pub mode: Mode,
     /// How often it was set going.
     pub run: i32,
-    /// Its items by state.
-    pub progress: Progress,
-    /// Items that ended in this run; those refused at submission are not among them.
-    pub ended_in_run: u64,
+    /// How many items it has.
+    pub total: u64,
+    /// What became of its items; there only when it is over. `None` with an end too when a version
+    /// that knew of no totals ended it: [`super::count`] then.
+    pub totals: Option<Counts>,
     /// When it was submitted.
     pub created_at: DateTime<Utc>,
     /// When this run's first item was begun.
@@ -49,29 +51,34 @@ pub struct Culprit {
     pub message: Option<String>,
 }
 
-/// The batch with this id. Items are counted by their index on (batch, state).
+/// The batch with this id. Costs the same whatever its size.
 ///
 /// # Errors
-/// When the rows cannot be read.
+/// When the row cannot be read.
 pub async fn find(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option<Batch>> {
     let row = sqlx::query_file!("queries/batches/find.sql", id.get()).fetch_optional(conn).await?;
     row.map(|r| {
+        let total = count(i64::from(r.total));
+        let column = |n: Option<i32>| count(i64::from(n.unwrap_or_default()));
+        let totals = r.has_totals.then(|| Counts {
+            run: r.run,
+            progress: Progress {
+                total,
+                succeeded: column(r.total_succeeded),
+                failed: column(r.total_failed),
+                cancelled: column(r.total_cancelled),
+                rolled_back: column(r.total_rolled_back),
+                ..Progress::default()
+            },
+            ended_in_run: column(r.total_ended_in_run),
+        });
         Ok(Batch {
             id,
             state: decode(&r.state)?,
             mode: decode(&r.mode)?,
             run: r.run,
-            progress: Progress {
-                total: count(i64::from(r.total)),
-                queued: count(r.queued),
-                running: count(r.running),
-                retrying: count(r.retrying),
-                succeeded: count(r.succeeded),
-                failed: count(r.failed),
-                cancelled: count(r.cancelled),
-                rolled_back: count(r.rolled_back),
-            },
-            ended_in_run: count(r.ended_in_run),
+            total,
+            totals,
             created_at: r.created_at,
             started_at: r.started_at,
             finished_at: r.finished_at,

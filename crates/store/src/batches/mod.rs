@@ -3,6 +3,7 @@
 mod atomic;
 mod cancel;
 mod cancel_overdue;
+mod count;
 mod due;
 mod end_refused;
 mod find;
@@ -20,6 +21,7 @@ mod unsettled;
 pub use atomic::{Atomic, begin_rollback, lock_atomic};
 pub use cancel::{Cancelled, cancel};
 pub use cancel_overdue::cancel_overdue;
+pub use count::{Counts, count};
 pub use due::{due, release_due};
 pub use end_refused::end_refused;
 pub use find::{Batch, Culprit, find};

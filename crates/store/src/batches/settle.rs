@@ -3,11 +3,13 @@
 use domain::{BatchId, BatchState, Mode, Progress};
 use sqlx::PgConnection;
 
+use crate::decode::{column, count};
+
 /// Where a finished batch is announced; the payload is its id.
 pub const FINISHED_CHANNEL: &str = "tenantry_batch_finished";
 
-/// Ends `batch` if it is open and none of its items is; the winner also writes the one
-/// `batch.finished` event and announces it. `None` when there is nothing to end, or another
+/// Ends `batch` if it is open and none of its items is; the winner also writes its totals and the
+/// one `batch.finished` event, and announces it. `None` when there is nothing to end, or another
 /// process ended it.
 ///
 /// Must run after the commit that ended the batch's last item: two workers that end the last two
@@ -20,7 +22,6 @@ pub async fn settle(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Opt
         .fetch_optional(&mut *conn)
         .await?;
     let Some(closed) = closed else { return Ok(None) };
-    let count = |n: i64| u64::try_from(n).unwrap_or_default();
     let progress = Progress {
         total: count(i64::from(closed.total)),
         queued: 0,
@@ -40,6 +41,11 @@ pub async fn settle(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Opt
         outcome.as_str(),
         serde_json::json!({ "batch_id": batch, "state": outcome, "progress": progress }),
         FINISHED_CHANNEL,
+        column(progress.succeeded),
+        column(progress.failed),
+        column(progress.cancelled),
+        column(progress.rolled_back),
+        column(count(closed.ended_in_run)),
     )
     .fetch_optional(conn)
     .await?;

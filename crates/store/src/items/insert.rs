@@ -3,17 +3,17 @@
 use chrono::{DateTime, Utc};
 use domain::{BatchId, ItemError, ItemId, ItemState, TenantId};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 /// An item about to be recorded.
 #[derive(Debug, Clone)]
-pub struct NewItemRow {
+pub struct NewItemRow<'a> {
     /// Its place in the request.
     pub index: u32,
     /// `queued` when it was accepted; `failed` or `cancelled`, and over, when it was not.
     pub state: ItemState,
     /// What was asked, as sent.
-    pub request: Value,
+    pub request: &'a Value,
     /// The tenant's name, if the request has one that is a text.
     pub tenant_name: Option<String>,
     /// The domain, as reserved or as asked.
@@ -36,7 +36,7 @@ pub struct NewItemRow {
 pub async fn insert(
     conn: &mut PgConnection,
     batch: BatchId,
-    items: &[NewItemRow],
+    items: &[NewItemRow<'_>],
     run_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Vec<(u32, ItemId)>> {
     let columns = Columns::of(items);
@@ -44,16 +44,16 @@ pub async fn insert(
         "queries/items/insert.sql",
         batch.get(),
         &columns.indexes,
-        &columns.requests,
-        &columns.names as &[Option<String>],
-        &columns.domains as &[Option<String>],
-        &columns.schemas as &[Option<String>],
+        &columns.requests as &[Json<&Value>],
+        &columns.names as &[Option<&str>],
+        &columns.domains as &[Option<&str>],
+        &columns.schemas as &[Option<&str>],
         &columns.tenants as &[Option<i64>],
-        &columns.jobs as &[Option<String>],
-        &columns.codes as &[Option<String>],
-        &columns.messages as &[Option<String>],
+        &columns.jobs as &[Option<&str>],
+        &columns.codes as &[Option<&str>],
+        &columns.messages as &[Option<&str>],
         &columns.retryable as &[Option<bool>],
-        &columns.states,
+        &columns.states as &[&str],
         run_at,
     )
     .fetch_all(conn)
@@ -66,36 +66,36 @@ pub async fn insert(
 
 /// The rows turned on their side, as `unnest` takes them.
 #[derive(Default)]
-struct Columns {
+struct Columns<'a> {
     indexes: Vec<i32>,
-    requests: Vec<Value>,
-    names: Vec<Option<String>>,
-    domains: Vec<Option<String>>,
-    schemas: Vec<Option<String>>,
+    requests: Vec<Json<&'a Value>>,
+    names: Vec<Option<&'a str>>,
+    domains: Vec<Option<&'a str>>,
+    schemas: Vec<Option<&'a str>>,
     tenants: Vec<Option<i64>>,
-    jobs: Vec<Option<String>>,
-    codes: Vec<Option<String>>,
-    messages: Vec<Option<String>>,
+    jobs: Vec<Option<&'a str>>,
+    codes: Vec<Option<&'a str>>,
+    messages: Vec<Option<&'a str>>,
     retryable: Vec<Option<bool>>,
-    states: Vec<String>,
+    states: Vec<&'a str>,
 }
 
-impl Columns {
-    fn of(items: &[NewItemRow]) -> Self {
+impl<'a> Columns<'a> {
+    fn of(items: &'a [NewItemRow<'a>]) -> Self {
         let mut columns = Self::default();
         for item in items {
             let error = item.error.as_ref();
             columns.indexes.push(i32::try_from(item.index).unwrap_or(i32::MAX));
-            columns.requests.push(item.request.clone());
-            columns.names.push(item.tenant_name.clone());
-            columns.domains.push(item.domain.clone());
-            columns.schemas.push(item.schema.clone());
+            columns.requests.push(Json(item.request));
+            columns.names.push(item.tenant_name.as_deref());
+            columns.domains.push(item.domain.as_deref());
+            columns.schemas.push(item.schema.as_deref());
             columns.tenants.push(item.tenant.map(TenantId::get));
-            columns.jobs.push(item.job.clone());
-            columns.codes.push(error.map(|e| e.code.as_str().to_owned()));
-            columns.messages.push(error.map(|e| e.message.clone()));
+            columns.jobs.push(item.job.as_deref());
+            columns.codes.push(error.map(|e| e.code.as_str()));
+            columns.messages.push(error.map(|e| e.message.as_str()));
             columns.retryable.push(error.map(|e| e.retryable));
-            columns.states.push(item.state.as_str().to_owned());
+            columns.states.push(item.state.as_str());
         }
         columns
     }

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use domain::{RoleName, SchemaName, TenantId};
-use serde_json::Value;
-use sqlx::PgConnection;
+use domain::{RoleName, SchemaName, Settings, TenantId};
+use sqlx::{PgConnection, types::Json};
 
 /// One tenant's names and settings, all of them already parsed.
 #[derive(Debug, Clone)]
@@ -24,7 +23,7 @@ pub struct Reservation {
     /// The caller's own id for it.
     pub external_id: Option<String>,
     /// Features, limits and metadata, defaults filled in.
-    pub settings: Value,
+    pub settings: Settings,
 }
 
 /// Reserves what is free and says which of `wanted` that were: rows in state `pending`.
@@ -41,24 +40,26 @@ pub async fn reserve(
 ) -> sqlx::Result<HashSet<TenantId>> {
     let mut ordered: Vec<&Reservation> = wanted.iter().collect();
     ordered.sort_by(|a, b| a.domain.cmp(&b.domain).then(a.id.cmp(&b.id)));
+    // Columns that borrow: a submission may be large.
     let ids: Vec<i64> = ordered.iter().map(|r| r.id.get()).collect();
-    let names: Vec<String> = ordered.iter().map(|r| r.name.clone()).collect();
-    let descriptions: Vec<Option<String>> = ordered.iter().map(|r| r.description.clone()).collect();
-    let domains: Vec<String> = ordered.iter().map(|r| r.domain.clone()).collect();
-    let schemas: Vec<String> = ordered.iter().map(|r| r.schema.as_str().to_owned()).collect();
-    let roles: Vec<String> = ordered.iter().map(|r| r.role.as_str().to_owned()).collect();
-    let externals: Vec<Option<String>> = ordered.iter().map(|r| r.external_id.clone()).collect();
-    let settings: Vec<Value> = ordered.iter().map(|r| r.settings.clone()).collect();
+    let names: Vec<&str> = ordered.iter().map(|r| r.name.as_str()).collect();
+    let descriptions: Vec<Option<&str>> =
+        ordered.iter().map(|r| r.description.as_deref()).collect();
+    let domains: Vec<&str> = ordered.iter().map(|r| r.domain.as_str()).collect();
+    let schemas: Vec<&str> = ordered.iter().map(|r| r.schema.as_str()).collect();
+    let roles: Vec<&str> = ordered.iter().map(|r| r.role.as_str()).collect();
+    let externals: Vec<Option<&str>> = ordered.iter().map(|r| r.external_id.as_deref()).collect();
+    let settings: Vec<Json<&Settings>> = ordered.iter().map(|r| Json(&r.settings)).collect();
     let reserved = sqlx::query_file_scalar!(
         "queries/tenants/reserve.sql",
         &ids,
-        &names,
-        &descriptions as &[Option<String>],
-        &domains,
-        &schemas,
-        &roles,
-        &externals as &[Option<String>],
-        &settings,
+        &names as &[&str],
+        &descriptions as &[Option<&str>],
+        &domains as &[&str],
+        &schemas as &[&str],
+        &roles as &[&str],
+        &externals as &[Option<&str>],
+        &settings as &[Json<&Settings>],
     )
     .fetch_all(conn)
     .await?;

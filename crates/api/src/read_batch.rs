@@ -1,0 +1,47 @@
+//! Reads a batch as it is now, at a cost that does not grow with it.
+
+use std::time::Instant;
+
+use domain::BatchId;
+use store::batches::{self, Batch, Counts};
+
+use crate::{batch_view::BatchView, context::Context, problem::Problem};
+
+/// The batch as it is now. State and times are those of this moment; of an open batch that is large
+/// the progress may be half a second old, and is never newer than the state.
+///
+/// # Errors
+/// 404 when there is none.
+pub(crate) async fn read(cx: &Context, id: BatchId) -> Result<BatchView, Problem> {
+    let mut asked = Instant::now();
+    let mut batch = row(cx, id).await?;
+    loop {
+        if let Some(totals) = batch.totals {
+            return Ok(BatchView::of(batch, totals));
+        }
+        if batch.finished_at.is_some() {
+            let counts = count(cx, id).await?;
+            return Ok(BatchView::of(batch, counts));
+        }
+        let counted = cx.counts().of(id, batch.run, count(cx, id)).await?;
+        if counted.at <= asked && counted.counts.run == batch.run {
+            return Ok(BatchView::of(batch, counted.counts));
+        }
+        // Counted after the row was read, so it may know of what the row does not.
+        asked = Instant::now();
+        batch = row(cx, id).await?;
+        if batch.finished_at.is_none() && counted.counts.run == batch.run {
+            return Ok(BatchView::of(batch, counted.counts));
+        }
+    }
+}
+
+async fn row(cx: &Context, id: BatchId) -> Result<Batch, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    batches::find(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
+}
+
+async fn count(cx: &Context, id: BatchId) -> Result<Counts, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    batches::count(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
+}

@@ -1,0 +1,41 @@
+//! Counts a batch's items.
+
+use domain::{BatchId, Progress};
+use sqlx::PgConnection;
+
+/// Where the items of a batch are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// The run in which they are there.
+    pub run: i32,
+    /// How many are where.
+    pub progress: Progress,
+    /// Items that ended in this run; those refused at submission are not among them.
+    pub ended_in_run: u64,
+}
+
+/// Where the items of `batch` are now; `None` when there is no such batch. Reads every item, by
+/// the index on their batch.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn count(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Option<Counts>> {
+    use crate::decode::count;
+
+    let row =
+        sqlx::query_file!("queries/batches/count.sql", batch.get()).fetch_optional(conn).await?;
+    Ok(row.map(|r| Counts {
+        run: r.run,
+        progress: Progress {
+            total: count(i64::from(r.total)),
+            queued: count(r.queued),
+            running: count(r.running),
+            retrying: count(r.retrying),
+            succeeded: count(r.succeeded),
+            failed: count(r.failed),
+            cancelled: count(r.cancelled),
+            rolled_back: count(r.rolled_back),
+        },
+        ended_in_run: count(r.ended_in_run),
+    }))
+}
