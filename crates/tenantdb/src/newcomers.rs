@@ -49,7 +49,8 @@ pub async fn create_schemas(
     send(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
 }
 
-/// What [`migrations::apply`] does, for all: two messages.
+/// What [`migrations::apply`] does, for all: two messages. The set is one that a [`Promise`] was learnt
+/// of: it has been applied before.
 ///
 /// # Errors
 /// As [`migrations::apply`], for the first that fails; which one and in which file is not told.

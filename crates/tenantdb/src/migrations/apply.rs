@@ -1,7 +1,7 @@
 //! Brings a schema to the newest version.
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
 
 use super::applied::AppliedMigration;
 use super::error::MigrateError;
@@ -49,7 +49,7 @@ pub async fn apply(
 }
 
 /// Applies the set to schemas in which nothing is, all in one message after a first that looks
-/// where the session stands.
+/// where the session stands. The set must have been applied by [`apply`] somewhere before.
 ///
 /// # Errors
 /// As [`apply`]; which schema, file and line it was is not told.
@@ -62,10 +62,11 @@ pub(crate) async fn apply_to_empty(
     let state = State::of_session(conn).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     let scripts: Vec<String> =
-        schemas.iter().map(|schema| script::up(schema, &state, &all).text).collect();
+        schemas.iter().map(|schema| script::plain(schema, &state, &all)).collect();
     let rows =
         sqlx::raw_sql(AssertSqlSafe(scripts.join(";\n"))).fetch_all(conn).await.map_err(failed)?;
-    let mut ends = rows.iter().filter(|row| row.len() == script::LAST_ROW_COLUMNS);
+    let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
+    let mut ends = rows.iter().filter(is_last);
     for schema in schemas {
         state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
     }

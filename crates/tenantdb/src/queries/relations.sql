@@ -8,18 +8,29 @@ select 'relation', s.n, c.relname::text,
             when 'S' then pg_sequence_parameters(c.oid)::text
         end),
     array(
-        select concat_ws(' ', a.attname || e'\t' || format_type(a.atttypid, a.atttypmod),
+        select concat_ws(' ', a.attname || e'\t',
+            -- types of the server's own have the same number everywhere
+            case when a.atttypid < 16384 then concat(a.atttypid, '/', a.atttypmod)
+                 else format_type(a.atttypid, a.atttypmod) end,
             a.attnotnull, a.attidentity, a.attgenerated, nullif(nullif(a.attcollation, 0), 100)::regcollation,
             (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
              where a.atthasdef and d.adrelid = a.attrelid and d.adnum = a.attnum))
         from pg_attribute a
         where c.relkind <> 'S' and a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     array(
-        select concat_ws(' ', k.conname || e'\t' || pg_get_constraintdef(k.oid), k.convalidated)
+        select concat_ws(' ', k.conname || e'\t',
+            case when k.contype in ('p', 'u') then concat_ws(' ', k.contype, k.conkey::text, k.condeferrable, k.condeferred)
+                 else pg_get_constraintdef(k.oid) end,
+            k.convalidated)
         from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid),
     array(
-        select concat_ws(' ', x.indexrelid::regclass::text || e'\t' || pg_get_indexdef(x.indexrelid), x.indisvalid)
-        from pg_index x where c.relhasindex and x.indrelid = c.oid),
+        select concat_ws(' ', i.relname || e'\t',
+            -- what could name another object is written out
+            case when x.indexprs is null and x.indpred is null and x.indisprimary
+                 then concat_ws(' ', x.indkey::text, i.reloptions::text)
+                 else pg_get_indexdef(x.indexrelid) end,
+            x.indisvalid)
+        from pg_index x join pg_class i on i.oid = x.indexrelid where c.relhasindex and x.indrelid = c.oid),
     {triggers},
     {policies},
     c.relkind::text,

@@ -181,7 +181,7 @@ async fn a_shape_names_each_object_once() {
     for object in [
         "table person",
         "column person.email",
-        "index person.acme.person_email",
+        "index person.person_email",
         "constraint person.person_pkey",
         "sequence person_id_seq",
     ] {
