@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge};
 use provisioning::{PoolView, SpareBuilder, SpareError};
+use store::spares::SpareCount;
 use telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -13,6 +14,9 @@ use crate::activity::Activity;
 
 /// Without work for this long, a worker has nothing better to do.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// With the pool as it should be, so many times as long between two looks.
+const QUIET_FACTOR: u32 = 5;
 
 /// Longest time for one look and what comes of it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -46,6 +50,8 @@ impl Keeper {
             self.size = 0;
         }
         while !stop.is_cancelled() {
+            let quiet = self.size == 0 || self.view.ready() >= self.size;
+            let pause = if quiet { QUIET_FACTOR } else { 1 };
             let kept = tokio::time::timeout(PATIENCE, self.keep(&stop)).await;
             match kept {
                 Ok(Ok(())) => {}
@@ -56,7 +62,7 @@ impl Keeper {
                 Err(_) => debug!("keeping the pool goes on after another look"),
             }
             tokio::select! {
-                () = tokio::time::sleep(self.every) => {}
+                () = tokio::time::sleep(self.every * pause) => {}
                 () = self.view.changed() => tokio::time::sleep(SETTLES_IN).await,
                 () = stop.cancelled() => {}
             }
@@ -73,13 +79,18 @@ impl Keeper {
                 // What is counted on would be counted again.
                 break;
             }
-            let ready = self.look().await?;
-            if !self.is_time(ready) {
+            let count = self.look().await?;
+            let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
+            if (ready == self.size && count.other == 0) || !self.is_time(ready) {
                 break;
             }
-            if self.builder.drop_one(self.size).await? {
+            let unwanted = count.other > 0 || ready > self.size;
+            if unwanted && self.builder.drop_one(self.size).await? {
                 self.dropped(1);
                 continue;
+            }
+            if ready >= self.size {
+                break;
             }
             let built = self.builder.build(self.group, self.size).await?;
             if built == 0 {
@@ -104,13 +115,13 @@ impl Keeper {
     }
 
     /// Counts the spares, and tells.
-    async fn look(&self) -> sqlx::Result<usize> {
+    async fn look(&self) -> sqlx::Result<SpareCount> {
         let count = self.builder.count().await?;
         let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
         self.view.note_ready(if self.size == 0 { 0 } else { ready });
         gauge!(names::POOL_SPARES, names::label::STATE => "ready").set(count.ready as f64);
         gauge!(names::POOL_SPARES, names::label::STATE => "stale").set(count.other as f64);
-        Ok(ready)
+        Ok(count)
     }
 
     fn dropped(&self, spares: usize) {
