@@ -9,6 +9,7 @@ mod counting;
 mod cpu;
 mod figures;
 mod floor;
+mod pair;
 mod processes;
 mod scenarios;
 mod stand;
@@ -29,8 +30,9 @@ struct Args {
     /// Tenants in each round of a scenario that has rounds [default: the scenario's own]
     #[arg(long)]
     tenants: Option<usize>,
-    /// Rounds; each measures the floor and then the system
-    #[arg(long, default_value_t = 3)]
+    /// Rounds; each measures the floor and the system. What runs in the background of a server and
+    /// of a machine comes every 15 to 30 seconds: fewer rounds tell little
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Connections of the floor, and transactions that the workers have in work at once
     #[arg(long, default_value_t = 4)]

@@ -7,12 +7,14 @@ mod bench;
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{ItemId, TenantId};
-use provisioning::{Parts, PoolView, Provisioner, SpareBuilder};
+use provisioning::{Parts, PoolView, Provisioner, SpareBuilder, steps::TakeSpare};
+use saga::{Step, StepCx};
 use sqlx::PgPool;
 use store::StageLimits;
 
 use crate::bench::{
-    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, tenant_state,
+    WORKER, claim, item_state, parts, parts_from, provisioner, register, remains, submit,
+    tenant_state,
 };
 
 struct Pool {
@@ -263,4 +265,26 @@ async fn a_stranger_under_a_spares_name_is_left_alone() {
             .await
             .unwrap();
     assert_eq!((treasures, pool.ready().await), (1, 0));
+}
+
+#[tokio::test]
+async fn the_step_takes_one_spare_however_often_and_undone_leaves_nothing_of_it() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let pool = Pool::of(&db.pool, &parts).await;
+    pool.builder.build(8, 2).await.unwrap();
+    let (item, tenant) = submit(&db.pool, "anne").await;
+    let (claim, step) = (claim(&db.pool, item).await, TakeSpare::new(&parts));
+    let mut conn = db.pool.acquire().await.unwrap();
+
+    step.undo(&mut StepCx::new(&claim, &mut conn)).await.unwrap();
+    step.apply(&mut StepCx::new(&claim, &mut conn)).await.unwrap();
+    step.apply(&mut StepCx::new(&claim, &mut conn)).await.unwrap();
+    assert_eq!(pool.ready().await, 1);
+    assert_eq!(remains(&db.pool, tenant).await, (true, true, false));
+
+    step.undo(&mut StepCx::new(&claim, &mut conn)).await.unwrap();
+    step.undo(&mut StepCx::new(&claim, &mut conn)).await.unwrap();
+    assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
+    assert_eq!((pool.ready().await, spares_there(&db.pool).await), (1, (1, 1)));
 }

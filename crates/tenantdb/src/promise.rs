@@ -21,6 +21,7 @@ pub struct Promise {
     depth: Depth,
     grantable: Grantable,
     locks: usize,
+    lock_places: usize,
     survives_renaming: bool,
 }
 
@@ -47,12 +48,7 @@ impl Promise {
         migrations::apply(&mut tx, &scratch, set).await?;
         let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
         let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
-        let locks: i64 = sqlx::query_scalar(
-            "select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid()",
-        )
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(failed)?;
+        let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
         let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
         let survives_renaming = survives_renaming.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
@@ -67,7 +63,8 @@ impl Promise {
             grantable: grantable(&survey, &scratch, routines),
             shape: survey.shape,
             scratch: scratch.as_str().to_owned(),
-            locks: usize::try_from(locks).unwrap_or_default(),
+            locks,
+            lock_places,
             survives_renaming,
         })
     }
@@ -78,10 +75,11 @@ impl Promise {
         self.shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
     }
 
-    /// Locks of the server that a transaction holds once it has made one schema by the set.
+    /// How many tenants one transaction may make, at least one, where `transactions` of them run at
+    /// once and leave half of the server's table of locks to others.
     #[must_use]
-    pub fn locks(&self) -> usize {
-        self.locks
+    pub fn tenants_at_once(&self, transactions: usize) -> usize {
+        (self.lock_places / 2 / transactions.max(1) / self.locks.max(1)).max(1)
     }
 
     /// Whether a schema made by the set under one name is, renamed, what it would have been made
@@ -111,6 +109,20 @@ impl Promise {
     fn put(&self, text: &str, schema: &str) -> String {
         text.replace(&format!("{}.", self.scratch), &format!("{schema}."))
     }
+}
+
+/// Locks that this transaction holds, and how many all transactions of the server may hold together.
+async fn locks(conn: &mut PgConnection) -> sqlx::Result<(usize, usize)> {
+    let (held, places): (i64, i64) = sqlx::query_as(
+        "select (select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid()),
+                current_setting('max_locks_per_transaction')::bigint
+                    * (current_setting('max_connections')::bigint
+                       + current_setting('max_prepared_transactions')::bigint)",
+    )
+    .fetch_one(conn)
+    .await?;
+    let size = |number| usize::try_from(number).unwrap_or_default();
+    Ok((size(held), size(places)))
 }
 
 /// Renames the schema and looks whether anything in it still knows the old name; or whether its

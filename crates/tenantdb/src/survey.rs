@@ -177,44 +177,45 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
 
 /// The statements, of these seats.
 fn about(statements: String, seats: &[Seat<'_>]) -> String {
-    let rows: Vec<String> = seats.iter().enumerate().map(row_of).collect();
-    let subjects =
-        format!("(values {}) s (n, name, schema, role, tenants, mark, neighbour)", rows.join(", "));
-    statements.replace("{subjects}", &subjects)
+    statements.replace("{subjects}", &subjects(seats))
+}
+
+/// A row for each seat: the oids of all that is asked of it. The names are looked up in columns, not
+/// one by one in a list of VALUES, of which the server would analyse every call; and once, hence the
+/// OFFSET.
+fn subjects(seats: &[Seat<'_>]) -> String {
+    let columns: [fn(&Seat<'_>) -> Option<String>; 6] = [
+        |seat| Some(seat.schema.as_str().to_owned()),
+        |seat| Some(Ident::from(seat.schema).to_string()),
+        |seat| Some(Ident::from(seat.subject?.role).to_string()),
+        |seat| {
+            let group = RoleName::group(&seat.subject?.mark.installation);
+            Some(Ident::from(&group).to_string())
+        },
+        |seat| Some(seat.subject?.mark.to_string()),
+        |seat| {
+            let neighbour = seat.subject?.neighbour.filter(|other| *other != seat.schema)?;
+            Some(Ident::from(neighbour).to_string())
+        },
+    ];
+    let columns = columns.map(|cell| {
+        let cell = |seat| cell(seat).map_or_else(|| "null".to_owned(), |text| literal(&text));
+        let cells: Vec<String> = seats.iter().map(cell).collect();
+        format!("array[{}]::text[]", cells.join(", "))
+    });
+    format!(
+        "(select (n - 1)::int, name, to_regnamespace(schema)::oid, to_regrole(role)::oid,
+             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid
+         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, n)
+         offset 0) s (n, name, schema, role, tenants, mark, neighbour)",
+        columns.join(", ")
+    )
 }
 
 fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
     let schema = Ident::from(seat.schema);
     seat.subject
         .map(|_| format!("select 'version', {n}, version, checksum from {schema}.{VERSION_TABLE}"))
-}
-
-/// The row of the subjects that stands for a schema: the oids of all that is asked of it.
-fn row_of((n, seat): (usize, &Seat<'_>)) -> String {
-    const NONE: &str = "null::oid, null::oid, null::text, null::oid";
-    let about = seat.subject.map_or_else(
-        || NONE.to_owned(),
-        |subject| {
-            let group = RoleName::group(&subject.mark.installation);
-            let neighbour = subject.neighbour.filter(|neighbour| *neighbour != seat.schema);
-            format!(
-                "{}, {}, {}, {}",
-                role(subject.role),
-                role(&group),
-                literal(&subject.mark.to_string()),
-                neighbour.map_or_else(|| "null::oid".to_owned(), namespace)
-            )
-        },
-    );
-    format!("({n}, {}, {}, {about})", literal(seat.schema.as_str()), namespace(seat.schema))
-}
-
-fn namespace(schema: &SchemaName) -> String {
-    format!("to_regnamespace({})::oid", literal(&Ident::from(schema).to_string()))
-}
-
-fn role(role: &RoleName) -> String {
-    format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()))
 }
 
 impl Survey {

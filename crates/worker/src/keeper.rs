@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A count this long after some were taken sees them gone; and whoever took them may want more.
 const SETTLES_IN: Duration = Duration::from_millis(200);
 
+/// Spares built in one transaction, at most: work that comes meanwhile shares the server with it.
+pub(crate) const AT_ONCE: usize = 8;
+
 /// What keeps the pool.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -38,6 +41,15 @@ pub(crate) struct Keeper {
     pub(crate) every: Duration,
 }
 
+/// How the pool was left.
+#[derive(Debug, Clone, Copy)]
+enum Pool {
+    /// As many as there should be, and no others.
+    AsItShould,
+    /// Something is to be done, or might be, at another time.
+    Otherwise,
+}
+
 impl Keeper {
     /// Keeps the pool until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
@@ -50,19 +62,22 @@ impl Keeper {
             self.size = 0;
         }
         while !stop.is_cancelled() {
-            let quiet = self.size == 0 || self.view.ready() >= self.size;
-            let pause = if quiet { QUIET_FACTOR } else { 1 };
             let kept = tokio::time::timeout(PATIENCE, self.keep(&stop)).await;
-            match kept {
-                Ok(Ok(())) => {}
+            let looks = match kept {
+                Ok(Ok(Pool::AsItShould)) => QUIET_FACTOR,
+                Ok(Ok(Pool::Otherwise)) => 1,
                 Ok(Err(error)) => {
                     let cause = telemetry::chain(&error);
                     warn!(%cause, "could not keep the pool of spares; trying again later");
+                    1
                 }
-                Err(_) => debug!("keeping the pool goes on after another look"),
-            }
+                Err(_) => {
+                    debug!("keeping the pool goes on after another look");
+                    1
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(self.every * pause) => {}
+                () = tokio::time::sleep(self.every * looks) => {}
                 () = self.view.changed() => tokio::time::sleep(SETTLES_IN).await,
                 () = stop.cancelled() => {}
             }
@@ -70,7 +85,7 @@ impl Keeper {
     }
 
     /// Drops what is not wanted and builds what is missing, as long as it is time to.
-    async fn keep(&self, stop: &CancellationToken) -> Result<(), SpareError> {
+    async fn keep(&self, stop: &CancellationToken) -> Result<Pool, SpareError> {
         if self.view.take_doubt() {
             self.dropped(self.builder.weed_out().await?);
         }
@@ -81,7 +96,10 @@ impl Keeper {
             }
             let count = self.look().await?;
             let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
-            if (ready == self.size && count.other == 0) || !self.is_time(ready) {
+            if ready == self.size && count.other == 0 {
+                return Ok(Pool::AsItShould);
+            }
+            if !self.is_time(ready) {
                 break;
             }
             let unwanted = count.other > 0 || ready > self.size;
@@ -104,7 +122,7 @@ impl Keeper {
                 () = stop.cancelled() => {}
             }
         }
-        Ok(())
+        Ok(Pool::Otherwise)
     }
 
     /// Whether to build or drop anything now: not while there is work, and as long as half of the

@@ -22,7 +22,7 @@ use crate::{
     handler::Handler,
     heartbeat,
     inbox::{Closer, Inbox},
-    keeper::Keeper,
+    keeper::{self, Keeper},
     lane::Lane,
     outcome::Outcomes,
     pools::Pools,
@@ -30,10 +30,6 @@ use crate::{
     sweeper::{InProgress, Sweeper},
     whole_batch::WholeBatch,
 };
-
-/// Locks of the server that one transaction may take, so that many at once leave room in its
-/// table: the default one has 6,400 places.
-const LOCKS: usize = 800;
 
 /// How much of the wait for a lock a silent session may hold one: the rest is for the server to
 /// notice and to roll back.
@@ -170,15 +166,15 @@ impl<'a> Life<'a> {
             activity: Arc::clone(&self.activity),
             size: pool.size as usize,
             per_second: pool.refill_per_second,
-            group: self.group(),
+            group: self.group().min(keeper::AT_ONCE),
             every: Duration::from_millis(self.settings.worker.sweep_ms),
         }
     }
 
     /// Tenants that one transaction builds.
     fn group(&self) -> usize {
-        let locks = self.work.parts.promise.locks();
-        (LOCKS / locks.max(1)).clamp(1, self.settings.worker.group_size)
+        let worker = &self.settings.worker;
+        self.work.parts.promise.tenants_at_once(worker.concurrency).min(worker.group_size)
     }
 
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.

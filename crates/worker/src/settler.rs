@@ -14,7 +14,7 @@ use crate::whole_batch::WholeBatch;
 
 /// How long outcomes are gathered after a look that found a batch still open, in milliseconds, unless
 /// this process runs out of work before: the most a batch's end is late by.
-const GATHER_MS: u64 = 50;
+const GATHER_MS: u64 = 200;
 
 /// Collects the batches in which an item ended or was built, and has them seen to.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Bursts of tenants that were built in advance, in turn with the floor; and one at a time.
 
-use super::cold::Pair;
 use crate::{
     Args,
     figures::{Figures, percentile},
     floor::{Floor, Shape},
+    pair::Pair,
     stand::Stand,
     system::{Setup, System},
 };

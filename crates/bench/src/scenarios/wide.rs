@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::cold::Pair;
 use crate::{
     Args,
     figures::Figures,
     floor::{Floor, Shape},
+    pair::Pair,
     stand::Stand,
     system::{Setup, System},
 };

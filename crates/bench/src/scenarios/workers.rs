@@ -1,10 +1,10 @@
 //! The same work on 1, 2 and 4 worker processes, which share the transactions.
 
-use super::cold::Pair;
 use crate::{
     Args,
     figures::Figures,
     floor::{Floor, Shape},
+    pair::Pair,
     stand::Stand,
     system::{Setup, System},
 };

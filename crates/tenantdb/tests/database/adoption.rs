@@ -1,7 +1,7 @@
 //! What was built in advance becomes a tenant's, and is what would have been built for it.
 
 use domain::{RoleName, SchemaName, TenantId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use tenantdb::adoption::{self, Adoption};
 use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, verify};
@@ -37,15 +37,21 @@ async fn adopt(
     adoption::adopt(conn, &site.installation, &[adoption]).await
 }
 
-#[tokio::test]
-async fn an_adopted_spare_is_what_would_have_been_built() {
-    let site = site().await;
+/// A spare adopted as tenant 1, `acme`, beside tenant 2.
+async fn adopted(site: &Site) -> (Tenant, Tenant, Transaction<'static, Postgres>) {
     let rival = site.provisioned(2, "rival").await;
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
-    let spare = spare(&site, &mut tx, 900).await;
+    let spare = spare(site, &mut tx, 900).await;
+    adopt(site, &mut tx, spare, &tenant).await.unwrap();
+    (tenant, rival, tx)
+}
 
-    adopt(&site, &mut tx, spare, &tenant).await.unwrap();
+#[tokio::test]
+async fn an_adopted_spare_is_what_would_have_been_built() {
+    let site = site().await;
+
+    let (tenant, rival, mut tx) = adopted(&site).await;
 
     assert_eq!(tenant.faults(&mut tx, Some(&rival)).await, Vec::<String>::new());
     verify::verify_adopted(&mut tx, &[(newcomer(&tenant), Some(&rival.schema))]).await.unwrap();
@@ -81,11 +87,7 @@ async fn a_name_in_use_is_not_adopted_into() {
 #[tokio::test]
 async fn rights_beyond_the_promised_are_found_in_an_adopted_spare() {
     let site = site().await;
-    let rival = site.provisioned(2, "rival").await;
-    let tenant = site.tenant(1, "acme");
-    let mut tx = site.begin().await;
-    let spare = spare(&site, &mut tx, 900).await;
-    adopt(&site, &mut tx, spare, &tenant).await.unwrap();
+    let (tenant, rival, mut tx) = adopted(&site).await;
     execute(&mut tx, &format!("grant usage on schema rival to {}", tenant.role.as_str()))
         .await
         .unwrap();

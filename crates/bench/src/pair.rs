@@ -1,0 +1,113 @@
+//! Rounds of the same work on the floor and on the system.
+
+use crate::{
+    figures::{Figures, median},
+    floor::Floor,
+    stand::Stand,
+    system::System,
+};
+
+/// Tenants that each side makes before the first round, unmeasured: caches and files are cold at first.
+const WARM_UP: usize = 100;
+
+/// What all rounds of the two sides came to.
+#[derive(Debug, Default)]
+pub(crate) struct Pair {
+    pub(crate) tenants: usize,
+    pub(crate) floor: Vec<f64>,
+    pub(crate) system: Vec<f64>,
+    pub(crate) item_ms: Vec<f64>,
+    accepted_ms: Vec<f64>,
+    floor_cpu_ms: f64,
+    server_cpu_ms: f64,
+    processes_cpu_ms: f64,
+    floor_wal: f64,
+    system_wal: f64,
+}
+
+impl Pair {
+    /// System by floor, round by round.
+    pub(crate) fn ratio(&self) -> f64 {
+        let ratios: Vec<f64> = self.floor.iter().zip(&self.system).map(|(f, s)| s / f).collect();
+        median(&ratios)
+    }
+
+    /// Runs the rounds, and prints each. Either side goes first in every other one: what the machine
+    /// or the server does in the background falls on both.
+    pub(crate) async fn run(
+        stand: &Stand,
+        (floor, system): (&Floor, &System),
+        rounds: usize,
+        tenants: usize,
+    ) -> anyhow::Result<Self> {
+        let mut pair = Self { tenants: tenants * rounds, ..Self::default() };
+        floor.make(WARM_UP).await?;
+        system.make("warm-up", WARM_UP).await?;
+        println!("\nround   floor tenants/s   system tenants/s   ratio   accepted in");
+        for round in 0..rounds {
+            if round % 2 == 0 {
+                pair.on_floor(stand, (floor, system), tenants).await?;
+                pair.on_system(stand, system, round, tenants).await?;
+            } else {
+                pair.on_system(stand, system, round, tenants).await?;
+                pair.on_floor(stand, (floor, system), tenants).await?;
+            }
+            let (floor_rate, rate) = (pair.floor[round], pair.system[round]);
+            println!(
+                "{:>5}   {floor_rate:>15.1}   {rate:>16.1}   {:>5.2}   {:>8.1} ms",
+                round + 1,
+                rate / floor_rate,
+                pair.accepted_ms[round]
+            );
+        }
+        Ok(pair)
+    }
+
+    async fn on_floor(
+        &mut self,
+        stand: &Stand,
+        (floor, system): (&Floor, &System),
+        tenants: usize,
+    ) -> anyhow::Result<()> {
+        system.pool_is_full(system.spares).await?;
+        let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
+        self.floor.push(floor.make(tenants).await?);
+        self.floor_cpu_ms += stand.server_ms() - cpu;
+        self.floor_wal += system.wal_bytes().await? - wal;
+        Ok(())
+    }
+
+    async fn on_system(
+        &mut self,
+        stand: &Stand,
+        system: &System,
+        round: usize,
+        tenants: usize,
+    ) -> anyhow::Result<()> {
+        system.pool_is_full(system.spares).await?;
+        let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
+        let own = system.processes_ms();
+        let done = system.make(&round.to_string(), tenants).await?;
+        self.server_cpu_ms += stand.server_ms() - cpu;
+        self.processes_cpu_ms += system.processes_ms() - own;
+        self.system_wal += system.wal_bytes().await? - wal;
+        self.system.push(done.tenants_per_second);
+        self.accepted_ms.push(done.accepted_ms);
+        self.item_ms.extend(system.item_ms(&done.id).await?);
+        Ok(())
+    }
+
+    /// The figures of both sides, all by tenant.
+    pub(crate) fn tell(&self, figures: &mut Figures) {
+        let each = |sum: f64| sum / self.tenants as f64;
+        figures.add("floor", median(&self.floor), "tenants/s");
+        figures.add("system", median(&self.system), "tenants/s");
+        figures.add("ratio", self.ratio(), "");
+        figures.add("server CPU, floor", each(self.floor_cpu_ms), "ms");
+        figures.add("server CPU, system", each(self.server_cpu_ms), "ms");
+        figures.add("server CPU, system by floor", self.server_cpu_ms / self.floor_cpu_ms, "");
+        figures.add("CPU of API and workers", each(self.processes_cpu_ms), "ms");
+        figures.add("log of changes, floor", each(self.floor_wal) / 1024.0, "KiB");
+        figures.add("log of changes, system", each(self.system_wal) / 1024.0, "KiB");
+    }
+}
