@@ -1,10 +1,12 @@
 //! Rounds of the same work on the floor and on the system.
 
+use std::time::Duration;
+
 use crate::{
     figures::{Figures, median},
     floor::Floor,
     stand::Stand,
-    system::System,
+    system::{Done, System},
 };
 
 /// Tenants that each side makes before the first round, unmeasured: caches and files are cold at first.
@@ -32,8 +34,9 @@ impl Pair {
         median(&ratios)
     }
 
-    /// Runs the rounds, and prints each. Either side goes first in every other one: what the machine
-    /// or the server does in the background falls on both.
+    /// Runs the rounds, and prints each. Half of a round's floor comes before its system and half
+    /// after: what the server or the machine does in the background, every some seconds, falls on
+    /// both sides alike, and so does what gets slower or faster by and by.
     pub(crate) async fn run(
         stand: &Stand,
         (floor, system): (&Floor, &System),
@@ -45,20 +48,22 @@ impl Pair {
         system.make("warm-up", WARM_UP).await?;
         println!("\nround   floor tenants/s   system tenants/s   ratio   accepted in");
         for round in 0..rounds {
-            if round % 2 == 0 {
-                pair.on_floor(stand, (floor, system), tenants).await?;
-                pair.on_system(stand, system, round, tenants).await?;
-            } else {
-                pair.on_system(stand, system, round, tenants).await?;
-                pair.on_floor(stand, (floor, system), tenants).await?;
-            }
-            let (floor_rate, rate) = (pair.floor[round], pair.system[round]);
+            let before = tenants / 2;
+            let mut floor_took = pair.on_floor(stand, (floor, system), before).await?;
+            let done = pair.on_system(stand, system, round, tenants).await?;
+            floor_took += pair.on_floor(stand, (floor, system), tenants - before).await?;
+            let floor_rate = tenants as f64 / floor_took.as_secs_f64();
+            let rate = done.tenants_per_second;
             println!(
                 "{:>5}   {floor_rate:>15.1}   {rate:>16.1}   {:>5.2}   {:>8.1} ms",
                 round + 1,
                 rate / floor_rate,
-                pair.accepted_ms[round]
+                done.accepted_ms
             );
+            pair.floor.push(floor_rate);
+            pair.system.push(rate);
+            pair.accepted_ms.push(done.accepted_ms);
+            pair.item_ms.extend(system.item_ms(&done.id).await?);
         }
         Ok(pair)
     }
@@ -68,13 +73,13 @@ impl Pair {
         stand: &Stand,
         (floor, system): (&Floor, &System),
         tenants: usize,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Duration> {
         system.pool_is_full(system.spares).await?;
         let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
-        self.floor.push(floor.make(tenants).await?);
+        let took = floor.make(tenants).await?;
         self.floor_cpu_ms += stand.server_ms() - cpu;
         self.floor_wal += system.wal_bytes().await? - wal;
-        Ok(())
+        Ok(took)
     }
 
     async fn on_system(
@@ -83,7 +88,7 @@ impl Pair {
         system: &System,
         round: usize,
         tenants: usize,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Done> {
         system.pool_is_full(system.spares).await?;
         let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
         let own = system.processes_ms();
@@ -91,10 +96,7 @@ impl Pair {
         self.server_cpu_ms += stand.server_ms() - cpu;
         self.processes_cpu_ms += system.processes_ms() - own;
         self.system_wal += system.wal_bytes().await? - wal;
-        self.system.push(done.tenants_per_second);
-        self.accepted_ms.push(done.accepted_ms);
-        self.item_ms.extend(system.item_ms(&done.id).await?);
-        Ok(())
+        Ok(done)
     }
 
     /// The figures of both sides, all by tenant.

@@ -5,8 +5,9 @@ with before as (
     join tenantry.batches b on b.id = i.batch_id
     where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
-      and (i.state in ('queued', 'retrying')
-           or (i.state in ('running', 'compensating')
+      -- found by id: the indexes of open items keep an entry of all that were open since the last vacuum
+      and (i.state || '' in ('queued', 'retrying')
+           or (i.state || '' in ('running', 'compensating')
                and not exists (
                    select 1 from tenantry.workers w
                    where w.id = i.worker_id and w.stopped_at is null
@@ -53,8 +54,11 @@ select c.id,
        t.name as tenant_name,
        t.schema_name,
        t.role_name,
+       -- The newest active tenant, for all the same, and an order that tenants_by_state alone has: by
+       -- the primary key the way there leads past every tenant that is still pending.
        (select n.schema_name from tenantry.tenants n
-        where n.state = 'active' and n.id <> t.id order by n.id desc limit 1) as neighbour
+        where n.state between 'active' and 'active'
+        order by n.state desc, n.id desc limit 1) as neighbour
 from claimed c
 join tenantry.batches b on b.id = c.batch_id
 join tenantry.tenants t on t.id = c.tenant_id

@@ -61,10 +61,8 @@ pub(crate) async fn apply_to_empty(
     let failed = |source| MigrateError::Database { source };
     let state = State::of_session(conn).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
-    let scripts: Vec<String> =
-        schemas.iter().map(|schema| script::plain(schema, &state, &all)).collect();
-    let rows =
-        sqlx::raw_sql(AssertSqlSafe(scripts.join(";\n"))).fetch_all(conn).await.map_err(failed)?;
+    let script = script::plain(schemas, &state, &all);
+    let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
     let mut ends = rows.iter().filter(is_last);
     for schema in schemas {

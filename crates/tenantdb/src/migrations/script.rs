@@ -56,15 +56,23 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
     Script { text, steps }
 }
 
-/// The same for a schema in which nothing is, with the files' texts as they are. Only for a set that
+/// The same for schemas in which nothing is, with the files' texts as they are. Only for a set that
 /// was applied by [`up`] once: there a statement that ends a transaction has failed.
-pub(super) fn plain(schema: &SchemaName, state: &State, all: &[&Migration]) -> String {
-    let mut text = enter(schema) + &version_table(schema) + &record(schema, all);
-    for migration in all {
-        // A text may end in a comment, or without a semicolon.
-        write(&mut text, &format!("{}\n;\n", migration.sql()));
+///
+/// The records come last, of all schemas: a row written keeps a lock on its table until the COMMIT, and
+/// a session that keeps more than a few of those pays more for every other lock.
+pub(super) fn plain(schemas: &[&SchemaName], state: &State, all: &[&Migration]) -> String {
+    let mut text = String::new();
+    for schema in schemas {
+        write(&mut text, &(enter(schema) + &version_table(schema)));
+        for migration in all {
+            // A text may end in a comment, or without a semicolon.
+            write(&mut text, &format!("{}\n;\n", migration.sql()));
+        }
+        write(&mut text, &(leave(schema, state) + ";\n"));
     }
-    text + &leave(schema, state)
+    schemas.iter().for_each(|schema| write(&mut text, &record(schema, all)));
+    text
 }
 
 fn version_table(schema: &SchemaName) -> String {
