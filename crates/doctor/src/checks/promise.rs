@@ -206,8 +206,11 @@ async fn faults(
 /// Another tenant's schema, which the role must be refused.
 async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<SchemaName>> {
     let name: Option<String> = sqlx::query_scalar(
+        // An order that tenants_by_state alone has: by the primary key the way there leads past
+        // every tenant that is still pending.
         "select schema_name from tenantry.tenants
-         where state = 'active' and id <> $1 order by id desc limit 1",
+         where state between 'active' and 'active' and id <> $1
+         order by state desc, id desc limit 1",
     )
     .bind(id.get())
     .fetch_optional(conn)

@@ -1,0 +1,62 @@
+//! What a claim reads does not depend on how much else there is to do, whatever the server's
+//! statistics make of it.
+
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the failure")]
+
+mod bench;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use crate::bench::{WORKER, register, submit};
+
+/// Rows of the tenants and of the items that this transaction has fetched by index so far.
+const FETCHED: &str = "select sum(idx_tup_fetch)::bigint from pg_stat_xact_user_tables
+    where relid in ('tenantry.tenants'::regclass, 'tenantry.batch_items'::regclass)";
+
+/// Others' work: `active` tenants, then `pending` ones, each with an item that somebody works on.
+const OTHERS: &str = "
+    with made as (
+        insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+        select state || n, state || n || '.example', state || n, 'role_of_' || state || n, state
+        from (values ('active', $1), ('pending', $2)) s (state, count), generate_series(1, count) n
+        order by state, n
+        returning id, state
+    ), batch as (
+        insert into tenantry.batches (id, state, mode, total)
+        values (gen_random_uuid(), 'running', 'independent', $1 + $2) returning id
+    )
+    insert into tenantry.batch_items (batch_id, idx, state, tenant_id, request, worker_id, attempt)
+    select batch.id, row_number() over (),
+        case made.state when 'pending' then 'running' else 'succeeded' end, made.id, '{}',
+        'somebody', 1
+    from made, batch";
+
+async fn fill(pool: &PgPool, active: i32, pending: i32) {
+    sqlx::query(OTHERS).bind(active).bind(pending).execute(pool).await.unwrap();
+    sqlx::query("analyze tenantry.tenants, tenantry.batch_items").execute(pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_reads_its_own_item_and_one_neighbour_among_thousands_at_work() {
+    let db = harness::fresh_db().await;
+    register(&db.pool, WORKER).await;
+    register(&db.pool, "somebody").await;
+    fill(&db.pool, 3_000, 2_000).await;
+    let (item, _) = submit(&db.pool, "anne").await;
+    let mut tx = db.pool.begin().await.unwrap();
+    // As workers' sessions are: see store::connect_by_key.
+    for scan in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
+        let off = sqlx::query("select set_config($1, 'off', true)").bind(scan);
+        off.execute(&mut *tx).await.unwrap();
+    }
+
+    let minute = Duration::from_secs(60);
+    let claims = store::items::claim(&mut tx, &[item], WORKER, minute).await.unwrap();
+
+    let fetched: i64 = sqlx::query_scalar(FETCHED).fetch_one(&mut *tx).await.unwrap();
+    let neighbour = claims[0].neighbour.as_ref().map(|schema| schema.as_str());
+    assert_eq!(neighbour, Some("active3000"));
+    assert!(fetched <= 20, "{fetched} rows were fetched");
+}
