@@ -71,7 +71,9 @@ pub(super) fn plain(schemas: &[&SchemaName], state: &State, all: &[&Migration]) 
         }
         write(&mut text, &(leave(schema, state) + ";\n"));
     }
-    schemas.iter().for_each(|schema| write(&mut text, &record(schema, all)));
+    for schema in schemas {
+        write(&mut text, &record(schema, all));
+    }
     text
 }
 

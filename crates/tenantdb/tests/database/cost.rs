@@ -3,7 +3,7 @@
 use sqlx::Connection;
 use tenantdb::{MigrationSet, Promise, migrations, role, schema, shape, verify};
 
-use crate::support::{counters, grown, site};
+use crate::support::{count, counters, grown, set_of, site};
 
 /// Other schemas in the database: enough that reading a catalogue whole is the worse plan.
 const OTHERS: u32 = 600;
@@ -45,4 +45,31 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     // the server has no other way to drop a role
     let whole = grown(&before, &counters(&mut conn, "numscans").await);
     assert_eq!(whole, ["pg_db_role_setting"]);
+}
+
+/// How many locks the server has places for.
+const PLACES: &str = "select current_setting('max_locks_per_transaction')::bigint
+    * (current_setting('max_connections')::bigint
+       + current_setting('max_prepared_transactions')::bigint)";
+
+#[tokio::test]
+async fn as_many_tenants_as_are_made_at_once_leave_half_of_the_locks_to_others() {
+    const TRANSACTIONS: usize = 40;
+    let site = site().await;
+    let tables: String = (0..20).map(|n| format!("create table t{n} (id int unique);\n")).collect();
+    let set = set_of(&[("0001_tables.sql", &tables)]);
+    let mut tx = site.begin().await;
+    let promise = Promise::learn(&mut tx, &set).await.unwrap();
+    let at_once = promise.tenants_at_once(TRANSACTIONS);
+
+    for n in 1..=i64::try_from(at_once).unwrap() {
+        site.tenant(n, &format!("t{n}")).provision(&mut tx, &set).await;
+    }
+
+    let held = count(&mut tx, "select count(*) from pg_locks where pid = pg_backend_pid()").await;
+    let all = held * i64::try_from(TRANSACTIONS).unwrap();
+    let places = count(&mut tx, PLACES).await;
+    assert!(at_once > 1 && all <= places / 2 + held, "{at_once}: {all} of {places}");
+    assert!(all > places / 4, "there is room for more than {at_once}");
+    assert_eq!(promise.tenants_at_once(usize::MAX), 1);
 }
