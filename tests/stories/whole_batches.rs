@@ -9,6 +9,9 @@ use super::support::{System, eventually, orphans, tenant, tenants};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Each tenant by itself: one that has to wait holds up no other, and a batch takes its time.
+const ONE_BY_ONE: &[(&str, &str)] = &[("TENANTRY__WORKER__GROUP_SIZE", "1")];
+
 fn blocked(number: usize, schema: &str) -> Value {
     let mut item = tenant(number);
     item["schema_name"] = json!(schema);
@@ -26,7 +29,7 @@ async fn count_visible(system: &System) -> i64 {
 
 #[tokio::test]
 async fn all_or_nothing_shows_no_tenant_before_the_last_one_is_built() {
-    let mut system = System::start(0).await;
+    let mut system = System::configured(0, ONE_BY_ONE).await;
     let batch = submit(&system, &json!({ "mode": "atomic", "tenants": tenants(30) })).await;
     // The last item cannot be locked by a worker, so the batch cannot be completed yet.
     let mut tx = system.db.pool.begin().await.unwrap();
@@ -90,7 +93,7 @@ async fn all_or_nothing_leaves_nothing_when_one_fails_and_names_it() {
 
 #[tokio::test]
 async fn all_or_nothing_that_is_cancelled_leaves_nothing() {
-    let mut system = System::start(0).await;
+    let mut system = System::configured(0, ONE_BY_ONE).await;
     let batch = submit(&system, &json!({ "mode": "atomic", "tenants": tenants(20) })).await;
     let mut tx = system.db.pool.begin().await.unwrap();
     sqlx::query("select from tenantry.batch_items where idx = 19 for update")
@@ -136,7 +139,7 @@ async fn a_batch_of_one_does_not_wait_for_a_batch_of_hundreds() {
 
 #[tokio::test]
 async fn a_paused_batch_rests_and_goes_on_where_it_was() {
-    let system = System::start(1).await;
+    let system = System::configured(1, ONE_BY_ONE).await;
     let batch = system.submit(tenants(100)).await;
     system.succeeded(&batch, 5).await;
     let path = format!("/api/v1/batches/{batch}");
