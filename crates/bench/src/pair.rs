@@ -44,6 +44,7 @@ impl Pair {
         tenants: usize,
     ) -> anyhow::Result<Self> {
         let mut pair = Self { tenants: tenants * rounds, ..Self::default() };
+        system.pool_is_full(system.spares).await?;
         floor.make(WARM_UP).await?;
         system.make("warm-up", WARM_UP).await?;
         println!("\nround   floor tenants/s   system tenants/s   ratio   accepted in");
