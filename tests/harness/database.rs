@@ -108,12 +108,13 @@ impl Drop for Db {
     }
 }
 
-/// Possible only once the database is gone, with all that they have rights on.
+/// Possible only once the database is gone, with all that they have rights on. In the order of
+/// names: tenants' roles go before those that made them and the group they are in.
 fn drop_roles(installation: &str) -> String {
     format!(
         "do $$ declare name text; begin
             for name in select rolname from pg_roles
-                where starts_with(rolname, 'tn_{installation}_')
+                where starts_with(rolname, 'tn_{installation}_') order by rolname
             loop
                 execute format('drop role %I', name);
             end loop;

@@ -26,6 +26,14 @@ impl RoleName {
         Self(format!("tn_{installation}_tenants"))
     }
 
+    /// How the names of the roles begin that make those of this one's installation:
+    /// `tn_<installation>_maker_`, followed by a number of six digits.
+    #[must_use]
+    pub fn makers(&self) -> String {
+        let installation = self.0.rsplit_once('_').map_or("", |(installation, _)| installation);
+        format!("{installation}_maker_")
+    }
+
     /// The role in `text`, as the registry or the catalog holds it.
     ///
     /// # Errors
@@ -56,6 +64,8 @@ mod tests {
         assert_eq!(RoleName::of(&us, TenantId::new(7)).as_str(), "tn_0a1b2c3d_7");
         assert_eq!(RoleName::of(&us, TenantId::new(i64::MAX)).as_str().len(), 31);
         assert_eq!(RoleName::group(&us).as_str(), "tn_0a1b2c3d_tenants");
+        assert_eq!(RoleName::of(&us, TenantId::new(7)).makers(), "tn_0a1b2c3d_maker_");
+        assert_eq!(RoleName::group(&us).makers(), "tn_0a1b2c3d_maker_");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, literal};
+use crate::makers;
 use crate::newcomers::Newcomer;
 
 /// A spare and the tenant that gets it.
@@ -27,24 +28,27 @@ pub async fn adopt(
     adoptions: &[Adoption<'_>],
 ) -> sqlx::Result<()> {
     let texts: Vec<String> =
-        adoptions.iter().map(|adoption| text(installation, adoption)).collect();
+        adoptions.iter().map(|adoption| text(conn, installation, adoption)).collect();
     sqlx::raw_sql(AssertSqlSafe(texts.join(";\n"))).execute(conn).await?;
     Ok(())
 }
 
-fn text(installation: &InstallationId, adoption: &Adoption<'_>) -> String {
+fn text(conn: &PgConnection, installation: &InstallationId, adoption: &Adoption<'_>) -> String {
     let Adoption { spare, tenant } = adoption;
-    let (spare_schema, spare_role) = (
-        Ident::from(&SchemaName::of_spare(*spare)),
-        Ident::from(&RoleName::of(installation, *spare)),
-    );
-    let (schema, role) = (Ident::from(tenant.schema), Ident::from(tenant.role));
+    let spare_role = RoleName::of(installation, *spare);
+    let (spare_schema, schema) =
+        (Ident::from(&SchemaName::of_spare(*spare)), Ident::from(tenant.schema));
+    let (from, role) = (Ident::from(&spare_role), Ident::from(tenant.role));
     let mark = literal(&tenant.mark.to_string());
+    let rename = format!(
+        "alter role {from} rename to {role};
+         comment on role {role} is {mark};
+         alter role {role} set search_path to {schema}, pg_temp"
+    );
     format!(
         "alter schema {spare_schema} rename to {schema};
          comment on schema {schema} is {mark};
-         alter role {spare_role} rename to {role};
-         comment on role {role} is {mark};
-         alter role {role} set search_path to {schema}, pg_temp"
+         {}",
+        makers::changing(conn, &spare_role, rename)
     )
 }

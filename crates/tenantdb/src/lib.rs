@@ -19,6 +19,7 @@ pub mod grants;
 mod ident;
 mod lint;
 pub mod lock;
+pub mod makers;
 mod mark;
 pub mod migrations;
 pub mod newcomers;

@@ -6,6 +6,7 @@
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::makers;
 use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
 use crate::promise::Promise;
@@ -34,8 +35,9 @@ pub async fn create_roles(
     let creations = newcomers.iter().map(|newcomer| {
         role::creation(newcomer.role, newcomer.schema, connection_limit, &newcomer.mark)
     });
-    let option = role::set_option(conn);
-    send(conn, option + &joined(creations)).await
+    let Some(first) = newcomers.first() else { return Ok(()) };
+    let creation = makers::making(conn, &first.mark.installation, joined(creations));
+    send(conn, creation).await
 }
 
 /// What [`schema::create`] does, for all.

@@ -1,34 +1,56 @@
 //! Asks at start-up, in words, for the rights that provisioning will need.
 
+use domain::{InstallationId, RoleName};
 use sqlx::{PgConnection, Row};
 
-/// Checks that the connected role may make roles and schemas. One message.
+/// Checks that the connected role may make roles and schemas, and may take tenants into the group of
+/// `installation`, once there is one. One message.
 ///
 /// # Errors
 /// [`RightsError::Lacking`] names every right that is missing, with the statement that gives it.
-pub async fn check(conn: &mut PgConnection) -> Result<(), RightsError> {
+pub async fn check(
+    conn: &mut PgConnection,
+    installation: Option<&InstallationId>,
+) -> Result<(), RightsError> {
+    read(conn, installation.map(RoleName::group))
+        .await
+        .map_err(|source| RightsError::Database { source })?
+        .map_or(Ok(()), Err)
+}
+
+async fn read(
+    conn: &mut PgConnection,
+    group: Option<RoleName>,
+) -> sqlx::Result<Option<RightsError>> {
+    // before 16 CREATEROLE alone is enough to take others into a group
     let row = sqlx::query(
         "select quote_ident(current_user), quote_ident(current_database()),
                 r.rolsuper or r.rolcreaterole,
-                has_database_privilege(current_database(), 'create')
+                has_database_privilege(current_database(), 'create'),
+                current_setting('server_version_num')::int < 160000 or to_regrole($1) is null
+                    or pg_has_role(to_regrole($1), 'member with admin option')
          from pg_catalog.pg_roles r where r.rolname = current_user",
     )
+    .bind(group.as_ref().map(RoleName::as_str))
     .fetch_one(conn)
-    .await
-    .map_err(|source| RightsError::Database { source })?;
-    let read = |source| RightsError::Database { source };
-    let role: String = row.try_get(0).map_err(read)?;
-    let database: String = row.try_get(1).map_err(read)?;
+    .await?;
+    let (role, database): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let mut lacking = Vec::new();
-    if !row.try_get::<bool, _>(2).map_err(read)? {
+    if !row.try_get::<bool, _>(2)? {
         lacking.push(format!("it may not create roles (run: alter role {role} createrole)"));
     }
-    if !row.try_get::<bool, _>(3).map_err(read)? {
+    if !row.try_get::<bool, _>(3)? {
         lacking.push(format!(
             "it may not create schemas (run: grant create on database {database} to {role})"
         ));
     }
-    if lacking.is_empty() { Ok(()) } else { Err(RightsError::Lacking { role, lacking }) }
+    if let Some(group) = group.filter(|_| row.try_get(4).is_ok_and(|may: bool| !may)) {
+        let group = group.as_str();
+        lacking.push(format!(
+            "it may not take tenants into their group (run: grant {group} to {role} with admin option)"
+        ));
+    }
+    Ok((!lacking.is_empty()).then_some(RightsError::Lacking { role, lacking }))
 }
 
 /// Why the connected role cannot provision tenants. For the operator at start-up, not for callers.

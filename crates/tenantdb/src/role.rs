@@ -4,11 +4,9 @@ use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, dollar_tag, literal};
+use crate::makers;
 use crate::mark::{Mark, Owner};
 use crate::schema::owner_in;
-
-/// First version whose CREATEROLE does not include `SET ROLE` to the roles it makes.
-const CREATEROLE_WITHOUT_SET: u32 = 160_000;
 
 /// Whose the role is. One prepared look-up by unique index.
 ///
@@ -41,7 +39,8 @@ pub async fn create(
     connection_limit: i32,
     mark: &Mark,
 ) -> sqlx::Result<()> {
-    let create = set_option(conn) + &creation(role, schema, connection_limit, mark);
+    let creation = creation(role, schema, connection_limit, mark);
+    let create = makers::making(conn, &mark.installation, creation);
     sqlx::raw_sql(AssertSqlSafe(create)).execute(conn).await?;
     Ok(())
 }
@@ -60,13 +59,13 @@ pub async fn claim(
 ) -> sqlx::Result<Owner> {
     let oid = format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()));
     let creation = creation(role, schema, connection_limit, mark);
+    let creation = makers::making_in_block(conn, &mark.installation, creation);
     let tag = dollar_tag([creation.as_str()]);
     let claim = format!(
-        "{set_option}do {tag} begin if {oid} is null then {creation}; end if; end {tag};
+        "do {tag} begin if {oid} is null then {creation}; end if; end {tag};
          select {oid} is not null,
              (select description from pg_catalog.pg_shdescription where objoid = {oid}
-              and classoid = 'pg_catalog.pg_authid'::regclass)",
-        set_option = set_option(conn)
+              and classoid = 'pg_catalog.pg_authid'::regclass)"
     );
     owner_in(&sqlx::raw_sql(AssertSqlSafe(claim)).fetch_one(conn).await?)
 }
@@ -78,7 +77,7 @@ pub async fn claim(
 /// # Errors
 /// SQLSTATE 2BP01 when objects still depend on the role, 42704 when there is none.
 pub async fn drop(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> {
-    let drop = format!("drop role {}", Ident::from(role));
+    let drop = makers::changing(conn, role, format!("drop role {}", Ident::from(role)));
     sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
     Ok(())
 }
@@ -114,15 +113,4 @@ pub(crate) fn creation(
          comment on role {role} is {mark};
          alter role {role} set search_path to {schema}, pg_temp"
     )
-}
-
-/// From PostgreSQL 16 on a creator without superuser rights gets only ADMIN on a new role; this
-/// lets it `SET ROLE` too, and still inherit nothing.
-pub(crate) fn set_option(conn: &PgConnection) -> String {
-    match conn.server_version_num() {
-        Some(version) if version >= CREATEROLE_WITHOUT_SET => {
-            "set local createrole_self_grant to 'set'; ".to_owned()
-        }
-        _ => String::new(),
-    }
 }

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tenantdb::{
     MigrationSet, Promise,
     migrations::{LoadError, MigrateError},
+    rights::{self, RightsError},
 };
 
 /// What the provisioning needs could not be read.
@@ -29,6 +30,9 @@ pub enum BuildError {
     /// The tenant migrations do not run on an empty schema.
     #[error("the tenant migrations do not build an empty schema")]
     Promise(#[source] MigrateError),
+    /// The database user may not do what provisioning does.
+    #[error("the database user lacks a right")]
+    Rights(#[source] RightsError),
     /// The control database could not be read.
     #[error("could not read the control database")]
     Database(#[source] sqlx::Error),
@@ -40,6 +44,7 @@ impl BuildError {
         match self {
             Self::Promise(error) => error.database(),
             Self::Database(error) => Some(error),
+            Self::Rights(RightsError::Database { source }) => Some(source),
             _ => None,
         }
     }
@@ -58,6 +63,7 @@ pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts
     };
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
+    rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
     let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
     let keys = &settings.keys;
     let rules = KeyRules {

@@ -75,13 +75,13 @@ pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<D
 }
 
 async fn prepare(pool: &PgPool) -> anyhow::Result<DevToken> {
-    suits_us(pool).await?;
     migrate(pool).await?;
     DevToken::make(pool).await.context("could not make an operator token")
 }
 
 /// Everything that `tenantry migrate public up` does: schema, queue, roles.
 pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    suits_us(pool).await?;
     store::migrate(pool).await.context("could not migrate the shared schema")?;
     queue::setup(pool).await.context("could not set up the queue")?;
     let mut conn = pool.acquire().await.context("could not connect")?;
@@ -92,17 +92,11 @@ pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
 
 /// A server that is too old or a user who may not make roles is found out here, not in a step.
 async fn suits_us(pool: &PgPool) -> anyhow::Result<()> {
-    let (version, may_make_roles, may_make_schemas): (i32, bool, bool) = sqlx::query_as(
-        "select current_setting('server_version_num')::int, rolcreaterole or rolsuper,
-                has_database_privilege(current_database(), 'create')
-         from pg_roles where rolname = current_user",
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(|e| {
-        Failure::new(format!("could not reach the database: {e}"))
-            .advise("look at DATABASE_URL and whether the server runs")
-    })?;
+    let mut conn = pool.acquire().await.map_err(unreachable)?;
+    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(unreachable)?;
     if version < OLDEST {
         let major = version / 10_000;
         return Err(Failure::new(format!(
@@ -111,10 +105,16 @@ async fn suits_us(pool: &PgPool) -> anyhow::Result<()> {
         .advise("name a newer one in DATABASE_URL, or unset it for a private one")
         .into());
     }
-    if !may_make_roles || !may_make_schemas {
-        return Err(Failure::new("the database user may not make roles and schemas")
-            .advise("give it CREATEROLE, and CREATE on the database")
-            .into());
+    match tenantdb::rights::check(&mut conn, None).await {
+        Err(RightsError::Database { source }) => Err(unreachable(source).into()),
+        Err(lacking) => Err(Failure::new(lacking.to_string())
+            .advise("give it the rights, or name another user in DATABASE_URL")
+            .into()),
+        Ok(()) => Ok(()),
     }
-    Ok(())
+}
+
+fn unreachable(error: sqlx::Error) -> Failure {
+    Failure::new(format!("could not reach the database: {error}"))
+        .advise("look at DATABASE_URL and whether the server runs")
 }

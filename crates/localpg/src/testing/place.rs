@@ -19,10 +19,12 @@ const MEMORY: &str = "/dev/shm";
 /// 0.7 GB. Docker gives 64 MB unless told otherwise.
 const ROOM: u64 = 2 << 30;
 
-/// The shared cluster's directory: one for each user, checkout and settings.
+/// The shared cluster's directory: one for each user, checkout, `PG_BIN` and settings.
 pub(super) fn directory() -> Result<PathBuf, Error> {
+    let binaries = env::var("PG_BIN").unwrap_or_default();
     let settings = config::settings(false).flat_map(|(name, value)| [name, value, "\n"]);
-    let key: String = [env!("CARGO_MANIFEST_DIR"), "\n"].into_iter().chain(settings).collect();
+    let key: String =
+        [env!("CARGO_MANIFEST_DIR"), "\n", &binaries, "\n"].into_iter().chain(settings).collect();
     let name = format!("tenantry-tests-{}-{}", geteuid(), short_hash(Path::new(&key)));
     let dir = base(&name).join(name);
     claim(&dir)?;

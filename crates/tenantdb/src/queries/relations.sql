@@ -22,7 +22,9 @@ select 'relation', s.n, c.relname::text,
             case when k.contype in ('p', 'u') then concat_ws(' ', k.contype, k.conkey::text, k.condeferrable, k.condeferred)
                  else pg_get_constraintdef(k.oid) end,
             k.convalidated)
-        from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid),
+        from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid
+            -- from 18 on, what attnotnull says already
+            and k.contype <> 'n'),
     array(
         select concat_ws(' ', i.relname || e'\t',
             -- what could name another object is written out

@@ -4,23 +4,6 @@ use tenantdb::{BootstrapError, bootstrap, rights};
 
 use crate::support::{Site, count, counters, execute, grown, site};
 
-/// Takes back what the harness did, so that the test can do it.
-async fn undo(site: &Site) -> String {
-    let group = format!("tn_{}_tenants", site.installation);
-    site.run(&format!(
-        "drop owned by {group}; drop role {group};
-         alter default privileges grant execute on functions to public;
-         grant usage, create on schema public to public"
-    ))
-    .await;
-    let name: String = sqlx::query_scalar("select current_database()::text")
-        .fetch_one(&site.db.pool)
-        .await
-        .unwrap();
-    site.run(&format!("grant connect, temporary on database \"{name}\" to public")).await;
-    name
-}
-
 async fn public_rights(site: &Site) -> i64 {
     let mut conn = site.db.pool.acquire().await.unwrap();
     count(
@@ -37,7 +20,7 @@ async fn public_rights(site: &Site) -> i64 {
 #[tokio::test]
 async fn public_loses_every_right_and_the_group_may_connect() {
     let site = site().await;
-    undo(&site).await;
+    site.undo_bootstrap().await;
     assert_eq!(public_rights(&site).await, 4);
     site.run("create function public.f() returns int language sql as 'select 1'").await;
 
@@ -59,7 +42,7 @@ async fn public_loses_every_right_and_the_group_may_connect() {
 #[tokio::test]
 async fn many_at_once_and_again_are_one() {
     let site = site().await;
-    undo(&site).await;
+    site.undo_bootstrap().await;
 
     let runs = (0..8).map(|_| async {
         let mut conn = site.db.pool.acquire().await.unwrap();
@@ -88,14 +71,10 @@ async fn a_database_that_is_ready_is_only_read() {
 #[tokio::test]
 async fn the_databases_owner_needs_no_superuser() {
     let site = site().await;
-    let database = undo(&site).await;
-    let owner = format!("tn_{}_owner", site.installation);
-    site.run(&format!(
-        "create role {owner} login createrole; alter database \"{database}\" owner to {owner}"
-    ))
-    .await;
+    site.undo_bootstrap().await;
+    site.hand_to_an_owner().await;
 
-    let mut conn = site.connect_as(&owner).await.unwrap();
+    let mut conn = site.connect_as(&site.owner()).await.unwrap();
     bootstrap(&mut conn, &site.installation).await.unwrap();
 
     assert_eq!(public_rights(&site).await, 0);
@@ -104,7 +83,7 @@ async fn the_databases_owner_needs_no_superuser() {
 #[tokio::test]
 async fn a_role_that_owns_nothing_is_told_so_in_words() {
     let site = site().await;
-    undo(&site).await;
+    site.undo_bootstrap().await;
     let weak = format!("tn_{}_weak", site.installation);
     site.run(&format!("create role {weak} login createrole")).await;
     let mut conn = site.connect_as(&weak).await.unwrap();
@@ -112,7 +91,7 @@ async fn a_role_that_owns_nothing_is_told_so_in_words() {
     let refused = bootstrap(&mut conn, &site.installation).await.unwrap_err();
 
     assert!(matches!(refused, BootstrapError::NotOwner), "{refused:?}");
-    let lacking = rights::check(&mut conn).await.unwrap_err().to_string();
+    let lacking = rights::check(&mut conn, None).await.unwrap_err().to_string();
     assert!(lacking.contains("may not create schemas"), "{lacking}");
     assert!(!lacking.contains("may not create roles"), "{lacking}");
 }
@@ -120,7 +99,7 @@ async fn a_role_that_owns_nothing_is_told_so_in_words() {
 #[tokio::test]
 async fn a_strangers_role_of_the_groups_name_is_not_adopted() {
     let site = site().await;
-    undo(&site).await;
+    site.undo_bootstrap().await;
     site.run(&format!("create role tn_{}_tenants superuser", site.installation)).await;
     let mut conn = site.db.pool.acquire().await.unwrap();
 
@@ -135,8 +114,28 @@ async fn lacking_createrole_is_told_with_the_remedy() {
     let tenant = site.provisioned(1, "acme").await;
     let mut conn = site.connect_as(tenant.role.as_str()).await.unwrap();
 
-    let lacking = rights::check(&mut conn).await.unwrap_err().to_string();
+    let lacking = rights::check(&mut conn, None).await.unwrap_err().to_string();
 
     assert!(lacking.contains("alter role") && lacking.contains("createrole"), "{lacking}");
     assert!(lacking.contains("grant create on database"), "{lacking}");
+}
+
+#[tokio::test]
+async fn an_owner_who_did_not_make_the_group_is_told_how_to_get_it() {
+    let site = site().await;
+    site.hand_to_an_owner().await;
+    let mut conn = site.connect_as(&site.owner()).await.unwrap();
+    let (owner, group) = (site.owner(), format!("tn_{}_tenants", site.installation));
+    let remedy = format!("grant {group} to {owner} with admin option");
+
+    let checked = rights::check(&mut conn, Some(&site.installation)).await;
+
+    if site.makers_are_members() {
+        let lacking = checked.unwrap_err().to_string();
+        assert!(lacking.contains(&remedy), "{lacking}");
+        site.run(&remedy).await;
+        rights::check(&mut conn, Some(&site.installation)).await.unwrap();
+    } else {
+        checked.unwrap();
+    }
 }

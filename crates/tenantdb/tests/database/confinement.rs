@@ -122,15 +122,11 @@ async fn granting_again_changes_nothing() {
 #[tokio::test]
 async fn an_owner_of_the_database_who_is_no_superuser_provisions_and_undoes() {
     let site = site().await;
-    let owner = format!("tn_{}_owner", site.installation);
-    let name = site.db.url.clone();
-    let database = name.split('?').next().and_then(|u| u.rsplit('/').next()).unwrap();
-    site.run(&format!(
-        "create role {owner} login createrole; alter database {database} owner to {owner}"
-    ))
-    .await;
-    let mut conn = site.connect_as(&owner).await.unwrap();
-    tenantdb::rights::check(&mut conn).await.unwrap();
+    site.undo_bootstrap().await;
+    site.hand_to_an_owner().await;
+    let mut conn = site.connect_as(&site.owner()).await.unwrap();
+    tenantdb::bootstrap(&mut conn, &site.installation).await.unwrap();
+    tenantdb::rights::check(&mut conn, Some(&site.installation)).await.unwrap();
     let tenant = site.tenant(1, "acme");
     let mut tx = conn.begin().await.unwrap();
     tenant.provision(&mut tx, &MigrationSet::embedded()).await;

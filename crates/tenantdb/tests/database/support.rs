@@ -15,6 +15,7 @@ pub(crate) const CONNECTIONS: i32 = 5;
 pub(crate) struct Site {
     pub(crate) db: harness::Db,
     pub(crate) installation: InstallationId,
+    version: i32,
 }
 
 /// All that one tenant is known by.
@@ -31,7 +32,11 @@ pub(crate) async fn site() -> Site {
         .fetch_one(&db.pool)
         .await
         .unwrap();
-    Site { db, installation: InstallationId::parse(&id).unwrap() }
+    let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    Site { db, installation: InstallationId::parse(&id).unwrap(), version }
 }
 
 impl Site {
@@ -60,6 +65,40 @@ impl Site {
     /// Opens a session of its own, logged in as a role.
     pub(crate) async fn connect_as(&self, role: &str) -> sqlx::Result<PgConnection> {
         PgConnectOptions::from_str(&self.db.url).unwrap().username(role).connect().await
+    }
+
+    /// Takes back what the harness did to the database, so that the test can do it.
+    pub(crate) async fn undo_bootstrap(&self) {
+        let group = format!("tn_{}_tenants", self.installation);
+        self.run(&format!(
+            "drop owned by {group}; drop role {group};
+             alter default privileges grant execute on functions to public;
+             grant usage, create on schema public to public;
+             do $$ begin execute format('grant connect, temporary on database %I to public',
+                 current_database()); end $$"
+        ))
+        .await;
+    }
+
+    /// The role that [`Site::hand_to_an_owner`] makes.
+    pub(crate) fn owner(&self) -> String {
+        format!("tn_{}_owner", self.installation)
+    }
+
+    /// Gives the database, with the control schema, to a role that is no superuser.
+    pub(crate) async fn hand_to_an_owner(&self) {
+        let owner = self.owner();
+        self.run(&format!(
+            "create role {owner} login createrole; alter schema tenantry owner to {owner};
+             do $$ begin execute format('alter database %I owner to {owner}',
+                 current_database()); end $$"
+        ))
+        .await;
+    }
+
+    /// Whether this server takes whoever makes a role into it.
+    pub(crate) fn makers_are_members(&self) -> bool {
+        self.version >= 160_000
     }
 
     pub(crate) async fn run(&self, sql: &str) {
