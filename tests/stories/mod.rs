@@ -17,6 +17,7 @@ mod isolation;
 mod lost_connections;
 mod lost_jobs;
 mod original_calls;
+mod plain_owner;
 mod roles_and_tokens;
 mod secrets;
 mod take_over;

@@ -29,7 +29,7 @@ const CHANGE: &str = include_str!("queries/change_role.sql");
 
 /// A statement that runs `commands`, which make roles.
 pub(crate) fn making(conn: &PgConnection, of: &InstallationId, commands: String) -> String {
-    if makers_are_members(conn) { alone(&make(of, &commands)) } else { commands }
+    if are_members(conn) { alone(&make(of, &commands)) } else { commands }
 }
 
 /// What [`making`] does, as a statement within a block.
@@ -38,12 +38,12 @@ pub(crate) fn making_in_block(
     of: &InstallationId,
     commands: String,
 ) -> String {
-    if makers_are_members(conn) { make(of, &commands) } else { commands }
+    if are_members(conn) { make(of, &commands) } else { commands }
 }
 
 /// A statement that runs `commands`, which change or drop `role`.
 pub(crate) fn changing(conn: &PgConnection, role: &RoleName, commands: String) -> String {
-    if !makers_are_members(conn) {
+    if !are_members(conn) {
         return commands;
     }
     let block = CHANGE
@@ -68,6 +68,7 @@ fn alone(block: &str) -> String {
     format!("do {tag} {block} {tag}")
 }
 
-fn makers_are_members(conn: &PgConnection) -> bool {
+/// Whether this server takes whoever makes a role into it.
+pub(crate) fn are_members(conn: &PgConnection) -> bool {
     conn.server_version_num().is_some_and(|version| version >= MAKERS_ARE_MEMBERS)
 }

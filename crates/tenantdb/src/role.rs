@@ -1,7 +1,7 @@
 //! The tenant's role: may log in, owns nothing, and gets its right to connect from one group.
 
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::makers;
@@ -96,6 +96,33 @@ pub async fn drop_owned(
         drop(conn, role).await?;
     }
     Ok(ours)
+}
+
+/// Lets the connected role `SET ROLE` to this one from now on; nothing to do for a superuser. Roll
+/// the transaction back, or it stays.
+///
+/// # Errors
+/// SQLSTATE 42501 when somebody else made the role.
+pub async fn lend(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> {
+    let (right, options) = if makers::are_members(conn) {
+        ("set", " with inherit false, set true")
+    } else {
+        ("member", "") // and with it all rights of the role
+    };
+    let row = sqlx::query(
+        "select quote_ident(current_user), pg_has_role(to_regrole(quote_ident($1)), $2)",
+    )
+    .bind(role.as_str())
+    .bind(right)
+    .fetch_one(&mut *conn)
+    .await?;
+    if row.try_get(1)? {
+        return Ok(());
+    }
+    let me: String = row.try_get(0)?;
+    let grant = format!("grant {} to {me}{options}", Ident::from(role));
+    sqlx::raw_sql(AssertSqlSafe(makers::changing(conn, role, grant))).execute(conn).await?;
+    Ok(())
 }
 
 pub(crate) fn creation(

@@ -21,9 +21,7 @@ with inst as (
     where nspname !~ '^pg_' and nspname not in ('information_schema', 'public', 'tenantry', 'apalis')
 ), actor as (
     select r.rolname, shobj_description(r.oid, 'pg_authid') as mark from pg_roles r, inst
-    where starts_with(r.rolname, 'tn_' || inst.id || '_')
-      and r.rolname <> 'tn_' || inst.id || '_tenants'
-      and not starts_with(r.rolname, 'tn_' || inst.id || '_maker_')
+    where r.rolname ~ format('^tn_%s_[0-9]+$', inst.id)
 )
 select 'a schema of nobody: ' || nspname from space
     where not exists (select from active where schema_name = nspname)
@@ -76,8 +74,7 @@ pub(crate) async fn schemas(pool: &PgPool) -> BTreeMap<String, Option<String>> {
 pub(crate) async fn roles(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "select rolname from pg_roles, tenantry.installation i
-         where starts_with(rolname, 'tn_' || i.id || '_') and rolname <> 'tn_' || i.id || '_tenants'
-             and not starts_with(rolname, 'tn_' || i.id || '_maker_')
+         where rolname ~ format('^tn_%s_[0-9]+$', i.id)
          order by rolname",
     )
     .fetch_all(pool)

@@ -14,7 +14,7 @@ pub(crate) use client::{Answer, Client, keys_of};
 pub(crate) use eventually::{eventually, within};
 pub(crate) use process::{Environment, Process, Ran, run};
 pub(crate) use sample::{tenant, tenants};
-pub(crate) use system::{Revealed, System};
+pub(crate) use system::{Revealed, System, environment};
 
 /// Says something that is seen also when the test passes: a number that the promise asks for.
 pub(crate) fn tell(line: &str) {

@@ -65,9 +65,14 @@ impl System {
     /// As [`System::start`], with further settings.
     pub(crate) async fn configured(workers: usize, settings: &[(&str, &str)]) -> Self {
         let db = harness::fresh_db().await;
+        let url = db.url.clone();
+        Self::on(db, &url, workers, settings).await
+    }
+
+    /// A system on `db`, which its programs reach at `url`.
+    pub(crate) async fn on(db: Db, url: &str, workers: usize, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut env: Environment = SETTINGS.iter().chain(settings).map(owned).collect();
-        env.insert("DATABASE_URL".to_owned(), db.url.clone());
+        let env = environment(url, settings);
         let api = Process::start("tenantry-api", &["--port", "0"], "api", dir.path(), &env).await;
         let anonymous = Client::anonymous(&api.url);
         let (client, token) = (anonymous, String::new());
@@ -177,6 +182,13 @@ impl System {
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.unwrap()
     }
+}
+
+/// The environment of a story's programs, whose database is at `url`.
+pub(crate) fn environment(url: &str, settings: &[(&str, &str)]) -> Environment {
+    let mut env: Environment = SETTINGS.iter().chain(settings).map(owned).collect();
+    env.insert("DATABASE_URL".to_owned(), url.to_owned());
+    env
 }
 
 fn owned(setting: &(&str, &str)) -> (String, String) {

@@ -8,6 +8,7 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use store::{audit, operators};
+use tenantdb::rights::RightsError;
 
 use crate::{actor::actor, connection, failure::Failure};
 

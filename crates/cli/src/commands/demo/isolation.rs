@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use anyhow::Context as _;
-use domain::TenantId;
+use domain::{RoleName, TenantId};
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{client::Item, failure::Failure, show};
@@ -39,6 +39,8 @@ pub(super) async fn prove(
         show::plain(&tenant.name)
     ));
     let mut tx = conn.begin().await?;
+    let role = RoleName::parse(&tenant.role).context("the tenant's role is none of ours")?;
+    tenantdb::role::lend(&mut tx, &role).await.context("could not become the tenant")?;
     for trial in trials(default_tables, &tenant.schema, &neighbour.schema) {
         let answer = judge(&tenant.role, &trial, ask(&mut tx, &tenant.role, &trial).await?)?;
         let mark = if trial.allowed { "→" } else { "✗" };
