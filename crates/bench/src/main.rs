@@ -40,6 +40,10 @@ struct Args {
     /// Worker processes that share them
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// Let the system's user be its database's owner without superuser rights, as on a managed
+    /// server; the floor's stays a superuser
+    #[arg(long)]
+    owner: bool,
     /// Write the figures to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,7 +92,7 @@ fn main() -> ExitCode {
 /// Measures and prints; false when a figure is beyond its limit.
 async fn measure(args: &Args) -> anyhow::Result<bool> {
     system::install_crypto()?;
-    let stand = Stand::start().await?;
+    let stand = Stand::start(args.owner).await?;
     let mut all = serde_json::Map::new();
     let mut hold = true;
     for scenario in scenarios::chosen(&args.scenarios) {

@@ -61,7 +61,7 @@ pub(crate) struct Done {
 
 impl System {
     pub(crate) async fn start(stand: &Stand, setup: Setup) -> anyhow::Result<Self> {
-        let url = stand.database(setup.database)?;
+        let url = stand.system_database(setup.database).await?;
         let pool = PgPoolOptions::new().max_connections(1).connect(&url).await?;
         let token = prepare(&pool).await?;
         let (url, counts) = if setup.counted {
