@@ -12,11 +12,12 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use crate::stand::Stand;
 
 /// One tenant, `{n}` its number: the DDL that the steps of the default plan issue, all of it and
-/// nothing else. No look at what is there, no check, key, registry or checkpoint.
+/// nothing else. No look at what is there, no check, key, registry or checkpoint. The group is
+/// joined last, as it is locked until the COMMIT from PostgreSQL 16 on.
 const TENANT: &str = "
     begin;
     create role floor_{n} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
-        connection limit 20 in role floor_tenants;
+        connection limit 20;
     comment on role floor_{n} is 'floor:{n}';
     alter role floor_{n} set search_path = floor_{n}, pg_temp;
     create schema floor_{n};
@@ -35,6 +36,7 @@ const TENANT: &str = "
     grant select, insert, update, delete on {tables} to floor_{n};
     grant select on floor_{n}.tenantry_migrations to floor_{n};
     grant usage, select on sequence {sequences} to floor_{n};
+    grant floor_tenants to floor_{n};
     commit;";
 
 /// As long as one is.

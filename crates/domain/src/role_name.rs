@@ -26,12 +26,22 @@ impl RoleName {
         Self(format!("tn_{installation}_tenants"))
     }
 
+    /// The group of this role's installation.
+    #[must_use]
+    pub fn its_group(&self) -> Self {
+        Self(format!("{}_tenants", self.installation()))
+    }
+
     /// How the names of the roles begin that make those of this one's installation:
     /// `tn_<installation>_maker_`, followed by a number of six digits.
     #[must_use]
     pub fn makers(&self) -> String {
-        let installation = self.0.rsplit_once('_').map_or("", |(installation, _)| installation);
-        format!("{installation}_maker_")
+        format!("{}_maker_", self.installation())
+    }
+
+    /// `tn_<installation>`.
+    fn installation(&self) -> &str {
+        self.0.rsplit_once('_').map_or(&self.0, |(installation, _)| installation)
     }
 
     /// The role in `text`, as the registry or the catalog holds it.
@@ -66,6 +76,7 @@ mod tests {
         assert_eq!(RoleName::group(&us).as_str(), "tn_0a1b2c3d_tenants");
         assert_eq!(RoleName::of(&us, TenantId::new(7)).makers(), "tn_0a1b2c3d_maker_");
         assert_eq!(RoleName::group(&us).makers(), "tn_0a1b2c3d_maker_");
+        assert_eq!(RoleName::of(&us, TenantId::new(7)).its_group(), RoleName::group(&us));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! What a tenant's role may do: read and write its own schema's data, and nothing else.
+//! What a tenant's role may do: connect, read and write its own schema's data, and nothing else.
+//!
+//! It may connect as one of a group. A role that joins one has the group to itself until the
+//! transaction ends, from PostgreSQL 16 on: so that comes last of all rights.
 
 mod revoke;
 
@@ -6,14 +9,15 @@ use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::Promise;
-use crate::ident::Ident;
+use crate::ident::{Ident, dollar_tag, literal};
+use crate::makers;
 use crate::migrations::VERSION_TABLE;
 
 pub use revoke::revoke;
 
 /// Lets the role use the schema and all that the migrations make in it, now and later: data of
-/// tables and views, sequences, functions; of the version table it may only read. One message,
-/// which names each object: nothing is looked up.
+/// tables and views, sequences, functions; of the version table it may only read. Takes it into the
+/// group of tenants, who may connect, unless it is there. One message, which names each object.
 ///
 /// "Later" holds for objects that the connected role makes: run migrations as the same role.
 ///
@@ -25,11 +29,28 @@ pub async fn grant(
     role: &RoleName,
     promise: &Promise,
 ) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(text(schema, role, promise))).execute(conn).await?;
+    let grants = text(schema, role, promise) + ";\n" + &join(conn, role);
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(conn).await?;
     Ok(())
 }
 
-/// The text that grants all of it.
+fn join(conn: &PgConnection, role: &RoleName) -> String {
+    let (member, group) = (Ident::from(role), Ident::from(&role.its_group()));
+    let grant = makers::changing_in_block(conn, role, format!("grant {group} to {member}"));
+    if_member(role, "not", &grant)
+}
+
+/// A block that does something if the role is (`not`) in the group of tenants.
+fn if_member(role: &RoleName, not: &str, act: &str) -> String {
+    let oid = |role| format!("to_regrole({})", literal(&Ident::from(role).to_string()));
+    let (member, group) = (oid(role), oid(&role.its_group()));
+    let tag = dollar_tag([act]);
+    format!(
+        "do {tag} begin if {not} pg_has_role({member}, {group}, 'member') then {act}; end if; end {tag}"
+    )
+}
+
+/// The text that grants all on the schema and in it.
 pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> String {
     const DATA: &str = "select, insert, update, delete";
     let (schema, role) = (Ident::from(schema), Ident::from(role));

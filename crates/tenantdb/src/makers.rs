@@ -41,16 +41,14 @@ pub(crate) fn making_in_block(
     if are_members(conn) { make(of, &commands) } else { commands }
 }
 
-/// A statement that runs `commands`, which change or drop `role`.
+/// A statement that runs `commands`, which change or drop `role`, and others with the same maker.
 pub(crate) fn changing(conn: &PgConnection, role: &RoleName, commands: String) -> String {
-    if !are_members(conn) {
-        return commands;
-    }
-    let block = CHANGE
-        .replace("{makers}", &literal(&role.makers()))
-        .replace("{role}", &literal(&Ident::from(role).to_string()))
-        .replace("{commands}", &literal(&commands));
-    alone(&block)
+    if are_members(conn) { alone(&change(role, &commands)) } else { commands }
+}
+
+/// What [`changing`] does, as a statement within a block.
+pub(crate) fn changing_in_block(conn: &PgConnection, role: &RoleName, commands: String) -> String {
+    if are_members(conn) { change(role, &commands) } else { commands }
 }
 
 fn make(of: &InstallationId, commands: &str) -> String {
@@ -60,6 +58,13 @@ fn make(of: &InstallationId, commands: &str) -> String {
         .replace("{mark}", &literal(&format!("tenantry:{}:maker", of.as_str())))
         .replace("{most}", &(MOST + 1).to_string())
         .replace("{class}", &BOOTSTRAP_CLASS.to_string())
+        .replace("{commands}", &literal(commands))
+}
+
+fn change(role: &RoleName, commands: &str) -> String {
+    CHANGE
+        .replace("{makers}", &literal(&role.makers()))
+        .replace("{role}", &literal(&Ident::from(role).to_string()))
         .replace("{commands}", &literal(commands))
 }
 

@@ -6,6 +6,7 @@
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::ident::Ident;
 use crate::makers;
 use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
@@ -65,7 +66,7 @@ pub async fn migrate(
     migrations::apply_to_empty(conn, &schemas, set).await
 }
 
-/// What [`grants::grant`] does, for all.
+/// What [`grants::grant`] does, for all, whose roles [`create_roles`] made.
 ///
 /// # Errors
 /// As [`grants::grant`], for the first that fails.
@@ -74,7 +75,12 @@ pub async fn grant(
     newcomers: &[Newcomer<'_>],
     promise: &Promise,
 ) -> sqlx::Result<()> {
-    send(conn, joined(newcomers.iter().map(|n| grants::text(n.schema, n.role, promise)))).await
+    let Some(first) = newcomers.first() else { return Ok(()) };
+    let grants = joined(newcomers.iter().map(|n| grants::text(n.schema, n.role, promise)));
+    let roles: Vec<String> = newcomers.iter().map(|n| Ident::from(n.role).to_string()).collect();
+    let group = Ident::from(&first.role.its_group());
+    let join = format!("grant {group} to {}", roles.join(", "));
+    send(conn, grants + ";\n" + &makers::changing(conn, first.role, join)).await
 }
 
 fn joined(texts: impl Iterator<Item = String>) -> String {

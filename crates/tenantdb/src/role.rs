@@ -27,8 +27,8 @@ pub async fn owner(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Own
 
 /// Creates the role for a schema and marks it, in one message. Fails if the name is in use.
 ///
-/// The role may log in (`connection_limit` connections at once, -1 = any number), joins the
-/// group of the mark's installation, finds its schema first and holds no other right yet.
+/// The role may log in (`connection_limit` connections at once, -1 = any number), finds its schema
+/// first and holds no right yet: [`crate::grants`] takes it into the group that may connect.
 ///
 /// # Errors
 /// SQLSTATE 42710 when the name is taken, 42501 when we may not create roles.
@@ -132,11 +132,10 @@ pub(crate) fn creation(
     mark: &Mark,
 ) -> String {
     let (role, schema) = (Ident::from(role), Ident::from(schema));
-    let group = Ident::from(&RoleName::group(&mark.installation));
     let mark = literal(&mark.to_string());
     format!(
         "create role {role} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
-             connection limit {connection_limit} in role {group};
+             connection limit {connection_limit};
          comment on role {role} is {mark};
          alter role {role} set search_path to {schema}, pg_temp"
     )

@@ -70,6 +70,8 @@ async fn a_tenant_cannot_open_more_sessions_than_its_limit() {
     let mut tx = site.begin().await;
     role::create(&mut tx, &tenant.role, &tenant.schema, 1, &tenant.mark).await.unwrap();
     tx.commit().await.unwrap();
+    let (group, role) = (tenant.role.its_group(), tenant.role.as_str());
+    site.run(&format!("grant {} to {role}", group.as_str())).await;
 
     let _first = site.connect_as(tenant.role.as_str()).await.unwrap();
     let second = site.connect_as(tenant.role.as_str()).await;

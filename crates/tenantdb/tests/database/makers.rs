@@ -147,7 +147,9 @@ async fn a_maker_serves_its_owner_alone_and_holds_no_more_than_it_needs() {
     let maker = format!("tn_{}_maker_000001", site.installation);
     let call = format!("select tenantry.{maker}('create role x')");
     // even where somebody let it into the schema
-    site.run(&format!("grant usage on schema tenantry to {}", tenant.role.as_str())).await;
+    let (group, role) = (tenant.role.its_group(), tenant.role.as_str());
+    let group = group.as_str();
+    site.run(&format!("grant {group} to {role}; grant usage on schema tenantry to {role}")).await;
 
     let mut session = site.connect_as(tenant.role.as_str()).await.unwrap();
     assert_eq!(sqlstate(execute(&mut session, &call).await), "42501");
