@@ -118,6 +118,22 @@ async fn many_who_need_a_maker_at_once_make_one() {
 }
 
 #[tokio::test]
+async fn roles_are_made_side_by_side_by_transactions_that_go_on() {
+    let site = site().await;
+    let mut owner = owned(&site).await;
+    make_in_groups(&mut owner, &tenants(&site, 1, 1)).await;
+    let mut other = site.connect_as(&site.owner()).await.unwrap();
+    let (mut one, mut two) = (owner.begin().await.unwrap(), other.begin().await.unwrap());
+    execute(&mut two, "set local lock_timeout = '1s'").await.unwrap();
+
+    make_roles(&mut one, &tenants(&site, 10, 3)).await.unwrap();
+    make_roles(&mut two, &tenants(&site, 20, 3)).await.unwrap();
+
+    one.commit().await.unwrap();
+    two.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_maker_goes_with_the_transaction_that_made_it() {
     let site = site().await;
     let mut conn = owned(&site).await;
