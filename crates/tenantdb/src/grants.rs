@@ -34,20 +34,14 @@ pub async fn grant(
     Ok(())
 }
 
+/// A block that takes the role into the group unless it is there.
 fn join(conn: &PgConnection, role: &RoleName) -> String {
     let (member, group) = (Ident::from(role), Ident::from(&role.its_group()));
     let grant = makers::changing_in_block(conn, role, format!("grant {group} to {member}"));
-    if_member(role, "not", &grant)
-}
-
-/// A block that does something if the role is (`not`) in the group of tenants.
-fn if_member(role: &RoleName, not: &str, act: &str) -> String {
-    let oid = |role| format!("to_regrole({})", literal(&Ident::from(role).to_string()));
-    let (member, group) = (oid(role), oid(&role.its_group()));
-    let tag = dollar_tag([act]);
-    format!(
-        "do {tag} begin if {not} pg_has_role({member}, {group}, 'member') then {act}; end if; end {tag}"
-    )
+    let oid = |name: &Ident| format!("to_regrole({})", literal(&name.to_string()));
+    let is_member = format!("pg_has_role({}, {}, 'member')", oid(&member), oid(&group));
+    let tag = dollar_tag([grant.as_str()]);
+    format!("do {tag} begin if not {is_member} then {grant}; end if; end {tag}")
 }
 
 /// The text that grants all on the schema and in it.

@@ -3,8 +3,9 @@
 use domain::{SchemaName, TenantId};
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
+    MigrationSet,
     adoption::{self, Adoption},
-    bootstrap, makers,
+    bootstrap, grants, makers,
     newcomers::{self, Newcomer},
     role, schema,
 };
@@ -128,6 +129,22 @@ async fn roles_are_made_side_by_side_by_transactions_that_go_on() {
 
     make_roles(&mut one, &tenants(&site, 10, 3)).await.unwrap();
     make_roles(&mut two, &tenants(&site, 20, 3)).await.unwrap();
+
+    one.commit().await.unwrap();
+    two.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_taken_back_holds_up_none_that_is_made() {
+    let site = site().await;
+    let (gone, made) = (site.provisioned(1, "gone").await, site.tenant(2, "made"));
+    let (mut one, mut two) = (site.begin().await, site.begin().await);
+    execute(&mut two, "set local lock_timeout = '1s'").await.unwrap();
+
+    grants::revoke(&mut one, &gone.schema, &gone.role).await.unwrap();
+    schema::drop(&mut one, &gone.schema).await.unwrap();
+    role::drop(&mut one, &gone.role).await.unwrap();
+    made.provision(&mut two, &MigrationSet::embedded()).await;
 
     one.commit().await.unwrap();
     two.commit().await.unwrap();
