@@ -10,7 +10,7 @@ use axum::{
 };
 use metrics::{counter, histogram};
 use telemetry::names::{self, label};
-use tracing::{Instrument as _, debug, info, info_span};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::{
     auth::CallerName,
@@ -53,6 +53,14 @@ impl Seen {
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
             debug!(status, duration_ms, "`{method} {route}` answered {status}");
+        } else if (500..600).contains(&status) {
+            // The cause stands in a line of its own, at the level that it asks for.
+            warn!(
+                status,
+                duration_ms,
+                caller,
+                "`{method} {route}` by {caller} answered {status} in {duration_ms} ms"
+            );
         } else {
             info!(
                 status,

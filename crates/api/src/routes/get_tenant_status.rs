@@ -24,7 +24,7 @@ pub(crate) struct TenantStatusView {
     tenant_name: String,
     /// Where it is in its life.
     status: TenantState,
-    /// What is there of its schema, by the registry.
+    /// What is there of its schema and role.
     schema_status: SchemaStatus,
     /// The newest tenant migration it has.
     migration_version: Option<i64>,
@@ -34,27 +34,27 @@ pub(crate) struct TenantStatusView {
     last_activity: DateTime<Utc>,
 }
 
-/// What is there of a tenant's schema.
+/// How a tenant's schema and role stand, looked up in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SchemaStatus {
-    /// It is yet to be made.
+    /// They are yet to be made.
     Pending,
-    /// It is there and migrated.
-    Ready,
-    /// It is being removed.
-    Deleting,
-    /// It is gone, or never came to be.
+    /// Both exist.
+    Provisioned,
+    /// The tenant should have them, and one is missing.
+    Failed,
+    /// The tenant has ended, and they are gone.
     Absent,
 }
 
-impl From<TenantState> for SchemaStatus {
-    fn from(state: TenantState) -> Self {
+impl SchemaStatus {
+    fn of(state: TenantState, is_there: bool) -> Self {
         match state {
             TenantState::Pending => Self::Pending,
-            TenantState::Active | TenantState::Suspended | TenantState::Archived => Self::Ready,
-            TenantState::Deleting => Self::Deleting,
-            TenantState::Deleted => Self::Absent,
+            TenantState::Deleted if !is_there => Self::Absent,
+            _ if is_there => Self::Provisioned,
+            _ => Self::Failed,
         }
     }
 }
@@ -79,7 +79,7 @@ pub(crate) async fn get_tenant_status(
         tenant_id: id,
         tenant_name: status.name,
         status: status.state,
-        schema_status: status.state.into(),
+        schema_status: SchemaStatus::of(status.state, status.is_there),
         migration_version: status.migration_version,
         created_at: status.created_at,
         last_activity: status.last_activity,

@@ -148,6 +148,18 @@ async fn results_are_paged_and_found_by_state() {
     assert_eq!(failed["results"][0]["index"], 1);
 }
 
+async fn make_schema_and_role(app: &App, tenant: i64) {
+    let make: String = sqlx::query_scalar(
+        "select format('create schema %I; create role %I', schema_name, role_name)
+         from tenantry.tenants where id = $1",
+    )
+    .bind(tenant)
+    .fetch_one(&app.db.pool)
+    .await
+    .unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&app.db.pool).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_tenant_tells_what_it_is_and_how_it_is() {
     let app = App::start().await;
@@ -156,6 +168,8 @@ async fn a_tenant_tells_what_it_is_and_how_it_is() {
 
     let pending = app.get(&format!("/tenants/{id}/status")).await.body;
     app.succeed(batch, 1).await;
+    let failed = app.get(&format!("/tenants/{id}/status")).await.body;
+    make_schema_and_role(&app, id).await;
     let active = app.get(&format!("/tenants/{id}/status")).await.body;
     let tenant = app.get(&format!("/tenants/{id}")).await.body;
     let nobody = app.get("/tenants/999999").await;
@@ -164,7 +178,15 @@ async fn a_tenant_tells_what_it_is_and_how_it_is() {
         (&pending["status"], &pending["schema_status"]),
         (&json!("pending"), &json!("pending"))
     );
-    assert_eq!((&active["status"], &active["schema_status"]), (&json!("active"), &json!("ready")));
+    assert_eq!(
+        (&failed["status"], &failed["schema_status"]),
+        (&json!("active"), &json!("failed")),
+        "its schema and role do not exist"
+    );
+    assert_eq!(
+        (&active["status"], &active["schema_status"]),
+        (&json!("active"), &json!("provisioned"))
+    );
     for field in ["tenant_id", "tenant_name", "migration_version", "created_at", "last_activity"] {
         assert!(active.get(field).is_some(), "{field}");
     }

@@ -201,6 +201,11 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// Whether it failed for a reason that may have passed.
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.retryable)
+    }
+
     /// How long the tenant's steps took in sum, in milliseconds, if they are known.
     pub(crate) fn step_ms(&self) -> Option<f64> {
         (!self.steps.is_empty()).then(|| self.steps.iter().filter_map(|s| s.duration_ms).sum())
@@ -212,6 +217,8 @@ impl Item {
 pub(crate) struct ItemError {
     pub(crate) code: String,
     pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) retryable: bool,
 }
 
 /// One step that was taken for an item.

@@ -155,6 +155,8 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
         summary.failed,
         show::duration(took),
     ));
-    show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
+    if summary.successful > 0 {
+        show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
+    }
     Done::well_if(result.success)
 }

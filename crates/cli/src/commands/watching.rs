@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::API;
 use crate::{
-    client::{Answer, Batch, Client, Progress, Results},
+    client::{Answer, Batch, Client, Item, Progress, Results},
     show::{self, BatchBar},
 };
 
@@ -69,8 +69,39 @@ async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     if !failed.results.is_empty() {
         show::items_table(&failed.results).print();
     }
-    show::note(format!(
-        "all results: `tenantry batch results {id}`; run them again: `tenantry batch retry {id}`"
-    ));
+    let all = format!("all results: `tenantry batch results {id}`");
+    if may_be_retried(&batch.progress, &failed.results) {
+        show::note(format!("{all}; retry them: `tenantry batch retry {id}`"));
+    } else {
+        show::note(format!("{all}; a retry cannot help: correct these tenants and submit them"));
+    }
     Ok(())
+}
+
+/// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.
+fn may_be_retried(progress: &Progress, failed: &[Item]) -> bool {
+    let seen = u64::try_from(failed.len()).unwrap_or(u64::MAX);
+    progress.not_made() > seen || failed.iter().any(Item::is_retryable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(retryable: bool) -> Item {
+        let error = serde_json::json!({ "code": "c", "message": "m", "retryable": retryable });
+        let item = serde_json::json!({ "index": 0, "status": "failed", "attempts": 1,
+            "steps": [], "error": error });
+        serde_json::from_value(item).unwrap()
+    }
+
+    #[test]
+    fn a_retry_is_offered_only_where_it_can_help() {
+        let two = Progress { failed: 2, ..Progress::default() };
+        let one_more_cancelled = Progress { cancelled: 1, ..two.clone() };
+
+        assert!(!may_be_retried(&two, &[failed(false), failed(false)]));
+        assert!(may_be_retried(&two, &[failed(false), failed(true)]));
+        assert!(may_be_retried(&one_more_cancelled, &[failed(false), failed(false)]));
+    }
 }

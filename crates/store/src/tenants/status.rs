@@ -13,6 +13,8 @@ pub struct TenantStatus {
     pub name: String,
     /// Where it is in its life.
     pub state: TenantState,
+    /// Whether a schema and a role of its names exist.
+    pub is_there: bool,
     /// The newest tenant migration it has.
     pub migration_version: Option<i64>,
     /// When its names were reserved.
@@ -28,6 +30,8 @@ pub struct TenantStatus {
 pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<TenantStatus>> {
     let row = sqlx::query!(
         r#"select name, state, migration_version, created_at,
+                  (to_regnamespace(quote_ident(schema_name)) is not null
+                   and to_regrole(quote_ident(role_name)) is not null) as "is_there!",
                   greatest(updated_at, (select max(k.last_used_at) from tenantry.api_keys k
                                         where k.tenant_id = t.id)) as "last_activity!"
            from tenantry.tenants t where id = $1"#,
@@ -39,6 +43,7 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
         Ok(TenantStatus {
             name: r.name,
             state: decode(&r.state)?,
+            is_there: r.is_there,
             migration_version: r.migration_version,
             created_at: r.created_at,
             last_activity: r.last_activity,

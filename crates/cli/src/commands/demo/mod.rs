@@ -1,17 +1,17 @@
 //! `tenantry demo`: all of it on this machine, on a sample batch, and nothing left behind.
 
 mod isolation;
+mod place;
 mod report;
 mod sample;
 
-use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use settings::Profile;
-use tempfile::TempDir;
 
+use self::place::Place;
 use super::{API, batch, config_check, dev, submit, watching};
 use crate::{
     client::{Batch, Client, Tenants},
@@ -56,10 +56,10 @@ impl Demo {
     pub(crate) async fn run(self) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
         let settings = config_check::load(Profile::Dev)?;
-        let throw_away = self.data_dir.is_none().then(throw_away_dir).transpose()?;
+        let throw_away = self.data_dir.is_none().then(Place::make).transpose()?;
         let data_dir = match (&self.data_dir, &throw_away) {
             (Some(dir), _) => dir.clone(),
-            (None, Some(dir)) => dir.path().to_owned(),
+            (None, Some(place)) => place.path().to_owned(),
             (None, None) => unreachable!("one of the two is there"),
         };
         show::note("Tenantry demo: everything runs on this machine\n");
@@ -82,8 +82,8 @@ impl Demo {
         }
         let stopped = dev::stop(&mut signals, &mut stack).await;
         drop(stack);
-        if let Some(dir) = throw_away {
-            dir.close().context("could not remove the demo's directory")?;
+        if let Some(place) = throw_away {
+            place.remove()?;
         }
         let done = story?;
         stopped?;
@@ -131,15 +131,6 @@ impl Demo {
         ));
         Ok(batch)
     }
-}
-
-/// Others must pass through it: as root, PostgreSQL runs as another user.
-fn throw_away_dir() -> anyhow::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("tenantry-demo-")
-        .permissions(std::fs::Permissions::from_mode(0o711))
-        .tempdir_in("/tmp")
-        .context("could not make a directory for the demo")
 }
 
 fn show_logs(stack: &Stack) {
