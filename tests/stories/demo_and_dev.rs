@@ -150,6 +150,10 @@ async fn dev_serves_files_of_every_kind_and_takes_its_postgresql_along() {
     assert_eq!(dev.ready["pid"], dev.process.pid());
     assert_eq!(servers.len(), 1);
     assert!(runs(servers[0]));
+    let logs = dev.dir.path().join("data/log");
+    for log in fs::read_dir(logs).unwrap().map(|entry| entry.unwrap().metadata().unwrap()) {
+        assert_eq!(log.permissions().mode() & 0o077, 0, "a log names tenants and callers");
+    }
 
     let ended = dev.process.terminate(TAKES).await;
 

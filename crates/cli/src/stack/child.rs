@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::{
+        fs::OpenOptionsExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::PathBuf,
     process::{Child as Process, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -73,7 +76,8 @@ impl Spec {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        let log = File::options().create(true).append(true).open(&self.log)?;
+        // It names tenants and callers: the directory above it is open to other users.
+        let log = File::options().create(true).append(true).mode(0o600).open(&self.log)?;
         let mut command = Command::new(std::env::current_exe()?);
         match self.kind {
             Kind::Api { port } => command.args(["api", "--port", &port.to_string()]),
