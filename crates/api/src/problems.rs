@@ -233,13 +233,16 @@ impl Problem {
     }
 }
 
-/// Undefined table, undefined schema, undefined function: what a database without our schema says.
-const NOT_THERE: [&str; 3] = ["42P01", "3F000", "42883"];
+/// Undefined table, schema, function, column or type: what a database says that lacks our schema or
+/// the queue's, or has an older one.
+const NOT_THERE: [&str; 5] = ["42P01", "3F000", "42883", "42703", "42704"];
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         let state = error.as_database_error().and_then(|e| e.code());
-        if state.is_some_and(|state| NOT_THERE.contains(&&*state)) {
+        let not_there = state.is_some_and(|state| NOT_THERE.contains(&&*state))
+            || matches!(error, sqlx::Error::TypeNotFound { .. });
+        if not_there {
             return Self::not_migrated().with_cause(error);
         }
         match store::classify(&error) {
@@ -255,7 +258,10 @@ impl From<sqlx::Error> for Problem {
 
 impl From<queue::EnqueueError> for Problem {
     fn from(error: queue::EnqueueError) -> Self {
-        Self::internal(error)
+        match error.into_database() {
+            Ok(error) => error.into(),
+            Err(error) => Self::internal(error),
+        }
     }
 }
 

@@ -3,12 +3,31 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 /// A connection used this recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Where the type `hstore` is, which apalis names without a schema: the extension's schema, or the
+/// queue's, where [`crate::setup`] creates it. Quoted.
+macro_rules! hstore_schema {
+    () => {
+        "coalesce((select quote_ident(n.nspname) from pg_catalog.pg_extension e
+                   join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+                   where e.extname = 'hstore'), 'apalis')"
+    };
+}
+pub(crate) use hstore_schema;
+
+/// Gives a session the search path of the queue: its own schema first, so that what apalis creates
+/// without a schema is created there, then that of `hstore`.
+pub(crate) async fn enter(conn: &mut PgConnection) -> sqlx::Result<()> {
+    let path =
+        concat!("select set_config('search_path', 'apalis, ' || ", hstore_schema!(), ", false)");
+    sqlx::query(path).execute(conn).await.map(drop)
+}
 
 /// A pool for [`crate::consume`]: one connection listens, the others fetch and acknowledge.
 ///
@@ -40,5 +59,6 @@ pub fn connect(
         .before_acquire(|conn, meta| {
             Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || conn.ping().await.is_ok()) })
         })
+        .after_connect(|conn, _| Box::pin(enter(conn)))
         .connect_lazy_with(options))
 }

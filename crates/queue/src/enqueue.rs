@@ -32,12 +32,27 @@ pub enum EnqueueError {
     Announce(#[source] sqlx::Error),
 }
 
+impl EnqueueError {
+    /// What the database said.
+    ///
+    /// # Errors
+    /// The error itself when it is not the database's.
+    pub fn into_database(self) -> Result<sqlx::Error, Self> {
+        match self {
+            Self::Announce(error) | Self::Push(apalis_postgres::Error::Database(error)) => {
+                Ok(error)
+            }
+            other => Err(other),
+        }
+    }
+}
+
 /// Adds one job for each pair, to be taken after `delay` (whole seconds; the queue's clock has no
 /// finer grain). The same number of statements whatever the number of jobs, and one NOTIFY at
 /// commit.
 ///
-/// The connection must have `hstore` on its `search_path`: never a connection that entered a
-/// tenant's schema.
+/// Afterwards the session's search path is the schema of `hstore` alone: name all else with its
+/// schema.
 ///
 /// # Errors
 /// When the database refuses a statement.

@@ -1,14 +1,19 @@
 //! Makes the queue's schema, and mends in it what costs more as it grows.
 
 use apalis_postgres::PostgresStorage;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool, migrate::MigrateError};
+
+use crate::connect;
 
 /// The queue's schema could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The queue's own migrations failed.
     #[error("could not migrate the queue's schema")]
-    Migrate(#[source] apalis_postgres::Error),
+    Migrate(#[source] MigrateError),
+    /// The database did not answer.
+    #[error("could not connect to set up the queue")]
+    Connect(#[source] sqlx::Error),
     /// Our tuning of it failed.
     #[error("could not tune the queue's schema")]
     Tune(#[source] sqlx::Error),
@@ -42,29 +47,45 @@ const TUNING: &str = "
 
 /// Makes or updates the queue's schema (`apalis`). Safe to run again and by several at once.
 ///
-/// Creates the trusted extensions `hstore` and `pgcrypto`, so the role needs CREATE on the
-/// database.
+/// Runs on a connection of its own with the queue's search path: nothing is made in `public`, which
+/// may be missing or belong to another role. Creates the trusted extensions `hstore` and `pgcrypto`
+/// in `apalis` unless they are there, in whatever schema: the role needs CREATE on the database, and
+/// USAGE on `public` where there is one, since apalis looks there for a function of its past.
 ///
 /// # Errors
 /// When the database refuses a statement.
 pub async fn setup(pool: &PgPool) -> Result<(), SetupError> {
-    PostgresStorage::<()>::setup(pool).await.map_err(SetupError::Migrate)?;
-    tune(pool).await.map_err(SetupError::Tune)
+    let mut conn = pool.acquire().await.map_err(SetupError::Connect)?.detach();
+    connect::enter(&mut conn).await.map_err(SetupError::Connect)?;
+    let migrator = PostgresStorage::<()>::migrations();
+    migrator.run(&mut conn).await.map_err(SetupError::Migrate)?;
+    tune(&mut conn).await.map_err(SetupError::Tune)?;
+    conn.close().await.map_err(SetupError::Connect)
 }
 
-async fn tune(pool: &PgPool) -> sqlx::Result<()> {
-    let mut tx = pool.begin().await?;
+async fn tune(conn: &mut PgConnection) -> sqlx::Result<()> {
+    let mut tx = conn.begin().await?;
     sqlx::query("select pg_advisory_xact_lock($1)").bind(SETUP_LOCK).execute(&mut *tx).await?;
     sqlx::raw_sql(TUNING).execute(&mut *tx).await?;
     tx.commit().await
 }
 
-/// Whether [`setup`] has been run on this database, and to its end.
+/// Whether [`setup`] has been run on this database, by this version and to its end.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn is_set_up(pool: &PgPool) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select to_regclass('apalis.jobs_inflight') is not null")
-        .fetch_one(pool)
-        .await
+    let newest = PostgresStorage::<()>::migrations().iter().map(|it| it.version).max();
+    let found = sqlx::query_scalar(
+        "select to_regclass('apalis.jobs_inflight') is not null
+             and exists (select from apalis._sqlx_migrations where version = $1 and success)
+             and exists (select from pg_catalog.pg_extension where extname = 'hstore')",
+    )
+    .bind(newest)
+    .fetch_one(pool)
+    .await;
+    match found {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+        other => other,
+    }
 }

@@ -10,7 +10,7 @@
 
 use sqlx::PgConnection;
 
-use crate::job::QUEUE_NAME;
+use crate::{connect::hstore_schema, job::QUEUE_NAME};
 
 /// The place of the first job when nobody waits. Places count down from here, to priorities above
 /// 0 whatever the number of jobs: 2 billion between two moments at which the queue is empty.
@@ -41,22 +41,27 @@ impl Places {
 
 /// The priority of the job that would be served next, and the time, by the database's clock, at
 /// which a job with `delay_secs` is due, in seconds since 1970. Reads one entry of the index from
-/// which the queue fetches.
+/// which the queue fetches. In the same round trip the session's search path becomes the schema of
+/// `hstore`, which the jobs that follow are written with.
 pub(crate) async fn present(
     conn: &mut PgConnection,
     delay_secs: f64,
 ) -> sqlx::Result<(Option<i32>, i64)> {
-    sqlx::query_as(
+    let (present, now, _): (_, _, String) = sqlx::query_as(concat!(
         "select (select priority from apalis.jobs
                  where job_type = $1
                    and (status = 'Pending' or (status = 'Failed' and attempts < max_attempts))
                  order by priority desc, run_at limit 1),
-                floor(extract(epoch from clock_timestamp() + make_interval(secs => $2)))::bigint",
-    )
+                floor(extract(epoch from clock_timestamp() + make_interval(secs => $2)))::bigint,
+                set_config('search_path', ",
+        hstore_schema!(),
+        ", false)"
+    ))
     .bind(QUEUE_NAME)
     .bind(delay_secs)
     .fetch_one(conn)
-    .await
+    .await?;
+    Ok((present, now))
 }
 
 #[cfg(test)]

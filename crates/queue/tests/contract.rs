@@ -28,6 +28,12 @@ fn settings() -> settings::Queue {
         .queue
 }
 
+/// The queue's own connections, as in a worker.
+fn queue_of(db: &harness::Db) -> PgPool {
+    let all = settings::Settings::from_env_map(settings::Profile::Default, []).unwrap();
+    queue::connect(&db.url, &all.database, &all.queue).unwrap()
+}
+
 fn consumer() -> Consumer {
     Consumer {
         worker: format!("test-{}", JobId::mint()),
@@ -146,7 +152,7 @@ async fn every_job_is_delivered_and_acknowledged() {
     let items: Vec<i64> = (1..=50).collect();
     let jobs = put(&db.pool, &items).await;
 
-    let running = Running::start(&db.pool, move |item| {
+    let running = Running::start(&queue_of(&db), move |item| {
         let tell = tell.clone();
         async move {
             tell.send(item.get()).unwrap();
@@ -172,7 +178,7 @@ async fn a_job_is_delivered_again_after_a_rest_when_its_outcome_was_not_recorded
     let first = Arc::new(AtomicBool::new(true));
     put(&db.pool, &[1]).await;
 
-    let running = Running::start(&db.pool, move |item| {
+    let running = Running::start(&queue_of(&db), move |item| {
         let again = first.swap(false, Ordering::SeqCst);
         tell.send(item.get()).unwrap();
         async move { if again { Handled::Again } else { Handled::Done } }
@@ -195,7 +201,7 @@ async fn a_panic_costs_its_own_job_a_rest_and_nobody_else_anything() {
     let counted = Arc::clone(&panics);
     put(&db.pool, &[1, 2, 3]).await;
 
-    let running = Running::start(&db.pool, move |item| {
+    let running = Running::start(&queue_of(&db), move |item| {
         let (tell, panics) = (tell.clone(), Arc::clone(&counted));
         async move {
             assert!(item.get() != 2 || panics.fetch_add(1, Ordering::SeqCst) > 0, "the first try");
@@ -218,11 +224,11 @@ async fn an_unreadable_payload_ends_its_job_and_not_the_worker() {
     let task = TaskBuilder::new(br#"{"v":99}"#.to_vec())
         .task_id(apalis_core::task::task_id::TaskId::from_ulid(bad.to_string().parse().unwrap()))
         .build();
-    let mut conn = db.pool.acquire().await.unwrap();
+    let mut conn = queue_of(&db).acquire().await.unwrap();
     push_tasks(&mut *conn, QUEUE_NAME, vec![task]).await.unwrap();
     put(&db.pool, &[7]).await;
 
-    let running = Running::start(&db.pool, move |item| {
+    let running = Running::start(&queue_of(&db), move |item| {
         tell.send(item.get()).unwrap();
         async { Handled::Done }
     });
@@ -240,7 +246,7 @@ async fn stopping_waits_for_what_has_begun_and_gives_the_rest_back() {
     let go = CancellationToken::new();
     let gate = go.clone();
     put(&db.pool, &(1..=20).collect::<Vec<_>>()).await;
-    let running = Running::start(&db.pool, move |item| {
+    let running = Running::start(&queue_of(&db), move |item| {
         let (tell, gate) = (tell.clone(), gate.clone());
         async move {
             tell.send(item.get()).unwrap();

@@ -179,3 +179,19 @@ async fn the_description_has_every_call_and_each_is_answered() {
     let scheme = &document["components"]["securitySchemes"]["operator_token"];
     assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
 }
+
+#[tokio::test]
+async fn a_queue_that_is_missing_or_older_is_not_migrated_and_no_bug() {
+    for damage in [
+        "drop schema apalis cascade",
+        "alter table apalis.jobs drop column priority cascade",
+        "drop extension hstore cascade",
+    ] {
+        let app = App::start().await;
+        app.execute(damage).await;
+
+        let answer = app.post("/tenants/batch", &json!({ "tenants": tenants(1) })).await;
+
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "not_migrated"), "{damage}");
+    }
+}

@@ -1,0 +1,135 @@
+//! The queue in a database that others arranged: `public` is missing or not ours, extensions are in
+//! a schema of their own, and the user is the database's owner without superuser rights.
+
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
+use std::{sync::Arc, time::Duration};
+
+use domain::ItemId;
+use queue::{Consumer, Handled, JobId, consume, enqueue, is_set_up, setup};
+use settings::{Profile, Settings};
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn execute(pool: &PgPool, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
+}
+
+/// Sets the queue up in a database arranged by `sql`, as its owner, and delivers a job through it;
+/// `{owner}` stands for that role.
+async fn delivers_when(sql: &str) {
+    let db = harness::empty_db().await;
+    let name: String =
+        sqlx::query_scalar("select current_database()::text").fetch_one(&db.pool).await.unwrap();
+    let owner = format!("owner_of_{name}");
+    execute(&db.pool, &format!("create role {owner} login")).await;
+    execute(&db.pool, &format!("alter database {name} owner to {owner}")).await;
+    execute(&db.pool, &sql.replace("{owner}", &owner)).await;
+    let options = (*db.pool.connect_options()).clone().username(&owner);
+    let url = db.url.replacen("postgres@", &format!("{owner}@"), 1);
+    assert_ne!(url, db.url, "the url names its user");
+    let pool = PgPool::connect_with(options).await.unwrap();
+
+    setup(&pool).await.unwrap();
+    setup(&pool).await.unwrap();
+
+    assert!(is_set_up(&pool).await.unwrap());
+    let mut tx = pool.begin().await.unwrap();
+    enqueue(&mut tx, &[(ItemId::new(7), JobId::mint())], Duration::ZERO).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(delivered(&url).await, 7);
+    pool.close().await;
+    let gone = format!("reassign owned by {owner} to current_user; drop owned by {owner}");
+    execute(&db.pool, &gone).await;
+    execute(&db.pool, &format!("drop role {owner}")).await;
+}
+
+/// The item of the first job that a consumer gets, which then acknowledges it.
+async fn delivered(url: &str) -> i64 {
+    let all = Settings::from_env_map(Profile::Default, []).unwrap();
+    let pool = queue::connect(url, &all.database, &all.queue).unwrap();
+    let consumer = Consumer {
+        worker: format!("test-{}", JobId::mint()),
+        handlers: 1,
+        handler_timeout: PATIENCE,
+        drain_timeout: PATIENCE,
+        quiet: Arc::default(),
+    };
+    let (seen, mut items) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |item: ItemId| {
+        seen.send(item.get()).unwrap();
+        std::future::ready(Handled::Done)
+    };
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let consuming = {
+        let pool = pool.clone();
+        tokio::spawn(async move { consume(pool, &all.queue, &consumer, handler, stopped).await })
+    };
+    let item = tokio::time::timeout(PATIENCE, items.recv()).await.expect("delivered").unwrap();
+    stop.cancel();
+    consuming.await.unwrap();
+    let done = "select count(*) from apalis.jobs where status = 'Done'";
+    let done: i64 = sqlx::query_scalar(done).fetch_one(&pool).await.unwrap();
+    assert_eq!(done, 1, "the job is acknowledged");
+    pool.close().await;
+    item
+}
+
+#[tokio::test]
+async fn delivers_without_a_schema_public() {
+    delivers_when("drop schema public").await;
+}
+
+#[tokio::test]
+async fn delivers_where_public_belongs_to_another_role() {
+    delivers_when("alter schema public owner to current_user").await;
+}
+
+#[tokio::test]
+async fn delivers_with_extensions_in_a_schema_of_their_own() {
+    delivers_when(
+        "create schema extensions; grant usage on schema extensions to {owner};
+         create extension hstore schema extensions; create extension pgcrypto schema extensions;
+         drop schema public",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn goes_on_when_the_extension_moves() {
+    let db = harness::fresh_db().await;
+    let mut tx = db.pool.begin().await.unwrap();
+    enqueue(&mut tx, &[(ItemId::new(1), JobId::mint())], Duration::ZERO).await.unwrap();
+    tx.commit().await.unwrap();
+
+    execute(&db.pool, "create schema \"Odd one\"; alter extension hstore set schema \"Odd one\"")
+        .await;
+
+    let mut tx = db.pool.begin().await.unwrap();
+    enqueue(&mut tx, &[(ItemId::new(1), JobId::mint())], Duration::ZERO).await.unwrap();
+    tx.commit().await.unwrap();
+    let jobs = "select count(*) from apalis.jobs";
+    let jobs: i64 = sqlx::query_scalar(jobs).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(jobs, 2);
+}
+
+#[tokio::test]
+async fn a_queue_that_lacks_something_is_not_set_up_until_setup_has_run_again() {
+    let db = harness::fresh_db().await;
+    for damage in [
+        "drop schema apalis cascade",
+        "drop index apalis.jobs_inflight",
+        "delete from apalis._sqlx_migrations where version =
+             (select max(version) from apalis._sqlx_migrations)",
+    ] {
+        execute(&db.pool, damage).await;
+        assert!(!is_set_up(&db.pool).await.unwrap(), "{damage}");
+
+        setup(&db.pool).await.unwrap();
+
+        assert!(is_set_up(&db.pool).await.unwrap(), "{damage}");
+    }
+}
