@@ -1,13 +1,12 @@
 //! Who calls, and whether they may.
 //!
-//! A token is looked up by its SHA-256, so the time a look-up takes tells nothing about a token.
-//! What was found is remembered for a few seconds: a revoked token works no longer than that.
+//! A token that has not the form of one is refused without a look-up. Others are looked up by
+//! their SHA-256, so the time a look-up takes tells nothing about a token. Wrong tokens count
+//! against the address they come from, and never against a caller whose token is good.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::Arc,
 };
 
 use axum::{
@@ -16,20 +15,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use chrono::Utc;
 use domain::{OperatorId, Role};
-use store::{
-    audit,
-    operators::{self, Operator},
+use store::audit;
+
+use crate::{
+    admission::Place, client_address::client_address, context::Context, problem::Problem,
+    rate_limit::Key, request_id::RequestId,
 };
-
-use crate::{context::Context, problem::Problem, rate_limit::Key, request_id::RequestId};
-
-/// How long a look-up is remembered. Below the 5 s within which a revocation must take effect.
-const REMEMBERED: Duration = Duration::from_secs(4);
-
-/// Most look-ups remembered; more live operators than that are looked up more often.
-const MOST_REMEMBERED: usize = 1024;
 
 /// The operator a request comes from.
 #[derive(Debug, Clone)]
@@ -113,12 +105,21 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let hash = bearer(request.headers())
-        .map(keys::hash_operator_token)
-        .ok_or_else(Problem::unauthenticated)?;
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let operator = cx.authenticator().operator(&cx, hash, address).await?;
+    let address = address(&cx, &request);
+    let hash = bearer(request.headers()).and_then(keys::parse_operator_token);
+    let operator = match hash {
+        Some(hash) => cx.authenticator().find(&cx, hash).await?,
+        None => None,
+    };
+    let Some(operator) = operator else {
+        cx.rate_limit().check(Key::Address(address))?;
+        return Err(Problem::unauthenticated());
+    };
     cx.rate_limit().check(Key::Operator(operator.id))?;
+    if let Some(place) = request.extensions().get::<Place>() {
+        let share = cx.calls_of(operator.id);
+        place.enter(share).map_err(|_| Problem::too_many_calls())?;
+    }
     let actor: Arc<str> = format!("operator:{}", operator.name).into();
     let request_id = request.extensions().get().cloned();
     let caller = Caller {
@@ -134,66 +135,18 @@ pub(crate) async fn authenticate(
     Ok(response)
 }
 
+/// The client's address, if the request came over a connection.
+fn address(cx: &Context, request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    Some(client_address(peer, request.headers(), &cx.settings().api.trusted_proxies))
+}
+
+/// The token of the one `Authorization` header.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Finds operators by the hash of their token, and remembers them for a moment.
-#[derive(Default)]
-pub(crate) struct Authenticator {
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
-}
-
-struct Remembered {
-    operator: Arc<Operator>,
-    until: Instant,
-}
-
-impl Remembered {
-    fn is_live(&self) -> bool {
-        let expired = self.operator.expires_at.is_some_and(|at| at <= Utc::now());
-        self.until > Instant::now() && !expired
-    }
-}
-
-impl Authenticator {
-    async fn operator(
-        &self,
-        cx: &Context,
-        hash: [u8; 32],
-        address: Option<IpAddr>,
-    ) -> Result<Arc<Operator>, Problem> {
-        if let Some(operator) = self.recall(&hash) {
-            return Ok(operator);
-        }
-        // Guessing costs a query a guess: it is counted before.
-        cx.rate_limit().check(Key::Address(address))?;
-        let mut conn = cx.pool().acquire().await?;
-        let found = operators::authenticate(&mut conn, &hash).await?;
-        let operator = Arc::new(found.ok_or_else(Problem::unauthenticated)?);
-        if operator.stale {
-            operators::touch(&mut conn, operator.id).await?;
-        }
-        self.remember(hash, operator.clone());
-        Ok(operator)
-    }
-
-    fn recall(&self, hash: &[u8; 32]) -> Option<Arc<Operator>> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.get(hash).filter(|r| r.is_live()).map(|r| r.operator.clone())
-    }
-
-    fn remember(&self, hash: [u8; 32], operator: Arc<Operator>) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.retain(|_, r| r.is_live());
-        }
-        if remembered.len() < MOST_REMEMBERED {
-            remembered.insert(hash, Remembered { operator, until: Instant::now() + REMEMBERED });
-        }
-    }
 }
 
 #[cfg(test)]
@@ -215,5 +168,9 @@ mod tests {
         assert_eq!(token("Basic dXNlcg=="), None);
         assert_eq!(token("tto_x"), None);
         assert_eq!(bearer(&HeaderMap::new()), None);
+        let mut two = HeaderMap::new();
+        two.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer tto_x"));
+        two.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer tto_y"));
+        assert_eq!(bearer(&two), None);
     }
 }

@@ -139,12 +139,13 @@ fn parse_mode(mode: Option<&str>) -> Result<Mode, Problem> {
 /// # Errors
 /// 400 when it is something else.
 pub(crate) fn idempotency_key(headers: &axum::http::HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| {
         (1..=255).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b))
     });
-    key.map(Some).ok_or_else(|| {
-        let detail = "Idempotency-Key must be 1 to 255 visible ASCII characters";
+    key.filter(|_| values.next().is_none()).map(Some).ok_or_else(|| {
+        let detail = "Idempotency-Key must be one header of 1 to 255 visible ASCII characters";
         Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail)
     })
 }

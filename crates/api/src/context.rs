@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{InstallationId, SettingsPolicy};
+use domain::{InstallationId, OperatorId, SettingsPolicy};
 use keys::{MasterKey, MasterKeyError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
 use telemetry::Metrics;
 use tokio::{
-    sync::{OnceCell, Semaphore, watch},
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission, auth::Authenticator, counts::OpenCounts, rate_limit::RateLimit, wait::BatchEvents,
+    authenticator::Authenticator, counts::OpenCounts, rate_limit::RateLimit, shares::Shares,
+    wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -33,6 +34,8 @@ struct Inner {
     authenticator: Authenticator,
     rate_limit: RateLimit,
     in_flight: Arc<Semaphore>,
+    calls: Shares<OperatorId>,
+    waits: Shares<OperatorId>,
     events: BatchEvents,
     counts: OpenCounts,
     metrics: Metrics,
@@ -68,7 +71,9 @@ impl Context {
             installation: OnceCell::new(),
             authenticator: Authenticator::default(),
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
-            in_flight: admission::room(settings.api.max_in_flight),
+            in_flight: Arc::new(Semaphore::new(settings.api.max_in_flight)),
+            calls: Shares::new(settings.api.max_in_flight_per_operator),
+            waits: Shares::new(settings.api.max_waits_per_operator),
             events: BatchEvents::default(),
             counts: OpenCounts::default(),
             metrics: Metrics::install(),
@@ -122,6 +127,16 @@ impl Context {
     /// How many calls are worked on at a time.
     pub(crate) fn in_flight(&self) -> &Arc<Semaphore> {
         &self.0.in_flight
+    }
+
+    /// How many of them may be `operator`'s.
+    pub(crate) fn calls_of(&self, operator: OperatorId) -> Arc<Semaphore> {
+        self.0.calls.of(operator)
+    }
+
+    /// The right to wait for a result; `None` when `operator` waits for as many as it may.
+    pub(crate) fn wait_of(&self, operator: OperatorId) -> Option<OwnedSemaphorePermit> {
+        self.0.waits.take(operator)
     }
 
     /// Which batches just finished.

@@ -63,17 +63,24 @@ impl FromRequest<Context> for Document {
 /// What kind of document `headers` announce.
 ///
 /// # Errors
-/// 415 when it is one that nothing here takes.
+/// 415 when it is one that nothing here takes, or is compressed.
 pub(crate) fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Kind::Json) };
+    let refused =
+        |detail| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(refused("send the body as it is, without `Content-Encoding`"));
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = types.next() else { return Ok(Kind::Json) };
+    if types.next().is_some() {
+        return Err(refused("send one `Content-Type` header"));
+    }
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     match essence.trim().to_ascii_lowercase().as_str() {
         "application/json" => Ok(Kind::Json),
         essence if is_ndjson(essence) => Ok(Kind::Ndjson),
-        _ => {
-            let detail = "send `Content-Type: application/json` or `application/x-ndjson`";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
-        }
+        _ => Err(refused("send `Content-Type: application/json` or `application/x-ndjson`")),
     }
 }
 
@@ -137,6 +144,8 @@ mod tests {
         assert_eq!(kind("Application/X-NDJSON"), Some(Kind::Ndjson));
         assert_eq!(kind("application/x-www-form-urlencoded"), None);
         assert_eq!(super::kind(&HeaderMap::new()).ok(), Some(Kind::Json));
+        let encoded = |value| super::kind(&headers(header::CONTENT_ENCODING, value)).is_ok();
+        assert!(encoded("identity") && !encoded("gzip") && !encoded("identity, gzip"));
     }
 
     #[test]

@@ -7,29 +7,38 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
 };
 
-use crate::context::Context;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{auth::Caller, context::Context};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long to wait for the result, in seconds, capped by `api.max_wait_secs`; none = not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wait(Option<u64>);
+/// How long `headers` ask to wait, in seconds, at most `cap_secs`; `None` for not at all.
+pub(crate) fn wait_secs(headers: &HeaderMap, cap_secs: u64) -> Option<u64> {
+    asked(headers).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
+}
+
+/// The wait of one call. `None` when none was asked for, or its operator waits too often already.
+#[derive(Debug)]
+pub(crate) struct Wait(Option<Granted>);
+
+#[derive(Debug)]
+struct Granted {
+    secs: u64,
+    /// Of the operator's share of waits.
+    _share: OwnedSemaphorePermit,
+}
 
 impl Wait {
-    /// What `headers` ask for, at most `cap_secs`.
-    pub(crate) fn of(headers: &HeaderMap, cap_secs: u64) -> Self {
-        Self(asked(headers).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0))
-    }
-
     /// How long to wait, if at all.
-    pub(crate) fn duration(self) -> Option<Duration> {
-        self.0.map(Duration::from_secs)
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        self.0.as_ref().map(|granted| Duration::from_secs(granted.secs))
     }
 
     /// Says in the answer what was honoured.
-    pub(crate) fn apply_to(self, headers: &mut HeaderMap) {
-        if let Some(secs) = self.0 {
+    pub(crate) fn apply_to(&self, headers: &mut HeaderMap) {
+        if let Some(Granted { secs, .. }) = &self.0 {
             let value = HeaderValue::from_str(&format!("wait={secs}"));
             headers.insert(PREFERENCE_APPLIED, value.expect("a word and a number"));
         }
@@ -40,7 +49,12 @@ impl FromRequestParts<Context> for Wait {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, cx.settings().api.max_wait_secs))
+        let granted = || {
+            let secs = wait_secs(&parts.headers, cx.settings().api.max_wait_secs)?;
+            let caller = parts.extensions.get::<Caller>()?;
+            Some(Granted { secs, _share: cx.wait_of(caller.id)? })
+        };
+        Ok(Self(granted()))
     }
 }
 
@@ -62,7 +76,7 @@ mod tests {
 
     fn wait(values: &[&'static str]) -> Option<u64> {
         let headers = values.iter().map(|v| (PREFER, HeaderValue::from_static(v))).collect();
-        Wait::of(&headers, 60).0
+        wait_secs(&headers, 60)
     }
 
     #[test]

@@ -194,12 +194,22 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with_retry_after(1)
     }
 
-    /// 503: the database does not answer.
-    pub(crate) fn database_unavailable(cause: sqlx::Error) -> Self {
+    /// 429: one operator has as many calls in work as it may.
+    pub(crate) fn too_many_calls() -> Self {
+        let detail = "this token has too many calls in work; come back when Retry-After says so";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).with_retry_after(1)
+    }
+
+    /// 503: the database did not answer another request that asked for the same.
+    pub(crate) fn no_answer() -> Self {
         let detail = "the control database did not answer in time; try again";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
             .with_retry_after(1)
-            .with_cause(cause)
+    }
+
+    /// 503: the database does not answer.
+    pub(crate) fn database_unavailable(cause: sqlx::Error) -> Self {
+        Self::no_answer().with_cause(cause)
     }
 
     /// 503: this request met another; the same one will pass.

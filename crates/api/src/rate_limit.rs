@@ -16,7 +16,7 @@ use crate::problem::Problem;
 pub(crate) enum Key {
     /// An operator, by its token.
     Operator(OperatorId),
-    /// Somebody whose token has yet to be looked up, by address.
+    /// Callers without a good token, by address.
     Address(Option<IpAddr>),
 }
 

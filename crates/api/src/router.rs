@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     admission::admit, auth::authenticate, context::Context, observe::observe, openapi,
-    prefer::Wait, problem::Problem, routes,
+    prefer::wait_secs, problem::Problem, routes,
 };
 
 /// The API as a service, all of it: `/api/v1`, the same under `/api`, and the calls of those who
@@ -34,7 +34,7 @@ pub fn router(context: Context) -> Router {
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::map_response(keep_nowhere))
+        .layer(middleware::map_response(as_it_is))
         .layer(middleware::from_fn(observe))
         .with_state(context)
 }
@@ -61,12 +61,12 @@ fn with_token(context: &Context, routes: OpenApiRouter<Context>) -> OpenApiRoute
         .route_layer(middleware::from_fn_with_state(context.clone(), admit))
 }
 
-/// Answers tell of this moment, and some hold a secret: nothing on the way may keep one.
-async fn keep_nowhere(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+/// Answers tell of this moment, and some hold a secret: nothing on the way may keep one. No browser
+/// may take one for something else than its `Content-Type` says.
+async fn as_it_is(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -77,8 +77,8 @@ async fn within_time(
     next: Next,
 ) -> Result<Response, Problem> {
     let api = &cx.settings().api;
-    let wait = Wait::of(request.headers(), api.max_wait_secs).duration().unwrap_or_default();
-    let at_most = Duration::from_millis(api.request_timeout_ms) + wait;
+    let wait_secs = wait_secs(request.headers(), api.max_wait_secs).unwrap_or_default();
+    let at_most = Duration::from_millis(api.request_timeout_ms) + Duration::from_secs(wait_secs);
     tokio::time::timeout(at_most, next.run(request)).await.map_err(|_| {
         let detail = "the request took too long and was given up; send it again, a submission with \
                       the same Idempotency-Key";

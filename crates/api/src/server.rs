@@ -1,6 +1,6 @@
 //! Takes connections, as many as there is room for, and ends them in good order.
 //!
-//! A connection on top of `api.max_connections` gets a place in a small side lane: one request, a
+//! A connection on top of `api.max_connections`, or of its address's share, gets a place in a small side lane: one request, a
 //! second to send it, and the answer is 503 with `Retry-After`, except for the health of the
 //! process. Is the lane full too, the 503 is said at once and to everybody.
 //!
@@ -11,12 +11,18 @@ mod connection;
 mod farewell;
 mod shedding;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
+use settings::Network;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -24,6 +30,8 @@ use tracing::{error, warn};
 
 use connection::{Kind, Rules};
 use shedding::Shedding;
+
+use crate::shares::Shares;
 
 /// Connections of the side lane. Small: each lasts for a second at most.
 const LANE: usize = 64;
@@ -74,12 +82,15 @@ async fn after_failure(error: io::Error) {
 struct Server {
     router: Router,
     room: Arc<Semaphore>,
+    shares: Shares<IpAddr>,
+    trusted_proxies: Vec<Network>,
     lane: Arc<Semaphore>,
     leaving: Arc<Semaphore>,
     rules: Rules,
     lane_rules: Rules,
     open: TaskTracker,
     shedding: Shedding,
+    shedding_of_one: Shedding,
     stop: CancellationToken,
 }
 
@@ -93,32 +104,50 @@ impl Server {
         Self {
             router,
             room: Arc::new(Semaphore::new(api.max_connections)),
+            shares: Shares::new(api.max_connections_per_address),
+            trusted_proxies: api.trusted_proxies.clone(),
             lane: Arc::new(Semaphore::new(LANE)),
             leaving: Arc::new(Semaphore::new(LEAVING)),
             rules: rules(Kind::Welcome, api.header_timeout_ms),
             lane_rules: rules(Kind::OneTooMany, api.header_timeout_ms.min(LANE_HEADER_MS)),
             open: TaskTracker::new(),
-            shedding: Shedding::default(),
+            shedding: Shedding::at("api.max_connections"),
+            shedding_of_one: Shedding::at("api.max_connections_per_address"),
             stop: stop.clone(),
         }
     }
 
     fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let (place, rules) = match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(place) => (place, self.rules),
-            Err(_) => {
-                self.shedding.note();
-                match Arc::clone(&self.lane).try_acquire_owned() {
-                    Ok(place) => (place, self.lane_rules),
-                    Err(_) => return self.turn_away(stream),
-                }
-            }
+        let (place, rules) = match self.place_for(peer.ip().to_canonical()) {
+            Some(place) => (place, self.rules),
+            None => match Arc::clone(&self.lane).try_acquire_owned() {
+                Ok(place) => (vec![place], self.lane_rules),
+                Err(_) => return self.turn_away(stream),
+            },
         };
         let (router, stop) = (self.router.clone(), self.stop.clone());
         self.open.spawn(async move {
             connection::serve(stream, peer, router, rules, stop).await;
             drop(place);
         });
+    }
+
+    /// A place among all connections and in the share of `address`; `None` when there is none.
+    fn place_for(&mut self, address: IpAddr) -> Option<Vec<OwnedSemaphorePermit>> {
+        let mut place = Vec::with_capacity(2);
+        if !self.trusted_proxies.iter().any(|proxies| proxies.contains(address)) {
+            let Some(share) = self.shares.take(address) else {
+                self.shedding_of_one.note();
+                return None;
+            };
+            place.push(share);
+        }
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            self.shedding.note();
+            return None;
+        };
+        place.push(room);
+        Some(place)
     }
 
     fn turn_away(&self, stream: TcpStream) {

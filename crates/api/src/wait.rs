@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{context::Context, problem::Problem};
+use crate::{admission::Place, context::Context, problem::Problem};
 
 /// Between two looks at a batch that nothing was heard of: what a lost notification costs.
 const POLL: Duration = Duration::from_millis(250);
@@ -74,24 +74,35 @@ impl BatchEvents {
     }
 }
 
-/// Whether the batch is over within `at_most`. False too when the process is told to end.
+/// Whether the batch is over within `at_most`. False too when the process is told to end. The call
+/// gives its `place` up while it waits.
 ///
 /// # Errors
 /// When the batch cannot be read, or is not there.
 pub(crate) async fn until_finished(
     cx: &Context,
+    place: &Place,
     batch: BatchId,
     at_most: Duration,
 ) -> Result<bool, Problem> {
+    if at_most.is_zero() {
+        return is_finished(cx, batch).await;
+    }
+    place.without(finished_within(cx, batch, at_most)).await
+}
+
+async fn is_finished(cx: &Context, batch: BatchId) -> Result<bool, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let finished = batches::is_finished(&mut conn, batch).await?;
+    finished.ok_or_else(|| Problem::batch_not_found(batch))
+}
+
+async fn finished_within(cx: &Context, batch: BatchId, at_most: Duration) -> Result<bool, Problem> {
     // Before the first look: what is announced in between is not missed.
     let mut events = cx.events().0.subscribe();
     let deadline = Instant::now() + at_most;
     loop {
-        let finished = {
-            let mut conn = cx.pool().acquire().await?;
-            batches::is_finished(&mut conn, batch).await?
-        };
-        if finished.ok_or_else(|| Problem::batch_not_found(batch))? {
+        if is_finished(cx, batch).await? {
             return Ok(true);
         }
         if Instant::now() >= deadline || cx.stop().is_cancelled() {

@@ -30,7 +30,8 @@ async fn a_token_is_shown_once_stored_as_a_hash_and_audited() {
     assert!(listed.out.contains("ci") && !listed.out.contains(token), "{}", listed.out);
     let mut conn = db.pool.acquire().await.unwrap();
     let hash = keys::hash_operator_token(token);
-    let found = store::operators::authenticate(&mut conn, &hash).await.unwrap().unwrap();
+    let found =
+        store::operators::authenticate(&mut conn, &[hash]).await.unwrap().remove(&hash).unwrap();
     assert_eq!(found.role, domain::Role::Viewer);
     let audited = "select count(*) from tenantry.audit_log
         where action = 'token.created' and actor like 'cli:%' and detail::text not like '%tto_%'";
@@ -53,7 +54,7 @@ async fn a_revoked_token_is_gone_and_its_name_is_free() {
     assert!(told["token"].as_str().unwrap().starts_with("tto_"));
     let mut conn = db.pool.acquire().await.unwrap();
     let hash = keys::hash_operator_token(first.out.trim());
-    assert!(store::operators::authenticate(&mut conn, &hash).await.unwrap().is_none());
+    assert!(store::operators::authenticate(&mut conn, &[hash]).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,15 @@ impl fmt::Debug for OperatorToken {
     }
 }
 
+/// The hash to look a presented token up by; `None` when it has not the form of a token, so that
+/// no operator can have it.
+#[must_use]
+pub fn parse_operator_token(text: &str) -> Option<[u8; 32]> {
+    let random = text.strip_prefix(PREFIX)?;
+    let has_form = random.len() == RANDOM + checksum::LEN && base62::is_base62(random);
+    (has_form && checksum::holds(text)).then(|| hash_operator_token(text))
+}
+
 /// The hash to look a presented token up by, whatever its form: a token that is none has the hash
 /// of none.
 #[must_use]
@@ -76,6 +85,19 @@ mod tests {
         assert_eq!(hash_operator_token(token.expose()), token.hash());
         assert_ne!(token.hash(), other.hash());
         assert_ne!(hash_operator_token(&token.expose()[..52]), token.hash());
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_a_token_is_not_looked_up() {
+        let token = OperatorToken::mint();
+        let text = token.expose();
+        let wrong_end = format!("{}!", &text[..text.len() - 1]);
+        let swapped = text.replacen("tto_", "tta_", 1);
+
+        assert_eq!(parse_operator_token(text), Some(token.hash()));
+        for wrong in ["", "x7", "tto_", &text[..52], &wrong_end, &swapped, &format!("{text}0")] {
+            assert_eq!(parse_operator_token(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

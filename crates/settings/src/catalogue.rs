@@ -81,15 +81,21 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("api.port", 0, 65_535),
     Key::number("api.max_tenants_per_batch", 1, 100_000).env("MAX_TENANTS_PER_BATCH"),
     Key::number("api.max_body_bytes", 1024, 1 << 30),
+    Key::number("api.max_bodies_bytes", 1 << 20, 1 << 36),
     Key::number("api.max_wait_secs", 0, 3600),
+    Key::number("api.max_waits_per_operator", 0, 65_535),
     Key::number("api.requests_per_second", 1, 100_000),
     Key::number("api.burst", 1, 100_000),
     Key::number("api.request_timeout_ms", 100, 3_600_000),
     Key::number("api.max_connections", 1, 65_535),
+    Key::number("api.max_connections_per_address", 1, 65_535),
     Key::number("api.max_in_flight", 1, 65_535),
+    Key::number("api.max_in_flight_per_operator", 1, 65_535),
     Key::number("api.header_timeout_ms", 100, 600_000),
     Key::number("api.body_timeout_ms", 100, 600_000),
     Key::number("api.max_header_bytes", 1024, 1 << 20),
+    Key::new("api.trusted_proxies", Kind::List(rule::network)),
+    Key::new("api.public_path", Kind::Text(rule::public_path)),
     Key::new("worker.host", Kind::Text(rule::host)),
     Key::number("worker.port", 0, 65_535),
     Key::number("worker.concurrency", 1, 256),
@@ -180,6 +186,20 @@ mod rule {
         (!text.is_empty() && text.bytes().all(allowed))
             .then_some(())
             .ok_or("must be an IP address or a host name, without a port")
+    }
+
+    pub(super) fn network(text: &str) -> Result<(), &'static str> {
+        crate::network::Network::parse(text)
+            .map(drop)
+            .ok_or("must be IP addresses or networks such as 10.0.0.0/8")
+    }
+
+    pub(super) fn public_path(text: &str) -> Result<(), &'static str> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+        let fits = text.len() <= 200 && text.bytes().all(allowed) && !text.contains("//");
+        (text.is_empty() || fits && text.starts_with('/') && !text.ends_with('/'))
+            .then_some(())
+            .ok_or("must be empty or a path such as /tenantry, without a slash at its end")
     }
 
     pub(super) fn schema_prefix(text: &str) -> Result<(), &'static str> {

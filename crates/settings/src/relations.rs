@@ -8,6 +8,7 @@ use crate::{error::Problem, load::Checked};
 /// not reported again.
 pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
     let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
+    problems.extend(room_for_one_body(checked));
     problems.extend(unavailable_features(checked));
     problems.extend(limits_too_high(checked));
     problems
@@ -30,6 +31,23 @@ fn dead_too_soon(checked: &Checked) -> Option<Problem> {
         let least = 2 * beat_ms;
         let reason = format!("twice {beat_place} = {beat_ms}");
         Problem::new(dead_place, format!("must be {least} or more ({reason}), is {dead_ms}"))
+    };
+    Some(problem)
+}
+
+/// A body of the allowed size must fit among the bodies in memory.
+fn room_for_one_body(checked: &Checked) -> Option<Problem> {
+    let (one, all) = ("api.max_body_bytes", "api.max_bodies_bytes");
+    let (one_bytes, all_bytes) = (checked.number(one)?, checked.number(all)?);
+    if all_bytes >= one_bytes {
+        return None;
+    }
+    let (one_place, all_place) = (checked.place(one), checked.place(all));
+    let problem = if checked.is_default(all) {
+        Problem::new(one_place, format!("is {one_bytes}, above {all_place} = {all_bytes}"))
+    } else {
+        let message = format!("is {all_bytes}, below {one_place} = {one_bytes}");
+        Problem::new(all_place, message)
     };
     Some(problem)
 }

@@ -11,7 +11,7 @@ use std::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::error::SettingsError;
+use crate::{error::SettingsError, network::Network};
 
 /// The control database and one process's share of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,8 +52,12 @@ pub struct Api {
     pub max_tenants_per_batch: usize,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Bytes of request bodies in memory at a time, in the whole process.
+    pub max_bodies_bytes: usize,
     /// Longest wait a caller may ask for with `Prefer: wait=N`, in seconds.
     pub max_wait_secs: u64,
+    /// Calls of one operator that wait by `Prefer: wait` at a time.
+    pub max_waits_per_operator: usize,
     /// Requests per second one operator may make on average.
     pub requests_per_second: u32,
     /// Requests one operator may make at once before that average counts.
@@ -63,8 +67,12 @@ pub struct Api {
     pub request_timeout_ms: u64,
     /// Connections served at a time; who comes on top is told to come back.
     pub max_connections: usize,
+    /// Connections of one address served at a time; a trusted proxy has no such limit.
+    pub max_connections_per_address: usize,
     /// Calls below `/api` worked on at a time; those on top are told to come back.
     pub max_in_flight: usize,
+    /// Calls of one operator worked on at a time.
+    pub max_in_flight_per_operator: usize,
     /// Longest time for a request's head to arrive, and for a connection to
     /// stay open between two requests, in milliseconds.
     pub header_timeout_ms: u64,
@@ -72,6 +80,10 @@ pub struct Api {
     pub body_timeout_ms: u64,
     /// Largest request head (request line and headers), in bytes.
     pub max_header_bytes: usize,
+    /// Networks of proxies that name the client's address in `X-Forwarded-For` or `Forwarded`.
+    pub trusted_proxies: Vec<Network>,
+    /// Path that a proxy puts before every path of the API, such as `/tenantry`; may be empty.
+    pub public_path: String,
 }
 
 /// The worker: how much at a time, how long, how often.

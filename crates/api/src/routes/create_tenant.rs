@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::submit_batch::{TenantRequest, accepted};
 use crate::{
+    admission::Place,
     auth::{Caller, CanOperate},
     batch_view::BatchView,
     body,
@@ -70,6 +71,7 @@ pub(crate) struct CreatedTenant {
 pub(crate) async fn create_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    place: Place,
     wait: Wait,
     headers: HeaderMap,
     document: Document,
@@ -82,7 +84,8 @@ pub(crate) async fn create_tenant(
     let mode = Mode::Independent;
     let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
-    let mut response = answer(&cx, &caller, submitted, wait).await?;
+    drop(submission);
+    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -110,12 +113,14 @@ fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
 async fn answer(
     cx: &Context,
     caller: &Caller,
+    place: &Place,
     submitted: Submitted,
-    wait: Wait,
+    wait: &Wait,
 ) -> Result<Response, Problem> {
     let batch = submitted.batch;
     // Without a wait, one look: what was refused at submission is over already.
-    let finished = wait::until_finished(cx, batch, wait.duration().unwrap_or_default()).await?;
+    let at_most = wait.duration().unwrap_or_default();
+    let finished = wait::until_finished(cx, place, batch, at_most).await?;
     if !finished {
         return accepted(cx, batch).await;
     }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
+    admission::Place,
     auth::{Caller, CanOperate},
     batch_view::{self, BatchView},
     body::{self, HowAsked, SentBatch},
@@ -121,6 +122,7 @@ pub(crate) async fn submit_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Params(how): Params<HowParams>,
+    place: Place,
     wait: Wait,
     headers: HeaderMap,
     request: Request,
@@ -132,7 +134,7 @@ pub(crate) async fn submit_batch(
     let submission = Submission { caller: &caller, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = answer(&cx, &caller, submitted, wait).await?;
+    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -140,11 +142,12 @@ pub(crate) async fn submit_batch(
 async fn answer(
     cx: &Context,
     caller: &Caller,
+    place: &Place,
     submitted: Submitted,
-    wait: Wait,
+    wait: &Wait,
 ) -> Result<Response, Problem> {
     if let Some(at_most) = wait.duration()
-        && wait::until_finished(cx, submitted.batch, at_most).await?
+        && wait::until_finished(cx, place, submitted.batch, at_most).await?
     {
         let keys_for = (!submitted.replayed).then_some(caller);
         let form = result_form::read(cx, submitted.batch, keys_for).await?;

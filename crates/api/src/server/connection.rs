@@ -53,6 +53,8 @@ impl Rules {
             .max_headers(MAX_HEADERS)
             .max_header_size(self.max_header_bytes)
             .max_buf_size(self.max_header_bytes.max(READ_AHEAD))
+            // A caller that has said all it has to say still reads its answer.
+            .half_close(true)
             .keep_alive(self.kind == Kind::Welcome);
         http
     }

@@ -16,6 +16,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Told to who cannot even get a place in the side lane.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\n\
+    x-content-type-options: nosniff\r\n\
     content-length: 173\r\n\
     retry-after: 1\r\n\
     connection: close\r\n\r\n\
@@ -25,6 +26,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 /// Told to who did not finish its request's head in time.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: application/problem+json\r\n\
+    x-content-type-options: nosniff\r\n\
     content-length: 162\r\n\
     connection: close\r\n\r\n\
     {\"type\":\"urn:tenantry:problem:head_timed_out\",\"title\":\"Request Timeout\",\"status\":408,\

@@ -27,6 +27,13 @@ async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
             .unwrap()
     };
     let plain = |method: Method, path: &str| app.request(method, path).body(Body::empty()).unwrap();
+    let with = |name: &'static str, values: [&'static str; 2]| {
+        let mut request = post("application/json", json!({ "tenants": tenants(1) }).to_string());
+        for value in values {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        request
+    };
     let many = json!({ "tenants": tenants(4) }).to_string();
 
     for (request, status, code) in [
@@ -38,6 +45,10 @@ async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
         (post("application/json", "x".repeat(3000)), 413, "body_too_large"),
         (post("application/json", many), 413, "too_many_tenants"),
         (post("text/csv", "a,b".into()), 415, "unsupported_media_type"),
+        (with("content-encoding", ["identity", "gzip"]), 415, "unsupported_media_type"),
+        (with("content-type", ["application/json"; 2]), 415, "unsupported_media_type"),
+        (with("idempotency-key", ["a", "a"]), 400, "invalid_idempotency_key"),
+        (with("authorization", ["Bearer x", "Bearer y"]), 401, "unauthenticated"),
         (post("application/json", "{}".into()), 422, "missing_field"),
         (
             post(
@@ -53,6 +64,7 @@ async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{what}");
         assert_eq!(answer.headers[header::CONTENT_TYPE], PROBLEM_JSON, "{what}");
         assert!(answer.headers.contains_key("x-request-id"), "{what}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{what}");
         assert_eq!(answer.body["status"], status, "{what}");
     }
 }
@@ -88,10 +100,11 @@ async fn a_database_without_our_schema_is_not_ready_but_alive() {
     let context =
         api::Context::new(settings_of(&db, &[]), db.pool.clone(), CancellationToken::new());
     let router = api::router(context.unwrap());
+    let token = format!("Bearer {}", keys::OperatorToken::mint().expose());
     let status = async |path: &str| {
         let request = Request::builder()
             .uri(path)
-            .header(header::AUTHORIZATION, "Bearer tto_x")
+            .header(header::AUTHORIZATION, token.as_str())
             .body(Body::empty())
             .unwrap();
         router.clone().oneshot(request).await.unwrap().status()

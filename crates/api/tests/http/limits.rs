@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
     time::timeout,
 };
@@ -41,6 +41,21 @@ impl Served {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// From another address of this machine.
+    async fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// A call in work until it is dropped: its body does not arrive whole.
+    async fn held_up(&self) -> TcpStream {
+        let whole = self.post("/api/v1/tenants", "", &tenant(1).to_string());
+        let mut stream = self.connect().await;
+        stream.write_all(&whole.as_bytes()[..whole.len() - 1]).await.unwrap();
+        stream
     }
 
     /// Sends `request` and reads whatever comes until the connection is closed.
@@ -175,21 +190,17 @@ async fn a_flood_of_connections_is_told_to_come_back_while_health_is_answered() 
         assert_eq!(status(answer), 200, "{answer}");
     }
     held.pop();
-    let close = call.replace("host: x", "host: x\r\nconnection: close");
-    timeout(PATIENCE, async { while status(&api.say(&close).await) != 200 {} }).await.unwrap();
+    until(&api, &closing(&call), 200).await;
     api.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_call_too_many_is_told_to_come_back_and_health_is_not_counted() {
     let api = Served::start(&[("TENANTRY__API__MAX_IN_FLIGHT", "1")]).await;
-    let waiting = api.post("/api/v1/tenants", "prefer: wait=60\r\n", &tenant(1).to_string());
-    let mut busy = api.connect().await;
-    busy.write_all(waiting.as_bytes()).await.unwrap();
-    batches(&api, 1).await;
+    let busy = api.held_up().await;
 
-    let call = api.get("/api/v1/batches").replace("host: x", "host: x\r\nconnection: close");
-    let refused = api.say(&call).await;
+    let call = closing(&api.get("/api/v1/batches"));
+    let refused = until(&api, &call, 503).await;
     let health = api.say(&call.replace("/api/v1/batches", "/readyz")).await;
 
     assert_eq!(status(&refused), 503, "{refused}");
@@ -198,8 +209,119 @@ async fn one_call_too_many_is_told_to_come_back_and_health_is_not_counted() {
     assert!(refused.contains("x-request-id: "), "{refused}");
     assert_eq!(status(&health), 200, "{health}");
     drop(busy);
-    timeout(PATIENCE, async { while status(&api.say(&call).await) != 200 {} }).await.unwrap();
+    until(&api, &call, 200).await;
     api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_operator_takes_its_share_of_the_calls_in_work_and_another_the_rest() {
+    let api = Served::start(&[("TENANTRY__API__MAX_IN_FLIGHT_PER_OPERATOR", "1")]).await;
+    let other = token(&api.db, "otto", Role::Operator).await;
+    let call = closing(&api.get("/api/v1/batches"));
+    let others_call = call.replace(&api.token, &other);
+    let busy = api.held_up().await;
+
+    let refused = until(&api, &call, 429).await;
+    let others = api.say(&others_call).await;
+
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    assert!(refused.contains("\"code\":\"rate_limited\""), "{refused}");
+    assert_eq!(status(&others), 200, "{others}");
+    drop(busy);
+    until(&api, &call, 200).await;
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_hold_no_place_and_one_operator_waits_a_bounded_number_of_times() {
+    let api = Served::start(&[
+        ("TENANTRY__API__MAX_IN_FLIGHT", "2"),
+        ("TENANTRY__API__MAX_IN_FLIGHT_PER_OPERATOR", "1"),
+        ("TENANTRY__API__MAX_WAITS_PER_OPERATOR", "3"),
+    ])
+    .await;
+    let submit = |n| api.post("/api/v1/tenants", "prefer: wait=40\r\n", &tenant(n).to_string());
+    let mut waiting = Vec::new();
+    for n in 0..3 {
+        let mut stream = api.connect().await;
+        stream.write_all(submit(n).as_bytes()).await.unwrap();
+        waiting.push(stream);
+        batches(&api, i64::try_from(n).unwrap() + 1).await;
+    }
+
+    let look = until(&api, &closing(&api.get("/api/v1/batches")), 200).await;
+    let one_more = until(&api, &closing(&submit(3)), 202).await;
+
+    assert!(look.contains("\"batches\""), "{look}");
+    assert!(!one_more.contains("preference-applied"), "{one_more}");
+    api.stop.cancel();
+    for answer in join_all(waiting.iter_mut().map(everything)).await {
+        assert_eq!(status(&answer), 202, "{answer}");
+        assert!(answer.contains("preference-applied: wait=40\r\n"), "{answer}");
+    }
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_takes_its_share_of_the_connections_and_a_trusted_proxy_has_no_share() {
+    let share = ("TENANTRY__API__MAX_CONNECTIONS_PER_ADDRESS", "2");
+    let proxies = ("TENANTRY__API__TRUSTED_PROXIES", "127.0.0.9");
+    let api = Served::start(&[share, proxies]).await;
+    let call = closing(&api.get("/api/v1/batches"));
+    let mut held = Vec::new();
+    for (from, connections) in [("127.0.0.1", 2), ("127.0.0.9", 3)] {
+        for _ in 0..connections {
+            let mut stream = api.connect_from(from).await;
+            stream.write_all(api.get("/healthz").as_bytes()).await.unwrap();
+            assert_eq!(status(&one_answer(&mut stream).await), 200);
+            held.push(stream);
+        }
+    }
+    let mut answers = Vec::new();
+    for from in ["127.0.0.1", "127.0.0.2", "127.0.0.9"] {
+        let mut stream = api.connect_from(from).await;
+        stream.write_all(call.as_bytes()).await.unwrap();
+        answers.push(status(&everything(&mut stream).await));
+    }
+
+    assert_eq!(answers, [503, 200, 200]);
+    api.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_closed_its_own_side_still_reads_its_answer() {
+    let api = Served::start(&[]).await;
+    for request in [
+        api.get("/healthz"),
+        api.post("/api/v1/tenants/batch", "", &json!({ "tenants": [tenant(1)] }).to_string()),
+    ] {
+        let mut stream = api.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+
+        let answer = everything(&mut stream).await;
+
+        assert!([200, 202].contains(&status(&answer)), "{answer}");
+    }
+    api.end().await;
+}
+
+/// Asks until the answer has this status; the other calls may not have got so far yet.
+async fn until(api: &Served, call: &str, wanted: u16) -> String {
+    let asking = async {
+        loop {
+            let answer = api.say(call).await;
+            if status(&answer) == wanted {
+                return answer;
+            }
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("it is answered so")
+}
+
+/// `call`, after which the connection is closed.
+fn closing(call: &str) -> String {
+    call.replace("host: x", "host: x\r\nconnection: close")
 }
 
 /// Waits until there are `n` batches.
@@ -215,7 +337,11 @@ async fn batches(api: &Served, n: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_in_flight_at_the_stop_is_answered() {
-    let api = Served::start(&[]).await;
+    let api = Served::start(&[
+        ("TENANTRY__API__MAX_WAITS_PER_OPERATOR", "200"),
+        ("TENANTRY__API__MAX_IN_FLIGHT_PER_OPERATOR", "200"),
+    ])
+    .await;
     let mut idle = api.connect().await;
     idle.write_all(api.get("/healthz").as_bytes()).await.unwrap();
     one_answer(&mut idle).await;

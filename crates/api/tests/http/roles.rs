@@ -5,6 +5,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use domain::{BatchId, Role};
+use serde_json::json;
 use store::operators;
 
 use crate::support::App;
@@ -159,4 +160,90 @@ async fn a_caller_that_asks_too_often_is_told_when_to_come_back() {
     assert_eq!((last.status, last.code()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));
     let secs: u64 = last.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!(secs >= 1);
+}
+
+/// `path` as somebody at `address` with `token`.
+fn from(address: [u8; 4], path: &str, token: &str) -> Request<Body> {
+    let mut request = request(&Method::GET, path, token);
+    let peer = std::net::SocketAddr::from((address, 4711));
+    request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    request
+}
+
+/// A token of the right form that nobody has.
+fn forged() -> String {
+    keys::OperatorToken::mint().expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_tokens_costs_an_honest_caller_at_the_same_address_nothing() {
+    let app = App::start_with(&[
+        ("TENANTRY__API__BURST", "5"),
+        ("TENANTRY__API__REQUESTS_PER_SECOND", "1"),
+    ])
+    .await;
+    let (attacker, path) = ([10, 0, 0, 1], "/api/v1/batches");
+    let mut refused = Vec::new();
+    for n in 0..200 {
+        let wrong = if n % 2 == 0 { forged() } else { format!("x{n}") };
+        refused.push(app.send(from(attacker, path, &wrong)).await.status.as_u16());
+    }
+
+    let mut honest = Vec::new();
+    for role in [Role::Viewer, Role::Operator, Role::Admin] {
+        honest.push(app.send(from(attacker, path, app.token(role))).await.status.as_u16());
+    }
+
+    assert_eq!(refused[..5], [401; 5]);
+    assert!(refused[100..].iter().filter(|status| **status == 429).count() > 90, "{refused:?}");
+    assert_eq!(honest, [200; 3]);
+}
+
+#[tokio::test]
+async fn a_token_without_the_form_of_one_and_one_that_was_wrong_before_ask_the_database_nothing() {
+    let app = App::start().await;
+    let (path, wrong) = ("/api/v1/batches", forged());
+    app.send(request(&Method::GET, path, &wrong)).await;
+    app.db.pool.close().await;
+
+    let again = app.send(request(&Method::GET, path, &wrong)).await;
+    let formless = app.send(request(&Method::GET, path, "x7")).await;
+    let unknown = app.send(request(&Method::GET, path, &forged())).await;
+
+    assert_eq!((again.status.as_u16(), formless.status.as_u16()), (401, 401));
+    assert_eq!(unknown.status.as_u16(), 503, "{unknown:?}");
+}
+
+#[tokio::test]
+async fn tokens_that_are_looked_up_together_are_each_found() {
+    let app = App::start().await;
+    let (forged, path): (Vec<String>, _) =
+        ((0..200).map(|_| forged()).collect(), "/api/v1/batches");
+    let known = [Role::Viewer, Role::Operator, Role::Admin].map(|role| app.token(role).to_owned());
+    let all: Vec<&String> = forged.iter().chain(&known).collect();
+
+    let asked = all.iter().map(|token| app.send(request(&Method::GET, path, token)));
+    let answers = futures::future::join_all(asked).await;
+
+    let good: Vec<u16> = answers[200..].iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(good, [200; 3]);
+    assert!(answers[..200].iter().all(|answer| answer.status == StatusCode::UNAUTHORIZED));
+}
+
+#[tokio::test]
+async fn the_audit_names_the_client_that_a_trusted_proxy_names_and_no_other() {
+    let app = App::start_with(&[("TENANTRY__API__TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+    for (n, peer) in [[10, 0, 0, 1], [9, 9, 9, 9]].into_iter().enumerate() {
+        let body = json!({ "tenants": [crate::support::tenant(n)] }).to_string();
+        let mut request = app.request(Method::POST, "/tenants/batch").body(body.into()).unwrap();
+        request.headers_mut().insert("x-forwarded-for", "1.2.3.4, 5.6.7.8".parse().unwrap());
+        let peer = std::net::SocketAddr::from((peer, 4711));
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        assert_eq!(app.send(request).await.status, StatusCode::ACCEPTED);
+    }
+
+    let audited = "select address from tenantry.audit_log order by id";
+    let told: Vec<String> = sqlx::query_scalar(audited).fetch_all(&app.db.pool).await.unwrap();
+
+    assert_eq!(told, ["5.6.7.8", "9.9.9.9"]);
 }

@@ -30,7 +30,7 @@ const MAX_YIELDS: u32 = 10;
 /// Longest that one `Retry-After` is obeyed.
 const MAX_YIELD: Duration = Duration::from_secs(60);
 
-/// Longest an answer may take to begin. Above the API's own limit of 60 s for `Prefer: wait`.
+/// Longest an answer may take to begin. Above the API's own limit of 45 s for `Prefer: wait`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A caller of one API.

@@ -1,4 +1,6 @@
-//! Finds the operator a token belongs to.
+//! Finds the operators that tokens belong to.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{OperatorId, Role};
@@ -21,31 +23,37 @@ pub struct Operator {
     pub stale: bool,
 }
 
-/// The operator whose token has this SHA-256, unless it is revoked or has expired.
+/// The operators whose tokens have these SHA-256, by the SHA-256; those that are revoked or have
+/// expired are left out.
 ///
 /// # Errors
-/// When the row cannot be read.
+/// When the rows cannot be read.
 pub async fn authenticate(
     conn: &mut PgConnection,
-    hash: &[u8; 32],
-) -> sqlx::Result<Option<Operator>> {
-    let row = sqlx::query!(
-        r#"select id, name, role, expires_at,
+    hashes: &[[u8; 32]],
+) -> sqlx::Result<HashMap<[u8; 32], Operator>> {
+    let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+    let rows = sqlx::query!(
+        r#"select hash, id, name, role, expires_at,
                   coalesce(last_used_at < now() - interval '1 minute', true) as "stale!"
            from tenantry.operator_tokens
-           where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())"#,
-        hash.as_slice(),
+           where hash = any($1::bytea[]) and revoked_at is null
+               and (expires_at is null or expires_at > now())"#,
+        &hashes as &[&[u8]],
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    row.map(|r| {
-        Ok(Operator {
-            id: OperatorId::new(r.id),
-            name: r.name,
-            role: decode(&r.role)?,
-            expires_at: r.expires_at,
-            stale: r.stale,
+    rows.into_iter()
+        .map(|r| {
+            let hash = r.hash.try_into().map_err(|_| sqlx::Error::Decode("a long hash".into()))?;
+            let operator = Operator {
+                id: OperatorId::new(r.id),
+                name: r.name,
+                role: decode(&r.role)?,
+                expires_at: r.expires_at,
+                stale: r.stale,
+            };
+            Ok((hash, operator))
         })
-    })
-    .transpose()
+        .collect()
 }
