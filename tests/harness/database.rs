@@ -53,9 +53,22 @@ pub async fn empty_db() -> Db {
     open(empty_database).await
 }
 
+/// A copy of `db`, as an administrator makes one: the same installation, in another database.
+///
+/// # Panics
+/// If somebody else is connected to `db`.
+pub async fn copy_of(db: &Db) -> Db {
+    let original = db.database.as_ref().expect("it is there until it is dropped");
+    let copied = original.copy();
+    opened(copied.unwrap_or_else(|error| give_up("copy the test's database", &error)))
+}
+
 async fn open(create: impl FnOnce() -> Result<Database, localpg::Error> + Send + 'static) -> Db {
     let created = tokio::task::spawn_blocking(create).await.expect("creating does not panic");
-    let database = created.unwrap_or_else(|error| give_up("create the test's database", &error));
+    opened(created.unwrap_or_else(|error| give_up("create the test's database", &error)))
+}
+
+fn opened(database: Database) -> Db {
     let url = database.url();
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(&url);
     let pool = pool.unwrap_or_else(|error| give_up("understand the test database's url", &error));

@@ -5,6 +5,7 @@ mod support;
 mod bulk_batch;
 mod cancel_and_retry;
 mod constant_cost;
+mod copied_database;
 mod demo_and_dev;
 mod drain;
 mod dual_migrations;

@@ -22,7 +22,7 @@ async fn execute(db: &Db, sql: String) {
 }
 
 /// A database that `tenantry migrate` prepared for its owner, and where he reaches it.
-async fn owned_database() -> (Db, String) {
+pub(super) async fn owned_database() -> (Db, String) {
     let db = harness::empty_db().await;
     let name: String =
         sqlx::query_scalar("select current_database()::text").fetch_one(&db.pool).await.unwrap();
@@ -40,7 +40,7 @@ async fn owned_database() -> (Db, String) {
     (db, url)
 }
 
-fn url_of(db: &Db, user: &str) -> String {
+pub(super) fn url_of(db: &Db, user: &str) -> String {
     let mut url = reqwest::Url::parse(&db.url).unwrap();
     url.set_username(user).unwrap();
     url.into()

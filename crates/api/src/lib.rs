@@ -24,6 +24,7 @@ mod fingerprint;
 mod lines;
 mod observe;
 mod openapi;
+mod origin_watch;
 mod pool_watch;
 mod prefer;
 mod problem;

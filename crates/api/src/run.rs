@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{context::Context, pool_watch, router::router, server};
+use crate::{context::Context, origin_watch, pool_watch, router::router, server};
 
 /// How long connections get to end after `stop`, on top of the longest time of a request: enough
 /// for each that was accepted to be answered.
@@ -23,7 +23,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// `/readyz` tells.
 ///
 /// # Errors
-/// When a setting that is needed is missing or wrong, or the listener fails.
+/// When a setting that is needed is missing or wrong, the listener fails, or the database is a copy.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -34,7 +34,9 @@ pub async fn run(
     let open = move || store::connect(&url, &database, "tenantry-api");
     let pool = open().context("could not read DATABASE_URL")?;
     let context = Context::new(settings, pool, stop.clone())?;
+    origin_watch::before_serving(&context).await?;
     let address = listener.local_addr().context("could not read the listener's address")?;
+    let origin = tokio::spawn(origin_watch::watch(context.clone()));
     let background = TaskTracker::new();
     background.spawn(listen(context.clone()));
     background.spawn(forget(context.clone()));
@@ -44,6 +46,7 @@ pub async fn run(
     serve(context.clone(), listener, &stop).await;
     background.wait().await;
     context.pool().close().await;
+    origin.await.context("the look for copied databases failed")??;
     Ok(())
 }
 

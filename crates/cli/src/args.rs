@@ -3,8 +3,8 @@
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, serve, submit,
-    tenant, token,
+    batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, restore, serve,
+    submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -77,6 +77,9 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Check a live system against what must always hold; repair what is named (works on DATABASE_URL)
     Doctor(doctor::Doctor),
+    /// Put a copied or restored database to use (works on DATABASE_URL)
+    #[command(subcommand)]
+    Restore(restore::Restore),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::Config),

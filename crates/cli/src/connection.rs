@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use store::origin::{self, OriginError};
+
 use crate::{args::Global, failure::Failure, stack::Ready};
 
 /// Where the API answers when nobody says.
@@ -77,6 +79,24 @@ pub(crate) fn patient_pool(
     let mut patient = settings.clone();
     patient.database.statement_timeout_ms = 0;
     pool(url, &patient)
+}
+
+/// Refuses a database that is a copy of the one its installation lives in. One without Tenantry
+/// passes.
+pub(crate) async fn refuse_copy(pool: &sqlx::PgPool) -> anyhow::Result<()> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    match origin::check(&mut conn).await {
+        Err(error) if error.is_not_migrated() => Ok(()),
+        checked => checked.map_err(|e| copied(&e).into()),
+    }
+}
+
+/// What to say of a copy, or of a database that does not tell.
+pub(crate) fn copied(error: &OriginError) -> Failure {
+    match error.database() {
+        Some(error) => database_failure(error),
+        None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells the whole way"),
+    }
 }
 
 /// What to say when the database refuses: the two usual reasons, else its own words.

@@ -18,6 +18,7 @@ mod installation;
 pub mod items;
 mod migrate;
 pub mod operators;
+pub mod origin;
 pub mod queue_state;
 pub mod spares;
 mod stage;

@@ -3,6 +3,7 @@
 //! It may connect as one of a group. A role that joins one has the group to itself until the
 //! transaction ends, from PostgreSQL 16 on: so that comes last of all rights.
 
+mod regrant;
 mod revoke;
 
 use domain::{RoleName, SchemaName};
@@ -13,6 +14,7 @@ use crate::ident::{Ident, dollar_tag, literal};
 use crate::makers;
 use crate::migrations::VERSION_TABLE;
 
+pub use regrant::regrant;
 pub use revoke::revoke;
 
 /// Lets the role use the schema and all that the migrations make in it, now and later: data of

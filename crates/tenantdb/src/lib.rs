@@ -15,8 +15,10 @@
 
 pub mod adoption;
 mod bootstrap;
+pub mod copied;
 pub mod grants;
 mod ident;
+pub mod left_roles;
 mod lint;
 pub mod lock;
 pub mod makers;

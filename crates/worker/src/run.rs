@@ -6,6 +6,7 @@ use provisioning::Plans;
 use saga::PlanError;
 use settings::Settings;
 use sqlx::PgPool;
+use store::origin::{self, OriginError};
 use telemetry::Metrics;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,9 @@ pub enum StartError {
     /// The plan contradicts itself.
     #[error("the plan cannot be followed")]
     Plan(#[source] PlanError),
+    /// The database is a copy of the one that the installation lives in.
+    #[error("this worker may not work on its database")]
+    Origin(#[source] OriginError),
     /// The database refused to register this process.
     #[error("could not register this worker")]
     Register(#[source] sqlx::Error),
@@ -46,8 +50,12 @@ pub enum StartError {
 impl StartError {
     /// Whether the database was away or busy: it is tried again then, as long as it takes.
     fn is_transient(&self) -> bool {
+        if matches!(self, Self::Origin(error) if error.is_not_migrated()) {
+            return true;
+        }
         let database = match self {
             Self::Build(error) => error.database(),
+            Self::Origin(error) => error.database(),
             Self::Register(error) => Some(error),
             _ => None,
         };
@@ -59,8 +67,8 @@ impl StartError {
 /// Serves `/healthz`, `/readyz` and `/metrics` on `listener` meanwhile.
 ///
 /// # Errors
-/// When a setting or secret is missing, the tenant migrations are refused, or the listener fails.
-/// A database that is away or not migrated yet is waited for.
+/// When a setting or secret is missing, the tenant migrations are refused, the listener fails, or the
+/// database is a copy. A database that is away or not migrated yet is waited for.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -132,11 +140,17 @@ async fn begin<'a>(
     work: &'a mut Option<Work>,
 ) -> Result<Life<'a>, StartError> {
     wait_for_database(&pools.work).await;
+    look_for_origin(&pools.work).await.map_err(StartError::Origin)?;
     let work = match work {
         Some(work) => work,
         None => work.insert(read_work(settings, &pools.work).await?),
     };
     Life::begin(settings, pools, work).await
+}
+
+/// At each life: by now `DATABASE_URL` may lead to a copy.
+async fn look_for_origin(pool: &PgPool) -> Result<(), OriginError> {
+    origin::check(&mut *pool.acquire().await?).await
 }
 
 async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartError> {

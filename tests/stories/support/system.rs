@@ -77,7 +77,9 @@ impl System {
         let anonymous = Client::anonymous(&api.url);
         let (client, token) = (anonymous, String::new());
         let mut system = Self { client, token, workers: Vec::new(), api, env, db, dir };
-        system.token = system.make_token("story", "admin").await;
+        // a copied database brings the tokens of its original along
+        let name = format!("story-{}", uuid::Uuid::new_v4());
+        system.token = system.make_token(&name, "admin").await;
         system.client = system.client.with_token(&system.token);
         for _ in 0..workers {
             system.add_worker(&[]).await;

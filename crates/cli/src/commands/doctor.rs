@@ -60,6 +60,7 @@ impl Doctor {
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
         let scope = self.scope(settings)?;
+        connection::refuse_copy(pool).await?;
         let mut kinds = self.fix;
         kinds.sort_unstable();
         kinds.dedup();

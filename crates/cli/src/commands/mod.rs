@@ -10,6 +10,7 @@ pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod queue;
+pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod tenant;
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Doctor(doctor) => doctor.run(global).await,
+        Command::Restore(restore) => restore.run(global).await,
         Command::Config(config) => config.run(global),
         Command::Api(serve) => serve.api().await,
         Command::Worker(serve) => serve.worker().await,

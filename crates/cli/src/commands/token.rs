@@ -95,6 +95,7 @@ impl Token {
     }
 
     async fn on(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+        connection::refuse_copy(pool).await?;
         match self {
             Self::Create { name, role, expires } => {
                 let ends = expires.0.map(|time| Utc::now() + time);

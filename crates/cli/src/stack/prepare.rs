@@ -83,7 +83,10 @@ async fn prepare(pool: &PgPool) -> anyhow::Result<DevToken> {
 /// Everything that `tenantry migrate public up` does: schema, queue, roles.
 pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     suits_us(pool).await?;
+    connection::refuse_copy(pool).await?;
     store::migrate(pool).await.context("could not migrate the shared schema")?;
+    // what lacked the columns until now
+    connection::refuse_copy(pool).await?;
     queue::setup(pool).await.context("could not set up the queue")?;
     let mut conn = pool.acquire().await.context("could not connect")?;
     let installation =

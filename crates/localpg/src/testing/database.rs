@@ -55,6 +55,17 @@ impl Database {
         self.cluster.url(&self.name)
     }
 
+    /// A copy of it, as `create database … template` makes it. Ends all connections to this one.
+    ///
+    /// # Errors
+    /// When somebody connects meanwhile.
+    pub fn copy(&self) -> Result<Self, Error> {
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = ";
+        run(self.cluster, &format!("{end}{}", literal(&self.name)))?;
+        let from = format!("template {} strategy file_copy", ident(&self.name));
+        Self::create(self.cluster, &from)
+    }
+
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.name

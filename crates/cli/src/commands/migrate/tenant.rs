@@ -19,7 +19,7 @@ use super::starter;
 use crate::{
     actor::actor,
     args::Global,
-    connection::database_failure,
+    connection::{database_failure, refuse_copy},
     failure::{Done, Failure},
     show,
 };
@@ -116,6 +116,7 @@ impl Tenant {
         settings: &Settings,
         pool: &PgPool,
     ) -> anyhow::Result<Done> {
+        refuse_copy(pool).await?;
         match self {
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {

@@ -1,0 +1,155 @@
+//! `tenantry restore adopt --copy`: the copy becomes an installation of its own.
+//!
+//! One transaction a schema, and its mark is the checkpoint: a command that was interrupted goes on
+//! where it was. Until the end every process refuses to work here.
+
+use std::time::{Duration, Instant};
+
+use domain::{InstallationId, RoleName, SchemaName};
+use serde_json::json;
+use settings::Settings;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use store::origin;
+use tenantdb::copied::{self, Copied};
+
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::{copied as refused, database_failure},
+    failure::{Done, Failure},
+    show,
+};
+
+/// Schemas for which one connection is used: a backend's caches grow with every schema it touches.
+const PAGE: i64 = 200;
+
+/// Between two lines that say how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(2);
+
+/// Roles that are named, at most.
+const SHOWN: i64 = 20;
+
+/// A copy and the installation it is of.
+#[derive(Debug)]
+struct Adoption<'a> {
+    pool: &'a PgPool,
+    original: InstallationId,
+    heir: InstallationId,
+    connection_limit: i32,
+}
+
+/// What was done, by this run.
+#[derive(Debug, Default)]
+struct Count {
+    tenants: usize,
+    spares: usize,
+}
+
+/// Gives the copy an id, a group and roles of its own.
+pub(super) async fn adopt(
+    global: &Global,
+    settings: &Settings,
+    pool: &PgPool,
+) -> anyhow::Result<Done> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let begun = origin::begin_copy(&mut conn, &actor()).await.map_err(|e| refused(&e))?;
+    drop(conn);
+    let Some((original, heir)) = begun else {
+        show::line("nothing to do: this database is no copy");
+        return Ok(Done::Well);
+    };
+    let connection_limit = settings.tenants.connection_limit;
+    let adoption = Adoption { pool, original, heir, connection_limit };
+    let (count, left) = adoption.run().await?;
+    tell(global, &adoption, &count, &left);
+    Ok(Done::well_if(left.is_empty()))
+}
+
+fn tell(global: &Global, adoption: &Adoption<'_>, count: &Count, left: &[String]) {
+    let Adoption { original, heir, .. } = adoption;
+    let Count { tenants, spares } = count;
+    if global.json {
+        let told = json!({ "original": original, "installation": heir, "tenants": tenants,
+            "spares_dropped": spares, "roles_with_rights": left });
+        return show::raw(&told.to_string());
+    }
+    show::line(format!(
+        "this copy of installation {original} is installation {heir} now: {tenants} tenants got roles \
+         of their own, {spares} spares were dropped"
+    ));
+    for role in left {
+        show::note(format!(
+            "role {role} of the original still has rights in this database: revoke them"
+        ));
+    }
+    show::note("its queue is paused: start the API and workers, then `tenantry queue resume`");
+}
+
+impl Adoption<'_> {
+    async fn run(&self) -> anyhow::Result<(Count, Vec<String>)> {
+        let failed = |e| database_failure(&e);
+        let mut conn = self.pool.acquire().await.map_err(failed)?;
+        copied::drop_makers(&mut conn, &self.original).await.map_err(failed)?;
+        tenantdb::bootstrap(&mut conn, &self.heir)
+            .await
+            .map_err(|e| Failure::new(telemetry::chain(&e)))?;
+        drop(conn);
+        let count = self.hand_over_all().await?;
+        let mut conn = self.pool.acquire().await.map_err(failed)?;
+        let mut tx = conn.begin().await.map_err(failed)?;
+        let (original, heir) = (&self.original, &self.heir);
+        origin::end_copy(&mut tx, original, heir, &actor()).await.map_err(failed)?;
+        let left = copied::heirless(&mut tx, original, SHOWN).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok((count, left))
+    }
+
+    async fn hand_over_all(&self) -> anyhow::Result<Count> {
+        let failed = |e| database_failure(&e);
+        let (mut count, mut after, mut said) = (Count::default(), String::new(), Instant::now());
+        loop {
+            let mut conn = self.pool.acquire().await.map_err(failed)?;
+            let page = copied::schemas(&mut conn, &self.original, &after, PAGE).await;
+            let page = page.map_err(failed)?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.schema.to_string();
+            for schema in &page {
+                self.hand_over(&mut conn, schema, &mut count).await?;
+                if said.elapsed() >= SAY_EVERY {
+                    show::note(format!("  {} tenants so far", count.tenants));
+                    said = Instant::now();
+                }
+            }
+            conn.close().await.map_err(failed)?;
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        conn: &mut PgConnection,
+        it: &Copied,
+        count: &mut Count,
+    ) -> anyhow::Result<()> {
+        let failed = |e| database_failure(&e);
+        let tenant = it.mark.tenant;
+        let role = RoleName::of(&self.heir, tenant);
+        let mut tx = conn.begin().await.map_err(failed)?;
+        if it.schema == SchemaName::of_spare(tenant) {
+            tenantdb::schema::drop(&mut tx, &it.schema).await.map_err(failed)?;
+            count.spares += 1;
+        } else if origin::give_role(&mut tx, tenant, &it.schema, &role).await.map_err(failed)? {
+            let given = copied::hand_over(&mut tx, it, &self.heir, self.connection_limit).await;
+            if !given.map_err(failed)? {
+                let taken = format!("role {role} exists and is not this installation's");
+                return Err(Failure::new(taken)
+                    .advise("drop or rename it, and run this again")
+                    .into());
+            }
+            count.tenants += 1;
+        } else {
+            copied::disown(&mut tx, it, &self.heir).await.map_err(failed)?;
+        }
+        tx.commit().await.map_err(failed)?;
+        Ok(())
+    }
+}

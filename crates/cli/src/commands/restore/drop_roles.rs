@@ -1,0 +1,38 @@
+//! `tenantry restore drop-roles`: removes the roles of an installation whose database is gone.
+
+use domain::InstallationId;
+use serde_json::json;
+use sqlx::PgPool;
+use tenantdb::left_roles;
+
+use crate::{
+    args::Global,
+    connection::database_failure,
+    failure::{Done, Failure},
+    show,
+};
+
+/// Drops them unless a database of this server needs one.
+pub(super) async fn run(
+    global: &Global,
+    pool: &PgPool,
+    installation: &InstallationId,
+) -> anyhow::Result<Done> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let used = left_roles::used_by(&mut conn, installation).await;
+    if let Some(database) = used.map_err(|e| database_failure(&e))? {
+        return Err(Failure::new(format!(
+            "roles of installation {installation} have rights in database `{database}`"
+        ))
+        .advise("drop that database first, if nobody needs it")
+        .into());
+    }
+    let dropped = left_roles::drop_all(&mut conn, installation).await;
+    let dropped = dropped.map_err(|e| database_failure(&e))?;
+    if global.json {
+        show::raw(&json!({ "installation": installation, "dropped": dropped }).to_string());
+    } else {
+        show::line(format!("{dropped} roles of installation {installation} are dropped"));
+    }
+    Ok(Done::Well)
+}

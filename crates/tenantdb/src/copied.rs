@@ -1,0 +1,138 @@
+//! A copied database becomes an installation of its own: its schemas leave the original's roles and
+//! marks, and get their own.
+//!
+//! Every function starts from the mark of the original: what does not bear it is left alone, and what
+//! is done already is not done again. The roles of the original are read and never changed.
+
+use domain::{InstallationId, RoleName, SchemaName};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::ident::{Ident, literal};
+use crate::mark::Mark;
+use crate::{grants, role};
+
+/// A schema that still bears the original's mark.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// Its name.
+    pub schema: SchemaName,
+    /// The mark.
+    pub mark: Mark,
+}
+
+/// At most `most` schemas after `after` that bear the mark of `original`, by name.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn schemas(
+    conn: &mut PgConnection,
+    original: &InstallationId,
+    after: &str,
+    most: i64,
+) -> sqlx::Result<Vec<Copied>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(include_str!("queries/marked.sql"))
+        .bind(original.as_str())
+        .bind(after)
+        .bind(most)
+        .fetch_all(conn)
+        .await?;
+    let copied = rows.into_iter().map(|(name, comment)| {
+        let schema = SchemaName::from_registry(name).map_err(|e| sqlx::Error::Decode(e.into()))?;
+        let mark = Mark::parse(&comment).ok_or_else(|| sqlx::Error::Decode(comment.into()))?;
+        Ok(Copied { schema, mark })
+    });
+    copied.collect()
+}
+
+/// Gives the schema to the same tenant of `heir`: the original's role loses its rights in it, a role
+/// of the heir's gets them, and the mark is rewritten. False, and nothing has changed, when a stranger
+/// has the name of that role.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn hand_over(
+    conn: &mut PgConnection,
+    copied: &Copied,
+    heir: &InstallationId,
+    connection_limit: i32,
+) -> sqlx::Result<bool> {
+    let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
+    let role = RoleName::of(heir, mark.tenant);
+    let owner = role::claim(conn, &role, &copied.schema, connection_limit, &mark).await?;
+    if !owner.is(&mark) {
+        return Ok(false);
+    }
+    disown(conn, copied, heir).await?;
+    grants::regrant(conn, &copied.schema, &role).await?;
+    Ok(true)
+}
+
+/// As [`hand_over`], for a schema that is no tenant's: it gets the mark and no role.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn disown(
+    conn: &mut PgConnection,
+    copied: &Copied,
+    heir: &InstallationId,
+) -> sqlx::Result<()> {
+    let original = RoleName::of(&copied.mark.installation, copied.mark.tenant);
+    grants::revoke(conn, &copied.schema, &original).await?;
+    let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
+    let comment = format!(
+        "comment on schema {} is {}",
+        Ident::from(&copied.schema),
+        literal(&mark.to_string())
+    );
+    sqlx::raw_sql(AssertSqlSafe(comment)).execute(conn).await?;
+    Ok(())
+}
+
+/// Drops the functions that act as the original's makers: who calls one here changes its roles.
+///
+/// # Errors
+/// When the connected role owns neither the functions nor schema `tenantry`.
+pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> sqlx::Result<()> {
+    let makers = literal(&RoleName::group(original).makers());
+    let drop = format!(
+        "do $tenantry$
+         declare maker regprocedure;
+         begin
+             for maker in
+                 select p.oid from pg_catalog.pg_proc p
+                 where p.pronamespace = to_regnamespace('tenantry') and starts_with(p.proname, {makers})
+             loop
+                 execute format('drop function %s', maker);
+             end loop;
+         end
+         $tenantry$"
+    );
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
+    Ok(())
+}
+
+/// Roles of `original` that still have rights in this database, at most `most` of them: rights that
+/// an operator gave by hand.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn heirless(
+    conn: &mut PgConnection,
+    original: &InstallationId,
+    most: i64,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select distinct r.rolname::text
+         from pg_catalog.pg_shdepend d
+         join pg_catalog.pg_database b on b.oid = d.dbid and b.datname = current_database()
+         join pg_catalog.pg_roles r on r.oid = d.refobjid
+         join pg_catalog.pg_shdescription m on m.objoid = r.oid
+             and m.classoid = 'pg_catalog.pg_authid'::regclass and starts_with(m.description, $1)
+         where d.refclassid = 'pg_catalog.pg_authid'::regclass
+         order by 1 limit $2",
+    )
+    .bind(format!("tenantry:{original}:"))
+    .bind(most)
+    .fetch_all(conn)
+    .await
+}
