@@ -8,7 +8,7 @@ use store::items::Claim;
 use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
-const RECIPE: &str = "r1";
+const RECIPE: &str = "r2";
 
 /// How API keys are made and kept.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use saga::crash_point;
 use sqlx::{PgConnection, PgPool};
 use store::{StageLimits, spares, tenants};
 use tenantdb::{
+    adoption,
     migrations::MigrateError,
     newcomers::{self, Newcomer},
     role, schema,
@@ -97,7 +98,8 @@ impl SpareBuilder {
         store::open_stage(&mut tx, &ids, self.limits).await?;
         crash_point("before", "build_spares");
         self.make(&mut tx, &ids).await?;
-        spares::record(&mut tx, &ids, parts.stamp(), parts.migrations.head()).await?;
+        let prints = adoption::fingerprints(&mut tx, ids.iter().copied()).await?;
+        spares::record(&mut tx, &ids, &prints, parts.stamp(), parts.migrations.head()).await?;
         crash_point("before_commit", "build_spares");
         tx.commit().await?;
         crash_point("after_commit", "build_spares");
@@ -134,7 +136,7 @@ impl SpareBuilder {
         if unwanted.is_empty() {
             let most = u32::try_from(size + 1).unwrap_or(u32::MAX);
             let ready = spares::ready(&mut conn, stamp, most).await?;
-            unwanted.extend(ready.first().filter(|_| ready.len() > size));
+            unwanted.extend(ready.first().filter(|_| ready.len() > size).map(|spare| spare.id));
         }
         drop(conn);
         match unwanted.first() {
@@ -143,27 +145,24 @@ impl SpareBuilder {
         }
     }
 
-    /// Drops the spares whose schema or role is not there, or is another's by its mark, and says how
-    /// many they were: somebody meddled, and nobody could get them.
+    /// Drops the spares that are not as they were built, and says how many they were: somebody
+    /// meddled, and no tenant could get them.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn weed_out(&self) -> Result<usize, SpareError> {
         let mut conn = self.pool.acquire().await?;
         let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;
+        let looked_at = ready.iter().map(|spare| (spare.id, spare.fingerprint.as_str()));
+        let looked_at: Vec<_> = looked_at.collect();
+        let faults =
+            verify::look_at_spares(&mut conn, &self.parts.installation, &looked_at).await?;
+        drop(conn);
         let mut dropped = 0;
-        for spare in ready {
-            if !self.is_whole(&mut conn, spare).await? && self.discard(spare).await? {
-                dropped += 1;
-            }
+        for (spare, _) in ready.iter().zip(faults).filter(|(_, faults)| !faults.is_empty()) {
+            dropped += usize::from(self.discard(spare.id).await?);
         }
         Ok(dropped)
-    }
-
-    async fn is_whole(&self, conn: &mut PgConnection, spare: TenantId) -> sqlx::Result<bool> {
-        let (names, mark) = (self.names(spare), self.parts.mark(spare));
-        Ok(schema::owner(conn, &names.schema).await?.is(&mark)
-            && role::owner(conn, &names.role).await?.is(&mark))
     }
 
     /// Takes the spare out of the pool and drops what bears its mark, both or neither.

@@ -9,7 +9,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use domain::{ItemId, TenantId};
 use provisioning::{Parts, PoolView, Provisioner, SpareBuilder, steps::TakeSpare};
 use saga::{Step, StepCx};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use store::StageLimits;
 
 use crate::bench::{
@@ -239,6 +239,35 @@ async fn a_spare_that_somebody_broke_costs_no_tenant_and_is_weeded_out() {
     assert_eq!(spares_there(&db.pool).await, (1, 1));
     pool.view.note_ready(1);
     assert_eq!(pool.make(&["bert"]).await, [4]);
+}
+
+#[tokio::test]
+async fn a_spare_that_somebody_changed_never_becomes_a_tenant() {
+    for change in [
+        "drop table %s.person",
+        "alter table %s.person drop column email",
+        "drop index %s.person_email",
+        "grant usage on schema %s to public",
+        "alter default privileges in schema %s grant select on tables to public",
+    ] {
+        let db = harness::fresh_db().await;
+        let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
+        pool.builder.build(8, 2).await.unwrap();
+        pool.view.note_ready(2);
+        let change = format!(
+            "do $$ begin execute format('{change}',
+                 (select format('tenantry_spare_%s_', min(id)) from tenantry.spares)); end $$"
+        );
+        sqlx::raw_sql(AssertSqlSafe(change.as_str())).execute(&db.pool).await.unwrap();
+
+        assert_eq!(pool.make(&["anne"]).await, [7], "{change}");
+        assert!(pool.view.take_doubt());
+        assert_eq!(pool.builder.weed_out().await.unwrap(), 1, "{change}");
+
+        assert_eq!(spares_there(&db.pool).await, (1, 1));
+        pool.view.note_ready(1);
+        assert_eq!(pool.make(&["bert"]).await, [4]);
+    }
 }
 
 #[tokio::test]

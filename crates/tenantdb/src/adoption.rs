@@ -1,12 +1,30 @@
 //! Gives tenants what was built in advance: schema and role get new names and marks, all that lies
 //! in them stays as it is.
+//!
+//! A spare's [`fingerprints`] are taken when it is built and compared when it is given away: a spare
+//! that was changed in between is noticed without a look at each of its objects.
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
 use crate::makers;
 use crate::newcomers::Newcomer;
+
+const FINGERPRINT: &str = include_str!("queries/fingerprint.sql");
+
+/// A text for each spare that is another one once anything in its schema has been added, changed or
+/// removed; its rows of data do not count. Empty without a schema. One message, an answer for each in
+/// order.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn fingerprints(
+    conn: &mut PgConnection,
+    spares: impl IntoIterator<Item = TenantId>,
+) -> sqlx::Result<Vec<String>> {
+    read(conn, fingerprint(spares)).await
+}
 
 /// A spare and the tenant that gets it.
 #[derive(Debug, Clone)]
@@ -17,8 +35,8 @@ pub struct Adoption<'a> {
     pub tenant: Newcomer<'a>,
 }
 
-/// Makes each spare its tenant's: one message for all. A spare is made as a [`Newcomer`] is, with the
-/// names [`SchemaName::of_spare`] and [`RoleName::of`].
+/// Makes each spare its tenant's, and tells the fingerprint that each had: one message for all. A
+/// spare is made as a [`Newcomer`] is, with the names [`SchemaName::of_spare`] and [`RoleName::of`].
 ///
 /// # Errors
 /// SQLSTATE 42P06 or 42710 when a tenant's name is in use, 3F000 or 42704 when a spare is not there.
@@ -26,11 +44,22 @@ pub async fn adopt(
     conn: &mut PgConnection,
     installation: &InstallationId,
     adoptions: &[Adoption<'_>],
-) -> sqlx::Result<()> {
-    let texts: Vec<String> =
-        adoptions.iter().map(|adoption| text(conn, installation, adoption)).collect();
-    sqlx::raw_sql(AssertSqlSafe(texts.join(";\n"))).execute(conn).await?;
-    Ok(())
+) -> sqlx::Result<Vec<String>> {
+    let mut texts = vec![fingerprint(adoptions.iter().map(|adoption| adoption.spare))];
+    texts.extend(adoptions.iter().map(|adoption| text(conn, installation, adoption)));
+    read(conn, texts.join(";\n")).await
+}
+
+fn fingerprint(spares: impl IntoIterator<Item = TenantId>) -> String {
+    let schemas = spares.into_iter().map(SchemaName::of_spare);
+    let schemas: Vec<String> =
+        schemas.map(|schema| literal(&Ident::from(&schema).to_string())).collect();
+    FINGERPRINT.replace("{schemas}", &format!("array[{}]::text[]", schemas.join(", ")))
+}
+
+async fn read(conn: &mut PgConnection, message: String) -> sqlx::Result<Vec<String>> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(conn).await?;
+    rows.iter().map(|row| row.try_get(1)).collect()
 }
 
 fn text(conn: &PgConnection, installation: &InstallationId, adoption: &Adoption<'_>) -> String {

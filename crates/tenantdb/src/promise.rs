@@ -1,5 +1,6 @@
 //! What a set of migrations makes of an empty schema.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
 use domain::SchemaName;
@@ -8,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use crate::Ident;
 use crate::migrations::{self, MigrateError, MigrationSet, VERSION_TABLE};
 use crate::shape::Shape;
-use crate::survey::{self, Depth, Survey};
+use crate::survey::{self, Depth, Grant, Survey};
 
 /// The shape that a set of migrations promises, to grant on and to hold schemas against.
 ///
@@ -18,6 +19,7 @@ use crate::survey::{self, Depth, Survey};
 pub struct Promise {
     scratch: String,
     shape: Shape,
+    grants: BTreeSet<String>,
     depth: Depth,
     grantable: Grantable,
     locks: usize,
@@ -49,6 +51,7 @@ impl Promise {
         let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
         let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
         let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
+        let grants = granted(&mut tx, &survey).await.map_err(failed)?;
         let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
         let survives_renaming = survives_renaming.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
@@ -57,11 +60,13 @@ impl Promise {
             depth: Depth {
                 triggers: has("trigger "),
                 policies: has("policy "),
+                rules: has("rule "),
                 functions: has("definition of function "),
                 types: has("definition of type "),
             },
             grantable: grantable(&survey, &scratch, routines),
             shape: survey.shape,
+            grants,
             scratch: scratch.as_str().to_owned(),
             locks,
             lock_places,
@@ -73,6 +78,11 @@ impl Promise {
     pub(crate) fn shape_in(&self, spelling: &str) -> Shape {
         let put = |text: &String| self.put(text, spelling);
         self.shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
+    }
+
+    /// Whether the migrations give this right in a schema, whose name the server spells as given.
+    pub(crate) fn grants(&self, grant: &Grant, spelling: &str) -> bool {
+        self.grants.iter().any(|sentence| self.put(sentence, spelling) == grant.to_string())
     }
 
     /// How many tenants one transaction may make, at least one, where `transactions` of them run at
@@ -160,6 +170,33 @@ fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Gr
         relations.map(|r| format!("{}.{}", scratch.as_str(), Ident::quote(&r.name))).collect()
     };
     Grantable { tables: named(&["r", "p", "v", "m", "f"]), sequences: named(&["S"]), routines }
+}
+
+/// The rights that the migrations give to others than their tenant: without those that come from
+/// default privileges of the connected role, which its migrations did not ask for.
+async fn granted(conn: &mut PgConnection, survey: &Survey) -> sqlx::Result<BTreeSet<String>> {
+    let rows = sqlx::query(
+        "select case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, x.privilege_type,
+             case a.defaclobjtype when 'S' then '{sequence}' when 'f' then '{function}' when 'T' then '{type}'
+                 when 'n' then '{the schema}' else '{table,view,materialized,foreign}'::text[] end
+         from pg_catalog.pg_default_acl a, pg_catalog.aclexplode(a.defaclacl) x
+         where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0",
+    )
+    .fetch_all(conn)
+    .await?;
+    let by_default = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
+        .collect::<sqlx::Result<Vec<(String, String, Vec<String>)>>>()?;
+    let comes_by_default = |grant: &&Grant| {
+        by_default.iter().any(|(grantee, right, kinds)| {
+            grant.grantee == *grantee
+                && grant.right == *right
+                && kinds.iter().any(|kind| grant.object.starts_with(kind))
+        })
+    };
+    let given = survey.grants.iter().filter(|grant| !comes_by_default(grant));
+    Ok(given.map(Grant::to_string).collect())
 }
 
 /// Functions and procedures with the types of their arguments, each name with its schema.

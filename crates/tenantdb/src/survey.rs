@@ -8,6 +8,8 @@
 //! Definitions name every object with its schema: the message looks at `pg_catalog` alone and
 //! puts the search path back.
 
+use std::fmt;
+
 use domain::{RoleName, SchemaName};
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
@@ -23,8 +25,10 @@ const OBJECTS: &str = include_str!("queries/objects.sql");
 const FUNCTIONS: &str = include_str!("queries/functions.sql");
 const TYPES: &str = include_str!("queries/types.sql");
 const RIGHTS: &str = include_str!("queries/rights.sql");
+const GRANTS: &str = include_str!("queries/grants.sql");
 const TRIGGERS: &str = include_str!("queries/triggers.sql");
 const POLICIES: &str = include_str!("queries/policies.sql");
+const RULES: &str = include_str!("queries/rules.sql");
 const NOTHING: &str = "array[]::text[]";
 
 const ENTER: &str =
@@ -38,6 +42,7 @@ const LEAVE: &str =
 pub(crate) struct Depth {
     pub(crate) triggers: bool,
     pub(crate) policies: bool,
+    pub(crate) rules: bool,
     pub(crate) functions: bool,
     pub(crate) types: bool,
 }
@@ -45,15 +50,18 @@ pub(crate) struct Depth {
 impl Depth {
     /// Everything.
     pub(crate) const FULL: Self =
-        Self { triggers: true, policies: true, functions: true, types: true };
+        Self { triggers: true, policies: true, rules: true, functions: true, types: true };
 }
 
-/// Whose rights are to be read with the shape.
+/// A tenant whose rights are looked at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    pub(crate) role: &'a RoleName,
-    pub(crate) mark: &'a Mark,
-    pub(crate) neighbour: Option<&'a SchemaName>,
+pub struct Subject<'a> {
+    /// Its role.
+    pub role: &'a RoleName,
+    /// The mark that its schema and its role bear.
+    pub mark: &'a Mark,
+    /// Another's schema, which the role must be refused.
+    pub neighbour: Option<&'a SchemaName>,
 }
 
 /// What was found.
@@ -61,6 +69,8 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Survey {
     pub(crate) shape: Shape,
     pub(crate) relations: Vec<Relation>,
+    /// Rights that are not as they were given to the tenant's role.
+    pub(crate) grants: Vec<Grant>,
     /// The schema's name as the server spells it in definitions.
     pub(crate) spelling: String,
     /// Whether each rule of `queries/rights.sql` is broken, in its order.
@@ -69,13 +79,24 @@ pub(crate) struct Survey {
     pub(crate) versions: Option<Vec<(i64, String)>>,
 }
 
-/// A relation and what the role may do with it.
+/// A relation.
 #[derive(Debug)]
 pub(crate) struct Relation {
     pub(crate) name: String,
     /// As in `pg_class.relkind`.
     pub(crate) kind: String,
-    pub(crate) rights: String,
+}
+
+/// A right that `queries/grants.sql` found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Grant {
+    /// PUBLIC, `the role`, or another role's name as SQL spells it.
+    pub(crate) grantee: String,
+    pub(crate) right: String,
+    /// Kind and name; functions and types have their schema before it.
+    pub(crate) object: String,
+    /// The statement that puts it right.
+    pub(crate) remedy: String,
 }
 
 /// Reads the shape of one schema; for a subject also rights and versions. One message.
@@ -111,15 +132,18 @@ pub(crate) async fn read_all(
     ended.map(|()| surveys)
 }
 
-/// Reads marks and rights in several schemas, and nothing of what lies in them. One message, an
-/// answer for each in order.
+/// Reads the marks, roles and rights of several schemas: those on the objects in them too, or only
+/// those on the schema itself. One message, an answer for each in order.
 pub(crate) async fn read_rights(
     conn: &mut PgConnection,
     subjects: &[(&SchemaName, Subject<'_>)],
+    on_objects: bool,
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
     let seats: Vec<Seat<'_>> = seats.collect();
-    let text = about([ENTER, RIGHTS, LEAVE].join(";\n"), &seats);
+    let statements: &[&str] =
+        if on_objects { &[ENTER, RIGHTS, GRANTS, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
+    let text = about(statements.join(";\n"), &seats);
     let (surveys, ended) = take_all(conn, &seats, text).await?;
     ended.map(|()| surveys)
 }
@@ -162,8 +186,9 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     let pick = |wanted: bool, text| if wanted { text } else { NOTHING };
     let relations = RELATIONS
         .replace("{triggers}", pick(depth.triggers, TRIGGERS))
-        .replace("{policies}", pick(depth.policies, POLICIES));
-    let mut statements = vec![ENTER, &relations, OBJECTS];
+        .replace("{policies}", pick(depth.policies, POLICIES))
+        .replace("{rules}", pick(depth.rules, RULES));
+    let mut statements = vec![ENTER, &relations, OBJECTS, GRANTS];
     statements.extend(depth.functions.then_some(FUNCTIONS));
     statements.extend(depth.types.then_some(TYPES));
     let with_rights = seats.iter().any(|seat| seat.subject.is_some());
@@ -177,7 +202,7 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
 
 /// The statements, of these seats.
 fn about(statements: String, seats: &[Seat<'_>]) -> String {
-    statements.replace("{subjects}", &subjects(seats))
+    statements.replace("{subjects}", &subjects(seats)).replace("{versions}", VERSION_TABLE)
 }
 
 /// A row for each seat: the oids of all that is asked of it. The names are looked up in columns, not
@@ -218,6 +243,19 @@ fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
         .map(|_| format!("select 'version', {n}, version, checksum from {schema}.{VERSION_TABLE}"))
 }
 
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { grantee, right, object, .. } = self;
+        match right.as_str() {
+            "OWNER" => write!(f, "{object} belongs to {grantee}"),
+            right => match right.strip_prefix("LACKS ") {
+                Some(right) => write!(f, "{grantee} lacks {right} on {object}"),
+                None => write!(f, "{grantee} has {right} on {object}"),
+            },
+        }
+    }
+}
+
 impl Survey {
     fn take(&mut self, row: &PgRow) -> sqlx::Result<()> {
         match row.try_get::<&str, _>(0)? {
@@ -236,6 +274,12 @@ impl Survey {
                 }
                 self.versions = Some(Vec::new());
             }
+            "grant" => self.grants.push(Grant {
+                grantee: row.try_get(2)?,
+                right: row.try_get(3)?,
+                object: row.try_get(4)?,
+                remedy: row.try_get(5)?,
+            }),
             "version" => {
                 let version = (row.try_get(2)?, row.try_get(3)?);
                 self.versions.get_or_insert_default().push(version);
@@ -247,17 +291,17 @@ impl Survey {
 
     fn relation(&mut self, row: &PgRow) -> sqlx::Result<()> {
         let name: String = row.try_get(2)?;
-        let (kind, rights): (String, String) = (row.try_get(9)?, row.try_get(10)?);
+        let kind: String = row.try_get(10)?;
         self.shape.insert(format!("{} {name}", noun(&kind)), row.try_get(3)?);
         for (at, part_kind) in
-            ["column", "constraint", "index", "trigger", "policy"].iter().enumerate()
+            ["column", "constraint", "index", "trigger", "policy", "rule"].iter().enumerate()
         {
             for part in row.try_get::<Vec<String>, _>(4 + at)? {
                 let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
                 self.shape.insert(format!("{part_kind} {name}.{part}"), definition.to_owned());
             }
         }
-        self.relations.push(Relation { name, kind, rights });
+        self.relations.push(Relation { name, kind });
         Ok(())
     }
 }

@@ -1,23 +1,25 @@
 //! Holds what exists against what was promised: the mark, the shape, the versions, the rights.
 
-use domain::{RoleName, SchemaName};
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::PgConnection;
 
+use crate::adoption;
 use crate::mark::Mark;
-use crate::migrations::{MigrationSet, VERSION_TABLE};
+use crate::migrations::MigrationSet;
 use crate::newcomers::Newcomer;
 use crate::promise::Promise;
 use crate::shape;
-use crate::survey::{self, Relation, Subject, Survey};
+use crate::survey::{self, Depth, Grant, Survey};
+
+pub use crate::survey::Subject;
 
 /// Checks a tenant's schema and role in one message: that both bear the mark, that the schema
-/// holds exactly what the migrations make, applied as they are now; that the role may use its own
-/// tables and sequences, and is refused the neighbour's schema, `tenantry`, `apalis`, creating in
-/// `public` and temporary tables. Schemas that do not exist are passed over.
+/// holds exactly what the migrations make, applied as they are now; that the role is as it was made,
+/// may use its own tables and sequences, and is refused the neighbour's schema, `tenantry`, `apalis`,
+/// creating in `public` and temporary tables; that the schema and all in it belong to one owner, and
+/// others have no right there that no migration gave. Schemas that do not exist are passed over.
 ///
-/// Triggers and policies beyond the promised are noticed where the migrations make any; functions,
-/// types, columns, constraints and indexes always. When the version table is missing, a
-/// transaction of the caller is aborted.
+/// When the version table is missing, a transaction of the caller is aborted.
 ///
 /// # Errors
 /// [`VerifyError::Violated`] lists all that is wrong, in sentences without SQL.
@@ -31,11 +33,43 @@ pub async fn verify(
     neighbour: Option<&SchemaName>,
 ) -> Result<(), VerifyError> {
     let subject = Subject { role, mark, neighbour };
-    let found = survey::read(conn, schema, promise.depth(), Some(subject))
-        .await
-        .map_err(|source| VerifyError::Database { source })?;
-    let violations = violations(&found, set, promise);
-    if violations.is_empty() { Ok(()) } else { Err(VerifyError::Violated { violations }) }
+    let found = look(conn, schema, subject, set, promise).await;
+    let faults = found.map_err(|source| VerifyError::Database { source })?;
+    faults.into_result()
+}
+
+/// What [`verify`] finds, by what it concerns.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn look(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    subject: Subject<'_>,
+    set: &MigrationSet,
+    promise: &Promise,
+) -> sqlx::Result<Faults> {
+    let found = survey::read(conn, schema, Depth::FULL, Some(subject)).await?;
+    Ok(faults(&found, set, promise))
+}
+
+/// What [`look`] finds of the roles and rights of several tenants, and of no object's definition. One
+/// message, an answer for each in order.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn look_at_rights(
+    conn: &mut PgConnection,
+    subjects: &[(&SchemaName, Subject<'_>)],
+    promise: &Promise,
+) -> sqlx::Result<Vec<Faults>> {
+    let surveys = survey::read_rights(conn, subjects, true).await?;
+    let faults = surveys.iter().map(|found| {
+        let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
+        faults.rights.extend(grants(found, promise));
+        faults
+    });
+    Ok(faults.collect())
 }
 
 /// What [`verify`] does, for tenants that were made in this transaction, each with its neighbour.
@@ -52,10 +86,7 @@ pub async fn verify_newcomers(
     let surveys = survey::read_all(conn, &subjects(newcomers), promise.depth())
         .await
         .map_err(|source| VerifyError::Database { source })?;
-    match surveys.iter().map(|found| violations(found, set, promise)).find(|v| !v.is_empty()) {
-        Some(violations) => Err(VerifyError::Violated { violations }),
-        None => Ok(()),
-    }
+    surveys.iter().try_for_each(|found| faults(found, set, promise).into_result())
 }
 
 /// Checks tenants that got what was built and verified in advance, each with its neighbour: that
@@ -68,13 +99,43 @@ pub async fn verify_adopted(
     conn: &mut PgConnection,
     adopted: &[(Newcomer<'_>, Option<&SchemaName>)],
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_rights(conn, &subjects(adopted))
+    let surveys = survey::read_rights(conn, &subjects(adopted), false)
         .await
         .map_err(|source| VerifyError::Database { source })?;
-    match surveys.iter().map(broken_rules).find(|v| !v.is_empty()) {
-        Some(violations) => Err(VerifyError::Violated { violations }),
-        None => Ok(()),
-    }
+    surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
+}
+
+/// What is wrong with tenants built in advance, each with the fingerprint that its schema had then:
+/// with its role, with the rights on its schema, with what lies in it. An answer for each in order.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn look_at_spares(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    spares: &[(TenantId, &str)],
+) -> sqlx::Result<Vec<Faults>> {
+    let found = adoption::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
+    let names: Vec<_> = spares
+        .iter()
+        .map(|(id, _)| {
+            let mark = Mark { installation: installation.clone(), tenant: *id };
+            (SchemaName::of_spare(*id), RoleName::of(installation, *id), mark)
+        })
+        .collect();
+    let subjects: Vec<_> = names
+        .iter()
+        .map(|(schema, role, mark)| (schema, Subject { role, mark, neighbour: None }))
+        .collect();
+    let surveys = survey::read_rights(conn, &subjects, false).await?;
+    let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
+        let mut faults = broken_rules(survey, &RULES);
+        if faults.is_empty() && found != *built {
+            faults.shape.push("its schema was changed after it had been built".to_owned());
+        }
+        faults
+    });
+    Ok(faults.collect())
 }
 
 fn subjects<'a>(
@@ -105,49 +166,131 @@ pub enum VerifyError {
     },
 }
 
+/// What is wrong with a tenant, in sentences without SQL, by what it concerns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// The role itself: attributes, settings, memberships, mark.
+    pub role: Vec<String>,
+    /// What the role may do, and what others may do in the schema.
+    pub rights: Vec<String>,
+    /// What the role may do outside its schema, often as one of all.
+    pub database: Vec<String>,
+    /// What the schema holds.
+    pub shape: Vec<String>,
+    /// The schema or the role is missing, or bears another mark.
+    pub foreign: bool,
+}
+
+impl Faults {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The sentences, all of them.
+    #[must_use]
+    pub fn into_sentences(self) -> Vec<String> {
+        [self.role, self.rights, self.database, self.shape].concat()
+    }
+
+    fn into_result(self) -> Result<(), VerifyError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        Err(VerifyError::Violated { violations: self.into_sentences() })
+    }
+}
+
 const NO_SCHEMA: &str = "the schema does not exist";
 const NO_ROLE: &str = "the role does not exist";
 
-/// What a broken rule of `queries/rights.sql` means, in its order.
-const RULES: [&str; 14] = [
-    NO_SCHEMA,
-    NO_ROLE,
-    "the schema does not bear the tenant's mark",
-    "the role does not bear the tenant's mark",
-    "the role has powers beyond its schema",
-    "the role is not in the tenants' group",
-    "the role is in a group besides the tenants'",
-    "the role owns its schema",
-    "the role may not use its own schema",
-    "the role may create objects in its schema",
-    // the name of a neighbour is not this tenant's to know
-    "the role may enter a schema that is not its own",
-    "the role may create objects in schema public",
-    "the role may not connect to the database",
-    "the role may create temporary tables or schemas",
-];
-
-fn broken_rules(found: &Survey) -> Vec<String> {
-    let broken = RULES.iter().zip(&found.broken).filter(|(_, broken)| **broken);
-    broken.map(|(rule, _)| (*rule).to_owned()).collect()
+/// What a rule concerns.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    /// Whether it is there and the tenant's.
+    Schema,
+    /// Whether it is there and the tenant's.
+    Owner,
+    Role,
+    Rights,
+    Database,
 }
 
-fn violations(found: &Survey, set: &MigrationSet, promise: &Promise) -> Vec<String> {
-    let mut violations = broken_rules(found);
-    if violations.iter().any(|rule| rule == NO_SCHEMA) {
-        return vec![NO_SCHEMA.to_owned()];
+/// What a broken rule of `queries/rights.sql` means, in its order.
+const RULES: [(About, &str); 22] = [
+    (About::Schema, NO_SCHEMA),
+    (About::Owner, NO_ROLE),
+    (About::Schema, "the schema does not bear the tenant's mark"),
+    (About::Owner, "the role does not bear the tenant's mark"),
+    (About::Role, "the role has powers beyond its schema"),
+    (About::Role, "the role is not in the tenants' group"),
+    (About::Role, "the role is in a group besides the tenants'"),
+    (About::Rights, "the role owns its schema"),
+    (About::Rights, "the role may not use its own schema"),
+    (About::Rights, "the role may create objects in its schema"),
+    // the name of a neighbour is not this tenant's to know
+    (About::Database, "the role may enter a schema that is not its own"),
+    (About::Database, "the role may create objects in schema public"),
+    (About::Database, "the role may not connect to the database"),
+    (About::Database, "the role may create temporary tables or schemas"),
+    (About::Role, "the role may not log in"),
+    (About::Role, "the role does not inherit its group's rights"),
+    (About::Role, "the role's password has an end (VALID UNTIL)"),
+    (About::Role, "the role's connection limit is 0"),
+    (About::Role, "the role's search_path is not its schema"),
+    (About::Role, "the role has settings besides its search_path"),
+    (About::Rights, "the role has not the default privileges in its schema that it was given"),
+    // the last, as others tell more of it
+    (About::Rights, "others than the role and the owner have rights on the schema"),
+];
+
+fn broken_rules(found: &Survey, rules: &[(About, &str)]) -> Faults {
+    let mut faults = Faults::default();
+    for (about, rule) in rules.iter().zip(&found.broken).filter(|(_, b)| **b).map(|(r, _)| *r) {
+        faults.foreign |= matches!(about, About::Schema | About::Owner);
+        let list = match about {
+            About::Role | About::Owner => &mut faults.role,
+            About::Rights => &mut faults.rights,
+            About::Database => &mut faults.database,
+            About::Schema => &mut faults.shape,
+        };
+        list.push(rule.to_owned());
     }
-    if violations.iter().any(|rule| rule == NO_ROLE) {
-        violations.retain(|rule| rule == NO_ROLE);
-    } else {
-        violations.extend(found.relations.iter().flat_map(rights));
+    if faults.shape.iter().any(|rule| rule == NO_SCHEMA) {
+        return Faults { shape: vec![NO_SCHEMA.to_owned()], foreign: true, ..Faults::default() };
+    }
+    if faults.role.iter().any(|rule| rule == NO_ROLE) {
+        return Faults { role: vec![NO_ROLE.to_owned()], foreign: true, ..Faults::default() };
+    }
+    faults
+}
+
+fn faults(found: &Survey, set: &MigrationSet, promise: &Promise) -> Faults {
+    let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
+    if faults.shape.iter().any(|rule| rule == NO_SCHEMA) {
+        return faults;
+    }
+    if !faults.role.iter().any(|rule| rule == NO_ROLE) {
+        faults.rights.extend(grants(found, promise));
     }
     let differences = shape::differences(&promise.shape_in(&found.spelling), &found.shape);
-    violations.extend(differences.iter().map(|sentence| unqualified(sentence, &found.spelling)));
+    let differences = differences.iter().map(|sentence| unqualified(sentence, &found.spelling));
+    faults.shape.extend(differences);
     if let Some(versions) = &found.versions {
-        violations.extend(version_faults(set, versions));
+        faults.shape.extend(version_faults(set, versions));
     }
-    violations
+    faults
+}
+
+/// The rights that are neither as we nor as a migration gave them.
+fn grants(found: &Survey, promise: &Promise) -> Vec<String> {
+    let unasked = unasked(found, promise);
+    unasked.map(|grant| unqualified(&grant.to_string(), &found.spelling)).collect()
+}
+
+pub(crate) fn unasked<'a>(found: &'a Survey, promise: &Promise) -> impl Iterator<Item = &'a Grant> {
+    found.grants.iter().filter(|grant| !promise.grants(grant, &found.spelling))
 }
 
 /// All sentences are about one schema: its name before each object's would say nothing.
@@ -155,29 +298,6 @@ fn unqualified(sentence: &str, schema: &str) -> String {
     [" ", ".", "(", ","].iter().fold(sentence.to_owned(), |text, before| {
         text.replace(&format!("{before}{schema}."), before)
     })
-}
-
-fn rights(relation: &Relation) -> Vec<String> {
-    let has = |right: &str| relation.rights.split(' ').any(|held| held == right);
-    let name = &relation.name;
-    let (needed, refused): (&[&str], &[&str]) = match relation.kind.as_str() {
-        _ if name == VERSION_TABLE => (&["select"], &["insert", "update", "delete"]),
-        "r" | "p" => (&["select", "insert", "update", "delete"], &[]),
-        "v" | "m" | "f" => (&["select"], &[]),
-        "S" => (&["usage"], &[]),
-        _ => (&[], &[]),
-    };
-    let mut faults = Vec::new();
-    for right in needed.iter().filter(|right| !has(right)) {
-        faults.push(format!("the role lacks {right} on {name}"));
-    }
-    if refused.iter().any(|right| has(right)) {
-        faults.push("the role may write the record of migrations".to_owned());
-    }
-    if has("owner") {
-        faults.push(format!("the role owns {name}"));
-    }
-    faults
 }
 
 fn version_faults(set: &MigrationSet, applied: &[(i64, String)]) -> Vec<String> {

@@ -135,7 +135,9 @@ impl Ward {
         tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
         migrations::apply(conn, &schema, &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
-        store::spares::record(conn, &[TenantId::new(id)], "stamp", set.head()).await.unwrap();
+        let id = TenantId::new(id);
+        let prints = tenantdb::adoption::fingerprints(conn, [id]).await.unwrap();
+        store::spares::record(conn, &[id], &prints, "stamp", set.head()).await.unwrap();
     }
 
     /// Makes an empty schema and a role with the marks of tenant `id`.

@@ -53,11 +53,14 @@ impl Step for TakeSpare {
         }
         let tenants = parts.newcomers(claims);
         let adoptions: Vec<_> = spares
-            .into_iter()
+            .iter()
             .zip(tenants)
-            .map(|(spare, tenant)| Adoption { spare, tenant })
+            .map(|(spare, tenant)| Adoption { spare: spare.id, tenant })
             .collect();
-        adoption::adopt(tx, &parts.installation, &adoptions).await.during("adopt the spares")
+        let adopted = adoption::adopt(tx, &parts.installation, &adoptions).await;
+        let found = adopted.during("adopt the spares")?;
+        let same = spares.iter().map(|spare| &spare.fingerprint).eq(&found);
+        if same { Ok(()) } else { Err(Changed).during("adopt the spares") }
     }
 
     /// The tenant's by now: it goes as one that was built for it.
@@ -75,12 +78,22 @@ impl Step for TakeSpare {
 #[error("there are too few spares")]
 struct TooFew;
 
-impl Classify for TooFew {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Transient
-    }
+/// A spare is not what was built: the keeper drops it, and these tenants are built.
+#[derive(Debug, thiserror::Error)]
+#[error("a spare was changed since it was built")]
+struct Changed;
 
-    fn code(&self) -> Code {
-        codes::INTERNAL
-    }
+macro_rules! transient {
+    ($($error:ty),*) => {$(
+        impl Classify for $error {
+            fn class(&self) -> ErrorClass {
+                ErrorClass::Transient
+            }
+
+            fn code(&self) -> Code {
+                codes::INTERNAL
+            }
+        }
+    )*};
 }
+transient!(TooFew, Changed);

@@ -5,19 +5,25 @@ use std::time::Duration;
 use domain::TenantId;
 use sqlx::PgConnection;
 
+use super::Spare;
+
 /// At most `most` of the spares that bear `stamp`, the oldest first.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn ready(conn: &mut PgConnection, stamp: &str, most: u32) -> sqlx::Result<Vec<TenantId>> {
-    let ids = sqlx::query_scalar!(
-        "select id from tenantry.spares where stamp = $1 order by id limit $2",
+pub async fn ready(conn: &mut PgConnection, stamp: &str, most: u32) -> sqlx::Result<Vec<Spare>> {
+    let rows = sqlx::query!(
+        "select id, fingerprint from tenantry.spares where stamp = $1 order by id limit $2",
         stamp,
         i64::from(most),
     )
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().map(TenantId::new).collect())
+    let spares = rows.into_iter().map(|row| {
+        let (id, fingerprint) = (TenantId::new(row.id), row.fingerprint);
+        Spare { id, fingerprint }
+    });
+    Ok(spares.collect())
 }
 
 /// At most `most` of the spares that nobody will get: they bear another stamp than this, and were

@@ -13,4 +13,4 @@ pub use list::{ready, stale};
 pub use record::record;
 pub use refill::refill_lock;
 pub use remove::remove;
-pub use take::take;
+pub use take::{Spare, take};

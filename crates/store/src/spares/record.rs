@@ -3,20 +3,24 @@
 use domain::TenantId;
 use sqlx::PgConnection;
 
-/// Records `spares`, built at version `head` under `stamp`: in the transaction that built them.
+/// Records `spares`, each with its fingerprint, built at version `head` under `stamp`: in the
+/// transaction that built them.
 ///
 /// # Errors
 /// When the rows cannot be written.
 pub async fn record(
     conn: &mut PgConnection,
     spares: &[TenantId],
+    fingerprints: &[String],
     stamp: &str,
     head: i64,
 ) -> sqlx::Result<()> {
     let ids: Vec<i64> = spares.iter().map(|id| id.get()).collect();
     sqlx::query!(
-        "insert into tenantry.spares (id, stamp, head) select id, $2, $3 from unnest($1::bigint[]) as id",
+        "insert into tenantry.spares (id, fingerprint, stamp, head)
+         select id, fingerprint, $3, $4 from unnest($1::bigint[], $2::text[]) as s (id, fingerprint)",
         &ids,
+        fingerprints,
         stamp,
         head,
     )

@@ -1,5 +1,4 @@
--- A row for each relation of the schema, its parts as arrays of `name`, tab, definition, and what
--- the role may do with it, a letter for each right.
+-- A row for each relation of the schema, its parts as arrays of `name`, tab, definition.
 select 'relation', s.n, c.relname::text,
     concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
         case c.relkind
@@ -35,16 +34,8 @@ select 'relation', s.n, c.relname::text,
         from pg_index x join pg_class i on i.oid = x.indexrelid where c.relhasindex and x.indrelid = c.oid),
     {triggers},
     {policies},
-    c.relkind::text,
-    case when c.relkind = 'S' then concat_ws('',
-        case when has_sequence_privilege(s.role, c.oid, 'usage') then 'usage ' end)
-    else concat_ws('',
-        case when has_table_privilege(s.role, c.oid, 'select') then 'select ' end,
-        case when has_table_privilege(s.role, c.oid, 'insert') then 'insert ' end,
-        case when has_table_privilege(s.role, c.oid, 'update') then 'update ' end,
-        case when has_table_privilege(s.role, c.oid, 'delete') then 'delete ' end,
-        case when c.relowner = s.role then 'owner ' end)
-    end
+    {rules},
+    c.relkind::text
 from {subjects}
 join pg_depend d on d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.schema
 join pg_class c on c.oid = d.objid

@@ -6,8 +6,7 @@ select 'rights', s.n, quote_ident(s.name),
         where d.objoid = s.schema and d.classoid = 'pg_namespace'::regclass and d.objsubid = 0),
     s.mark is distinct from (select d.description from pg_shdescription d
         where d.objoid = s.role and d.classoid = 'pg_authid'::regclass),
-    (select r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls
-        from pg_roles r where r.oid = s.role),
+    r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls,
     not pg_has_role(s.role, s.tenants, 'member'),
     exists (select from pg_auth_members m where m.member = s.role and m.roleid <> s.tenants),
     (select n.nspowner = s.role from pg_namespace n where n.oid = s.schema),
@@ -18,5 +17,25 @@ select 'rights', s.n, quote_ident(s.name),
         or coalesce(has_schema_privilege(s.role, to_regnamespace('apalis'), 'usage, create'), false),
     has_schema_privilege(s.role, to_regnamespace('public'), 'create'),
     not has_database_privilege(s.role, current_database(), 'connect'),
-    has_database_privilege(s.role, current_database(), 'temporary, create')
+    has_database_privilege(s.role, current_database(), 'temporary, create'),
+    not r.rolcanlogin,
+    not r.rolinherit,
+    r.rolvaliduntil < 'infinity',
+    r.rolconnlimit = 0,
+    -- the path as `alter role … set search_path` keeps it
+    not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, pg_temp', s.name)],
+    cardinality(r.rolconfig) > 1 or exists (select from pg_db_role_setting c
+        where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role),
+    -- four on tables, two on sequences, one on functions
+    7 <> (select count(*) from pg_namespace n
+          join pg_default_acl a on a.defaclrole = n.nspowner and a.defaclnamespace = n.oid,
+              aclexplode(a.defaclacl) x
+          where n.oid = s.schema and x.grantee = s.role
+              and (a.defaclobjtype, x.privilege_type) in (('r', 'SELECT'), ('r', 'INSERT'), ('r', 'UPDATE'),
+                  ('r', 'DELETE'), ('S', 'USAGE'), ('S', 'SELECT'), ('f', 'EXECUTE'))),
+    exists (select from pg_namespace n, aclexplode(n.nspacl) x
+        where n.oid = s.schema and x.grantee not in (n.nspowner, s.role))
 from {subjects}
+left join lateral (select a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls,
+        a.rolcanlogin, a.rolinherit, a.rolvaliduntil, a.rolconnlimit, a.rolconfig
+    from pg_roles a where a.oid = s.role) r on true

@@ -10,15 +10,18 @@ use crate::support::{CONNECTIONS, Site, Tenant, execute, set_of, site, sqlstate}
 
 /// Builds a spare, as a worker does.
 async fn spare(site: &Site, conn: &mut PgConnection, id: i64) -> TenantId {
+    spare_of(site, conn, id, &MigrationSet::embedded()).await
+}
+
+async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &MigrationSet) -> TenantId {
     let id = TenantId::new(id);
     let (schema, role) = (SchemaName::of_spare(id), RoleName::of(&site.installation, id));
     let mark = Mark { installation: site.installation.clone(), tenant: id };
     let spare = [Newcomer { schema: &schema, role: &role, mark }];
-    let set = MigrationSet::embedded();
-    let promise = Promise::learn(conn, &set).await.unwrap();
+    let promise = Promise::learn(conn, set).await.unwrap();
     newcomers::create_roles(conn, &spare, CONNECTIONS).await.unwrap();
     newcomers::create_schemas(conn, &spare).await.unwrap();
-    newcomers::migrate(conn, &spare, &set).await.unwrap();
+    newcomers::migrate(conn, &spare, set).await.unwrap();
     newcomers::grant(conn, &spare, &promise).await.unwrap();
     id
 }
@@ -32,7 +35,7 @@ async fn adopt(
     conn: &mut PgConnection,
     spare: TenantId,
     tenant: &Tenant,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<String>> {
     let adoption = Adoption { spare, tenant: newcomer(tenant) };
     adoption::adopt(conn, &site.installation, &[adoption]).await
 }
@@ -45,6 +48,74 @@ async fn adopted(site: &Site) -> (Tenant, Tenant, Transaction<'static, Postgres>
     let spare = spare(site, &mut tx, 900).await;
     adopt(site, &mut tx, spare, &tenant).await.unwrap();
     (tenant, rival, tx)
+}
+
+#[tokio::test]
+async fn whatever_changes_in_a_spare_changes_its_fingerprint() {
+    let site = site().await;
+    let set = set_of(&[(
+        "1_all.sql",
+        "create type mood as enum ('ok');
+         create domain short as text check (length(value) < 9);
+         create table a (id serial primary key, m mood default 'ok', n int check (n > 0));
+         create table b (a int references a (id), x int);
+         create index on b (x);
+         create view v as select id from a;
+         create function f() returns int language sql as 'select 1'",
+    )]);
+    let mut tx = site.begin().await;
+    let id = spare_of(&site, &mut tx, 900, &set).await;
+    tx.commit().await.unwrap();
+    let mut tx = site.begin().await;
+    let built = adoption::fingerprints(&mut tx, [id]).await.unwrap();
+    for change in [
+        "drop table b",
+        "create table c ()",
+        "alter table a add column z int",
+        "alter table a drop column n cascade",
+        "alter table a alter m drop default",
+        "alter table a alter m set default null",
+        "alter table a alter n set not null",
+        "drop index b_x_idx",
+        "create index on a (n)",
+        "alter index b_x_idx rename to other",
+        "alter table a drop constraint a_n_check",
+        "alter table b drop constraint b_a_fkey",
+        "alter table b disable trigger all",
+        "create trigger t before update on a for each row
+             execute function suppress_redundant_updates_trigger()",
+        "create rule r as on delete to a do instead nothing",
+        "create policy p on a using (true)",
+        "alter table a enable row level security",
+        "alter sequence a_id_seq increment 2",
+        "create or replace view v as select id + 0 as id from a",
+        "create or replace function f() returns int language sql as 'select 2'",
+        "alter type mood add value 'bad'",
+        "alter domain short drop constraint short_check",
+        "grant select on a to public",
+        "grant select (id) on a to public",
+        "grant execute on function f() to public",
+        "revoke select on a from ROLE",
+        "alter default privileges in schema tenantry_spare_900_ grant select on tables to public",
+        "create statistics s on a, x from b",
+        "drop schema tenantry_spare_900_ cascade",
+    ] {
+        let sql = change.replace("ROLE", RoleName::of(&site.installation, id).as_str());
+        execute(&mut tx, "savepoint before; set local search_path to tenantry_spare_900_")
+            .await
+            .unwrap();
+        execute(&mut tx, &sql).await.unwrap();
+        let changed = adoption::fingerprints(&mut tx, [id]).await.unwrap();
+        assert_ne!(built, changed, "{change}");
+        execute(&mut tx, "rollback to before").await.unwrap();
+    }
+    assert_eq!(built, adoption::fingerprints(&mut tx, [id]).await.unwrap());
+    tx.rollback().await.unwrap();
+
+    site.run("vacuum (freeze, analyze)").await;
+    site.run("insert into tenantry_spare_900_.a (n) values (1)").await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    assert_eq!(built, adoption::fingerprints(&mut conn, [id]).await.unwrap());
 }
 
 #[tokio::test]

@@ -55,16 +55,16 @@ async fn each_damage_is_found_and_nothing_else() {
             "create function acme.f() returns int language sql as 'select 1'",
             &["function f() is in no migration"],
         ),
-        ("revoke update on acme.person from ROLE", &["the role lacks update on person"]),
+        ("revoke update on acme.person from ROLE", &["the role lacks UPDATE on table person"]),
         (
             "revoke usage on sequence acme.person_id_seq from ROLE",
-            &["the role lacks usage on person_id_seq"],
+            &["the role lacks USAGE on sequence person_id_seq"],
         ),
         ("revoke usage on schema acme from ROLE", &["the role may not use its own schema"]),
         ("grant create on schema acme to ROLE", &["the role may create objects in its schema"]),
         (
             "grant insert on acme.tenantry_migrations to ROLE",
-            &["the role may write the record of migrations"],
+            &["the role has INSERT on table tenantry_migrations"],
         ),
         (
             "grant usage on schema rival to ROLE",
@@ -84,7 +84,62 @@ async fn each_damage_is_found_and_nothing_else() {
         ),
         ("alter role ROLE createdb", &["the role has powers beyond its schema"]),
         ("grant pg_monitor to ROLE", &["the role is in a group besides the tenants'"]),
-        ("alter table acme.tenant owner to ROLE", &["the role owns tenant"]),
+        ("alter table acme.tenant owner to ROLE", &["table tenant belongs to the role"]),
+        ("alter table acme.tenant owner to pg_monitor", &["table tenant belongs to pg_monitor"]),
+        ("grant usage on schema acme to public", &["PUBLIC has USAGE on the schema"]),
+        ("grant usage on schema acme to pg_monitor", &["pg_monitor has USAGE on the schema"]),
+        ("grant select on acme.person to RIVAL", &["RIVAL has SELECT on table person"]),
+        (
+            "grant select (email) on acme.person to public",
+            &["PUBLIC has SELECT on column person.email"],
+        ),
+        (
+            "grant usage on sequence acme.person_id_seq to public",
+            &["PUBLIC has USAGE on sequence person_id_seq"],
+        ),
+        (
+            "grant select on acme.person to ROLE with grant option",
+            &["the role has SELECT with grant option on table person"],
+        ),
+        ("grant truncate on acme.person to ROLE", &["the role has TRUNCATE on table person"]),
+        (
+            "alter default privileges in schema acme grant select on tables to pg_monitor",
+            &["pg_monitor has SELECT on later tables"],
+        ),
+        (
+            "alter default privileges in schema acme revoke select on tables from ROLE",
+            &["the role has not the default privileges in its schema that it was given"],
+        ),
+        ("alter role ROLE nologin", &["the role may not log in"]),
+        (
+            "alter role ROLE valid until '2020-01-01'",
+            &["the role's password has an end (VALID UNTIL)"],
+        ),
+        ("alter role ROLE connection limit 0", &["the role's connection limit is 0"]),
+        (
+            "alter role ROLE set search_path to rival, pg_temp",
+            &["the role's search_path is not its schema"],
+        ),
+        ("alter role ROLE reset all", &["the role's search_path is not its schema"]),
+        (
+            "do $$ begin execute format('alter role ROLE in database %I set search_path to rival',
+                 current_database()); end $$",
+            &["the role has settings besides its search_path"],
+        ),
+        (
+            "alter role ROLE set session_replication_role to replica",
+            &["the role has settings besides its search_path"],
+        ),
+        (
+            "create trigger t before update on acme.person
+                 for each row execute function suppress_redundant_updates_trigger()",
+            &["trigger person.t is in no migration"],
+        ),
+        (
+            "create rule r as on delete to acme.person do instead nothing",
+            &["rule person.r is in no migration"],
+        ),
+        ("create policy p on acme.person using (true)", &["policy person.p is in no migration"]),
         ("comment on schema acme is 'mine'", &["the schema does not bear the tenant's mark"]),
         ("comment on role ROLE is null", &["the role does not bear the tenant's mark"]),
         (
@@ -100,7 +155,10 @@ async fn each_damage_is_found_and_nothing_else() {
             &["migration 9 is not among those at hand"],
         ),
     ] {
-        assert_eq!(found(&tenant, &rival, &mut tx, damage).await, told, "{damage}");
+        let damage = damage.replace("RIVAL", rival.role.as_str());
+        let told: Vec<String> =
+            told.iter().map(|words| words.replace("RIVAL", rival.role.as_str())).collect();
+        assert_eq!(found(&tenant, &rival, &mut tx, &damage).await, told, "{damage}");
     }
 }
 
@@ -157,6 +215,57 @@ async fn every_kind_of_object_is_compared_under_any_schema_name() {
         verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await.unwrap();
         execute(&mut tx, "set local search_path to default").await.unwrap();
     }
+}
+
+/// What a migration gives to others than the tenant stays, and is missed when it is gone.
+#[tokio::test]
+async fn a_right_that_a_migration_gave_is_left_to_whom_it_gave_it() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let set = set_of(&[(
+        "1_all.sql",
+        "create table t (x int);
+         create function f(a t) returns int language sql as 'select 1';
+         grant select on t to pg_monitor;
+         grant execute on function f(t) to pg_monitor",
+    )]);
+    let mut tx = site.begin().await;
+    let promise = Promise::learn(&mut tx, &set).await.unwrap();
+    tenant.provision(&mut tx, &set).await;
+    let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
+
+    verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await.unwrap();
+
+    execute(&mut tx, "grant insert on acme.t to pg_monitor").await.unwrap();
+    let more = verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await;
+    assert!(more.unwrap_err().to_string().ends_with("pg_monitor has INSERT on table t"));
+}
+
+#[tokio::test]
+async fn default_privileges_of_the_owner_let_nobody_into_a_new_tenant() {
+    let site = site().await;
+    let mut tx = site.begin().await;
+    execute(
+        &mut tx,
+        "alter default privileges grant usage on schemas to pg_monitor;
+         alter default privileges grant select on tables to pg_monitor",
+    )
+    .await
+    .unwrap();
+    let tenant = site.tenant(1, "acme");
+    tenant.provision(&mut tx, &MigrationSet::embedded()).await;
+
+    let told = tenant.faults(&mut tx, None).await;
+
+    let expected = [
+        "pg_monitor has SELECT on table person",
+        "pg_monitor has SELECT on table tenant",
+        "pg_monitor has SELECT on table tenantry_migrations",
+        "pg_monitor has USAGE on the schema",
+    ];
+    let mut sorted = told.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
 }
 
 #[tokio::test]

@@ -1,0 +1,1 @@
+alter table tenantry.spares drop column fingerprint;
