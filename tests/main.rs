@@ -2,5 +2,6 @@
 //! the rules the source tree itself keeps.
 
 mod architecture;
+mod legal_moves;
 #[cfg(test)]
 mod stories;

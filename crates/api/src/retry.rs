@@ -63,9 +63,12 @@ async fn once(
     }
     let (requeued, jobs) = with_jobs(again);
     items::refuse(&mut tx, &refused).await?;
-    items::requeue(&mut tx, &requeued).await?;
     let timeout = Duration::from_secs(cx.settings().tenants.batch_timeout_secs);
-    batches::retry(&mut tx, batch, timeout).await?;
+    let moved = items::requeue(&mut tx, &requeued).await? == requeued.len() as u64
+        && batches::retry(&mut tx, batch, timeout).await?;
+    if !moved {
+        return Err(Problem::try_again());
+    }
     queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
     let detail = json!({ "from": state, "retried": jobs.len(), "refused": refused.len() });
     let entry = caller.did("batch.retried");

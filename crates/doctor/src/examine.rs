@@ -96,7 +96,7 @@ async fn look(
 /// The walks have counted what they met.
 async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<()> {
     let row = sqlx::query(
-        "select (select count(*) from tenantry.tenants where state <> 'deleted'),
+        "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
                 (select count(*) from tenantry.api_keys where revoked_at is null),
                 (select count(*) from tenantry.batches),
                 (select count(*) from tenantry.batch_items)",

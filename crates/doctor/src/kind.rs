@@ -82,7 +82,7 @@ kinds! {
     SeveralLiveKeys = "several_live_keys":
         "A tenant was given more than one API key.", None;
     KeyWithoutTenant = "key_without_tenant":
-        "An API key is live and its tenant is deleted.",
+        "An API key is live and its tenant is deleted or released.",
         Some("revoke the key");
     SealedPastItsTime = "sealed_past_its_time":
         "A sealed secret is still there although its time is over.",

@@ -28,7 +28,7 @@ impl Report {
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Checked {
-    /// Tenants in the registry that are not deleted.
+    /// Tenants in the registry that are neither deleted nor released.
     pub tenants: u64,
     /// Schemas that bear this installation's mark.
     pub schemas: u64,

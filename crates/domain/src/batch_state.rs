@@ -68,13 +68,13 @@ impl BatchState {
             Queued => !matches!(next, Queued),
             Running => !matches!(next, Queued | Running),
             // All that had begun may have succeeded, so every end is possible.
-            Cancelling => matches!(next, RollingBack) || next.is_final(),
-            // A failed undo makes it a failure that an operator has to look at.
-            RollingBack => matches!(next, RolledBack | Cancelled | Self::Failed),
-            // A retry of its failed items.
-            Self::CompletedWithFailures | Self::Failed | Cancelled | RolledBack => {
-                matches!(next, Queued | Running)
-            }
+            Cancelling => next.is_final(),
+            RollingBack => matches!(next, RolledBack | Cancelled),
+            // A retry of its items, or of an item's undo.
+            Self::CompletedWithFailures | Self::Failed => matches!(next, Queued | Running),
+            // The same; the undo is of a batch that is all or nothing.
+            Cancelled => matches!(next, Queued | Running | RollingBack),
+            RolledBack => matches!(next, Queued | RollingBack),
             // There is nothing to retry.
             Self::Completed => false,
         }
@@ -104,11 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_left_by_a_retry_only() {
+    fn an_end_is_left_by_a_retry_only_of_the_batch_or_of_an_undo() {
+        use BatchState::{Queued, RollingBack, Running};
         for end in BatchState::ALL.iter().filter(|state| state.is_final()) {
             for next in BatchState::ALL.iter().filter(|next| end.may_become(**next)) {
-                assert!(matches!(next, BatchState::Queued | BatchState::Running), "{end}->{next}");
+                assert!(matches!(next, Queued | Running | RollingBack), "{end}->{next}");
             }
+            assert_eq!(end.may_become(Queued), *end != BatchState::Completed, "{end}");
         }
         assert!(!BatchState::ALL.iter().any(|next| BatchState::Completed.may_become(*next)));
     }

@@ -74,16 +74,12 @@ impl ItemState {
             Succeeded, UndoFailed,
         };
         match self {
-            Queued => matches!(next, Running | Failed | Cancelled),
+            Queued => matches!(next, Running | Cancelled),
             // To `running` again: another worker took it over from one that died.
-            Running => {
-                matches!(next, Running | Succeeded | Built | Retrying | Compensating)
-                    || matches!(next, Failed | Cancelled)
-            }
+            Running => matches!(next, Running | Succeeded | Built | Retrying | Compensating),
             // All of its batch were built, or another of it failed.
             Built => matches!(next, Succeeded | Compensating),
-            // Compensation of what earlier stages committed, when no further try is allowed.
-            Retrying => matches!(next, Running | Compensating | Failed | Cancelled),
+            Retrying => matches!(next, Running | Compensating | Cancelled),
             Compensating => {
                 matches!(next, Compensating | Failed | Cancelled | RolledBack | UndoFailed)
             }

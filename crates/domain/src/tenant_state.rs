@@ -21,8 +21,10 @@ pub enum TenantState {
     Archived,
     /// Being taken away.
     Deleting,
-    /// Gone; its names are free again.
+    /// It was there and is gone; its names are free again.
     Deleted,
+    /// It never came to be; its names are free again, and a retry may reserve them once more.
+    Released,
 }
 
 words!(
@@ -34,6 +36,7 @@ words!(
     Archived = "archived",
     Deleting = "deleting",
     Deleted = "deleted",
+    Released = "released",
 );
 
 impl TenantState {
@@ -52,15 +55,18 @@ impl TenantState {
     /// Whether `next` may follow.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
-        use TenantState::{Active, Archived, Deleted, Deleting, Pending, Suspended};
+        use TenantState::{Active, Archived, Deleted, Deleting, Pending, Released, Suspended};
         match self {
-            // Straight to deleted: provisioning failed and took back all it had made.
-            Pending => matches!(next, Active | Deleting | Deleted),
+            // Released: provisioning failed and took back all it had made.
+            Pending => matches!(next, Active | Released),
             // Back to pending: the activation is undone, in a batch that was all or nothing.
             Active => matches!(next, Pending | Suspended | Archived | Deleting),
             Suspended => matches!(next, Active | Archived | Deleting),
             Archived => matches!(next, Active | Deleting),
-            Deleting => matches!(next, Deleted),
+            // Back to where it was: the deletion is taken back before anything is dropped.
+            Deleting => matches!(next, Deleted | Active | Suspended | Archived),
+            // A retry of the batch.
+            Released => matches!(next, Pending),
             Deleted => false,
         }
     }
@@ -78,19 +84,26 @@ mod tests {
     }
 
     #[test]
-    fn deleted_is_the_only_end_and_every_life_can_come_to_it() {
+    fn deleted_is_the_only_end_and_what_was_active_alone_comes_to_it() {
         for state in TenantState::ALL {
             let moves = TenantState::ALL.iter().any(|next| state.may_become(*next));
             assert_eq!(moves, !state.is_final(), "{state}");
             assert_eq!(state.is_final(), *state == TenantState::Deleted);
-            let doomed = matches!(state, TenantState::Deleting | TenantState::Deleted);
-            assert_eq!(state.may_become(TenantState::Deleting), !doomed, "{state}");
+            let lives = matches!(
+                state,
+                TenantState::Active | TenantState::Suspended | TenantState::Archived
+            );
+            assert_eq!(state.may_become(TenantState::Deleting), lives, "{state}");
+            let deleting = *state == TenantState::Deleting;
+            assert_eq!(state.may_become(TenantState::Deleted), deleting, "{state}");
         }
     }
 
     #[test]
-    fn a_deletion_once_begun_is_not_taken_back() {
-        assert!(!TenantState::Deleting.may_become(TenantState::Active));
+    fn a_reservation_that_came_to_nothing_can_be_made_again_and_a_deleted_tenant_cannot() {
+        assert!(TenantState::Pending.may_become(TenantState::Released));
+        assert!(TenantState::Released.may_become(TenantState::Pending));
         assert!(!TenantState::Deleted.may_become(TenantState::Pending));
+        assert!(!TenantState::Active.may_become(TenantState::Released));
     }
 }

@@ -81,7 +81,7 @@ impl Protocol {
         let stage = hand.next_stage();
         let row = &state.items[hand.item];
         let taken = row.schema == Schema::Strangers && self.variant != Variant::NoOwnershipMark;
-        let gone = row.tenant == TenantState::Deleted;
+        let gone = row.tenant == TenantState::Released;
         if answer == Answer::Failed {
             return self.after_failure(hand);
         }
@@ -296,7 +296,7 @@ impl Item {
     /// Gives the tenant's names back, if it never became one.
     pub(crate) fn release(&mut self) {
         if self.tenant == TenantState::Pending {
-            self.tenant = TenantState::Deleted;
+            self.tenant = TenantState::Released;
         }
     }
 }

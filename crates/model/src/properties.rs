@@ -110,7 +110,7 @@ impl Item {
     fn is_clean(&self) -> bool {
         !matches!(self.state, ItemState::Failed | ItemState::Cancelled)
             || (self.schema != Schema::Ours
-                && self.tenant == TenantState::Deleted
+                && self.tenant == TenantState::Released
                 && self.checkpoints == [false; 2])
     }
 }

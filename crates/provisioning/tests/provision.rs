@@ -156,7 +156,7 @@ async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
     }
 
     assert_eq!(item_state(&db.pool, unlucky).await, "failed");
-    assert_eq!(tenant_state(&db.pool, failed).await, "deleted");
+    assert_eq!(tenant_state(&db.pool, failed).await, "released");
     assert_eq!(remains(&db.pool, failed).await, (false, false, false));
     assert_eq!(tenant_state(&db.pool, active).await, "active");
     let (code, step, message): (String, String, String) = sqlx::query_as(
@@ -187,7 +187,7 @@ async fn a_foreign_schema_fails_the_tenant_and_stays() {
     let verdict = provisioner.provision(claim).await.unwrap();
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
-    assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "released");
     let treasure: bool = sqlx::query_scalar("select to_regclass('somebodys.treasure') is not null")
         .fetch_one(&db.pool)
         .await
@@ -241,7 +241,7 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
     let verdict = crashing.provision(claim).await.unwrap();
 
     assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
-    assert_eq!(tenant_state(&db.pool, tenant).await, "deleted");
+    assert_eq!(tenant_state(&db.pool, tenant).await, "released");
     let code: String =
         sqlx::query_scalar("select error_code from tenantry.batch_items where id = $1")
             .bind(item.get())

@@ -108,4 +108,30 @@ mod tests {
         assert_eq!(reverted, up.last().map(|m| m.version));
         assert!(down.last().unwrap().applied_at.is_none());
     }
+
+    #[tokio::test]
+    async fn what_came_to_nothing_is_told_from_what_was_deleted() {
+        let db = harness::fresh_db().await;
+        let states =
+            "select state || ' ' || (deleted_at is not null) from tenantry.tenants order by id";
+        MIGRATOR.undo(&db.pool, 11).await.unwrap();
+        sqlx::query(
+            "insert into tenantry.tenants (name, domain, schema_name, role_name, state, activated_at,
+                                           deleted_at)
+             values ('a', 'a.example', 'a', 'r1', 'deleted', now(), now()),
+                    ('a', 'a.example', 'a', 'r2', 'deleted', null, now()),
+                    ('a', 'a.example', 'a', 'r3', 'active', now(), null)",
+        )
+        .execute(&db.pool)
+        .await
+        .unwrap();
+
+        migrate(&db.pool).await.unwrap();
+        let up: Vec<String> = sqlx::query_scalar(states).fetch_all(&db.pool).await.unwrap();
+        MIGRATOR.undo(&db.pool, 11).await.unwrap();
+        let down: Vec<String> = sqlx::query_scalar(states).fetch_all(&db.pool).await.unwrap();
+
+        assert_eq!(up, ["deleted true", "released false", "active false"]);
+        assert_eq!(down, ["deleted true", "deleted true", "active false"]);
+    }
 }

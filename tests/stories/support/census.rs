@@ -45,7 +45,7 @@ union all select format('tenant %s was activated %s times', a.id, count(l.id)) f
     left join tenantry.audit_log l on l.tenant_id = a.id and l.action = 'tenant.activated'
     group by a.id having count(l.id) <> 1
 union all select format('tenant %s is %s', id, state) from tenantry.tenants
-    where state not in ('active', 'deleted')";
+    where state not in ('active', 'released')";
 
 /// What does not match, in words. Call it when nothing is under way.
 pub(crate) async fn orphans(pool: &PgPool) -> Vec<String> {

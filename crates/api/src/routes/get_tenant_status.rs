@@ -52,7 +52,7 @@ impl SchemaStatus {
     fn of(state: TenantState, is_there: bool) -> Self {
         match state {
             TenantState::Pending => Self::Pending,
-            TenantState::Deleted if !is_there => Self::Absent,
+            TenantState::Deleted | TenantState::Released if !is_there => Self::Absent,
             _ if is_there => Self::Provisioned,
             _ => Self::Failed,
         }

@@ -31,7 +31,7 @@ pub(crate) struct TenantParams {
     limit: Option<u32>,
     /// Start after this `next_cursor`, however deep; instead of `page`.
     cursor: Option<String>,
-    /// Only tenants in this state; without it all but the deleted ones.
+    /// Only tenants in this state; without it all but the deleted and the released ones.
     #[param(value_type = Option<TenantState>)]
     status: Option<String>,
     /// Only tenants whose name or domain starts with this, in any letter case.

@@ -115,7 +115,7 @@ async fn what_was_rolled_back_runs_again_whole_or_not_at_all() {
              error_message = 'it did'",
     )
     .await;
-    app.execute("update tenantry.tenants set state = 'deleted'").await;
+    app.execute("update tenantry.tenants set state = 'released'").await;
     app.execute(
         "update tenantry.batches set state = 'rolled_back', culprit_idx = 1, finished_at = now()",
     )
@@ -149,7 +149,7 @@ async fn what_can_never_succeed_or_is_not_undone_keeps_the_whole_from_running_ag
     .execute(&app.db.pool)
     .await
     .unwrap();
-    app.execute("update tenantry.tenants set state = 'deleted'").await;
+    app.execute("update tenantry.tenants set state = 'released'").await;
     app.execute(
         "update tenantry.batches set state = 'rolled_back', finished_at = now()
          where finished_at is null",

@@ -62,15 +62,23 @@ async fn tenants_are_found_by_state_and_by_the_start_of_name_or_domain() {
 }
 
 #[tokio::test]
-async fn deleted_tenants_are_listed_only_when_asked_for() {
+async fn released_tenants_are_listed_only_when_asked_for() {
     let app = App::start().await;
     let batch = app.submit(tenants(2)).await;
     app.fail_rest(batch, "verify_failed").await;
 
     let living = app.get("/tenants").await.body;
     let deleted = app.get("/tenants?status=deleted").await.body;
+    let released = app.get("/tenants?status=released").await.body;
 
-    assert_eq!((&living["total"], &deleted["total"]), (&json!(0), &json!(2)));
+    assert_eq!((&living["total"], &deleted["total"]), (&json!(0), &json!(0)));
+    assert_eq!(released["total"], json!(2));
+    let id = &released["tenants"][0]["tenant_id"];
+    let status = app.get(&format!("/tenants/{id}/status")).await.body;
+    assert_eq!(
+        (&status["status"], &status["schema_status"]),
+        (&json!("released"), &json!("absent"))
+    );
 }
 
 #[tokio::test]

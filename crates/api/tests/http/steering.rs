@@ -137,7 +137,7 @@ async fn a_retry_reserves_what_was_taken_and_is_free_now() {
 }
 
 #[tokio::test]
-async fn a_name_taken_since_then_stays_failed_with_the_reason() {
+async fn an_item_whose_name_was_taken_since_then_stays_as_it_ended_and_says_why() {
     let app = App::start().await;
     let batch = app.submit(tenants(3)).await;
     act(&app, batch, "cancel").await;
@@ -147,7 +147,7 @@ async fn a_name_taken_since_then_stays_failed_with_the_reason() {
 
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     let results = app.results(batch).await;
-    assert_eq!(results[1]["status"], "failed");
+    assert_eq!(results[1]["status"], "cancelled");
     assert_eq!(results[1]["error"]["code"], "domain_taken");
     assert_eq!(
         (&results[0]["status"], &results[2]["status"]),

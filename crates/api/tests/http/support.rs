@@ -198,7 +198,7 @@ impl App {
     /// What a worker would do: every open item fails and gives its names back.
     pub(crate) async fn fail_rest(&self, batch: BatchId, code: &str) {
         for sql in [
-            "update tenantry.tenants set state = 'deleted' where id in
+            "update tenantry.tenants set state = 'released' where id in
                  (select tenant_id from tenantry.batch_items where batch_id = $1
                   and state = 'queued' and $2 <> '')",
             "update tenantry.batch_items set state = 'failed', finished_at = now(), attempt = 1,

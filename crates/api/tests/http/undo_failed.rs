@@ -65,7 +65,7 @@ async fn a_resolved_item_has_failed_and_left_nothing_in_the_registry() {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(answer.body["status"], "failed");
     let gone = "select count(*) from tenantry.batch_items i
-        join tenantry.tenants t on t.id = i.tenant_id and t.state = 'deleted'
+        join tenantry.tenants t on t.id = i.tenant_id and t.state = 'released'
         join tenantry.checkpoints c on c.item_id = i.id and c.undone_at is not null
         join tenantry.api_keys k on k.tenant_id = t.id
              and k.revoked_at is not null and k.sealed is null

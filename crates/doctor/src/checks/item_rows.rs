@@ -26,7 +26,8 @@ pub(crate) const CHECK: Check = Check {
              case when i.state in ('queued', 'running', 'retrying', 'built', 'compensating')
                        and t.id is null
                   then 'has no tenant' end,
-             case when i.state in ('queued', 'running', 'retrying', 'built') and t.state = 'deleted'
+             case when i.state in ('queued', 'running', 'retrying', 'built')
+                       and t.state in ('deleted', 'released')
                   then 'the names of tenant ' || t.id || ' are not reserved' end
          )) as fault (sentence)
          where fault.sentence <> ''"

@@ -1,7 +1,7 @@
 //! What is left of tenants that came to nothing.
 //!
 //! An active one is not repaired: it may have data, and only people can say whether item or
-//! registry is wrong. What is left of a deleted one is found by the marks of schemas and roles.
+//! registry is wrong. What is left of one that is gone is found by the marks of schemas and roles.
 
 use crate::{
     Kind, Subject,
@@ -15,7 +15,7 @@ pub(crate) const CHECK: Check = Check {
         "select i.id::text,
                 format('item %s is %s, tenant %s is %s, and there is still %s',
                        i.id, i.state, t.id, t.state, remains.list),
-                t.state in ('pending', 'deleted')
+                t.state in ('pending', 'deleted', 'released')
          from tenantry.batch_items i
          join tenantry.tenants t on t.id = i.tenant_id
          cross join scope s

@@ -63,9 +63,9 @@ fn judge(
     let Marked { name, tenant: id } = role;
     let subject = Subject::Role(name.clone());
     let by_name = RoleName::of(installation, *id).as_str() == name;
-    match tenant.filter(|tenant| tenant.state != "deleted") {
+    match tenant.filter(|tenant| !tenant.is_gone()) {
         None if by_name => {
-            let fate = if tenant.is_some() { "is deleted" } else { "does not exist" };
+            let fate = tenant.map_or("does not exist".into(), |it| format!("is {}", it.state));
             let sentence = format!("role {name} bears the mark of tenant {id}, which {fate}");
             gatherer.add(Kind::RoleWithoutTenant, subject, sentence, true);
         }

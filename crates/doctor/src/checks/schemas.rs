@@ -19,6 +19,13 @@ pub(super) struct Registered {
     pub(super) role: String,
 }
 
+impl Registered {
+    /// Whether nothing of it may be there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state.as_str(), "deleted" | "released")
+    }
+}
+
 /// An object with our mark.
 #[derive(Debug)]
 pub(super) struct Marked {
@@ -72,9 +79,9 @@ async fn page(
 fn judge(schema: &Marked, tenant: Option<&Registered>, gatherer: &mut Gatherer<'_>) {
     let Marked { name, tenant: id } = schema;
     let subject = Subject::Schema(name.clone());
-    match tenant.filter(|tenant| tenant.state != "deleted") {
+    match tenant.filter(|tenant| !tenant.is_gone()) {
         None => {
-            let fate = if tenant.is_some() { "is deleted" } else { "does not exist" };
+            let fate = tenant.map_or("does not exist".into(), |it| format!("is {}", it.state));
             let sentence = format!("schema {name} bears the mark of tenant {id}, which {fate}");
             let ours = SchemaName::from_registry(name.clone()).is_ok();
             gatherer.add(Kind::SchemaWithoutTenant, subject, sentence, ours);

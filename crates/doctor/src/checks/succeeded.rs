@@ -18,6 +18,6 @@ pub(crate) const CHECK: Check = Check {
          from tenantry.batch_items i
          left join tenantry.tenants t on t.id = i.tenant_id
          where i.state = 'succeeded'
-           and (t.id is null or t.state = 'pending' or t.activated_at is null)"
+           and (t.id is null or t.state in ('pending', 'released') or t.activated_at is null)"
     ),
 };

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::{Deed, Outcome, Surgery, tenant};
 use crate::FixError;
 
-/// Of a pending tenant everything; of a deleted one only the record of stages, so that a retry
+/// Of a pending tenant everything; of one that is gone only the record of stages, so that a retry
 /// makes them anew.
 pub(super) async fn run(
     conn: &mut PgConnection,
@@ -26,13 +26,13 @@ pub(super) async fn run(
     }
     let dropped = match held.state.as_str() {
         "pending" => tenant::take_back(conn, &held, surgery).await?,
-        "deleted" => json!({}),
+        _ if held.is_gone() => json!({}),
         state => {
             return Ok(Outcome::Refused(format!("tenant {id} is {state}: it may have data")));
         }
     };
     let undone = forget_stages(conn, item).await?;
-    if held.state == "deleted" && undone == 0 {
+    if held.is_gone() && undone == 0 {
         return Ok(Outcome::Gone);
     }
     let detail = json!({ "item": item, "dropped": dropped, "stages": undone });

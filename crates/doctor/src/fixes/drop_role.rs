@@ -9,7 +9,7 @@ use super::{Deed, Outcome, Surgery, tenant};
 use crate::FixError;
 
 /// Only what bears our mark and our name for the tenant in it, and only while that tenant is
-/// deleted or was never there.
+/// gone or was never there.
 pub(super) async fn run(
     conn: &mut PgConnection,
     name: &str,
@@ -27,7 +27,7 @@ pub(super) async fn run(
         return Ok(Outcome::Refused("its name and its mark do not agree".to_owned()));
     }
     let held = tenant::hold(conn, mark.tenant).await?;
-    if let Some(held) = held.filter(|held| held.state != "deleted") {
+    if let Some(held) = held.filter(|held| !held.is_gone()) {
         return Ok(Outcome::Refused(format!("tenant {} is {}", held.id, held.state)));
     }
     if tenant::is_claimed(conn, mark.tenant).await? {

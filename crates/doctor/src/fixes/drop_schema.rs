@@ -8,7 +8,7 @@ use tenantdb::{Owner, schema};
 use super::{Deed, Outcome, Surgery, tenant};
 use crate::FixError;
 
-/// Only what bears our mark, and only while the tenant in the mark is deleted or was never there.
+/// Only what bears our mark, and only while the tenant in the mark is gone or was never there.
 pub(super) async fn run(
     conn: &mut PgConnection,
     name: &str,
@@ -23,7 +23,7 @@ pub(super) async fn run(
         _ => return Ok(Outcome::Refused("it does not bear our mark".to_owned())),
     };
     let held = tenant::hold(conn, mark.tenant).await?;
-    if let Some(held) = held.filter(|held| held.state != "deleted") {
+    if let Some(held) = held.filter(|held| !held.is_gone()) {
         return Ok(Outcome::Refused(format!("tenant {} is {}", held.id, held.state)));
     }
     if tenant::is_claimed(conn, mark.tenant).await? {

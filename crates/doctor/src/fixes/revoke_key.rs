@@ -1,4 +1,4 @@
-//! Revokes the key of a tenant that is deleted.
+//! Revokes the key of a tenant that is gone.
 
 use domain::{BatchId, TenantId};
 use serde_json::json;
@@ -13,7 +13,7 @@ pub(super) async fn run(conn: &mut PgConnection, key: i64) -> Result<Outcome, Fi
         "with gone as (
              select t.id from tenantry.tenants t
              join tenantry.api_keys k on k.tenant_id = t.id
-             where k.id = $1 and t.state = 'deleted' for update of t
+             where k.id = $1 and t.state in ('deleted', 'released') for update of t
          )
          update tenantry.api_keys k
          set revoked_at = clock_timestamp(), sealed = null, sealed_until = null

@@ -25,8 +25,15 @@ pub(super) struct Held {
     role: String,
 }
 
+impl Held {
+    /// Whether nothing of it may be there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state.as_str(), "deleted" | "released")
+    }
+}
+
 /// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one:
-/// nobody can revive a deleted tenant in between.
+/// nobody can reserve a released tenant's names again in between.
 pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Held>> {
     store::open_stage(conn, &[id], LIMITS).await?;
     let row = sqlx::query(

@@ -36,7 +36,7 @@ async fn an_all_or_nothing_batch_that_does_not_turn_back_is_told() {
     let ward = Ward::healthy().await;
     ward.run("update tenantry.batch_items set state = 'failed', finished_at = now() where id = 13")
         .await;
-    ward.run("update tenantry.tenants set state = 'deleted' where id = 13").await;
+    ward.run("update tenantry.tenants set state = 'released' where id = 13").await;
     ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '13'")
         .await;
 

@@ -107,6 +107,7 @@ async fn an_item_that_contradicts_itself_is_told() {
         (1, "update tenantry.batch_items set finished_at = null where id = 1"),
         (8, "update tenantry.batch_items set worker_id = 'alive' where id = 8"),
         (8, "update tenantry.tenants set state = 'deleted' where id = 8"),
+        (8, "update tenantry.tenants set state = 'released' where id = 8"),
         (12, "update tenantry.batches set mode = 'independent' where mode = 'atomic'"),
     ] {
         let ward = Ward::healthy().await;
@@ -170,7 +171,7 @@ async fn a_tenant_made_twice_is_told() {
 #[tokio::test]
 async fn what_is_left_of_a_failed_item_is_taken_away() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.tenants set state = 'pending', deleted_at = null where id = 7").await;
+    ward.run("update tenantry.tenants set state = 'pending' where id = 7").await;
     ward.leave_behind(7).await;
     ward.issue_key(7, "00000000-0000-0000-0000-000000000002").await;
     ward.run(
@@ -184,7 +185,7 @@ async fn what_is_left_of_a_failed_item_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_stage_left_of_a_deleted_tenant_is_forgotten() {
+async fn a_stage_left_of_a_released_tenant_is_forgotten() {
     let ward = Ward::healthy().await;
     ward.run(
         "insert into tenantry.checkpoints (item_id, stage, attempt, steps)

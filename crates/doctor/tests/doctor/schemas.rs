@@ -24,6 +24,8 @@ async fn a_schema_whose_tenant_was_never_there_is_dropped() {
 #[tokio::test]
 async fn a_schema_whose_tenant_is_deleted_is_dropped_before_the_role_that_may_use_it() {
     let ward = Ward::healthy().await;
+    ward.run("update tenantry.tenants set state = 'deleted', deleted_at = now() where id = 7")
+        .await;
     ward.leave_behind(7).await;
     ward.run(
         "do $$ begin execute format('grant usage on schema t_7 to tn_%s_7',
@@ -176,10 +178,10 @@ async fn a_renamed_schema_is_told_from_both_sides() {
 #[tokio::test]
 async fn a_strangers_schema_and_role_survive_every_repair() {
     let ward = Ward::healthy().await;
-    // Their names are those that a deleted tenant of ours had.
+    // Their names are those that a released tenant of ours had.
     ward.run("update tenantry.tenants set schema_name = 'stranger' where id = 7").await;
     ward.run(
-        "update tenantry.tenants set state = 'pending', deleted_at = null,
+        "update tenantry.tenants set state = 'pending',
              role_name = (select 'tn_' || id || '_999' from tenantry.installation)
          where id = 7",
     )

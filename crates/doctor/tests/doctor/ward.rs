@@ -23,10 +23,10 @@ const WORLD: &str = "
     insert into tenantry.workers (id, host, pid, version) values ('alive', 'here', 1, 'test');
 
     insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at,
-                                  deleted_at, migration_version)
+                                  migration_version)
     select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_' || i.id || '_' || n,
-           case when n <= 5 then 'active' when n = 7 then 'deleted' else 'pending' end,
-           case when n <= 5 then now() end, case when n = 7 then now() end,
+           case when n <= 5 then 'active' when n = 7 then 'released' else 'pending' end,
+           case when n <= 5 then now() end,
            case when n <= 5 then 2 end
     from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
 

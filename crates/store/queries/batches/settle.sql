@@ -6,6 +6,10 @@ with won as (
     set state = $3, finished_at = clock_timestamp(), totals_run = run, total_succeeded = $6,
         total_failed = $7, total_cancelled = $8, total_rolled_back = $9, total_ended_in_run = $10
     where id = $1 and run = $2 and finished_at is null
+      and case when state in ('queued', 'running', 'cancelling')
+               then $3 in ('completed', 'completed_with_failures', 'failed', 'cancelled', 'rolled_back')
+               when state = 'rolling_back' then $3 in ('cancelled', 'rolled_back')
+               else false end
     returning id, run
 ), event as (
     insert into tenantry.outbox (kind, batch_id, run, payload)

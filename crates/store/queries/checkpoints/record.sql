@@ -7,6 +7,7 @@ with own as (
         error_code = null, error_message = null, error_step = null, error_retryable = null
     from unnest($1::bigint[], $2::int[]) as c (id, attempt)
     where i.id = c.id and i.attempt = c.attempt and i.state || '' = 'running' -- found by id
+      and $3 in ('running', 'built', 'succeeded')
     returning i.id, i.attempt
 )
 insert into tenantry.checkpoints (item_id, stage, attempt, steps)

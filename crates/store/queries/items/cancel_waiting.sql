@@ -10,7 +10,7 @@ with cancelled as (
     returning tenant_id
 ), released as (
     update tenantry.tenants t
-    set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+    set state = 'released', updated_at = clock_timestamp()
     from cancelled c
     where t.id = c.tenant_id and t.state = 'pending'
 )

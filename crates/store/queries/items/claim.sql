@@ -25,6 +25,7 @@ with before as (
         next_attempt_at = null
     from before
     where i.id = before.id
+      and i.state || '' in ('queued', 'running', 'retrying', 'compensating')
     returning i.*, before.state as old_state, before.worker_id as old_worker
 ), begun as (
     update tenantry.batches b

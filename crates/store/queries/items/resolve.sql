@@ -16,8 +16,8 @@ with resolved as (
     where k.tenant_id = resolved.tenant_id and (k.revoked_at is null or k.sealed is not null)
 ), released as (
     update tenantry.tenants t
-    set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+    set state = 'released', updated_at = clock_timestamp()
     from resolved
-    where t.id = resolved.tenant_id and t.state <> 'deleted'
+    where t.id = resolved.tenant_id and t.state = 'pending'
 )
 select tenant_id from resolved

@@ -3,7 +3,7 @@ select count(*) as "count!"
 from (
     (
         select from tenantry.tenants
-        where $1::text is null and $2::text is null and state <> 'deleted'
+        where $1::text is null and $2::text is null and state not in ('deleted', 'released')
         limit $3
     )
     union all
@@ -16,7 +16,7 @@ from (
     (
         select from tenantry.tenants
         where $2::text is not null and (lower(name) like $2 or domain like $2)
-            and case when $1::text is null then state <> 'deleted' else state = $1 end
+            and case when $1::text is null then state not in ('deleted', 'released') else state = $1 end
         limit $3
     )
 ) as found

@@ -6,7 +6,7 @@
         settings as "settings!", migration_version, created_at as "created_at!", activated_at,
         updated_at as "updated_at!"
     from tenantry.tenants
-    where $1::text is null and $2::text is null and state <> 'deleted' and id > $3
+    where $1::text is null and $2::text is null and state not in ('deleted', 'released') and id > $3
     order by id
     offset $4
     limit $5
@@ -27,7 +27,7 @@ union all
         settings, migration_version, created_at, activated_at, updated_at
     from tenantry.tenants
     where $2::text is not null and (lower(name) like $2 or domain like $2) and id > $3
-        and case when $1::text is null then state <> 'deleted' else state = $1 end
+        and case when $1::text is null then state not in ('deleted', 'released') else state = $1 end
     order by id
     offset $4
     limit $5

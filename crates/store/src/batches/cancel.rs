@@ -31,7 +31,7 @@ pub async fn cancel(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<Option
            update tenantry.batches b
            set state = 'cancelling', paused_at = null,
                cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp())
-           from before where b.id = before.id
+           from before where b.id = before.id and b.state in ('queued', 'running', 'cancelling')
            returning before.was_paused as "was_paused!",
                      before.all_or_nothing as "all_or_nothing!""#,
         id.get(),

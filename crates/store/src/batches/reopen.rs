@@ -12,10 +12,13 @@ use sqlx::PgConnection;
 pub async fn reopen(conn: &mut PgConnection, id: BatchId) -> sqlx::Result<bool> {
     let reopened = sqlx::query!(
         "update tenantry.batches
-         set state = case mode when 'atomic' then 'rolling_back' else 'running' end, run = run + 1,
+         set state = case when state = 'rolled_back' or state = 'cancelled' and mode = 'atomic'
+                          then 'rolling_back' else 'running' end,
+             run = run + 1,
              started_at = clock_timestamp(), finished_at = null, deadline_at = null,
              paused_at = null
-         where id = $1 and finished_at is not null",
+         where id = $1 and finished_at is not null
+           and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),
     )
     .execute(conn)

@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::BatchId;
 use sqlx::PgConnection;
 
-/// The next run of the batch: `queued`, with a new deadline. False when it is not over.
+/// The next run of the batch: `queued`, with a new deadline. False when it is not over, or all of it
+/// succeeded.
 ///
 /// # Errors
 /// When the row cannot be written.
@@ -15,7 +16,8 @@ pub async fn retry(conn: &mut PgConnection, id: BatchId, timeout: Duration) -> s
          set state = 'queued', run = run + 1, started_at = null, finished_at = null,
              cancel_requested_at = null, cancel_code = null, culprit_idx = null, run_at = null,
              paused_at = null, deadline_at = now() + make_interval(secs => $2)
-         where id = $1 and finished_at is not null",
+         where id = $1 and finished_at is not null
+           and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),
         timeout.as_secs_f64(),
     )

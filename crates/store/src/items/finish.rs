@@ -14,7 +14,8 @@ pub async fn fail(conn: &mut PgConnection, claim: &Claim, end: ItemState) -> sql
     let done = sqlx::query!(
         "update tenantry.batch_items
          set state = $3, finished_at = clock_timestamp(), worker_id = null
-         where id = $1 and attempt = $2 and state = 'compensating'",
+         where id = $1 and attempt = $2 and state = 'compensating'
+           and $3 in ('failed', 'cancelled', 'rolled_back', 'undo_failed')",
         claim.item.get(),
         claim.attempt,
         end.as_str(),

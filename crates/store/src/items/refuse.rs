@@ -3,7 +3,8 @@
 use domain::{ItemError, ItemId};
 use sqlx::PgConnection;
 
-/// `failed | cancelled → failed`, each for the reason given.
+/// Records why each of `items`, which failed or were cancelled, cannot be retried; it stays in its
+/// state.
 ///
 /// # Errors
 /// When the rows cannot be written.
@@ -14,7 +15,7 @@ pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> s
     let retryable: Vec<bool> = items.iter().map(|(_, e)| e.retryable).collect();
     sqlx::query!(
         "update tenantry.batch_items i
-         set state = 'failed', error_code = why.code, error_message = why.message,
+         set error_code = why.code, error_message = why.message,
              error_step = null, error_retryable = why.retryable
          from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])
              as why (id, code, message, retryable)

@@ -90,7 +90,7 @@ pub async fn give_role(
 ) -> sqlx::Result<bool> {
     let given = sqlx::query!(
         "update tenantry.tenants set role_name = $3
-         where id = $1 and schema_name = $2 and state <> 'deleted'",
+         where id = $1 and schema_name = $2 and state not in ('deleted', 'released')",
         tenant.get(),
         schema.as_str(),
         role.as_str(),

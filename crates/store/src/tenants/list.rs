@@ -8,7 +8,7 @@ use super::find::{Row, Tenant};
 /// Which tenants.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only those in this state; without it all but the deleted ones.
+    /// Only those in this state; without it all but the deleted and the released ones.
     pub state: Option<TenantState>,
     /// Only those whose name or domain starts with this, in any letter case.
     pub prefix: Option<String>,

@@ -3,7 +3,7 @@
 use domain::TenantId;
 use sqlx::PgConnection;
 
-/// `pending → deleted`: domain, schema and external id are free again. Does nothing to a tenant
+/// `pending → released`: domain, schema and external id are free again. Does nothing to a tenant
 /// in any other state.
 ///
 /// # Errors
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 pub async fn release(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.tenants
-         set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+         set state = 'released', updated_at = clock_timestamp()
          where id = $1 and state = 'pending'",
         tenant.get(),
     )
