@@ -74,3 +74,44 @@ async fn migrates_an_empty_database_and_says_so() {
     assert_eq!((&told["current"], &told["queue"]), (&Value::Bool(true), &Value::Bool(true)));
     assert!(is_plain(&up.out), "{:?}", up.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_lacks_rights_is_told_all_of_them_and_nothing_is_made() {
+    let db = harness::empty_db().await;
+    let name: String =
+        sqlx::query_scalar("select current_database()::text").fetch_one(&db.pool).await.unwrap();
+    let weak = format!("weak_in_{name}");
+    let make = format!("create role {weak} login");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&db.pool).await.unwrap();
+    let url = db.url.replacen("postgres@", &format!("{weak}@"), 1);
+    let dir = tempfile::tempdir().unwrap();
+
+    let refused = tenantry(dir.path(), &["migrate", "public", "up"], &[("DATABASE_URL", &url)]);
+
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    for remedy in
+        [format!("alter role {weak} createrole"), format!("grant create on database {name}")]
+    {
+        assert!(refused.err.contains(&remedy), "{}", refused.err);
+    }
+    let made = "select count(*) from pg_namespace where nspname in ('tenantry', 'apalis')";
+    assert_eq!(count(&db, made).await, 0);
+    let drop = format!("drop role {weak}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&db.pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mode_is_kept_until_another_is_asked_for() {
+    let db = harness::empty_db().await;
+    let mode = |args: &[&str]| {
+        let args = [&["migrate", "public", "up", "--json"], args].concat();
+        let up = run(&db, &args);
+        assert_eq!(up.code, 0, "{}", up.err);
+        serde_json::from_str::<Value>(&up.out).unwrap()["mode"].clone()
+    };
+
+    assert_eq!(mode(&["--shared"]), "shared");
+    assert_eq!(mode(&[]), "shared");
+    let both = run(&db, &["migrate", "public", "up", "--shared", "--revoke-public"]);
+    assert_eq!(both.code, 2, "{}", both.out);
+}

@@ -6,7 +6,7 @@ use tenantdb::migrations::MigrateError;
 
 use crate::{
     Checked, Kind, Report, Scope,
-    checks::{self, jobs, promise, roles, schemas, stranded},
+    checks::{self, database_rights, jobs, promise, roles, schemas, stranded},
     report::Gatherer,
 };
 
@@ -85,6 +85,7 @@ async fn look(
         let done = check.run(conn, installation, gatherer).await;
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
+    database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
     roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;
     stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;

@@ -40,6 +40,8 @@ pub enum Subject {
     Role(String),
     /// A tenant built in advance.
     Spare(TenantId),
+    /// A database.
+    Database(String),
 }
 
 impl Subject {
@@ -91,6 +93,7 @@ impl fmt::Display for Subject {
             Self::Schema(name) => write!(f, "schema {name}"),
             Self::Role(name) => write!(f, "role {name}"),
             Self::Spare(id) => write!(f, "spare {id}"),
+            Self::Database(name) => write!(f, "database {name}"),
         }
     }
 }

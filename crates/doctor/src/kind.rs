@@ -110,6 +110,10 @@ kinds! {
         "A tenant's schema has a migration that is not among those at hand.", None;
     ShapeDiffers = "shape_differs":
         "A tenant's schema or rights are not what the migrations and grants make.", None;
+    DatabaseRights = "database_rights":
+        "PUBLIC has rights on a database that is Tenantry's own.", None;
+    DatabaseShared = "database_shared":
+        "The database is shared by choice, and tenants' roles may do what PUBLIC may.", None;
 }
 
 impl Kind {
@@ -117,6 +121,12 @@ impl Kind {
     #[must_use]
     pub const fn is_fixable(self) -> bool {
         self.repair().is_some()
+    }
+
+    /// Whether it was chosen, and is told without being wrong.
+    #[must_use]
+    pub const fn is_notice(self) -> bool {
+        matches!(self, Self::DatabaseShared)
     }
 }
 

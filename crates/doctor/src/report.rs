@@ -21,7 +21,13 @@ impl Report {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.found.is_empty()
+        self.wrong() == 0
+    }
+
+    /// How many things are wrong.
+    #[must_use]
+    pub fn wrong(&self) -> u64 {
+        self.found.iter().filter(|(kind, _)| !kind.is_notice()).map(|(_, found)| found).sum()
     }
 }
 

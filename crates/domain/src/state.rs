@@ -53,7 +53,7 @@ mod tests {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use crate::{BatchState, ItemState, Mode, Role, TenantState};
+    use crate::{BatchState, DatabaseMode, ItemState, Mode, Role, TenantState};
 
     fn assert_one_word<T>(all: &[T])
     where
@@ -73,6 +73,7 @@ mod tests {
         assert_one_word(BatchState::ALL);
         assert_one_word(TenantState::ALL);
         assert_one_word(Mode::ALL);
+        assert_one_word(DatabaseMode::ALL);
         assert_one_word(Role::ALL);
     }
 

@@ -28,6 +28,6 @@ pub mod workers;
 pub use attention::{Attention, attention};
 pub use connect::{connect, connect_by_key};
 pub use error_class::{ErrorClass, classify};
-pub use installation::installation;
+pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{MIGRATOR, PublicMigration, migrate, public_migrations, revert_last};
 pub use stage::{StageLimits, open_stage};

@@ -4,27 +4,44 @@
 //! Grants on shared objects collide when several writers make them ("tuple concurrently
 //! updated"), so all of them are made here, under one lock, and a tenant only joins the group.
 
-use domain::{InstallationId, RoleName};
+use domain::{DatabaseMode, InstallationId, RoleName};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::ident::literal;
 use crate::lock::BOOTSTRAP_CLASS;
+use crate::public_rights::Loss;
 
 const BLOCK: &str = include_str!("queries/bootstrap.sql");
 
-/// Makes the database fit for tenants: the group role `tn_<installation>_tenants` may connect,
-/// and PUBLIC may no longer connect, make temporary tables, use `public` or call new functions.
-///
-/// May run at every start and in several processes at once: one works, the others wait and find
-/// it done. The connected role has to own the database, or be a superuser.
+/// Makes a database that nobody else uses fit for tenants: [`bootstrap_as`] in the own mode, which
+/// gives nobody by name what PUBLIC loses.
 ///
 /// # Errors
-/// [`BootstrapError`] when the group's name is a stranger's, or PUBLIC's rights are not ours.
+/// As [`bootstrap_as`].
 pub async fn bootstrap(
     conn: &mut PgConnection,
     installation: &InstallationId,
 ) -> Result<(), BootstrapError> {
-    run(conn, installation).await.map_err(|source| {
+    bootstrap_as(conn, installation, DatabaseMode::Own, &[]).await
+}
+
+/// Makes the database fit for tenants: the group role `tn_<installation>_tenants` may connect. In the
+/// own mode PUBLIC may no longer connect, make temporary tables, use `public` or call new functions,
+/// nor, if the connected role is a superuser, take advisory locks or make large objects; the roles of
+/// `losses` get by name what they lose by it. In the shared mode PUBLIC keeps all.
+///
+/// May run again and in several processes at once: one works, the others wait and find it done. For
+/// the own mode the connected role has to own the database and `public`, or be a superuser.
+///
+/// # Errors
+/// [`BootstrapError`] when the group's name is a stranger's, or PUBLIC's rights are not ours.
+pub async fn bootstrap_as(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    mode: DatabaseMode,
+    losses: &[Loss],
+) -> Result<(), BootstrapError> {
+    run(conn, installation, mode, losses).await.map_err(|source| {
         match source.as_database_error().and_then(|e| e.code()).as_deref() {
             Some("TN010") => BootstrapError::GroupTaken,
             Some("TN011") => BootstrapError::NotOwner,
@@ -33,13 +50,23 @@ pub async fn bootstrap(
     })
 }
 
-async fn run(conn: &mut PgConnection, installation: &InstallationId) -> sqlx::Result<()> {
+async fn run(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    mode: DatabaseMode,
+    losses: &[Loss],
+) -> sqlx::Result<()> {
     let group = RoleName::group(installation);
     let mark = format!("tenantry:{}:tenants", installation.as_str());
-    let block = BLOCK
+    let own = mode == DatabaseMode::Own;
+    let mut block = BLOCK
         .replace("{group}", &literal(group.as_str()))
         .replace("{mark}", &literal(&mark))
+        .replace("{own}", if own { "true" } else { "false" })
         .replace("{tag}", "$tenantry$");
+    for loss in losses.iter().filter(|_| own) {
+        block = format!("{};\n{block}", loss.grant);
+    }
     let mut tx = conn.begin().await?;
     sqlx::query("select pg_advisory_xact_lock($1, 0)")
         .bind(BOOTSTRAP_CLASS)

@@ -59,13 +59,17 @@ pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> S
     );
     let objects = promise.grantable_in(&schema);
     for (right, names) in [
-        (format!("{DATA} on"), objects.tables),
-        ("usage, select on sequence".to_owned(), objects.sequences),
-        ("execute on routine".to_owned(), objects.routines),
+        (format!("{DATA} on"), &objects.tables),
+        ("usage, select on sequence".to_owned(), &objects.sequences),
+        ("execute on routine".to_owned(), &objects.routines),
     ] {
         if !names.is_empty() {
             grants += &format!("; grant {right} {} to {role}", names.join(", "));
         }
+    }
+    // in a shared database PUBLIC may call what is made
+    if !objects.routines.is_empty() {
+        grants += &format!("; revoke all on routine {} from public", objects.routines.join(", "));
     }
     grants
 }

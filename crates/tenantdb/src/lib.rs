@@ -26,6 +26,8 @@ mod mark;
 pub mod migrations;
 pub mod newcomers;
 mod promise;
+pub mod public_rights;
+pub mod requirements;
 pub mod rights;
 pub mod role;
 pub mod schema;
@@ -33,7 +35,7 @@ pub mod shape;
 mod survey;
 pub mod verify;
 
-pub use bootstrap::{BootstrapError, bootstrap};
+pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as};
 pub use ident::Ident;
 pub use mark::{Mark, Owner};
 pub use migrations::MigrationSet;

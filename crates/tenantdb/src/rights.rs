@@ -12,16 +12,26 @@ pub async fn check(
     conn: &mut PgConnection,
     installation: Option<&InstallationId>,
 ) -> Result<(), RightsError> {
-    read(conn, installation.map(RoleName::group))
+    let found = lacking(conn, installation.map(RoleName::group))
         .await
-        .map_err(|source| RightsError::Database { source })?
-        .map_or(Ok(()), Err)
+        .map_err(|source| RightsError::Database { source })?;
+    if found.lacking.is_empty() {
+        return Ok(());
+    }
+    Err(RightsError::Lacking { role: found.role, lacking: found.lacking })
 }
 
-async fn read(
+/// What the connected role lacks.
+pub(crate) struct Lacking {
+    role: String,
+    pub(crate) lacking: Vec<String>,
+}
+
+/// Reads which rights are missing, each with the statement that gives it.
+pub(crate) async fn lacking(
     conn: &mut PgConnection,
     group: Option<RoleName>,
-) -> sqlx::Result<Option<RightsError>> {
+) -> sqlx::Result<Lacking> {
     // before 16 CREATEROLE alone is enough to take others into a group
     let row = sqlx::query(
         "select quote_ident(current_user), quote_ident(current_database()),
@@ -37,20 +47,20 @@ async fn read(
     let (role, database): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let mut lacking = Vec::new();
     if !row.try_get::<bool, _>(2)? {
-        lacking.push(format!("it may not create roles (run: alter role {role} createrole)"));
+        lacking.push(format!("{role} may not create roles (run: alter role {role} createrole)"));
     }
     if !row.try_get::<bool, _>(3)? {
         lacking.push(format!(
-            "it may not create schemas (run: grant create on database {database} to {role})"
+            "{role} may not create schemas (run: grant create on database {database} to {role})"
         ));
     }
     if let Some(group) = group.filter(|_| row.try_get(4).is_ok_and(|may: bool| !may)) {
         let group = group.as_str();
         lacking.push(format!(
-            "it may not take tenants into their group (run: grant {group} to {role} with admin option)"
+            "{role} may not take tenants into their group (run: grant {group} to {role} with admin option)"
         ));
     }
-    Ok((!lacking.is_empty()).then_some(RightsError::Lacking { role, lacking }))
+    Ok(Lacking { role, lacking })
 }
 
 /// Why the connected role cannot provision tenants. For the operator at start-up, not for callers.

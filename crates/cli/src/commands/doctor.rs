@@ -129,11 +129,10 @@ fn rows(report: &Report, kind: Kind, table: &mut Table) {
 }
 
 fn summary(report: &Report) -> String {
-    let found: u64 = report.found.values().sum();
-    let verdict = match found {
+    let verdict = match report.wrong() {
         0 => "nothing is wrong".to_owned(),
         1 => "1 thing is wrong".to_owned(),
-        _ => format!("{found} things are wrong"),
+        found => format!("{found} things are wrong"),
     };
     let it = &report.checked;
     format!(

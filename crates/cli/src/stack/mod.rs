@@ -11,8 +11,9 @@
 
 mod child;
 mod data_dir;
+pub(crate) mod install;
 mod postgres;
-pub(crate) mod prepare;
+mod prepare;
 mod ready;
 mod signals;
 mod supervisor;

@@ -2,6 +2,7 @@
 //! instead, or look at one tenant after another.
 
 mod atomic_parts;
+pub(crate) mod database_rights;
 mod dead_owners;
 mod early_events;
 mod ended_open;

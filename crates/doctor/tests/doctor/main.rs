@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod batches;
+mod database;
 mod healthy;
 mod items;
 mod keys;

@@ -1,11 +1,13 @@
--- One block, so that it is one message. {group} and {mark} are string constants.
--- Writes nothing when all is in place: it runs at every start of every process.
+-- One block, so that it is one message. {group} and {mark} are string constants, {own} is true or
+-- false. Writes nothing when all is in place.
 do {tag}
 declare
     role_group text := {group};
     mark text := {mark};
+    own boolean := {own};
     db text := current_database();
     held text;
+    functions text;
 begin
     if to_regrole(quote_ident(role_group)) is null then
         begin
@@ -21,13 +23,22 @@ begin
         raise exception using errcode = 'TN010', message = 'the group role is not marked as ours';
     end if;
 
+    -- by name, so that it does not depend on PUBLIC; shared, the database may be another role's
+    if exists (select from pg_catalog.pg_database d
+               where d.datname = db and (own or pg_has_role(d.datdba, 'usage'))
+                   and not exists (select from aclexplode(d.datacl) a
+                       where a.grantee = to_regrole(quote_ident(role_group))::oid
+                           and a.privilege_type = 'CONNECT')) then
+        execute format('grant connect on database %I to %I', db, role_group);
+    end if;
+    if not own then
+        return;
+    end if;
+
     if exists (select from pg_catalog.pg_database d,
                    aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
                where d.datname = db and a.grantee = 0) then
         execute format('revoke all on database %I from public', db);
-    end if;
-    if not has_database_privilege(role_group, db, 'connect') then
-        execute format('grant connect on database %I to %I', db, role_group);
     end if;
     if exists (select from pg_catalog.pg_namespace n,
                    aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
@@ -41,6 +52,18 @@ begin
                where n.nspname = 'public' and a.grantee = 0
                    and pg_has_role(p.proowner, 'usage')) then
         revoke execute on all routines in schema public from public;
+    end if;
+    -- advisory locks and large objects: a superuser's to revoke
+    select string_agg(p.oid::regprocedure::text, ', ') into functions
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'pg_catalog'::regnamespace
+        and (p.proname ~ '^pg_(try_)?advisory_' or p.proname ~ '^lo_'
+            or p.proname in ('loread', 'lowrite'))
+        and pg_has_role(p.proowner, 'usage')
+        and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                    where a.grantee = 0);
+    if functions is not null then
+        execute format('revoke execute on function %s from public', functions);
     end if;
     if not exists (select from pg_catalog.pg_default_acl a
                    where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0

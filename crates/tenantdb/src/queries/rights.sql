@@ -15,9 +15,13 @@ select 'rights', s.n, quote_ident(s.name),
     coalesce(has_schema_privilege(s.role, s.neighbour, 'usage, create'), false)
         or coalesce(has_schema_privilege(s.role, to_regnamespace('tenantry'), 'usage, create'), false)
         or coalesce(has_schema_privilege(s.role, to_regnamespace('apalis'), 'usage, create'), false),
-    has_schema_privilege(s.role, to_regnamespace('public'), 'create'),
+    -- a right that the shared mode leaves to PUBLIC is the database's trouble, not this tenant's
+    has_schema_privilege(s.role, to_regnamespace('public'), 'create')
+        and not (i.mode is not null and has_schema_privilege('public', to_regnamespace('public'), 'create')),
     not has_database_privilege(s.role, current_database(), 'connect'),
-    has_database_privilege(s.role, current_database(), 'temporary, create'),
+    has_database_privilege(s.role, current_database(), 'temporary, create')
+        and not (i.mode is not null
+            and has_database_privilege('public', current_database(), 'temporary, create')),
     not r.rolcanlogin,
     not r.rolinherit,
     r.rolvaliduntil < 'infinity',
@@ -39,3 +43,4 @@ from {subjects}
 left join lateral (select a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls,
         a.rolcanlogin, a.rolinherit, a.rolvaliduntil, a.rolconnlimit, a.rolconfig
     from pg_roles a where a.oid = s.role) r on true
+left join tenantry.installation i on i.mode = 'shared'

@@ -9,6 +9,8 @@ mod cost;
 mod makers;
 mod migrations;
 mod ownership;
+mod public_rights;
 mod quoting;
+mod requirements;
 mod support;
 mod verify;

@@ -75,7 +75,12 @@ impl Site {
              alter default privileges grant execute on functions to public;
              grant usage, create on schema public to public;
              do $$ begin execute format('grant connect, temporary on database %I to public',
-                 current_database()); end $$"
+                 current_database());
+                 execute (select format('grant execute on function %s to public',
+                     string_agg(oid::regprocedure::text, ', ')) from pg_proc
+                     where pronamespace = 'pg_catalog'::regnamespace and (proname ~ 'advisory'
+                         or proname ~ '^lo_' or proname in ('loread', 'lowrite')));
+             end $$"
         ))
         .await;
     }
@@ -90,6 +95,7 @@ impl Site {
         let owner = self.owner();
         self.run(&format!(
             "create role {owner} login createrole; alter schema tenantry owner to {owner};
+             alter table tenantry.installation owner to {owner};
              do $$ begin execute format('alter database %I owner to {owner}',
                  current_database()); end $$"
         ))

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use domain::DatabaseMode;
 use serde_json::json;
 use sqlx::PgPool;
 use store::audit;
@@ -12,7 +13,7 @@ use crate::{
     connection::database_failure,
     failure::{Done, Failure},
     show::{self, Table, short_time},
-    stack::prepare,
+    stack::install::{Installed, install},
 };
 
 /// The shared schema `tenantry`, the queue and the roles.
@@ -21,7 +22,19 @@ pub(crate) enum Public {
     /// Show what is applied and what is pending; exit 1 if something is pending
     Status,
     /// Bring schema, queue and roles to the newest version
-    Up,
+    ///
+    /// Chooses at the first time: a database that no other role uses becomes Tenantry's own, and
+    /// PUBLIC loses its rights on it; in another one PUBLIC keeps them, and it is shared. Later it
+    /// stays as it was chosen.
+    Up {
+        /// Make the database Tenantry's own: revoke PUBLIC's rights, and grant the roles that lose
+        /// any the same by name
+        #[arg(long, conflicts_with = "shared")]
+        revoke_public: bool,
+        /// Leave PUBLIC its rights: other applications use the database
+        #[arg(long)]
+        shared: bool,
+    },
     /// Take the newest migration back
     Down {
         /// Yes, with the data in what it made
@@ -34,11 +47,16 @@ impl Public {
     /// Does it.
     pub(super) async fn run(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         match self {
-            Self::Status => status(global, pool).await,
-            Self::Up => {
-                prepare::migrate(pool).await?;
+            Self::Status => status(global, pool, None).await,
+            Self::Up { revoke_public, shared } => {
+                let wanted = match (revoke_public, shared) {
+                    (true, _) => Some(DatabaseMode::Own),
+                    (_, true) => Some(DatabaseMode::Shared),
+                    _ => None,
+                };
+                let installed = install(pool, wanted).await?;
                 record(pool, "schema.migrated").await?;
-                status(global, pool).await
+                status(global, pool, Some(&installed)).await
             }
             Self::Down { yes: true } => down(pool).await,
             Self::Down { yes: false } => {
@@ -50,7 +68,11 @@ impl Public {
     }
 }
 
-async fn status(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+async fn status(
+    global: &Global,
+    pool: &PgPool,
+    installed: Option<&Installed>,
+) -> anyhow::Result<Done> {
     let migrations = store::public_migrations(pool).await.map_err(|e| database_failure(&e))?;
     let queue = queue::is_set_up(pool).await.map_err(|e| database_failure(&e))?;
     let state = |m: &store::PublicMigration| match (m.applied_at, m.edited) {
@@ -67,7 +89,12 @@ async fn status(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
                     "applied_at": m.applied_at })
             })
             .collect();
-        show::raw(&json!({ "migrations": rows, "queue": queue, "current": current }).to_string());
+        let mut told = json!({ "migrations": rows, "queue": queue, "current": current });
+        if let Some(installed) = installed {
+            told["mode"] = json!(installed.mode);
+            told["public"] = installed.json();
+        }
+        show::raw(&told.to_string());
         return Ok(Done::well_if(current));
     }
     let mut table = Table::new(&[">version", "description", "state", "applied"]);
@@ -81,6 +108,9 @@ async fn status(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     }
     table.print();
     show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
+    if let Some(installed) = installed {
+        installed.tell(|text| show::line(text));
+    }
     if !current {
         show::note("`tenantry migrate public up` brings it up to date");
     }

@@ -1,0 +1,184 @@
+//! Installs Tenantry in a database: looks first what it needs and whom it would take rights from.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use domain::DatabaseMode;
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use tenantdb::{
+    public_rights::{self, Loss, PublicRights},
+    requirements,
+};
+
+use crate::{connection, failure::Failure, show};
+
+/// Roles that people are shown by name; programs get all.
+const SHOWN_ROLES: usize = 20;
+
+/// How a database stands once it is prepared.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    pub(crate) mode: DatabaseMode,
+    /// What PUBLIC had before.
+    before: PublicRights,
+    /// What PUBLIC has now.
+    left: PublicRights,
+    /// Who would lose, or lost, what through PUBLIC; the own mode gave it back by name.
+    losses: Vec<Loss>,
+}
+
+/// Brings schema, queue and roles to the newest version, in the mode that is wanted, else in the one
+/// that was chosen before, else in the own mode if no other role loses anything by it.
+pub(crate) async fn install(
+    pool: &PgPool,
+    wanted: Option<DatabaseMode>,
+) -> anyhow::Result<Installed> {
+    check(pool, wanted).await?;
+    connection::refuse_copy(pool).await?;
+    store::migrate(pool).await.context("could not migrate the shared schema")?;
+    // what lacked the columns until now
+    connection::refuse_copy(pool).await?;
+    queue::setup(pool).await.context("could not set up the queue")?;
+    prepare(pool, wanted).await
+}
+
+/// Refuses, before anything is made, with all that is missing.
+async fn check(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<()> {
+    let mut conn = pool.acquire().await.map_err(unreachable)?;
+    let losses = public_rights::losses(&mut conn).await.map_err(unreachable)?;
+    let mode = decide(wanted, chosen_before(&mut conn).await?, &losses);
+    let lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let mut what = "Tenantry cannot be installed in this database".to_owned();
+    for lack in lacking {
+        what += "\n  - ";
+        what += &lack;
+    }
+    let advice = "mend this, or name another database or user in DATABASE_URL; nothing was changed. \
+        `--shared` leaves PUBLIC its rights";
+    Err(Failure::new(what).advise(advice).into())
+}
+
+/// The mode in the database, which may be older or empty: before there were modes, all were own.
+async fn chosen_before(conn: &mut PgConnection) -> anyhow::Result<Option<DatabaseMode>> {
+    let refused = match store::database_mode(conn).await {
+        Ok(mode) => return Ok(mode),
+        Err(error) => error,
+    };
+    match refused.as_database_error().and_then(|e| e.code()).as_deref() {
+        Some("42703") => Ok(Some(DatabaseMode::Own)),
+        Some("42P01" | "3F000" | "42501") => Ok(None),
+        _ => Err(unreachable(refused).into()),
+    }
+}
+
+fn decide(
+    wanted: Option<DatabaseMode>,
+    before: Option<DatabaseMode>,
+    losses: &[Loss],
+) -> DatabaseMode {
+    let unused = if losses.is_empty() { DatabaseMode::Own } else { DatabaseMode::Shared };
+    wanted.or(before).unwrap_or(unused)
+}
+
+/// Roles, rights and the mode, in one transaction with the look at who loses what.
+async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<Installed> {
+    let mut tx = pool.begin().await.map_err(unreachable)?;
+    let installation =
+        store::installation(&mut tx).await.context("could not read who this installation is")?;
+    let chosen = store::database_mode(&mut tx).await.context("could not read the mode")?;
+    let during = "could not read the rights of PUBLIC";
+    let before = public_rights::read(&mut tx).await.context(during)?;
+    let losses = public_rights::losses(&mut tx).await.context(during)?;
+    let mode = decide(wanted, chosen, &losses);
+    tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
+        .await
+        .context("could not prepare the roles")?;
+    store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
+    let left = public_rights::read(&mut tx).await.context(during)?;
+    tx.commit().await.context("could not prepare the roles")?;
+    Ok(Installed { mode, before, left, losses })
+}
+
+fn unreachable(error: sqlx::Error) -> Failure {
+    Failure::new(format!("could not reach the database: {error}"))
+        .advise("look at DATABASE_URL and whether the server runs")
+}
+
+impl Installed {
+    /// Tells people which mode it is and what was done for it.
+    pub(crate) fn tell(&self, line: fn(String)) {
+        match self.mode {
+            DatabaseMode::Own => self.tell_own(line),
+            DatabaseMode::Shared => self.tell_shared(line),
+        }
+    }
+
+    /// Tells people of a shared database; of its own nobody needs to be told.
+    pub(super) fn warn(&self) {
+        if self.mode == DatabaseMode::Shared {
+            self.tell(|text| show::note(text));
+        }
+    }
+
+    fn tell_own(&self, line: fn(String)) {
+        line(
+            "mode own: PUBLIC may neither connect to this database nor use schema public"
+                .to_owned(),
+        );
+        if !self.before.ours.is_empty() {
+            line(format!("  revoked from PUBLIC: {}", self.before.ours.join(", ")));
+        }
+        self.tell_roles(line, "granted by name to");
+        if !self.left.superusers.is_empty() {
+            line(format!(
+                "  PUBLIC keeps {}: only a superuser may revoke it, so a tenant can fill the server's \
+                 table of locks; `tenantry migrate public up` as a superuser closes this",
+                self.left.superusers.join(", ")
+            ));
+        }
+    }
+
+    fn tell_shared(&self, line: fn(String)) {
+        line("mode shared: other roles use this database, and PUBLIC keeps its rights".to_owned());
+        self.tell_roles(line, "through PUBLIC alone has");
+        line(format!("  tenants' roles have them too: {}", self.left.all().join(", ")));
+        line(
+            "  `tenantry migrate public up --revoke-public` revokes them and grants the roles above \
+             the same by name"
+                .to_owned(),
+        );
+    }
+
+    fn tell_roles(&self, line: fn(String), what: &str) {
+        let roles = self.roles();
+        for (role, rights) in roles.iter().take(SHOWN_ROLES) {
+            line(format!("  {what} {}: {}", show::plain(role), rights.join(", ")));
+        }
+        if roles.len() > SHOWN_ROLES {
+            line(format!("  and {} more roles; --json lists all", roles.len() - SHOWN_ROLES));
+        }
+    }
+
+    /// The same for programs.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let (own, roles) = (self.mode == DatabaseMode::Own, self.roles());
+        json!({
+            "revoked": own.then_some(&self.before.ours),
+            "granted": own.then_some(&roles),
+            "would_lose": (!own).then_some(&roles),
+            "public_has": self.left.all(),
+        })
+    }
+
+    fn roles(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut roles: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for Loss { role, right, .. } in &self.losses {
+            roles.entry(role).or_default().push(right);
+        }
+        roles
+    }
+}

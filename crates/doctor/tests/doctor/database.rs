@@ -1,0 +1,44 @@
+//! What every role may do in the database is told once, and not of each tenant.
+
+use doctor::Kind;
+
+use super::ward::{Ward, scope};
+
+/// The sentences of one kind.
+async fn told(ward: &Ward, kind: Kind) -> (Vec<String>, bool) {
+    let report = doctor::examine(&ward.db.pool, &scope()).await.unwrap();
+    let of_kind = report.findings.iter().filter(|finding| finding.kind == kind);
+    (of_kind.map(|finding| finding.sentence.clone()).collect(), report.is_clean())
+}
+
+const TEMPORARY: &str = "do $$ begin
+    execute format('grant temporary on database %I to public', current_database()); end $$";
+
+#[tokio::test]
+async fn a_right_of_public_in_a_database_of_our_own_is_one_trouble_with_its_remedy() {
+    let ward = Ward::healthy().await;
+    ward.run(TEMPORARY).await;
+
+    let (sentences, clean) = told(&ward, Kind::DatabaseRights).await;
+
+    assert_eq!(sentences.len(), 1, "{sentences:?}");
+    let sentence = &sentences[0];
+    assert!(sentence.contains("TEMPORARY on the database"), "{sentence}");
+    assert!(sentence.contains("`tenantry migrate public up`"), "{sentence}");
+    assert!(!clean);
+}
+
+#[tokio::test]
+async fn a_shared_database_is_told_once_and_nothing_of_it_is_wrong() {
+    let ward = Ward::healthy().await;
+    ward.run("update tenantry.installation set mode = 'shared'").await;
+    ward.run(TEMPORARY).await;
+
+    let (sentences, clean) = told(&ward, Kind::DatabaseShared).await;
+
+    assert_eq!(sentences.len(), 1, "{sentences:?}");
+    assert!(sentences[0].contains("TEMPORARY on the database"), "{sentences:?}");
+    assert!(sentences[0].contains("--revoke-public"), "{sentences:?}");
+    assert!(clean);
+    assert_eq!(told(&ward, Kind::DatabaseRights).await.0, [""; 0]);
+}

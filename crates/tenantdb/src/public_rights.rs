@@ -1,0 +1,123 @@
+//! What every role of the cluster may do in the database, and who would miss it.
+//!
+//! PostgreSQL lets PUBLIC connect, make temporary tables, use schema `public`, take advisory locks
+//! and make large objects, and a tenant's role with it. A database of Tenantry's own takes that
+//! away; in a database that others use it would take it from them too.
+
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+
+const RIGHTS: &str = include_str!("queries/public_rights.sql");
+const LOSSES: &str = include_str!("queries/losses.sql");
+
+/// A right on one object or on several of a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Right {
+    class: String,
+    privilege: String,
+    objects: i64,
+}
+
+/// Rights that PUBLIC has, in words: `CONNECT on the database`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublicRights {
+    /// Those that the connected role may revoke.
+    pub ours: Vec<String>,
+    /// Those on the database and on schema `public` that only another role may revoke, with the
+    /// statement and the role.
+    pub not_ours: Vec<String>,
+    /// Those on advisory locks and large objects, which only a superuser may revoke.
+    pub superusers: Vec<String>,
+}
+
+impl PublicRights {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<&str> {
+        [&self.ours, &self.not_ours, &self.superusers]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Whether PUBLIC has nothing left that the connected role may revoke, and nothing on the
+    /// database or on schema `public` at all.
+    #[must_use]
+    pub fn are_revoked(&self) -> bool {
+        self.ours.is_empty() && self.not_ours.is_empty()
+    }
+}
+
+/// Reads what PUBLIC may do. One message.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn read(conn: &mut PgConnection) -> sqlx::Result<PublicRights> {
+    let text = format!(
+        "{RIGHTS} select class, privilege, count(*), ours, min(quote_ident(pg_get_userbyid(owner))),
+             format('revoke all on %s from public', min(name))
+         from held group by class, privilege, ours order by class, privilege, ours"
+    );
+    let mut rights = PublicRights::default();
+    for row in sqlx::query(AssertSqlSafe(text)).fetch_all(conn).await? {
+        let right = right(&row, 0)?;
+        match (row.try_get(3)?, right.class.as_str()) {
+            (true, _) => rights.ours.push(right.to_string()),
+            (false, "database" | "schema") => {
+                let (owner, remedy): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
+                rights.not_ours.push(format!("{right} (run as {owner}: {remedy})"));
+            }
+            // behind the lock of its schema
+            (false, "routine") => {}
+            (false, _) => rights.superusers.push(right.to_string()),
+        }
+    }
+    Ok(rights)
+}
+
+/// A right that a role of others has through PUBLIC alone: it loses it when PUBLIC does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The role.
+    pub role: String,
+    /// The right in words.
+    pub right: String,
+    /// The statement that gives the role the same by name.
+    pub(crate) grant: String,
+}
+
+/// Reads who would lose what, in the order of roles. One message, at the cost of the cluster's roles:
+/// for when a database is prepared, not for when a tenant is made. A role that bears the mark of an
+/// installation is a tenant's and not listed, nor is one that can neither log in nor has anything
+/// in this database.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn losses(conn: &mut PgConnection) -> sqlx::Result<Vec<Loss>> {
+    let rows = sqlx::query(AssertSqlSafe(format!("{RIGHTS} {LOSSES}"))).fetch_all(conn).await?;
+    let loss = |row: &PgRow| {
+        let (role, grant) = (row.try_get(0)?, row.try_get(4)?);
+        Ok(Loss { role, right: right(row, 1)?.to_string(), grant })
+    };
+    rows.iter().map(loss).collect()
+}
+
+fn right(row: &PgRow, first: usize) -> sqlx::Result<Right> {
+    Ok(Right {
+        class: row.try_get(first)?,
+        privilege: row.try_get(first + 1)?,
+        objects: row.try_get(first + 2)?,
+    })
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { class, privilege, objects } = self;
+        match class.as_str() {
+            "database" => write!(f, "{privilege} on the database"),
+            "schema" => write!(f, "{privilege} on schema public"),
+            "routine" => write!(f, "{privilege} on {objects} functions of schema public"),
+            _ => write!(f, "{privilege} on the functions of {class}s"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+alter table tenantry.installation drop column mode;
