@@ -106,23 +106,25 @@ async fn snapshot(conn: &mut PgConnection, claim: &Claim) -> Vec<String> {
         .expect("snapshot")
 }
 
-/// Rights that were never set count as the default they stand for. Roles are the cluster's, so only the tenant's own is looked at: others come and go.
+/// Rights that were never set count as the default they stand for. Roles are the cluster's, so only
+/// the tenant's own is looked at: others come and go. So do spares: one that was taken is used up.
 const SNAPSHOT: &str = "
     select line from (
         select format('schema %s acl %s mark %s', nspname,
                       coalesce(nspacl, acldefault('n', nspowner)),
                       obj_description(oid, 'pg_namespace')) as line
-        from pg_namespace where nspname !~ '^pg_'
+        from pg_namespace where nspname !~ '^(pg|tenantry_spare)_'
         union all
         select format('relation %s kind %s acl %s', c.oid::regclass, c.relkind,
                       coalesce(c.relacl, case c.relkind
                           when 'S' then acldefault('s', c.relowner)
                           when 'r' then acldefault('r', c.relowner) end))
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+        where n.nspname !~ '^(pg|tenantry_spare)_' and n.nspname <> 'information_schema'
         union all
         select format('default privileges %s %s %s', n.nspname, d.defaclobjtype, d.defaclacl)
         from pg_default_acl d join pg_namespace n on n.oid = d.defaclnamespace
+        where n.nspname !~ '^tenantry_spare_'
         union all
         select format('role %s login %s limit %s settings %s mark %s', rolname, rolcanlogin,
                       rolconnlimit, rolconfig, shobj_description(oid, 'pg_authid'))
