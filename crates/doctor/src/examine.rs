@@ -6,7 +6,7 @@ use tenantdb::migrations::MigrateError;
 
 use crate::{
     Checked, Kind, Report, Scope,
-    checks::{self, database_rights, jobs, promise, roles, schemas, stranded},
+    checks::{self, database_rights, guards, jobs, promise, roles, schemas, spares, stranded},
     report::Gatherer,
 };
 
@@ -19,6 +19,11 @@ pub enum ExamineError {
     /// The control schema is older than this program.
     #[error("the shared schema lacks migrations of this version")]
     NotMigrated,
+    /// The row that says who we are is gone.
+    #[error(
+        "table tenantry.installation has no row, which names the installation in every role and mark"
+    )]
+    NoInstallation,
     /// The migrations of tenants work nowhere, so nothing can be held against them.
     #[error("could not learn what the tenants' migrations make")]
     Migrations(#[source] MigrateError),
@@ -65,9 +70,13 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
     }
     let mut gatherer = Gatherer::new(scope);
     let mut tx = pool.begin_with(SNAPSHOT).await.map_err(during("begin a snapshot"))?;
-    let installation = store::installation(&mut tx).await.map_err(during("read who we are"))?;
+    let installation = match store::installation(&mut tx).await {
+        Err(sqlx::Error::RowNotFound) => return Err(ExamineError::NoInstallation),
+        read => read.map_err(during("read who we are"))?,
+    };
     look(&mut tx, &installation, &mut gatherer).await?;
     tx.rollback().await.map_err(during("end the snapshot"))?;
+    guards::look(pool, &mut gatherer).await?;
     promise::look(pool, &installation, &mut gatherer).await?;
     let mut report = gatherer.report;
     report.findings.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| a.subject.cmp(&b.subject)));
@@ -86,10 +95,13 @@ async fn look(
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
+    spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
     roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;
-    stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;
-    jobs::walk(conn, gatherer).await.map_err(during("walk the jobs"))?;
+    if guards::queue(conn, gatherer).await.map_err(during("look at the queue"))? {
+        stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;
+        jobs::walk(conn, gatherer).await.map_err(during("walk the jobs"))?;
+    }
     promise::registry(conn, gatherer).await.map_err(during("compare the tenants' versions"))?;
     count(conn, &mut gatherer.report.checked).await.map_err(during("count what was checked"))
 }

@@ -42,6 +42,8 @@ pub enum Subject {
     Spare(TenantId),
     /// A database.
     Database(String),
+    /// Something that the control schema or the queue lacks.
+    Control(String),
 }
 
 impl Subject {
@@ -94,6 +96,7 @@ impl fmt::Display for Subject {
             Self::Role(name) => write!(f, "role {name}"),
             Self::Spare(id) => write!(f, "spare {id}"),
             Self::Database(name) => write!(f, "database {name}"),
+            Self::Control(what) => f.write_str(what),
         }
     }
 }

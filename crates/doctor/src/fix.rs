@@ -6,10 +6,11 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 use store::audit;
+use tenantdb::Promise;
 use tracing::info;
 
 use crate::{
-    Depth, ExamineError, Finding, Kind, Scope, Subject, examine,
+    Depth, ExamineError, Finding, Kind, Scope, Subject, checks, examine,
     fixes::{self, Deed, Outcome, Surgery},
 };
 
@@ -62,7 +63,12 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
     }
     let scope = Scope { depth: Depth::Shallow, ..scope.only([kind]) };
     let installation = store::installation(&mut *pool.acquire().await?).await?;
-    let surgery = Surgery { installation, dead_after: scope.dead_after };
+    let promise = match kind {
+        Kind::ShapeDiffers => Some(learn(pool, &scope).await?),
+        _ => None,
+    };
+    let Scope { dead_after, connection_limit, .. } = scope;
+    let surgery = Surgery { installation, dead_after, connection_limit, promise };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
     let mut seen = BTreeSet::new();
     loop {
@@ -77,6 +83,11 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
             repair(pool, finding, &surgery, actor, &mut fixed).await?;
         }
     }
+}
+
+async fn learn(pool: &PgPool, scope: &Scope) -> Result<Promise, FixError> {
+    let promise = Promise::learn(&mut *pool.acquire().await?, &scope.migrations).await;
+    promise.map_err(|e| FixError::Examine(ExamineError::Migrations(e)))
 }
 
 async fn repair(
@@ -109,7 +120,7 @@ async fn repair(
         Err(FixError::Database(error)) => {
             let Some(reason) = obstacle(&error) else { return Err(error.into()) };
             tx.rollback().await?;
-            fixed.refused.push(Refusal { subject, reason: reason.to_owned() });
+            fixed.refused.push(Refusal { subject, reason });
         }
         Err(error) => return Err(error),
     }
@@ -117,14 +128,19 @@ async fn repair(
 }
 
 /// What the database says when the subject itself is in the way, not the database.
-fn obstacle(error: &sqlx::Error) -> Option<&'static str> {
-    match error.as_database_error()?.code()?.as_ref() {
-        "2BP01" => Some("something in the database still depends on it"),
-        "55P03" => Some("somebody is using it; try again"),
-        "40P01" => Some("somebody was working on it; try again"),
-        "42501" => Some("the connected role may not do this"),
-        _ => None,
-    }
+fn obstacle(error: &sqlx::Error) -> Option<String> {
+    let database = error.as_database_error()?;
+    let reason = match database.code()?.as_ref() {
+        "2BP01" => "something in the database still depends on it",
+        "55P03" => "somebody is using it; try again",
+        "40P01" => "somebody was working on it; try again",
+        "42501" => "the connected role may not do this",
+        _ if checks::promise::is_about_one(error) => {
+            return Some(format!("the database refused: {}", database.message()));
+        }
+        _ => return None,
+    };
+    Some(reason.to_owned())
 }
 
 async fn record(

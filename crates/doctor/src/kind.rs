@@ -77,6 +77,9 @@ kinds! {
     SpareIncomplete = "spare_incomplete":
         "A tenant built in advance is in the pool, and its schema or its role is not there.",
         Some("take it out of the pool, and drop what is left of it");
+    SpareChanged = "spare_changed":
+        "A tenant built in advance is not as it was built.",
+        Some("take it out of the pool, and drop it");
     TenantWithoutLiveKey = "tenant_without_live_key":
         "A provisioned tenant has no API key, and nobody revoked one.", None;
     SeveralLiveKeys = "several_live_keys":
@@ -109,7 +112,22 @@ kinds! {
     MigrationUnknown = "migration_unknown":
         "A tenant's schema has a migration that is not among those at hand.", None;
     ShapeDiffers = "shape_differs":
-        "A tenant's schema or rights are not what the migrations and grants make.", None;
+        "A tenant's schema, role or rights are not what the migrations and grants make.",
+        Some("put the role and all rights back; the schema's objects stay as they are");
+    SequenceBehind = "sequence_behind":
+        "The next row of a tenant's table would be refused: its sequence is behind.", None;
+    NotLookedAt = "not_looked_at":
+        "A tenant could not be looked at.", None;
+    TenantInWrongState = "tenant_in_wrong_state":
+        "The parts of a tenant's row contradict each other.", None;
+    CheckpointMissing = "checkpoint_missing":
+        "An item has succeeded and its stages are not recorded.", None;
+    SecretErasedEarly = "secret_erased_early":
+        "The secret of an API key was erased before its caller had it.", None;
+    SystemRoleDiffers = "system_role_differs":
+        "The tenants' group, or a role that makes tenants' roles, has powers it was not given.", None;
+    ControlSchemaDiffers = "control_schema_differs":
+        "The control schema or the queue lacks something that guards a promise.", None;
     DatabaseRights = "database_rights":
         "PUBLIC has rights on a database that is Tenantry's own.", None;
     DatabaseShared = "database_shared":

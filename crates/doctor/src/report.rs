@@ -48,6 +48,8 @@ pub struct Checked {
     pub items: u64,
     /// Jobs that are alive.
     pub jobs: u64,
+    /// Active tenants, whose roles and rights were looked at.
+    pub active: u64,
     /// Tenants whose schemas were held against the migrations, object by object.
     pub verified: u64,
 }

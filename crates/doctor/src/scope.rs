@@ -29,6 +29,8 @@ pub struct Scope {
     pub grace: Duration,
     /// A worker silent for longer is dead: `worker.dead_after_ms`.
     pub dead_after: Duration,
+    /// Connections that a tenant's role may hold, where a repair has to say: -1 = any number.
+    pub connection_limit: i32,
     /// Most findings told of one kind; all are counted.
     pub limit: u32,
     /// What is looked for; `None` = every kind.
@@ -45,6 +47,7 @@ impl Scope {
             depth: Depth::Sample(25),
             grace: Duration::from_secs(120),
             dead_after: Duration::from_secs(12),
+            connection_limit: -1,
             limit: 1_000,
             kinds: None,
         }

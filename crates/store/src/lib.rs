@@ -29,5 +29,7 @@ pub use attention::{Attention, attention};
 pub use connect::{connect, connect_by_key};
 pub use error_class::{ErrorClass, classify};
 pub use installation::{database_mode, installation, set_database_mode};
-pub use migrate::{MIGRATOR, PublicMigration, migrate, public_migrations, revert_last};
+pub use migrate::{
+    MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
+};
 pub use stage::{StageLimits, open_stage};

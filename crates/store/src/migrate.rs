@@ -31,6 +31,15 @@ pub struct PublicMigration {
     pub edited: bool,
 }
 
+/// The texts that make the shared schema, in their order.
+pub fn migration_scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATOR
+        .migrations
+        .iter()
+        .filter(|migration| migration.migration_type.is_up_migration())
+        .map(|migration| migration.sql.as_str())
+}
+
 /// Brings the shared schema to the newest version; safe when several processes do it at once.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ mod lint;
 pub mod lock;
 pub mod makers;
 mod mark;
+pub mod mend;
 pub mod migrations;
 pub mod newcomers;
 mod promise;

@@ -44,6 +44,7 @@ impl Promise {
     pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Self, MigrateError> {
         let failed = |source| MigrateError::Database { source };
         let mut tx = conn.begin().await.map_err(failed)?;
+        limit_time(&mut tx).await.map_err(failed)?;
         let scratch = scratch_name();
         let create = format!("create schema {}", Ident::from(&scratch));
         sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
@@ -119,6 +120,19 @@ impl Promise {
     fn put(&self, text: &str, schema: &str) -> String {
         text.replace(&format!("{}.", self.scratch), &format!("{schema}."))
     }
+}
+
+/// Bounds a rehearsal where the session has no limits of its own: a migration that takes a minute for an
+/// empty schema is no migration for a tenant, and what it waits for may never be free.
+async fn limit_time(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query(
+        "select set_config(name, case name when 'lock_timeout' then '10s' else '60s' end, true)
+         from unnest(array['lock_timeout', 'statement_timeout']) as limits (name)
+         where current_setting(name) = '0'",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Locks that this transaction holds, and how many all transactions of the server may hold together.
@@ -215,7 +229,7 @@ async fn routines(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<
 }
 
 /// A name that nobody has: it also must not be found in any definition by chance.
-fn scratch_name() -> SchemaName {
+pub(crate) fn scratch_name() -> SchemaName {
     let random = RandomState::new().hash_one(std::process::id());
     SchemaName::parse(&format!("tn_promise_{random:016x}"))
         .expect("a fixed prefix and hexadecimal digits are a schema's name")

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::SchemaName;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
+use crate::Ident;
+use crate::promise::scratch_name;
 use crate::survey::{self, Depth};
 
 /// Every object in a schema: its kind and name, and its definition, in which each name has its
@@ -18,6 +20,70 @@ pub type Shape = BTreeMap<String, String>;
 /// When the catalogues cannot be read.
 pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
     Ok(survey::read(conn, schema, Depth::FULL, None).await?.shape)
+}
+
+const SEQUENCES: &str = include_str!("queries/sequences.sql");
+
+/// Columns of a schema whose sequences are behind them, in sentences: the next row would be refused.
+/// Two messages; each column is looked up by an index, and one that has none is passed over.
+///
+/// # Errors
+/// When the catalogues or the tables cannot be read.
+pub async fn sequences_behind(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+) -> sqlx::Result<Vec<String>> {
+    let statements: Vec<String> =
+        sqlx::query_scalar(SEQUENCES).bind(schema.as_str()).fetch_all(&mut *conn).await?;
+    if statements.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = statements.join("\nunion all\n");
+    let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            let (sequence, column): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+            let (top, next): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
+            Ok(format!(
+                "the next value of sequence {sequence} is {next}, and {column} has {top} already"
+            ))
+        })
+        .collect()
+}
+
+/// What the scripts of a schema make of an empty one, and how the schema that is there differs from
+/// it, in sentences. Each script names the schema before every object. It takes one transaction, which
+/// is rolled back.
+///
+/// Objects that are in no script are told if they are parts of a table that is in one.
+///
+/// # Errors
+/// When a script fails, or the catalogues cannot be read.
+pub async fn differences_from_scripts(
+    conn: &mut PgConnection,
+    schema: &str,
+    scripts: impl IntoIterator<Item = &str>,
+) -> sqlx::Result<Vec<String>> {
+    let mut tx = conn.begin().await?;
+    let (qualified, scratch) = (format!("{schema}."), scratch_name());
+    let put = format!("{}.", scratch.as_str());
+    let create = format!("create schema {}", Ident::from(&scratch));
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await?;
+    for script in scripts {
+        let text = script.replace(&qualified, &put);
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *tx).await?;
+    }
+    let expected = survey::read_named(&mut tx, scratch.as_str()).await?;
+    let found = survey::read_named(&mut tx, schema).await?;
+    tx.rollback().await?;
+    let back = |text: &String| text.replace(&put, &qualified);
+    let expected: Shape = expected.iter().map(|(o, d)| (back(o), back(d))).collect();
+    let is_part = |object: &str| {
+        let table = object.split_once(' ').and_then(|(_, name)| name.split_once('.'));
+        table.is_some_and(|(table, _)| expected.contains_key(&format!("table {table}")))
+    };
+    let found = found.into_iter().filter(|(o, _)| expected.contains_key(o) || is_part(o));
+    Ok(differences(&expected, &found.collect()))
 }
 
 /// Says how a shape differs from the expected one, in sentences without SQL.

@@ -106,7 +106,7 @@ pub(crate) async fn read(
     depth: Depth,
     subject: Option<Subject<'_>>,
 ) -> sqlx::Result<Survey> {
-    let seats = [Seat { schema, subject }];
+    let seats = [Seat { schema: schema.as_str(), subject }];
     let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
     let mut survey = surveys.remove(0);
     match ended {
@@ -115,6 +115,13 @@ pub(crate) async fn read(
         other => other?,
     }
     Ok(survey)
+}
+
+/// Reads the shape of a schema that is no tenant's.
+pub(crate) async fn read_named(conn: &mut PgConnection, schema: &str) -> sqlx::Result<Shape> {
+    let seats = [Seat { schema, subject: None }];
+    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, Depth::FULL)).await?;
+    ended.map(|()| surveys.remove(0).shape)
 }
 
 /// Reads shape, rights and versions of several schemas. One message, an answer for each in order.
@@ -126,8 +133,7 @@ pub(crate) async fn read_all(
     subjects: &[(&SchemaName, Subject<'_>)],
     depth: Depth,
 ) -> sqlx::Result<Vec<Survey>> {
-    let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
-    let seats: Vec<Seat<'_>> = seats.collect();
+    let seats = seats(subjects);
     let (surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
     ended.map(|()| surveys)
 }
@@ -139,8 +145,7 @@ pub(crate) async fn read_rights(
     subjects: &[(&SchemaName, Subject<'_>)],
     on_objects: bool,
 ) -> sqlx::Result<Vec<Survey>> {
-    let seats = subjects.iter().map(|(schema, subject)| Seat { schema, subject: Some(*subject) });
-    let seats: Vec<Seat<'_>> = seats.collect();
+    let seats = seats(subjects);
     let statements: &[&str] =
         if on_objects { &[ENTER, RIGHTS, GRANTS, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
     let text = about(statements.join(";\n"), &seats);
@@ -151,8 +156,16 @@ pub(crate) async fn read_rights(
 /// A schema to be read, and whose rights in it.
 #[derive(Debug, Clone, Copy)]
 struct Seat<'a> {
-    schema: &'a SchemaName,
+    schema: &'a str,
     subject: Option<Subject<'a>>,
+}
+
+fn seats<'a>(subjects: &[(&'a SchemaName, Subject<'a>)]) -> Vec<Seat<'a>> {
+    let seat = |(schema, subject): &(&'a SchemaName, Subject<'a>)| Seat {
+        schema: schema.as_str(),
+        subject: Some(*subject),
+    };
+    subjects.iter().map(seat).collect()
 }
 
 /// What could be read, and how the message ended.
@@ -210,8 +223,8 @@ fn about(statements: String, seats: &[Seat<'_>]) -> String {
 /// OFFSET.
 fn subjects(seats: &[Seat<'_>]) -> String {
     let columns: [fn(&Seat<'_>) -> Option<String>; 6] = [
-        |seat| Some(seat.schema.as_str().to_owned()),
-        |seat| Some(Ident::from(seat.schema).to_string()),
+        |seat| Some(seat.schema.to_owned()),
+        |seat| Some(Ident::quote(seat.schema).to_string()),
         |seat| Some(Ident::from(seat.subject?.role).to_string()),
         |seat| {
             let group = RoleName::group(&seat.subject?.mark.installation);
@@ -219,7 +232,8 @@ fn subjects(seats: &[Seat<'_>]) -> String {
         },
         |seat| Some(seat.subject?.mark.to_string()),
         |seat| {
-            let neighbour = seat.subject?.neighbour.filter(|other| *other != seat.schema)?;
+            let neighbour =
+                seat.subject?.neighbour.filter(|other| other.as_str() != seat.schema)?;
             Some(Ident::from(neighbour).to_string())
         },
     ];
@@ -238,9 +252,15 @@ fn subjects(seats: &[Seat<'_>]) -> String {
 }
 
 fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
-    let schema = Ident::from(seat.schema);
+    let schema = Ident::quote(seat.schema);
     seat.subject
         .map(|_| format!("select 'version', {n}, version, checksum from {schema}.{VERSION_TABLE}"))
+}
+
+impl Grant {
+    pub(crate) fn is_on_sequence(&self) -> bool {
+        self.object.starts_with("sequence ")
+    }
 }
 
 impl fmt::Display for Grant {

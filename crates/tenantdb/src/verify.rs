@@ -130,6 +130,8 @@ pub async fn look_at_spares(
     let surveys = survey::read_rights(conn, &subjects, false).await?;
     let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
         let mut faults = broken_rules(survey, &RULES);
+        // what all roles may do is no spare's fault
+        faults.database.clear();
         if faults.is_empty() && found != *built {
             faults.shape.push("its schema was changed after it had been built".to_owned());
         }

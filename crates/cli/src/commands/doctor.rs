@@ -86,6 +86,7 @@ impl Doctor {
         };
         let mut scope = Scope::new(migrations);
         scope.grace = Duration::from_secs(self.grace);
+        scope.connection_limit = settings.tenants.connection_limit;
         scope.dead_after = Duration::from_millis(settings.worker.dead_after_ms);
         if self.all_tenants {
             scope.depth = Depth::All;
@@ -135,10 +136,12 @@ fn summary(report: &Report) -> String {
         found => format!("{found} things are wrong"),
     };
     let it = &report.checked;
+    let hint = if it.verified < it.active { ", --all-tenants for all" } else { "" };
+    let depth = format!("role and rights of {}, each object of {}{hint}", it.active, it.verified);
     format!(
-        "{verdict}; looked at {} tenants ({} in depth), {} schemas, {} roles, {} live keys, \
+        "{verdict}; looked at {} tenants ({depth}), {} schemas, {} roles, {} live keys, \
          {} batches, {} items, {} live jobs",
-        it.tenants, it.verified, it.schemas, it.roles, it.keys, it.batches, it.items, it.jobs,
+        it.tenants, it.schemas, it.roles, it.keys, it.batches, it.items, it.jobs,
     )
 }
 
@@ -147,6 +150,10 @@ fn unexamined(error: &ExamineError) -> Failure {
         ExamineError::NotMigrated => {
             Failure::new(error.to_string()).advise("`tenantry migrate public up` brings them there")
         }
+        ExamineError::NoInstallation => Failure::new(error.to_string()).advise(
+            "put it back: `insert into tenantry.installation (id) values ('…')`, with the 8 digits \
+             between `tn_` and `_tenants` in the name of the tenants' group",
+        ),
         ExamineError::Migrations(_) => Failure::new(telemetry::chain(error))
             .advise("correct the file; TENANT_MIGRATIONS_DIR says where it is"),
         ExamineError::Check { source, .. } | ExamineError::Database { source, .. } => {

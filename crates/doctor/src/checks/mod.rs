@@ -2,10 +2,13 @@
 //! instead, or look at one tenant after another.
 
 mod atomic_parts;
+mod checkpoints;
 pub(crate) mod database_rights;
 mod dead_owners;
 mod early_events;
+mod early_secrets;
 mod ended_open;
+pub(crate) mod guards;
 mod item_rows;
 pub(crate) mod jobs;
 mod live_keys;
@@ -21,11 +24,13 @@ pub(crate) mod schemas;
 mod sealed_secrets;
 mod several_keys;
 mod shared_tenants;
-mod spares;
+pub(crate) mod spares;
 mod stale_keys;
 pub(crate) mod stranded;
 mod succeeded;
+mod system_roles;
 mod tenant_roles;
+mod tenant_rows;
 mod tenant_schemas;
 mod totals;
 mod undo_failed;
@@ -39,6 +44,8 @@ pub(crate) const ALL: &[Check] = &[
     item_rows::CHECK,
     undo_failed::CHECK,
     succeeded::CHECK,
+    checkpoints::CHECK,
+    tenant_rows::CHECK,
     shared_tenants::CHECK,
     remains::CHECK,
     reservations::CHECK,
@@ -51,6 +58,8 @@ pub(crate) const ALL: &[Check] = &[
     several_keys::CHECK,
     stale_keys::CHECK,
     sealed_secrets::CHECK,
+    early_secrets::CHECK,
+    system_roles::CHECK,
     unsettled::CHECK,
     ended_open::CHECK,
     totals::CHECK,

@@ -1,25 +1,35 @@
-//! Holds tenants against what the migrations promise: all of them by the version in the registry,
-//! some or all by what is in their schemas.
+//! Holds tenants against what was promised: all of them by the version in the registry, their roles
+//! and rights; some or all by what is in their schemas.
 //!
 //! A tenant may be migrated while it is looked at, so what is found is looked at again under the
 //! tenant's lock before it is told.
 
+use std::collections::HashSet;
+
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
-use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 use tenantdb::{Mark, MigrationSet, Promise, lock, migrations, verify};
 
 use crate::{Depth, ExamineError, Kind, Subject, report::Gatherer};
 
 /// What this looks for.
-const KINDS: &[Kind] =
-    &[Kind::MigrationsBehind, Kind::MigrationEdited, Kind::MigrationUnknown, Kind::ShapeDiffers];
+const KINDS: &[Kind] = &[
+    Kind::MigrationsBehind,
+    Kind::MigrationEdited,
+    Kind::MigrationUnknown,
+    Kind::ShapeDiffers,
+    Kind::SequenceBehind,
+];
 
 /// Tenants read at a time.
 const PAGE: i64 = 500;
 
+/// Tenants whose rights are read in one message.
+const AT_ONCE: i64 = 50;
+
 /// Tenants after which the connection is replaced: a backend's caches grow with every schema it
 /// touches, and never shrink (141 MB after 200 tenants).
-const CONNECTION_USES: u32 = 200;
+const CONNECTION_USES: usize = 200;
 
 /// Finds active tenants whose version in the registry is not the newest.
 pub(crate) async fn registry(
@@ -58,91 +68,171 @@ struct Tenant {
     id: TenantId,
     schema: SchemaName,
     role: RoleName,
+    /// Whether to look at each object in its schema.
+    in_depth: bool,
 }
 
-/// What a schema is held against.
+/// What a tenant is held against.
 struct Promised<'a> {
     installation: &'a InstallationId,
     set: &'a MigrationSet,
     promise: Promise,
+    /// It was found already what all roles may do in the database, and it is more than it should be.
+    shared: bool,
 }
 
-/// Looks into the schemas of as many tenants as the scope says.
+impl Promised<'_> {
+    fn mark(&self, tenant: &Tenant) -> Mark {
+        Mark { installation: self.installation.clone(), tenant: tenant.id }
+    }
+}
+
+/// Looks at the roles and rights of all active tenants, and into the schemas of as many as the scope
+/// says.
 pub(crate) async fn look(
     pool: &PgPool,
     installation: &InstallationId,
     gatherer: &mut Gatherer<'_>,
 ) -> Result<(), ExamineError> {
-    if gatherer.scope.depth == Depth::Shallow || !gatherer.scope.wants_any(KINDS) {
+    if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
     }
     let set = &gatherer.scope.migrations;
-    let failed = || ExamineError::during("look into the tenants' schemas");
+    let failed = || ExamineError::during("look at the tenants");
     let mut conn = Some(connect(pool).await.map_err(failed())?);
     let first = conn.as_mut().expect("it was just made");
     let promise = Promise::learn(first, set).await.map_err(ExamineError::Migrations)?;
-    let promised = Promised { installation, set, promise };
+    let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
+    let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
+    let promised = Promised { installation, set, promise, shared };
+    let sample = sample(pool, gatherer.scope.depth).await.map_err(failed())?;
     let (mut after, mut uses) = (i64::MIN, 0);
     loop {
-        let tenants = next(pool, gatherer.scope.depth, after).await.map_err(failed())?;
-        for tenant in &tenants {
-            if uses == CONNECTION_USES {
-                conn = None;
-                uses = 0;
-            }
-            let conn = match &mut conn {
-                Some(conn) => conn,
-                none => none.insert(connect(pool).await.map_err(failed())?),
-            };
-            judge(conn, &promised, tenant, gatherer).await.map_err(failed())?;
-            uses += 1;
+        let tenants = next(pool, sample.as_ref(), after).await.map_err(failed())?;
+        let Some(last) = tenants.last() else { return Ok(()) };
+        after = last.id.get();
+        if uses >= CONNECTION_USES {
+            conn = None;
+            uses = 0;
         }
-        after = tenants.last().map_or(i64::MAX, |last| last.id.get());
-        if after == i64::MAX || gatherer.scope.depth != Depth::All {
-            return Ok(());
+        let conn = match &mut conn {
+            Some(conn) => conn,
+            none => none.insert(connect(pool).await.map_err(failed())?),
+        };
+        gatherer.report.checked.active += tenants.len() as u64;
+        uses += tenants.iter().filter(|tenant| tenant.in_depth).count();
+        for tenant in suspects(conn, &promised, &tenants).await.map_err(failed())? {
+            let judged = judge(conn, &promised, tenant, gatherer).await;
+            tell_unseen(judged, tenant, gatherer).map_err(failed())?;
         }
     }
 }
 
-/// A connection outside the pool: it is closed when it has grown.
-async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
-    PgConnection::connect_with(pool.connect_options().as_ref()).await
+/// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
+/// fills them, does not hold it up for long.
+pub(super) async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
+    let mut conn = PgConnection::connect_with(pool.connect_options().as_ref()).await?;
+    sqlx::raw_sql("set lock_timeout = '2s'; set statement_timeout = '30s'")
+        .execute(&mut conn)
+        .await?;
+    Ok(conn)
 }
 
-/// The next page of all, or a sample.
-async fn next(pool: &PgPool, depth: Depth, after: i64) -> sqlx::Result<Vec<Tenant>> {
-    let rows = match depth {
-        Depth::Shallow => Vec::new(),
-        Depth::Sample(tenants) => {
-            sqlx::query(
-                "select id, schema_name, role_name from tenantry.tenants where state = 'active'
-                 order by random() limit $1",
-            )
-            .bind(i64::from(tenants))
-            .fetch_all(pool)
-            .await?
-        }
-        Depth::All => {
-            sqlx::query(
-                "select id, schema_name, role_name from tenantry.tenants
-                 where state = 'active' and id > $1 order by id limit $2",
-            )
-            .bind(after)
-            .bind(PAGE)
-            .fetch_all(pool)
-            .await?
-        }
+/// The tenants to look at in depth; `None` = all.
+async fn sample(pool: &PgPool, depth: Depth) -> sqlx::Result<Option<HashSet<i64>>> {
+    let most = match depth {
+        Depth::All => return Ok(None),
+        Depth::Shallow => 0,
+        Depth::Sample(most) => most,
     };
-    rows.iter().map(tenant).collect()
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "select id from tenantry.tenants where state = 'active' order by random() limit $1",
+    )
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?;
+    Ok(Some(ids.into_iter().collect()))
 }
 
-fn tenant(row: &PgRow) -> sqlx::Result<Tenant> {
+/// The next page.
+async fn next(
+    pool: &PgPool,
+    sample: Option<&HashSet<i64>>,
+    after: i64,
+) -> sqlx::Result<Vec<Tenant>> {
+    let rows = sqlx::query(
+        "select id, schema_name, role_name from tenantry.tenants
+         where state = 'active' and id > $1 order by id limit $2",
+    )
+    .bind(after)
+    .bind(AT_ONCE)
+    .fetch_all(pool)
+    .await?;
     let decode = |e| sqlx::Error::Decode(e);
-    Ok(Tenant {
-        id: TenantId::new(row.try_get(0)?),
-        schema: SchemaName::from_registry(row.try_get(1)?).map_err(|e| decode(Box::new(e)))?,
-        role: RoleName::parse(row.try_get(2)?).map_err(|e| decode(Box::new(e)))?,
-    })
+    rows.iter()
+        .map(|row| {
+            let id: i64 = row.try_get(0)?;
+            let schema = SchemaName::from_registry(row.try_get(1)?);
+            Ok(Tenant {
+                id: TenantId::new(id),
+                schema: schema.map_err(|e| decode(Box::new(e)))?,
+                role: RoleName::parse(row.try_get(2)?).map_err(|e| decode(Box::new(e)))?,
+                in_depth: sample.is_none_or(|ids| ids.contains(&id)),
+            })
+        })
+        .collect()
+}
+
+/// Those of the tenants to be looked at one by one: in depth, or since something is wrong with role or
+/// rights. If the page cannot be read, all.
+async fn suspects<'a>(
+    conn: &mut PgConnection,
+    promised: &Promised<'_>,
+    tenants: &'a [Tenant],
+) -> sqlx::Result<Vec<&'a Tenant>> {
+    let marks: Vec<Mark> = tenants.iter().map(|tenant| promised.mark(tenant)).collect();
+    let subjects: Vec<_> = tenants
+        .iter()
+        .zip(&marks)
+        .map(|(tenant, mark)| {
+            (&tenant.schema, verify::Subject { role: &tenant.role, mark, neighbour: None })
+        })
+        .collect();
+    let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {
+        Ok(faults) => faults,
+        Err(error) if is_about_one(&error) => return Ok(tenants.iter().collect()),
+        Err(error) => return Err(error),
+    };
+    let all = tenants.iter().zip(faults);
+    Ok(all.filter(|(t, faults)| t.in_depth || !faults.is_empty()).map(|(t, _)| t).collect())
+}
+
+/// Whether the server refused the look at something, and would not refuse one at another tenant.
+pub(crate) fn is_about_one(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    // 57P: the server goes down; 08, 53: no connection or no room
+    code.is_some_and(|code| !["57P", "08", "53"].iter().any(|class| code.starts_with(class)))
+}
+
+/// Tells of a tenant that could not be looked at, and goes on.
+fn tell_unseen(
+    judged: sqlx::Result<()>,
+    tenant: &Tenant,
+    gatherer: &mut Gatherer<'_>,
+) -> sqlx::Result<()> {
+    let Err(error) = judged else { return Ok(()) };
+    if !is_about_one(&error) {
+        return Err(error);
+    }
+    let database = error.as_database_error();
+    let why = match database.and_then(|e| e.code()).as_deref() {
+        Some("55P03") => "its tables are locked".to_owned(),
+        Some("57014") => "it took longer than 30 s".to_owned(),
+        _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
+    };
+    let sentence = format!("could not look at tenant {}: {why}", tenant.id);
+    gatherer.add(Kind::NotLookedAt, Subject::Tenant(tenant.id), sentence, false);
+    Ok(())
 }
 
 /// Looks at one tenant, and once more under its lock if something is wrong.
@@ -152,8 +242,9 @@ async fn judge(
     tenant: &Tenant,
     gatherer: &mut Gatherer<'_>,
 ) -> sqlx::Result<()> {
-    gatherer.report.checked.verified += 1;
-    if faults(conn, promised, tenant).await?.is_empty() {
+    let found = faults(conn, promised, tenant).await?;
+    gatherer.report.checked.verified += u64::from(tenant.in_depth);
+    if found.is_empty() {
         return Ok(());
     }
     let mut tx = conn.begin().await?;
@@ -163,44 +254,66 @@ async fn judge(
     let faults = if active { faults(&mut tx, promised, tenant).await? } else { Vec::new() };
     tx.rollback().await?;
     let subject = Subject::Tenant(tenant.id);
-    for (kind, what) in faults {
+    for Fault { kind, what, fixable } in faults {
         // told by its version in the registry already
         if !gatherer.has(kind, &subject) {
             let sentence = format!("tenant {}: {what}", tenant.id);
-            gatherer.add(kind, subject.clone(), sentence, false);
+            gatherer.add(kind, subject.clone(), sentence, fixable);
         }
     }
     Ok(())
 }
 
-/// What is wrong with a tenant's schema. A schema or role that is not there or bears another mark
-/// is not told here: other checks do. Its shape means something at the newest version only.
+/// Something wrong with a tenant.
+struct Fault {
+    kind: Kind,
+    what: String,
+    fixable: bool,
+}
+
+/// What is wrong with a tenant. A schema or role that is not there or bears another mark is not told
+/// here: other checks do. Its shape means something at the newest version only.
 async fn faults(
     conn: &mut PgConnection,
     promised: &Promised<'_>,
     tenant: &Tenant,
-) -> sqlx::Result<Vec<(Kind, String)>> {
-    let Promised { installation, set, promise } = promised;
-    let mark = Mark { installation: (*installation).clone(), tenant: tenant.id };
-    let owned = tenantdb::schema::owner(conn, &tenant.schema).await?.is(&mark)
+) -> sqlx::Result<Vec<Fault>> {
+    let Promised { set, promise, .. } = promised;
+    let (mark, schema) = (promised.mark(tenant), &tenant.schema);
+    let owned = tenantdb::schema::owner(conn, schema).await?.is(&mark)
         && tenantdb::role::owner(conn, &tenant.role).await?.is(&mark);
     if !owned {
         return Ok(Vec::new());
     }
-    let applied = migrations::applied(conn, &tenant.schema).await?;
-    let faults = versions(set, &applied);
-    if !faults.is_empty() {
-        return Ok(faults);
-    }
     let neighbour = neighbour(conn, tenant.id).await?;
-    let Tenant { schema, role, .. } = tenant;
-    match verify::verify(conn, schema, role, &mark, set, promise, neighbour.as_ref()).await {
-        Ok(()) => Ok(Vec::new()),
-        Err(verify::VerifyError::Violated { violations }) => {
-            Ok(vec![(Kind::ShapeDiffers, violations.join("; "))])
-        }
-        Err(verify::VerifyError::Database { source }) => Err(source),
+    let subject =
+        verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
+    let mut found = Vec::new();
+    if tenant.in_depth {
+        let applied = migrations::applied(conn, schema).await?;
+        found = versions(set, &applied);
     }
+    let mut looked = if tenant.in_depth && found.is_empty() {
+        let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
+        if !behind.is_empty() {
+            let what = behind.join("; ");
+            found.push(Fault { kind: Kind::SequenceBehind, what, fixable: false });
+        }
+        verify::look(conn, schema, subject, set, promise).await?
+    } else {
+        let looked = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
+        looked.into_iter().next().unwrap_or_default()
+    };
+    if promised.shared {
+        looked.database.clear();
+    }
+    if !looked.is_empty() {
+        // what all may do in the database is mended there
+        let fixable = !(looked.role.is_empty() && looked.rights.is_empty());
+        let what = looked.into_sentences().join("; ");
+        found.push(Fault { kind: Kind::ShapeDiffers, what, fixable });
+    }
+    Ok(found)
 }
 
 /// Another tenant's schema, which the role must be refused.
@@ -219,7 +332,8 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
     name.map_err(|e| sqlx::Error::Decode(Box::new(e)))
 }
 
-fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<(Kind, String)> {
+fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
+    let told = |kind, what| Fault { kind, what, fixable: false };
     let mut faults = Vec::new();
     let mut missing = Vec::new();
     for wanted in set {
@@ -228,19 +342,19 @@ fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec
             None => missing.push(version.to_string()),
             Some(had) if had.checksum != wanted.checksum() => {
                 let what = format!("migration {version} was edited after it had been applied");
-                faults.push((Kind::MigrationEdited, what));
+                faults.push(told(Kind::MigrationEdited, what));
             }
             Some(_) => {}
         }
     }
     if !missing.is_empty() {
         let what = format!("its schema lacks migrations {}", missing.join(", "));
-        faults.push((Kind::MigrationsBehind, what));
+        faults.push(told(Kind::MigrationsBehind, what));
     }
     let unknown = applied.iter().filter(|had| set.iter().all(|m| m.version() != had.version));
     faults.extend(unknown.map(|had| {
         let what = format!("migration {} is not among those at hand", had.version);
-        (Kind::MigrationUnknown, what)
+        told(Kind::MigrationUnknown, what)
     }));
     faults
 }

@@ -13,6 +13,7 @@ pub(crate) const CHECK: Check = Check {
                 format('item %s has succeeded and %s', i.id, case
                     when i.tenant_id is null then 'names no tenant'
                     when t.id is null then format('tenant %s does not exist', i.tenant_id)
+                    when t.state <> 'pending' then format('tenant %s has no time of its activation', t.id)
                     else format('tenant %s is %s', t.id, t.state) end),
                 false
          from tenantry.batch_items i

@@ -1,14 +1,14 @@
-//! Takes a spare out of the pool that is not whole, with what is left of it.
+//! Takes a spare out of the pool that is not whole or was changed, with what is left of it.
 
 use domain::{RoleName, SchemaName, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
-use tenantdb::{Mark, role, schema};
+use tenantdb::{Mark, role, schema, verify};
 
 use super::{Deed, Outcome, Surgery, tenant};
 use crate::FixError;
 
-/// Only while its schema or its role is not there; and drops only what bears the spare's mark.
+/// Only while it is not as it was built; and drops only what bears the spare's mark.
 pub(super) async fn run(
     conn: &mut PgConnection,
     spare: TenantId,
@@ -17,7 +17,14 @@ pub(super) async fn run(
     tenant::hold(conn, spare).await?;
     let mark = Mark { installation: surgery.installation.clone(), tenant: spare };
     let (schema, role) = (SchemaName::of_spare(spare), RoleName::of(&mark.installation, spare));
-    if schema::owner(conn, &schema).await?.is(&mark) && role::owner(conn, &role).await?.is(&mark) {
+    let built: Option<String> =
+        sqlx::query_scalar("select fingerprint from tenantry.spares where id = $1")
+            .bind(spare.get())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let Some(built) = built else { return Ok(Outcome::Gone) };
+    let looked = verify::look_at_spares(conn, &mark.installation, &[(spare, &built)]).await?;
+    if looked.iter().all(verify::Faults::is_empty) {
         return Ok(Outcome::Gone);
     }
     if !store::spares::remove(conn, spare).await? {

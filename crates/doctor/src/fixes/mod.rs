@@ -10,6 +10,7 @@ mod erase_secret;
 mod give_item_back;
 mod give_new_job;
 mod kill_job;
+mod put_back;
 mod release_names;
 mod revoke_key;
 mod tenant;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use domain::{BatchId, InstallationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
+use tenantdb::Promise;
 
 use crate::{FixError, Kind, Subject};
 
@@ -28,6 +30,10 @@ pub(crate) struct Surgery {
     pub(crate) installation: InstallationId,
     /// A worker silent for longer is dead.
     pub(crate) dead_after: Duration,
+    /// Connections that a tenant's role may hold, if it may hold none now.
+    pub(crate) connection_limit: i32,
+    /// What the migrations give, for repairs of rights.
+    pub(crate) promise: Option<Promise>,
 }
 
 /// What came of a repair.
@@ -73,8 +79,11 @@ pub(crate) async fn repair(
             drop_schema::run(conn, name, surgery).await
         }
         (Kind::RoleWithoutTenant, Subject::Role(name)) => drop_role::run(conn, name, surgery).await,
-        (Kind::SpareIncomplete, Subject::Spare(spare)) => {
+        (Kind::SpareIncomplete | Kind::SpareChanged, Subject::Spare(spare)) => {
             drop_spare::run(conn, *spare, surgery).await
+        }
+        (Kind::ShapeDiffers, Subject::Tenant(tenant)) => {
+            put_back::run(conn, *tenant, surgery).await
         }
         (Kind::KeyWithoutTenant, Subject::Key(key)) => revoke_key::run(conn, *key).await,
         (Kind::SealedPastItsTime, Subject::Key(key)) => erase_secret::run(conn, *key).await,

@@ -30,6 +30,14 @@ impl Held {
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.state.as_str(), "deleted" | "released")
     }
+
+    /// The names of its schema and its role.
+    pub(super) fn names(&self) -> sqlx::Result<(SchemaName, RoleName)> {
+        let decode = |e| sqlx::Error::Decode(e);
+        let schema = SchemaName::from_registry(self.schema.clone());
+        let role = RoleName::parse(&self.role);
+        Ok((schema.map_err(|e| decode(Box::new(e)))?, role.map_err(|e| decode(Box::new(e)))?))
+    }
 }
 
 /// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one:
@@ -71,10 +79,7 @@ pub(super) async fn take_back(
     surgery: &Surgery,
 ) -> sqlx::Result<serde_json::Value> {
     let mark = Mark { installation: surgery.installation.clone(), tenant: tenant.id };
-    let decode = |e| sqlx::Error::Decode(e);
-    let schema_name = SchemaName::from_registry(tenant.schema.clone());
-    let schema_name = schema_name.map_err(|e| decode(Box::new(e)))?;
-    let role_name = RoleName::parse(&tenant.role).map_err(|e| decode(Box::new(e)))?;
+    let (schema_name, role_name) = tenant.names()?;
     let schema_dropped = schema::drop_owned(conn, &schema_name, &mark).await?;
     let role_dropped = role::drop_owned(conn, &role_name, &mark).await?;
     store::api_keys::withdraw(conn, tenant.id).await?;

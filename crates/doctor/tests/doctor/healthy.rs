@@ -23,6 +23,7 @@ async fn nothing_is_found_where_nothing_is_wrong() {
         batches: 6,
         items: 13,
         jobs: 3,
+        active: 5,
         verified: 5,
     };
     assert_eq!(report.checked, expected);
