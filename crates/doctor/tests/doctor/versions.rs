@@ -55,6 +55,6 @@ async fn a_schema_or_right_that_is_not_as_promised_is_told() {
         let ward = Ward::healthy().await;
         ward.run(change).await;
 
-        ward.only_reports(Kind::ShapeDiffers, tenant(2)).await;
+        assert_eq!(ward.found().await, [(Kind::ShapeDiffers, tenant(2))]);
     }
 }
