@@ -29,7 +29,7 @@ pub struct Db {
     pub pool: PgPool,
     /// Where it is, for programs and further pools.
     pub url: String,
-    /// `None` once dropped.
+    /// `None` once dropped, and for a database of another cluster.
     database: Option<Database>,
 }
 
@@ -61,6 +61,19 @@ pub async fn copy_of(db: &Db) -> Db {
     let original = db.database.as_ref().expect("it is there until it is dropped");
     let copied = original.copy();
     opened(copied.unwrap_or_else(|error| give_up("copy the test's database", &error)))
+}
+
+impl Db {
+    /// A database of a cluster of the caller's own, which ends with that.
+    ///
+    /// # Panics
+    /// If `url` is not a PostgreSQL URL.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(url);
+        let pool = pool.unwrap_or_else(|error| give_up("understand the database's url", &error));
+        Self { pool, url: url.to_owned(), database: None }
+    }
 }
 
 async fn open(create: impl FnOnce() -> Result<Database, localpg::Error> + Send + 'static) -> Db {

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod beside_others;
 mod bulk_batch;
 mod cancel_and_retry;
 mod constant_cost;
@@ -19,6 +20,7 @@ mod lost_connections;
 mod lost_jobs;
 mod original_calls;
 mod plain_owner;
+mod provider;
 mod roles_and_tokens;
 mod secrets;
 mod take_over;

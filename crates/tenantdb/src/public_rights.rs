@@ -9,12 +9,11 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 const RIGHTS: &str = include_str!("queries/public_rights.sql");
 const LOSSES: &str = include_str!("queries/losses.sql");
 
-/// A right on one object or on several of a class.
+/// A right on all objects of a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Right {
     class: String,
     privilege: String,
-    objects: i64,
 }
 
 /// Rights that PUBLIC has, in words: `CONNECT on the database`.
@@ -54,17 +53,18 @@ impl PublicRights {
 /// When the catalogues cannot be read.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<PublicRights> {
     let text = format!(
-        "{RIGHTS} select class, privilege, count(*), ours, min(quote_ident(pg_get_userbyid(owner))),
+        "{RIGHTS} select class, privilege, ours, min(quote_ident(pg_get_userbyid(owner))),
              format('revoke all on %s from public', min(name))
-         from held group by class, privilege, ours order by class, privilege, ours"
+         from held group by class, privilege, ours
+         order by array_position(array['database', 'schema', 'routine'], class), class, privilege"
     );
     let mut rights = PublicRights::default();
     for row in sqlx::query(AssertSqlSafe(text)).fetch_all(conn).await? {
         let right = right(&row, 0)?;
-        match (row.try_get(3)?, right.class.as_str()) {
+        match (row.try_get(2)?, right.class.as_str()) {
             (true, _) => rights.ours.push(right.to_string()),
             (false, "database" | "schema") => {
-                let (owner, remedy): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
+                let (owner, remedy): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
                 rights.not_ours.push(format!("{right} (run as {owner}: {remedy})"));
             }
             // behind the lock of its schema
@@ -96,27 +96,23 @@ pub struct Loss {
 pub async fn losses(conn: &mut PgConnection) -> sqlx::Result<Vec<Loss>> {
     let rows = sqlx::query(AssertSqlSafe(format!("{RIGHTS} {LOSSES}"))).fetch_all(conn).await?;
     let loss = |row: &PgRow| {
-        let (role, grant) = (row.try_get(0)?, row.try_get(4)?);
+        let (role, grant) = (row.try_get(0)?, row.try_get(3)?);
         Ok(Loss { role, right: right(row, 1)?.to_string(), grant })
     };
     rows.iter().map(loss).collect()
 }
 
 fn right(row: &PgRow, first: usize) -> sqlx::Result<Right> {
-    Ok(Right {
-        class: row.try_get(first)?,
-        privilege: row.try_get(first + 1)?,
-        objects: row.try_get(first + 2)?,
-    })
+    Ok(Right { class: row.try_get(first)?, privilege: row.try_get(first + 1)? })
 }
 
 impl std::fmt::Display for Right {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { class, privilege, objects } = self;
+        let Self { class, privilege } = self;
         match class.as_str() {
             "database" => write!(f, "{privilege} on the database"),
             "schema" => write!(f, "{privilege} on schema public"),
-            "routine" => write!(f, "{privilege} on {objects} functions of schema public"),
+            "routine" => write!(f, "{privilege} on the functions of schema public"),
             _ => write!(f, "{privilege} on the functions of {class}s"),
         }
     }

@@ -120,7 +120,7 @@ impl Installed {
     /// Tells people of a shared database; of its own nobody needs to be told.
     pub(super) fn warn(&self) {
         if self.mode == DatabaseMode::Shared {
-            self.tell(|text| show::note(text));
+            self.tell(show::note);
         }
     }
 
@@ -132,7 +132,7 @@ impl Installed {
         if !self.before.ours.is_empty() {
             line(format!("  revoked from PUBLIC: {}", self.before.ours.join(", ")));
         }
-        self.tell_roles(line, "granted by name to");
+        self.tell_roles(line, "granted by name to ", "");
         if !self.left.superusers.is_empty() {
             line(format!(
                 "  PUBLIC keeps {}: only a superuser may revoke it, so a tenant can fill the server's \
@@ -144,7 +144,7 @@ impl Installed {
 
     fn tell_shared(&self, line: fn(String)) {
         line("mode shared: other roles use this database, and PUBLIC keeps its rights".to_owned());
-        self.tell_roles(line, "through PUBLIC alone has");
+        self.tell_roles(line, "", " has through PUBLIC alone");
         line(format!("  tenants' roles have them too: {}", self.left.all().join(", ")));
         line(
             "  `tenantry migrate public up --revoke-public` revokes them and grants the roles above \
@@ -153,10 +153,10 @@ impl Installed {
         );
     }
 
-    fn tell_roles(&self, line: fn(String), what: &str) {
+    fn tell_roles(&self, line: fn(String), before: &str, after: &str) {
         let roles = self.roles();
         for (role, rights) in roles.iter().take(SHOWN_ROLES) {
-            line(format!("  {what} {}: {}", show::plain(role), rights.join(", ")));
+            line(format!("  {before}{}{after}: {}", show::plain(role), rights.join(", ")));
         }
         if roles.len() > SHOWN_ROLES {
             line(format!("  and {} more roles; --json lists all", roles.len() - SHOWN_ROLES));

@@ -20,10 +20,10 @@
             where a.grantee <> 0 and a.privilege_type = h.privilege
                 and pg_has_role(s.oid, a.grantee, 'usage'))
 )
-select role::text, class, privilege, count(*),
+select role::text, class, privilege,
     format('grant %s on %s%s to %I', privilege,
         case when class in ('database', 'schema') then '' else 'routine ' end,
         string_agg(name, ', '), role)
 from lost
 group by role, class, privilege
-order by role, class, privilege
+order by role, array_position(array['database', 'schema', 'routine'], class), class, privilege

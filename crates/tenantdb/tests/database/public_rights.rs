@@ -69,7 +69,7 @@ async fn every_role_that_leans_on_public_is_listed_with_what_it_would_lose() {
         "CONNECT on the database",
         "TEMPORARY on the database",
         "EXECUTE on the functions of large objects",
-        "EXECUTE on 1 functions of schema public",
+        "EXECUTE on the functions of schema public",
         "CREATE on schema public",
         "USAGE on schema public",
     ];

@@ -109,7 +109,7 @@ async fn status(
     table.print();
     show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
     if let Some(installed) = installed {
-        installed.tell(|text| show::line(text));
+        installed.tell(show::line);
     }
     if !current {
         show::note("`tenantry migrate public up` brings it up to date");
