@@ -1,13 +1,14 @@
 //! A request's body as it arrives: no larger than allowed, and not too slowly.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use axum::{
-    body::{Body, BodyDataStream, Bytes},
+    body::{Body, BodyDataStream, Bytes, HttpBody as _},
     extract::Request,
     http::StatusCode,
 };
 use futures::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::timeout::TimeoutError;
 
 use crate::{context::Context, problem::Problem};
@@ -17,41 +18,69 @@ pub(crate) struct Arriving {
     pieces: BodyDataStream,
     bytes: usize,
     max_bytes: usize,
+    /// What its length says it will have; 0 when it says nothing.
+    announced: usize,
+    /// In KiB: what all bodies in memory may have together.
+    all: Arc<Semaphore>,
+    /// Of that, what this one has.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Arriving {
-    /// The body of `request`, as large as `api.max_body_bytes` at most.
-    pub(crate) fn of(cx: &Context, request: Request) -> Self {
-        Self::at_most(cx.settings().api.max_body_bytes, request.into_body())
+    /// The body of `request`, of at most `max_bytes`, and of `api.max_body_bytes`.
+    pub(crate) fn of(cx: &Context, request: Request, max_bytes: usize) -> Self {
+        let max_bytes = max_bytes.min(cx.settings().api.max_body_bytes);
+        Self::at_most(max_bytes, Arc::clone(cx.bodies()), request.into_body())
     }
 
-    fn at_most(max_bytes: usize, body: Body) -> Self {
-        Self { pieces: body.into_data_stream(), bytes: 0, max_bytes }
+    fn at_most(max_bytes: usize, all: Arc<Semaphore>, body: Body) -> Self {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let pieces = body.into_data_stream();
+        Self { pieces, bytes: 0, max_bytes, announced, all, room: None }
+    }
+
+    /// The place it has among the bodies in memory: keep it as long as what arrived.
+    pub(crate) fn into_room(self) -> Option<OwnedSemaphorePermit> {
+        self.room
     }
 
     /// What arrived next; `None` when all of it has.
     ///
     /// # Errors
-    /// 413 as soon as it is larger than allowed, 408 when it stops to arrive, 400 when the
-    /// connection breaks.
+    /// 413 as soon as it is larger than allowed, 503 when it and the other bodies in memory are, 408
+    /// when it stops to arrive, 400 when the connection breaks.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let Some(piece) = self.pieces.next().await.transpose().map_err(|e| unreadable(&e))? else {
             return Ok(None);
         };
         self.bytes += piece.len();
+        self.make_room()?;
         if self.bytes > self.max_bytes {
-            let detail = format!("a body has at most {} bytes", self.max_bytes);
+            let detail = format!("a body of this call has at most {} bytes", self.max_bytes);
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
         }
         Ok(Some(piece))
+    }
+
+    fn make_room(&mut self) -> Result<(), Problem> {
+        let has = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let needs = self.bytes.min(self.max_bytes).div_ceil(1024).saturating_sub(has);
+        let more = u32::try_from(needs).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.all).try_acquire_many_owned(more);
+        let more = more.map_err(|_| Problem::overloaded())?;
+        match &mut self.room {
+            Some(room) => room.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
     }
 
     /// All that is still to come.
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    pub(crate) async fn whole(mut self) -> Result<Vec<u8>, Problem> {
-        let mut bytes = Vec::new();
+    pub(crate) async fn whole(&mut self) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::with_capacity(self.announced.min(self.max_bytes));
         while let Some(piece) = self.next().await? {
             bytes.extend_from_slice(&piece);
         }
@@ -92,16 +121,20 @@ mod tests {
         Body::from_stream(stream::iter(pieces))
     }
 
+    fn arriving(max_bytes: usize, body: Body) -> Arriving {
+        Arriving::at_most(max_bytes, Arc::new(Semaphore::new(64)), body)
+    }
+
     #[tokio::test]
     async fn puts_the_pieces_together() {
-        let arriving = Arriving::at_most(6, body(vec![Ok("ab"), Ok(""), Ok("cdef")]));
+        let mut arriving = arriving(6, body(vec![Ok("ab"), Ok(""), Ok("cdef")]));
 
         assert_eq!(arriving.whole().await.unwrap(), b"abcdef");
     }
 
     #[tokio::test]
     async fn ends_with_the_piece_that_is_too_much() {
-        let mut arriving = Arriving::at_most(3, body(vec![Ok("ab"), Ok("cd"), Ok("never asked")]));
+        let mut arriving = arriving(3, body(vec![Ok("ab"), Ok("cd"), Ok("never asked")]));
 
         let first = arriving.next().await.unwrap();
         let problem = arriving.next().await.unwrap_err();
@@ -112,13 +145,30 @@ mod tests {
 
     #[tokio::test]
     async fn tells_a_body_that_broke_off_from_one_that_was_too_slow() {
-        let code =
-            async |body| Arriving::at_most(9, body).whole().await.unwrap_err().code().to_owned();
+        let code = async |body| arriving(9, body).whole().await.unwrap_err().code().to_owned();
         let broken = body(vec![Ok("ab"), Err(io::Error::other("reset"))]);
         let silent = Body::from_stream(stream::pending::<io::Result<&str>>());
         let silent = Body::new(TimeoutBody::new(Duration::from_millis(1), silent));
 
         assert_eq!(code(broken).await, "unreadable_body");
         assert_eq!(code(silent).await, "body_timed_out");
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_too_much_together_are_told_to_come_back() {
+        let all = Arc::new(Semaphore::new(3));
+        let two = || Body::from(vec![b'x'; 2000]);
+        let mut first = Arriving::at_most(4096, Arc::clone(&all), two());
+        let mut second = Arriving::at_most(4096, Arc::clone(&all), two());
+
+        first.whole().await.unwrap();
+        let refused = second.whole().await.unwrap_err();
+        let held = first.into_room();
+        let before = all.available_permits();
+        drop(held);
+        drop(second);
+
+        assert_eq!((refused.status().as_u16(), refused.code()), (503, "overloaded"));
+        assert_eq!((before, all.available_permits()), (1, 3));
     }
 }

@@ -1,10 +1,14 @@
 //! What a submission's body says, whether it is a document or lines of JSON.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use domain::Mode;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Value, value::RawValue};
 
 use crate::{problem::Problem, schedule, texts::Texts, well_formed::WellFormed};
@@ -37,7 +41,11 @@ impl SentBatch {
             return Err(Problem::too_many_tenants(most));
         }
         if tenants.len() == 0 {
-            return Err(Problem::invalid_body("/tenants", "empty_batch", "a batch has a tenant"));
+            return Err(Problem::invalid_body(
+                "/tenants",
+                "empty_batch",
+                "`tenants` must contain at least one tenant",
+            ));
         }
         let mode = parse_mode(mode.as_deref().or(asked.mode))?;
         let run_at = run_at.as_deref().or(asked.run_at).map(schedule::parse).transpose()?;
@@ -57,6 +65,15 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::malformed_json(&format!("the body is not JSON: line {}", error.line()), error)
 }
 
+/// The body as the text of one JSON document.
+///
+/// # Errors
+/// 400 with line and column when it is none.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    serde_json::from_slice::<WellFormed>(bytes).map_err(|e| not_json(&e))?;
+    Ok(std::str::from_utf8(bytes).expect("JSON is UTF-8"))
+}
+
 /// The fields of a batch, not yet understood.
 #[derive(Debug)]
 pub(crate) struct Fields {
@@ -71,59 +88,142 @@ impl Fields {
         Self { tenants, mode: None, run_at: None }
     }
 
-    /// Those of `{"tenants": […], "mode"?, "run_at"?}`.
+    /// Those of `{"tenants": […], "mode"?, "run_at"?}`, with at most `most` tenants.
     ///
     /// # Errors
-    /// 400 when it is not JSON, 422 when it is JSON of another form.
-    pub(crate) fn of_object(body: Vec<u8>) -> Result<Self, Problem> {
+    /// 400 when it is not JSON, 413 when it has too many tenants, 422 when it is JSON of another
+    /// form.
+    pub(crate) fn of_object(body: Vec<u8>, most: usize) -> Result<Self, Problem> {
         // First as a whole: what follows looks only as deep as it has to.
-        serde_json::from_slice::<WellFormed>(&body).map_err(|e| not_json(&e))?;
-        if !body.trim_ascii_start().starts_with(b"{") {
+        let document = text(&body)?;
+        if !document.trim_start().starts_with('{') {
             let message = "the body must be an object: {\"tenants\": [...]}";
             return Err(Problem::invalid_body("", "invalid_field", message));
         }
-        let mut fields: Raw<'_> = serde_json::from_slice(&body).map_err(|e| not_json(&e))?;
-        let places = match fields.remove("tenants") {
-            Some(tenants) => places(&body, tenants)?,
+        let raw: Raw<'_> = serde_json::from_str(document).map_err(|e| not_json(&e))?;
+        raw.nothing_else()?;
+        let places = match raw.tenants {
+            Some(tenants) => places(document, tenants, most)?,
             None => return Err(Problem::invalid_body("/tenants", "missing_field", "is missing")),
         };
-        let mode = text(&mut fields, "mode", "invalid_mode")?;
-        let run_at = text(&mut fields, "run_at", "invalid_run_at")?;
-        nothing_else(&fields)?;
+        let mode = word(raw.mode, "mode", "invalid_mode")?;
+        let run_at = word(raw.run_at, "run_at", "invalid_run_at")?;
         Ok(Self { tenants: Texts::new(body, places), mode, run_at })
     }
 }
 
-/// Fields of which only the names were read.
-type Raw<'a> = BTreeMap<String, &'a RawValue>;
+/// The fields of a batch as text.
+#[derive(Default)]
+struct Raw<'a> {
+    tenants: Option<&'a RawValue>,
+    mode: Option<&'a RawValue>,
+    run_at: Option<&'a RawValue>,
+    /// The first name that a batch has not, or has twice.
+    wrong: Option<(&'static str, String)>,
+}
+
+impl Raw<'_> {
+    fn nothing_else(&self) -> Result<(), Problem> {
+        let Some((code, name)) = &self.wrong else { return Ok(()) };
+        let pointer = format!("/{}", domain::pointer_step(name));
+        let message = match *code {
+            "repeated_field" => "a batch has each field once",
+            _ => "there is no such field; a batch has: tenants, mode, run_at",
+        };
+        Err(Problem::invalid_body(&pointer, code, message))
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Raw<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a batch")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
+                let mut raw = Raw::default();
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    let field = match &*name {
+                        "tenants" => &mut raw.tenants,
+                        "mode" => &mut raw.mode,
+                        "run_at" => &mut raw.run_at,
+                        _ => {
+                            raw.wrong.get_or_insert_with(|| ("unknown_field", name.into_owned()));
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    if field.replace(map.next_value()?).is_some() {
+                        raw.wrong.get_or_insert_with(|| ("repeated_field", name.into_owned()));
+                    }
+                }
+                Ok(raw)
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
 
 /// Where in `body` each element of the list `tenants` stands, which is a part of it.
-fn places(body: &[u8], tenants: &RawValue) -> Result<Vec<Range<usize>>, Problem> {
-    let list: Vec<&RawValue> = serde_json::from_str(tenants.get())
+fn places(body: &str, tenants: &RawValue, most: usize) -> Result<Vec<Range<usize>>, Problem> {
+    let mut list = serde_json::Deserializer::from_str(tenants.get());
+    let elements = Elements { most }
+        .deserialize(&mut list)
         .map_err(|_| Problem::invalid_body("/tenants", "invalid_field", "must be an array"))?;
+    let elements = elements.ok_or_else(|| Problem::too_many_tenants(most))?;
     let place = |tenant: &RawValue| {
         let begin = tenant.get().as_ptr().addr() - body.as_ptr().addr();
         begin..begin + tenant.get().len()
     };
-    Ok(list.into_iter().map(place).collect())
+    Ok(elements.into_iter().map(place).collect())
+}
+
+/// The elements of a list, each as text; `None` when there are more than `most`.
+struct Elements {
+    most: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Elements {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            if elements.len() == self.most {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(None);
+            }
+            elements.push(element);
+        }
+        Ok(Some(elements))
+    }
 }
 
 /// The text in a field that may be left out.
-fn text(fields: &mut Raw<'_>, name: &str, code: &'static str) -> Result<Option<String>, Problem> {
-    let Some(field) = fields.remove(name) else { return Ok(None) };
+fn word(
+    field: Option<&RawValue>,
+    name: &str,
+    code: &'static str,
+) -> Result<Option<String>, Problem> {
+    let Some(field) = field else { return Ok(None) };
     serde_json::from_str(field.get())
         .map_err(|_| Problem::invalid_body(&format!("/{name}"), code, "must be a string"))
-}
-
-fn nothing_else(fields: &Raw<'_>) -> Result<(), Problem> {
-    match fields.keys().next() {
-        None => Ok(()),
-        Some(field) => {
-            let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1"));
-            let message = "there is no such field; a batch has: tenants, mode, run_at";
-            Err(Problem::invalid_body(&pointer, "unknown_field", message))
-        }
-    }
 }
 
 fn parse_mode(mode: Option<&str>) -> Result<Mode, Problem> {
@@ -159,7 +259,7 @@ mod tests {
 
     fn read(kind: Kind, body: &str) -> Result<SentBatch, Problem> {
         let fields = match kind {
-            Kind::Json => Fields::of_object(body.into())?,
+            Kind::Json => Fields::of_object(body.into(), 3)?,
             Kind::Ndjson => {
                 let mut lines = Lines::new(3);
                 lines.push(body.as_bytes());
@@ -170,7 +270,7 @@ mod tests {
     }
 
     fn tenants(batch: &SentBatch) -> Vec<Value> {
-        batch.tenants.values(0, usize::MAX).collect()
+        batch.tenants.from(0).map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 
     fn refused(kind: Kind, body: &str) -> (u16, String) {
@@ -204,9 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_fields_in_any_order_and_the_last_of_two() {
-        let body =
-            r#" {"mode": "atomic", "tenants": [7], "tenants": [ {"a": "\ud83d\ude00"} , [2]]} "#;
+    fn takes_the_fields_in_any_order() {
+        let body = r#" {"mode": "atomic", "tenants": [ {"a": "\ud83d\ude00"} , [2]]} "#;
 
         let batch = read(Kind::Json, body).unwrap();
 
@@ -226,6 +325,8 @@ mod tests {
             (r#"{"tenants": {}}"#, 422, "invalid_field"),
             (r#"{"tenants": []}"#, 422, "empty_batch"),
             (r#"{"tenants": [1], "tenant": 2}"#, 422, "unknown_field"),
+            (r#"{"tenants": [1], "tenants": [1]}"#, 422, "repeated_field"),
+            (r#"{"mode": "atomic", "tenants": [1], "m\u006fde": null}"#, 422, "repeated_field"),
             (r#"{"tenants": [1], "mode": 7}"#, 422, "invalid_mode"),
             (r#"{"tenants": [1], "run_at": 1893456000}"#, 422, "invalid_run_at"),
             (r#"{"tenants": [1], "run_at": "soon"}"#, 422, "invalid_run_at"),
@@ -242,7 +343,7 @@ mod tests {
     fn what_the_body_says_counts_before_the_query() {
         let asked = HowAsked { mode: Some("atomic"), run_at: Some("2030-01-01T00:00:00Z") };
         let read = |body: &[u8]| {
-            SentBatch::of(Fields::of_object(body.to_vec()).unwrap(), asked, 3).unwrap()
+            SentBatch::of(Fields::of_object(body.to_vec(), 3).unwrap(), asked, 3).unwrap()
         };
 
         let silent = read(br#"{"tenants": [1]}"#);

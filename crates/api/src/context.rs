@@ -34,6 +34,7 @@ struct Inner {
     authenticator: Authenticator,
     rate_limit: RateLimit,
     in_flight: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
     calls: Shares<OperatorId>,
     waits: Shares<OperatorId>,
     events: BatchEvents,
@@ -72,6 +73,7 @@ impl Context {
             authenticator: Authenticator::default(),
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
             in_flight: Arc::new(Semaphore::new(settings.api.max_in_flight)),
+            bodies: Arc::new(Semaphore::new(settings.api.max_bodies_bytes / 1024)),
             calls: Shares::new(settings.api.max_in_flight_per_operator),
             waits: Shares::new(settings.api.max_waits_per_operator),
             events: BatchEvents::default(),
@@ -129,7 +131,12 @@ impl Context {
         &self.0.in_flight
     }
 
-    /// How many of them may be `operator`'s.
+    /// How large the request bodies in memory may be together, in KiB.
+    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
+        &self.0.bodies
+    }
+
+    /// How many of the calls may be `operator`'s.
     pub(crate) fn calls_of(&self, operator: OperatorId) -> Arc<Semaphore> {
         self.0.calls.of(operator)
     }

@@ -4,7 +4,9 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
+use domain::MAX_ITEM_BYTES;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{arriving::Arriving, context::Context, problem::Problem};
 
@@ -44,10 +46,12 @@ pub(crate) enum Kind {
     Ndjson,
 }
 
-/// The body, not yet read as JSON.
+/// The body of a call about one tenant, not yet read as JSON.
 pub(crate) struct Document {
     pub(crate) kind: Kind,
     pub(crate) bytes: Vec<u8>,
+    /// Its place among the bodies in memory.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 impl FromRequest<Context> for Document {
@@ -55,8 +59,9 @@ impl FromRequest<Context> for Document {
 
     async fn from_request(request: Request, cx: &Context) -> Result<Self, Problem> {
         let kind = kind(request.headers())?;
-        let bytes = Arriving::of(cx, request).whole().await?;
-        Ok(Self { kind, bytes })
+        let mut body = Arriving::of(cx, request, MAX_ITEM_BYTES);
+        let bytes = body.whole().await?;
+        Ok(Self { kind, bytes, room: body.into_room() })
     }
 }
 

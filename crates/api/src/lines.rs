@@ -96,7 +96,7 @@ mod tests {
             lines.push(piece);
             lines.read()?;
         }
-        Ok(lines.finish()?.values(0, usize::MAX).collect())
+        Ok(lines.finish()?.from(0).map(|text| serde_json::from_str(text).unwrap()).collect())
     }
 
     #[test]

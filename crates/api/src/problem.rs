@@ -73,9 +73,9 @@ pub(crate) struct FieldProblem {
     pub(crate) message: String,
 }
 
-impl From<FieldError> for FieldProblem {
-    fn from(e: FieldError) -> Self {
-        Self { pointer: e.pointer, code: e.code.into(), message: e.message }
+impl From<&FieldError> for FieldProblem {
+    fn from(e: &FieldError) -> Self {
+        Self { pointer: e.pointer.clone(), code: e.code.into(), message: e.message.clone() }
     }
 }
 

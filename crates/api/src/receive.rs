@@ -32,21 +32,31 @@ pub(crate) async fn receive(
     let kind = extract::kind(request.headers())?;
     let most = cx.settings().api.max_tenants_per_batch;
     let mut hash = Fingerprint::of("batch", asked);
-    let body = Arriving::of(cx, request);
+    let mut body = Arriving::of(cx, request, usize::MAX);
     let fields = match kind {
-        Kind::Json => document(body, &mut hash).await?,
-        Kind::Ndjson => lines(body, &mut hash, most).await?,
+        Kind::Json => document(&mut body, &mut hash, most).await?,
+        Kind::Ndjson => lines(&mut body, &mut hash, most).await?,
     };
-    Ok((SentBatch::of(fields, asked, most)?, hash.finish()))
+    let mut sent = SentBatch::of(fields, asked, most)?;
+    sent.tenants = sent.tenants.holding(body.into_room());
+    Ok((sent, hash.finish()))
 }
 
-async fn document(body: Arriving, hash: &mut Fingerprint) -> Result<Fields, Problem> {
+async fn document(
+    body: &mut Arriving,
+    hash: &mut Fingerprint,
+    most: usize,
+) -> Result<Fields, Problem> {
     let body = body.whole().await?;
     hash.update(&body);
-    with_time(move || Fields::of_object(body)).await
+    with_time(move || Fields::of_object(body, most)).await
 }
 
-async fn lines(mut body: Arriving, hash: &mut Fingerprint, most: usize) -> Result<Fields, Problem> {
+async fn lines(
+    body: &mut Arriving,
+    hash: &mut Fingerprint,
+    most: usize,
+) -> Result<Fields, Problem> {
     let mut lines = Lines::new(most);
     while let Some(piece) = body.next().await? {
         hash.update(&piece);

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use domain::{BatchId, InstallationId, ItemId, ItemState, NewBatch, NewItem, SettingsPolicy};
 use queue::{JobId, Line};
-use serde_json::Value;
 use sqlx::PgConnection;
 use store::{
     batches,
@@ -23,8 +22,11 @@ use crate::{
 
 /// Items that are in memory as more than text at a time. Each of these chunks takes the same few
 /// statements, so their number is constant up to this size and grows by a handful for each chunk
-/// beyond it: what it costs that memory does not grow with the batch.
+/// beyond it, or beyond [`CHUNK_BYTES`]: what it costs that memory does not grow with the batch.
 const CHUNK: usize = 4_096;
+
+/// Bytes of items that are in memory as more than text at a time; a chunk has one item at least.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Writes what becomes of the items of one new batch, whose row is there.
 #[derive(Clone, Copy)]
@@ -129,8 +131,14 @@ impl Chunks {
             return Ok(None);
         }
         let read = move || {
-            let requests = self.tenants.values(self.read, CHUNK);
-            let items: Vec<NewItem> = requests.map(|request| self.batch.item(request)).collect();
+            let (mut items, mut bytes) = (Vec::new(), 0);
+            for sent in self.tenants.from(self.read).take(CHUNK) {
+                items.push(self.batch.item(sent));
+                bytes += sent.len();
+                if bytes >= CHUNK_BYTES {
+                    break;
+                }
+            }
             self.read += items.len();
             (self, items)
         };
@@ -139,12 +147,11 @@ impl Chunks {
 }
 
 fn new_item_row(item: &Decided, job: Option<JobId>) -> NewItemRow<'_> {
-    let text = |field: &str| item.request.get(field).and_then(Value::as_str).map(shortened);
     let row = NewItemRow {
         index: item.index,
         state: ItemState::Queued,
-        request: &item.request,
-        tenant_name: text("tenant_name"),
+        request: &item.request.json,
+        tenant_name: item.request.tenant_name.clone(),
         domain: None,
         schema: None,
         tenant: None,
@@ -161,14 +168,14 @@ fn new_item_row(item: &Decided, job: Option<JobId>) -> NewItemRow<'_> {
         Err(error) => {
             let because_of_another = all_or_nothing::is_rolled_back(error);
             let state = if because_of_another { ItemState::Cancelled } else { ItemState::Failed };
-            NewItemRow { state, domain: text("domain"), error: Some(error.clone()), ..row }
+            NewItemRow {
+                state,
+                domain: item.request.domain.clone(),
+                error: Some(error.clone()),
+                ..row
+            }
         }
     }
-}
-
-/// The start of a text that may be anything: it is only shown.
-fn shortened(text: &str) -> String {
-    text.chars().take(255).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    InstallationId, ItemError, NewItem, NewTenant, RoleName, SchemaName, TenantId, codes,
+    InstallationId, ItemError, NewItem, NewTenant, Request, RoleName, SchemaName, TenantId, codes,
 };
-use serde_json::Value;
 use sqlx::PgConnection;
 use store::tenants::{self, Conflict, Reservation, Wanted};
 
@@ -16,7 +15,7 @@ pub(crate) struct Decided {
     /// Its place in the request, from 0.
     pub(crate) index: u32,
     /// What the caller sent.
-    pub(crate) request: Value,
+    pub(crate) request: Request,
     /// The names reserved for it, or why there are none.
     pub(crate) outcome: Result<Reservation, ItemError>,
 }

@@ -137,7 +137,7 @@ async fn reserve_again(
             Some(tenant) => released.push((candidate.id, tenant)),
             // What was refused for its form is refused again; only names can become free.
             None if was_only_taken(candidate.code.as_deref()) => {
-                if let Ok(tenant) = NewTenant::parse(&candidate.request, cx.policy()) {
+                if let Ok(tenant) = NewTenant::parse(candidate.request.get(), cx.policy()) {
                     never_reserved.push((candidate.id, tenant));
                 }
             }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{Settings, TenantId, TenantState};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use store::tenants::Tenant;
 use utoipa::ToSchema;
 
@@ -29,7 +29,7 @@ pub(crate) struct TenantView {
     pub(crate) description: Option<String>,
     /// What it may use.
     #[schema(value_type = Settings)]
-    pub(crate) settings: Value,
+    pub(crate) settings: Box<RawValue>,
     /// The newest tenant migration it has.
     pub(crate) migration_version: Option<i64>,
     /// When its names were reserved.

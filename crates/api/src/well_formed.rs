@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
-/// Any JSON document. Refuses what [`serde_json::Value`] refuses, at the same place, and takes no
-/// memory: `serde::de::IgnoredAny` would let text that is no UTF-8, numbers that are too large and
+/// Any JSON document. Refuses what [`serde_json::Value`] refuses, at the same place, and names that
+/// mean something to `serde_json` itself; takes no memory: `serde::de::IgnoredAny` would let text that is no UTF-8, numbers that are too large and
 /// any depth pass.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WellFormed;
@@ -56,8 +56,35 @@ impl<'de> Visitor<'de> for WellFormed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<Self, Self>()?.is_some() {}
+        while let Some(Name(is_magic)) = fields.next_key()? {
+            if is_magic {
+                return Err(A::Error::custom("a name that no object may have"));
+            }
+            fields.next_value::<Self>()?;
+        }
         Ok(self)
+    }
+}
+
+/// A field's name, and whether a parser takes it for a sign of its own: the value behind it would be
+/// read as JSON again.
+struct Name(bool);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field's name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(name.starts_with("$serde_json::private::")))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -102,6 +129,16 @@ mod tests {
         }
         agree(b"\"\xff\"").unwrap();
         agree(b"{\"\xc3\": 1}").unwrap();
+    }
+
+    #[test]
+    fn refuses_a_name_that_a_parser_takes_for_its_own() {
+        for text in [
+            r#"{"$serde_json::private::RawValue": "nul"}"#,
+            r#"[{"\u0024serde_json::private::Number": "1"}]"#,
+        ] {
+            assert!(serde_json::from_str::<WellFormed>(text).is_err(), "{text}");
+        }
     }
 
     proptest! {

@@ -112,3 +112,69 @@ async fn it_says_when_it_answers_refuses_strangers_and_ends_on_sigterm() {
     assert_eq!(api, "HTTP/1.1 401 Unauthorized");
     assert_eq!(ended.code(), Some(0));
 }
+
+/// Posts `body` and reads the answer.
+fn post(url: &str, token: &str, body: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/v1/tenants/batch HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         prefer: wait=40\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The most memory that the process ever had, in MiB.
+fn peak_mib(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twelve_hostile_megabytes_take_bounded_memory_and_a_short_answer() {
+    const SIZE: usize = 12 << 20;
+    let db = harness::fresh_db().await;
+    let token = keys::OperatorToken::mint();
+    let hash = token.hash();
+    let mut conn = db.pool.acquire().await.unwrap();
+    let operator = domain::Role::Operator;
+    let new = store::operators::NewOperator {
+        name: "olga",
+        role: operator,
+        hash: &hash,
+        expires_at: None,
+    };
+    store::operators::create(&mut conn, new).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let env = [("DATABASE_URL", db.url.as_str()), ("TENANTRY_MASTER_KEY", MASTER_KEY)];
+    let mut command = command();
+    command.envs(env).arg("--ready-file").arg(&file).stderr(Stdio::null());
+    let mut process = Process(command.spawn().unwrap());
+    let ready = ready(&file, &mut process);
+    let url = ready["url"].as_str().unwrap();
+    let item = |n: usize, rest: &str| format!("{{\"tenant_name\":\"{n}\",{rest}}}");
+    let features = |n: usize| format!("\"settings\":{{\"features\":[{}7]}}", "\"\",".repeat(n));
+    let unknown = |n: usize| (0..n).map(|n| format!("\"{n}\":0,")).collect::<String>() + "\"x\":0";
+
+    for tenants in [
+        item(0, &features(SIZE / 3)),
+        item(0, &unknown(SIZE / 11)),
+        item(0, &format!("\"x\":\"{}\"", "\\n".repeat(SIZE / 2))),
+        (0..SIZE / 262_000).map(|n| item(n, &features(87_000)) + ",").collect::<String>() + "1",
+        "1,".repeat(SIZE / 2) + "1",
+    ] {
+        let answer = post(url, token.expose(), &format!("{{\"tenants\":[{tenants}]}}"));
+
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(["200", "413"].contains(&status), "{}", &answer[..answer.len().min(500)]);
+        assert!(answer.len() < 65_536, "{} bytes", answer.len());
+        assert!(peak_mib(&process) < 150, "{} MiB", peak_mib(&process));
+    }
+}

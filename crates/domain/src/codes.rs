@@ -37,10 +37,14 @@ codes! {
         "A limit is above the maximum this installation allows.";
     UNKNOWN_FIELD = "unknown_field":
         "The request has a field that does not exist.";
+    REPEATED_FIELD = "repeated_field":
+        "The request has a field twice.";
     MISSING_FIELD = "missing_field":
         "The request lacks a field that must be there.";
     INVALID_FIELD = "invalid_field":
         "A field has the wrong JSON type.";
+    ITEM_TOO_LARGE = "item_too_large":
+        "The request is larger than one tenant may be.";
     DUPLICATE_IN_BATCH = "duplicate_in_batch":
         "An earlier item of the same batch has this domain, schema name or external id.";
     DOMAIN_TAKEN = "domain_taken":

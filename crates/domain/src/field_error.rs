@@ -35,9 +35,17 @@ impl FieldError {
     }
 }
 
-/// `key` as one step of a JSON pointer.
-pub(crate) fn pointer_step(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+/// Longest key that a pointer repeats whole, in characters.
+const LONGEST_STEP: usize = 100;
+
+/// `key` as one step of a JSON pointer. One that is longer than any field's name is cut off.
+#[must_use]
+pub fn pointer_step(key: &str) -> String {
+    let mut step: String = key.chars().take(LONGEST_STEP).collect();
+    if step.len() < key.len() {
+        step.push('…');
+    }
+    step.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
@@ -47,6 +55,7 @@ mod tests {
     #[test]
     fn escapes_keys_in_pointers() {
         assert_eq!(pointer_step("a/b~c"), "a~1b~0c");
+        assert_eq!(pointer_step(&"é".repeat(100_000)), format!("{}…", "é".repeat(100)));
     }
 
     #[test]

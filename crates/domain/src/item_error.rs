@@ -1,9 +1,14 @@
 //! Why one item of a batch is not a tenant.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Code, FieldError, codes};
+use crate::Code;
+
+/// Longest message of an item's error, in bytes: a page lists a thousand of them.
+pub const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// Why one item of a batch is not a tenant (yet).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
@@ -25,30 +30,31 @@ impl ItemError {
     pub fn rejected(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), step: None, retryable: false }
     }
-}
 
-impl From<Vec<FieldError>> for ItemError {
-    /// The first error's code, and every error's message.
-    fn from(errors: Vec<FieldError>) -> Self {
-        let code = errors.first().map_or(codes::INTERNAL, |first| Code::new(first.code));
-        let messages: Vec<_> = errors.into_iter().map(|error| error.message).collect();
-        Self::rejected(code, messages.join("; "))
+    /// The message as it is recorded: what is over [`MAX_MESSAGE_BYTES`] is cut off.
+    #[must_use]
+    pub fn told(&self) -> Cow<'_, str> {
+        const CUT: &str = "…";
+        if self.message.len() <= MAX_MESSAGE_BYTES {
+            return self.message.as_str().into();
+        }
+        let end = self.message.floor_char_boundary(MAX_MESSAGE_BYTES - CUT.len());
+        format!("{}{CUT}", &self.message[..end]).into()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes;
 
     #[test]
-    fn carries_the_first_code_and_every_message() {
-        let error = ItemError::from(vec![
-            FieldError::new("/domain", &codes::INVALID_DOMAIN, "domain is empty"),
-            FieldError::new("/x", &codes::UNKNOWN_FIELD, "x is not a field"),
-        ]);
+    fn a_message_is_cut_between_characters() {
+        let error = ItemError::rejected(codes::INTERNAL, "é".repeat(MAX_MESSAGE_BYTES));
+        let short = ItemError::rejected(codes::INTERNAL, "why");
 
-        assert_eq!(error.code, codes::INVALID_DOMAIN);
-        assert_eq!(error.message, "domain is empty; x is not a field");
-        assert!(!error.retryable);
+        assert!((MAX_MESSAGE_BYTES - 1..=MAX_MESSAGE_BYTES).contains(&error.told().len()));
+        assert!(error.told().ends_with("é…") && error.told().starts_with("éé"));
+        assert_eq!(short.told(), "why");
     }
 }

@@ -2,20 +2,78 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::storable::storable;
-use crate::{ItemError, NewTenant, SettingsPolicy, codes};
+use crate::{
+    ItemError, NewTenant, SettingsPolicy, codes,
+    storable::{Holds, storable},
+};
+
+/// Largest item, in bytes of JSON as it was sent: four times the largest `metadata`.
+pub const MAX_ITEM_BYTES: usize = 262_144;
 
 /// One item of a submitted batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewItem {
     /// Its place in the request, from 0.
     pub index: u32,
-    /// What the caller sent, to be recorded. U+0000 is replaced by U+FFFD: `jsonb` cannot hold it.
-    pub request: Value,
+    /// What the caller sent, to be recorded.
+    pub request: Request,
     /// The tenant to make, or why there is none.
     pub outcome: Result<NewTenant, ItemError>,
+}
+
+/// What the caller sent for one item, as the registry records it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// JSON that the registry takes. Of an item that is good it is what was sent; of others U+0000
+    /// is replaced by U+FFFD, numbers that are too long are texts, and one that is too large is
+    /// its size alone.
+    pub json: Box<RawValue>,
+    /// `tenant_name`, if it is a text.
+    pub tenant_name: Option<String>,
+    /// `domain`, if it is a text.
+    pub domain: Option<String>,
+}
+
+impl Request {
+    fn of(sent: &str) -> Self {
+        // Twice: what is good can be a little larger with its numbers written out.
+        let too_large = sent.len() > MAX_ITEM_BYTES || Holds::of(sent).bytes > 2 * MAX_ITEM_BYTES;
+        let stored =
+            if too_large { format!("{{\"bytes\":{}}}", sent.len()).into() } else { storable(sent) };
+        let json = RawValue::from_string(stored.into_owned());
+        // Told from the rest without a tree: it may be large.
+        let names: Names = serde_json::from_str(sent).unwrap_or_default();
+        Self {
+            json: json.expect("what was sent is JSON"),
+            tenant_name: names.tenant_name.and_then(shown),
+            domain: names.domain.and_then(shown),
+        }
+    }
+}
+
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        self.json.get() == other.json.get()
+    }
+}
+
+/// The fields that a refused item is recognised by.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Names<'a> {
+    #[serde(borrow)]
+    tenant_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    domain: Option<&'a RawValue>,
+}
+
+/// The start of a text that may be anything.
+fn shown(field: &RawValue) -> Option<String> {
+    let text: String = serde_json::from_str(field.get()).ok()?;
+    Some(text.chars().take(255).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect())
 }
 
 /// A submitted batch that is being read. Of the items read so far it keeps the names alone, so it
@@ -34,15 +92,22 @@ impl NewBatch {
         Self { policy, claims: Claims::default(), read: 0 }
     }
 
-    /// The item that comes next, of `request`. One whose domain, schema name or external id a good
-    /// earlier item has too, in any writing, fails as a duplicate that names that item's index.
-    pub fn item(&mut self, request: Value) -> NewItem {
+    /// The item that comes next, of `sent`, which is JSON. One whose domain, schema name or external
+    /// id a good earlier item has too, in any writing, fails as a duplicate that names that item's
+    /// index.
+    pub fn item(&mut self, sent: &str) -> NewItem {
         let index = self.read;
         self.read += 1;
-        let outcome = NewTenant::parse(&request, &self.policy)
-            .map_err(ItemError::from)
-            .and_then(|tenant| self.claims.stake(index, tenant));
-        NewItem { index, request: storable(request), outcome }
+        let outcome = if sent.len() > MAX_ITEM_BYTES {
+            let message =
+                format!("the tenant has {} bytes; {MAX_ITEM_BYTES} are allowed", sent.len());
+            Err(ItemError::rejected(codes::ITEM_TOO_LARGE, message))
+        } else {
+            NewTenant::parse(sent, &self.policy)
+                .map_err(|errors| ItemError::from(&errors))
+                .and_then(|tenant| self.claims.stake(index, tenant))
+        };
+        NewItem { index, request: Request::of(sent), outcome }
     }
 }
 
@@ -84,13 +149,13 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn parsed(requests: Vec<Value>) -> Vec<NewItem> {
         let mut batch = NewBatch::new(SettingsPolicy::default());
-        requests.into_iter().map(|request| batch.item(request)).collect()
+        requests.iter().map(|request| batch.item(&request.to_string())).collect()
     }
 
     fn accepted(items: &[NewItem]) -> Vec<&NewTenant> {
@@ -174,7 +239,34 @@ mod tests {
         let batch = parsed(vec![json!({"tenant_name": "a\u{0}b", "domain": "a.example"})]);
 
         assert_eq!(code(&batch, 0), Some("invalid_tenant_name"));
-        assert_eq!(batch[0].request["tenant_name"], "a\u{fffd}b");
+        assert!(batch[0].request.json.get().contains("a\\ufffdb"));
+        assert_eq!(batch[0].request.tenant_name.as_deref(), Some("a\u{fffd}b"));
+    }
+
+    #[test]
+    fn one_that_is_too_large_is_refused_unread_and_recorded_as_its_size() {
+        let features = vec![""; 200_000];
+        let large = json!({"tenant_name": "Acme", "domain": "a.example", "x": features});
+
+        let batch = parsed(vec![large.clone()]);
+
+        assert_eq!(code(&batch, 0), Some("item_too_large"));
+        assert_eq!(
+            batch[0].request.json.get(),
+            format!("{{\"bytes\":{}}}", large.to_string().len())
+        );
+        assert_eq!(batch[0].request.tenant_name.as_deref(), Some("Acme"));
+    }
+
+    #[test]
+    fn one_that_is_refused_is_not_recorded_larger_than_it_was_sent() {
+        let mut batch = NewBatch::new(SettingsPolicy::default());
+        let sent = format!("{{\"x\":[{}1]}}", "1e99,".repeat(50_000));
+
+        let item = batch.item(&sent);
+
+        assert_eq!(item.outcome.unwrap_err().code, codes::MISSING_FIELD);
+        assert_eq!(item.request.json.get(), format!("{{\"bytes\":{}}}", sent.len()));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One tenant as it was asked for, parsed.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::field_error::pointer_step;
 use crate::{
-    Code, Domain, ExternalId, FieldError, SchemaName, Settings, SettingsPolicy, TenantName, codes,
-    description,
+    Code, Domain, ExternalId, FieldError, FieldErrors, SchemaName, Settings, SettingsPolicy,
+    TenantName, codes, description,
+    fields::{Fields, tree},
+    pointer_step,
 };
 
 /// Every field a tenant in a request can have.
@@ -30,31 +31,26 @@ pub struct NewTenant {
 }
 
 impl NewTenant {
-    /// The tenant that `request` (one element of `tenants` in the body) asks for. A field that is
-    /// `null` is taken as absent.
+    /// The tenant that `request` (one element of `tenants` in the body, as JSON) asks for. A field
+    /// that is `null` is taken as absent.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the fields; unknown fields last.
-    pub fn parse(request: &Value, policy: &SettingsPolicy) -> Result<Self, Vec<FieldError>> {
-        let Some(fields) = request.as_object() else {
-            return Err(vec![FieldError::wrong_type("", "an object")]);
+    /// What is wrong with it, in the order of the fields; unknown fields last.
+    pub fn parse(request: &str, policy: &SettingsPolicy) -> Result<Self, FieldErrors> {
+        let Some(fields) = Fields::of(request) else {
+            return Err(FieldError::wrong_type("", "an object").into());
         };
-        let mut reader = Reader { fields, errors: Vec::new() };
+        let mut reader = Reader { fields: &fields, errors: FieldErrors::default() };
         let name = reader.required("tenant_name", TenantName::parse, |e| e.code());
         let domain = reader.required("domain", Domain::parse, |e| e.code());
         let schema = reader.optional("schema_name", SchemaName::parse, |e| e.code());
         let description = reader.optional("description", description::parse, |e| e.code());
         let external_id = reader.optional("external_id", ExternalId::parse, |e| e.code());
-        let settings = policy.resolve(fields.get("settings"));
         let mut errors = reader.errors;
-        if let Err(in_settings) = &settings {
-            errors.extend(in_settings.iter().cloned());
-        }
-        errors.extend(
-            fields.keys().filter(|key| !FIELDS.contains(&key.as_str())).map(|key| unknown(key)),
-        );
+        let settings = policy.resolve(fields.get("settings")).map_err(|e| errors.append(e)).ok();
+        errors.append(strangers(&fields));
         match (name, domain, settings) {
-            (Some(name), Some(domain), Ok(settings)) if errors.is_empty() => {
+            (Some(name), Some(domain), Some(settings)) if errors.is_empty() => {
                 Ok(Self { name, domain, schema, description, external_id, settings })
             }
             _ => Err(errors),
@@ -62,14 +58,26 @@ impl NewTenant {
     }
 }
 
-fn unknown(key: &str) -> FieldError {
-    let message = format!("there is no such field; a tenant has: {}", FIELDS.join(", "));
-    FieldError::new(format!("/{}", pointer_step(key)), &codes::UNKNOWN_FIELD, message)
+/// The fields that a tenant does not have, or has twice.
+fn strangers(fields: &Fields<'_>) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    let pointer = |name| format!("/{}", pointer_step(name));
+    if let Some(name) = fields.repeated() {
+        let message = "a tenant has each field once";
+        errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, message));
+    }
+    for name in fields.names().filter(|name| !FIELDS.contains(name)) {
+        errors.push(|| {
+            let message = format!("there is no such field; a tenant has: {}", FIELDS.join(", "));
+            FieldError::new(pointer(name), &codes::UNKNOWN_FIELD, message)
+        });
+    }
+    errors
 }
 
 struct Reader<'a> {
-    fields: &'a Map<String, Value>,
-    errors: Vec<FieldError>,
+    fields: &'a Fields<'a>,
+    errors: FieldErrors,
 }
 
 impl Reader<'_> {
@@ -80,9 +88,11 @@ impl Reader<'_> {
         parse: impl Fn(&str) -> Result<T, E>,
         code: impl Fn(&E) -> Code,
     ) -> Option<T> {
-        if matches!(self.fields.get(field), None | Some(Value::Null)) {
-            let message = format!("{field} is missing");
-            self.errors.push(FieldError::new(format!("/{field}"), &codes::MISSING_FIELD, message));
+        if self.fields.get(field).is_none() {
+            self.errors.push(|| {
+                let message = format!("{field} is missing");
+                FieldError::new(format!("/{field}"), &codes::MISSING_FIELD, message)
+            });
         }
         self.optional(field, parse, code)
     }
@@ -95,15 +105,14 @@ impl Reader<'_> {
         code: impl Fn(&E) -> Code,
     ) -> Option<T> {
         let pointer = format!("/{field}");
-        let error = match self.fields.get(field) {
-            None | Some(Value::Null) => return None,
-            Some(Value::String(text)) => match parse(text) {
+        let error = match tree(self.fields.get(field)?) {
+            Value::String(text) => match parse(&text) {
                 Ok(parsed) => return Some(parsed),
                 Err(error) => FieldError::new(pointer, &code(&error), error),
             },
-            Some(_) => FieldError::wrong_type(&pointer, "a string"),
+            _ => FieldError::wrong_type(&pointer, "a string"),
         };
-        self.errors.push(error);
+        self.errors.push(|| error);
         None
     }
 }
@@ -115,9 +124,13 @@ mod tests {
 
     use super::*;
 
+    fn parse(request: &Value) -> Result<NewTenant, FieldErrors> {
+        NewTenant::parse(&request.to_string(), &SettingsPolicy::default())
+    }
+
     fn refused(request: Value) -> Vec<(String, &'static str)> {
-        let errors = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap_err();
-        errors.into_iter().map(|e| (e.pointer, e.code)).collect()
+        let errors = parse(&request).unwrap_err();
+        errors.told().iter().map(|e| (e.pointer.clone(), e.code)).collect()
     }
 
     fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
@@ -135,14 +148,14 @@ mod tests {
             "settings": {"metadata": {"plan": "gold"}},
         });
 
-        let tenant = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap();
+        let tenant = parse(&request).unwrap();
 
         assert_eq!(tenant.name.as_str(), "Acme, Inc.");
         assert_eq!(tenant.domain.as_str(), "acme.example.com");
         assert_eq!(tenant.schema.unwrap().as_str(), "acme");
         assert_eq!(tenant.description.unwrap(), "first\nof many");
         assert_eq!(tenant.external_id.unwrap().as_str(), "cus_7");
-        assert_eq!(tenant.settings.metadata["plan"], "gold");
+        assert_eq!(tenant.settings.metadata.as_json(), r#"{"plan":"gold"}"#);
     }
 
     #[test]
@@ -152,7 +165,7 @@ mod tests {
             "description": null, "external_id": null, "settings": null,
         });
 
-        let tenant = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap();
+        let tenant = parse(&request).unwrap();
 
         assert_eq!((tenant.schema, tenant.description, tenant.external_id), (None, None, None));
         assert_eq!(
@@ -205,6 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn names_a_field_that_is_there_twice() {
+        let twice = r#"{"tenant_name": "A", "domain": "a.example", "tenant_name": "B"}"#;
+
+        let errors = NewTenant::parse(twice, &SettingsPolicy::default()).unwrap_err();
+
+        assert_eq!(
+            (errors.told()[0].pointer.as_str(), errors.told()[0].code),
+            ("/tenant_name", "repeated_field")
+        );
+    }
+
+    #[test]
     fn never_repeats_the_callers_value() {
         let hostile = "hunter2<script>\u{0}";
         let request = json!({
@@ -213,10 +238,10 @@ mod tests {
             "settings": {"features": [hostile], "limits": {hostile: 1}, "metadata": hostile},
         });
 
-        let errors = NewTenant::parse(&request, &SettingsPolicy::default()).unwrap_err();
+        let errors = parse(&request).unwrap_err();
 
-        assert_eq!(errors.len(), 9);
-        assert!(errors.iter().all(|e| !e.message.contains("hunter2")), "{errors:?}");
+        assert_eq!(errors.told().len(), 9);
+        assert!(errors.told().iter().all(|e| !e.message.contains("hunter2")), "{errors:?}");
     }
 
     proptest! {
@@ -225,9 +250,9 @@ mod tests {
             name in "(?s:.){0,20}", domain in "(?s:.){0,20}", schema in "(?s:.){0,70}",
         ) {
             let request = json!({"tenant_name": name, "domain": domain, "schema_name": schema});
-            if let Err(errors) = NewTenant::parse(&request, &SettingsPolicy::default()) {
+            if let Err(errors) = parse(&request) {
                 prop_assert!(!errors.is_empty());
-                for error in errors {
+                for error in errors.told() {
                     prop_assert!(Code::from(error.code.to_owned()).meaning().is_some());
                 }
             }

@@ -2,14 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 
-use crate::field_error::pointer_step;
-use crate::storable::is_storable;
-use crate::{FieldError, Settings, codes};
+use crate::{
+    FieldError, FieldErrors, Metadata, Settings, codes,
+    fields::{Fields, tree},
+    pointer_step,
+    storable::Holds,
+};
 
-/// Most bytes of `metadata`, as JSON text. It is copied into every row about the tenant.
+/// Every field that settings can have.
+const FIELDS: [&str; 3] = ["features", "limits", "metadata"];
+
+/// Most bytes of `metadata`, as JSON text with its numbers written out: so it comes back.
 const MAX_METADATA_BYTES: usize = 65_536;
+
+/// Deepest nesting of `metadata`. An answer adds four levels, and readers of JSON take 127.
+const MAX_METADATA_DEPTH: usize = 100;
 
 /// The policy contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,55 +63,42 @@ impl SettingsPolicy {
         }
     }
 
-    /// The settings of a tenant that asked for `requested` (absent or `null`: the defaults).
-    /// `features` replaces the default features; `limits` overrides the default limits one by one.
+    /// The settings of a tenant that asked for `requested` (absent: the defaults). `features`
+    /// replaces the default features; `limits` overrides the default limits one by one.
     ///
     /// # Errors
-    /// Everything that is wrong with `requested`, with pointers from the tenant (`/settings/…`).
-    pub fn resolve(&self, requested: Option<&Value>) -> Result<Settings, Vec<FieldError>> {
-        let nothing = Map::new();
-        let fields = match requested {
-            None | Some(Value::Null) => &nothing,
-            Some(Value::Object(fields)) => fields,
-            Some(_) => {
-                let code = &codes::INVALID_SETTINGS;
-                return Err(vec![FieldError::new("/settings", code, "settings must be an object")]);
-            }
+    /// What is wrong with `requested`, with pointers from the tenant (`/settings/…`).
+    pub fn resolve(&self, requested: Option<&RawValue>) -> Result<Settings, FieldErrors> {
+        let Some(fields) =
+            requested.map_or_else(|| Some(Fields::default()), |r| Fields::of(r.get()))
+        else {
+            return Err(invalid("/settings", "settings must be an object").into());
         };
-        let mut errors = Vec::new();
+        let mut errors = FieldErrors::default();
         let settings = Settings {
             features: self.features(fields.get("features"), &mut errors),
             limits: self.limits(fields.get("limits"), &mut errors),
             metadata: metadata(fields.get("metadata"), &mut errors),
         };
-        for key in fields.keys() {
-            if !matches!(key.as_str(), "features" | "limits" | "metadata") {
-                let pointer = format!("/settings/{}", pointer_step(key));
-                let message = "settings has a field other than features, limits and metadata";
-                errors.push(FieldError::new(pointer, &codes::UNKNOWN_FIELD, message));
-            }
-        }
+        errors.append(strangers(&fields));
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
-    fn features(&self, requested: Option<&Value>, errors: &mut Vec<FieldError>) -> Vec<String> {
-        let values = match requested {
-            None | Some(Value::Null) => return self.default_features.clone(),
-            Some(Value::Array(values)) => values,
-            Some(_) => {
-                errors.push(invalid("/settings/features", "settings.features must be a list"));
-                return Vec::new();
-            }
+    fn features(&self, requested: Option<&RawValue>, errors: &mut FieldErrors) -> Vec<String> {
+        let Some(requested) = requested else { return self.default_features.clone() };
+        let Value::Array(values) = tree(requested) else {
+            errors.push(|| invalid("/settings/features", "settings.features must be a list"));
+            return Vec::new();
         };
         let (mut seen, mut features) = (BTreeSet::new(), Vec::new());
         for (i, value) in values.iter().enumerate() {
-            let pointer = format!("/settings/features/{i}");
+            let pointer = || format!("/settings/features/{i}");
             match value.as_str() {
-                None => errors.push(invalid(&pointer, "a feature must be a string")),
-                Some(name) if !self.available_features.contains(name) => {
+                None => errors.push(|| invalid(&pointer(), "a feature must be a string")),
+                Some(name) if !self.available_features.contains(name) => errors.push(|| {
                     let message = format!("feature is not available; there are: {}", self.listed());
-                    errors.push(FieldError::new(pointer, &codes::UNKNOWN_FEATURE, message));
-                }
+                    FieldError::new(pointer(), &codes::UNKNOWN_FEATURE, message)
+                }),
                 Some(name) if seen.insert(name) => features.push(name.to_owned()),
                 Some(_) => {}
             }
@@ -117,22 +113,22 @@ impl SettingsPolicy {
 
     fn limits(
         &self,
-        requested: Option<&Value>,
-        errors: &mut Vec<FieldError>,
+        requested: Option<&RawValue>,
+        errors: &mut FieldErrors,
     ) -> BTreeMap<String, i64> {
         let mut limits = self.default_limits.clone();
-        match requested {
-            None | Some(Value::Null) => {}
+        match requested.map(tree) {
+            None => {}
             Some(Value::Object(values)) => {
                 for (name, value) in values {
-                    match self.limit(name, value) {
-                        Ok(limit) => drop(limits.insert(name.clone(), limit)),
-                        Err(error) => errors.push(error),
+                    match self.limit(&name, &value) {
+                        Ok(limit) => drop(limits.insert(name, limit)),
+                        Err(error) => errors.push(|| error),
                     }
                 }
             }
             Some(_) => {
-                errors.push(invalid("/settings/limits", "settings.limits must be an object"));
+                errors.push(|| invalid("/settings/limits", "settings.limits must be an object"));
             }
         }
         limits
@@ -160,22 +156,39 @@ impl SettingsPolicy {
     }
 }
 
-fn metadata(requested: Option<&Value>, errors: &mut Vec<FieldError>) -> Map<String, Value> {
-    let message = match requested {
-        None | Some(Value::Null) => return Map::new(),
-        Some(value @ Value::Object(fields)) => {
-            if !is_storable(value) {
-                "settings.metadata contains a NUL character"
-            } else if value.to_string().len() > MAX_METADATA_BYTES {
-                "settings.metadata is larger than 64 KiB"
-            } else {
-                return fields.clone();
-            }
-        }
-        Some(_) => "settings.metadata must be an object",
+/// The fields that settings do not have, or have twice.
+fn strangers(fields: &Fields<'_>) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    let pointer = |name| format!("/settings/{}", pointer_step(name));
+    if let Some(name) = fields.repeated() {
+        let message = "settings has a field twice";
+        errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, message));
+    }
+    for name in fields.names().filter(|name| !FIELDS.contains(name)) {
+        let message = "settings has a field other than features, limits and metadata";
+        errors.push(|| FieldError::new(pointer(name), &codes::UNKNOWN_FIELD, message));
+    }
+    errors
+}
+
+fn metadata(requested: Option<&RawValue>, errors: &mut FieldErrors) -> Metadata {
+    let Some(requested) = requested else { return Metadata::default() };
+    let holds = Holds::of(requested.get());
+    let wrong = if !requested.get().starts_with('{') {
+        "settings.metadata must be an object"
+    } else if holds.nul {
+        "settings.metadata contains a NUL character"
+    } else if holds.long_number {
+        "settings.metadata has a number of more than 400 digits, written out without an exponent"
+    } else if holds.bytes > MAX_METADATA_BYTES {
+        "settings.metadata is larger than 64 KiB, with its numbers written out"
+    } else if holds.depth > MAX_METADATA_DEPTH {
+        "settings.metadata is nested deeper than 100 levels"
+    } else {
+        return Metadata::of(requested);
     };
-    errors.push(invalid("/settings/metadata", message));
-    Map::new()
+    errors.push(|| invalid("/settings/metadata", wrong));
+    Metadata::default()
 }
 
 fn invalid(pointer: &str, message: &str) -> FieldError {
@@ -187,6 +200,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ItemError;
 
     fn policy() -> SettingsPolicy {
         let limits = |limits: &[(&str, i64)]| {
@@ -200,19 +214,23 @@ mod tests {
         }
     }
 
-    fn refused(settings: Value) -> Vec<(String, &'static str)> {
-        let errors = policy().resolve(Some(&settings)).unwrap_err();
-        errors.into_iter().map(|e| (e.pointer, e.code)).collect()
+    fn resolve(settings: &str) -> Result<Settings, FieldErrors> {
+        policy().resolve(Some(serde_json::from_str(settings).unwrap()))
+    }
+
+    fn refused(settings: &Value) -> Vec<(String, &'static str)> {
+        let errors = resolve(&settings.to_string()).unwrap_err();
+        errors.told().iter().map(|e| (e.pointer.clone(), e.code)).collect()
     }
 
     #[test]
     fn fills_in_the_defaults() {
-        for nothing in [None, Some(json!(null)), Some(json!({})), Some(json!({"features": null}))] {
-            let settings = policy().resolve(nothing.as_ref()).unwrap();
+        for settings in [policy().resolve(None), resolve("{}"), resolve(r#"{"features": null}"#)] {
+            let settings = settings.unwrap();
 
             assert_eq!(settings.features, ["crm"]);
             assert_eq!(settings.limits["max_users"], 10);
-            assert!(settings.metadata.is_empty());
+            assert_eq!(settings.metadata, Metadata::default());
         }
     }
 
@@ -224,18 +242,18 @@ mod tests {
             "metadata": {"plan": {"tier": 3}},
         });
 
-        let settings = policy().resolve(Some(&asked)).unwrap();
+        let settings = resolve(&asked.to_string()).unwrap();
 
         assert_eq!(settings.features, ["api", "billing"]);
         let limits = [("max_files", 5), ("max_storage_gb", 0), ("max_users", 100)];
         assert!(settings.limits.iter().map(|(name, value)| (name.as_str(), *value)).eq(limits));
-        assert_eq!(settings.metadata["plan"]["tier"], 3);
-        assert_eq!(policy().resolve(Some(&json!({"features": []}))).unwrap().features.len(), 0);
+        assert_eq!(settings.metadata.as_json(), r#"{"plan":{"tier":3}}"#);
+        assert_eq!(resolve(r#"{"features": []}"#).unwrap().features.len(), 0);
     }
 
     #[test]
     fn points_at_every_error_at_once() {
-        let errors = refused(json!({
+        let errors = refused(&json!({
             "features": ["crm", "nope", 7],
             "limits": {"max_users": 101, "a/b": 1, "max_files": -1, "max_storage_gb": 1.5},
             "metadata": [],
@@ -259,18 +277,53 @@ mod tests {
 
     #[test]
     fn a_limit_beyond_64_bits_is_too_high_and_not_a_wrong_type() {
-        let errors = refused(json!({"limits": {"max_users": u64::MAX}}));
+        let errors = refused(&json!({"limits": {"max_users": u64::MAX}}));
 
         assert_eq!(errors, [("/settings/limits/max_users".to_owned(), "limit_too_high")]);
     }
 
     #[test]
     fn refuses_metadata_that_cannot_be_stored() {
-        let nul = refused(json!({"metadata": {"a": ["b\0"]}}));
-        let large = refused(json!({"metadata": {"a": "x".repeat(65_536)}}));
+        let nul = refused(&json!({"metadata": {"a": ["b\0"]}}));
+        let large = refused(&json!({"metadata": {"a": "x".repeat(65_536)}}));
 
         assert_eq!(nul, [("/settings/metadata".to_owned(), "invalid_settings")]);
         assert_eq!(large, nul);
+    }
+
+    #[test]
+    fn keeps_every_digit_of_metadata_and_refuses_by_name_what_does_not_come_back() {
+        let kept = r#"{"a": 1.7976931348623157e308, "b": [12345678901234567890123, 1.10, -0.0]}"#;
+        let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+        let metadata = |text: &str| resolve(&format!(r#"{{"metadata": {text}}}"#));
+        let why = |text: &str| ItemError::from(&metadata(text).unwrap_err()).message;
+
+        assert_eq!(metadata(kept).unwrap().metadata.as_json(), kept);
+        assert!(metadata(&format!(r#"{{"a": {}}}"#, deep(99))).is_ok());
+        assert!(why(&format!(r#"{{"a": {}}}"#, deep(100))).contains("100 levels"));
+        assert!(why(r#"{"a": 1e-401}"#).contains("400 digits"));
+        assert!(why(r#"{"a": [1, -1.5e-400]}"#).contains("400 digits"));
+        let amplified = format!("{{\"a\": [{}1]}}", "1e99,".repeat(1000));
+        assert!(why(&amplified).contains("64 KiB"));
+    }
+
+    #[test]
+    fn names_a_field_that_is_there_twice() {
+        let errors = resolve(r#"{"limits": {}, "limits": {}}"#).unwrap_err();
+
+        assert_eq!(errors.told()[0].code, "repeated_field");
+    }
+
+    #[test]
+    fn names_the_features_once_however_many_are_wrong() {
+        let many = format!(r#"{{"features": [{}""]}}"#, "\"\",".repeat(80_000));
+
+        let error = ItemError::from(&resolve(&many).unwrap_err());
+
+        assert_eq!(
+            error.message,
+            "feature is not available; there are: api, billing, crm; and 79981 more mistakes"
+        );
     }
 
     #[test]

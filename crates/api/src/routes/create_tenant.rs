@@ -80,7 +80,7 @@ pub(crate) async fn create_tenant(
     hash.update(&document.bytes);
     let key = body::idempotency_key(&headers)?.map(|key| (key, hash.finish()));
     check(&cx, &document)?;
-    let tenants = Arc::new(Texts::one(document.bytes));
+    let tenants = Arc::new(Texts::one(document.bytes).holding(document.room));
     let mode = Mode::Independent;
     let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
@@ -97,15 +97,15 @@ fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Problem::new(status, "unsupported_media_type", detail));
     }
-    let request = body::json(&document.bytes)?;
-    match NewTenant::parse(&request, cx.policy()) {
+    let request = body::text(&document.bytes)?;
+    match NewTenant::parse(request, cx.policy()) {
         Ok(_) => Ok(()),
         Err(errors) => {
-            let first = ItemError::from(errors.clone());
-            let errors = errors.into_iter().map(FieldProblem::from).collect();
+            let all = ItemError::from(&errors);
+            let errors = errors.told().iter().map(FieldProblem::from).collect();
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let code = first.code.as_str().to_owned();
-            Err(Problem::new(status, code, first.message).with_errors(errors))
+            let code = all.code.as_str().to_owned();
+            Err(Problem::new(status, code, all.told()).with_errors(errors))
         }
     }
 }

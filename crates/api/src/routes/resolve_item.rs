@@ -74,8 +74,9 @@ fn note(body: Value) -> Result<String, Problem> {
         None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
     };
     if let Some(unknown) = fields.keys().next() {
-        let message = format!("there is no field `{unknown}`; there is: note");
-        return Err(Problem::invalid_body("", "unknown_field", &message));
+        let pointer = format!("/{}", domain::pointer_step(unknown));
+        let message = "there is no such field; the body has: note";
+        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
     }
     let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
     if !fits || note.chars().any(|c| c.is_control() && c != '\n') {

@@ -4,10 +4,12 @@
 
 mod atomic;
 mod errors;
+mod hostile_bodies;
 mod idempotency;
 mod keys;
 mod limits;
 mod lists;
+mod numbers;
 mod pausing;
 mod progress;
 mod roles;

@@ -3,7 +3,7 @@
 (
     select id as "id!", name as "name!", description, domain as "domain!",
         schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
-        settings as "settings!", migration_version, created_at as "created_at!", activated_at,
+        settings as "settings!: Json<Box<RawValue>>", migration_version, created_at as "created_at!", activated_at,
         updated_at as "updated_at!"
     from tenantry.tenants
     where $1::text is null and $2::text is null and state not in ('deleted', 'released') and id > $3

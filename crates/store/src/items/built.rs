@@ -67,7 +67,7 @@ pub async fn turn_built_back(
         batch.get(),
         jobs,
         reason.code.as_str(),
-        reason.message,
+        &reason.told(),
     )
     .fetch_all(conn)
     .await?;

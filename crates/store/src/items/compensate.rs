@@ -26,7 +26,7 @@ pub async fn begin_compensation(
         claim.item.get(),
         claim.attempt,
         reason.code.as_str(),
-        reason.message,
+        &reason.told(),
         reason.step,
         reason.retryable,
     )

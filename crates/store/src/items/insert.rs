@@ -1,8 +1,10 @@
 //! Records a batch's items.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use domain::{BatchId, ItemError, ItemId, ItemState, TenantId};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
 /// An item about to be recorded.
@@ -13,7 +15,7 @@ pub struct NewItemRow<'a> {
     /// `queued` when it was accepted; `failed` or `cancelled`, and over, when it was not.
     pub state: ItemState,
     /// What was asked, as sent.
-    pub request: &'a Value,
+    pub request: &'a RawValue,
     /// The tenant's name, if the request has one that is a text.
     pub tenant_name: Option<String>,
     /// The domain, as reserved or as asked.
@@ -44,14 +46,14 @@ pub async fn insert(
         "queries/items/insert.sql",
         batch.get(),
         &columns.indexes,
-        &columns.requests as &[Json<&Value>],
+        &columns.requests as &[Json<&RawValue>],
         &columns.names as &[Option<&str>],
         &columns.domains as &[Option<&str>],
         &columns.schemas as &[Option<&str>],
         &columns.tenants as &[Option<i64>],
         &columns.jobs as &[Option<&str>],
         &columns.codes as &[Option<&str>],
-        &columns.messages as &[Option<&str>],
+        &columns.messages as &[Option<Cow<'_, str>>],
         &columns.retryable as &[Option<bool>],
         &columns.states as &[&str],
         run_at,
@@ -68,14 +70,14 @@ pub async fn insert(
 #[derive(Default)]
 struct Columns<'a> {
     indexes: Vec<i32>,
-    requests: Vec<Json<&'a Value>>,
+    requests: Vec<Json<&'a RawValue>>,
     names: Vec<Option<&'a str>>,
     domains: Vec<Option<&'a str>>,
     schemas: Vec<Option<&'a str>>,
     tenants: Vec<Option<i64>>,
     jobs: Vec<Option<&'a str>>,
     codes: Vec<Option<&'a str>>,
-    messages: Vec<Option<&'a str>>,
+    messages: Vec<Option<Cow<'a, str>>>,
     retryable: Vec<Option<bool>>,
     states: Vec<&'a str>,
 }
@@ -93,7 +95,7 @@ impl<'a> Columns<'a> {
             columns.tenants.push(item.tenant.map(TenantId::get));
             columns.jobs.push(item.job.as_deref());
             columns.codes.push(error.map(|e| e.code.as_str()));
-            columns.messages.push(error.map(|e| e.message.as_str()));
+            columns.messages.push(error.map(ItemError::told));
             columns.retryable.push(error.map(|e| e.retryable));
             columns.states.push(item.state.as_str());
         }

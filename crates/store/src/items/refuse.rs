@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> sqlx::Result<()> {
     let ids: Vec<i64> = items.iter().map(|(id, _)| id.get()).collect();
     let codes: Vec<String> = items.iter().map(|(_, e)| e.code.as_str().to_owned()).collect();
-    let messages: Vec<String> = items.iter().map(|(_, e)| e.message.clone()).collect();
+    let messages: Vec<String> = items.iter().map(|(_, e)| e.told().into_owned()).collect();
     let retryable: Vec<bool> = items.iter().map(|(_, e)| e.retryable).collect();
     sqlx::query!(
         "update tenantry.batch_items i

@@ -34,7 +34,7 @@ pub async fn retry_later(
         job,
         delay.as_secs_f64(),
         reason.code.as_str(),
-        reason.message,
+        &reason.told(),
         reason.step,
     )
     .execute(conn)

@@ -1,8 +1,8 @@
 //! Finds the items of a batch that may be tried again.
 
 use domain::{BatchId, ItemId, SchemaName, TenantId};
-use serde_json::Value;
-use sqlx::PgConnection;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
 
 /// An item that failed, was cancelled or was rolled back.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct Retryable {
     /// Its place in the request.
     pub index: u32,
     /// What was asked, as sent.
-    pub request: Value,
+    pub request: Box<RawValue>,
     /// Why it failed.
     pub code: Option<String>,
     /// The tenant it had reserved names for; `None` when it was refused at submission.
@@ -38,7 +38,7 @@ pub struct ReleasedTenant {
 /// When the rows cannot be read.
 pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec<Retryable>> {
     let rows = sqlx::query!(
-        r#"select i.id, i.idx, i.request, i.error_code, t.id as "tenant_id?", t.domain as "domain?",
+        r#"select i.id, i.idx, i.request as "request: Json<Box<RawValue>>", i.error_code, t.id as "tenant_id?", t.domain as "domain?",
                   t.schema_name as "schema_name?", t.external_id
            from tenantry.batch_items i
            left join tenantry.tenants t on t.id = i.tenant_id
@@ -63,7 +63,7 @@ pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<
             Ok(Retryable {
                 id: ItemId::new(r.id),
                 index: u32::try_from(r.idx).unwrap_or_default(),
-                request: r.request,
+                request: r.request.0,
                 code: r.error_code,
                 tenant,
             })

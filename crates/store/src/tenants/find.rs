@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{TenantId, TenantState};
-use serde_json::Value;
-use sqlx::PgConnection;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
 
 use crate::decode::decode;
 
@@ -26,8 +26,9 @@ pub struct Tenant {
     pub external_id: Option<String>,
     /// Where it is in its life.
     pub state: TenantState,
-    /// Features, limits and metadata.
-    pub settings: Value,
+    /// Features, limits and metadata, as the registry has them: no number has lost a digit, and
+    /// nothing in them can be unreadable.
+    pub settings: Box<RawValue>,
     /// The newest tenant migration it has.
     pub migration_version: Option<i64>,
     /// When its names were reserved.
@@ -49,7 +50,7 @@ pub(super) struct Row {
     pub(super) role_name: String,
     pub(super) external_id: Option<String>,
     pub(super) state: String,
-    pub(super) settings: Value,
+    pub(super) settings: Json<Box<RawValue>>,
     pub(super) migration_version: Option<i64>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) activated_at: Option<DateTime<Utc>>,
@@ -69,7 +70,7 @@ impl TryFrom<Row> for Tenant {
             schema: r.schema_name,
             role: r.role_name,
             external_id: r.external_id,
-            settings: r.settings,
+            settings: r.settings.0,
             migration_version: r.migration_version,
             created_at: r.created_at,
             activated_at: r.activated_at,
@@ -85,9 +86,9 @@ impl TryFrom<Row> for Tenant {
 pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Tenant>> {
     let row = sqlx::query_as!(
         Row,
-        "select id, name, description, domain, schema_name, role_name, external_id, state,
-                settings, migration_version, created_at, activated_at, updated_at
-         from tenantry.tenants where id = $1",
+        r#"select id, name, description, domain, schema_name, role_name, external_id, state,
+                settings as "settings: Json<Box<RawValue>>", migration_version, created_at, activated_at, updated_at
+         from tenantry.tenants where id = $1"#,
         id.get(),
     )
     .fetch_optional(conn)

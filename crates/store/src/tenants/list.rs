@@ -1,7 +1,8 @@
 //! Lists tenants, page by page.
 
 use domain::{TenantId, TenantState};
-use sqlx::PgConnection;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
 
 use super::find::{Row, Tenant};
 

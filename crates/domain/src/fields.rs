@@ -1,0 +1,86 @@
+//! The fields of a JSON object, each as the text it was sent as.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+
+/// The fields of a JSON object by name. Texts, and no values: a number's value is in its text alone.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    by_name: BTreeMap<String, &'a RawValue>,
+    /// A name that came twice.
+    repeated: Option<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the object `text`; `None` when it is something else.
+    pub(crate) fn of(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The field `name`; `null` is taken as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.by_name.get(name).copied().filter(|field| field.get() != "null")
+    }
+
+    /// Every name once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// A name that came twice.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        self.repeated.as_deref()
+    }
+}
+
+/// `text` as a tree, in which numbers have lost digits; `Null` when it cannot be one.
+pub(crate) fn tree(text: &RawValue) -> Value {
+    serde_json::from_str(text.get()).unwrap_or_default()
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((name, field)) = map.next_entry::<String, &'de RawValue>()? {
+                    if fields.by_name.insert(name.clone(), field).is_some() {
+                        fields.repeated.get_or_insert(name);
+                    }
+                }
+                Ok(fields)
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_text_of_each_field_and_sees_a_name_that_comes_twice() {
+        let fields = Fields::of(r#"{"a": 1.50, "b": null, "\u0061": [2e1 ]}"#).unwrap();
+
+        assert_eq!(fields.get("a").map(RawValue::get), Some("[2e1 ]"));
+        assert!(fields.get("b").is_none() && fields.get("c").is_none());
+        assert_eq!(fields.names().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(fields.repeated(), Some("a"));
+        for other in ["[]", "1", "null", "{", "\"a\""] {
+            assert!(Fields::of(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+alter table tenantry.batch_items drop constraint batch_items_error_message_check;
