@@ -138,7 +138,10 @@ mod tests {
     /// Why each of `tenants` that is refused is.
     fn refused(tenants: Vec<Value>) -> Vec<ItemError> {
         let mut batch = NewBatch::new(SettingsPolicy::default());
-        tenants.into_iter().filter_map(|tenant| batch.item(&tenant.to_string()).outcome.err()).collect()
+        tenants
+            .into_iter()
+            .filter_map(|tenant| batch.item(&tenant.to_string()).outcome.err())
+            .collect()
     }
 
     #[test]
