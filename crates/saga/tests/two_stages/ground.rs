@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{BatchId, ItemError, ItemId, ItemState, Mode, RoleName, SchemaName, Settings, codes};
 use harness::Db;
 use saga::Runner;
-use serde_json::json;
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use store::{
     StageLimits, batches,
@@ -128,7 +128,7 @@ async fn submit(conn: &mut PgConnection, batch: BatchId, n: usize) -> Vec<ItemId
         })
         .collect();
     tenants::reserve(conn, &reserved).await.unwrap();
-    let request = json!({});
+    let request = RawValue::from_string("{}".to_owned()).unwrap();
     let rows: Vec<_> = (0..)
         .zip(&ids)
         .map(|(index, id)| items::NewItemRow {
