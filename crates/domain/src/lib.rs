@@ -21,7 +21,6 @@ mod ids;
 mod installation_id;
 mod item_error;
 mod item_state;
-mod lock_key;
 mod mode;
 mod new_batch;
 mod new_tenant;

@@ -95,7 +95,7 @@ impl SpareBuilder {
             return Ok(0);
         }
         let ids = tenants::allocate_ids(&mut tx, wanted).await?;
-        store::open_stage(&mut tx, &ids, self.limits).await?;
+        store::open_stage(&mut tx, &[], self.limits).await?;
         crash_point("before", "build_spares");
         self.make(&mut tx, &ids).await?;
         let prints = adoption::fingerprints(&mut tx, ids.iter().copied()).await?;
@@ -169,7 +169,7 @@ impl SpareBuilder {
     async fn discard(&self, spare: TenantId) -> Result<bool, SpareError> {
         let (names, mark) = (self.names(spare), self.parts.mark(spare));
         let mut tx = self.pool.begin().await?;
-        store::open_stage(&mut tx, &[spare], self.limits).await?;
+        store::open_stage(&mut tx, &[], self.limits).await?;
         if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
             return Ok(false);
         }

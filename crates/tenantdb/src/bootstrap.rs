@@ -8,7 +8,6 @@ use domain::{DatabaseMode, InstallationId, RoleName};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::ident::literal;
-use crate::lock::BOOTSTRAP_CLASS;
 use crate::public_rights::Loss;
 
 const BLOCK: &str = include_str!("queries/bootstrap.sql");
@@ -68,8 +67,7 @@ async fn run(
         block = format!("{};\n{block}", loss.grant);
     }
     let mut tx = conn.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1, 0)")
-        .bind(BOOTSTRAP_CLASS)
+    sqlx::query("select from tenantry.leases where name = 'bootstrap' for update")
         .execute(&mut *tx)
         .await?;
     sqlx::raw_sql(AssertSqlSafe(block)).execute(&mut *tx).await?;

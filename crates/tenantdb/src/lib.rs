@@ -20,7 +20,6 @@ pub mod grants;
 mod ident;
 pub mod left_roles;
 mod lint;
-pub mod lock;
 pub mod makers;
 mod mark;
 pub mod mend;

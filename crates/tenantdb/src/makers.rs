@@ -15,7 +15,6 @@ use domain::{InstallationId, RoleName};
 use sqlx::PgConnection;
 
 use crate::ident::{Ident, dollar_tag, literal};
-use crate::lock::BOOTSTRAP_CLASS;
 
 /// First version in which the maker of a role becomes a member of it.
 const MAKERS_ARE_MEMBERS: u32 = 160_000;
@@ -57,7 +56,6 @@ fn make(of: &InstallationId, commands: &str) -> String {
         .replace("{group}", &literal(group.as_str()))
         .replace("{mark}", &literal(&format!("tenantry:{}:maker", of.as_str())))
         .replace("{most}", &(MOST + 1).to_string())
-        .replace("{class}", &BOOTSTRAP_CLASS.to_string())
         .replace("{commands}", &literal(commands))
 }
 

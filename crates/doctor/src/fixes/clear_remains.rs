@@ -15,7 +15,8 @@ pub(super) async fn run(
     surgery: &Surgery,
 ) -> Result<Outcome, FixError> {
     let Some((batch, id)) = names(conn, item).await? else { return Ok(Outcome::Gone) };
-    // First of the locks, as a retry takes them.
+    tenant::lock(conn, id).await?;
+    // Then as a retry takes them: the batch, its items, their tenants.
     store::batches::lock(conn, batch).await?;
     if !is_over(conn, item).await? {
         return Ok(Outcome::Gone);

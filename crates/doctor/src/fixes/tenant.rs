@@ -40,10 +40,15 @@ impl Held {
     }
 }
 
-/// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one:
-/// nobody can reserve a released tenant's names again in between.
+/// Keeps workers off the tenant until the transaction ends. The first lock of a repair.
+pub(super) async fn lock(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<()> {
+    store::open_stage(conn, &[id], LIMITS).await
+}
+
+/// Keeps workers off the tenant until the transaction ends, and holds its row, if there is one: no
+/// retry can reserve a released tenant's names again in between.
 pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Held>> {
-    store::open_stage(conn, &[id], LIMITS).await?;
+    lock(conn, id).await?;
     let row = sqlx::query(
         "select state, schema_name, role_name from tenantry.tenants where id = $1 for update",
     )

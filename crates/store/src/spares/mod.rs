@@ -1,5 +1,5 @@
 //! Tenants built in advance. Their schemas and roles are in the tenant database; the rows here
-//! commit together with them.
+//! commit together with them. A spare's row is its lock: no tenant has its id.
 
 mod count;
 mod list;

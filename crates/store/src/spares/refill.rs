@@ -2,17 +2,16 @@
 
 use sqlx::PgConnection;
 
-/// The lock's two keys, in a class of its own.
-const CLASS: i32 = 0x7E4C;
-const KEY: i32 = 0;
-
-/// Whether the caller's transaction may build or drop spares: one of all workers may, until its end.
-/// Does not wait.
+/// Whether the caller's transaction may build or drop spares: it holds the lease until its end. Does
+/// not wait for a worker that holds it.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn refill_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1, $2) as "locked!""#, CLASS, KEY)
-        .fetch_one(conn)
-        .await
+    let lease = sqlx::query_scalar!(
+        "select name from tenantry.leases where name = 'spares' for update skip locked"
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(lease.is_some())
 }

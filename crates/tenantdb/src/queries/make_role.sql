@@ -39,7 +39,7 @@ begin
             perform set_config('createrole_self_grant', '', true);
             exit;
         end if;
-        perform pg_advisory_xact_lock({class}, 1);
+        perform from tenantry.leases where name = 'makers' for update;
         alone := true;
     end loop;
     execute format('select tenantry.%I($1)', maker) using {commands};

@@ -111,23 +111,3 @@ async fn a_schema_that_is_not_there_cannot_be_entered() {
 
     assert!(matches!(refused, schema::EnterError::Absent { .. }), "{refused:?}");
 }
-
-#[tokio::test]
-async fn the_lock_makes_a_second_transaction_of_the_same_tenant_wait() {
-    let site = site().await;
-    let (one, two) = (TenantId::new(1), TenantId::new(2));
-    let mut first = site.db.pool.begin().await.unwrap();
-    tenantdb::lock::tenant(&mut first, one).await.unwrap();
-
-    let mut second = site.begin().await;
-    execute(&mut second, "set local lock_timeout = '50ms'").await.unwrap();
-    tenantdb::lock::tenant(&mut second, two).await.unwrap();
-    let waited = tenantdb::lock::tenant(&mut second, one).await;
-    second.rollback().await.unwrap();
-    assert_eq!(sqlstate(waited), "55P03");
-
-    assert_eq!(count(&mut first, "select 1::bigint").await, 1);
-    first.commit().await.unwrap();
-    let mut third = site.begin().await;
-    tenantdb::lock::tenant(&mut third, one).await.unwrap();
-}

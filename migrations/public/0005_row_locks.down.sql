@@ -1,0 +1,1 @@
+drop table tenantry.leases, tenantry.tenant_locks;
