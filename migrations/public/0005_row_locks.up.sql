@@ -12,3 +12,12 @@ insert into tenantry.leases (name) values
     ('bootstrap'), -- grants on what all tenants share
     ('makers'),    -- roles that make tenants' roles
     ('spares');    -- building and dropping spares
+
+-- What every tenant's making changes is vacuumed by number of dead rows, not by share of the history,
+-- as the queue's table is; and its statistics do not stay those of an idle night.
+alter table tenantry.tenants set (autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0.0,
+    autovacuum_analyze_threshold = 5000);
+alter table tenantry.batch_items set (autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0.0,
+    autovacuum_analyze_threshold = 5000);

@@ -56,7 +56,6 @@ async fn try_all(
             refused.extend(errors);
         }
     }
-    line.announce(conn).await?;
     Ok(refused)
 }
 

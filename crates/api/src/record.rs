@@ -57,7 +57,6 @@ pub(crate) async fn record_each(
         accepted += decided.iter().filter(|item| item.outcome.is_ok()).count();
         recorder.record(conn, decided, &mut line).await?;
     }
-    line.announce(conn).await?;
     if accepted == 0 {
         // Nothing is open, so nobody else will end it.
         batches::settle(conn, recorder.batch).await?;

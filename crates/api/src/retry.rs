@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use domain::{BatchId, InstallationId, ItemError, ItemId, Mode, NewTenant, TenantId, codes};
-use queue::JobId;
+use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
@@ -74,6 +74,7 @@ async fn once(
     let entry = caller.did("batch.retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
+    queue::ring(&cx.pool(), Bell::Jobs).await;
     info!(batch.id = %batch, retried = jobs.len(), "batch {batch} set going again");
     Ok(u64::try_from(jobs.len()).unwrap_or(u64::MAX))
 }

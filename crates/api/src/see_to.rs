@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::BatchId;
-use queue::JobId;
+use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
@@ -36,6 +36,7 @@ pub(crate) async fn undo(
     let entry = caller.did("item.undo_retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
+    queue::ring(&cx.pool(), Bell::Jobs).await;
     cx.counts().forget(batch);
     info!(batch.id = %batch, item.id = %item, "the undo of item {item} is tried again");
     Ok(())
@@ -64,8 +65,11 @@ pub(crate) async fn resolve(
         ..caller.did("item.resolved")
     };
     audit::append(&mut tx, entry).await?;
-    batches::settle(&mut tx, batch).await?;
+    let ended = batches::settle(&mut tx, batch).await?;
     tx.commit().await?;
+    if ended.is_some() {
+        queue::ring(&cx.pool(), Bell::Ends).await;
+    }
     cx.counts().forget(batch);
     info!(batch.id = %batch, index, "item {index} of batch {batch} was resolved by hand");
     Ok(())

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{BatchId, BatchState, ItemError, ItemId, codes};
-use queue::JobId;
+use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
@@ -54,13 +54,14 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
     };
     let cancelled = items::cancel_waiting(&mut tx, id).await?;
     let turned_back = if asked.all_or_nothing { turn_back_built(&mut tx, id).await? } else { 0 };
-    if asked.was_paused {
-        wake(&mut tx, Waiters::Batch(id)).await?;
-    }
+    let woken = if asked.was_paused { wake(&mut tx, Waiters::Batch(id)).await? } else { 0 };
     let detail = json!({ "cancelled_before_start": cancelled, "turned_back": turned_back });
     let entry = caller.did("batch.cancelled");
     audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
+    if turned_back + woken > 0 {
+        queue::ring(&cx.pool(), Bell::Jobs).await;
+    }
     cx.counts().forget(id);
     info!(batch.id = %id, cancelled, "batch {id} is being cancelled");
     Ok(())
@@ -123,6 +124,7 @@ pub(crate) async fn resume(cx: &Context, caller: &Caller, id: BatchId) -> Result
     let (detail, entry) = (json!({ "woken": woken }), caller.did("batch.resumed"));
     audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
+    queue::ring(&cx.pool(), Bell::Jobs).await;
     info!(batch.id = %id, woken, "batch {id} goes on");
     Ok(())
 }
@@ -155,6 +157,7 @@ pub(crate) async fn resume_queue(cx: &Context, caller: &Caller) -> Result<(), Pr
     let (detail, entry) = (json!({ "woken": woken }), caller.did("queue.resumed"));
     audit::append(&mut tx, audit::Entry { detail, ..entry }).await?;
     tx.commit().await?;
+    queue::ring(&cx.pool(), Bell::Jobs).await;
     info!(woken, "the queue goes on");
     Ok(())
 }

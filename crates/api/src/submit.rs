@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use domain::{BatchId, Mode};
+use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{audit, batches, idempotency};
@@ -89,6 +90,9 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     let entry = submission.caller.did("batch.submitted");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
+    if accepted > 0 && submission.run_at.is_none() {
+        queue::ring(&cx.pool(), Bell::Jobs).await;
+    }
     info!(batch.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })
 }

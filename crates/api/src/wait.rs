@@ -1,15 +1,23 @@
 //! Holds an answer until a batch is over.
 //!
-//! One connection of the process listens for finished batches and tells every waiting request.
-//! The notification is a hint: a look at the row decides, and is taken now and then without one.
+//! One connection of the process listens for the ends of batches. A ring says that some batch has
+//! ended: the process then looks at those it waits for, all in one statement, and tells the requests.
+//! A request looks by itself now and then too.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use domain::BatchId;
-use sqlx::{PgPool, postgres::PgListener};
-use store::batches::{self, FINISHED_CHANNEL};
+use futures::StreamExt as _;
+use queue::Bell;
+use sqlx::PgPool;
+use store::batches;
 use tokio::{
     sync::{
+        Notify,
         broadcast::{self, error::RecvError},
         watch,
     },
@@ -23,52 +31,93 @@ use crate::{admission::Place, context::Context, problem::Problem};
 /// Between two looks at a batch that nothing was heard of: what a lost notification costs.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Before the next try to listen.
-const RECONNECT: Duration = Duration::from_secs(1);
-
-/// Notifications kept for a slow reader. One that missed some looks at its batch instead.
+/// Ends kept for a slow reader. One that missed some looks at its batch instead.
 const BUFFERED: usize = 1024;
 
-/// Which batches just finished.
-pub(crate) struct BatchEvents(broadcast::Sender<BatchId>);
+/// Which batches are waited for, and which of them just ended.
+pub(crate) struct BatchEvents {
+    ended: broadcast::Sender<BatchId>,
+    /// How many requests wait for each.
+    waited_for: Mutex<HashMap<BatchId, usize>>,
+    fruitful: Arc<Notify>,
+}
 
 impl Default for BatchEvents {
     fn default() -> Self {
-        Self(broadcast::Sender::new(BUFFERED))
+        let ended = broadcast::Sender::new(BUFFERED);
+        Self { ended, waited_for: Mutex::default(), fruitful: Arc::default() }
     }
 }
 
 impl BatchEvents {
-    /// Passes on what the database announces, until `stop`; always over the newest of `pools`.
+    /// Passes on which batches end, until `stop`; always over the newest of `pools`.
     pub(crate) async fn listen(
         &self,
         mut pools: watch::Receiver<PgPool>,
         stop: &CancellationToken,
     ) {
-        let listening = async {
-            loop {
-                let pool = pools.borrow_and_update().clone();
-                tokio::select! {
-                    Err(error) = self.pass_on(&pool) => {
-                        let error = telemetry::chain(&error);
-                        warn!(error, "not listening for finished batches, trying again: {error}");
-                        sleep(RECONNECT).await;
-                    }
-                    Ok(()) = pools.changed() => {}
-                }
+        while !stop.is_cancelled() {
+            let pool = pools.borrow_and_update().clone();
+            let over = stop.child_token();
+            let _stop_listening_on_drop = over.clone().drop_guard();
+            let mut rings =
+                queue::listen(pool.clone(), Bell::Ends, Arc::clone(&self.fruitful), over);
+            tokio::select! {
+                () = async { while rings.next().await.is_some() { self.look(&pool).await; } } => {}
+                Ok(()) = pools.changed() => {}
+                () = stop.cancelled() => {}
             }
-        };
-        stop.run_until_cancelled(listening).await;
+        }
     }
 
-    async fn pass_on(&self, pool: &PgPool) -> sqlx::Result<std::convert::Infallible> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(FINISHED_CHANNEL).await?;
-        loop {
-            let notification = listener.recv().await?;
-            if let Ok(batch) = notification.payload().parse() {
-                // An error says that nobody waits.
-                self.0.send(batch).ok();
+    async fn look(&self, pool: &PgPool) {
+        let waited_for: Vec<BatchId> = self
+            .waited_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect();
+        if waited_for.is_empty() {
+            return;
+        }
+        let ended = async { batches::ended_among(&mut *pool.acquire().await?, &waited_for).await };
+        match ended.await {
+            Ok(ended) if ended.is_empty() => {}
+            Ok(ended) => {
+                self.fruitful.notify_waiters();
+                for batch in ended {
+                    // An error says that no request waits any more.
+                    self.ended.send(batch).ok();
+                }
+            }
+            Err(error) => {
+                let error = telemetry::chain(&error);
+                warn!(error, "could not look which batches have ended: {error}");
+            }
+        }
+    }
+
+    fn wait_for(&self, batch: BatchId) -> Waiting<'_> {
+        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        *waited_for.entry(batch).or_default() += 1;
+        Waiting { events: self, batch }
+    }
+}
+
+/// A request that waits for a batch.
+struct Waiting<'a> {
+    events: &'a BatchEvents,
+    batch: BatchId,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waited_for = self.events.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(requests) = waited_for.get_mut(&self.batch) {
+            *requests -= 1;
+            if *requests == 0 {
+                waited_for.remove(&self.batch);
             }
         }
     }
@@ -98,8 +147,9 @@ async fn is_finished(cx: &Context, batch: BatchId) -> Result<bool, Problem> {
 }
 
 async fn finished_within(cx: &Context, batch: BatchId, at_most: Duration) -> Result<bool, Problem> {
-    // Before the first look: what is announced in between is not missed.
-    let mut events = cx.events().0.subscribe();
+    // Before the first look: what ends in between is not missed.
+    let _waiting = cx.events().wait_for(batch);
+    let mut events = cx.events().ended.subscribe();
     let deadline = Instant::now() + at_most;
     loop {
         if is_finished(cx, batch).await? {
@@ -117,7 +167,7 @@ async fn finished_within(cx: &Context, batch: BatchId, at_most: Duration) -> Res
     }
 }
 
-/// Returns when `batch` is announced, or when announcements were missed.
+/// Returns when `batch` has ended, or when ends were missed.
 async fn heard_of(events: &mut broadcast::Receiver<BatchId>, batch: BatchId) {
     loop {
         match events.recv().await {
@@ -133,38 +183,61 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn passes_on_what_the_database_announces() {
+    async fn a_ring_that_names_no_batch_tells_the_requests_whose_batches_have_ended() {
         let db = harness::fresh_db().await;
-        let (stop, batch) = (CancellationToken::new(), BatchId::mint());
+        let (stop, ended, open) = (CancellationToken::new(), BatchId::mint(), BatchId::mint());
+        for (batch, finished) in [(ended, true), (open, false)] {
+            sqlx::query(
+                "insert into tenantry.batches (id, state, mode, total, finished_at)
+                 values ($1, 'running', 'independent', 1, case when $2 then now() end)",
+            )
+            .bind(batch.get())
+            .bind(finished)
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        }
         let events = BatchEvents::default();
-        let mut heard = events.0.subscribe();
-        let announcing = async {
+        let (mut heard, mut heard_of_none) = (events.ended.subscribe(), events.ended.subscribe());
+        let _waiting = (events.wait_for(ended), events.wait_for(open));
+        let pools = watch::Sender::new(db.pool.clone());
+        let ringing = async {
             // Again and again: there is no telling when the listener has begun to listen.
             loop {
-                sqlx::query("select pg_notify($1, $2)")
-                    .bind(FINISHED_CHANNEL)
-                    .bind(batch.to_string())
-                    .execute(&db.pool)
-                    .await
-                    .unwrap();
+                queue::ring(&db.pool, Bell::Ends).await;
             }
         };
 
         tokio::select! {
-            () = heard_of(&mut heard, batch) => {}
-            () = events.listen(watch::Sender::new(db.pool.clone()).subscribe(), &stop) => panic!("nobody told it to stop"),
-            () = announcing => {}
+            () = heard_of(&mut heard, ended) => {}
+            () = heard_of(&mut heard_of_none, open) => panic!("it has not ended"),
+            () = events.listen(pools.subscribe(), &stop) => panic!("it was not told to stop"),
+            () = ringing => {}
         }
     }
 
     #[tokio::test]
-    async fn hears_of_a_batch_that_was_announced_among_too_many_others() {
+    async fn hears_of_a_batch_that_ended_among_too_many_others() {
         let events = BatchEvents::default();
-        let mut slow = events.0.subscribe();
+        let mut slow = events.ended.subscribe();
         for _ in 0..=BUFFERED {
-            events.0.send(BatchId::mint()).unwrap();
+            events.ended.send(BatchId::mint()).unwrap();
         }
 
         heard_of(&mut slow, BatchId::mint()).await;
+    }
+
+    #[test]
+    fn a_batch_is_waited_for_until_its_last_request_is_answered() {
+        let events = BatchEvents::default();
+        let batch = BatchId::mint();
+        let known = || events.waited_for.lock().unwrap().contains_key(&batch);
+
+        let (first, second) = (events.wait_for(batch), events.wait_for(batch));
+        drop(first);
+        let while_one_waits = known();
+        drop(second);
+
+        assert!(while_one_waits && !known());
     }
 }

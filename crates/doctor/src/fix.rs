@@ -77,6 +77,7 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
             report.findings.into_iter().filter(|f| seen.insert(f.subject.clone())).collect();
         // A report is limited, so there may be more behind what has been repaired by now.
         if fresh.is_empty() {
+            tell(pool, &fixed).await;
             return Ok(fixed);
         }
         for finding in fresh {
@@ -125,6 +126,18 @@ async fn repair(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Tells the processes what the repairs have for them.
+async fn tell(pool: &PgPool, fixed: &Fixed) {
+    let bell = match fixed.kind {
+        Kind::ItemOwnedByDeadWorker | Kind::ItemWithoutJob => queue::Bell::Jobs,
+        Kind::BatchShouldHaveEnded => queue::Bell::Ends,
+        _ => return,
+    };
+    if !fixed.done.is_empty() {
+        queue::ring(pool, bell).await;
+    }
 }
 
 /// What the database says when the subject itself is in the way, not the database.

@@ -15,11 +15,12 @@ use apalis_postgres::{Config, PostgresStorage};
 use domain::ItemId;
 use futures::FutureExt;
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    doorbell,
+    doorbell::{self, Bell},
     job::{Job, QUEUE_NAME},
     maintain::release_jobs_of,
     wakeup::Wakeup,
@@ -63,6 +64,8 @@ struct Shared<H> {
     handler: H,
     pool: PgPool,
     timeout: Duration,
+    /// Notified by each job that comes: the last ring was of use.
+    fruitful: Arc<Notify>,
 }
 
 /// Hands the item of every job to `handler` until `stop` is cancelled, then waits for those
@@ -79,8 +82,8 @@ pub async fn consume<H, F>(
     H: Fn(ItemId) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
-    let shared =
-        Arc::new(Shared { handler, pool: pool.clone(), timeout: consumer.handler_timeout });
+    let (timeout, fruitful) = (consumer.handler_timeout, Arc::default());
+    let shared = Arc::new(Shared { handler, pool: pool.clone(), timeout, fruitful });
     let mut wait = Duration::from_millis(250);
     let mut life = 0u32;
     while !stop.is_cancelled() {
@@ -142,7 +145,7 @@ where
     let every = Duration::from_millis(settings.poll_ms);
     let ears = stop.child_token();
     let _deaf_when_done = ears.clone().drop_guard();
-    let doorbell = doorbell::listen(pool.clone(), ears);
+    let doorbell = doorbell::listen(pool.clone(), Bell::Jobs, Arc::clone(&shared.fruitful), ears);
     let wakeup = Wakeup::new(every, doorbell, Arc::clone(&consumer.quiet));
     let backend = PostgresStorage::<serde_json::Value>::new(pool)
         .with_config(config)
@@ -184,6 +187,7 @@ where
     H: Fn(ItemId) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
+    shared.fruitful.notify_waiters();
     let Some(job) = Job::read(raw) else {
         error!(job.id = %id, "job {id} carries a payload this version cannot read; dropped");
         return Err(AbortError::new("unreadable payload").into());

@@ -1,68 +1,169 @@
-//! Tells idle workers that there is work: the hint beside the poll, which is the truth.
+//! Hints between processes, over LISTEN and NOTIFY: there are jobs, a batch has ended. A poll, which
+//! is the truth, finds both without them.
 //!
-//! One NOTIFY for each transaction that enqueues, whatever the number of jobs, since NOTIFY
-//! takes a lock of the whole cluster at commit. The queue's own listener is not used: it takes
+//! A ring is a statement of its own, after the commit of what it tells of, and says nothing but its
+//! channel: any role may fill the server's queue of notifications, and every COMMIT that contains a
+//! NOTIFY fails from then on; and any role may listen. The queue's own listener is not used: it takes
 //! one notification for each poll, so a burst leaves it far behind.
 
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::channel::mpsc;
-use sqlx::{PgConnection, PgPool, postgres::PgListener};
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-const CHANNEL: &str = "tenantry_jobs";
+/// Between two rings that are passed on, unless the first of them brought something: any role may
+/// ring as often as it likes, and each ring costs a look at a table.
+const GAP: Duration = Duration::from_millis(50);
 
-/// Longest wait between two tries to listen again, in seconds.
-const MAX_WAIT_SECS: u64 = 10;
+/// First wait between two tries to listen again; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Announces jobs; delivered when the caller's transaction commits.
-pub(crate) async fn ring(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(conn).await?;
-    Ok(())
+/// Longest wait between two tries to listen again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What a ring tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bell {
+    /// Jobs that are due.
+    Jobs,
+    /// The end of a batch.
+    Ends,
 }
 
-/// Listens until `stop`; each burst of rings arrives as one item. Uses one connection of `pool`.
-pub(crate) fn listen(pool: PgPool, stop: CancellationToken) -> mpsc::Receiver<()> {
+impl Bell {
+    /// The channel that the ring goes through.
+    #[must_use]
+    pub const fn channel(self) -> &'static str {
+        match self {
+            Self::Jobs => "tenantry_jobs",
+            Self::Ends => "tenantry_batch_finished",
+        }
+    }
+}
+
+/// Tells every process that listens. Call it after the COMMIT of what there is to tell.
+///
+/// A failure is logged: the poll finds what was not told.
+pub async fn ring(pool: &PgPool, bell: Bell) {
+    let rung = sqlx::query("select pg_notify($1, '')").bind(bell.channel()).execute(pool).await;
+    if let Err(error) = rung {
+        let channel = bell.channel();
+        warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
+    }
+}
+
+/// Rings of `bell` until `stop`, over one connection of `pool`. A burst arrives as one ring. The next
+/// ring comes as soon as `fruitful` is notified, which says that the last one brought something, and
+/// else 50 ms after it.
+pub fn listen(
+    pool: PgPool,
+    bell: Bell,
+    fruitful: Arc<Notify>,
+    stop: CancellationToken,
+) -> mpsc::Receiver<()> {
     // Capacity for one ring beside the sender's own slot: more would say nothing new.
     let (sender, receiver) = mpsc::channel(0);
+    let heard = Notify::new();
     tokio::spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = listen_for_ever(pool, sender) => {}
+            () = hear_for_ever(&pool, bell, &heard) => {}
+            () = pass_on(&heard, &fruitful, sender) => {}
         }
     });
     receiver
 }
 
-async fn listen_for_ever(pool: PgPool, mut rings: mpsc::Sender<()>) {
-    let mut wait = Duration::from_millis(250);
-    while !rings.is_closed() {
-        match PgListener::connect_with(&pool).await {
-            Ok(mut listener) => {
-                if let Err(error) = forward(&mut listener, &mut rings).await {
-                    warn!(%error, "lost the line that announces jobs; polling goes on");
-                } else {
-                    wait = Duration::from_millis(250);
-                }
-            }
-            Err(error) => warn!(%error, "cannot listen for jobs; polling goes on"),
+async fn hear_for_ever(pool: &PgPool, bell: Bell, heard: &Notify) {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let began = Instant::now();
+        let Err(error) = hear(pool, bell, heard).await;
+        warn!(channel = bell.channel(), %error, "lost the connection that listens; polling goes on");
+        if began.elapsed() > LONGEST_WAIT {
+            wait = FIRST_WAIT;
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(MAX_WAIT_SECS));
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
-async fn forward(listener: &mut PgListener, rings: &mut mpsc::Sender<()>) -> sqlx::Result<()> {
-    listener.listen(CHANNEL).await?;
-    // What was enqueued before we listened is found by this first ring.
+/// Reads every notification as it comes: what is not read stays in the server's queue.
+async fn hear(pool: &PgPool, bell: Bell, heard: &Notify) -> Result<Infallible, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(bell.channel()).await?;
     loop {
-        if rings.try_send(()).is_err_and(|e| e.is_disconnected()) {
-            return Ok(());
-        }
+        // The first of them finds what came before we listened.
+        heard.notify_one();
         // `None`: the connection was lost and made anew, rings may have been missed; ring once.
         if listener.try_recv().await?.is_none() {
-            debug!("the line that announces jobs was made anew");
+            debug!("the connection that listens was made anew");
         }
+    }
+}
+
+async fn pass_on(heard: &Notify, fruitful: &Notify, mut rings: mpsc::Sender<()>) {
+    loop {
+        heard.notified().await;
+        if rings.try_send(()).is_err_and(|error| error.is_disconnected()) {
+            return;
+        }
+        tokio::select! {
+            () = fruitful.notified() => {}
+            () = tokio::time::sleep(GAP) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+
+    use super::*;
+
+    /// Rings that arrive within a second while others ring without a pause.
+    async fn flooded(of_use: bool) -> usize {
+        let (heard, fruitful) = (Notify::new(), Arc::new(Notify::new()));
+        let (sender, mut rings) = mpsc::channel(0);
+        let flood = async {
+            loop {
+                heard.notify_one();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let mut arrived = 0;
+        let count = async {
+            while rings.next().await.is_some() {
+                arrived += 1;
+                tokio::task::yield_now().await;
+                if of_use {
+                    fruitful.notify_waiters();
+                }
+            }
+        };
+        tokio::select! {
+            () = flood => {}
+            () = count => {}
+            () = pass_on(&heard, &fruitful, sender) => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        arrived
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_rings_costs_twenty_looks_a_second() {
+        let looks = flooded(false).await;
+
+        assert!((19..=21).contains(&looks), "{looks}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rings_that_bring_jobs_wait_for_nothing() {
+        let looks = flooded(true).await;
+
+        assert!(looks > 300, "{looks}");
     }
 }

@@ -9,7 +9,6 @@ use domain::ItemId;
 use sqlx::PgConnection;
 
 use crate::{
-    doorbell,
     job::{Job, JobId, QUEUE_NAME},
     share::{self, Places},
 };
@@ -27,9 +26,9 @@ pub enum EnqueueError {
     /// The queue's table did not take them.
     #[error("could not write jobs to the queue")]
     Push(#[source] apalis_postgres::Error),
-    /// The clock could not be read, or the idle workers could not be told.
-    #[error("could not time or announce jobs")]
-    Announce(#[source] sqlx::Error),
+    /// The place and time of the jobs could not be read.
+    #[error("could not find a place for jobs in the queue")]
+    Place(#[source] sqlx::Error),
 }
 
 impl EnqueueError {
@@ -39,17 +38,15 @@ impl EnqueueError {
     /// The error itself when it is not the database's.
     pub fn into_database(self) -> Result<sqlx::Error, Self> {
         match self {
-            Self::Announce(error) | Self::Push(apalis_postgres::Error::Database(error)) => {
-                Ok(error)
-            }
+            Self::Place(error) | Self::Push(apalis_postgres::Error::Database(error)) => Ok(error),
             other => Err(other),
         }
     }
 }
 
 /// Adds one job for each pair, to be taken after `delay` (whole seconds; the queue's clock has no
-/// finer grain). The same number of statements whatever the number of jobs, and one NOTIFY at
-/// commit.
+/// finer grain). The same number of statements whatever the number of jobs. Idle workers are not told:
+/// [`crate::ring`] after the commit, if jobs are due.
 ///
 /// Afterwards the session's search path is the schema of `hstore` alone: name all else with its
 /// schema.
@@ -76,12 +73,11 @@ pub async fn enqueue_behind(
     ahead: u32,
 ) -> Result<(), EnqueueError> {
     let mut line = Line::new(delay, ahead);
-    line.add(conn, jobs).await?;
-    line.announce(conn).await
+    line.add(conn, jobs).await
 }
 
 /// Jobs that one transaction puts into the queue in several goes, as if it were one: they stand one
-/// behind the other, are due at one time, and are announced once.
+/// behind the other, and are due at one time.
 #[derive(Debug)]
 pub struct Line {
     delay: Duration,
@@ -143,19 +139,8 @@ impl Line {
     /// The database's clock decides when a job is due, so it also says when that is.
     async fn begin(&self, conn: &mut PgConnection) -> Result<Begun, EnqueueError> {
         let (present, run_at) =
-            share::present(conn, self.delay.as_secs_f64()).await.map_err(EnqueueError::Announce)?;
+            share::present(conn, self.delay.as_secs_f64()).await.map_err(EnqueueError::Place)?;
         let places = Places::new(present, self.ahead);
         Ok(Begun { places, run_at: u64::try_from(run_at).unwrap_or_default(), jobs: 0 })
-    }
-
-    /// Tells idle workers, at commit, that there is work; nothing when no job was added.
-    ///
-    /// # Errors
-    /// When the database refuses the statement.
-    pub async fn announce(self, conn: &mut PgConnection) -> Result<(), EnqueueError> {
-        match self.begun {
-            Some(_) => doorbell::ring(conn).await.map_err(EnqueueError::Announce),
-            None => Ok(()),
-        }
     }
 }

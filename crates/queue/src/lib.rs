@@ -22,6 +22,7 @@ mod wakeup;
 
 pub use connect::connect;
 pub use consume::{Consumer, Handled, consume};
+pub use doorbell::{Bell, listen, ring};
 pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind};
 pub use guards::faults;
 pub use job::{Job, JobId, QUEUE_NAME};

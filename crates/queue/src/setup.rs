@@ -26,7 +26,7 @@ const SETUP_LOCK: i64 = 0x7465_6e61_6e74_7131;
 ///
 /// - The three indexes hold the whole history or repeat another; `jobs_inflight` answers the same
 ///   look-ups (who holds which job) from the few rows in flight.
-/// - The row trigger sends one NOTIFY a job; `doorbell` sends one a transaction.
+/// - The row trigger sends one NOTIFY a job, within the transaction; `doorbell` sends one after it.
 /// - `get_jobs` takes its limit as a parameter, so the planner expects a tenth of the table and
 ///   scans it all: 500 jobs/s instead of 4,000.
 /// - The table churns: it is vacuumed by number of dead rows, not by share of the history.

@@ -104,19 +104,17 @@ async fn enqueue_is_undone_with_the_callers_transaction() {
 }
 
 #[tokio::test]
-async fn many_jobs_are_announced_once() {
+async fn a_transaction_that_enqueues_contains_no_notify_and_a_ring_says_nothing_but_its_channel() {
     let db = harness::fresh_db().await;
     let mut listener = PgListener::connect_with(&db.pool).await.unwrap();
     listener.listen_all(["tenantry_jobs", "apalis::job::insert"]).await.unwrap();
 
     put(&db.pool, &(1..=100).collect::<Vec<_>>()).await;
-    sqlx::query("notify tenantry_jobs, 'end'").execute(&db.pool).await.unwrap();
+    sqlx::query("notify tenantry_jobs, 'committed'").execute(&db.pool).await.unwrap();
+    queue::ring(&db.pool, queue::Bell::Jobs).await;
 
-    let mut announced = 0;
-    while listener.recv().await.unwrap().payload() != "end" {
-        announced += 1;
-    }
-    assert_eq!(announced, 1);
+    assert_eq!(listener.recv().await.unwrap().payload(), "committed");
+    assert_eq!(listener.recv().await.unwrap().payload(), "");
 }
 
 #[tokio::test]

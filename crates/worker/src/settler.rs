@@ -66,10 +66,13 @@ impl Settler {
     async fn see_to_marked(&self) -> bool {
         let batches =
             std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut ended = true;
+        let (marked, mut ended) = (batches.len(), 0);
         for (batch, mode) in batches {
-            ended &= self.whole.see_to(batch, Some(mode)).await;
+            ended += usize::from(self.whole.see_to(batch, Some(mode)).await);
         }
-        ended
+        if ended > 0 {
+            self.whole.tell_of_ends().await;
+        }
+        ended == marked
     }
 }

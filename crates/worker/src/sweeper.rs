@@ -132,8 +132,12 @@ impl Sweeper {
         }
         let unsettled = store::batches::unsettled(&mut conn).await?;
         drop(conn);
+        let mut ended = false;
         for batch in unsettled {
-            self.whole.see_to(batch, None).await;
+            ended |= self.whole.see_to(batch, None).await;
+        }
+        if ended {
+            self.whole.tell_of_ends().await;
         }
         Ok(())
     }

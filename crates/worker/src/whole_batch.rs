@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::{BatchId, BatchState, Code, ItemError, Mode, codes};
 use metrics::counter;
-use queue::JobId;
+use queue::{Bell, JobId};
 use saga::crash_point;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
@@ -45,8 +45,13 @@ enum WholeError {
 }
 
 impl WholeBatch {
-    /// Does what is due for `batch`, whose mode may be known, and says whether that ended it. A
-    /// failure is left to the next sweep.
+    /// Tells the callers that wait that batches have ended.
+    pub(crate) async fn tell_of_ends(&self) {
+        queue::ring(&self.pool, Bell::Ends).await;
+    }
+
+    /// Does what is due for `batch`, whose mode may be known, and says whether that ended it:
+    /// [`Self::tell_of_ends`] then. A failure is left to the next sweep.
     pub(crate) async fn see_to(&self, batch: BatchId, mode: Option<Mode>) -> bool {
         crash_point("before", "settle");
         let due = self.advance_and_settle(batch, mode);
@@ -101,10 +106,13 @@ impl WholeBatch {
             }
             _ => atomic.code.unwrap_or(codes::CANCELLED),
         };
-        turn_built_back(&mut tx, batch, code).await?;
+        let turned = turn_built_back(&mut tx, batch, code).await?;
         crash_point("before_commit", "turn_back");
         tx.commit().await?;
         crash_point("after_commit", "turn_back");
+        if turned > 0 {
+            queue::ring(&self.pool, Bell::Jobs).await;
+        }
         Ok(())
     }
 
@@ -137,26 +145,28 @@ impl WholeBatch {
     }
 }
 
-/// Gives every built item of `batch` a job that undoes it.
+/// Gives every built item of `batch` a job that undoes it; says how many.
 async fn turn_built_back(
     tx: &mut PgConnection,
     batch: BatchId,
     code: Code,
-) -> Result<(), WholeError> {
+) -> Result<usize, WholeError> {
     let reason = ItemError {
         code,
         message: "the batch is all or nothing, and could not be completed".to_owned(),
         step: None,
         retryable: true,
     };
+    let mut all = 0;
     loop {
         let jobs: Vec<String> = (0..PAGE).map(|_| JobId::mint().to_string()).collect();
         let turned = items::turn_built_back(tx, batch, &reason, &jobs).await?;
         let jobs: Vec<_> =
             turned.iter().filter_map(|(item, job)| Some((*item, JobId::parse(job)?))).collect();
         queue::enqueue(tx, &jobs, Duration::ZERO).await?;
+        all += turned.len();
         if turned.len() < PAGE {
-            return Ok(());
+            return Ok(all);
         }
     }
 }

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row};
-use tenantdb::{Mark, MigrationSet, Promise, lock, migrations, verify};
+use tenantdb::{Mark, MigrationSet, Promise, migrations, verify};
 
-use crate::{Depth, ExamineError, Kind, Subject, report::Gatherer};
+use crate::{Depth, ExamineError, Kind, Subject, fixes, report::Gatherer};
 
 /// What this looks for.
 const KINDS: &[Kind] = &[
@@ -248,7 +248,7 @@ async fn judge(
         return Ok(());
     }
     let mut tx = conn.begin().await?;
-    lock::tenant(&mut tx, tenant.id).await?;
+    fixes::lock_tenant(&mut tx, tenant.id).await?;
     let state = store::tenants::state(&mut tx, tenant.id).await?;
     let active = state == Some(domain::TenantState::Active);
     let faults = if active { faults(&mut tx, promised, tenant).await? } else { Vec::new() };

@@ -22,6 +22,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tenantdb::Promise;
 
+pub(crate) use tenant::lock as lock_tenant;
+
 use crate::{FixError, Kind, Subject};
 
 /// What a repair needs beside its subject.

@@ -40,8 +40,8 @@ impl Held {
     }
 }
 
-/// Keeps workers off the tenant until the transaction ends. The first lock of a repair.
-pub(super) async fn lock(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<()> {
+/// Keeps workers off the tenant until the transaction ends: the first lock of a transaction.
+pub(crate) async fn lock(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<()> {
     store::open_stage(conn, &[id], LIMITS).await
 }
 

@@ -1,4 +1,4 @@
--- $1 batch, $2 the version its schemas stand at
+-- $1 batch, $2 the version its schemas stand at. Tenants are found by id: see cancel_waiting.sql.
 with ended as (
     update tenantry.batch_items
     set state = 'succeeded', finished_at = clock_timestamp()
@@ -8,6 +8,5 @@ with ended as (
 update tenantry.tenants t
 set state = 'active', activated_at = clock_timestamp(), updated_at = clock_timestamp(),
     migration_version = $2
-from ended
-where t.id = ended.tenant_id and t.state = 'pending'
+where t.id = any(array(select tenant_id from ended)) and t.state || '' = 'pending'
 returning t.id

@@ -1,3 +1,5 @@
+-- Tenants are found by id, and not by their state: with statistics of a time at which nothing waited the
+-- planner expects one tenant in that state, and joins all that are to all items.
 -- An item with a committed stage is not among them: its worker has to undo that first, and sees
 -- the request when it claims it next.
 with cancelled as (
@@ -11,7 +13,6 @@ with cancelled as (
 ), released as (
     update tenantry.tenants t
     set state = 'released', updated_at = clock_timestamp()
-    from cancelled c
-    where t.id = c.tenant_id and t.state = 'pending'
+    where t.id = any(array(select tenant_id from cancelled)) and t.state || '' = 'pending'
 )
 select count(*) as "count!" from cancelled

@@ -1,7 +1,7 @@
 update tenantry.tenants gone
 set state = 'pending', updated_at = now()
 where gone.id = any($1)
-  and gone.state in ('released', 'pending')
+  and gone.state || '' in ('released', 'pending') -- found by id
   and not exists (
       select from tenantry.tenants t
       where t.domain = gone.domain and t.state not in ('deleted', 'released') and t.id <> gone.id

@@ -3,7 +3,6 @@
 use domain::{BatchId, BatchState, Progress};
 use sqlx::PgConnection;
 
-use super::FINISHED_CHANNEL;
 use crate::decode::column;
 
 /// `queued → rolled_back` in the transaction that records the batch: item `culprit` cannot become
@@ -23,11 +22,10 @@ pub async fn end_refused(
         batch.get(),
         i32::try_from(culprit).unwrap_or(i32::MAX),
         serde_json::json!({ "batch_id": batch, "state": state, "progress": progress }),
-        FINISHED_CHANNEL,
         column(progress.failed),
         column(progress.cancelled),
     )
-    .fetch_optional(conn)
+    .execute(conn)
     .await?;
     Ok(())
 }

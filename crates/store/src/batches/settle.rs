@@ -5,11 +5,8 @@ use sqlx::PgConnection;
 
 use crate::decode::{column, count};
 
-/// Where a finished batch is announced; the payload is its id.
-pub const FINISHED_CHANNEL: &str = "tenantry_batch_finished";
-
 /// Ends `batch` if it is open and none of its items is; the winner also writes its totals and the
-/// one `batch.finished` event, and announces it. `None` when there is nothing to end, or another
+/// one `batch.finished` event. `None` when there is nothing to end, or another
 /// process ended it.
 ///
 /// Must run after the commit that ended the batch's last item: two workers that end the last two
@@ -40,7 +37,6 @@ pub async fn settle(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Opt
         closed.run,
         outcome.as_str(),
         serde_json::json!({ "batch_id": batch, "state": outcome, "progress": progress }),
-        FINISHED_CHANNEL,
         column(progress.succeeded),
         column(progress.failed),
         column(progress.cancelled),

@@ -81,7 +81,7 @@ pub async fn give_jobs(
          set job_id = given.job, next_attempt_at = clock_timestamp()
          from unnest($1::bigint[], $2::text[]) as given (id, job)
          where i.id = given.id and i.worker_id is null
-           and i.state in ('queued', 'retrying', 'compensating')
+           and i.state || '' in ('queued', 'retrying', 'compensating') -- found by id
          returning i.id",
         &ids,
         &jobs,

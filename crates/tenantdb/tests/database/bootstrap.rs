@@ -85,7 +85,11 @@ async fn a_role_that_owns_nothing_is_told_so_in_words() {
     let site = site().await;
     site.undo_bootstrap().await;
     let weak = format!("tn_{}_weak", site.installation);
-    site.run(&format!("create role {weak} login createrole")).await;
+    site.run(&format!(
+        "create role {weak} login createrole; grant usage on schema tenantry to {weak};
+         grant select, update on tenantry.leases to {weak}"
+    ))
+    .await;
     let mut conn = site.connect_as(&weak).await.unwrap();
 
     let refused = bootstrap(&mut conn, &site.installation).await.unwrap_err();

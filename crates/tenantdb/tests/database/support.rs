@@ -7,7 +7,7 @@ use std::str::FromStr;
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
-use tenantdb::{Mark, MigrationSet, Promise, grants, lock, migrations, role, schema, verify};
+use tenantdb::{Mark, MigrationSet, Promise, grants, migrations, role, schema, verify};
 
 /// Sessions a tenant may have in these tests.
 pub(crate) const CONNECTIONS: i32 = 5;
@@ -96,6 +96,7 @@ impl Site {
         self.run(&format!(
             "create role {owner} login createrole; alter schema tenantry owner to {owner};
              alter table tenantry.installation owner to {owner};
+             alter table tenantry.leases owner to {owner};
              do $$ begin execute format('alter database %I owner to {owner}',
                  current_database()); end $$"
         ))
@@ -114,7 +115,6 @@ impl Site {
 
 impl Tenant {
     pub(crate) async fn provision(&self, conn: &mut PgConnection, set: &MigrationSet) {
-        lock::tenant(conn, self.mark.tenant).await.unwrap();
         let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark);
         assert!(role.await.unwrap().is(&self.mark));
         assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ItemId;
-use queue::JobId;
+use queue::{Bell, JobId};
 use sqlx::PgPool;
 use store::items::Waiting;
 use tracing::info;
@@ -21,7 +21,7 @@ pub(crate) async fn revive_stranded(pool: &PgPool, age: Duration) -> Result<u64,
     loop {
         let mut conn = pool.acquire().await?;
         let page = store::items::waiting_since(&mut conn, after, age, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(revived) };
+        let Some(last) = page.last() else { break };
         after = last.item;
         let jobs: Vec<String> = page.iter().filter_map(|waiting| waiting.job.clone()).collect();
         let live = queue::live_jobs(&mut conn, &jobs).await?;
@@ -30,6 +30,10 @@ pub(crate) async fn revive_stranded(pool: &PgPool, age: Duration) -> Result<u64,
             revived += u64::from(revive(pool, stranded).await?);
         }
     }
+    if revived > 0 {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(revived)
 }
 
 fn is_live(waiting: &Waiting, live: &std::collections::HashSet<JobId>) -> bool {

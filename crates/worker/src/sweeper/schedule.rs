@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use domain::{BatchId, ItemId};
-use queue::JobId;
+use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -24,6 +24,9 @@ pub(super) async fn start_due(pool: &PgPool) -> Result<u64, SweepError> {
     let mut started = 0;
     for batch in due {
         started += u64::from(start(pool, batch).await?);
+    }
+    if started > 0 {
+        queue::ring(pool, Bell::Jobs).await;
     }
     Ok(started)
 }

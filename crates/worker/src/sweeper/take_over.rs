@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue::JobId;
+use queue::{Bell, JobId};
 use sqlx::PgPool;
 use tracing::{info, warn};
 
@@ -35,14 +35,19 @@ pub(super) async fn give_back_forgotten(
     // Looked at after the query: an item enters before its claim is written, so what the query
     // saw and is not in progress now has either ended since (the update below finds nothing) or
     // been forgotten.
+    let mut given_back = false;
     for forgotten in owned.into_iter().filter(|owned| !in_progress.has(owned.item)) {
         let job = JobId::mint();
         let mut tx = pool.begin().await?;
         if store::items::give_back(&mut tx, forgotten, &job.to_string()).await? {
             queue::enqueue(&mut tx, &[(forgotten.item, job)], Duration::ZERO).await?;
             tx.commit().await?;
+            given_back = true;
             info!(item.id = %forgotten.item, "gave item {} back to be tried again", forgotten.item);
         }
+    }
+    if given_back {
+        queue::ring(pool, Bell::Jobs).await;
     }
     Ok(())
 }
