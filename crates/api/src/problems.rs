@@ -157,7 +157,8 @@ impl Problem {
             codes::CANCELLED,
             codes::BATCH_ROLLED_BACK,
         ];
-        const OURS: [domain::Code; 7] = [
+        const OURS: [domain::Code; 8] = [
+            codes::DATABASE_REFUSED,
             codes::MIGRATION_FAILED,
             codes::VERIFY_FAILED,
             codes::DATABASE_UNAVAILABLE,

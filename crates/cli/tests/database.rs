@@ -81,8 +81,9 @@ async fn a_user_who_lacks_rights_is_told_all_of_them_and_nothing_is_made() {
     let name: String =
         sqlx::query_scalar("select current_database()::text").fetch_one(&db.pool).await.unwrap();
     let weak = format!("weak_in_{name}");
-    let make = format!("create role {weak} login");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&db.pool).await.unwrap();
+    let make = "do $$ begin
+        execute format('create role %I login', 'weak_in_' || current_database()); end $$";
+    sqlx::raw_sql(make).execute(&db.pool).await.unwrap();
     let url = db.url.replacen("postgres@", &format!("{weak}@"), 1);
     let dir = tempfile::tempdir().unwrap();
 
@@ -96,8 +97,9 @@ async fn a_user_who_lacks_rights_is_told_all_of_them_and_nothing_is_made() {
     }
     let made = "select count(*) from pg_namespace where nspname in ('tenantry', 'apalis')";
     assert_eq!(count(&db, made).await, 0);
-    let drop = format!("drop role {weak}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&db.pool).await.unwrap();
+    let drop =
+        "do $$ begin execute format('drop role %I', 'weak_in_' || current_database()); end $$";
+    sqlx::raw_sql(drop).execute(&db.pool).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,6 +63,8 @@ codes! {
         "What was made is not what the migrations and grants promise.";
     DATABASE_UNAVAILABLE = "database_unavailable":
         "The database could not be reached, or was too busy.";
+    DATABASE_REFUSED = "database_refused":
+        "A trigger of the database refused a statement; the message has its words.";
     TIMED_OUT = "timed_out":
         "A stage took longer than it may.";
     ATTEMPTS_EXHAUSTED = "attempts_exhausted":

@@ -8,25 +8,36 @@ use std::{sync::Arc, time::Duration};
 use domain::ItemId;
 use queue::{Consumer, Handled, JobId, consume, enqueue, is_set_up, setup};
 use settings::{Profile, Settings};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn execute(pool: &PgPool, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
+/// Gives the database to a role that is no superuser.
+const GIVE_AWAY: &str = "do $$ begin
+    execute format('create role %I login', 'owner_of_' || current_database());
+    execute format('alter database %I owner to %I', current_database(), 'owner_of_' || current_database());
+end $$";
+
+const TAKE_BACK: &str = "do $$ begin
+    execute format('reassign owned by %I to current_user', 'owner_of_' || current_database());
+    execute format('drop owned by %I', 'owner_of_' || current_database());
+    execute format('drop role %I', 'owner_of_' || current_database());
+end $$";
+
+async fn execute(pool: &PgPool, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
 
-/// Sets the queue up in a database arranged by `sql`, as its owner, and delivers a job through it;
-/// `{owner}` stands for that role.
-async fn delivers_when(sql: &str) {
+/// Sets the queue up in a database arranged by `sql`, as its owner, and delivers a job through it.
+async fn delivers_when(sql: &'static str) {
     let db = harness::empty_db().await;
-    let name: String =
-        sqlx::query_scalar("select current_database()::text").fetch_one(&db.pool).await.unwrap();
-    let owner = format!("owner_of_{name}");
-    execute(&db.pool, &format!("create role {owner} login")).await;
-    execute(&db.pool, &format!("alter database {name} owner to {owner}")).await;
-    execute(&db.pool, &sql.replace("{owner}", &owner)).await;
+    execute(&db.pool, GIVE_AWAY).await;
+    execute(&db.pool, sql).await;
+    let owner: String = sqlx::query_scalar("select 'owner_of_' || current_database()")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
     let options = (*db.pool.connect_options()).clone().username(&owner);
     let url = db.url.replacen("postgres@", &format!("{owner}@"), 1);
     assert_ne!(url, db.url, "the url names its user");
@@ -41,9 +52,7 @@ async fn delivers_when(sql: &str) {
     tx.commit().await.unwrap();
     assert_eq!(delivered(&url).await, 7);
     pool.close().await;
-    let gone = format!("reassign owned by {owner} to current_user; drop owned by {owner}");
-    execute(&db.pool, &gone).await;
-    execute(&db.pool, &format!("drop role {owner}")).await;
+    execute(&db.pool, TAKE_BACK).await;
 }
 
 /// The item of the first job that a consumer gets, which then acknowledges it.
@@ -91,7 +100,7 @@ async fn delivers_where_public_belongs_to_another_role() {
 #[tokio::test]
 async fn delivers_with_extensions_in_a_schema_of_their_own() {
     delivers_when(
-        "create schema extensions; grant usage on schema extensions to {owner};
+        "create schema extensions; grant usage on schema extensions to public;
          create extension hstore schema extensions; create extension pgcrypto schema extensions;
          drop schema public",
     )

@@ -25,6 +25,13 @@ pub trait Classify: Error + Send + Sync + 'static {
     }
 }
 
+/// SQLSTATE of `raise exception`, which no statement of ours uses: an event trigger of the database's
+/// owner refuses what we do, and says why.
+const RAISED: &str = "P0001";
+
+/// Most characters of such a trigger that callers are told.
+const MAX_WORDS: usize = 300;
+
 impl Classify for sqlx::Error {
     fn class(&self) -> ErrorClass {
         store::classify(self)
@@ -35,9 +42,17 @@ impl Classify for sqlx::Error {
         match (state.as_deref(), self.class()) {
             // Query canceled (by statement_timeout) and lock not available (by lock_timeout).
             (Some("57014" | "55P03"), _) => codes::TIMED_OUT,
+            (Some(RAISED), _) => codes::DATABASE_REFUSED,
             (_, ErrorClass::Permanent) => codes::INTERNAL,
             (_, _) => codes::DATABASE_UNAVAILABLE,
         }
+    }
+
+    fn public_message(&self) -> Option<String> {
+        let refused = self.as_database_error()?;
+        let words: String = refused.message().chars().take(MAX_WORDS).collect();
+        (refused.code()? == RAISED)
+            .then(|| format!("a trigger of the database refused it: {words}"))
     }
 }
 
