@@ -130,18 +130,26 @@ async fn every_reveal_is_audited_with_who_from_where_and_by_which_request() {
 }
 
 #[tokio::test]
-async fn every_change_is_audited_and_the_audit_cannot_be_changed() {
+async fn a_tenant_is_audited_from_submission_to_activation_and_the_audit_cannot_be_changed() {
     let system = System::start(1).await;
     system.provision(tenants(1)).await;
     let pool = &system.db.pool;
 
-    let actions: Vec<String> =
-        sqlx::query_scalar("select distinct action from tenantry.audit_log order by 1")
-            .fetch_all(pool)
-            .await
-            .unwrap();
+    let told: Vec<String> = sqlx::query_scalar(
+        "select concat_ws(' ', split_part(l.actor, ':', 1), l.action, t.name)
+         from tenantry.audit_log l left join tenantry.tenants t on t.id = l.tenant_id
+         where l.batch_id = (select id from tenantry.batches) order by l.id",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
 
-    assert_eq!(actions, ["batch.submitted", "tenant.activated", "token.created"]);
+    let name: String =
+        sqlx::query_scalar("select name from tenantry.tenants").fetch_one(pool).await.unwrap();
+    assert_eq!(
+        told,
+        ["operator batch.submitted".into(), format!("worker tenant.activated {name}")]
+    );
     for sql in [
         "update tenantry.audit_log set actor = 'nobody'",
         "delete from tenantry.audit_log",

@@ -44,7 +44,7 @@ async fn try_all(
     tenants: &Arc<Texts>,
 ) -> Result<Refused, Problem> {
     let mut refused = Refused::new();
-    let mut line = Line::new(Duration::ZERO, 0);
+    let mut line = Line::new(Duration::ZERO, recorder.ahead);
     let mut chunks = recorder.chunks(tenants);
     while let Some((rest, items)) = chunks.next().await? {
         chunks = rest;

@@ -36,6 +36,8 @@ pub(crate) struct Recorder<'a> {
     pub(crate) batch: BatchId,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
+    /// Other batches of its caller that are under way.
+    pub(crate) ahead: u32,
 }
 
 /// Reserves and queues each tenant that can be had, whatever becomes of the others; ends a batch
@@ -49,7 +51,7 @@ pub(crate) async fn record_each(
     tenants: &Arc<Texts>,
 ) -> Result<usize, Problem> {
     let mut accepted = 0;
-    let mut line = Line::new(Duration::ZERO, 0);
+    let mut line = Line::new(Duration::ZERO, recorder.ahead);
     let mut chunks = recorder.chunks(tenants);
     while let Some((rest, items)) = chunks.next().await? {
         chunks = rest;

@@ -69,7 +69,8 @@ async fn once(
     if !moved {
         return Err(Problem::try_again());
     }
-    queue::enqueue(&mut tx, &jobs, Duration::ZERO).await?;
+    let ahead = batches::ahead(&mut tx, batch).await?;
+    queue::enqueue_behind(&mut tx, &jobs, Duration::ZERO, ahead).await?;
     let detail = json!({ "from": state, "retried": jobs.len(), "refused": refused.len() });
     let entry = caller.did("batch.retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, BatchState, ItemError, ItemId, codes};
+use domain::{BatchId, BatchState, ItemError, codes};
 use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -76,11 +76,10 @@ async fn turn_back_built(conn: &mut PgConnection, batch: BatchId) -> Result<u64,
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let minted: Vec<String> = (0..page).map(|_| JobId::mint().to_string()).collect();
         let items = items::turn_built_back(conn, batch, &reason, &minted).await?;
-        let jobs: Vec<(ItemId, JobId)> =
-            items.iter().filter_map(|(item, job)| Some((*item, JobId::parse(job)?))).collect();
+        let jobs = queue::jobs_of(items)?;
         queue::enqueue(conn, &jobs, Duration::ZERO).await?;
-        turned += items.len() as u64;
-        if items.len() < page {
+        turned += jobs.len() as u64;
+        if jobs.len() < page {
             return Ok(turned);
         }
     }

@@ -77,7 +77,8 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     }
     schedule::check(submission.run_at)?;
     batches::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
-    let recorder = Recorder { cx, installation, batch, run_at: submission.run_at };
+    let ahead = batches::ahead(&mut tx, batch).await?;
+    let recorder = Recorder { cx, installation, batch, run_at: submission.run_at, ahead };
     let (total, tenants) = (submission.tenants.len(), &submission.tenants);
     let accepted = match submission.mode {
         Mode::Independent => record_each(&mut tx, recorder, tenants).await?,

@@ -58,6 +58,41 @@ async fn a_revoked_token_is_gone_and_its_name_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_act_on_the_database_leaves_one_audit_row_of_who_did_what() {
+    let db = harness::fresh_db().await;
+    sqlx::query(
+        "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
+         select 1, 'x', 'x.example', 'x', 'tn_' || id || '_1' from tenantry.installation",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
+
+    for (act, action) in [
+        ("token create --name ci", "token.created"),
+        ("token revoke ci", "token.revoked"),
+        ("doctor --fix pending_without_item", "tenant.released"),
+        ("migrate public down --yes", "schema.reverted"),
+        ("migrate public up", "schema.migrated"),
+    ] {
+        let before = count(&db, "select count(*) from tenantry.audit_log").await;
+
+        let ran = run(&db, &act.split(' ').collect::<Vec<_>>());
+
+        assert_eq!(ran.code, 0, "{act}: {}{}", ran.out, ran.err);
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "select split_part(actor, ':', 1), action from tenantry.audit_log
+             order by id offset $1",
+        )
+        .bind(before)
+        .fetch_all(&db.pool)
+        .await
+        .unwrap();
+        assert_eq!(rows, [("cli".to_owned(), action.to_owned())], "{act}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn migrates_an_empty_database_and_says_so() {
     let db = harness::empty_db().await;
 

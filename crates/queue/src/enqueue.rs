@@ -23,6 +23,14 @@ pub enum EnqueueError {
     /// A payload could not be written as JSON.
     #[error("could not write the payload of a job")]
     Payload(#[source] serde_json::Error),
+    /// The queue's table takes no other ids.
+    #[error("item {item} has the job id `{id}`, which is not a ULID; give the item a new job")]
+    Id {
+        /// The item.
+        item: ItemId,
+        /// What its row says.
+        id: String,
+    },
     /// The queue's table did not take them.
     #[error("could not write jobs to the queue")]
     Push(#[source] apalis_postgres::Error),
@@ -42,6 +50,18 @@ impl EnqueueError {
             other => Err(other),
         }
     }
+}
+
+/// The jobs of `items` by their ids as `batch_items.job_id` has them.
+///
+/// # Errors
+/// When one of them is not a job's id: its item would get no job.
+pub fn jobs_of(items: Vec<(ItemId, String)>) -> Result<Vec<(ItemId, JobId)>, EnqueueError> {
+    let read = |(item, id): (ItemId, String)| match JobId::parse(&id) {
+        Some(job) => Ok((item, job)),
+        None => Err(EnqueueError::Id { item, id }),
+    };
+    items.into_iter().map(read).collect()
 }
 
 /// Adds one job for each pair, to be taken after `delay` (whole seconds; the queue's clock has no
@@ -142,5 +162,22 @@ impl Line {
             share::present(conn, self.delay.as_secs_f64()).await.map_err(EnqueueError::Place)?;
         let places = Places::new(present, self.ahead);
         Ok(Begun { places, run_at: u64::try_from(run_at).unwrap_or_default(), jobs: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_whose_job_has_no_id_of_the_queue_is_named_and_none_is_left_out() {
+        let (job, item) = (JobId::mint(), ItemId::new);
+
+        let good = jobs_of(vec![(item(7), job.to_string())]).unwrap();
+        let bad = jobs_of(vec![(item(7), job.to_string()), (item(8), "x".to_owned())]);
+
+        assert_eq!(good, [(item(7), job)]);
+        let told = bad.unwrap_err().to_string();
+        assert!(told.starts_with("item 8 has the job id `x`"), "{told}");
     }
 }

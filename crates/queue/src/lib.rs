@@ -23,7 +23,7 @@ mod wakeup;
 pub use connect::connect;
 pub use consume::{Consumer, Handled, consume};
 pub use doorbell::{Bell, listen, ring};
-pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind};
+pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind, jobs_of};
 pub use guards::faults;
 pub use job::{Job, JobId, QUEUE_NAME};
 pub use maintain::{live_jobs, prune, release_jobs_of, silence_of};

@@ -161,11 +161,10 @@ async fn turn_built_back(
     loop {
         let jobs: Vec<String> = (0..PAGE).map(|_| JobId::mint().to_string()).collect();
         let turned = items::turn_built_back(tx, batch, &reason, &jobs).await?;
-        let jobs: Vec<_> =
-            turned.iter().filter_map(|(item, job)| Some((*item, JobId::parse(job)?))).collect();
+        let jobs = queue::jobs_of(turned)?;
         queue::enqueue(tx, &jobs, Duration::ZERO).await?;
-        all += turned.len();
-        if turned.len() < PAGE {
+        all += jobs.len();
+        if jobs.len() < PAGE {
             return Ok(all);
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod atomic;
+mod audited;
 mod errors;
 mod hostile_bodies;
 mod idempotency;
@@ -14,6 +15,7 @@ mod pausing;
 mod progress;
 mod roles;
 mod scheduled;
+mod shares;
 mod single;
 mod steering;
 mod streamed;

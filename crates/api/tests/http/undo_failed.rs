@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{App, tenants};
 
 /// A batch that is over, its item 1 in `undo_failed` with a committed stage and a live key.
-async fn stuck(app: &App) -> BatchId {
+pub(crate) async fn stuck(app: &App) -> BatchId {
     let batch = app.submit(tenants(3)).await;
     app.succeed(batch, 2).await;
     app.fail_rest(batch, "attempts_exhausted").await;

@@ -1,5 +1,6 @@
 //! Batches: tenants submitted together.
 
+mod ahead;
 mod atomic;
 mod cancel;
 mod cancel_overdue;
@@ -19,6 +20,7 @@ mod retry;
 mod settle;
 mod unsettled;
 
+pub use ahead::ahead;
 pub use atomic::{Atomic, begin_rollback, lock_atomic};
 pub use cancel::{Cancelled, cancel};
 pub use cancel_overdue::cancel_overdue;

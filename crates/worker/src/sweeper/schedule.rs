@@ -52,6 +52,7 @@ async fn start(pool: &PgPool, batch: BatchId) -> Result<bool, SweepError> {
 
 async fn make_jobs(conn: &mut PgConnection, batch: BatchId) -> Result<usize, SweepError> {
     let (mut after, mut made) = (ItemId::new(0), 0);
+    let ahead = batches::ahead(conn, batch).await?;
     loop {
         let page = items::waiting(conn, Waiters::Batch(batch), after, PAGE).await?;
         let Some(last) = page.last().copied() else { return Ok(made) };
@@ -62,7 +63,7 @@ async fn make_jobs(conn: &mut PgConnection, batch: BatchId) -> Result<usize, Swe
             jobs.iter().map(|(item, job)| (*item, job.to_string())).collect();
         let given: HashSet<ItemId> = items::give_jobs(conn, &named).await?.into_iter().collect();
         jobs.retain(|(item, _)| given.contains(item));
-        queue::enqueue(conn, &jobs, Duration::ZERO).await?;
+        queue::enqueue_behind(conn, &jobs, Duration::ZERO, ahead).await?;
         made += jobs.len();
     }
 }

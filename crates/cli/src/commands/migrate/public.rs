@@ -55,7 +55,7 @@ impl Public {
                     _ => None,
                 };
                 let installed = install(pool, wanted).await?;
-                record(pool, "schema.migrated").await?;
+                record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
             Self::Down { yes: true } => down(pool).await,
@@ -120,14 +120,25 @@ async fn status(
 async fn down(pool: &PgPool) -> anyhow::Result<Done> {
     let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
     match reverted {
-        Some(version) => show::line(format!("migration {version} is taken back")),
+        Some(version) => {
+            if has_audit_log(pool).await? {
+                record(pool, "schema.reverted", json!({ "version": version })).await?;
+            }
+            show::line(format!("migration {version} is taken back"));
+        }
         None => show::line("there is no migration to take back"),
     }
     Ok(Done::Well)
 }
 
-async fn record(pool: &PgPool, action: &str) -> anyhow::Result<()> {
+/// The first migration takes the audit log with it.
+async fn has_audit_log(pool: &PgPool) -> anyhow::Result<bool> {
+    let there = sqlx::query_scalar("select to_regclass('tenantry.audit_log') is not null");
+    Ok(there.fetch_one(pool).await.map_err(|e| database_failure(&e))?)
+}
+
+async fn record(pool: &PgPool, action: &str, detail: serde_json::Value) -> anyhow::Result<()> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let entry = audit::Entry { actor: &actor(), action, ..Default::default() };
+    let entry = audit::Entry { actor: &actor(), action, detail, ..Default::default() };
     Ok(audit::append(&mut conn, entry).await.map_err(|e| database_failure(&e))?)
 }

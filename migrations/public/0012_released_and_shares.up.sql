@@ -12,3 +12,7 @@ create unique index tenants_live_schema on tenantry.tenants (schema_name)
     where state not in ('deleted', 'released');
 create unique index tenants_live_external_id on tenantry.tenants (external_id)
     where state not in ('deleted', 'released') and external_id is not null;
+
+-- What else a caller has under way: the more there is, the wider apart stand the jobs of his next batch.
+create index batches_under_way on tenantry.batches (created_by)
+    where finished_at is null and run_at is null and paused_at is null;

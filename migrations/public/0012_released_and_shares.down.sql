@@ -1,3 +1,4 @@
+drop index tenantry.batches_under_way;
 drop index tenantry.tenants_live_domain, tenantry.tenants_live_schema, tenantry.tenants_live_external_id;
 update tenantry.tenants set state = 'deleted', deleted_at = updated_at where state = 'released';
 alter table tenantry.tenants drop constraint tenants_state_check;

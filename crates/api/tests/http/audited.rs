@@ -1,0 +1,172 @@
+//! Every act through the API leaves one audit row: who did what, to which batch and tenant, and by
+//! which request.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use domain::{BatchId, Role};
+use serde_json::{Value, json};
+
+use crate::{
+    support::{App, tenants},
+    undo_failed::stuck,
+};
+
+/// What a route changes, what has to be there before, and what the audit says of it.
+struct Act {
+    route: &'static str,
+    before: Before,
+    body: Value,
+    action: &'static str,
+    of_tenant: bool,
+}
+
+/// What has to be there before an act.
+enum Before {
+    Nothing,
+    Queued,
+    Cancelled,
+    Paused,
+    Succeeded,
+    UndoFailed,
+    QueuePaused,
+}
+
+/// One line a route. A new route that changes something needs a line, and so an audit row.
+fn acts() -> Vec<Act> {
+    let act = |route, before, action| {
+        let body = json!({ "note": "dropped by hand" });
+        Act { route, before, body, action, of_tenant: false }
+    };
+    let of_tenant = |act| Act { of_tenant: true, ..act };
+    let batch = json!({ "tenants": tenants(2) });
+    let tenant = tenants(1).remove(0);
+    vec![
+        Act { body: batch, ..act("POST /tenants/batch", Before::Nothing, "batch.submitted") },
+        Act { body: tenant, ..act("POST /tenants", Before::Nothing, "batch.submitted") },
+        act("POST /batches/{id}/cancel", Before::Queued, "batch.cancelled"),
+        act("POST /batches/{id}/retry", Before::Cancelled, "batch.retried"),
+        act("POST /batches/{id}/pause", Before::Queued, "batch.paused"),
+        act("POST /batches/{id}/resume", Before::Paused, "batch.resumed"),
+        act("POST /batches/{id}/items/{index}/undo", Before::UndoFailed, "item.undo_retried"),
+        of_tenant(act(
+            "POST /batches/{id}/items/{index}/resolve",
+            Before::UndoFailed,
+            "item.resolved",
+        )),
+        of_tenant(act("POST /batches/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
+        of_tenant(act("DELETE /batches/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
+        act("POST /queue/pause", Before::Nothing, "queue.paused"),
+        act("POST /queue/resume", Before::QueuePaused, "queue.resumed"),
+    ]
+}
+
+impl Before {
+    /// The batch that the act is about; `None` for acts that are about none or make one.
+    async fn prepare(&self, app: &App) -> Option<BatchId> {
+        let steer = async |batch: BatchId, what: &str| {
+            app.command(&format!("/batches/{batch}/{what}"), &Value::Null).await;
+        };
+        match self {
+            Self::Nothing => return None,
+            Self::QueuePaused => {
+                app.command("/queue/pause", &Value::Null).await;
+                return None;
+            }
+            Self::UndoFailed => return Some(stuck(app).await),
+            Self::Queued | Self::Cancelled | Self::Paused | Self::Succeeded => {}
+        }
+        let batch = app.submit(tenants(1)).await;
+        match self {
+            Self::Cancelled => steer(batch, "cancel").await,
+            Self::Paused => steer(batch, "pause").await,
+            Self::Succeeded => drop(app.succeed(batch, 1).await),
+            _ => {}
+        }
+        Some(batch)
+    }
+}
+
+/// `METHOD /path` of each route that changes something, by the API's own description.
+async fn routes_that_change(app: &App) -> Vec<String> {
+    let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
+    let description = app.send(request).await.body;
+    let paths = description["paths"].as_object().unwrap();
+    let mut routes: Vec<String> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let changes = methods.as_object().unwrap().keys().filter(|it| *it != "get");
+            let path = path.trim_start_matches("/api/v1");
+            changes.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    routes.sort_unstable();
+    routes
+}
+
+#[tokio::test]
+async fn every_route_that_changes_something_is_held_to_its_audit_row() {
+    let app = App::start().await;
+    let mut held: Vec<&str> = acts().iter().map(|act| act.route).collect();
+    held.sort_unstable();
+
+    assert_eq!(routes_that_change(&app).await, held);
+}
+
+#[tokio::test]
+async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
+    for act in acts() {
+        let app = App::start().await;
+        let route = act.route;
+        let batch = act.before.prepare(&app).await;
+        let rows = "select count(*) from tenantry.audit_log";
+        let before = app.count(rows).await;
+
+        let (method, path) = route.split_once(' ').unwrap();
+        let id = batch.map(|id| id.to_string()).unwrap_or_default();
+        let path = path.replace("{id}", &id).replace("{index}", "1");
+        let request = Request::builder()
+            .method(method.parse::<Method>().unwrap())
+            .uri(format!("/api/v1{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", app.token(Role::Admin)))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-request-id", "req-of-the-act")
+            .body(Body::from(act.body.to_string()));
+        let answer = app.send(request.unwrap()).await;
+
+        assert!(answer.status.is_success(), "{route}: {answer:?}");
+        let about = batch.or_else(|| answer.body["batch_id"].as_str()?.parse().ok());
+        let about = about.filter(|_| !route.contains("/queue"));
+        assert_eq!(app.count(rows).await, before + 1, "{route}");
+        let row: (String, String, Option<uuid::Uuid>, bool) = sqlx::query_as(
+            "select actor, action, batch_id, tenant_id is not null from tenantry.audit_log
+             where request_id = 'req-of-the-act'",
+        )
+        .fetch_one(&app.db.pool)
+        .await
+        .unwrap();
+        let told = (row.0.as_str(), row.1.as_str(), row.2.map(BatchId::new), row.3);
+        assert_eq!(told, ("operator:ada", act.action, about, act.of_tenant), "{route}");
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_is_refused_leaves_no_row() {
+    let app = App::start().await;
+    let over = app.submit(vec![json!({})]).await;
+    let rows = "select count(*) from tenantry.audit_log";
+    let before = app.count(rows).await;
+
+    for act in acts().iter().filter(|act| act.route.contains("{id}")) {
+        let (method, path) = act.route.split_once(' ').unwrap();
+        let unknown = path.replace("{id}", &BatchId::mint().to_string()).replace("{index}", "1");
+        let request = app.request(method.parse().unwrap(), &unknown);
+        let answer = app.send(request.body(Body::from("{}")).unwrap()).await;
+        assert!(answer.status.is_client_error(), "{}: {answer:?}", act.route);
+    }
+    app.command(&format!("/batches/{over}/cancel"), &Value::Null).await;
+    app.command("/queue/resume", &Value::Null).await;
+
+    assert_eq!(app.count(rows).await, before);
+}
