@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provisioning", &["domain", "keys", "saga", "store", "tenantdb"]),
     ("api", &["domain", "keys", "queue", "settings", "store", "telemetry"]),
     ("worker", WORKER_MAY_USE),
-    ("doctor", &["domain", "queue", "settings", "store", "tenantdb"]),
+    ("doctor", &["domain", "keys", "queue", "settings", "store", "tenantdb"]),
     ("localpg", &[]),
     ("cli", CLI_MAY_USE),
     // No part of the product: it measures all of it.

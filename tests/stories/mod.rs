@@ -18,6 +18,7 @@ mod idle;
 mod isolation;
 mod lost_connections;
 mod lost_jobs;
+mod master_key;
 mod original_calls;
 mod plain_owner;
 mod provider;

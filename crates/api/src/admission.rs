@@ -76,7 +76,7 @@ impl FromRequestParts<Context> for Place {
 /// Lets a request through if there is room for it, and holds the room until its answer begins.
 ///
 /// # Errors
-/// 503 when there is none.
+/// 503 when there is none, or the control schema is older than this program.
 pub(crate) async fn admit(
     State(cx): State<Context>,
     mut request: Request,
@@ -84,6 +84,9 @@ pub(crate) async fn admit(
 ) -> Result<Response, Problem> {
     if request.extensions().get::<OneTooMany>().is_some() {
         return Err(Problem::overloaded());
+    }
+    if cx.is_not_migrated() {
+        return Err(Problem::not_migrated());
     }
     let place = Place::default();
     place.enter(Arc::clone(cx.in_flight())).map_err(|_| Problem::overloaded())?;

@@ -1,9 +1,15 @@
 //! What every request shares.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{InstallationId, OperatorId, SettingsPolicy};
-use keys::{MasterKey, MasterKeyError, Sealer};
+use keys::{MasterKeys, MasterKeysError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
 use telemetry::Metrics;
@@ -29,7 +35,10 @@ struct Inner {
     pool: watch::Sender<PgPool>,
     settings: Settings,
     policy: SettingsPolicy,
-    sealer: Sealer,
+    master_keys: MasterKeys,
+    sealer: OnceCell<Sealer>,
+    /// Whether the control schema is older than this program, by the last look.
+    not_migrated: AtomicBool,
     installation: OnceCell<InstallationId>,
     authenticator: Authenticator,
     rate_limit: RateLimit,
@@ -49,26 +58,30 @@ pub enum ContextError {
     /// A value that is needed is not set.
     #[error("could not read the settings")]
     Settings(#[from] SettingsError),
-    /// The master key is none.
-    #[error("could not read TENANTRY_MASTER_KEY")]
-    MasterKey(#[from] MasterKeyError),
+    /// A setting does not hold a master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeysError),
 }
 
 impl Context {
     /// What requests on `pool` share. Waiting requests are let go when `stop` is cancelled.
     ///
     /// # Errors
-    /// When the master key is not set, or none.
+    /// When the master key is not set, or not one.
     pub fn new(
         settings: Settings,
         pool: PgPool,
         stop: CancellationToken,
     ) -> Result<Self, ContextError> {
-        let sealer = Sealer::new(MasterKey::parse(settings.keys.require_master_key()?)?);
+        let present = settings.keys.require_master_key()?;
+        let previous = settings.keys.master_key_previous.as_ref();
+        let master_keys = MasterKeys::parse(present, previous)?;
         Ok(Self(Arc::new(Inner {
             pool: watch::Sender::new(pool),
             policy: policy(&settings.tenants),
-            sealer,
+            master_keys,
+            sealer: OnceCell::new(),
+            not_migrated: AtomicBool::new(false),
             installation: OnceCell::new(),
             authenticator: Authenticator::default(),
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
@@ -111,9 +124,25 @@ impl Context {
         &self.0.policy
     }
 
-    /// Opens sealed API keys.
-    pub(crate) fn sealer(&self) -> &Sealer {
-        &self.0.sealer
+    /// Opens sealed API keys. The installation's random value, which master keys are told apart by,
+    /// is read once.
+    pub(crate) async fn sealer(&self) -> sqlx::Result<&Sealer> {
+        let sealer = self.0.sealer.get_or_try_init(|| async {
+            let mut conn = self.pool().acquire().await?;
+            let salt = store::master_keys::salt(&mut conn).await?;
+            Ok(self.0.master_keys.sealer(salt.as_bytes()))
+        });
+        sealer.await
+    }
+
+    /// Whether the control schema is older than this program, or in parts missing.
+    pub(crate) fn is_not_migrated(&self) -> bool {
+        self.0.not_migrated.load(Ordering::Relaxed)
+    }
+
+    /// What a look at the control schema has found.
+    pub(crate) fn set_not_migrated(&self, not_migrated: bool) {
+        self.0.not_migrated.store(not_migrated, Ordering::Relaxed);
     }
 
     /// Who calls.

@@ -44,6 +44,7 @@ mod router;
 mod routes;
 mod run;
 mod schedule;
+mod schema_watch;
 mod see_to;
 mod server;
 mod shares;

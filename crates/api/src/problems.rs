@@ -222,7 +222,7 @@ impl Problem {
     /// 503: Tenantry's schema is not in the database, or is older than this program.
     pub(crate) fn not_migrated() -> Self {
         let detail = "the control database is not migrated: run `tenantry migrate public up`";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_migrated", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_migrated", detail).with_retry_after(5)
     }
 
     /// Whether the transaction met another and may pass if it is run again: a dead-lock or a

@@ -11,7 +11,13 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use crate::{auth::Caller, context::Context, problem::Problem, results_view::ErrorView, reveal};
+use crate::{
+    auth::Caller,
+    context::Context,
+    problem::Problem,
+    results_view::ErrorView,
+    reveal::{self, Keys},
+};
 
 /// What became of a batch, all of it.
 #[derive(Serialize, ToSchema)]
@@ -39,6 +45,9 @@ pub(crate) struct TenantResult {
     tenant_id: Option<TenantId>,
     /// Its API key. Shown to the submitter only, never to a replayed request.
     api_key: Option<String>,
+    /// Why its API key cannot be shown; left out when it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_unreadable: Option<&'static str>,
     /// Its schema.
     schema_name: Option<String>,
     /// Its domain.
@@ -71,10 +80,13 @@ pub(crate) struct Summary {
     processing_time_ms: i64,
 }
 
+/// Each tenant's key, or why it cannot be shown.
+type KeyOf = HashMap<TenantId, Result<SecretString, &'static str>>;
+
 /// Reads the result of `batch`; with `keys_for`, reveals its keys to that caller.
 ///
 /// # Errors
-/// 404 when there is no such batch; 500 when its keys cannot be opened.
+/// 404 when there is no such batch.
 pub(crate) async fn read(
     cx: &Context,
     batch: BatchId,
@@ -89,12 +101,14 @@ pub(crate) async fn read(
     };
     let counts = counts.ok_or_else(|| Problem::batch_not_found(batch))?;
     let items = items::results(&mut tx, batch, None, None, i64::from(u32::MAX)).await?;
-    let revealed = match keys_for {
+    let keys = match keys_for {
         Some(caller) => reveal::reveal(&mut tx, cx, caller, batch).await?,
-        None => Vec::new(),
+        None => Keys::default(),
     };
     tx.commit().await?;
-    let keys = revealed.into_iter().map(|r| (r.tenant, r.key)).collect();
+    let opened = keys.revealed.into_iter().map(|r| (r.tenant, Ok(r.key)));
+    let unreadable = keys.unreadable.into_iter().map(|u| (u.tenant, Err(u.reason)));
+    let keys = opened.chain(unreadable).collect();
     Ok(form(&found, counts.progress, items, &keys))
 }
 
@@ -102,7 +116,7 @@ fn form(
     batch: &batches::Batch,
     counts: Progress,
     items: Vec<ItemResult>,
-    keys: &HashMap<TenantId, SecretString>,
+    keys: &KeyOf,
 ) -> ResultForm {
     let (total, successful) = (counts.total, counts.succeeded);
     let failed = total.saturating_sub(successful);
@@ -124,14 +138,15 @@ fn form(
     }
 }
 
-fn result(item: ItemResult, keys: &HashMap<TenantId, SecretString>) -> TenantResult {
+fn result(item: ItemResult, keys: &KeyOf) -> TenantResult {
     let active = item.state == ItemState::Succeeded;
     let key = item.tenant_id.and_then(|tenant| keys.get(&tenant));
     TenantResult {
         tenant_name: item.tenant_name,
         status: if active { Outcome::Success } else { Outcome::Error },
         tenant_id: item.tenant_id,
-        api_key: key.map(|key| key.expose_secret().to_owned()),
+        api_key: key.and_then(|key| Some(key.as_ref().ok()?.expose_secret().to_owned())),
+        api_key_unreadable: key.and_then(|key| key.as_ref().err().copied()),
         schema_name: item.schema_name,
         domain: item.domain,
         error: item.error.filter(|_| !active).map(ErrorView::from),

@@ -1,10 +1,12 @@
 //! Opens the sealed API keys of a batch, and says in the audit that it did.
 
 use domain::{BatchId, TenantId};
+use keys::SealError;
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{api_keys, audit};
+use tracing::error;
 
 use crate::{auth::Caller, context::Context, problem::Problem};
 
@@ -15,23 +17,45 @@ pub(crate) struct Revealed {
     pub(crate) key: SecretString,
 }
 
+/// A key that this process cannot open.
+pub(crate) struct Unreadable {
+    pub(crate) tenant: TenantId,
+    pub(crate) tenant_name: String,
+    pub(crate) reason: &'static str,
+}
+
+/// The keys of a batch, those that open and those that do not.
+#[derive(Default)]
+pub(crate) struct Keys {
+    pub(crate) revealed: Vec<Revealed>,
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
 /// The keys of `batch` that are neither acknowledged nor expired. Each reveal is audited in the
 /// caller's transaction: commit before showing them.
 ///
 /// # Errors
-/// 500 when a key was sealed with another master key.
+/// 503 when the database does not answer.
 pub(crate) async fn reveal(
     conn: &mut PgConnection,
     cx: &Context,
     caller: &Caller,
     batch: BatchId,
-) -> Result<Vec<Revealed>, Problem> {
-    let sealed = api_keys::reveal(conn, batch).await?;
-    let mut revealed = Vec::with_capacity(sealed.len());
-    for key in sealed {
-        let secret = cx.sealer().open(&key.sealed, key.tenant).map_err(unreadable)?;
-        revealed.push(Revealed { tenant: key.tenant, tenant_name: key.tenant_name, key: secret });
+) -> Result<Keys, Problem> {
+    let sealer = cx.sealer().await?;
+    let mut keys = Keys::default();
+    for it in api_keys::reveal(conn, batch).await? {
+        let (tenant, tenant_name) = (it.tenant, it.tenant_name);
+        match sealer.open(&it.sealed, tenant) {
+            Ok(key) => keys.revealed.push(Revealed { tenant, tenant_name, key }),
+            Err(error) => {
+                error!(tenant.id = %tenant, %error, "could not reveal the key of tenant {tenant}");
+                let reason = unreadable(&error);
+                keys.unreadable.push(Unreadable { tenant, tenant_name, reason });
+            }
+        }
     }
+    let revealed = &keys.revealed;
     if !revealed.is_empty() {
         let tenants: Vec<TenantId> = revealed.iter().map(|r| r.tenant).collect();
         let detail = json!({ "keys_in_batch": revealed.len() });
@@ -39,11 +63,15 @@ pub(crate) async fn reveal(
         let entry = audit::Entry { batch: Some(batch), detail, ..entry };
         audit::append_for_tenants(conn, entry, &tenants).await?;
     }
-    Ok(revealed)
+    Ok(keys)
 }
 
-fn unreadable(error: keys::SealError) -> Problem {
-    let detail = "the keys were sealed with another TENANTRY_MASTER_KEY than this process has";
-    let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
-    Problem::new(status, "keys_unreadable", detail).with_cause(error)
+fn unreadable(error: &SealError) -> &'static str {
+    match error {
+        SealError::Refused => {
+            "sealed with a master key that this process does not have: add it as \
+             TENANTRY_MASTER_KEY_PREVIOUS and restart the API"
+        }
+        SealError::CutOff | SealError::NoKey => "what lies sealed is damaged",
+    }
 }

@@ -9,7 +9,9 @@ use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{context::Context, origin_watch, pool_watch, router::router, server};
+use crate::{
+    context::Context, origin_watch, pool_watch, router::router, schema_watch::SchemaWatch, server,
+};
 
 /// How long connections get to end after `stop`, on top of the longest time of a request: enough
 /// for each that was accepted to be answered.
@@ -23,7 +25,8 @@ const FORGET: Duration = Duration::from_secs(60);
 /// `/readyz` tells.
 ///
 /// # Errors
-/// When a setting that is needed is missing or wrong, the listener fails, or the database is a copy.
+/// When a setting that is needed is missing or wrong, the listener fails, the database is a copy, or
+/// the installation has another master key.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -35,8 +38,11 @@ pub async fn run(
     let pool = open().context("could not read DATABASE_URL")?;
     let context = Context::new(settings, pool, stop.clone())?;
     origin_watch::before_serving(&context).await?;
+    let mut schema = SchemaWatch::default();
+    schema.look(&context).await?;
     let address = listener.local_addr().context("could not read the listener's address")?;
     let origin = tokio::spawn(origin_watch::watch(context.clone()));
+    let schema = tokio::spawn(schema.watch(context.clone()));
     let background = TaskTracker::new();
     background.spawn(listen(context.clone()));
     background.spawn(forget(context.clone()));
@@ -47,6 +53,7 @@ pub async fn run(
     background.wait().await;
     context.pool().close().await;
     origin.await.context("the look for copied databases failed")??;
+    schema.await.context("the look at the control schema failed")??;
     Ok(())
 }
 

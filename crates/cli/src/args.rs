@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Look at the queue as a whole, pause or resume it
     #[command(subcommand)]
     Queue(queue::Queue),
-    /// Take the API keys a batch made
+    /// Take the API keys a batch made; roll the master key
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Look at tenants

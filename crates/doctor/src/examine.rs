@@ -6,7 +6,9 @@ use tenantdb::migrations::MigrateError;
 
 use crate::{
     Checked, Kind, Report, Scope,
-    checks::{self, database_rights, guards, jobs, promise, roles, schemas, spares, stranded},
+    checks::{
+        self, database_rights, guards, jobs, master_key, promise, roles, schemas, spares, stranded,
+    },
     report::Gatherer,
 };
 
@@ -102,6 +104,7 @@ async fn look(
         stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;
         jobs::walk(conn, gatherer).await.map_err(during("walk the jobs"))?;
     }
+    master_key::walk(conn, gatherer).await.map_err(during("open what lies sealed"))?;
     promise::registry(conn, gatherer).await.map_err(during("compare the tenants' versions"))?;
     count(conn, &mut gatherer.report.checked).await.map_err(during("count what was checked"))
 }

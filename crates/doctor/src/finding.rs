@@ -34,6 +34,8 @@ pub enum Subject {
     Job(String),
     /// An API key, by the id of its row.
     Key(i64),
+    /// A master key, by its fingerprint.
+    MasterKey(String),
     /// A schema of the database.
     Schema(String),
     /// A role of the cluster.
@@ -92,6 +94,7 @@ impl fmt::Display for Subject {
             Self::Batch(id) => write!(f, "batch {id}"),
             Self::Job(id) => write!(f, "job {id}"),
             Self::Key(id) => write!(f, "key {id}"),
+            Self::MasterKey(id) => write!(f, "master key {id}"),
             Self::Schema(name) => write!(f, "schema {name}"),
             Self::Role(name) => write!(f, "role {name}"),
             Self::Spare(id) => write!(f, "spare {id}"),

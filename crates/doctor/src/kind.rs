@@ -90,6 +90,10 @@ kinds! {
     SealedPastItsTime = "sealed_past_its_time":
         "A sealed secret is still there although its time is over.",
         Some("erase the secret; the key stays good");
+    MasterKeyDiffers = "master_key_differs":
+        "The configured master key is not the installation's.", None;
+    SealedUnreadable = "sealed_unreadable":
+        "A sealed API key does not open with the configured master keys.", None;
     BatchShouldHaveEnded = "batch_should_have_ended":
         "A batch is open and none of its items is.",
         Some("end the batch");

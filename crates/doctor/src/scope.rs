@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use keys::Sealer;
 use tenantdb::MigrationSet;
 
 use crate::Kind;
@@ -33,6 +34,8 @@ pub struct Scope {
     pub connection_limit: i32,
     /// Most findings told of one kind; all are counted.
     pub limit: u32,
+    /// Opens what lies sealed; `None` = the master key is not looked at.
+    pub sealer: Option<Sealer>,
     /// What is looked for; `None` = every kind.
     pub kinds: Option<BTreeSet<Kind>>,
 }
@@ -49,6 +52,7 @@ impl Scope {
             dead_after: Duration::from_secs(12),
             connection_limit: -1,
             limit: 1_000,
+            sealer: None,
             kinds: None,
         }
     }

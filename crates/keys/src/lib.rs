@@ -17,7 +17,7 @@ mod sealer;
 
 pub use api_key::{ApiKey, KeyError, parse_key};
 pub use key_hash::KeyHash;
-pub use master_key::{MasterKey, MasterKeyError};
+pub use master_key::{KeyId, MasterKey, MasterKeyError, MasterKeys, MasterKeysError};
 pub use minter::{Minter, MinterError};
 pub use operator_token::{OperatorToken, hash_operator_token, parse_operator_token};
 pub use sealer::{SealError, Sealer};

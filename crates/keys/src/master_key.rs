@@ -1,12 +1,18 @@
-//! The one key that seals all others until they are fetched: `TENANTRY_MASTER_KEY`.
+//! The key that seals all others until they are fetched: `TENANTRY_MASTER_KEY`.
+
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sha2::Sha256;
+
+use crate::Sealer;
 
 const LEN: usize = 32;
 
@@ -16,8 +22,77 @@ const ANY_PADDING: GeneralPurposeConfig =
 
 /// The text is not a master key. Never says what it is instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a master key is 32 bytes, as 64 hexadecimal digits or in base64")]
-pub struct MasterKeyError;
+pub enum MasterKeyError {
+    /// It has not 32 bytes, or is not in a known writing.
+    #[error("a master key is 32 bytes, as 64 hexadecimal digits or in base64")]
+    Form,
+    /// All bytes are zero: a placeholder, which anyone can guess.
+    #[error("a master key of zeros protects nothing; `openssl rand -base64 32` makes one")]
+    Zeros,
+}
+
+/// A setting does not hold a master key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is not a usable master key")]
+pub struct MasterKeysError {
+    /// The setting's name in the environment.
+    pub setting: &'static str,
+    /// What is wrong with its value.
+    #[source]
+    pub source: MasterKeyError,
+}
+
+/// Fingerprint of a master key in one installation: 8 bytes of an HMAC under the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId([u8; KeyId::LEN]);
+
+impl KeyId {
+    pub(crate) const LEN: usize = 8;
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// The master keys of a process: the present one and, during a roll, the one before.
+#[derive(Debug)]
+pub struct MasterKeys {
+    present: MasterKey,
+    previous: Option<MasterKey>,
+}
+
+impl MasterKeys {
+    /// The keys in `TENANTRY_MASTER_KEY` and `TENANTRY_MASTER_KEY_PREVIOUS`.
+    ///
+    /// # Errors
+    /// When a text is not a master key; the error names its setting.
+    pub fn parse(
+        present: &SecretString,
+        previous: Option<&SecretString>,
+    ) -> Result<Self, MasterKeysError> {
+        let read = |setting, text| {
+            MasterKey::parse(text).map_err(|source| MasterKeysError { setting, source })
+        };
+        Ok(Self {
+            present: read("TENANTRY_MASTER_KEY", present)?,
+            previous: previous
+                .map(|text| read("TENANTRY_MASTER_KEY_PREVIOUS", text))
+                .transpose()?,
+        })
+    }
+
+    /// A sealer with these keys in the installation whose random value is `salt`.
+    #[must_use]
+    pub fn sealer(&self, salt: &[u8]) -> Sealer {
+        Sealer::new(&self.present, self.previous.as_ref(), salt)
+    }
+}
 
 /// The key that API keys are sealed with. Prints as `[REDACTED]`; wiped when dropped.
 #[derive(Debug)]
@@ -32,9 +107,12 @@ impl MasterKey {
     pub fn parse(text: &SecretString) -> Result<Self, MasterKeyError> {
         let text = text.expose_secret().trim();
         let bytes = if text.len() == 2 * LEN { hex::decode(text).ok() } else { from_base64(text) };
-        let bytes = Zeroizing::new(bytes.ok_or(MasterKeyError)?);
+        let bytes = Zeroizing::new(bytes.ok_or(MasterKeyError::Form)?);
         if bytes.len() != LEN {
-            return Err(MasterKeyError);
+            return Err(MasterKeyError::Form);
+        }
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Err(MasterKeyError::Zeros);
         }
         Ok(Self(SecretBox::init_with_mut(|key: &mut [u8; LEN]| key.copy_from_slice(&bytes))))
     }
@@ -53,6 +131,18 @@ impl MasterKey {
 
     pub(crate) fn bytes(&self) -> &[u8; LEN] {
         self.0.expose_secret()
+    }
+
+    /// The key's fingerprint where `salt` is the installation's random value. A part of the stored
+    /// form, never to be changed.
+    pub(crate) fn id(&self, salt: &[u8]) -> KeyId {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.bytes()).expect("HMAC takes a key of any length");
+        mac.update(b"tenantry master key\0");
+        mac.update(salt);
+        let mut id = [0; KeyId::LEN];
+        id.copy_from_slice(&mac.finalize().into_bytes()[..KeyId::LEN]);
+        KeyId(id)
     }
 }
 
@@ -102,8 +192,35 @@ mod tests {
             STANDARD.encode([0; 33]),
             format!("{}!", STANDARD.encode(BYTES)),
         ] {
-            assert_eq!(parsed(&text), Err(MasterKeyError), "{text:?}");
+            assert_eq!(parsed(&text), Err(MasterKeyError::Form), "{text:?}");
         }
+    }
+
+    #[test]
+    fn refuses_a_key_of_zeros_in_every_writing() {
+        for text in [hex::encode([0; 32]), STANDARD.encode([0; 32])] {
+            assert_eq!(parsed(&text), Err(MasterKeyError::Zeros), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_the_key_and_on_the_installation() {
+        let key = |byte: u8| MasterKey::parse(&hex::encode([byte; 32]).into()).unwrap();
+
+        // computed by another implementation of HMAC-SHA-256: the stored form must not drift
+        assert_eq!(key(1).id(b"salt").to_string(), "33bb82389de60330");
+        assert_ne!(key(1).id(b"salt"), key(2).id(b"salt"));
+        assert_ne!(key(1).id(b"salt"), key(1).id(b"other"));
+    }
+
+    #[test]
+    fn an_unusable_key_is_named_by_its_setting() {
+        let (good, bad) = (MasterKey::generate(), SecretString::from("secret"));
+
+        let told = |result: Result<MasterKeys, MasterKeysError>| result.unwrap_err().setting;
+
+        assert_eq!(told(MasterKeys::parse(&bad, None)), "TENANTRY_MASTER_KEY");
+        assert_eq!(told(MasterKeys::parse(&good, Some(&bad))), "TENANTRY_MASTER_KEY_PREVIOUS");
     }
 
     #[test]

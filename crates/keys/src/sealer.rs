@@ -6,16 +6,18 @@
 //! copied to another tenant's row opens for nobody.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use domain::TenantId;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroize;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::{ApiKey, MasterKey};
+use crate::{ApiKey, KeyId, MasterKey};
 
 const NONCE_LEN: usize = 24;
 
@@ -33,40 +35,105 @@ pub enum SealError {
     NoKey,
 }
 
-/// Seals API keys and opens them again. Holds the master key; prints nothing of it.
+/// Seals API keys and opens them again. Holds the master keys; prints nothing of them.
+///
+/// Clones seal with the same master key: [`Sealer::seal_with`] changes it for all of them.
 #[derive(Clone)]
 pub struct Sealer {
+    keys: Arc<[Keyed]>,
+    /// Which of the keys seals.
+    sealing: Arc<AtomicUsize>,
+}
+
+struct Keyed {
+    id: KeyId,
     cipher: XChaCha20Poly1305,
 }
 
 impl Sealer {
-    /// A sealer with this master key, which is wiped here.
-    #[must_use]
-    pub fn new(key: MasterKey) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(<&Key>::from(key.bytes())) }
+    pub(crate) fn new(present: &MasterKey, previous: Option<&MasterKey>, salt: &[u8]) -> Self {
+        let keyed = |key: &MasterKey| Keyed {
+            id: key.id(salt),
+            cipher: XChaCha20Poly1305::new(<&Key>::from(key.bytes())),
+        };
+        let keys = [Some(present), previous].into_iter().flatten().map(keyed).collect();
+        Self { keys, sealing: Arc::default() }
     }
 
-    /// `key`, sealed for `tenant`: nonce (24 bytes), then ciphertext and tag. Different each time.
+    /// The fingerprints of the master keys, the present one first.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().map(|key| key.id)
+    }
+
+    /// Seals with the master key `id` from now on. False when this sealer does not have it.
+    pub fn seal_with(&self, id: &str) -> bool {
+        let found = self.keys.iter().position(|key| key.id.to_string() == id);
+        if let Some(at) = found {
+            self.sealing.store(at, Ordering::Relaxed);
+        }
+        found.is_some()
+    }
+
+    /// `key`, sealed for `tenant`. Different each time.
     ///
     /// # Panics
     /// When the operating system has no random source.
     #[must_use]
     pub fn seal(&self, key: &ApiKey, tenant: TenantId) -> Vec<u8> {
+        self.seal_text(key.expose(), tenant)
+    }
+
+    /// What is sealed for `tenant`, sealed anew with the present master key. `None` when that key
+    /// has sealed it.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    ///
+    /// # Panics
+    /// As [`Sealer::seal`].
+    pub fn reseal(&self, sealed: &[u8], tenant: TenantId) -> Result<Option<Vec<u8>>, SealError> {
+        let secret = self.open(sealed, tenant)?;
+        if sealed.starts_with(self.sealing().id.as_bytes()) {
+            return Ok(None);
+        }
+        Ok(Some(self.seal_text(secret.expose_secret(), tenant)))
+    }
+
+    /// Id of the master key (8 bytes), nonce (24 bytes), then ciphertext and tag.
+    fn seal_text(&self, text: &str, tenant: TenantId) -> Vec<u8> {
+        let key = self.sealing();
         let mut nonce = [0u8; NONCE_LEN];
         SysRng.try_fill_bytes(&mut nonce).expect("the operating system has a random source");
-        let payload = Payload { msg: key.expose().as_bytes(), aad: &bound_to(tenant) };
-        let sealed = self
+        let payload = Payload { msg: text.as_bytes(), aad: &bound_to(tenant) };
+        let sealed = key
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a key is shorter than the 256 GiB that the cipher can take");
-        [nonce.as_slice(), &sealed].concat()
+        [key.id.as_bytes().as_slice(), &nonce, &sealed].concat()
     }
 
-    /// The key that was sealed for `tenant`.
+    fn sealing(&self) -> &Keyed {
+        &self.keys[self.sealing.load(Ordering::Relaxed)]
+    }
+
+    /// The key that was sealed for `tenant`, by this release or by one that put no key id before it.
     ///
     /// # Errors
-    /// When `sealed` was made with another master key, for another tenant, or changed since.
+    /// When `sealed` was made with a master key that this sealer does not have, for another tenant,
+    /// or changed since.
     pub fn open(&self, sealed: &[u8], tenant: TenantId) -> Result<SecretString, SealError> {
+        if let Some((id, rest)) = sealed.split_first_chunk::<{ KeyId::LEN }>()
+            && let Some(key) = self.keys.iter().find(|key| key.id.as_bytes() == id)
+        {
+            return key.open(rest, tenant);
+        }
+        let tried = self.keys.iter().map(|key| key.open(sealed, tenant));
+        tried.reduce(|before, next| before.or(next)).unwrap_or(Err(SealError::Refused))
+    }
+}
+
+impl Keyed {
+    fn open(&self, sealed: &[u8], tenant: TenantId) -> Result<SecretString, SealError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::CutOff)?;
         let payload = Payload { msg: sealed, aad: &bound_to(tenant) };
         let opened =
@@ -92,14 +159,19 @@ fn bound_to(tenant: TenantId) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use secrecy::ExposeSecret;
 
     use super::*;
 
     const TENANT: TenantId = TenantId::new(7);
 
+    const SALT: &[u8] = b"salt";
+
+    fn master_key(byte: u8) -> MasterKey {
+        MasterKey::parse(&hex::encode([byte; 32]).into()).unwrap()
+    }
+
     fn sealer(byte: u8) -> Sealer {
-        Sealer::new(MasterKey::parse(&hex::encode([byte; 32]).into()).unwrap())
+        Sealer::new(&master_key(byte), None, SALT)
     }
 
     fn key() -> ApiKey {
@@ -113,15 +185,16 @@ mod tests {
         let opened = sealer(1).open(&sealed, TENANT).unwrap();
 
         assert_eq!(opened.expose_secret(), key().expose());
-        assert_eq!(sealed.len(), 24 + key().expose().len() + 16);
+        assert_eq!(sealed.len(), 8 + 24 + key().expose().len() + 16);
+        assert_eq!(sealed[..8], *master_key(1).id(SALT).as_bytes());
     }
 
     #[test]
     fn the_sealed_form_shows_nothing_and_is_never_the_same_twice() {
         let (one, two) = (sealer(1).seal(&key(), TENANT), sealer(1).seal(&key(), TENANT));
 
-        assert_ne!(one[..24], two[..24]);
-        assert_ne!(one[24..], two[24..]);
+        assert_ne!(one[8..32], two[8..32]);
+        assert_ne!(one[32..], two[32..]);
         assert!(!String::from_utf8_lossy(&one).contains("tk_"));
     }
 
@@ -148,7 +221,10 @@ mod tests {
         let sealed = sealer(1).seal(&key(), TENANT);
         for end in 0..sealed.len() {
             let error = sealer(1).open(&sealed[..end], TENANT).unwrap_err();
-            assert_eq!(error, if end < 24 { SealError::CutOff } else { SealError::Refused });
+            assert_eq!(
+                error,
+                if end < 8 + NONCE_LEN { SealError::CutOff } else { SealError::Refused }
+            );
         }
     }
 
@@ -162,6 +238,42 @@ mod tests {
         let opened = sealer(1).open(&sealed, TENANT).unwrap();
 
         assert_eq!(opened.expose_secret(), "tk_x_1");
+    }
+
+    #[test]
+    fn two_keys_side_by_side_open_what_either_sealed() {
+        let (old, new) = (sealer(1), sealer(2));
+        let both = Sealer::new(&master_key(2), Some(&master_key(1)), SALT);
+
+        for sealed in [old.seal(&key(), TENANT), new.seal(&key(), TENANT)] {
+            let opened = both.open(&sealed, TENANT).unwrap();
+
+            assert_eq!(opened.expose_secret(), key().expose());
+        }
+    }
+
+    #[test]
+    fn seals_with_the_key_it_is_told_to_and_says_when_it_has_none_such() {
+        let both = Sealer::new(&master_key(2), Some(&master_key(1)), SALT);
+        let clone = both.clone();
+
+        assert!(clone.seal_with(&master_key(1).id(SALT).to_string()));
+        assert!(!clone.seal_with(&master_key(3).id(SALT).to_string()));
+
+        assert!(sealer(1).open(&both.seal(&key(), TENANT), TENANT).is_ok());
+    }
+
+    #[test]
+    fn reseals_what_another_key_sealed_and_nothing_twice() {
+        let both = Sealer::new(&master_key(2), Some(&master_key(1)), SALT);
+        let with_id = sealer(1).seal(&key(), TENANT);
+        for sealed in [&with_id[..], &with_id[8..]] {
+            let again = both.reseal(sealed, TENANT).unwrap().unwrap();
+
+            assert!(sealer(2).open(&again, TENANT).is_ok());
+            assert_eq!(both.reseal(&again, TENANT), Ok(None));
+        }
+        assert_eq!(sealer(2).reseal(&with_id, TENANT), Err(SealError::Refused));
     }
 
     #[test]

@@ -138,6 +138,9 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("keys.master_key", Kind::Secret(rule::master_key))
         .optional()
         .env("TENANTRY_MASTER_KEY"),
+    Key::new("keys.master_key_previous", Kind::Secret(rule::master_key))
+        .optional()
+        .env("TENANTRY_MASTER_KEY_PREVIOUS"),
     Key::new("log.filter", Kind::Text(rule::filter)),
     Key::new("log.format", Kind::Text(rule::log_format)),
 ];

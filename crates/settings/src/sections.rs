@@ -192,6 +192,8 @@ pub struct Keys {
     pub rotation_overlap_hours: u32,
     /// Key that seals unacknowledged API keys, as it was written.
     pub master_key: Option<SecretString>,
+    /// The master key before that one, while it is rolled.
+    pub master_key_previous: Option<SecretString>,
 }
 
 impl Keys {

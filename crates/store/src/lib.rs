@@ -13,9 +13,11 @@ pub mod checkpoints;
 mod connect;
 mod decode;
 mod error_class;
+mod fit;
 pub mod idempotency;
 mod installation;
 pub mod items;
+pub mod master_keys;
 mod migrate;
 pub mod operators;
 pub mod origin;
@@ -28,6 +30,7 @@ pub mod workers;
 pub use attention::{Attention, attention};
 pub use connect::{connect, connect_by_key};
 pub use error_class::{ErrorClass, classify};
+pub use fit::{Fit, fit};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keys::{MasterKey, Minter, Sealer};
+use keys::{MasterKeys, Minter, Sealer};
 use provisioning::{KeyRules, Parts};
 use settings::Settings;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use store::master_keys::{self, MasterKeyRefusal};
 use tenantdb::{
     MigrationSet, Promise,
     migrations::{LoadError, MigrateError},
@@ -18,9 +19,12 @@ pub enum BuildError {
     /// A setting is missing or bad.
     #[error("a setting is missing")]
     Settings(#[source] settings::SettingsError),
-    /// The master key is no key.
-    #[error("TENANTRY_MASTER_KEY is not a usable key")]
-    MasterKey(#[source] keys::MasterKeyError),
+    /// A setting does not hold a master key.
+    #[error(transparent)]
+    MasterKey(#[from] keys::MasterKeysError),
+    /// The installation has another master key.
+    #[error(transparent)]
+    OtherKey(#[from] MasterKeyRefusal),
     /// The configured form of API keys is impossible.
     #[error("API_KEY_PREFIX or API_KEY_LENGTH is not usable")]
     KeyForm(#[source] keys::MinterError),
@@ -43,7 +47,9 @@ impl BuildError {
     pub(crate) fn database(&self) -> Option<&sqlx::Error> {
         match self {
             Self::Promise(error) => error.database(),
-            Self::Database(error) => Some(error),
+            Self::Database(error) | Self::OtherKey(MasterKeyRefusal::Database(error)) => {
+                Some(error)
+            }
             Self::Rights(RightsError::Database { source }) => Some(source),
             _ => None,
         }
@@ -56,12 +62,15 @@ impl BuildError {
 /// When a secret is missing, the tenant migrations are refused, or the database fails.
 pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts>, BuildError> {
     let secret = settings.keys.require_master_key().map_err(BuildError::Settings)?;
-    let sealer = Sealer::new(MasterKey::parse(secret).map_err(BuildError::MasterKey)?);
+    let master_keys = MasterKeys::parse(secret, settings.keys.master_key_previous.as_ref())?;
     let migrations = match &settings.tenants.migrations_dir {
         Some(dir) => MigrationSet::load(dir).map_err(BuildError::Migrations)?,
         None => MigrationSet::embedded(),
     };
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
+    let salt = master_keys::salt(&mut conn).await.map_err(BuildError::Database)?;
+    let sealer = master_keys.sealer(salt.as_bytes());
+    agree(&mut conn, &sealer).await?;
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
     let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
@@ -79,4 +88,16 @@ pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts
         Arc::new(rules),
         settings.tenants.connection_limit,
     )))
+}
+
+/// Seals with the installation's master key from now on.
+pub(crate) async fn agree(
+    conn: &mut PgConnection,
+    sealer: &Sealer,
+) -> Result<(), MasterKeyRefusal> {
+    let ours: Vec<String> = sealer.ids().map(|id| id.to_string()).collect();
+    let opens = |it: &master_keys::SealedSecret| sealer.open(&it.sealed, it.tenant).is_ok();
+    let current = master_keys::agree(conn, &ours, opens).await?;
+    sealer.seal_with(&current);
+    Ok(())
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{Router, extract::State, http::StatusCode, routing::get};
 use sqlx::PgPool;
+use store::Fit;
 use telemetry::Metrics;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 struct Health {
     pool: watch::Receiver<PgPool>,
+    /// What keeps the worker from work.
+    trouble: watch::Receiver<Option<String>>,
     metrics: Metrics,
 }
 
@@ -24,6 +27,7 @@ struct Health {
 pub(crate) async fn serve(
     listener: TcpListener,
     pool: watch::Receiver<PgPool>,
+    trouble: watch::Receiver<Option<String>>,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -34,18 +38,35 @@ pub(crate) async fn serve(
             "/metrics",
             get(|State(health): State<Health>| async move { health.metrics.render() }),
         )
-        .with_state(Health { pool, metrics });
+        .with_state(Health { pool, trouble, metrics });
     axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
 }
 
-async fn ready(State(health): State<Health>) -> impl IntoResponse {
+async fn ready(State(health): State<Health>) -> (StatusCode, String) {
+    let unready = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
     let pool = health.pool.borrow().clone();
-    let asked = tokio::time::timeout(PATIENCE, queue::is_set_up(&pool)).await;
-    match asked.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-        Ok(true) => (StatusCode::OK, "ready\n"),
-        Ok(false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
+    let asked = async { store::fit(&mut *pool.acquire().await?).await };
+    match tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        Ok(fit) => {
+            let trouble = misfit(fit).or_else(|| health.trouble.borrow().clone());
+            trouble.map_or((StatusCode::OK, "ready\n".to_owned()), |why| unready(&why))
+        }
+        Err(_) => unready("the database cannot be reached"),
+    }
+}
+
+/// Why the control schema does not fit this program, if it does not.
+pub(crate) fn misfit(fit: Fit) -> Option<String> {
+    match fit {
+        Fit::Fits => None,
+        Fit::Older => {
+            Some("the database is not migrated: run `tenantry migrate public up`".to_owned())
+        }
+        Fit::Newer { schema, known } => Some(format!(
+            "the control schema has version {schema} and this worker knows {known}: start the \
+             worker of the newer release"
+        )),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use keys::Sealer;
 use sqlx::PgPool;
+use store::{Fit, master_keys};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -20,6 +22,8 @@ pub(crate) struct Heart {
     pub(crate) dead_after: Duration,
     /// Silence of the queue's connections after which its jobs go to others.
     pub(crate) queue_silence: Duration,
+    /// Follows the installation's master key.
+    pub(crate) sealer: Sealer,
 }
 
 impl Heart {
@@ -27,7 +31,15 @@ impl Heart {
     /// was halted for too long, or the database was away), or it could not be heard for as long
     /// as that takes. Its items may be others' by then and every write of its claims is fenced;
     /// connections that went dead without a word never recover, so it needs new ones too.
-    pub(crate) async fn run(self, over: CancellationToken, lost: CancellationToken) {
+    ///
+    /// `leave` is cancelled when this life is to take no more items, and to finish those it has:
+    /// the control schema or the master key is no longer the one it was begun with.
+    pub(crate) async fn run(
+        self,
+        over: CancellationToken,
+        lost: CancellationToken,
+        leave: CancellationToken,
+    ) {
         let mut tick = tokio::time::interval(self.every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut heard = Instant::now();
@@ -41,6 +53,14 @@ impl Heart {
             let id = &self.worker;
             match self.in_time(self.beat(beats.is_multiple_of(QUEUE_LOOK))).await {
                 Ok(Pulse::Well) => heard = Instant::now(),
+                Ok(Pulse::Outdated) => {
+                    heard = Instant::now();
+                    if !leave.is_cancelled() {
+                        warn!(worker.id = %id, "the control schema or the master key changed; \
+                            worker {id} takes no more items");
+                        leave.cancel();
+                    }
+                }
                 Ok(Pulse::Dead) => {
                     error!(worker.id = %id, "declared dead by the others; starting over");
                     return lost.cancel();
@@ -71,6 +91,13 @@ impl Heart {
                 return Ok(Pulse::QueueSilent);
             }
         }
+        if store::fit(&mut conn).await? != Fit::Fits {
+            return Ok(Pulse::Outdated);
+        }
+        let current = master_keys::current(&mut conn).await?;
+        if !current.is_some_and(|id| self.sealer.seal_with(&id)) {
+            return Ok(Pulse::Outdated);
+        }
         Ok(Pulse::Well)
     }
 
@@ -87,4 +114,6 @@ enum Pulse {
     Well,
     Dead,
     QueueSilent,
+    /// The schema or the master key is not the one that this life was begun with.
+    Outdated,
 }

@@ -20,6 +20,7 @@ mod outcome;
 mod pools;
 mod run;
 mod settler;
+mod standing;
 mod sweeper;
 mod whole_batch;
 

@@ -96,13 +96,16 @@ impl<'a> Life<'a> {
         })
     }
 
-    /// Works until `stop`, and finishes what is begun; or until this life is lost, and drops it.
+    /// Works until `stop`, or until the schema or the master key changes, and finishes what is
+    /// begun; or until this life is lost, and drops it.
     pub(crate) async fn run(self, stop: &CancellationToken) {
         let id = &self.id;
         info!(worker.id = %id, concurrency = self.settings.worker.concurrency, "worker {id} starts");
-        let mut beside = self.beside();
+        // Also cancelled when this life is to take no more items and to finish those it has.
+        let leave = stop.child_token();
+        let mut beside = self.beside(&leave);
         tokio::select! {
-            () = self.consume(stop) => {}
+            () = self.consume(&leave) => {}
             // Its connections may be dead, and every write of its claims is fenced: no farewell.
             () = self.lost.cancelled() => {}
         }
@@ -126,7 +129,7 @@ impl<'a> Life<'a> {
     }
 
     /// Starts what runs beside the lanes. Dropping the set ends it.
-    fn beside(&self) -> JoinSet<()> {
+    fn beside(&self, leave: &CancellationToken) -> JoinSet<()> {
         let worker = &self.settings.worker;
         let pool = &self.pools.work;
         let retain_jobs = u64::from(self.settings.queue.retain_done_hours) * 3600;
@@ -137,6 +140,7 @@ impl<'a> Life<'a> {
             dead_after: Duration::from_millis(worker.dead_after_ms),
             queue_silence: Duration::from_millis(self.settings.queue.heartbeat_ms)
                 * self.settings.queue.missed_heartbeats,
+            sealer: self.work.parts.keys.sealer.clone(),
         };
         let sweeper = Sweeper {
             pool: pool.clone(),
@@ -150,7 +154,7 @@ impl<'a> Life<'a> {
         };
         let (settler, over) = (self.settler.clone(), self.over.clone());
         let mut beside = JoinSet::new();
-        beside.spawn(heart.run(over.clone(), self.lost.clone()));
+        beside.spawn(heart.run(over.clone(), self.lost.clone(), leave.clone()));
         beside.spawn(sweeper.run(over.clone()));
         beside.spawn(self.keeper().run(over.clone()));
         beside.spawn(async move { settler.run(over).await });
@@ -253,11 +257,12 @@ impl<'a> Life<'a> {
 }
 
 /// A name no process has had before: a reused one would revive a dead worker's claims.
-fn fresh_id() -> String {
+pub(crate) fn fresh_id() -> String {
     format!("{}-{}", host(), ulid::Ulid::generate())
 }
 
-fn host() -> String {
+/// The name of the machine, as far as it is plain text.
+pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    BuildError, build_parts, health,
+    BuildError, build, build_parts, health,
     life::{Life, Work},
     pools::Pools,
+    standing::Standing,
 };
 
 /// Longest wait between two tries to start while the database is away, in seconds.
@@ -76,9 +77,12 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let pools = Pools::open(&settings)?;
     let (current, seen) = watch::channel(pools.work.clone());
+    let standing = Standing::new();
     let done = CancellationToken::new();
-    let health = tokio::spawn(health::serve(listener, seen, Metrics::install(), done.clone()));
-    let worked = live_on(&settings, pools, &current, &stop).await;
+    let serving =
+        health::serve(listener, seen, standing.trouble(), Metrics::install(), done.clone());
+    let health = tokio::spawn(serving);
+    let worked = Worker { settings: &settings, standing, current }.live_on(pools, &stop).await;
     done.cancel();
     match health.await {
         Ok(served) => served.map_err(StartError::Health)?,
@@ -87,65 +91,94 @@ pub async fn run(
     worked
 }
 
-/// One life after another, each with connections of its own: those of the life before may be dead
-/// without anybody having said so.
-async fn live_on(
-    settings: &Settings,
-    mut pools: Pools,
-    current: &watch::Sender<PgPool>,
-    stop: &CancellationToken,
-) -> Result<(), StartError> {
-    let mut work = None;
-    let mut wait = Duration::from_millis(100);
-    loop {
-        match one_life(settings, &pools, &mut work, stop).await {
-            _ if stop.is_cancelled() => break,
-            Ok(()) => wait = Duration::from_millis(100),
-            Err(error) if error.is_transient() => {
-                let cause = telemetry::chain(&error);
-                warn!(%cause, "could not start yet; trying again");
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = stop.cancelled() => break,
-        }
-        wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
-        let old = std::mem::replace(&mut pools, Pools::open(settings)?);
-        old.abandon();
-        current.send_replace(pools.work.clone());
-    }
-    info!("the worker has drained and stops");
-    Ok(())
-}
-
-async fn one_life(
-    settings: &Settings,
-    pools: &Pools,
-    work: &mut Option<Work>,
-    stop: &CancellationToken,
-) -> Result<(), StartError> {
-    let life = tokio::select! {
-        life = begin(settings, pools, work) => life?,
-        () = stop.cancelled() => return Ok(()),
-    };
-    life.run(stop).await;
-    Ok(())
-}
-
-async fn begin<'a>(
+/// What lasts for the whole process.
+struct Worker<'a> {
     settings: &'a Settings,
-    pools: &'a Pools,
-    work: &'a mut Option<Work>,
-) -> Result<Life<'a>, StartError> {
-    wait_for_database(&pools.work).await;
-    look_for_origin(&pools.work).await.map_err(StartError::Origin)?;
-    let work = match work {
-        Some(work) => work,
-        None => work.insert(read_work(settings, &pools.work).await?),
-    };
-    Life::begin(settings, pools, work).await
+    standing: Standing,
+    /// The connections of the present life.
+    current: watch::Sender<PgPool>,
+}
+
+impl Worker<'_> {
+    /// One life after another, each with connections of its own: those of the life before may be
+    /// dead without anybody having said so.
+    async fn live_on(&self, mut pools: Pools, stop: &CancellationToken) -> Result<(), StartError> {
+        let mut work = None;
+        let mut wait = Duration::from_millis(100);
+        loop {
+            match self.one_life(&pools, &mut work, stop).await {
+                _ if stop.is_cancelled() => break,
+                Ok(()) => wait = Duration::from_millis(100),
+                Err(error) => {
+                    let cause = telemetry::chain(&error);
+                    self.standing.refused(&pools.work, &cause).await;
+                    if !error.is_transient() {
+                        return Err(error);
+                    }
+                    warn!(%cause, "could not start yet; trying again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => break,
+            }
+            wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
+            let old = std::mem::replace(&mut pools, Pools::open(self.settings)?);
+            old.abandon();
+            self.current.send_replace(pools.work.clone());
+        }
+        info!("the worker has drained and stops");
+        Ok(())
+    }
+
+    async fn one_life(
+        &self,
+        pools: &Pools,
+        work: &mut Option<Work>,
+        stop: &CancellationToken,
+    ) -> Result<(), StartError> {
+        let life = tokio::select! {
+            life = self.begin(pools, work) => life?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        self.standing.works();
+        life.run(stop).await;
+        Ok(())
+    }
+
+    async fn begin<'a>(
+        &'a self,
+        pools: &'a Pools,
+        work: &'a mut Option<Work>,
+    ) -> Result<Life<'a>, StartError> {
+        self.wait_for_database(&pools.work).await;
+        look_for_origin(&pools.work).await.map_err(StartError::Origin)?;
+        let work = match work {
+            Some(work) => {
+                agree(&pools.work, work).await.map_err(StartError::Build)?;
+                work
+            }
+            None => work.insert(read_work(self.settings, &pools.work).await?),
+        };
+        Life::begin(self.settings, pools, work).await
+    }
+
+    /// Returns when the database answers and has the version that this program works with.
+    async fn wait_for_database(&self, pool: &PgPool) {
+        let mut wait = Duration::from_millis(100);
+        loop {
+            match async { store::fit(&mut *pool.acquire().await?).await }.await {
+                Ok(fit) => {
+                    let Some(why) = health::misfit(fit) else { return };
+                    warn!("{why}");
+                    self.standing.refused(pool, &why).await;
+                }
+                Err(error) => warn!(%error, "the database does not answer yet"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
+        }
+    }
 }
 
 /// At each life: by now `DATABASE_URL` may lead to a copy.
@@ -158,18 +191,8 @@ async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartErro
     Ok(Work { plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?), parts })
 }
 
-/// Returns when the database answers and is migrated.
-async fn wait_for_database(pool: &PgPool) {
-    let mut wait = Duration::from_millis(100);
-    loop {
-        match queue::is_set_up(pool).await {
-            Ok(true) => return,
-            Ok(false) => {
-                warn!("the database is not migrated yet: run `tenantry migrate public up`")
-            }
-            Err(error) => warn!(%error, "the database does not answer yet"),
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
-    }
+/// The master key may have been changed since the life before.
+async fn agree(pool: &PgPool, work: &Work) -> Result<(), BuildError> {
+    let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
+    Ok(build::agree(&mut conn, &work.parts.keys.sealer).await?)
 }

@@ -105,9 +105,21 @@ impl System {
         Process::spawn("tenantry-worker", &["--port", "0"], name, self.dir.path(), &env)
     }
 
+    /// Starts an API that may refuse to start.
+    pub(crate) fn spawn_api(&self, name: &str, settings: &[(&str, &str)]) -> Process {
+        let mut env = self.env.clone();
+        env.extend(settings.iter().map(owned));
+        Process::spawn("tenantry-api", &["--port", "0"], name, self.dir.path(), &env)
+    }
+
     /// Runs `tenantry` on this system's database.
     pub(crate) async fn cli(&self, args: &[&str]) -> Ran {
-        run("tenantry", args, self.dir.path(), &self.env, COMMAND_ENDS_IN).await
+        self.cli_with(args, &self.env).await
+    }
+
+    /// Runs `tenantry` with an environment of its own.
+    pub(crate) async fn cli_with(&self, args: &[&str], env: &Environment) -> Ran {
+        run("tenantry", args, self.dir.path(), env, COMMAND_ENDS_IN).await
     }
 
     /// Makes an operator token and returns it.

@@ -26,7 +26,7 @@ use crate::{
     fingerprint::Fingerprint,
     prefer::Wait,
     problem::{FieldProblem, Problem, ProblemBody},
-    reveal,
+    reveal::{self, Keys},
     submit::{Submission, Submitted, submit},
     tenant_view::TenantView,
     texts::Texts,
@@ -40,6 +40,9 @@ pub(crate) struct CreatedTenant {
     tenant: TenantView,
     /// Its API key; null when the request was a replayed one.
     api_key: Option<String>,
+    /// Why the API key cannot be shown; left out when it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_unreadable: Option<&'static str>,
     /// The batch it was made in.
     batch_id: BatchId,
 }
@@ -151,15 +154,16 @@ async fn created(
     let mut tx = cx.pool().begin().await?;
     let tenant = tenants::find(&mut tx, id).await?;
     let tenant = tenant.ok_or_else(|| Problem::tenant_not_found(id))?;
-    let key = if submitted.replayed {
-        None
+    let mut keys = if submitted.replayed {
+        Keys::default()
     } else {
-        reveal::reveal(&mut tx, cx, caller, submitted.batch).await?.pop()
+        reveal::reveal(&mut tx, cx, caller, submitted.batch).await?
     };
     tx.commit().await?;
     let body = CreatedTenant {
         tenant: tenant.into(),
-        api_key: key.map(|revealed| revealed.key.expose_secret().to_owned()),
+        api_key: keys.revealed.pop().map(|revealed| revealed.key.expose_secret().to_owned()),
+        api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
         batch_id: submitted.batch,
     };
     let mut response = (StatusCode::CREATED, Json(body)).into_response();

@@ -1,6 +1,7 @@
 //! `GET /readyz`: the process can do its work.
 
 use axum::{Json, extract::State};
+use store::Fit;
 
 use super::healthz::Health;
 use crate::{
@@ -24,16 +25,11 @@ use crate::{
     ),
 )]
 pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Problem> {
-    if !migrated(&cx).await.map_err(unready)? {
-        return Err(Problem::not_migrated());
+    let fit = async { store::fit(&mut *cx.pool().acquire().await?).await }.await;
+    match fit.map_err(unready)? {
+        Fit::Older => Err(Problem::not_migrated()),
+        Fit::Fits | Fit::Newer { .. } => Ok(Json(Health { status: "ok" })),
     }
-    Ok(Json(Health { status: "ok" }))
-}
-
-async fn migrated(cx: &Context) -> sqlx::Result<bool> {
-    let migrations = store::public_migrations(&cx.pool()).await?;
-    let ours = migrations.iter().all(|m| m.applied_at.is_some());
-    Ok(ours && queue::is_set_up(&cx.pool()).await?)
 }
 
 /// To those who ask whether to send requests here it is the same why no connection is to be had.

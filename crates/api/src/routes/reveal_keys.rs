@@ -13,7 +13,7 @@ use crate::{
     documented::{Common, NotFound},
     extract::Id,
     problem::Problem,
-    reveal::{Revealed, reveal},
+    reveal::{Revealed, Unreadable, reveal},
 };
 
 /// The keys of a batch.
@@ -21,6 +21,20 @@ use crate::{
 pub(crate) struct RevealedKeys {
     /// In the order they were issued. Empty once acknowledged or expired.
     keys: Vec<RevealedKey>,
+    /// Keys that this API cannot open, and why; left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableKey>,
+}
+
+/// A key that cannot be shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UnreadableKey {
+    /// Whose it is.
+    tenant_id: TenantId,
+    /// What people call it.
+    tenant_name: String,
+    /// Why it cannot be shown, and what to do.
+    reason: &'static str,
 }
 
 /// A tenant's key.
@@ -44,9 +58,17 @@ impl From<Revealed> for RevealedKey {
     }
 }
 
+impl From<Unreadable> for UnreadableKey {
+    fn from(key: Unreadable) -> Self {
+        let Unreadable { tenant, tenant_name, reason } = key;
+        Self { tenant_id: tenant, tenant_name, reason }
+    }
+}
+
 /// Reveal the API keys of a batch
 ///
-/// Every key that is neither acknowledged nor older than 24 hours. Each reveal is audited.
+/// Every key that is neither acknowledged nor older than 24 hours. Each reveal is audited. Keys
+/// that were sealed with a master key that this API does not have are named in `unreadable`.
 #[utoipa::path(
     post,
     path = "/batches/{id}/api-keys/reveal",
@@ -63,7 +85,10 @@ pub(crate) async fn reveal_keys(
     if batches::is_finished(&mut tx, id).await?.is_none() {
         return Err(Problem::batch_not_found(id));
     }
-    let revealed = reveal(&mut tx, &cx, &caller, id).await?;
+    let keys = reveal(&mut tx, &cx, &caller, id).await?;
     tx.commit().await?;
-    Ok(Json(RevealedKeys { keys: revealed.into_iter().map(RevealedKey::from).collect() }))
+    Ok(Json(RevealedKeys {
+        keys: keys.revealed.into_iter().map(RevealedKey::from).collect(),
+        unreadable: keys.unreadable.into_iter().map(UnreadableKey::from).collect(),
+    }))
 }

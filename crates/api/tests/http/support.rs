@@ -7,7 +7,7 @@ use axum::{
 };
 use domain::{BatchId, Role, TenantId};
 use harness::Db;
-use keys::{ApiKey, MasterKey, Minter, OperatorToken, Sealer};
+use keys::{ApiKey, MasterKeys, Minter, OperatorToken, Sealer};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use settings::{Profile, Settings};
@@ -154,9 +154,17 @@ impl App {
         answer.body["results"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
     }
 
+    /// A sealer with this master key.
+    pub(crate) async fn sealer(&self, master_key: &str) -> Sealer {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        let salt = store::master_keys::salt(&mut conn).await.unwrap();
+        let keys = MasterKeys::parse(&SecretString::from(master_key), None).unwrap();
+        keys.sealer(salt.as_bytes())
+    }
+
     /// What a worker would do: the first `n` open items succeed, with a key each.
     pub(crate) async fn succeed(&self, batch: BatchId, n: i64) -> Vec<ApiKey> {
-        let sealer = Sealer::new(MasterKey::parse(&SecretString::from(MASTER_KEY)).unwrap());
+        let sealer = self.sealer(MASTER_KEY).await;
         let minter = Minter::new("tk_", 32).unwrap();
         let tenants: Vec<i64> = sqlx::query_scalar(
             "update tenantry.batch_items set state = 'succeeded', finished_at = now(), attempt = 1

@@ -231,6 +231,16 @@ pub(crate) struct StepTaken {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct RevealedKeys {
     pub(crate) keys: Vec<RevealedKey>,
+    #[serde(default)]
+    pub(crate) unreadable: Vec<UnreadableKey>,
+}
+
+/// A key that the API cannot show.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct UnreadableKey {
+    pub(crate) tenant_id: i64,
+    pub(crate) tenant_name: String,
+    pub(crate) reason: String,
 }
 
 /// One tenant's key.

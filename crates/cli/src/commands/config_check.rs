@@ -24,7 +24,7 @@ impl Config {
     /// Reads the configuration as the API and workers do.
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<Done> {
         let Self::Check { complete } = self;
-        let settings = load(Profile::Production)?;
+        let settings = load()?;
         if global.json {
             show::raw(&serde_json::to_string_pretty(settings.describe())?);
         } else {
@@ -33,15 +33,20 @@ impl Config {
         if complete {
             settings.database.require_url().map_err(refused)?;
             let key = settings.keys.require_master_key().map_err(refused)?;
-            keys::MasterKey::parse(key)
-                .map_err(|e| Failure::new(format!("TENANTRY_MASTER_KEY: {e}")))?;
+            keys::MasterKeys::parse(key, settings.keys.master_key_previous.as_ref())?;
         }
         Ok(Done::Well)
     }
 }
 
-/// The settings of this process, `profile` unless `TENANTRY_PROFILE` names another.
-pub(crate) fn load(profile: Profile) -> anyhow::Result<Settings> {
+/// The settings that servers with this environment have: every command but `dev` and `demo` works
+/// with them.
+pub(crate) fn load() -> anyhow::Result<Settings> {
+    load_with(Profile::Production)
+}
+
+/// The settings of this process, with `profile` unless `TENANTRY_PROFILE` names another.
+pub(super) fn load_with(profile: Profile) -> anyhow::Result<Settings> {
     Settings::load(profile).map_err(|e| refused(e).into())
 }
 

@@ -37,7 +37,7 @@ impl Dev {
     /// Runs until a signal.
     pub(crate) async fn run(self) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
-        let settings = config_check::load(Profile::Dev)?;
+        let settings = config_check::load_with(Profile::Dev)?;
         let plan = Plan {
             port: self.port.unwrap_or(settings.api.port),
             workers: self.workers,

@@ -8,11 +8,11 @@ use clap::{
 };
 use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
-use settings::{Profile, Settings};
+use settings::Settings;
 use sqlx::PgPool;
 use tenantdb::MigrationSet;
 
-use super::config_check;
+use super::{config_check, roll_master};
 use crate::{
     actor::actor,
     args::Global,
@@ -50,7 +50,7 @@ fn fixable() -> impl TypedValueParser<Value = Kind> {
 impl Doctor {
     /// Repairs what is named, then looks at everything. Well when nothing is wrong any more.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load(Profile::Default)?;
+        let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
         let pool = connection::patient_pool(&url, &settings)?;
         let done = self.on(global, &settings, &pool).await;
@@ -59,8 +59,9 @@ impl Doctor {
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
-        let scope = self.scope(settings)?;
+        let mut scope = self.scope(settings)?;
         connection::refuse_copy(pool).await?;
+        scope.sealer = roll_master::sealer_if_set(settings, pool).await?;
         let mut kinds = self.fix;
         kinds.sort_unstable();
         kinds.dedup();

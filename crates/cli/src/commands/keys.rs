@@ -1,8 +1,8 @@
-//! `tenantry keys`: take the API keys a batch made.
+//! `tenantry keys`: take the API keys a batch made; roll the master key that seals them.
 
 use clap::Subcommand;
 
-use super::{API, batch::resolve, client};
+use super::{API, batch::resolve, client, roll_master::RollMaster};
 use crate::{
     args::Global,
     client::RevealedKeys,
@@ -10,7 +10,7 @@ use crate::{
     show::{self, Table},
 };
 
-/// Take the API keys a batch made.
+/// Take the API keys a batch made; roll the master key that seals them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Show the keys that were not acknowledged yet
@@ -23,24 +23,31 @@ pub(crate) enum Keys {
         /// The batch's id, or `last`
         batch: String,
     },
+    /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
+    /// TENANTRY_MASTER_KEY_PREVIOUS (works on DATABASE_URL)
+    RollMaster(RollMaster),
 }
 
 impl Keys {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let client = client(global)?;
         match self {
+            Self::RollMaster(roll) => return roll.run(global).await,
             Self::Reveal { batch } => {
+                let client = client(global)?;
                 let id = resolve(&client, batch).await?;
                 let path = format!("{API}/batches/{id}/api-keys/reveal");
                 let answer = client.post(&path, None, &[]).await?;
                 if global.json {
                     show::raw(&answer.text);
-                } else {
-                    tell(&answer.parse()?, &id);
+                    return Ok(Done::Well);
                 }
+                let keys = answer.parse()?;
+                tell(&keys, &id);
+                return Ok(Done::well_if(keys.unreadable.is_empty()));
             }
             Self::Acknowledge { batch } => {
+                let client = client(global)?;
                 let id = resolve(&client, batch).await?;
                 let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
                 if !answer.text.is_empty() && global.json {
@@ -55,8 +62,15 @@ impl Keys {
 }
 
 fn tell(revealed: &RevealedKeys, id: &str) {
+    for key in &revealed.unreadable {
+        let name = show::plain(&key.tenant_name);
+        show::note(format!("tenant {} ({name}): {}", key.tenant_id, key.reason));
+    }
+    if revealed.keys.is_empty() && revealed.unreadable.is_empty() {
+        show::note("no unread API keys: they were confirmed, expired, or none exist yet");
+        return;
+    }
     if revealed.keys.is_empty() {
-        show::note("no key is left to show: acknowledged, expired, or none was made yet");
         return;
     }
     let mut table = Table::new(&[">id", "tenant", "API key"]);

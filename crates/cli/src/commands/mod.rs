@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod queue;
 pub(crate) mod restore;
+mod roll_master;
 pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod tenant;

@@ -6,7 +6,6 @@ mod drop_roles;
 use clap::{Args, Subcommand};
 use domain::InstallationId;
 use serde_json::json;
-use settings::Profile;
 use sqlx::PgPool;
 use store::origin;
 
@@ -50,7 +49,7 @@ pub(crate) struct Adopt {
 impl Restore {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load(Profile::Default)?;
+        let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
         let pool = connection::patient_pool(&url, &settings)?;
         let done = match self {

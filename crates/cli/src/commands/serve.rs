@@ -4,7 +4,7 @@ use std::{future::Future, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use settings::{Profile, Settings};
+use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ impl Serve {
 }
 
 fn start() -> anyhow::Result<Settings> {
-    let settings = config_check::load(Profile::Production)?;
+    let settings = config_check::load()?;
     telemetry::init(&settings.log).context("could not start logging")?;
     Ok(settings)
 }

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
 use domain::Role;
 use serde_json::json;
-use settings::Profile;
 use sqlx::{PgConnection, PgPool};
 use store::{audit, operators};
 
@@ -86,7 +85,7 @@ fn expiry(text: &str) -> Result<Expiry, String> {
 impl Token {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load(Profile::Default)?;
+        let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
         let pool = connection::pool(&url, &settings)?;
         let done = self.on(global, &pool).await;

@@ -12,6 +12,7 @@ pub(crate) mod guards;
 mod item_rows;
 pub(crate) mod jobs;
 mod live_keys;
+pub(crate) mod master_key;
 mod missing_events;
 pub(crate) mod promise;
 mod remains;

@@ -1,6 +1,8 @@
 //! Trouble with API keys.
 
-use doctor::{Kind, Subject};
+use doctor::{Kind, Scope, Subject};
+use keys::MasterKeys;
+use secrecy::SecretString;
 
 use super::ward::{Ward, tenant};
 
@@ -73,4 +75,45 @@ async fn a_secret_past_its_time_is_erased_and_its_key_stays_good() {
     .await
     .unwrap();
     assert!(good);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_master_key_does_not_open_is_told_and_so_is_another_master_key() {
+    let ward = Ward::healthy().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    let salt = store::master_keys::salt(&mut conn).await.unwrap();
+    let sealer = |byte: u8| {
+        let key = SecretString::from(format!("{byte:02x}").repeat(32));
+        MasterKeys::parse(&key, None).unwrap().sealer(salt.as_bytes())
+    };
+    let minter = keys::Minter::new("tk_", 32).unwrap();
+    let minted = minter.mint(&domain::TenantName::parse("Acme").unwrap());
+    sqlx::query("update tenantry.api_keys set sealed = null, sealed_until = null")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    sqlx::query(
+        "update tenantry.api_keys set sealed = $1, sealed_until = now() + interval '1 hour'
+         where id = 1",
+    )
+    .bind(sealer(1).seal(&minted, domain::TenantId::new(1)))
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let id = sealer(1).ids().next().unwrap().to_string();
+    store::master_keys::replace(&mut conn, &id).await.unwrap();
+    let found = async |byte| {
+        let scope = Scope { sealer: Some(sealer(byte)), ..super::ward::scope() };
+        let report = doctor::examine(&ward.db.pool, &scope).await.unwrap();
+        report.findings.into_iter().map(|it| (it.kind, it.subject)).collect::<Vec<_>>()
+    };
+
+    let (well, ill) = (found(1).await, found(2).await);
+
+    assert_eq!(well, []);
+    let expected = [
+        (Kind::MasterKeyDiffers, Subject::MasterKey(id)),
+        (Kind::SealedUnreadable, Subject::Key(1)),
+    ];
+    assert_eq!(ill, expected);
 }

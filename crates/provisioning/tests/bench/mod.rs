@@ -8,7 +8,7 @@ pub(crate) mod lossy_proxy;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use domain::{Backoff, ItemId, RoleName, TenantId};
-use keys::{MasterKey, Minter, Sealer};
+use keys::{MasterKey, MasterKeys, Minter};
 use provisioning::{KeyRules, Parts, Plans, Provisioner, RetryRules};
 use saga::Runner;
 use sqlx::PgPool;
@@ -31,7 +31,7 @@ async fn parts_with(pool: &PgPool, migrations: MigrationSet) -> Arc<Parts> {
     let promise = Promise::learn(&mut conn, &migrations).await.unwrap();
     let rules = KeyRules {
         minter: Minter::new("tk_", 32).unwrap(),
-        sealer: Sealer::new(MasterKey::parse(&MasterKey::generate()).unwrap()),
+        sealer: MasterKeys::parse(&MasterKey::generate(), None).unwrap().sealer(b""),
         sealed_for: Duration::from_secs(3600),
         valid_for: None,
     };

@@ -55,7 +55,7 @@ impl Demo {
     /// Exit 0 only if every tenant was provisioned.
     pub(crate) async fn run(self) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
-        let settings = config_check::load(Profile::Dev)?;
+        let settings = config_check::load_with(Profile::Dev)?;
         let throw_away = self.data_dir.is_none().then(Place::make).transpose()?;
         let data_dir = match (&self.data_dir, &throw_away) {
             (Some(dir), _) => dir.clone(),

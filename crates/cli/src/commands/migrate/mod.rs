@@ -5,7 +5,7 @@ mod starter;
 mod tenant;
 
 use clap::Subcommand;
-use settings::{Profile, Settings};
+use settings::Settings;
 use sqlx::PgPool;
 
 use super::config_check;
@@ -25,7 +25,7 @@ pub(crate) enum Migrate {
 impl Migrate {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load(Profile::Default)?;
+        let settings = config_check::load()?;
         if let Self::Tenant(tenant) = &self
             && tenant.needs_no_database()
         {

@@ -1,0 +1,185 @@
+//! `tenantry keys roll-master`: another master key becomes the installation's.
+//!
+//! While both keys are configured, every process opens what either sealed, and workers seal with the
+//! one that the database names. So processes may be restarted one by one before this command runs,
+//! and again after it.
+
+use std::time::Duration;
+
+use clap::Args;
+use keys::{MasterKeys, Sealer};
+use serde_json::json;
+use settings::Settings;
+use sqlx::PgPool;
+use store::{audit, master_keys};
+
+use super::config_check;
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::{self, database_failure},
+    failure::{Done, Failure},
+    show,
+};
+
+/// Secrets that are read at a time.
+const PAGE: i64 = 500;
+
+/// Make TENANTRY_MASTER_KEY the installation's master key, in place of TENANTRY_MASTER_KEY_PREVIOUS.
+#[derive(Debug, Args)]
+pub(crate) struct RollMaster {
+    /// Erase the sealed API keys that neither master key opens; the tenants' keys stay valid. For a
+    /// master key that is lost
+    #[arg(long)]
+    drop_unreadable: bool,
+}
+
+/// What became of the sealed secrets.
+#[derive(Debug, Default)]
+struct Tally {
+    resealed: u64,
+    unreadable: u64,
+    dropped: u64,
+}
+
+impl RollMaster {
+    /// Rolls the key on the database of the settings.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load()?;
+        let url = connection::database_url(&settings)?;
+        let pool = connection::patient_pool(&url, &settings)?;
+        let done = self.on(global, &settings, &pool).await;
+        pool.close().await;
+        done
+    }
+
+    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+        let sealer = sealer(settings, pool).await?;
+        let id = self.make_current(pool, &sealer).await?;
+        let mut tally = Tally::default();
+        self.reseal(pool, &sealer, &mut tally).await?;
+        if workers(pool).await? > 0 {
+            // What a worker had begun under the old key commits within the time of a stage, and it
+            // follows the change at its next sign of life.
+            let worker = &settings.worker;
+            let wait = Duration::from_millis(worker.heartbeat_ms * 2 + worker.stage_timeout_ms);
+            show::note(format!(
+                "the master key is now {id}; waiting {} for workers to follow",
+                show::duration(wait)
+            ));
+            tokio::time::sleep(wait).await;
+            self.reseal(pool, &sealer, &mut tally).await?;
+        }
+        tell(global, &id, &tally);
+        Ok(Done::well_if(tally.unreadable == 0))
+    }
+
+    /// Makes the present key of `sealer` the installation's.
+    async fn make_current(&self, pool: &PgPool, sealer: &Sealer) -> anyhow::Result<String> {
+        let ours: Vec<String> = sealer.ids().map(|id| id.to_string()).collect();
+        let id = ours[0].clone();
+        let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+        let before = master_keys::current(&mut tx).await.map_err(|e| database_failure(&e))?;
+        if let Some(other) =
+            before.as_ref().filter(|it| !ours.contains(it) && !self.drop_unreadable)
+        {
+            return Err(Failure::new(format!(
+                "the installation's master key has the fingerprint {other}; those given here have \
+                 {}",
+                ours.join(" and ")
+            ))
+            .advise(
+                "put the installation's key into TENANTRY_MASTER_KEY_PREVIOUS; if it is lost, pass \
+                 --drop-unreadable",
+            )
+            .into());
+        }
+        if before.as_ref() != Some(&id) {
+            master_keys::replace(&mut tx, &id).await.map_err(|e| database_failure(&e))?;
+            let (actor, detail) = (actor(), json!({ "from": before, "to": id }));
+            let action = "master_key.rolled";
+            let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
+            audit::append(&mut tx, entry).await.map_err(|e| database_failure(&e))?;
+        }
+        tx.commit().await.map_err(|e| database_failure(&e))?;
+        Ok(id)
+    }
+
+    /// Seals with the present key what another one sealed.
+    async fn reseal(
+        &self,
+        pool: &PgPool,
+        sealer: &Sealer,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let failed = |e: sqlx::Error| database_failure(&e);
+        let mut conn = pool.acquire().await.map_err(failed)?;
+        tally.unreadable = 0;
+        let mut after = 0;
+        loop {
+            let page = master_keys::sealed_after(&mut conn, after, PAGE).await.map_err(failed)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            for secret in &page {
+                match sealer.reseal(&secret.sealed, secret.tenant) {
+                    Ok(None) => {}
+                    Ok(Some(anew)) => {
+                        master_keys::reseal(&mut conn, secret, &anew).await.map_err(failed)?;
+                        tally.resealed += 1;
+                    }
+                    Err(_) if self.drop_unreadable => {
+                        master_keys::erase(&mut conn, secret).await.map_err(failed)?;
+                        tally.dropped += 1;
+                    }
+                    Err(_) => tally.unreadable += 1,
+                }
+            }
+        }
+    }
+}
+
+async fn sealer(settings: &Settings, pool: &PgPool) -> anyhow::Result<Sealer> {
+    let present = settings.keys.require_master_key().map_err(|e| Failure::new(e.to_string()))?;
+    let keys = MasterKeys::parse(present, settings.keys.master_key_previous.as_ref())?;
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let salt = master_keys::salt(&mut conn).await.map_err(|e| database_failure(&e))?;
+    Ok(keys.sealer(salt.as_bytes()))
+}
+
+/// A sealer, where a master key is set and the installation has its random value.
+pub(super) async fn sealer_if_set(
+    settings: &Settings,
+    pool: &PgPool,
+) -> anyhow::Result<Option<Sealer>> {
+    let Some(present) = &settings.keys.master_key else { return Ok(None) };
+    let keys = MasterKeys::parse(present, settings.keys.master_key_previous.as_ref())?;
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    // A database that is not migrated is a finding of the examination itself.
+    Ok(master_keys::salt(&mut conn).await.ok().map(|salt| keys.sealer(salt.as_bytes())))
+}
+
+async fn workers(pool: &PgPool) -> anyhow::Result<usize> {
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let queue = store::queue_state::read(&mut conn, 1).await.map_err(|e| database_failure(&e))?;
+    Ok(queue.workers.len())
+}
+
+fn tell(global: &Global, id: &str, tally: &Tally) {
+    let Tally { resealed, unreadable, dropped } = tally;
+    if global.json {
+        let told = json!({ "master_key": id, "resealed": resealed, "unreadable": unreadable,
+            "dropped": dropped });
+        return show::raw(&told.to_string());
+    }
+    show::line(format!(
+        "master key {id}: {resealed} API keys sealed anew, {dropped} erased, {unreadable} unreadable"
+    ));
+    if *unreadable > 0 {
+        show::note(
+            "put the key that sealed them into TENANTRY_MASTER_KEY_PREVIOUS and run this again, or \
+             pass --drop-unreadable to erase them",
+        );
+    } else {
+        show::note("TENANTRY_MASTER_KEY_PREVIOUS is no longer needed: restart without it");
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether the control schema has the version that this program was built for.
+
+use sqlx::PgConnection;
+
+use crate::MIGRATOR;
+
+/// How the control schema and this program fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They have the same version, and the queue is there.
+    Fits,
+    /// The schema is older, or a part of it is missing.
+    Older,
+    /// A newer release has migrated the schema.
+    Newer {
+        /// The schema's version.
+        schema: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+}
+
+/// How the control schema fits this program. One statement, whose cost depends on the number of
+/// migrations alone.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn fit(conn: &mut PgConnection) -> sqlx::Result<Fit> {
+    // Not a checked query: the migrator's and the queue's tables stand in no migration of ours.
+    let asked: sqlx::Result<(Vec<i64>, bool)> = sqlx::query_as(
+        "select array(select version from tenantry._migrations where success),
+                to_regclass('apalis.jobs_inflight') is not null",
+    )
+    .fetch_one(conn)
+    .await;
+    let (applied, queue) = match asked {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Ok(Fit::Older),
+        Err(error) => return Err(error),
+    };
+    let known = MIGRATOR.iter().map(|migration| migration.version);
+    if !queue || known.clone().any(|version| !applied.contains(&version)) {
+        return Ok(Fit::Older);
+    }
+    let known = known.max().unwrap_or_default();
+    let schema = applied.into_iter().max().unwrap_or_default();
+    Ok(if schema > known { Fit::Newer { schema, known } } else { Fit::Fits })
+}
+
+/// Undefined table, undefined schema.
+fn is_absent(error: &sqlx::Error) -> bool {
+    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    state.is_some_and(|state| matches!(&*state, "42P01" | "3F000"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fit_after(sql: &'static str) -> Fit {
+        let db = harness::fresh_db().await;
+        let mut conn = db.pool.acquire().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut *conn).await.unwrap();
+        fit(&mut conn).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_this_version_fits() {
+        assert_eq!(fit_after("select 1").await, Fit::Fits);
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_lacks_a_migration_the_queue_or_everything_is_older() {
+        for lost in [
+            "delete from tenantry._migrations
+             where version = (select max(version) from tenantry._migrations)",
+            "drop schema apalis cascade",
+            "drop schema tenantry cascade",
+        ] {
+            assert_eq!(fit_after(lost).await, Fit::Older, "{lost}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_a_later_release_is_newer() {
+        let newer = fit_after(
+            "insert into tenantry._migrations
+             select 9999, description, installed_on, success, checksum, execution_time
+             from tenantry._migrations limit 1",
+        )
+        .await;
+
+        assert!(matches!(newer, Fit::Newer { schema: 9999, .. }));
+    }
+}
