@@ -62,9 +62,20 @@ async fn schemas(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(SCHEMAS).fetch_all(pool).await.unwrap()
 }
 
+/// As in a cluster where nobody else connects: other stories' roles would make the database a shared
+/// one, where PUBLIC may connect.
+async fn alone(url: &str) {
+    let owner = PgPool::connect(url).await.unwrap();
+    sqlx::query("update tenantry.installation set mode = 'own'").execute(&owner).await.unwrap();
+    let mut conn = owner.acquire().await.unwrap();
+    let installation = store::installation(&mut conn).await.unwrap();
+    tenantdb::bootstrap(&mut conn, &installation).await.unwrap();
+}
+
 /// Three tenants, three spares and a batch that no worker has begun; then all processes end.
 async fn original() -> (System, String) {
     let (db, url) = owned_database().await;
+    alone(&url).await;
     let mut system = System::on(db, &url, 1, SETTINGS).await;
     system.provision(tenants(3)).await;
     eventually("the pool to be full", ENDS_IN, async || {
@@ -103,6 +114,7 @@ async fn every_process_stops(dir: &Path, env: &Environment) {
     for args in [
         &["doctor"][..],
         &["migrate", "public", "up"],
+        &["migrate", "public", "down", "--yes"],
         &["migrate", "tenant", "up", "--all"],
         &["token", "create", "--name", "second"],
     ] {
@@ -166,4 +178,37 @@ async fn a_copied_database_is_noticed_gets_an_identity_of_its_own_and_leaves_the
     assert_eq!(list(&copy.db.pool, INTRUSIONS, &old).await, Vec::<String>::new());
     assert_eq!(list(&original.db.pool, INTRUSIONS, &new).await, Vec::<String>::new());
     drop(copy);
+}
+
+#[tokio::test]
+async fn roles_of_a_dropped_database_go_on_demand_and_those_in_use_stay() {
+    let (system, _) = original().await;
+    let elsewhere = harness::empty_db().await;
+    let id = installation(&system.db.pool).await;
+    let name: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(&system.db.pool)
+        .await
+        .unwrap();
+    let owner = format!("tn_{id}_owner");
+    let env = environment(&url_of(&elsewhere, &owner), &[]);
+    let dir = tempfile::tempdir().unwrap();
+    let drop_roles = ["restore", "drop-roles", &id, "--yes"];
+
+    let in_use = run("tenantry", &drop_roles, dir.path(), &env, ENDS_IN).await;
+    let gone = sqlx::AssertSqlSafe(format!("drop database \"{name}\" with (force)"));
+    sqlx::raw_sql(gone).execute(&elsewhere.pool).await.unwrap();
+    let dropped = run("tenantry", &drop_roles, dir.path(), &env, ENDS_IN).await;
+
+    assert_eq!(in_use.code, Some(1), "{in_use:?}");
+    assert!(in_use.err.contains(&format!("have rights in database `{name}`")), "{in_use:?}");
+    assert_eq!(dropped.code, Some(0), "{dropped:?}");
+    let left: Vec<String> =
+        sqlx::query_scalar("select rolname from pg_roles where starts_with(rolname, $1)")
+            .bind(format!("tn_{id}_"))
+            .fetch_all(&elsewhere.pool)
+            .await
+            .unwrap();
+    assert_eq!(left, [owner.clone()], "the user of the installation is an administrator's");
+    let owner = sqlx::AssertSqlSafe(format!("drop role {owner}"));
+    sqlx::raw_sql(owner).execute(&elsewhere.pool).await.unwrap();
 }

@@ -22,6 +22,7 @@ mod master_key;
 mod original_calls;
 mod plain_owner;
 mod provider;
+mod restore;
 mod roles_and_tokens;
 mod secrets;
 mod take_over;

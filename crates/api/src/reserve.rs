@@ -102,6 +102,7 @@ pub(crate) async fn reserve_all(
         .into_iter()
         .map(|w| match conflicts.get(&w.id) {
             None => Ok(w),
+            Some(conflict) if conflict.id => Err(id_taken(w.id)),
             Some(conflict) => Err(taken(*conflict)),
         })
         .collect())
@@ -116,6 +117,15 @@ pub(crate) async fn conflicts(
     refused: &[Wanted],
 ) -> sqlx::Result<HashMap<TenantId, Conflict>> {
     if refused.is_empty() { Ok(HashMap::new()) } else { tenants::conflicts(conn, refused).await }
+}
+
+/// A fresh id that a row has: the sequence is behind, as after a logical replication, which copies none.
+fn id_taken(id: TenantId) -> ItemError {
+    let message = format!(
+        "tenant id {id} exists already: the sequence of ids is behind. An operator has to run \
+         `tenantry doctor --fix ids_behind`; then retry"
+    );
+    ItemError { retryable: true, ..ItemError::rejected(codes::ID_TAKEN, message) }
 }
 
 fn names_of(reservation: &Reservation) -> Wanted {

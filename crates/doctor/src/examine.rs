@@ -7,7 +7,8 @@ use tenantdb::migrations::MigrateError;
 use crate::{
     Checked, Kind, Report, Scope,
     checks::{
-        self, database_rights, guards, jobs, master_key, promise, roles, schemas, spares, stranded,
+        self, database_rights, guards, ids, jobs, master_key, promise, roles, schemas, spares,
+        stranded,
     },
     report::Gatherer,
 };
@@ -98,6 +99,7 @@ async fn look(
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;
+    ids::look(conn, gatherer).await.map_err(during("look at the sequences of ids"))?;
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
     roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;
     if guards::queue(conn, gatherer).await.map_err(during("look at the queue"))? {

@@ -65,7 +65,8 @@ kinds! {
     TenantWithoutSchema = "tenant_without_schema":
         "A tenant is there and its schema is not.", None;
     TenantWithoutRole = "tenant_without_role":
-        "A tenant is there and its role is not.", None;
+        "A tenant is there and its role is not.",
+        Some("make the role anew, with its rights; a password it had is lost");
     WrongMark = "wrong_mark":
         "A schema or role and the registry disagree about whose it is.", None;
     SchemaWithoutTenant = "schema_without_tenant":
@@ -80,6 +81,9 @@ kinds! {
     SpareChanged = "spare_changed":
         "A tenant built in advance is not as it was built.",
         Some("take it out of the pool, and drop it");
+    IdsBehind = "ids_behind":
+        "The next id of a table of the control schema exists already.",
+        Some("set the sequence past the highest id");
     TenantWithoutLiveKey = "tenant_without_live_key":
         "A provisioned tenant has no API key, and nobody revoked one.", None;
     SeveralLiveKeys = "several_live_keys":

@@ -57,6 +57,8 @@ codes! {
         "Another tenant has this external id.";
     NAME_TAKEN = "name_taken":
         "Another tenant has one of the names asked for.";
+    ID_TAKEN = "id_taken":
+        "The sequence of tenants' ids gave one that exists: an operator has to repair it.";
     MIGRATION_FAILED = "migration_failed":
         "A tenant migration failed in this tenant's schema.";
     VERIFY_FAILED = "verify_failed":

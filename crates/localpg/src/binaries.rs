@@ -65,12 +65,17 @@ impl Binaries {
     /// # Errors
     /// [`Error::NotFound`] names the command that installs it here.
     pub fn find(search: Search) -> Result<Self, Error> {
-        Self::find_for(search, None)
+        Self::find_for(search, None, None)
     }
 
-    /// As [`Binaries::find`], for a server that runs as `owner`.
-    pub(crate) fn find_for(search: Search, owner: Option<Owner>) -> Result<Self, Error> {
-        if let Some(path) = env::var_os("PG_BIN").map(PathBuf::from) {
+    /// As [`Binaries::find`], for a server that runs as `owner`; `bin`, if given, goes before `PG_BIN`.
+    pub(crate) fn find_for(
+        search: Search,
+        owner: Option<Owner>,
+        bin: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let bin = bin.map(Path::to_owned).or_else(|| env::var_os("PG_BIN").map(PathBuf::from));
+        if let Some(path) = bin {
             return newest(vec![path.clone()], search, owner)
                 .ok_or_else(|| Error::BadPgBin { path, wanted: search.wanted() });
         }

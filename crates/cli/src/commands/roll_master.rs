@@ -54,6 +54,7 @@ impl RollMaster {
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+        connection::refuse_copy(pool).await?;
         let sealer = sealer(settings, pool).await?;
         let id = self.make_current(pool, &sealer).await?;
         let mut tally = Tally::default();

@@ -9,6 +9,7 @@ mod early_events;
 mod early_secrets;
 mod ended_open;
 pub(crate) mod guards;
+pub(crate) mod ids;
 mod item_rows;
 pub(crate) mod jobs;
 mod live_keys;

@@ -33,6 +33,9 @@ pub(super) async fn run(
     if tenant::is_claimed(conn, mark.tenant).await? {
         return Ok(Outcome::Refused(format!("an item or the pool has tenant {}", mark.tenant)));
     }
+    if let Some(grant) = role::missing_right(conn, &role).await? {
+        return Ok(Outcome::Refused(format!("the connected role may not drop it (run: {grant})")));
+    }
     if !role::drop_owned(conn, &role, &mark).await? {
         return Ok(Outcome::Gone);
     }

@@ -1,6 +1,7 @@
 //! The repairs, one a file. Each proves its finding again under locks, in the transaction that
 //! repairs it.
 
+mod advance_ids;
 mod clear_remains;
 mod drop_role;
 mod drop_schema;
@@ -10,6 +11,7 @@ mod erase_secret;
 mod give_item_back;
 mod give_new_job;
 mod kill_job;
+mod make_role;
 mod put_back;
 mod release_names;
 mod revoke_key;
@@ -87,6 +89,8 @@ pub(crate) async fn repair(
         (Kind::ShapeDiffers, Subject::Tenant(tenant)) => {
             put_back::run(conn, *tenant, surgery).await
         }
+        (Kind::TenantWithoutRole, Subject::Tenant(id)) => make_role::run(conn, *id, surgery).await,
+        (Kind::IdsBehind, Subject::Control(table)) => advance_ids::run(conn, table).await,
         (Kind::KeyWithoutTenant, Subject::Key(key)) => revoke_key::run(conn, *key).await,
         (Kind::SealedPastItsTime, Subject::Key(key)) => erase_secret::run(conn, *key).await,
         (Kind::BatchShouldHaveEnded, Subject::Batch(batch)) => end_batch::run(conn, *batch).await,

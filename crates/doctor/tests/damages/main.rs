@@ -73,6 +73,11 @@ async fn every_damage_of_a_tenant_that_breaks_a_promise_is_seen_and_what_can_be_
 /// What somebody does to what all tenants share, and words of the finding.
 const SHARED: &[(&str, Kind, &str)] = &[
     (
+        "alter table tenantry.outbox alter column id restart",
+        Kind::IdsBehind,
+        "the next id of table tenantry.outbox would be 1",
+    ),
+    (
         "drop index tenantry.tenants_live_schema",
         Kind::ControlSchemaDiffers,
         "index tenants.tenants_live_schema is missing",

@@ -87,7 +87,10 @@ impl World {
              insert into tenantry.outbox (kind, batch_id, run, payload)
              values ('batch.finished', '{BATCH}', 1, jsonb_build_object('batch_id', '{BATCH}',
                  'state', 'completed', 'progress', jsonb_build_object('total', {tenants},
-                 'succeeded', {tenants})))",
+                 'succeeded', {tenants})));
+             select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 200000),
+                    setval(pg_get_serial_sequence('tenantry.batch_items', 'id'), {tenants}),
+                    setval(pg_get_serial_sequence('tenantry.api_keys', 'id'), {tenants})",
             self.installation
         );
         sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await.unwrap();

@@ -240,3 +240,20 @@ async fn a_reservation_goes_with_what_was_made_for_it() {
     let changed = ["role tn_us_20", "schema t_20", "tenant 20"];
     ward.heals(Kind::PendingWithoutItem, tenant(20), &changed).await;
 }
+
+#[tokio::test]
+async fn a_sequence_of_ids_that_is_behind_is_set_past_the_highest() {
+    for (table, reset) in [
+        ("tenantry.tenants", "select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 4)"),
+        ("tenantry.batch_items", "alter table tenantry.batch_items alter column id restart"),
+        (
+            "tenantry.api_keys",
+            "select setval(pg_get_serial_sequence('tenantry.api_keys', 'id'), 1)",
+        ),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(reset).await;
+
+        ward.heals(Kind::IdsBehind, Subject::Control(table.to_owned()), &[]).await;
+    }
+}

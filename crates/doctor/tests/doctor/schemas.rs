@@ -114,13 +114,30 @@ async fn a_tenant_without_its_schema_is_told() {
 }
 
 #[tokio::test]
-async fn a_tenant_without_its_role_is_told() {
+async fn a_tenant_without_its_role_gets_it_anew_with_its_rights() {
     let ward = Ward::healthy().await;
+    lose_role(&ward).await;
+
+    ward.heals(Kind::TenantWithoutRole, tenant(4), &["role tn_us_4", "schema t_4"]).await;
+}
+
+#[tokio::test]
+async fn a_schema_of_somebody_else_gets_no_role() {
+    let ward = Ward::healthy().await;
+    lose_role(&ward).await;
+    ward.run("comment on schema t_4 is 'tenantry:deadbeef:4'").await;
+    let before = ward.everything().await;
+
+    let fixed = ward.fix(Kind::TenantWithoutRole).await;
+
+    assert_eq!((fixed.done, fixed.refused.len()), (vec![], 1));
+    assert_eq!(ward.everything().await, before);
+}
+
+async fn lose_role(ward: &Ward) {
     let mut conn = ward.db.pool.acquire().await.unwrap();
     tenantdb::grants::revoke(&mut conn, &ward::schema(4), &ward.role(4)).await.unwrap();
     role::drop(&mut conn, &ward.role(4)).await.unwrap();
-
-    ward.only_reports(Kind::TenantWithoutRole, tenant(4)).await;
 }
 
 #[tokio::test]

@@ -53,6 +53,9 @@ const WORLD: &str = "
                  (10, 4, 0, 'queued'), (11, 5, 0, 'queued'), (12, 6, 0, 'built'),
                  (13, 6, 1, 'queued')) as i (n, batch, idx, state);
 
+    select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 1000),
+           setval(pg_get_serial_sequence('tenantry.batch_items', 'id'), 1000);
+
     insert into tenantry.checkpoints (item_id, stage, attempt, steps)
     select n, 'provision', 1, '[]' from generate_series(1, 12) as n where n <= 5 or n = 12;
 
@@ -221,9 +224,14 @@ impl Ward {
         assert_eq!(self.audited().await, 1);
     }
 
-    /// Asserts that exactly `kind` is found of `subject`, and that there is no repair for it.
+    /// Asserts that exactly `kind` is found of `subject`, and that nothing repairs it.
     pub(crate) async fn only_reports(&self, kind: Kind, subject: Subject) {
         assert_eq!(self.found().await, [(kind, subject)]);
+        if kind.is_fixable() {
+            let fixed = self.fix(kind).await;
+            assert_eq!((fixed.done, fixed.refused.len()), (vec![], 1));
+            return;
+        }
         let refused = doctor::fix(&self.db.pool, kind, &scope(), "cli:doctor").await;
         assert!(matches!(refused, Err(doctor::FixError::NotFixable(_))), "{refused:?}");
     }

@@ -1,5 +1,6 @@
 select
     wanted.id as "id!",
+    exists (select from tenantry.tenants t where t.id = wanted.id) as "row!",
     exists (
         select from tenantry.tenants t
         where t.domain = wanted.domain and t.state not in ('deleted', 'released') and t.id <> wanted.id

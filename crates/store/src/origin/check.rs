@@ -166,12 +166,11 @@ pub(super) async fn remember(conn: &mut PgConnection, here: &Database) -> sqlx::
 #[cfg(test)]
 mod tests {
     use harness::Db;
-    use sqlx::AssertSqlSafe;
 
     use super::*;
 
-    async fn run(db: &Db, sql: &str) {
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&db.pool).await.unwrap();
+    async fn run(db: &Db, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&db.pool).await.unwrap();
     }
 
     async fn looked(db: &Db) -> Result<(), OriginError> {
@@ -197,10 +196,11 @@ mod tests {
         let db = harness::fresh_db().await;
         looked(&db).await.unwrap();
 
-        for change in
-            ["database_oid = database_oid + 1", "system_identifier = system_identifier - 1"]
-        {
-            run(&db, &format!("update tenantry.installation set {change}")).await;
+        for change in [
+            "update tenantry.installation set database_oid = database_oid + 1",
+            "update tenantry.installation set system_identifier = system_identifier - 1",
+        ] {
+            run(&db, change).await;
             let refused = looked(&db).await.unwrap_err();
             assert!(matches!(refused, OriginError::Copied { .. }), "{change}: {refused:?}");
         }
@@ -219,19 +219,21 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_keeps_its_number_to_itself_is_told_by_oid_and_name() {
         let db = harness::fresh_db().await;
-        let id = crate::installation(&mut db.pool.acquire().await.unwrap()).await.unwrap();
-        let role = format!("tn_{id}_owner");
         run(
             &db,
-            &format!(
-                "create role {role}; grant usage on schema tenantry to {role};
-             grant select, update on tenantry.installation to {role};
-             revoke execute on function pg_control_system() from public"
-            ),
+            "do $$ declare owner text := format('tn_%s_owner', (select id from tenantry.installation));
+             begin
+                 execute format('create role %I', owner);
+                 execute format('grant usage on schema tenantry to %I', owner);
+                 execute format('grant select, update on tenantry.installation to %I', owner);
+                 revoke execute on function pg_control_system() from public;
+             end $$",
         )
         .await;
         let mut conn = db.pool.acquire().await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("set role {role}"))).execute(&mut *conn).await.unwrap();
+        let owner = "select set_config('role', format('tn_%s_owner', id), false)
+            from tenantry.installation";
+        sqlx::raw_sql(owner).execute(&mut *conn).await.unwrap();
 
         check(&mut conn).await.unwrap();
         let remembered = recall(&mut conn).await.unwrap().remembered.unwrap();

@@ -18,9 +18,11 @@ pub struct Wanted {
     pub external_id: Option<String>,
 }
 
-/// What another live tenant holds of the wanted names. All false: it was released meanwhile.
+/// What another live tenant holds of the wanted names. None of them: it was released meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Conflict {
+    /// A row has the id itself: that of a tenant to be reserved again, or the sequence is behind.
+    pub id: bool,
     /// The domain.
     pub domain: bool,
     /// The schema's name.
@@ -50,9 +52,9 @@ pub async fn conflicts(
     )
     .fetch_all(conn)
     .await?;
-    let conflict = |domain, schema, external_id| Conflict { domain, schema, external_id };
+    let conflict = |id, domain, schema, external_id| Conflict { id, domain, schema, external_id };
     Ok(rows
         .into_iter()
-        .map(|r| (TenantId::new(r.id), conflict(r.domain, r.schema, r.external_id)))
+        .map(|r| (TenantId::new(r.id), conflict(r.row, r.domain, r.schema, r.external_id)))
         .collect())
 }

@@ -10,7 +10,7 @@ use store::audit;
 use crate::{
     actor::actor,
     args::Global,
-    connection::database_failure,
+    connection::{database_failure, refuse_copy},
     failure::{Done, Failure},
     show::{self, Table, short_time},
     stack::install::{Installed, install},
@@ -118,6 +118,7 @@ async fn status(
 }
 
 async fn down(pool: &PgPool) -> anyhow::Result<Done> {
+    refuse_copy(pool).await?;
     let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
     match reverted {
         Some(version) => {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{InstallationId, RoleName, SchemaName};
+use domain::{DatabaseMode, InstallationId, RoleName, SchemaName};
 use serde_json::json;
 use settings::Settings;
 use sqlx::{Connection as _, PgConnection, PgPool};
@@ -90,7 +90,9 @@ impl Adoption<'_> {
         let failed = |e| database_failure(&e);
         let mut conn = self.pool.acquire().await.map_err(failed)?;
         copied::drop_makers(&mut conn, &self.original).await.map_err(failed)?;
-        tenantdb::bootstrap(&mut conn, &self.heir)
+        let mode = store::database_mode(&mut conn).await.map_err(failed)?;
+        let mode = mode.unwrap_or(DatabaseMode::Own);
+        tenantdb::bootstrap_as(&mut conn, &self.heir, mode, &[])
             .await
             .map_err(|e| Failure::new(telemetry::chain(&e)))?;
         drop(conn);
