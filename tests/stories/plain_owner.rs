@@ -17,7 +17,7 @@ const ENDS_IN: Duration = Duration::from_secs(90);
 const MEMBERSHIPS: &str = "select count(*) from pg_auth_members m
     join pg_database d on d.datdba = m.member where d.datname = current_database()";
 
-async fn execute(db: &Db, sql: String) {
+pub(super) async fn execute(db: &Db, sql: String) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&db.pool).await.unwrap();
 }
 

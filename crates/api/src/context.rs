@@ -20,8 +20,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authenticator::Authenticator, counts::OpenCounts, rate_limit::RateLimit, shares::Shares,
-    wait::BatchEvents,
+    authenticator::Authenticator, counts::OpenCounts, pool_watch::Reach, rate_limit::RateLimit,
+    shares::Shares, wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -48,6 +48,7 @@ struct Inner {
     waits: Shares<OperatorId>,
     events: BatchEvents,
     counts: OpenCounts,
+    reach: Reach,
     metrics: Metrics,
     stop: CancellationToken,
 }
@@ -91,6 +92,7 @@ impl Context {
             waits: Shares::new(settings.api.max_waits_per_operator),
             events: BatchEvents::default(),
             counts: OpenCounts::default(),
+            reach: Reach::default(),
             metrics: Metrics::install(),
             stop,
             settings,
@@ -112,6 +114,12 @@ impl Context {
     pub(crate) fn replace_pool(&self, pool: PgPool) {
         let old = self.0.pool.send_replace(pool);
         tokio::spawn(async move { time::timeout(CLOSING, old.close()).await });
+    }
+
+    /// Whether the database gives this process new connections.
+    pub(crate) async fn database_is_there(&self) -> bool {
+        let options = self.pool().connect_options();
+        self.0.reach.is_there(&options).await
     }
 
     /// The settings of this process.

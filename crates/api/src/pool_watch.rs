@@ -1,17 +1,20 @@
-//! Notices when the pool's connections are dead without anybody having said so, and replaces it.
+//! Keeps the pool usable while the server, or the password, changes.
 //!
 //! A connection that a router forgot, or whose other end lost its power, answers nothing and fails
 //! nothing, for as long as the operating system's patience lasts: a quarter of an hour. Requests
 //! that run out of time give their connections back, and the pool waits for those for just as
-//! long, until it has none left.
+//! long, until it has none left. So the pool is replaced when it does not answer and the server does.
+//!
+//! The URL and the password are read anew at each look. Why the database is away is logged once.
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use store::Unreachable;
 use tokio::time;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
-use crate::context::Context;
+use crate::{context::Context, run::options};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -22,50 +25,98 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Looks in a row without an answer after which the pool is given up.
 const STRIKES: u32 = 2;
 
-/// Looks after the pool until `stop`; `open` makes a new one.
-pub(crate) async fn run(context: Context, open: impl Fn() -> sqlx::Result<PgPool>) {
+/// Looks after the pool until `stop`.
+pub(crate) async fn run(context: Context) {
     let stop = context.stop().clone();
-    stop.run_until_cancelled(watch(&context, open)).await;
+    stop.run_until_cancelled(watch(&context)).await;
 }
 
-async fn watch(context: &Context, open: impl Fn() -> sqlx::Result<PgPool>) {
-    let mut strikes = 0;
+async fn watch(context: &Context) {
+    let (mut strikes, mut told) = (0, None);
     let mut ticks = time::interval(EVERY);
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if answers(async { ask(&mut *context.pool().acquire().await?).await }).await {
+        renew(context);
+        if answers(context).await {
             strikes = 0;
+            if told.take().is_some() {
+                info!("the control database answers again");
+            }
             continue;
         }
         strikes += 1;
-        // With the database away a new pool would be no better.
-        if strikes < STRIKES || !answers(ask_anew(&context.pool())).await {
-            continue;
-        }
-        match open() {
-            Ok(pool) => {
+        let options = context.pool().connect_options().as_ref().clone();
+        match store::reach(&options, PATIENCE).await {
+            // With the database away a new pool would be no better.
+            Err(unreachable) => tell(&unreachable, &mut told),
+            Ok(_) if strikes < STRIKES => {}
+            Ok(_) => {
                 error!("no connection of the pool answers, and new ones do: replacing the pool");
-                context.replace_pool(pool);
+                context.replace_pool(store::pool(options, &context.settings().database));
                 strikes = 0;
             }
-            Err(error) => warn!(%error, "could not make a new pool"),
         }
     }
 }
 
-async fn answers(question: impl Future<Output = sqlx::Result<()>>) -> bool {
+/// Has the next connections opened by the URL and password that are in force now.
+fn renew(context: &Context) {
+    match options(&context.settings().database) {
+        Ok(fresh) => {
+            if store::renew(&context.pool(), fresh) {
+                info!("the database's URL or password has changed; new connections use it");
+            }
+        }
+        Err(error) => {
+            let cause = telemetry::chain(error.as_ref());
+            warn!(cause, "new connections use the URL as it was");
+        }
+    }
+}
+
+async fn answers(context: &Context) -> bool {
+    let question = async { ask(&mut *context.pool().acquire().await?).await };
     matches!(time::timeout(PATIENCE, question).await, Ok(Ok(())))
 }
 
 async fn ask(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query("select 1").execute(conn).await?;
-    Ok(())
+    conn.ping().await
 }
 
-/// Asks over a connection that is not the pool's.
-async fn ask_anew(pool: &PgPool) -> sqlx::Result<()> {
-    let mut conn = PgConnection::connect_with(&pool.connect_options()).await?;
-    ask(&mut conn).await?;
-    conn.close().await
+/// Says why no connection is to be had, once for each reason.
+fn tell(unreachable: &Unreachable, told: &mut Option<String>) {
+    let cause = telemetry::chain(unreachable);
+    if told.as_ref() == Some(&cause) {
+        return;
+    }
+    if unreachable.is_refused_login() {
+        error!("{cause}; waiting for another password (DATABASE_URL_FILE or the password file)");
+    } else {
+        warn!(cause, "the control database is away");
+    }
+    *told = Some(cause);
+}
+
+/// Whether the server gives this process a connection, asked at most once in a while however many
+/// requests want to know.
+#[derive(Debug, Default)]
+pub(crate) struct Reach(tokio::sync::Mutex<Option<(time::Instant, bool)>>);
+
+/// How long an answer is good.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+impl Reach {
+    /// Whether a new connection can be opened.
+    pub(crate) async fn is_there(&self, options: &PgConnectOptions) -> bool {
+        let mut last = self.0.lock().await;
+        if let Some((at, there)) = *last
+            && at.elapsed() < GOOD_FOR
+        {
+            return there;
+        }
+        let there = store::reach(options, PATIENCE).await.is_ok();
+        *last = Some((time::Instant::now(), there));
+        there
+    }
 }

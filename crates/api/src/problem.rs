@@ -33,6 +33,10 @@ struct Inner {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
+/// Marks an answer to a request that got no connection of the pool in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoConnection;
+
 /// The body of an error (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -172,6 +176,9 @@ impl IntoResponse for Problem {
         };
         let json = serde_json::to_vec(&body).expect("a struct of texts and numbers is JSON");
         let mut response = (inner.status, json).into_response();
+        if matches!(self.cause(), Some(sqlx::Error::PoolTimedOut)) {
+            response.extensions_mut().insert(NoConnection);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(secs) = inner.retry_after_secs {

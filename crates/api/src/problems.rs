@@ -157,7 +157,8 @@ impl Problem {
             codes::CANCELLED,
             codes::BATCH_ROLLED_BACK,
         ];
-        const OURS: [domain::Code; 8] = [
+        const OURS: [domain::Code; 9] = [
+            codes::RIGHT_REFUSED,
             codes::DATABASE_REFUSED,
             codes::MIGRATION_FAILED,
             codes::VERIFY_FAILED,
@@ -257,11 +258,14 @@ impl From<sqlx::Error> for Problem {
             return Self::not_migrated().with_cause(error);
         }
         match store::classify(&error) {
-            // No connection came free in time. A database that is away looks the same to the pool.
+            // No connection came free in time. A database that is away looks the same to the pool:
+            // the router asks it.
             ErrorClass::Away if matches!(error, sqlx::Error::PoolTimedOut) => {
                 Self::overloaded().with_cause(error)
             }
-            ErrorClass::Away | ErrorClass::Transient => Self::database_unavailable(error),
+            ErrorClass::Away | ErrorClass::Transient | ErrorClass::Refused => {
+                Self::database_unavailable(error)
+            }
             ErrorClass::Permanent => Self::internal(error),
         }
     }
@@ -305,6 +309,17 @@ mod tests {
     fn a_lost_database_is_unavailable_and_not_a_bug() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let problem = Problem::from(sqlx::Error::Io(refused));
+
+        assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
+    }
+
+    #[tokio::test]
+    async fn a_refused_password_is_an_outage() {
+        let db = harness::empty_db().await;
+        let options = (*db.pool.connect_options()).clone().username("nobody_here");
+        let refused = store::open(&options).await.unwrap_err();
+
+        let problem = Problem::from(refused);
 
         assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
     }

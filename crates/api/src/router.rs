@@ -14,8 +14,14 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    admission::admit, auth::authenticate, context::Context, observe::observe, openapi,
-    prefer::wait_secs, problem::Problem, routes,
+    admission::admit,
+    auth::authenticate,
+    context::Context,
+    observe::observe,
+    openapi,
+    prefer::wait_secs,
+    problem::{NoConnection, Problem},
+    routes,
 };
 
 /// The API as a service, all of it: `/api/v1`, the same under `/api`, and the calls of those who
@@ -30,6 +36,7 @@ pub fn router(context: Context) -> Router {
     v1.merge(compatible)
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn_with_state(context.clone(), tell_away_from_busy))
         .layer(body_limit)
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
@@ -67,6 +74,15 @@ async fn as_it_is(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// No connection came free in time: all are in use, or none can be opened. The pool cannot tell.
+async fn tell_away_from_busy(State(cx): State<Context>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.extensions().get::<NoConnection>().is_some() && !cx.database_is_there().await {
+        return Problem::database_unavailable(sqlx::Error::PoolTimedOut).into_response();
+    }
     response
 }
 

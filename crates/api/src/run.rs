@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use settings::Settings;
+use sqlx::{Connection as _, postgres::PgConnectOptions};
+use store::SessionError;
 use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -32,10 +34,9 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let url = settings.database.require_url()?.expose_secret();
-    let (url, database) = (url.to_owned(), settings.database.clone());
-    let open = move || store::connect(&url, &database, "tenantry-api");
-    let pool = open().context("could not read DATABASE_URL")?;
+    let options = options(&settings.database)?;
+    look(&options, &settings.database).await?;
+    let pool = store::pool(options, &settings.database);
     let context = Context::new(settings, pool, stop.clone())?;
     origin_watch::before_serving(&context).await?;
     let mut schema = SchemaWatch::default();
@@ -46,7 +47,7 @@ pub async fn run(
     let background = TaskTracker::new();
     background.spawn(listen(context.clone()));
     background.spawn(forget(context.clone()));
-    background.spawn(pool_watch::run(context.clone(), open));
+    background.spawn(pool_watch::run(context.clone()));
     background.close();
     info!(%address, "API answers at http://{address}");
     serve(context.clone(), listener, &stop).await;
@@ -55,6 +56,31 @@ pub async fn run(
     origin.await.context("the look for copied databases failed")??;
     schema.await.context("the look at the control schema failed")??;
     Ok(())
+}
+
+/// How to connect, by the URL and password that are in force now.
+pub(crate) fn options(database: &settings::Database) -> anyhow::Result<PgConnectOptions> {
+    let url = database.require_url()?;
+    store::options(url.expose_secret(), database, "tenantry-api")
+        .context("could not read DATABASE_URL")
+}
+
+/// Refuses a database whose owner this process may not act for, and says so when the server has too
+/// few connections. A database that is away is told of at `/readyz`.
+async fn look(options: &PgConnectOptions, database: &settings::Database) -> anyhow::Result<()> {
+    let patience = Duration::from_millis(database.acquire_timeout_ms);
+    let mut conn = match store::reach(options, patience).await {
+        Ok(conn) => conn,
+        Err(error) if SessionError::of(error.error()).is_some() => return Err(error.into()),
+        Err(_) => return Ok(()),
+    };
+    let room = store::room(&mut conn).await.context("could not count the connections")?;
+    let most = database.max_connections;
+    let setting = format!("database.max_connections = {most}");
+    if let Some(shortage) = room.shortage(most, &setting) {
+        warn!("{shortage}");
+    }
+    conn.close().await.context("could not close a connection")
 }
 
 async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken) {

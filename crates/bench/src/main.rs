@@ -44,6 +44,9 @@ struct Args {
     /// server; the floor's stays a superuser
     #[arg(long)]
     owner: bool,
+    /// Leave the server PostgreSQL's own defaults (`jit = on` among them), as elsewhere
+    #[arg(long)]
+    untouched: bool,
     /// Write the figures to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -92,7 +95,7 @@ fn main() -> ExitCode {
 /// Measures and prints; false when a figure is beyond its limit.
 async fn measure(args: &Args) -> anyhow::Result<bool> {
     system::install_crypto()?;
-    let stand = Stand::start(args.owner).await?;
+    let stand = Stand::start(args.owner, !args.untouched).await?;
     let mut all = serde_json::Map::new();
     let mut hold = true;
     for scenario in scenarios::chosen(&args.scenarios) {

@@ -29,9 +29,9 @@ const HAND_OVER: &str = "do $$ begin
 end $$";
 
 impl Stand {
-    pub(crate) async fn start(owned: bool) -> anyhow::Result<Self> {
+    pub(crate) async fn start(owned: bool, tuned: bool) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tenantry-bench.").tempdir()?;
-        let options = Options::new(folder.path().join("cluster"));
+        let options = Options { tuned, ..Options::new(folder.path().join("cluster")) };
         let cluster = tokio::task::spawn_blocking(|| Cluster::start(options))
             .await?
             .context("could not start PostgreSQL")?;

@@ -200,6 +200,23 @@ impl System {
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
+    /// From the POST of a few tenants to the answer that all are active, in milliseconds.
+    pub(crate) async fn small_batch_ms(&self, n: usize, tenants: usize) -> anyhow::Result<f64> {
+        let one = |t| json!({ "tenant_name": format!("Few {n}"), "domain": format!("f{t}.b{n}.bench.example") });
+        let body = json!({ "tenants": (0..tenants).map(one).collect::<Vec<_>>() });
+        let request = self
+            .http
+            .post(format!("{}/api/v1/tenants/batch", self.api.url))
+            .header("prefer", "wait=30")
+            .json(&body);
+        let started = Instant::now();
+        let made = self.answer(request).await?;
+        if made["summary"]["successful"].as_u64() != Some(tenants as u64) {
+            bail!("not every tenant became active: {made}");
+        }
+        Ok(started.elapsed().as_secs_f64() * 1e3)
+    }
+
     /// How long one GET takes, in milliseconds.
     pub(crate) async fn get_ms(&self, path: &str) -> anyhow::Result<f64> {
         let started = Instant::now();

@@ -1,6 +1,11 @@
 //! Which API, with which token, and which database: options first, then what `dev` left behind.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::Connection as _;
 
 use store::origin::{self, OriginError};
 
@@ -55,7 +60,7 @@ pub(crate) fn running_here() -> Option<Ready> {
 /// The database that the settings name, else that of the `dev` running here.
 pub(crate) fn database_url(settings: &settings::Settings) -> anyhow::Result<String> {
     use secrecy::ExposeSecret as _;
-    if let Some(url) = &settings.database.url {
+    if let Some(url) = settings.database.read_url()? {
         return Ok(url.expose_secret().to_owned());
     }
     running_here().map(|ready| ready.database_url).ok_or_else(|| {
@@ -65,20 +70,38 @@ pub(crate) fn database_url(settings: &settings::Settings) -> anyhow::Result<Stri
     })
 }
 
-/// A pool on the database at `url`.
-pub(crate) fn pool(url: &str, settings: &settings::Settings) -> anyhow::Result<sqlx::PgPool> {
-    store::connect(url, &settings.database, "tenantry")
-        .map_err(|_| Failure::usage("DATABASE_URL is no PostgreSQL URL").into())
+/// Connections of one command: it works over one, and looks something up over another.
+const CONNECTIONS: u32 = 2;
+
+/// Connections to the database at `url`, which answers.
+pub(crate) async fn pool(url: &str, settings: &settings::Settings) -> anyhow::Result<sqlx::PgPool> {
+    let database = settings::Database { max_connections: CONNECTIONS, ..settings.database.clone() };
+    let options = store::options(url, &database, "tenantry").map_err(|_| {
+        Failure::usage("DATABASE_URL is not a PostgreSQL URL").advise(
+            "write it as postgres://user:password@host:port/name; within the password @ is %40, \
+             / is %2F, : is %3A, # is %23 and ? is %3F",
+        )
+    })?;
+    let patience = Duration::from_millis(database.acquire_timeout_ms);
+    // A pool would wait as long for a server that refuses, and not give its words.
+    let conn = store::reach(&options, patience).await.map_err(|e| unreachable(&e))?;
+    conn.close().await.map_err(|e| database_failure(&e))?;
+    Ok(store::pool(options, &database))
+}
+
+fn unreachable(error: &store::Unreachable) -> Failure {
+    Failure::new(telemetry::chain(error))
+        .advise("look at DATABASE_URL, and whether the server runs")
 }
 
 /// As [`pool`], for migrations: a statement may take its time.
-pub(crate) fn patient_pool(
+pub(crate) async fn patient_pool(
     url: &str,
     settings: &settings::Settings,
 ) -> anyhow::Result<sqlx::PgPool> {
     let mut patient = settings.clone();
     patient.database.statement_timeout_ms = 0;
-    pool(url, &patient)
+    pool(url, &patient).await
 }
 
 /// Refuses a database that is a copy of the one its installation lives in. One without Tenantry

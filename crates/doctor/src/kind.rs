@@ -84,6 +84,9 @@ kinds! {
     IdsBehind = "ids_behind":
         "The next id of a table of the control schema exists already.",
         Some("set the sequence past the highest id");
+    MakerBroken = "maker_broken":
+        "A role that makes tenants' roles cannot be used by the owner of schema tenantry.",
+        Some("give it its function and its rights again");
     TenantWithoutLiveKey = "tenant_without_live_key":
         "A provisioned tenant has no API key, and nobody revoked one.", None;
     SeveralLiveKeys = "several_live_keys":

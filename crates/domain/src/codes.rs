@@ -67,6 +67,8 @@ codes! {
         "The database could not be reached, or was too busy.";
     DATABASE_REFUSED = "database_refused":
         "A trigger of the database refused a statement; the message has its words.";
+    RIGHT_REFUSED = "right_refused":
+        "The database refused Tenantry a right that it needs; an operator has to give it back.";
     TIMED_OUT = "timed_out":
         "A stage took longer than it may.";
     ATTEMPTS_EXHAUSTED = "attempts_exhausted":

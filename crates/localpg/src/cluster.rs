@@ -17,6 +17,9 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Whether data survives a power cut. `false` is for throw-away data only.
     pub durable: bool,
+    /// Whether the server gets our settings; `false` leaves it PostgreSQL's own defaults, as
+    /// elsewhere, but for where it listens.
+    pub tuned: bool,
     /// More settings of PostgreSQL; they win over ours.
     pub extra: Vec<(String, String)>,
     /// A TCP port on 127.0.0.1, with a password. `None` = the socket only.
@@ -33,6 +36,7 @@ impl Options {
         Self {
             data_dir: data_dir.into(),
             durable: true,
+            tuned: true,
             extra: Vec::new(),
             port: None,
             fetch: false,
@@ -62,8 +66,8 @@ impl Cluster {
     pub fn start(options: Options) -> Result<Self, Error> {
         let home = Home::make(&options.data_dir)?;
         let lock = lock(&home)?;
-        let Options { durable, fetch, port, extra, bin, .. } = options;
-        let plan = Plan { durable, fetch, port, extra, bin, bound: true };
+        let Options { durable, tuned, fetch, port, extra, bin, .. } = options;
+        let plan = Plan { durable, tuned, fetch, port, extra, bin, bound: true };
         let (child, server) = launch::launch(&home, &plan)?;
         Ok(Self { server, child: Some(child), _lock: lock })
     }

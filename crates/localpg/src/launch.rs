@@ -41,6 +41,7 @@ const QUITTING: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) durable: bool,
+    pub(crate) tuned: bool,
     pub(crate) fetch: bool,
     pub(crate) port: Option<u16>,
     pub(crate) extra: Vec<(String, String)>,
@@ -83,7 +84,8 @@ fn server_command(
     command.args(["-p", &plan.port.unwrap_or(PORT).to_string()]);
     let listen = if plan.port.is_some() { "127.0.0.1" } else { "" };
     command.args(["-c", &format!("listen_addresses={listen}")]);
-    for (name, value) in config::settings(plan.durable) {
+    let ours = plan.tuned.then(|| config::settings(plan.durable));
+    for (name, value) in ours.into_iter().flatten() {
         command.args(["-c", &format!("{name}={value}")]);
     }
     for (name, value) in &plan.extra {

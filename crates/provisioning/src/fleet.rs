@@ -330,7 +330,7 @@ impl Seats {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
             Some(seat) => Ok(seat),
-            None => Ok(Seat { conn: PgConnection::connect_with(&self.options).await?, uses: 0 }),
+            None => Ok(Seat { conn: store::open(&self.options).await?, uses: 0 }),
         }
     }
 

@@ -10,6 +10,9 @@ use tracing::{error, info, warn};
 
 use crate::{Plans, PoolView, Reason, Verdict};
 
+/// Tries after which one waits as long as while the database refuses a right: up to 8 s by default.
+const TRIES_WHILE_REFUSED: u32 = 5;
+
 /// When to try again, and when to stop.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryRules {
@@ -106,10 +109,10 @@ impl Provisioner {
         failure: &Failure,
     ) -> sqlx::Result<Verdict> {
         let error = failure.to_item_error();
-        let chain = chain(failure);
+        let chain = telemetry::chain(&failure.error);
         let tries = claim.tries.unsigned_abs();
-        if failure.error.is_transient() && tries < self.rules.max_attempts {
-            return Ok(self.retry(claim, Reason { error, chain }));
+        if let Some(spent) = self.goes_on(&claim, failure) {
+            return Ok(self.retry(claim, Reason { error, chain, spent }));
         }
         warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, item.attempt = claim.attempt,
             code = %error.code, cause = %chain,
@@ -117,8 +120,18 @@ impl Provisioner {
         self.turn_back(claim, error).await
     }
 
+    /// Whether the item is tried again, and then whether this try counts.
+    fn goes_on(&self, claim: &Claim, failure: &Failure) -> Option<bool> {
+        if failure.error.is_refused() {
+            return Some(false);
+        }
+        let left = claim.tries.unsigned_abs() < self.rules.max_attempts;
+        (failure.error.is_transient() && left).then_some(true)
+    }
+
     fn retry(&self, claim: Claim, reason: Reason) -> Verdict {
-        let delay = self.rules.backoff.delay(claim.tries.unsigned_abs(), rand::random());
+        let tries = if reason.spent { claim.tries.unsigned_abs() } else { TRIES_WHILE_REFUSED };
+        let delay = self.rules.backoff.delay(tries, rand::random());
         Verdict::Retry { claim: Box::new(claim), reason, delay }
     }
 
@@ -154,9 +167,9 @@ impl Provisioner {
 
     async fn after_failed_undo(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
         let error = failure.to_item_error();
-        let chain = chain(failure);
-        if failure.error.is_transient() && claim.tries.unsigned_abs() < self.rules.max_attempts {
-            return Ok(self.retry(claim, Reason { error, chain }));
+        let chain = telemetry::chain(&failure.error);
+        if let Some(spent) = self.goes_on(&claim, failure) {
+            return Ok(self.retry(claim, Reason { error, chain, spent }));
         }
         error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code,
             cause = %chain, "undoing item {} failed; an operator has to look", claim.item);
@@ -207,15 +220,4 @@ fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
 
 fn own_error(code: Code, message: &str) -> ItemError {
     ItemError { code, message: message.to_owned(), step: None, retryable: true }
-}
-
-pub(crate) fn chain(failure: &Failure) -> String {
-    let mut text = failure.error.to_string();
-    let mut cause = std::error::Error::source(&failure.error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -5,7 +5,7 @@ use saga::{Failure, Plan, Together};
 use store::items::Claim;
 use tracing::debug;
 
-use crate::{Provisioner, Verdict, provision::chain};
+use crate::{Provisioner, Verdict};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
@@ -78,7 +78,7 @@ impl Provisioner {
                 Vec::new()
             }
             Together::Apart(failure) => {
-                let cause = failure.as_ref().map(chain);
+                let cause = failure.as_ref().map(|failure| telemetry::chain(&failure.error));
                 debug!(items = group.len(), cause, "{} items have to be taken apart", group.len());
                 group
             }

@@ -36,4 +36,6 @@ pub struct Reason {
     pub error: ItemError,
     /// The chain of causes. For operators only: it may name hosts and hold SQL.
     pub chain: String,
+    /// Whether the try counts: not when the database refused Tenantry a right.
+    pub spent: bool,
 }

@@ -52,7 +52,7 @@ async fn a_claim_reads_its_own_item_and_one_neighbour_among_thousands_at_work() 
     fill(&db.pool, 3_000, 2_000).await;
     let (item, _) = submit(&db.pool, "anne").await;
     let mut tx = db.pool.begin().await.unwrap();
-    // As workers' sessions are: see store::connect_by_key.
+    // As workers' sessions are: see store::by_key.
     for scan in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
         let off = sqlx::query("select set_config($1, 'off', true)").bind(scan);
         off.execute(&mut *tx).await.unwrap();

@@ -245,7 +245,9 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     let Verdict::Retry { claim, reason, .. } = verdict else { panic!("{verdict:?}") };
     let mut conn = db.pool.acquire().await.unwrap();
     let put_back =
-        items::retry_later(&mut conn, &claim, &reason.error, Duration::ZERO, "job").await.unwrap();
+        items::retry_later(&mut conn, &claim, &reason.error, true, Duration::ZERO, "job")
+            .await
+            .unwrap();
     let again = take(&provisioner(&db.pool, &parts, WORKER), item).await;
     assert_eq!(reason.error.code.as_str(), "database_unavailable");
     assert!(!put_back, "the commit had happened: the item is final");
@@ -298,7 +300,7 @@ async fn what_an_earlier_try_met_is_told_when_the_last_ones_left_nothing() {
         retryable: true,
     };
     let mut conn = db.pool.acquire().await.unwrap();
-    items::retry_later(&mut conn, &first, &met, Duration::ZERO, "job").await.unwrap();
+    items::retry_later(&mut conn, &first, &met, true, Duration::ZERO, "job").await.unwrap();
     for _ in 0..2 {
         take(&crashing, item).await.expect("the worker died each time");
     }

@@ -95,7 +95,8 @@ pub async fn consume<H, F>(
             Ok(()) if stop.is_cancelled() => break,
             Ok(()) => warn!(worker.id = %name, "the queue's worker ended early; starting anew"),
             Err(error) => {
-                warn!(worker.id = %name, error = %error, "the queue's worker died; starting anew");
+                let cause = telemetry::chain(&*error);
+                warn!(worker.id = %name, cause, "the queue's worker died; starting anew");
             }
         }
         if started.elapsed() > Duration::from_secs(60) {
@@ -117,7 +118,10 @@ async fn free_jobs(pool: &PgPool, worker: &str) {
     match freed {
         Ok(0) => {}
         Ok(jobs) => info!(worker.id = %worker, jobs, "gave {jobs} jobs back to the queue"),
-        Err(error) => warn!(worker.id = %worker, %error, "could not give jobs back; they time out"),
+        Err(error) => {
+            let cause = telemetry::chain(&error);
+            warn!(worker.id = %worker, cause, "could not give jobs back; they time out");
+        }
     }
 }
 
@@ -219,6 +223,6 @@ async fn rest(pool: &PgPool, id: &TaskId, worker: &str) {
     .execute(pool)
     .await;
     if let Err(error) = rested {
-        warn!(job.id = %id, %error, "could not postpone job {id}");
+        warn!(job.id = %id, cause = telemetry::chain(&error), "could not postpone job {id}");
     }
 }

@@ -82,7 +82,8 @@ async fn hear_for_ever(pool: &PgPool, bell: Bell, heard: &Notify) {
     loop {
         let began = Instant::now();
         let Err(error) = hear(pool, bell, heard).await;
-        warn!(channel = bell.channel(), %error, "lost the connection that listens; polling goes on");
+        let cause = telemetry::chain(&error);
+        warn!(channel = bell.channel(), cause, "lost the connection that listens; polling goes on");
         if began.elapsed() > LONGEST_WAIT {
             wait = FIRST_WAIT;
         }

@@ -20,7 +20,7 @@ mod setup;
 mod share;
 mod wakeup;
 
-pub use connect::connect;
+pub use connect::{options, pool};
 pub use consume::{Consumer, Handled, consume};
 pub use doorbell::{Bell, listen, ring};
 pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind, jobs_of};

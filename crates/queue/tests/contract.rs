@@ -31,7 +31,8 @@ fn settings() -> settings::Queue {
 /// The queue's own connections, as in a worker.
 fn queue_of(db: &harness::Db) -> PgPool {
     let all = settings::Settings::from_env_map(settings::Profile::Default, []).unwrap();
-    queue::connect(&db.url, &all.database, &all.queue).unwrap()
+    let options = queue::options(&db.url, &all.database).unwrap();
+    queue::pool(options, &all.database, &all.queue)
 }
 
 fn consumer() -> Consumer {

@@ -58,7 +58,8 @@ async fn delivers_when(sql: &'static str) {
 /// The item of the first job that a consumer gets, which then acknowledges it.
 async fn delivered(url: &str) -> i64 {
     let all = Settings::from_env_map(Profile::Default, []).unwrap();
-    let pool = queue::connect(url, &all.database, &all.queue).unwrap();
+    let options = queue::options(url, &all.database).unwrap();
+    let pool = queue::pool(options, &all.database, &all.queue);
     let consumer = Consumer {
         worker: format!("test-{}", JobId::mint()),
         handlers: 1,

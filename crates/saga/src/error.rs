@@ -15,6 +15,7 @@ pub trait Classify: Error + Send + Sync + 'static {
     fn code(&self) -> Code {
         match self.class() {
             ErrorClass::Away | ErrorClass::Transient => codes::DATABASE_UNAVAILABLE,
+            ErrorClass::Refused => codes::RIGHT_REFUSED,
             ErrorClass::Permanent => codes::INTERNAL,
         }
     }
@@ -44,6 +45,7 @@ impl Classify for sqlx::Error {
             (Some("57014" | "55P03"), _) => codes::TIMED_OUT,
             (Some(RAISED), _) => codes::DATABASE_REFUSED,
             (_, ErrorClass::Permanent) => codes::INTERNAL,
+            (_, ErrorClass::Refused) => codes::RIGHT_REFUSED,
             (_, _) => codes::DATABASE_UNAVAILABLE,
         }
     }
@@ -82,6 +84,12 @@ impl StepError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.class.is_transient()
+    }
+
+    /// Whether the database refused Tenantry a right: no tenant's fault, and every tenant's trouble.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.class == ErrorClass::Refused
     }
 
     /// Whether the server could not be reached, or went away.

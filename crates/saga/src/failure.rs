@@ -79,7 +79,7 @@ impl Failure {
             code: self.error.code().clone(),
             message: self.error.public_message(),
             step: self.step.map(|step| step.as_str().to_owned()),
-            retryable: self.error.is_transient(),
+            retryable: self.error.is_transient() || self.error.is_refused(),
         }
     }
 }

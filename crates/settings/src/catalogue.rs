@@ -74,6 +74,7 @@ impl Key {
 /// Every key, in the order of `config/default.toml`.
 pub(crate) const KEYS: &[Key] = &[
     Key::new("database.url", Kind::Secret(rule::database_url)).optional().env("DATABASE_URL"),
+    Key::new("database.url_file", Kind::Text(rule::path)).optional().env("DATABASE_URL_FILE"),
     Key::number("database.max_connections", 2, 1000),
     Key::number("database.acquire_timeout_ms", 100, 600_000),
     Key::number("database.statement_timeout_ms", 100, 3_600_000),
@@ -170,8 +171,8 @@ pub(crate) fn hint(path: &str) -> String {
 }
 
 /// The rules of texts.
-mod rule {
-    pub(super) fn database_url(text: &str) -> Result<(), &'static str> {
+pub(crate) mod rule {
+    pub(crate) fn database_url(text: &str) -> Result<(), &'static str> {
         let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
         known.then_some(()).ok_or("must start with postgres:// or postgresql://")
     }

@@ -16,15 +16,23 @@ pub enum SettingsError {
         /// What belongs in it.
         hint: &'static str,
     },
+    /// The file of the database's URL cannot be used.
+    #[error("could not read the database's URL from {path} (DATABASE_URL_FILE): {reason}")]
+    UrlFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it; not what is in it.
+        reason: String,
+    },
 }
 
 impl SettingsError {
-    /// Every problem found; empty for [`SettingsError::Missing`].
+    /// Every problem found; empty for the other errors.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Invalid(problems) => problems,
-            Self::Missing { .. } => &[],
+            Self::Missing { .. } | Self::UrlFile { .. } => &[],
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{error::Problem, load::Checked};
 pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
     let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
     problems.extend(room_for_one_body(checked));
+    problems.extend(two_urls(checked));
     problems.extend(unavailable_features(checked));
     problems.extend(limits_too_high(checked));
     problems
@@ -50,6 +51,14 @@ fn room_for_one_body(checked: &Checked) -> Option<Problem> {
         Problem::new(all_place, message)
     };
     Some(problem)
+}
+
+fn two_urls(checked: &Checked) -> Option<Problem> {
+    let (url, file) = ("database.url", "database.url_file");
+    checked.value(url)?;
+    checked.value(file)?;
+    let message = format!("is set beside {}: set one of the two", checked.place(url));
+    Some(Problem::new(checked.place(file), message))
 }
 
 fn unavailable_features(checked: &Checked) -> Vec<Problem> {

@@ -5,13 +5,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::PathBuf,
 };
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{error::SettingsError, network::Network};
+use crate::{catalogue, error::SettingsError, network::Network};
 
 /// The control database and one process's share of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +20,8 @@ use crate::{error::SettingsError, network::Network};
 pub struct Database {
     /// Where it is, `postgres://…`; absent until somebody needs it.
     pub url: Option<SecretString>,
+    /// A file that holds the URL, read anew for new connections; absent when `url` is set.
+    pub url_file: Option<PathBuf>,
     /// Connections one process may hold open, besides the queue's own.
     pub max_connections: u32,
     /// Longest wait for a free connection, in milliseconds.
@@ -28,12 +31,25 @@ pub struct Database {
 }
 
 impl Database {
-    /// The URL of the control database.
+    /// The URL of the control database, if it is set; read from its file at each call.
     ///
     /// # Errors
-    /// `DATABASE_URL` is not set.
-    pub fn require_url(&self) -> Result<&SecretString, SettingsError> {
-        self.url.as_ref().ok_or(SettingsError::Missing {
+    /// The file cannot be read, or holds another text.
+    pub fn read_url(&self) -> Result<Option<SecretString>, SettingsError> {
+        let Some(path) = &self.url_file else { return Ok(self.url.clone()) };
+        let unusable =
+            |reason: String| SettingsError::UrlFile { path: path.display().to_string(), reason };
+        let text = fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+        catalogue::rule::database_url(text.trim()).map_err(|must| unusable(must.to_owned()))?;
+        Ok(Some(text.trim().into()))
+    }
+
+    /// As [`Database::read_url`], for a process that cannot do without.
+    ///
+    /// # Errors
+    /// As there; or neither `DATABASE_URL` nor `DATABASE_URL_FILE` is set.
+    pub fn require_url(&self) -> Result<SecretString, SettingsError> {
+        self.read_url()?.ok_or(SettingsError::Missing {
             key: "DATABASE_URL",
             hint: "the control database, postgres://user:password@host/name",
         })

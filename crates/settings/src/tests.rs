@@ -171,6 +171,32 @@ fn an_empty_variable_leaves_an_optional_key_unset() {
 }
 
 #[test]
+fn a_url_in_a_file_is_read_anew_at_each_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("url");
+    fs::write(&file, "postgres://u:one@db/x\n").unwrap();
+    let settings = accepted(&[("DATABASE_URL_FILE", file.to_str().unwrap())]);
+    let read = || settings.database.require_url().map(|url| url.expose_secret().to_owned());
+
+    let first = read().unwrap();
+    fs::write(&file, "postgres://u:two@db/x").unwrap();
+    let second = read().unwrap();
+    fs::write(&file, "hunter2").unwrap();
+    let refused = read().unwrap_err().to_string();
+
+    assert_eq!((&*first, &*second), ("postgres://u:one@db/x", "postgres://u:two@db/x"));
+    assert!(refused.contains("must start with postgres://"), "{refused}");
+    assert!(!refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
+fn a_url_beside_a_file_with_a_url_is_refused() {
+    let both = [("DATABASE_URL", "postgres://db/x"), ("DATABASE_URL_FILE", "/f")];
+
+    assert_refused(&both, "DATABASE_URL_FILE", "is set beside DATABASE_URL");
+}
+
+#[test]
 fn a_value_that_is_needed_and_missing_is_named() {
     let settings = accepted(&[]);
 

@@ -1,4 +1,4 @@
-//! Opens the pool on the control database.
+//! Opens the pools on the control database, for every process.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,6 +7,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use crate::session;
+
 /// Longest silence of a session within a transaction, in milliseconds. A process that was cut off
 /// holds locks no longer than this: a request that is sent again waits for those of its first try.
 const SILENCE_MS: u32 = 10_000;
@@ -14,48 +16,120 @@ const SILENCE_MS: u32 = 10_000;
 /// A connection used this recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// A pool on `url`, with the limits of the settings; connects lazily.
+/// How sessions on `url` are opened: with [`crate::open`], or by a [`pool`]. The password file, if
+/// `url` has no password, is read here.
 ///
 /// Sessions carry a statement time-out as the last defence against a query that never ends and
 /// an application name, so that `pg_stat_activity` says who is who.
 ///
 /// # Errors
 /// When `url` is not a PostgreSQL URL.
-pub fn connect(url: &str, database: &settings::Database, name: &str) -> sqlx::Result<PgPool> {
-    Ok(pool(options(url, database, name)?, database))
-}
-
-/// As [`connect`], for sessions that only ever look up what they know the keys of: they find it by
-/// index. The planner, which cannot know how long a list of keys is, or how many rows a table has
-/// gained since it was last counted, would now and then read all of a table instead.
-///
-/// # Errors
-/// When `url` is not a PostgreSQL URL.
-pub fn connect_by_key(
+pub fn options(
     url: &str,
     database: &settings::Database,
     name: &str,
-) -> sqlx::Result<PgPool> {
-    let by_key =
-        [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
-    Ok(pool(options(url, database, name)?.options(by_key), database))
-}
-
-fn options(url: &str, database: &settings::Database, name: &str) -> sqlx::Result<PgConnectOptions> {
-    Ok(PgConnectOptions::from_str(url)?.application_name(name).options([
+) -> sqlx::Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)?;
+    // A URL writes an IPv6 address in brackets, which no resolver takes.
+    let host = options.get_host().trim_matches(['[', ']']).to_owned();
+    let options = session::with_settings(options.host(&host).application_name(name));
+    Ok(options.options([
         ("statement_timeout", database.statement_timeout_ms.to_string()),
         ("idle_in_transaction_session_timeout", SILENCE_MS.to_string()),
     ]))
 }
 
-fn pool(options: PgConnectOptions, database: &settings::Database) -> PgPool {
+/// `options` for sessions that find rows by index only. The planner, which cannot know how long a
+/// list of keys is, or how many rows a table has gained since it was last counted, would now and
+/// then read all of a table instead.
+#[must_use]
+pub fn by_key(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ])
+}
+
+/// A pool of `database.max_connections` sessions; connects lazily.
+#[must_use]
+pub fn pool(options: PgConnectOptions, database: &settings::Database) -> PgPool {
+    pool_options(database).connect_lazy_with(options)
+}
+
+/// What every pool is like. A session is made [`crate::ready`] when it is opened: who does more in
+/// `after_connect` does that first.
+#[must_use]
+pub fn pool_options(database: &settings::Database) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(database.max_connections)
         .acquire_timeout(Duration::from_millis(database.acquire_timeout_ms))
+        .after_connect(|conn, _| Box::pin(session::ready(conn)))
         // Asked each time it is taken, a connection in use costs a round trip more.
         .test_before_acquire(false)
         .before_acquire(|conn, meta| {
             Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || conn.ping().await.is_ok()) })
         })
-        .connect_lazy_with(options)
+}
+
+/// Opens the pool's next connections by `fresh` when these differ from its own: a password was
+/// changed. Connections that are open stay. Says whether they differed.
+pub fn renew(pool: &PgPool, fresh: PgConnectOptions) -> bool {
+    // Nothing else shows a password; neither text is kept.
+    let differs = format!("{:?}", pool.connect_options()) != format!("{fresh:?}");
+    if differs {
+        pool.set_connect_options(fresh);
+    }
+    differs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> settings::Database {
+        settings::Settings::from_env_map(settings::Profile::Default, []).unwrap().database
+    }
+
+    async fn planner(pool: &PgPool) -> Vec<String> {
+        sqlx::query_scalar(
+            "select name from pg_settings
+             where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit')
+                and setting = 'off' order by 1",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn sessions_by_key_scan_no_table_and_others_may() {
+        let db = harness::fresh_db().await;
+
+        let options = options(&db.url, &database(), "x").unwrap();
+        let plain = planner(&pool(options.clone(), &database())).await;
+        let by_key = planner(&pool(by_key(options), &database())).await;
+
+        assert_eq!(plain, ["jit"]);
+        assert_eq!(by_key, ["enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"]);
+    }
+
+    #[tokio::test]
+    async fn another_password_is_for_the_pools_next_connections() {
+        let read = |url: &str| options(url, &database(), "x").unwrap();
+        let one = pool(read("postgres://u:one@db/x"), &database());
+
+        let same = renew(&one, read("postgres://u:one@db/x"));
+        let other = renew(&one, read("postgres://u:two@db/x"));
+        let again = renew(&one, read("postgres://u:two@db/x"));
+
+        assert_eq!((same, other, again), (false, true, false));
+    }
+
+    #[test]
+    fn takes_an_ipv6_address_out_of_its_brackets() {
+        let options = options("postgres://u:p@[::1]:5432/db", &database(), "x").unwrap();
+
+        assert_eq!((options.get_host(), options.get_port()), ("::1", 5432));
+    }
 }

@@ -7,22 +7,26 @@ pub enum ErrorClass {
     Away,
     /// The server answered, and the answer may be another one later: retry with back-off.
     Transient,
+    /// The database refused us a right (42501). On what is ours that is no tenant's fault: retry
+    /// until an operator has given the right back.
+    Refused,
     /// Will fail again the same way: do not retry.
     Permanent,
 }
 
 impl ErrorClass {
-    /// Whether another try can help.
+    /// Whether another try can help, with nothing done meanwhile.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        self != Self::Permanent
+        matches!(self, Self::Away | Self::Transient)
     }
 }
 
 /// The connection is gone: SQLSTATE class 08, shutdown (57P01 to 57P05), and a session that the
 /// server ended because it was silent within a transaction (25P03) or the transaction took too
-/// long (25P04, from PostgreSQL 17 on).
-const AWAY: [&str; 4] = ["08", "57P", "25P03", "25P04"];
+/// long (25P04, from PostgreSQL 17 on). Or there is no connection to be had: the server refuses the
+/// password (28P01) or the user (28000), until the password is read anew.
+const AWAY: [&str; 6] = ["08", "57P", "25P03", "25P04", "28P01", "28000"];
 
 /// What passes by itself: 40 rollback (deadlock, serialization), 53 insufficient resources, 57
 /// operator intervention (time-out), lock not available (55P03), object in use (55006).
@@ -50,6 +54,8 @@ fn classify_state(state: Option<&str>, message: &str) -> ErrorClass {
         |list: &[&str]| state.is_some_and(|s| list.iter().any(|start| s.starts_with(start)));
     if is_of(&AWAY) {
         ErrorClass::Away
+    } else if state == Some("42501") {
+        ErrorClass::Refused
     } else if is_of(&TRANSIENT) || message.contains("tuple concurrently updated") {
         ErrorClass::Transient
     } else {
@@ -63,13 +69,14 @@ mod tests {
 
     #[test]
     fn retries_what_passes_by_itself_and_nothing_else() {
-        for state in ["08006", "57P01", "57P03"] {
+        for state in ["08006", "57P01", "57P03", "28P01", "28000"] {
             assert_eq!(classify_state(Some(state), ""), ErrorClass::Away, "{state}");
         }
         for state in ["40001", "40P01", "53300", "55P03", "57014"] {
             assert_eq!(classify_state(Some(state), ""), ErrorClass::Transient, "{state}");
         }
-        for state in ["23505", "42P06", "42601", "42501", "22001"] {
+        assert_eq!(classify_state(Some("42501"), ""), ErrorClass::Refused);
+        for state in ["23505", "42P06", "42601", "22001"] {
             assert_eq!(classify_state(Some(state), ""), ErrorClass::Permanent, "{state}");
         }
     }

@@ -22,17 +22,23 @@ mod migrate;
 pub mod operators;
 pub mod origin;
 pub mod queue_state;
+mod reach;
+mod room;
+mod session;
 pub mod spares;
 mod stage;
 pub mod tenants;
 pub mod workers;
 
 pub use attention::{Attention, attention};
-pub use connect::{connect, connect_by_key};
+pub use connect::{by_key, options, pool, pool_options, renew};
 pub use error_class::{ErrorClass, classify};
 pub use fit::{Fit, fit};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
 };
+pub use reach::{Unreachable, is_refused_login, reach};
+pub use room::{Room, room};
+pub use session::{SessionError, open, ready};
 pub use stage::{StageLimits, open_stage};

@@ -17,6 +17,9 @@ use crate::migrations::VERSION_TABLE;
 pub use regrant::regrant;
 pub use revoke::revoke;
 
+/// What a tenant may do with the rows of its tables.
+pub(crate) const DATA: &str = "select, insert, update, delete";
+
 /// Lets the role use the schema and all that the migrations make in it, now and later: data of
 /// tables and views, sequences, functions; of the version table it may only read. Takes it into the
 /// group of tenants, who may connect, unless it is there. One message, which names each object.
@@ -48,7 +51,6 @@ fn join(conn: &PgConnection, role: &RoleName) -> String {
 
 /// The text that grants all on the schema and in it.
 pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> String {
-    const DATA: &str = "select, insert, update, delete";
     let (schema, role) = (Ident::from(schema), Ident::from(role));
     let mut grants = format!(
         "grant usage on schema {schema} to {role};

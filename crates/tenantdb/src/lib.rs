@@ -11,13 +11,14 @@
 //! [`verify::verify`]. Several tenants of whom nothing is there, each step one message for all of
 //! them: [`newcomers`] and [`verify::verify_newcomers`]; of whom all was built in advance:
 //! [`adoption`] and [`verify::verify_adopted`]. Once per database [`bootstrap()`], once
-//! per process [`rights::check`] and [`Promise::learn`].
+//! per owner of it [`hand_over()`], once per process [`rights::check`] and [`Promise::learn`].
 
 pub mod adoption;
 mod bootstrap;
 pub mod bootstrapped;
 pub mod copied;
 pub mod grants;
+mod hand_over;
 mod ident;
 pub mod left_roles;
 mod lint;
@@ -37,6 +38,7 @@ mod survey;
 pub mod verify;
 
 pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as};
+pub use hand_over::hand_over;
 pub use ident::Ident;
 pub use mark::{Mark, Owner};
 pub use migrations::MigrationSet;

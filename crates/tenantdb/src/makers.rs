@@ -6,8 +6,8 @@
 //! 3 ms after 500 tenants, 35 ms after 8,000. So nobody makes more than a few: the connected role
 //! makes *makers*, and each of them makes the roles of at most [`MOST`] tenants and those that are
 //! made at the same moment. A maker cannot log in; a function that belongs to it runs commands as it,
-//! and only the role that made the maker may call that. Whoever may call it could do all the same
-//! without it.
+//! and only the owner of schema `tenantry` may call that, who could do all the same without it. A maker
+//! whose function or rights are gone is passed over, and another one is made; [`crate::hand_over()`] puts them back.
 //!
 //! A superuser is a member of nothing, and before 16 nobody becomes one: there all is done directly.
 

@@ -53,6 +53,9 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
             let trouble = misfit(fit).or_else(|| health.trouble.borrow().clone());
             trouble.map_or((StatusCode::OK, "ready\n".to_owned()), |why| unready(&why))
         }
+        Err(error) if store::is_refused_login(&error) => {
+            unready("the database refuses this worker's password")
+        }
         Err(_) => unready("the database cannot be reached"),
     }
 }

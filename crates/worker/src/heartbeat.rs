@@ -43,7 +43,7 @@ impl Heart {
         let mut tick = tokio::time::interval(self.every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut heard = Instant::now();
-        let mut beats = 0u32;
+        let (mut beats, mut refused) = (0u32, false);
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
@@ -52,7 +52,7 @@ impl Heart {
             beats = beats.wrapping_add(1);
             let id = &self.worker;
             match self.in_time(self.beat(beats.is_multiple_of(QUEUE_LOOK))).await {
-                Ok(Pulse::Well) => heard = Instant::now(),
+                Ok(Pulse::Well) => (heard, refused) = (Instant::now(), false),
                 Ok(Pulse::Outdated) => {
                     heard = Instant::now();
                     if !leave.is_cancelled() {
@@ -70,7 +70,13 @@ impl Heart {
                     return lost.cancel();
                 }
                 Err(error) => {
-                    warn!(worker.id = %id, %error, "could not say that we live");
+                    let cause = telemetry::chain(&error);
+                    if store::is_refused_login(&error) && !refused {
+                        refused = true;
+                        error!(worker.id = %id, "the database refuses this worker's password: {cause}");
+                    } else {
+                        warn!(worker.id = %id, cause, "heartbeat failed");
+                    }
                 }
             }
             if heard.elapsed() > self.dead_after {

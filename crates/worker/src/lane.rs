@@ -27,6 +27,9 @@ use crate::{
     outcome::{About, Outcomes, RecordError},
 };
 
+/// Between two tries of a lane while the database refuses a right.
+const REST_WHILE_REFUSED: Duration = Duration::from_secs(5);
+
 /// What the lanes of a process share.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -39,6 +42,8 @@ pub(crate) struct Lane {
     pub(crate) patience: Duration,
     /// Cleared when there is work: what is put off to later is looked for soon.
     pub(crate) quiet: Arc<AtomicBool>,
+    /// Set while the database refuses this worker a right.
+    pub(crate) refused: AtomicBool,
 }
 
 type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
@@ -46,7 +51,11 @@ type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
 impl Lane {
     /// Takes items until the inbox is closed.
     pub(crate) async fn run(self: Arc<Self>) {
-        while let Some(waiting) = self.inbox.take(|| self.provisioner.room()).await {
+        loop {
+            if self.refused.load(Ordering::Relaxed) {
+                tokio::time::sleep(REST_WHILE_REFUSED).await;
+            }
+            let Some(waiting) = self.inbox.take(|| self.provisioner.room()).await else { return };
             let items = waiting.len();
             self.activity.begin(items);
             self.serve(waiting).await;
@@ -100,13 +109,38 @@ impl Lane {
             let verdict = self.in_time(self.provisioner.provision(claim)).await;
             match verdict {
                 Ok(verdict) => self.close(&about[&item], verdict, replies).await,
-                Err(error) => warn!(item.id = %item, %error, "gave item {item} up for now"),
+                Err(error) => {
+                    let cause = telemetry::chain(&error);
+                    warn!(item.id = %item, cause, "gave item {item} up for now");
+                }
             }
         }
         Ok(())
     }
 
+    /// Says once that the database refuses a right, and once that it no longer does.
+    fn note_refusal(&self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Retry { reason, .. }
+                if !reason.spent && !self.refused.swap(true, Ordering::Relaxed) =>
+            {
+                let cause = &reason.chain;
+                error!(
+                    "the database refuses a right that Tenantry needs: {cause}; tenants wait \
+                     until it is given back (`tenantry migrate public up`, `tenantry doctor`)"
+                );
+            }
+            Verdict::Finished(..) if self.refused.swap(false, Ordering::Relaxed) => {
+                info!("the database no longer refuses a right; the work goes on");
+            }
+            _ => {}
+        }
+    }
+
     async fn close(&self, about: &About, verdict: sqlx::Result<Verdict>, replies: &mut Replies) {
+        if let Ok(verdict) = &verdict {
+            self.note_refusal(verdict);
+        }
         let recorded = async { self.outcomes.record(about, verdict?).await };
         let recorded = self.in_time(recorded).await.and_then(|recorded| recorded);
         match recorded {

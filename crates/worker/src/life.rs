@@ -124,7 +124,8 @@ impl<'a> Life<'a> {
             store::workers::retire(&mut *self.pools.work.acquire().await?, &self.id).await
         };
         if let Err(error) = retire.await {
-            warn!(worker.id = %self.id, %error, "could not sign off; the others will notice");
+            let cause = telemetry::chain(&error);
+            warn!(worker.id = %self.id, cause, "could not sign off; the others will notice");
         }
     }
 
@@ -157,6 +158,9 @@ impl<'a> Life<'a> {
         beside.spawn(heart.run(over.clone(), self.lost.clone(), leave.clone()));
         beside.spawn(sweeper.run(over.clone()));
         beside.spawn(self.keeper().run(over.clone()));
+        let following = self.pools.clone().follow(self.settings.clone());
+        let until = over.clone();
+        beside.spawn(async move { until.run_until_cancelled(following).await.unwrap_or_default() });
         beside.spawn(async move { settler.run(over).await });
         beside
     }
@@ -191,6 +195,7 @@ impl<'a> Life<'a> {
         let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
         let lane = Arc::new(Lane {
             inbox: Arc::clone(&inbox),
+            refused: AtomicBool::new(false),
             provisioner: self.provisioner(),
             outcomes: Outcomes { pool: self.pools.work.clone(), settler: self.settler.clone() },
             activity: Arc::clone(&self.activity),

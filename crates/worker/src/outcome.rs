@@ -100,7 +100,9 @@ impl Outcomes {
         counter!(names::RETRIES_TOTAL, "code" => code).increment(1);
         let job = JobId::mint();
         let mut tx = self.pool.begin().await?;
-        if items::retry_later(&mut tx, claim, &reason.error, delay, &job.to_string()).await? {
+        if items::retry_later(&mut tx, claim, &reason.error, reason.spent, delay, &job.to_string())
+            .await?
+        {
             queue::enqueue(&mut tx, &[(claim.item, job)], delay).await?;
             tx.commit().await?;
         }

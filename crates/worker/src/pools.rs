@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use settings::Settings;
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tracing::{info, warn};
 
 use crate::StartError;
 
@@ -13,6 +14,9 @@ const SPARE_CONNECTIONS: u32 = 4;
 
 /// Longest wait for connections to close that may be dead.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// Between two looks at the file of the URL and the password file.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// Connections for the work and for the queue.
 #[derive(Debug, Clone)]
@@ -24,16 +28,35 @@ pub(crate) struct Pools {
 impl Pools {
     /// Connects when first used.
     pub(crate) fn open(settings: &Settings) -> Result<Self, StartError> {
-        let url = settings.database.require_url().map_err(StartError::Settings)?.expose_secret();
-        let mut database = settings.database.clone();
-        database.max_connections = u32::try_from(settings.worker.concurrency)
-            .unwrap_or(u32::MAX)
-            .saturating_add(SPARE_CONNECTIONS);
-        let work =
-            store::connect_by_key(url, &database, "tenantry-worker").map_err(StartError::Url)?;
-        let queue =
-            queue::connect(url, &settings.database, &settings.queue).map_err(StartError::Url)?;
-        Ok(Self { work, queue })
+        let (work, queue) = logins(settings)?;
+        let lanes = settings::Database {
+            max_connections: work_connections(settings),
+            ..settings.database.clone()
+        };
+        let work = store::pool(work, &lanes);
+        Ok(Self { work, queue: queue::pool(queue, &settings.database, &settings.queue) })
+    }
+
+    /// Opens the next connections by the URL and password that are in force now.
+    pub(crate) fn renew(&self, settings: &Settings) {
+        match logins(settings) {
+            Ok((work, queue)) => {
+                if store::renew(&self.work, work) | store::renew(&self.queue, queue) {
+                    info!("the database's URL or password has changed; new connections use it");
+                }
+            }
+            Err(error) => {
+                warn!(cause = telemetry::chain(&error), "new connections use the URL as it was")
+            }
+        }
+    }
+
+    /// Follows changes of the URL and password for as long as it is polled.
+    pub(crate) async fn follow(self, settings: Settings) {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            self.renew(&settings);
+        }
     }
 
     /// Closes them without waiting: nothing of ours uses them any more.
@@ -45,4 +68,31 @@ impl Pools {
             let _ = tokio::time::timeout(CLOSING, closed).await;
         });
     }
+}
+
+/// Connections of the pool for the work.
+fn work_connections(settings: &Settings) -> u32 {
+    let lanes = u32::try_from(settings.worker.concurrency).unwrap_or(u32::MAX);
+    lanes.saturating_add(SPARE_CONNECTIONS)
+}
+
+/// What to tell when the server has too few connections for this worker.
+pub(crate) fn shortage(settings: &Settings, room: store::Room) -> Option<String> {
+    let (work, queue) = (work_connections(settings), settings.queue.max_connections);
+    let concurrency = settings.worker.concurrency;
+    let named = format!(
+        "worker.concurrency = {concurrency}, {SPARE_CONNECTIONS} beside it, \
+         queue.max_connections = {queue}"
+    );
+    room.shortage(work.saturating_add(queue), &named)
+}
+
+/// How to connect for the work and for the queue, read anew.
+fn logins(settings: &Settings) -> Result<(PgConnectOptions, PgConnectOptions), StartError> {
+    let database = &settings.database;
+    let url = database.require_url().map_err(StartError::Settings)?;
+    let url = url.expose_secret();
+    let work = store::options(url, database, "tenantry-worker").map_err(StartError::Url)?;
+    let queue = queue::options(url, database).map_err(StartError::Url)?;
+    Ok((store::by_key(work), queue))
 }

@@ -5,17 +5,20 @@ use std::{sync::Arc, time::Duration};
 use provisioning::Plans;
 use saga::PlanError;
 use settings::Settings;
-use sqlx::PgPool;
-use store::origin::{self, OriginError};
+use sqlx::{Connection as _, PgConnection, PgPool};
+use store::{
+    SessionError, Unreachable,
+    origin::{self, OriginError},
+};
 use telemetry::Metrics;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     BuildError, build, build_parts, health,
     life::{Life, Work},
-    pools::Pools,
+    pools::{self, Pools},
     standing::Standing,
 };
 
@@ -31,6 +34,9 @@ pub enum StartError {
     /// The database URL is none.
     #[error("DATABASE_URL is not a PostgreSQL URL")]
     Url(#[source] sqlx::Error),
+    /// The database user may not act for the owner of Tenantry's schema, or a pooler drops settings.
+    #[error("the database cannot be used")]
+    Session(#[source] Unreachable),
     /// What the provisioning needs could not be read.
     #[error("could not read what provisioning needs")]
     Build(#[source] BuildError),
@@ -151,29 +157,37 @@ impl Worker<'_> {
         pools: &'a Pools,
         work: &'a mut Option<Work>,
     ) -> Result<Life<'a>, StartError> {
-        self.wait_for_database(&pools.work).await;
+        let conn = self.wait_for_database(pools).await?;
         look_for_origin(&pools.work).await.map_err(StartError::Origin)?;
         let work = match work {
             Some(work) => {
                 agree(&pools.work, work).await.map_err(StartError::Build)?;
                 work
             }
-            None => work.insert(read_work(self.settings, &pools.work).await?),
+            None => {
+                tell_of_shortage(self.settings, conn).await;
+                work.insert(read_work(self.settings, &pools.work).await?)
+            }
         };
         Life::begin(self.settings, pools, work).await
     }
 
-    /// Returns when the database answers and has the version that this program works with.
-    async fn wait_for_database(&self, pool: &PgPool) {
+    /// A connection, once the database answers and has the version that this program works with.
+    async fn wait_for_database(&self, pools: &Pools) -> Result<PgConnection, StartError> {
         let mut wait = Duration::from_millis(100);
+        let mut told = String::new();
         loop {
-            match async { store::fit(&mut *pool.acquire().await?).await }.await {
-                Ok(fit) => {
-                    let Some(why) = health::misfit(fit) else { return };
+            pools.renew(self.settings);
+            match look(pools).await {
+                Ok((conn, None)) => return Ok(conn),
+                Ok((_, Some(why))) => {
                     warn!("{why}");
-                    self.standing.refused(pool, &why).await;
+                    self.standing.refused(&pools.work, &why).await;
                 }
-                Err(error) => warn!(%error, "the database does not answer yet"),
+                Err(error) if SessionError::of(error.error()).is_some() => {
+                    return Err(StartError::Session(error));
+                }
+                Err(error) => tell(&error, &mut told),
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
@@ -186,6 +200,21 @@ async fn look_for_origin(pool: &PgPool) -> Result<(), OriginError> {
     origin::check(&mut *pool.acquire().await?).await
 }
 
+/// Says so when the server has too few connections for this worker.
+async fn tell_of_shortage(settings: &Settings, mut conn: PgConnection) {
+    match store::room(&mut conn).await {
+        Ok(room) => {
+            if let Some(shortage) = pools::shortage(settings, room) {
+                warn!("{shortage}");
+            }
+        }
+        Err(error) => warn!(cause = telemetry::chain(&error), "could not count the connections"),
+    }
+    if let Err(error) = conn.close().await {
+        warn!(cause = telemetry::chain(&error), "a connection did not close well");
+    }
+}
+
 async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartError> {
     let parts = build_parts(settings, pool).await.map_err(StartError::Build)?;
     Ok(Work { plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?), parts })
@@ -195,4 +224,27 @@ async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartErro
 async fn agree(pool: &PgPool, work: &Work) -> Result<(), BuildError> {
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
     Ok(build::agree(&mut conn, &work.parts.keys.sealer).await?)
+}
+
+/// A new connection, and why the control schema does not fit this program, if it does not.
+async fn look(pools: &Pools) -> Result<(PgConnection, Option<String>), Unreachable> {
+    let patience = Duration::from_secs(MAX_START_WAIT_SECS);
+    let options = pools.work.connect_options();
+    let mut conn = store::reach(&options, patience).await?;
+    let fit = store::fit(&mut conn).await.map_err(|error| Unreachable::at(&options, error))?;
+    Ok((conn, health::misfit(fit)))
+}
+
+/// Says why there is no connection, once for each reason.
+fn tell(error: &Unreachable, told: &mut String) {
+    let cause = telemetry::chain(error);
+    if cause == *told {
+        return;
+    }
+    if error.is_refused_login() {
+        error!("{cause}; waiting for another password (DATABASE_URL_FILE or the password file)");
+    } else {
+        warn!(cause, "the database does not answer yet");
+    }
+    *told = cause;
 }

@@ -98,6 +98,13 @@ impl System {
         self.workers.last_mut().expect("it was just put there")
     }
 
+    /// Starts the API anew, in place of the one that ran.
+    pub(crate) async fn restart_api(&mut self) {
+        let (args, dir) = (["--port", "0"], self.dir.path());
+        self.api = Process::start("tenantry-api", &args, "api-again", dir, &self.env).await;
+        self.client = Client::anonymous(&self.api.url).with_token(&self.token);
+    }
+
     /// Starts a worker that may refuse to start.
     pub(crate) fn spawn_worker(&self, name: &str, settings: &[(&str, &str)]) -> Process {
         let mut env = self.env.clone();

@@ -53,6 +53,7 @@ pub(super) fn load_with(profile: Profile) -> anyhow::Result<Settings> {
 fn refused(error: SettingsError) -> Failure {
     let advice = match &error {
         SettingsError::Missing { .. } => "set it in the environment",
+        SettingsError::UrlFile { .. } => "write postgres://user:password@host/name into it",
         _ => "correct these; `config/default.toml` says what each key takes",
     };
     Failure::new(error.to_string()).advise(advice)

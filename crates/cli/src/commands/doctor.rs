@@ -52,7 +52,7 @@ impl Doctor {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings)?;
+        let pool = connection::patient_pool(&url, &settings).await?;
         let done = self.on(global, &settings, &pool).await;
         pool.close().await;
         done

@@ -51,7 +51,7 @@ impl Restore {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings)?;
+        let pool = connection::patient_pool(&url, &settings).await?;
         let done = match self {
             Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, &settings, &pool).await,
             Self::Adopt(_) => moved(global, &pool).await,

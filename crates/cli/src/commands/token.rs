@@ -87,7 +87,7 @@ impl Token {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
-        let pool = connection::pool(&url, &settings)?;
+        let pool = connection::pool(&url, &settings).await?;
         let done = self.on(global, &pool).await;
         pool.close().await;
         done

@@ -97,14 +97,26 @@ async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<
     tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
         .await
         .context("could not prepare the roles")?;
+    if tenantdb::hand_over(&mut tx, &installation).await.map_err(not_handed_over)? {
+        // What only a superuser may revoke.
+        tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
+            .await
+            .context("could not prepare the roles")?;
+    }
     store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;
     Ok(Installed { mode, before, left, losses })
 }
 
+fn not_handed_over(error: sqlx::Error) -> Failure {
+    let cause = telemetry::chain(&error);
+    Failure::new(format!("could not give the owner of schema tenantry its makers: {cause}"))
+        .advise("run `tenantry migrate public up` once with a superuser in DATABASE_URL")
+}
+
 fn unreachable(error: sqlx::Error) -> Failure {
-    Failure::new(format!("could not reach the database: {error}"))
+    Failure::new(format!("could not reach the database: {}", telemetry::chain(&error)))
         .advise("look at DATABASE_URL and whether the server runs")
 }
 

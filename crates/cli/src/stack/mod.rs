@@ -120,7 +120,7 @@ impl Stack {
             show::note(format!("could not remove {}: {e}", ready_file.display()));
         }
         self.supervisor.stop().await;
-        let revoked = self.token.revoke(self.postgres.url()).await;
+        let revoked = self.token.revoke().await;
         self.postgres.stop().await?;
         revoked.context("could not revoke the token of this run")
     }
@@ -176,18 +176,20 @@ fn shared_env(
     });
     for name in named.chain(["TENANTRY_CONFIG_DIR"]) {
         if let Ok(value) = std::env::var(name) {
-            env.insert(name.to_owned(), absolute_if_dir(name, value)?);
+            env.insert(name.to_owned(), absolute_if_path(name, value)?);
         }
     }
-    env.insert("DATABASE_URL".to_owned(), database_url.to_owned());
+    if settings.database.url_file.is_none() {
+        env.insert("DATABASE_URL".to_owned(), database_url.to_owned());
+    }
     env.insert("TENANTRY_MASTER_KEY".to_owned(), master_key.to_owned());
     env.insert("TENANTRY_PROFILE".to_owned(), settings.profile().as_str().to_owned());
     Ok(env)
 }
 
-/// A worker that joins may be started elsewhere: a folder must be named from the root.
-fn absolute_if_dir(name: &str, value: String) -> anyhow::Result<String> {
-    if !name.ends_with("_DIR") {
+/// A worker that joins may be started elsewhere: a path must be named from the root.
+fn absolute_if_path(name: &str, value: String) -> anyhow::Result<String> {
+    if !name.ends_with("_DIR") && !name.ends_with("_FILE") {
         return Ok(value);
     }
     let path = std::path::absolute(&value).with_context(|| format!("{name} is no path"))?;

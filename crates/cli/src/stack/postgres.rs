@@ -32,7 +32,7 @@ impl Postgres {
         data_dir: &DataDir,
         fetch: bool,
     ) -> anyhow::Result<Self> {
-        if let Some(url) = &settings.database.url {
+        if let Some(url) = settings.database.read_url()? {
             let url = url.expose_secret().to_owned();
             return Ok(Self { url, options: None, cluster: None });
         }

@@ -1,7 +1,5 @@
 //! Makes a database ready: shared schema, queue, roles, and a token for this run.
 
-use std::str::FromStr as _;
-
 use anyhow::Context as _;
 use domain::Role;
 use serde_json::json;
@@ -20,6 +18,7 @@ const TOKEN_DAYS: i64 = 30;
 pub(super) struct DevToken {
     name: String,
     token: keys::OperatorToken,
+    options: PgConnectOptions,
 }
 
 impl DevToken {
@@ -29,9 +28,8 @@ impl DevToken {
     }
 
     /// Ends its life with the run.
-    pub(super) async fn revoke(&self, database_url: &str) -> anyhow::Result<()> {
-        let options = PgConnectOptions::from_str(database_url)?;
-        let mut conn = PgConnection::connect_with(&options).await?;
+    pub(super) async fn revoke(&self) -> anyhow::Result<()> {
+        let mut conn = store::open(&self.options).await?;
         let mut tx = conn.begin().await?;
         operators::revoke(&mut tx, &self.name).await?;
         record(&mut tx, "token.revoked", &self.name).await?;
@@ -54,7 +52,8 @@ impl DevToken {
         operators::create(&mut tx, new).await?.context("a token of that name exists")?;
         record(&mut tx, "token.created", &name).await?;
         tx.commit().await?;
-        Ok(Self { name, token })
+        let options = pool.connect_options().as_ref().clone();
+        Ok(Self { name, token, options })
     }
 }
 
@@ -66,7 +65,7 @@ async fn record(conn: &mut PgConnection, action: &str, name: &str) -> sqlx::Resu
 
 /// Brings the database to the newest version and makes a token for this run.
 pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<DevToken> {
-    let pool = connection::patient_pool(url, settings)?;
+    let pool = connection::patient_pool(url, settings).await?;
     let prepared = prepare(&pool).await;
     pool.close().await;
     prepared

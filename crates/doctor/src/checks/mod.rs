@@ -13,6 +13,7 @@ pub(crate) mod ids;
 mod item_rows;
 pub(crate) mod jobs;
 mod live_keys;
+mod makers;
 pub(crate) mod master_key;
 mod missing_events;
 pub(crate) mod promise;
@@ -56,6 +57,7 @@ pub(crate) const ALL: &[Check] = &[
     schema_marks::CHECK,
     role_marks::CHECK,
     spares::CHECK,
+    makers::CHECK,
     live_keys::CHECK,
     several_keys::CHECK,
     stale_keys::CHECK,

@@ -12,6 +12,7 @@ mod give_item_back;
 mod give_new_job;
 mod kill_job;
 mod make_role;
+mod mend_makers;
 mod put_back;
 mod release_names;
 mod revoke_key;
@@ -86,6 +87,7 @@ pub(crate) async fn repair(
         (Kind::SpareIncomplete | Kind::SpareChanged, Subject::Spare(spare)) => {
             drop_spare::run(conn, *spare, surgery).await
         }
+        (Kind::MakerBroken, Subject::Role(name)) => mend_makers::run(conn, name, surgery).await,
         (Kind::ShapeDiffers, Subject::Tenant(tenant)) => {
             put_back::run(conn, *tenant, surgery).await
         }

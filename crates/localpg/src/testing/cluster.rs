@@ -100,7 +100,15 @@ fn start(home: &Home) -> Result<Server, Error> {
         fs::remove_dir_all(&data).on("remove", &data)?;
     }
     let extra = Vec::new();
-    let plan = Plan { durable: false, fetch: false, port: None, extra, bin: None, bound: false };
+    let plan = Plan {
+        durable: false,
+        tuned: true,
+        fetch: false,
+        port: None,
+        extra,
+        bin: None,
+        bound: false,
+    };
     launch::launch(home, &plan).map(|(_, server)| server)
 }
 

@@ -59,7 +59,11 @@ struct ApplyError(#[source] MigrateError);
 
 impl Classify for ApplyError {
     fn class(&self) -> ErrorClass {
-        self.0.database().map_or(ErrorClass::Permanent, store::classify)
+        match self.0.database().map_or(ErrorClass::Permanent, store::classify) {
+            // a statement of the migration was refused, and will be for every tenant
+            ErrorClass::Refused => ErrorClass::Permanent,
+            class => class,
+        }
     }
 
     fn code(&self) -> Code {

@@ -55,7 +55,7 @@ impl Ground {
     pub(crate) async fn retry_later(&self, held: &Claim) {
         let reason = ItemError::rejected(codes::INTERNAL, "another try");
         let mut conn = self.conn().await;
-        let given = items::retry_later(&mut conn, held, &reason, Duration::ZERO, "job").await;
+        let given = items::retry_later(&mut conn, held, &reason, true, Duration::ZERO, "job").await;
         assert!(given.unwrap(), "the claim still holds");
     }
 

@@ -8,7 +8,8 @@ use sqlx::PgConnection;
 use super::Claim;
 
 /// `running → retrying`; an item that compensates stays so, without an owner. The caller puts
-/// `job` into the queue in the same transaction. False when the claim is no longer ours.
+/// `job` into the queue in the same transaction. A try that is not `spent` is not counted. False
+/// when the claim is no longer ours.
 ///
 /// # Errors
 /// When the statement fails.
@@ -16,12 +17,14 @@ pub async fn retry_later(
     conn: &mut PgConnection,
     claim: &Claim,
     reason: &ItemError,
+    spent: bool,
     delay: Duration,
     job: &str,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.batch_items
          set state = case state when 'compensating' then state else 'retrying' end,
+             tries = tries - case when $8 then 0 else 1 end,
              worker_id = null, job_id = $3,
              next_attempt_at = clock_timestamp() + make_interval(secs => $4),
              error_code = case state when 'compensating' then error_code else $5 end,
@@ -36,6 +39,7 @@ pub async fn retry_later(
         reason.code.as_str(),
         &reason.told(),
         reason.step,
+        spent,
     )
     .execute(conn)
     .await?;

@@ -10,6 +10,9 @@ begin
     limit 1;
     if maker is null then
         execute {commands};
+    elsif to_regprocedure(format('tenantry.%I(text)', maker)) is null then
+        raise exception using errcode = '42501', message = format('the function of role %I is gone', maker),
+            hint = 'run `tenantry migrate public up`';
     else
         execute format('select tenantry.%I($1)', maker) using {commands};
     end if;

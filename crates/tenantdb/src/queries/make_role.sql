@@ -17,9 +17,17 @@ begin
         into maker, made
         from pg_catalog.pg_roles r
         where r.rolname >= {makers}::name and r.rolname < ({makers} || '~')::name
+            -- one that I may use, and that may do all that it is there for
+            and r.rolcreaterole
+            and has_function_privilege(to_regprocedure(format('tenantry.%I(text)', r.rolname))::oid, 'execute')
+            and exists (select from pg_catalog.pg_auth_members g where g.member = r.oid
+                        and g.roleid = to_regrole(quote_ident({group}))::oid and g.admin_option)
         order by r.rolname desc limit 1;
         exit when made < {most};
         if alone then
+            select r.rolname into maker from pg_catalog.pg_roles r
+            where r.rolname >= {makers}::name and r.rolname < ({makers} || '~')::name
+            order by r.rolname desc limit 1;
             maker := {makers} || to_char(coalesce(right(maker, 6)::int, 0) + 1, 'FM000000');
             perform set_config('createrole_self_grant', 'set', true);
             execute format('create role %I nologin createrole nosuperuser nocreatedb noreplication nobypassrls', maker);

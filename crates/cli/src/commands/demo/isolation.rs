@@ -1,10 +1,8 @@
 //! Shows on the database itself that a tenant's role sees its own tables and nothing else.
 
-use std::str::FromStr as _;
-
 use anyhow::Context as _;
 use domain::{RoleName, TenantId};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{client::Item, failure::Failure, show};
 
@@ -23,14 +21,14 @@ struct Trial<'a> {
 /// Runs queries as the first tenant's role on its own schema, on the second's, and on Tenantry's.
 pub(super) async fn prove(
     database_url: &str,
+    database: &settings::Database,
     items: &[Item],
     default_tables: bool,
 ) -> anyhow::Result<()> {
     let mut made = items.iter().filter_map(|item| item.tenant_id.filter(|_| item.error.is_none()));
     let (Some(one), Some(other)) = (made.next(), made.next()) else { return Ok(()) };
-    let options = PgConnectOptions::from_str(database_url)?;
-    let mut conn =
-        PgConnection::connect_with(&options).await.context("could not reach the database")?;
+    let options = store::options(database_url, database, "tenantry")?;
+    let mut conn = store::open(&options).await.context("could not reach the database")?;
     let tenant = find(&mut conn, one).await?;
     let neighbour = find(&mut conn, other).await?;
     show::line(format!(

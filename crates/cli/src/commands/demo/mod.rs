@@ -71,9 +71,8 @@ impl Demo {
         };
         let mut stack = dev::start(&mut signals, &settings, &data_dir, &plan).await?;
         let ready = stack.ready.clone();
-        let default_tables = settings.tenants.migrations_dir.is_none();
         let story = tokio::select! {
-            story = self.story(&ready, default_tables) => story,
+            story = self.story(&ready, &settings) => story,
             () = stack.watch() => unreachable!("watching never ends"),
             () = signals.next() => Err(dev::interrupted().into()),
         };
@@ -94,7 +93,7 @@ impl Demo {
     async fn story(
         &self,
         ready: &crate::stack::Ready,
-        default_tables: bool,
+        settings: &settings::Settings,
     ) -> anyhow::Result<Done> {
         let client = Client::new(Target {
             url: ready.url.clone(),
@@ -107,7 +106,9 @@ impl Demo {
         let items = batch::every_result(&client, &batch.batch_id, None).await?;
         report::results(&ended, &items);
         report::one_key(&client, &ended).await?;
-        isolation::prove(&ready.database_url, &items, default_tables).await?;
+        let default_tables = settings.tenants.migrations_dir.is_none();
+        let database = &settings.database;
+        isolation::prove(&ready.database_url, database, &items, default_tables).await?;
         Ok(Done::well_if(ended.is_clean()))
     }
 

@@ -33,7 +33,7 @@ impl Migrate {
             return Ok(Done::Well);
         }
         let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings)?;
+        let pool = connection::patient_pool(&url, &settings).await?;
         let done = self.on(global, &settings, &pool).await;
         pool.close().await;
         done
