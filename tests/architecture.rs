@@ -2,6 +2,8 @@
 //! grow, where dynamic SQL may stand. Each rule is a function over the tree's
 //! texts that lists what breaks it, with a bad sample beside it that it must catch.
 
+mod graph;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -7,7 +7,7 @@
 mod moves;
 mod statements;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use domain::{BatchState, ItemState, TenantState};
 
@@ -68,6 +68,38 @@ fn every_update_of_a_state_makes_legal_moves_only_and_every_legal_move_is_made()
         .collect();
     let unmade: BTreeSet<Move> = legal.difference(&made).cloned().collect();
     assert_eq!(unmade, to_come, "legal, and made by no statement");
+}
+
+/// The moves of items in ARCHITECTURE.md's picture.
+fn drawn(text: &str) -> BTreeSet<Move> {
+    let picture = text.split("stateDiagram-v2\n").nth(1).unwrap_or_default();
+    let picture = picture.split("```").next().unwrap_or_default();
+    let arrows = picture.lines().filter_map(|line| line.split_once("-->"));
+    let named = arrows.map(|(from, to)| (from.trim(), to.split(':').next().unwrap_or(to).trim()));
+    named
+        .filter(|(from, to)| *from != "[*]" && *to != "[*]")
+        .map(|(from, to)| Move::new("batch_items", from, to))
+        .collect()
+}
+
+#[test]
+fn the_picture_of_an_items_states_shows_the_moves_that_are_made() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
+    let text = fs::read_to_string(path).expect("ARCHITECTURE.md is there");
+    let to_come = |it: &Move| {
+        YET_TO_COME
+            .iter()
+            .any(|(table, from, to)| to.iter().any(|to| *it == Move::new(table, from, to)))
+    };
+    let again = ItemState::ALL.iter().filter(|state| state.may_become(**state));
+    let again = again.map(|state| Move::new("batch_items", state.as_str(), state.as_str()));
+    let made: BTreeSet<Move> = legal()
+        .into_iter()
+        .filter(|it| it.is_of("batch_items") && !to_come(it))
+        .chain(again)
+        .collect();
+
+    assert_eq!(drawn(&text), made);
 }
 
 #[test]

@@ -169,8 +169,12 @@ async fn run(bed: &mut Option<Bed>, round: Round, tally: &mut Tally) {
     let Some(bed) = bed else { return };
     let began = Instant::now();
     let before = bed.tally.faults();
+    let each: Vec<u64> = kind.faults().iter().map(|any| bed.tally.of(any)).collect();
     kind.run(bed, &mut Dice::new(seed), size).await;
     let faults = bed.tally.faults() - before;
+    for (any, before) in kind.faults().iter().zip(each) {
+        assert!(bed.tally.of(any) > before, "a round of {} did none of {any:?}", kind.as_str());
+    }
     let broken = began.elapsed();
     let recovered = settle_accounts(bed, round, false).await;
     bed.tally.rounds += 1;

@@ -74,6 +74,11 @@ impl Tally {
         }
     }
 
+    /// How many faults of these kinds were done.
+    pub(crate) fn of(&self, kinds: &[Fault]) -> u64 {
+        kinds.iter().filter_map(|fault| self.faults.get(fault)).sum()
+    }
+
     /// All faults.
     pub(crate) fn faults(&self) -> u64 {
         self.faults.values().sum()
@@ -136,7 +141,7 @@ fn faults_are_counted_by_kind_and_in_all() {
     run.add(round);
 
     let table = run.to_string();
-    assert_eq!(run.faults(), 6);
+    assert_eq!((run.faults(), run.of(&[Fault::LinkCut, Fault::DiskFull])), (6, 5));
     assert!(table.contains("| connection cut by the proxy | 5 |"), "{table}");
     assert!(!table.contains("disk full"), "{table}");
 }

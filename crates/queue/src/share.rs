@@ -4,9 +4,10 @@
 //! 10,000 would hold up every batch behind it. So each job gets a place in **virtual time**,
 //! which is written into its priority: the place of the first job waiting now is the present, the
 //! k-th job of a batch stands k places after it, and a batch that comes later stands among the
-//! first of those that came before. A caller with n batches under way (`store::batches::ahead`) takes n + 1 places with each job
-//! of the next one: the second gets half the share of the first, the third a third, so that many
-//! batches together are served little faster than one.
+//! first of those that came before. A caller with n other batches under way
+//! (`store::batches::ahead`) takes n + 1 places with each job of the next one: the second gets half
+//! the share of the first, the third a third, so that many batches together are served little
+//! faster than one.
 
 use sqlx::PgConnection;
 

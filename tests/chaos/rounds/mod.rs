@@ -18,6 +18,7 @@ pub(crate) use disk::SmallDisk;
 use crate::{
     bed::{Bed, Plan},
     dice::Dice,
+    tally::Fault,
 };
 
 /// What a round does to the system.
@@ -100,6 +101,28 @@ impl Kind {
             Self::Locks => Some(locks::bed().await),
             Self::Disk => disk::bed().await,
             _ => Some(Bed::make(Plan { apis: 2, workers: 3, ..Plan::default() }).await),
+        }
+    }
+
+    /// What a round of it does at least: one of each list.
+    pub(crate) const fn faults(self) -> &'static [&'static [Fault]] {
+        use Fault::{
+            ApiKilled, BackendEnded, CancelRetryRace, CommitUnanswered, ConnectionsUsedUp,
+            CrashPoint, DatabaseStopped, DiskFull, LinkCut, LinkDead, LinkHalfOpen, LocksUsedUp,
+            SameKey, SettleRace, WorkerHalted, WorkerKilled,
+        };
+        match self {
+            Self::Crash => &[&[CrashPoint]],
+            Self::Kill => &[&[WorkerKilled, ApiKilled]],
+            Self::Restart => &[&[DatabaseStopped]],
+            Self::Cut => &[&[BackendEnded, LinkCut, LinkHalfOpen, CommitUnanswered]],
+            Self::Dead | Self::Blackout => &[&[LinkDead]],
+            Self::Halt => &[&[WorkerHalted]],
+            Self::Race => &[&[SameKey], &[CancelRetryRace], &[SettleRace]],
+            Self::Starve => &[&[ConnectionsUsedUp]],
+            Self::Locks => &[&[LocksUsedUp]],
+            Self::Disk => &[&[DiskFull]],
+            Self::Mixed => &[],
         }
     }
 

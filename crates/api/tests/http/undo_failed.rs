@@ -55,6 +55,30 @@ async fn an_undo_is_tried_again_with_fresh_tries_in_a_batch_that_is_open_until_i
 }
 
 #[tokio::test]
+async fn a_batch_that_is_all_or_nothing_turns_back_again_and_ends_as_it_did() {
+    let app = App::start().await;
+    let body = json!({ "tenants": tenants(2), "mode": "atomic" });
+    let batch = app.post("/tenants/batch", &body).await.batch();
+    app.fail_rest(batch, "verify_failed").await;
+    app.settle(batch).await;
+    app.execute(
+        "with i as (update tenantry.batch_items set state = 'undo_failed' where idx = 1 returning *)
+         update tenantry.tenants t set state = 'pending' from i where t.id = i.tenant_id",
+    )
+    .await;
+    let state = async || app.get(&format!("/batches/{batch}")).await.body["state"].clone();
+    assert_eq!(state().await, "rolled_back");
+
+    let answer = app.command(&format!("/batches/{batch}/items/1/undo"), &Value::Null).await;
+
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    assert_eq!(state().await, "rolling_back");
+    app.execute("update tenantry.batch_items set state = 'rolled_back' where idx = 1").await;
+    app.settle(batch).await;
+    assert_eq!(state().await, "rolled_back");
+}
+
+#[tokio::test]
 async fn a_resolved_item_has_failed_and_left_nothing_in_the_registry() {
     let app = App::start().await;
     let batch = stuck(&app).await;
