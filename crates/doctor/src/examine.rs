@@ -7,7 +7,7 @@ use tenantdb::migrations::MigrateError;
 use crate::{
     Checked, Kind, Report, Scope,
     checks::{
-        self, database_rights, guards, ids, jobs, master_key, promise, roles, schemas, spares,
+        self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas, spares,
         stranded,
     },
     report::Gatherer,
@@ -98,6 +98,7 @@ async fn look(
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
+    passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;
     ids::look(conn, gatherer).await.map_err(during("look at the sequences of ids"))?;
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;

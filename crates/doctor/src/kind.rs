@@ -135,6 +135,8 @@ kinds! {
         "An item has succeeded and its stages are not recorded.", None;
     SecretErasedEarly = "secret_erased_early":
         "The secret of an API key was erased before its caller had it.", None;
+    RoleWithPassword = "role_with_password":
+        "Roles of tenants have passwords, which Tenantry did not give them.", None;
     SystemRoleDiffers = "system_role_differs":
         "The tenants' group, or a role that makes tenants' roles, has powers it was not given.", None;
     ControlSchemaDiffers = "control_schema_differs":
@@ -152,10 +154,10 @@ impl Kind {
         self.repair().is_some()
     }
 
-    /// Whether it was chosen, and is told without being wrong.
+    /// Whether it may be as somebody wants it, and is told without being wrong.
     #[must_use]
     pub const fn is_notice(self) -> bool {
-        matches!(self, Self::DatabaseShared)
+        matches!(self, Self::DatabaseShared | Self::RoleWithPassword)
     }
 }
 

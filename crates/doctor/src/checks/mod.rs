@@ -16,6 +16,7 @@ mod live_keys;
 mod makers;
 pub(crate) mod master_key;
 mod missing_events;
+pub(crate) mod passwords;
 pub(crate) mod promise;
 mod remains;
 mod repeated_events;

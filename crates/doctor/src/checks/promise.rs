@@ -121,9 +121,10 @@ pub(crate) async fn look(
         };
         gatherer.report.checked.active += tenants.len() as u64;
         uses += tenants.iter().filter(|tenant| tenant.in_depth).count();
-        for tenant in suspects(conn, &promised, &tenants).await.map_err(failed())? {
-            let judged = judge(conn, &promised, tenant, gatherer).await;
-            tell_unseen(judged, tenant, gatherer).map_err(failed())?;
+        for (tenant, seen) in suspects(conn, &promised, &tenants).await.map_err(failed())? {
+            if let Err(error) = judge(conn, &promised, tenant, gatherer).await {
+                tell_unseen(error, tenant, seen, gatherer).map_err(failed())?;
+            }
         }
     }
 }
@@ -184,12 +185,12 @@ async fn next(
 }
 
 /// Those of the tenants to be looked at one by one: in depth, or since something is wrong with role or
-/// rights. If the page cannot be read, all.
+/// rights, which is told with them. If the page cannot be read, all.
 async fn suspects<'a>(
     conn: &mut PgConnection,
     promised: &Promised<'_>,
     tenants: &'a [Tenant],
-) -> sqlx::Result<Vec<&'a Tenant>> {
+) -> sqlx::Result<Vec<(&'a Tenant, verify::Faults)>> {
     let marks: Vec<Mark> = tenants.iter().map(|tenant| promised.mark(tenant)).collect();
     let subjects: Vec<_> = tenants
         .iter()
@@ -200,11 +201,13 @@ async fn suspects<'a>(
         .collect();
     let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {
         Ok(faults) => faults,
-        Err(error) if is_about_one(&error) => return Ok(tenants.iter().collect()),
+        Err(error) if is_about_one(&error) => {
+            return Ok(tenants.iter().map(|tenant| (tenant, verify::Faults::default())).collect());
+        }
         Err(error) => return Err(error),
     };
     let all = tenants.iter().zip(faults);
-    Ok(all.filter(|(t, faults)| t.in_depth || !faults.is_empty()).map(|(t, _)| t).collect())
+    Ok(all.filter(|(tenant, faults)| tenant.in_depth || !faults.is_empty()).collect())
 }
 
 /// Whether the server refused the look at something, and would not refuse one at another tenant.
@@ -214,13 +217,13 @@ pub(crate) fn is_about_one(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| !["57P", "08", "53"].iter().any(|class| code.starts_with(class)))
 }
 
-/// Tells of a tenant that could not be looked at, and goes on.
+/// Tells of a tenant that could not be looked at, with what was seen of it.
 fn tell_unseen(
-    judged: sqlx::Result<()>,
+    error: sqlx::Error,
     tenant: &Tenant,
+    seen: verify::Faults,
     gatherer: &mut Gatherer<'_>,
 ) -> sqlx::Result<()> {
-    let Err(error) = judged else { return Ok(()) };
     if !is_about_one(&error) {
         return Err(error);
     }
@@ -230,7 +233,8 @@ fn tell_unseen(
         Some("57014") => "it took longer than 30 s".to_owned(),
         _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
     };
-    let sentence = format!("could not look at tenant {}: {why}", tenant.id);
+    let told = [vec![why], seen.into_sentences()].concat().join("; ");
+    let sentence = format!("could not look at tenant {}: {told}", tenant.id);
     gatherer.add(Kind::NotLookedAt, Subject::Tenant(tenant.id), sentence, false);
     Ok(())
 }

@@ -67,7 +67,7 @@ cross join lateral (
 cross join lateral (
     select grantee, privilege_type, is_grantable, false from aclexplode(o.acl)
     union all
-    select o.owner, 'OWNER', false, false where o.owner <> n.nspowner
+    select o.owner, 'OWNER', false, false where o.owner <> n.nspowner and not o.later
     union all
     select s.role, 'LACKS ' || g.needs, false, true
     from unnest(o.given) g (needs)
