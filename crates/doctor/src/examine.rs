@@ -7,8 +7,8 @@ use tenantdb::migrations::MigrateError;
 use crate::{
     Checked, Kind, Report, Scope,
     checks::{
-        self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas, spares,
-        stranded,
+        self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas,
+        spares, stranded,
     },
     report::Gatherer,
 };

@@ -19,7 +19,10 @@ use crate::survey::{self, Depth, Grant, Survey};
 pub struct Promise {
     scratch: String,
     shape: Shape,
+    /// Rights of others that the migrations give.
     grants: BTreeSet<String>,
+    /// Rights of others that default privileges of the connected role give.
+    defaults: BTreeSet<String>,
     depth: Depth,
     grantable: Grantable,
     locks: usize,
@@ -52,7 +55,7 @@ impl Promise {
         let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
         let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
         let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
-        let grants = granted(&mut tx, &survey).await.map_err(failed)?;
+        let (defaults, grants) = granted(&mut tx, &survey).await.map_err(failed)?;
         let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
         let survives_renaming = survives_renaming.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
@@ -68,6 +71,7 @@ impl Promise {
             grantable: grantable(&survey, &scratch, routines),
             shape: survey.shape,
             grants,
+            defaults,
             scratch: scratch.as_str().to_owned(),
             locks,
             lock_places,
@@ -83,7 +87,16 @@ impl Promise {
 
     /// Whether the migrations give this right in a schema, whose name the server spells as given.
     pub(crate) fn grants(&self, grant: &Grant, spelling: &str) -> bool {
-        self.grants.iter().any(|sentence| self.put(sentence, spelling) == grant.to_string())
+        self.is_among(&self.grants, grant, spelling)
+    }
+
+    /// Whether the right comes from default privileges, which open every new schema.
+    pub(crate) fn defaults_give(&self, grant: &Grant, spelling: &str) -> bool {
+        self.is_among(&self.defaults, grant, spelling)
+    }
+
+    fn is_among(&self, sentences: &BTreeSet<String>, grant: &Grant, spelling: &str) -> bool {
+        sentences.iter().any(|sentence| self.put(sentence, spelling) == grant.to_string())
     }
 
     /// How many tenants one transaction may make, at least one, where `transactions` of them run at
@@ -186,9 +199,12 @@ fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Gr
     Grantable { tables: named(&["r", "p", "v", "m", "f"]), sequences: named(&["S"]), routines }
 }
 
-/// The rights that the migrations give to others than their tenant: without those that come from
-/// default privileges of the connected role, which its migrations did not ask for.
-async fn granted(conn: &mut PgConnection, survey: &Survey) -> sqlx::Result<BTreeSet<String>> {
+/// The rights that others than the tenant have in a new schema: those that come from default privileges
+/// of the connected role, which no migration asked for, and those that the migrations give.
+async fn granted(
+    conn: &mut PgConnection,
+    survey: &Survey,
+) -> sqlx::Result<(BTreeSet<String>, BTreeSet<String>)> {
     let rows = sqlx::query(
         "select case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, x.privilege_type,
              case a.defaclobjtype when 'S' then '{sequence}' when 'f' then '{function}' when 'T' then '{type}'
@@ -209,8 +225,10 @@ async fn granted(conn: &mut PgConnection, survey: &Survey) -> sqlx::Result<BTree
                 && kinds.iter().any(|kind| grant.object.starts_with(kind))
         })
     };
-    let given = survey.grants.iter().filter(|grant| !comes_by_default(grant));
-    Ok(given.map(Grant::to_string).collect())
+    let (defaults, given): (Vec<&Grant>, Vec<&Grant>) =
+        survey.grants.iter().partition(comes_by_default);
+    let sentences = |grants: Vec<&Grant>| grants.into_iter().map(Grant::to_string).collect();
+    Ok((sentences(defaults), sentences(given)))
 }
 
 /// Functions and procedures with the types of their arguments, each name with its schema.

@@ -287,8 +287,14 @@ fn faults(found: &Survey, set: &MigrationSet, promise: &Promise) -> Faults {
 
 /// The rights that are neither as we nor as a migration gave them.
 fn grants(found: &Survey, promise: &Promise) -> Vec<String> {
-    let unasked = unasked(found, promise);
-    unasked.map(|grant| unqualified(&grant.to_string(), &found.spelling)).collect()
+    let sentence = |grant: &Grant| {
+        let sentence = unqualified(&grant.to_string(), &found.spelling);
+        if promise.defaults_give(grant, &found.spelling) {
+            return sentence + ", by default privileges (see `alter default privileges … revoke`)";
+        }
+        sentence
+    };
+    unasked(found, promise).map(sentence).collect()
 }
 
 pub(crate) fn unasked<'a>(found: &'a Survey, promise: &Promise) -> impl Iterator<Item = &'a Grant> {

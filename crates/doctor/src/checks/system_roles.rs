@@ -30,11 +30,12 @@ pub(crate) const CHECK: Check = Check {
                  select 'is in group ' || string_agg(m.roleid::regrole::text, ', ')
                  from pg_catalog.pg_auth_members m where m.member = r.oid) end,
              case when r.maker then (
-                 select 'its function may be called by ' || string_agg(
-                     case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, ', ')
+                 select format('lets %s call its function', string_agg(
+                     case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, ', '))
                  from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x,
                      pg_catalog.pg_namespace n
-                 where n.nspname = 'tenantry' and x.grantee not in (p.proowner, n.nspowner)) end
+                 where n.nspname = 'tenantry' and x.grantee not in (p.proowner, n.nspowner)
+                 having count(*) > 0) end
          )) as fault (sentence)
          where fault.sentence <> ''"
     ),

@@ -158,7 +158,7 @@ const SHARED: &[(&str, Kind, &str)] = &[
          alter function tenantry.tn_US_maker_000002(text) owner to tn_US_maker_000002;
          grant execute on function tenantry.tn_US_maker_000002(text) to public",
         Kind::SystemRoleDiffers,
-        "maker_000002 its function may be called by PUBLIC",
+        "maker_000002 lets PUBLIC call its function",
     ),
     ("drop table tenantry_spare_100001_.person", Kind::SpareChanged, "spare 100001:"),
     ("alter table tenantry_spare_100002_.person drop email", Kind::SpareChanged, "spare 100002:"),
@@ -276,7 +276,8 @@ async fn an_error_at_one_tenant_is_that_tenants_finding_and_the_others_are_looke
 
     let told: Vec<_> = report.findings.iter().map(|f| f.sentence.as_str()).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
-    let words = ["could not look at tenant 2: permission denied", "table person belongs to the role"];
+    let words =
+        ["could not look at tenant 2: permission denied", "table person belongs to the role"];
     assert!(words.iter().all(|words| told[0].contains(words)), "{told:?}");
     assert_eq!(report.checked.verified, 3);
 }
