@@ -88,10 +88,12 @@ async fn a_secret_that_the_master_key_does_not_open_is_told_and_so_is_another_ma
     };
     let minter = keys::Minter::new("tk_", 32).unwrap();
     let minted = minter.mint(&domain::TenantName::parse("Acme").unwrap());
-    sqlx::query("update tenantry.api_keys set sealed = null, sealed_until = null")
-        .execute(&mut *conn)
-        .await
-        .unwrap();
+    ward.run(
+        "update tenantry.api_keys set sealed = null, sealed_until = null;
+         insert into tenantry.audit_log (actor, action, batch_id)
+         select distinct 'operator:me', 'keys.acknowledged', batch_id from tenantry.api_keys",
+    )
+    .await;
     sqlx::query(
         "update tenantry.api_keys set sealed = $1, sealed_until = now() + interval '1 hour'
          where id = 1",
