@@ -40,5 +40,5 @@ pub use migrate::{
 };
 pub use reach::{Unreachable, is_refused_login, reach};
 pub use room::{Room, room};
-pub use session::{SessionError, open, ready};
+pub use session::{SessionError, open, ready, with_settings};
 pub use stage::{StageLimits, open_stage};

@@ -93,7 +93,8 @@ impl SessionError {
 }
 
 /// `options` with the settings of every session.
-pub(crate) fn with_settings(options: PgConnectOptions) -> PgConnectOptions {
+#[must_use]
+pub fn with_settings(options: PgConnectOptions) -> PgConnectOptions {
     options.options(SETTINGS)
 }
 

@@ -132,7 +132,8 @@ pub(crate) async fn look(
 /// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
 /// fills them, does not hold it up for long.
 pub(super) async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
-    let mut conn = store::open(pool.connect_options().as_ref()).await?;
+    let options = store::with_settings((*pool.connect_options()).clone());
+    let mut conn = store::open(&options).await?;
     sqlx::raw_sql("set lock_timeout = '2s'; set statement_timeout = '30s'")
         .execute(&mut conn)
         .await?;
