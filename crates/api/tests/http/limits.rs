@@ -1,116 +1,19 @@
 //! What one process takes on at once, over real connections.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use domain::Role;
 use futures::future::join_all;
 use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpSocket, TcpStream},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{settings_of, tenant, token};
-
-/// How long anything here may take that takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Served {
-    db: Arc<harness::Db>,
-    address: SocketAddr,
-    token: String,
-    stop: CancellationToken,
-    running: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Served {
-    async fn start(settings: &[(&str, &str)]) -> Self {
-        let db = Arc::new(harness::fresh_db().await);
-        let token = token(&db, "olga", Role::Operator).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(api::run(settings_of(&db, settings), listener, stop.clone()));
-        Self { db, address, token, stop, running }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// From another address of this machine.
-    async fn connect_from(&self, address: &str) -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
-        socket.connect(self.address).await.unwrap()
-    }
-
-    /// A call in work until it is dropped: its body does not arrive whole.
-    async fn held_up(&self) -> TcpStream {
-        let whole = self.post("/api/v1/tenants", "", &tenant(1).to_string());
-        let mut stream = self.connect().await;
-        stream.write_all(&whole.as_bytes()[..whole.len() - 1]).await.unwrap();
-        stream
-    }
-
-    /// Sends `request` and reads whatever comes until the connection is closed.
-    async fn say(&self, request: &str) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(request.as_bytes()).await.unwrap();
-        everything(&mut stream).await
-    }
-
-    fn get(&self, path: &str) -> String {
-        format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", self.token)
-    }
-
-    fn post(&self, path: &str, headers: &str, body: &str) -> String {
-        format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{headers}\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.token,
-            body.len()
-        )
-    }
-
-    async fn end(self) {
-        self.stop.cancel();
-        timeout(PATIENCE, self.running).await.expect("it ends").unwrap().unwrap();
-    }
-}
-
-async fn everything(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("it is closed").unwrap();
-    String::from_utf8(answer).unwrap()
-}
-
-/// One answer with a body of known length, on a connection that stays open.
-async fn one_answer(stream: &mut TcpStream) -> String {
-    let mut answer = String::new();
-    loop {
-        if let Some((head, body)) = answer.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |n| n.parse().unwrap()) {
-                return answer;
-            }
-        }
-        let mut piece = [0; 4096];
-        let n = timeout(PATIENCE, stream.read(&mut piece)).await.expect("it answers").unwrap();
-        assert!(n > 0, "closed after {answer:?}");
-        answer.push_str(std::str::from_utf8(&piece[..n]).unwrap());
-    }
-}
-
-fn status(answer: &str) -> u16 {
-    let word = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {answer:?}"));
-    word.parse().unwrap()
-}
+use crate::{
+    served::{PATIENCE, Served, everything, one_answer, status},
+    support::{settings_of, tenant, token},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_slow_with_its_head_is_told_and_a_silent_one_is_let_go() {
@@ -197,10 +100,9 @@ async fn a_flood_of_connections_is_told_to_come_back_while_health_is_answered() 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_call_too_many_is_told_to_come_back_and_health_is_not_counted() {
     let api = Served::start(&[("TENANTRY__API__MAX_IN_FLIGHT", "1")]).await;
-    let busy = api.held_up().await;
-
     let call = closing(&api.get("/api/v1/batches"));
-    let refused = until(&api, &call, 503).await;
+
+    let (busy, refused) = api.held_up(&call, 503).await;
     let health = api.say(&call.replace("/api/v1/batches", "/readyz")).await;
 
     assert_eq!(status(&refused), 503, "{refused}");
@@ -219,9 +121,8 @@ async fn one_operator_takes_its_share_of_the_calls_in_work_and_another_the_rest(
     let other = token(&api.db, "otto", Role::Operator).await;
     let call = closing(&api.get("/api/v1/batches"));
     let others_call = call.replace(&api.token, &other);
-    let busy = api.held_up().await;
 
-    let refused = until(&api, &call, 429).await;
+    let (busy, refused) = api.held_up(&call, 429).await;
     let others = api.say(&others_call).await;
 
     assert!(refused.contains("retry-after: 1\r\n"), "{refused}");

@@ -15,6 +15,7 @@ mod pausing;
 mod progress;
 mod roles;
 mod scheduled;
+mod served;
 mod shares;
 mod single;
 mod steering;
