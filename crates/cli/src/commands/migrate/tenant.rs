@@ -116,6 +116,13 @@ impl Tenant {
         settings: &Settings,
         pool: &PgPool,
     ) -> anyhow::Result<Done> {
+        if let Self::Down { yes: false, .. } = &self {
+            return Err(Failure::usage(
+                "this takes migrations back, with the data in what they made",
+            )
+            .advise("pass --yes if that is what you want")
+            .into());
+        }
         refuse_copy(pool).await?;
         match self {
             Self::Init { which: MaybeWhich { schema, all } } => {
@@ -131,11 +138,6 @@ impl Tenant {
                 let promise = Some(learn(pool, &set).await?);
                 let fleet = fleet(settings, pool, Direction::Up, set);
                 migrate(global, pace.set(FleetRun { promise, ..fleet }), &which).await
-            }
-            Self::Down { yes: false, .. } => {
-                Err(Failure::usage("this takes migrations back, with the data in what they made")
-                    .advise("pass --yes if that is what you want")
-                    .into())
             }
             Self::Down { which, to, pace, .. } => {
                 let fleet = fleet(settings, pool, Direction::Down(to), set(settings)?);
