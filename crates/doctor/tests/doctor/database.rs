@@ -21,6 +21,7 @@ async fn a_right_of_public_in_a_database_of_our_own_is_one_trouble_with_its_reme
 
     let (sentences, clean) = told(&ward, Kind::DatabaseRights).await;
 
+    assert_eq!(ward.found().await.len(), 1, "each tenant is told beside");
     assert_eq!(sentences.len(), 1, "{sentences:?}");
     let sentence = &sentences[0];
     assert!(sentence.contains("TEMPORARY on the database"), "{sentence}");
