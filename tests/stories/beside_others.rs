@@ -129,7 +129,7 @@ async fn a_strangers_application_keeps_its_rights_in_both_modes() {
     let (role, neighbour) = tenant_and_neighbour(&system).await;
     assert_isolated(&shop, &role, &neighbour).await;
     assert_eq!(shop.allowed(&role, ONLY_WITH_PUBLIC).await, ONLY_WITH_PUBLIC);
-    let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
+    let doctor = system.cli(&["doctor", "--all-tenants"]).await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
     assert_eq!(doctor.out.matches("database_shared").count(), 1, "{}", doctor.out);
 
@@ -143,7 +143,7 @@ async fn a_strangers_application_keeps_its_rights_in_both_modes() {
     assert_eq!(shop.allowed(&role, ONLY_WITH_PUBLIC).await, [""; 0]);
     assert_isolated(&shop, &role, &neighbour).await;
     system.provision(tenants(9).split_off(6)).await;
-    let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
+    let doctor = system.cli(&["doctor", "--all-tenants"]).await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
     assert!(doctor.out.contains("nothing is wrong"), "{}", doctor.out);
     assert!(!doctor.out.contains("database_"), "{}", doctor.out);

@@ -7,7 +7,7 @@
 use domain::{DatabaseMode, InstallationId, RoleName};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::ident::literal;
+use crate::ident::{dollar_tag, literal};
 use crate::public_rights::Loss;
 
 const BLOCK: &str = include_str!("queries/bootstrap.sql");
@@ -26,7 +26,7 @@ pub async fn bootstrap(
 
 /// Makes the database fit for tenants: the group role `tn_<installation>_tenants` may connect. In the
 /// own mode PUBLIC may no longer connect, make temporary tables, use `public` or call new functions,
-/// nor, if the connected role is a superuser, take advisory locks or make large objects; the roles of
+/// nor, if the connected user is a superuser, take advisory locks or make large objects; the roles of
 /// `losses` get by name what they lose by it. In the shared mode PUBLIC keeps all.
 ///
 /// May run again and in several processes at once: one works, the others wait and find it done. For
@@ -58,14 +58,14 @@ async fn run(
     let group = RoleName::group(installation);
     let mark = format!("tenantry:{}:tenants", installation.as_str());
     let own = mode == DatabaseMode::Own;
-    let mut block = BLOCK
+    let grants = losses.iter().filter(|_| own).map(|loss| format!("{};", loss.grant));
+    let grants: String = grants.collect();
+    let block = BLOCK
         .replace("{group}", &literal(group.as_str()))
         .replace("{mark}", &literal(&mark))
         .replace("{own}", if own { "true" } else { "false" })
-        .replace("{tag}", "$tenantry$");
-    for loss in losses.iter().filter(|_| own) {
-        block = format!("{};\n{block}", loss.grant);
-    }
+        .replace("{tag}", &dollar_tag([grants.as_str()]))
+        .replace("{grants}", &grants);
     let mut tx = conn.begin().await?;
     sqlx::query("select from tenantry.leases where name = 'bootstrap' for update")
         .execute(&mut *tx)

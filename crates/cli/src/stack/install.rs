@@ -97,12 +97,7 @@ async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<
     tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
         .await
         .context("could not prepare the roles")?;
-    if tenantdb::hand_over(&mut tx, &installation).await.map_err(not_handed_over)? {
-        // What only a superuser may revoke.
-        tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
-            .await
-            .context("could not prepare the roles")?;
-    }
+    tenantdb::hand_over(&mut tx, &installation).await.map_err(not_handed_over)?;
     store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;

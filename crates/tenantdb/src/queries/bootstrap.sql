@@ -1,11 +1,12 @@
 -- One block, so that it is one message. {group} and {mark} are string constants, {own} is true or
--- false. Writes nothing when all is in place.
+-- false, {grants} are statements. Writes nothing when all is in place.
 do {tag}
 declare
     role_group text := {group};
     mark text := {mark};
     own boolean := {own};
     db text := current_database();
+    me text := current_user;
     held text;
     functions text;
 begin
@@ -23,6 +24,10 @@ begin
         raise exception using errcode = 'TN010', message = 'the group role is not marked as ours';
     end if;
 
+    -- a superuser may act as the owner of schema tenantry: rights that others gave are not that one's
+    if (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = session_user) then
+        perform set_config('role', 'none', true);
+    end if;
     -- by name, so that it does not depend on PUBLIC; shared, the database may be another role's
     if exists (select from pg_catalog.pg_database d
                where d.datname = db and (own or pg_has_role(d.datdba, 'usage'))
@@ -32,9 +37,11 @@ begin
         execute format('grant connect on database %I to %I', db, role_group);
     end if;
     if not own then
+        perform set_config('role', me, true);
         return;
     end if;
 
+    {grants}
     if exists (select from pg_catalog.pg_database d,
                    aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
                where d.datname = db and a.grantee = 0) then
@@ -65,6 +72,7 @@ begin
     if functions is not null then
         execute format('revoke execute on function %s from public', functions);
     end if;
+    perform set_config('role', me, true);
     if not exists (select from pg_catalog.pg_default_acl a
                    where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0
                        and a.defaclobjtype = 'f'

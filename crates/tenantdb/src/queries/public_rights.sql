@@ -1,6 +1,6 @@
 -- What PUBLIC may do with what the own mode takes from it: the database, schema public with its
 -- routines, and, for a superuser, the functions of advisory locks and large objects. A right that
--- is not `ours` is another role's to revoke.
+-- is not `ours` is another role's to revoke: neither the acting role's nor a superuser's who connected.
 with object (class, name, owner, acl) as materialized (
     select 'database', format('database %I', d.datname), d.datdba,
         coalesce(d.datacl, acldefault('d', d.datdba))
@@ -20,7 +20,9 @@ with object (class, name, owner, acl) as materialized (
             and (p.proname ~ '^pg_(try_)?advisory_' or p.proname ~ '^lo_'
                 or p.proname in ('loread', 'lowrite'))
 ), held (class, name, privilege, owner, ours, acl) as materialized (
-    select o.class, o.name, a.privilege_type, o.owner, pg_has_role(o.owner, 'usage'), o.acl
+    select o.class, o.name, a.privilege_type, o.owner,
+        pg_has_role(o.owner, 'usage') or (select r.rolsuper from pg_catalog.pg_roles r
+                                          where r.rolname = session_user), o.acl
     from object o, aclexplode(o.acl) a
     where a.grantee = 0
 )

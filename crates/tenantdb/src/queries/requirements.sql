@@ -3,14 +3,17 @@
 with me (name, super) as (
     select quote_ident(r.rolname), r.rolsuper
     from pg_catalog.pg_roles r where r.rolname = current_user
+-- a superuser who connected and acts as the owner of schema tenantry
+), boss (super) as (
+    select r.rolsuper from pg_catalog.pg_roles r where r.rolname = session_user
 ), database (name, owner, ours, acl) as (
     select quote_ident(d.datname), quote_ident(pg_get_userbyid(d.datdba)),
-        pg_has_role(d.datdba, 'usage'), coalesce(d.datacl, acldefault('d', d.datdba))
-    from pg_catalog.pg_database d where d.datname = current_database()
+        pg_has_role(d.datdba, 'usage') or boss.super, coalesce(d.datacl, acldefault('d', d.datdba))
+    from pg_catalog.pg_database d, boss where d.datname = current_database()
 ), public (oid, owner, ours, acl) as (
-    select n.oid, quote_ident(pg_get_userbyid(n.nspowner)), pg_has_role(n.nspowner, 'usage'),
+    select n.oid, quote_ident(pg_get_userbyid(n.nspowner)), pg_has_role(n.nspowner, 'usage') or boss.super,
         coalesce(n.nspacl, acldefault('n', n.nspowner))
-    from pg_catalog.pg_namespace n where n.nspname = 'public'
+    from pg_catalog.pg_namespace n, boss where n.nspname = 'public'
 ), extension (name, schema_oid, schema, available, trusted) as (
     select x.name, n.oid, n.nspname, a.name is not null,
         exists (select from pg_catalog.pg_available_extension_versions v

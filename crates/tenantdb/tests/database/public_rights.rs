@@ -197,3 +197,27 @@ async fn in_the_own_mode_what_public_has_is_every_tenants_fault() {
 
     assert_eq!(faults, ["the role may create temporary tables or schemas"]);
 }
+
+#[tokio::test]
+async fn a_superuser_who_acts_as_the_owner_revokes_all_and_the_owner_keeps_its_own() {
+    let (site, app, _) = beside_a_stranger().await;
+    site.hand_to_an_owner().await;
+    let owner = site.owner();
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    execute(&mut conn, &format!("set role {owner}")).await.unwrap();
+    let mut losses = public_rights::losses(&mut conn).await.unwrap();
+    losses.retain(|loss| loss.role == app || loss.role == owner);
+
+    bootstrap_as(&mut conn, &site.installation, DatabaseMode::Own, &losses).await.unwrap();
+
+    let acting: String =
+        sqlx::query_scalar("select current_user").fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(acting, owner);
+    assert_eq!(public_rights::read(&mut conn).await.unwrap().all(), [""; 0]);
+    execute(&mut conn, "select pg_advisory_unlock(7) from pg_advisory_lock(7)").await.unwrap();
+    let mut conn = site.connect_as(&app).await.unwrap();
+    for sql in USES {
+        execute(&mut conn, sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+    conn.close().await.unwrap();
+}
