@@ -17,6 +17,7 @@ mod hostile_names;
 mod idempotency;
 mod idle;
 mod isolation;
+mod known_migrations;
 mod lost_connections;
 mod lost_jobs;
 mod master_key;

@@ -6,6 +6,7 @@
 //! plans that put them in order.
 
 mod fleet;
+pub mod learning;
 mod parts;
 mod plans;
 mod pool;

@@ -21,6 +21,7 @@ pub mod master_keys;
 mod migrate;
 pub mod operators;
 pub mod origin;
+pub mod promises;
 pub mod queue_state;
 mod reach;
 mod room;

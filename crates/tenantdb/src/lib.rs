@@ -43,3 +43,5 @@ pub use ident::Ident;
 pub use mark::{Mark, Owner};
 pub use migrations::MigrationSet;
 pub use promise::Promise;
+pub use shape::Shape;
+pub use survey::survey_format;

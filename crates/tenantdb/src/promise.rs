@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::Ident;
 use crate::migrations::{self, MigrateError, MigrationSet, VERSION_TABLE};
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 use crate::survey::{self, Depth, Grant, Survey};
 
 /// The shape that a set of migrations promises, to grant on and to hold schemas against.
@@ -79,6 +79,48 @@ impl Promise {
         })
     }
 
+    /// Applies the set a second time, where a first schema has the same objects already: what is
+    /// different there. Empty for a set that makes the same for every tenant; also when the server's
+    /// table of locks has no room for two.
+    ///
+    /// # Errors
+    /// As [`Promise::learn`].
+    pub async fn repeats(
+        &self,
+        conn: &mut PgConnection,
+        set: &MigrationSet,
+    ) -> Result<Vec<String>, MigrateError> {
+        if self.tenants_at_once(1) < 2 {
+            return Ok(Vec::new());
+        }
+        let failed = |source| MigrateError::Database { source };
+        let mut tx = conn.begin().await.map_err(failed)?;
+        limit_time(&mut tx).await.map_err(failed)?;
+        let schemas = [scratch_name(), scratch_name()];
+        for schema in &schemas {
+            let create = format!("create schema {}", Ident::from(schema));
+            sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
+            migrations::apply(&mut tx, schema, set).await?;
+        }
+        let second = survey::read(&mut tx, &schemas[1], Depth::FULL, None).await.map_err(failed)?;
+        tx.rollback().await.map_err(failed)?;
+        let found = without_name(&second.shape, schemas[1].as_str());
+        Ok(shape::differences(&self.in_any_schema(), &found))
+    }
+
+    /// The shape in a form that is the same in every process: without the schema's name.
+    #[must_use]
+    pub fn in_any_schema(&self) -> Shape {
+        without_name(&self.shape, &self.scratch)
+    }
+
+    /// How this promise differs from one in the form of [`Promise::in_any_schema`], in sentences
+    /// without SQL.
+    #[must_use]
+    pub fn differences_from(&self, expected: &Shape) -> Vec<String> {
+        shape::differences(expected, &self.in_any_schema())
+    }
+
     /// The shape promised to a schema, whose name the server spells as given.
     pub(crate) fn shape_in(&self, spelling: &str) -> Shape {
         let put = |text: &String| self.put(text, spelling);
@@ -146,6 +188,12 @@ async fn limit_time(conn: &mut PgConnection) -> sqlx::Result<()> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Names what was learnt in `schema` as if it had been learnt in `{schema}`.
+fn without_name(shape: &Shape, schema: &str) -> Shape {
+    let put = |text: &String| text.replace(schema, "{schema}");
+    shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
 }
 
 /// Locks that this transaction holds, and how many all transactions of the server may hold together.

@@ -4,13 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{DatabaseMode, InstallationId};
 use keys::{MasterKeys, Minter, Sealer};
-use provisioning::{KeyRules, Parts};
+use provisioning::{
+    KeyRules, Parts,
+    learning::{self, LearnError},
+};
 use settings::Settings;
 use sqlx::{PgConnection, PgPool};
 use store::master_keys::{self, MasterKeyRefusal};
 use tenantdb::{
-    MigrationSet, Promise, bootstrapped,
-    migrations::{LoadError, MigrateError},
+    MigrationSet, bootstrapped,
+    migrations::LoadError,
     rights::{self, RightsError},
 };
 
@@ -32,9 +35,9 @@ pub enum BuildError {
     /// The tenant migrations were refused.
     #[error("the tenant migrations were refused")]
     Migrations(#[source] LoadError),
-    /// The tenant migrations do not run on an empty schema.
-    #[error("the tenant migrations do not build an empty schema")]
-    Promise(#[source] MigrateError),
+    /// The tenant migrations do not work, or are not those that the installation knows.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     /// The database user may not do what provisioning does.
     #[error("the database user lacks a right")]
     Rights(#[source] RightsError),
@@ -53,7 +56,7 @@ impl BuildError {
     /// The database's part in it, if it had one.
     pub(crate) fn database(&self) -> Option<&sqlx::Error> {
         match self {
-            Self::Promise(error) => error.database(),
+            Self::Learn(error) => error.database(),
             Self::Database(error) | Self::OtherKey(MasterKeyRefusal::Database(error)) => {
                 Some(error)
             }
@@ -93,7 +96,7 @@ pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
     ready_for_tenants(&mut conn, &installation).await?;
-    let promise = Promise::learn(&mut conn, &migrations).await.map_err(BuildError::Promise)?;
+    let promise = learning::learn(&mut conn, &migrations).await?;
     let keys = &settings.keys;
     let rules = KeyRules {
         minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,

@@ -173,7 +173,11 @@ fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
     let object = match first.word().unwrap_or("") {
         "create" | "alter" | "drop" => kind(statement),
         "comment" | "security" => statement.iter().skip_while(|t| !t.is("on")).nth(1),
-        "grant" | "revoke" => Some(granted(first, statement)),
+        "grant" => {
+            let message = "gives rights to a role; the tenant's own role gets its rights by itself";
+            return Err(Finding::at(first, codes::SHARED_OBJECT, message));
+        }
+        "revoke" => Some(granted(first, statement)),
         "reassign" | "import" => Some(first),
         _ => return Ok(()),
     };
@@ -206,7 +210,7 @@ fn moved(statement: &[Token]) -> Result<(), Finding> {
     Ok(())
 }
 
-/// What rights are granted on; the command itself when it grants one role to another.
+/// What rights are taken back on; the command itself when it takes one role from another.
 fn granted<'t>(first: &'t Token, statement: &'t [Token]) -> &'t Token {
     statement.iter().skip_while(|t| !t.is("on")).nth(1).unwrap_or(first)
 }

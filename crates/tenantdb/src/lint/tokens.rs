@@ -80,10 +80,21 @@ pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
         unreadable(first_line + within.saturating_sub(1), format!("cannot be read: {}", e.message))
     })?;
     let mut tokens = Vec::with_capacity(raw.len() / 2);
+    let mut after_constant = false;
     for raw in raw {
         let within = u32::try_from(raw.span.start.line).unwrap_or(u32::MAX);
         let line = first_line + within.saturating_sub(1);
+        let constant = is_constant(&raw.token);
+        // a constant that follows another one goes on with it: `'a' ⏎ 'b'` is `'ab'`
+        let continues = after_constant && matches!(raw.token, Raw::SingleQuotedString(_));
         let Some(kind) = kind(raw.token) else { continue };
+        after_constant = constant;
+        if let (Some(Token { kind: Kind::Text(before), .. }), true, Kind::Text(more)) =
+            (tokens.last_mut(), continues, &kind)
+        {
+            before.push_str(more);
+            continue;
+        }
         let token = Token { kind, line };
         if token.is_sign("\\") {
             return Err(unreadable(line, "holds a psql command, which only psql knows".to_owned()));
@@ -108,6 +119,17 @@ fn kind(token: Raw) -> Option<Kind> {
         Raw::DollarQuotedString(quoted) => Kind::Text(quoted.value),
         other => Kind::Sign(other.to_string()),
     })
+}
+
+/// A string constant that a further one on the next line goes on with.
+fn is_constant(token: &Raw) -> bool {
+    matches!(
+        token,
+        Raw::SingleQuotedString(_)
+            | Raw::EscapedStringLiteral(_)
+            | Raw::UnicodeStringLiteral(_)
+            | Raw::NationalStringLiteral(_)
+    )
 }
 
 /// `U&"…"` spells a name in escapes that the other rules would not see through.

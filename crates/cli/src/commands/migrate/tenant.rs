@@ -9,10 +9,15 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use domain::SchemaName;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use provisioning::{Direction, FleetOutcome, FleetRun, migrate_fleet, migrate_one};
+use provisioning::{
+    Direction, FleetOutcome, FleetRun,
+    learning::{self, LearnError, Relearnt},
+    migrate_fleet, migrate_one,
+};
+use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use store::StageLimits;
+use store::{StageLimits, audit};
 use tenantdb::{Promise, migrations::MigrationSet};
 
 use super::starter;
@@ -69,6 +74,9 @@ pub(crate) enum Tenant {
         #[command(flatten)]
         pace: Pace,
     },
+    /// Accept the files as they are, and what they make, in place of what this installation knew:
+    /// after a deliberate edit of a version that no tenant has
+    Relearn,
 }
 
 /// Whose schema.
@@ -125,6 +133,7 @@ impl Tenant {
         }
         refuse_copy(pool).await?;
         match self {
+            Self::Relearn => relearn(global, settings, pool).await,
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {
                     starter::write(settings)?;
@@ -140,7 +149,11 @@ impl Tenant {
                 migrate(global, pace.set(FleetRun { promise, ..fleet }), &which).await
             }
             Self::Down { which, to, pace, .. } => {
-                let fleet = fleet(settings, pool, Direction::Down(to), set(settings)?);
+                let set = set(settings)?;
+                let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+                learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
+                drop(conn);
+                let fleet = fleet(settings, pool, Direction::Down(to), set);
                 migrate(global, pace.set(fleet), &which).await
             }
         }
@@ -154,12 +167,19 @@ impl Pace {
     }
 }
 
-/// The migrations that the settings name.
+/// The migrations that the settings name. Says which those are.
 fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
-    let Some(dir) = &settings.tenants.migrations_dir else { return Ok(MigrationSet::embedded()) };
-    MigrationSet::load(dir).map_err(|e| {
-        Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated").into()
-    })
+    let (set, place) = match &settings.tenants.migrations_dir {
+        None => (MigrationSet::embedded(), "the built-in migrations".to_owned()),
+        Some(dir) => {
+            let set = MigrationSet::load(dir).map_err(|e| {
+                Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
+            })?;
+            (set, format!("migrations in {}", dir.display()))
+        }
+    };
+    show::note(format!("profile {}, {place}, newest version {}", settings.profile(), set.head()));
+    Ok(set)
 }
 
 /// An empty folder is a set of none.
@@ -171,11 +191,43 @@ fn no_migrations() -> anyhow::Result<MigrationSet> {
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
 async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    Promise::learn(&mut conn, set).await.map_err(|e| {
-        Failure::new(format!("on an empty schema: {}", telemetry::chain(&e)))
-            .advise("correct the file; no tenant was touched")
-            .into()
-    })
+    learning::learn(&mut conn, set).await.map_err(|e| unlearnt(&e).into())
+}
+
+fn unlearnt(error: &LearnError) -> Failure {
+    match error {
+        LearnError::Database(e) => database_failure(e),
+        _ => {
+            Failure::new(telemetry::chain(error)).advise("correct the file; no tenant was touched")
+        }
+    }
+}
+
+/// Accepts the files as they are, and says what is different.
+async fn relearn(global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+    let set = set(settings)?;
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let relearnt = learning::relearn(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
+    let Relearnt { edited, differences } = &relearnt;
+    let detail = json!({ "edited": edited, "differences": differences });
+    let (actor, action) = (actor(), "migrations.relearnt");
+    let entry =
+        audit::Entry { actor: &actor, action, detail: detail.clone(), ..Default::default() };
+    audit::append(&mut conn, entry).await.map_err(|e| database_failure(&e))?;
+    if global.json {
+        show::raw(&detail.to_string());
+        return Ok(Done::Well);
+    }
+    for version in edited {
+        show::line(format!("version {version} has another text now"));
+    }
+    for difference in differences {
+        show::line(difference);
+    }
+    if edited.is_empty() && differences.is_empty() {
+        show::line("the migrations are what this installation knows");
+    }
+    Ok(Done::Well)
 }
 
 fn fleet(

@@ -1,0 +1,191 @@
+//! Learns what the tenant migrations make, and holds it against what the installation remembers.
+//!
+//! A migration may ask the whole database whether something exists. What it makes then depends on
+//! what lies there. So the first result is remembered, and a process that learns another one from
+//! the same files refuses to start.
+
+use sqlx::{Connection as _, PgConnection};
+use store::promises::{self, PromiseKey};
+use tenantdb::migrations::{MigrateError, Migration, MigrationSet};
+use tenantdb::{Promise, Shape, survey_format};
+
+/// The tenant migrations are not those that this installation knows, or do not work.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// They do not run on an empty schema.
+    #[error("the tenant migrations do not build an empty schema")]
+    Migrate(#[source] MigrateError),
+    /// A version has another text than the one that the installation knows.
+    #[error(
+        "tenant migration {version} ({file}) has another text than the one this installation knows: \
+         put the old text back and write a new migration; if the edit is deliberate and no tenant \
+         has this version, run `tenantry migrate tenant relearn`"
+    )]
+    Edited {
+        /// The version.
+        version: i64,
+        /// Its file.
+        file: String,
+    },
+    /// The same files make something else than they did at first.
+    #[error(
+        "the tenant migrations make something else than when they were first learnt at {learnt_at}: \
+         {}; a migration asks for something outside its tenant's schema, or the database has \
+         changed; `tenantry migrate tenant relearn` accepts what they make now",
+        listing(differences)
+    )]
+    Differs {
+        /// When they were first learnt.
+        learnt_at: String,
+        /// What is different now.
+        differences: Vec<String>,
+    },
+    /// They make something else where another tenant has the same objects.
+    #[error(
+        "the tenant migrations make something else in a second schema: {}; a migration asks the \
+         whole database whether an object exists: ask in the tenant's schema alone, with \
+         `current_schema()`",
+        listing(.0)
+    )]
+    NotRepeatable(Vec<String>),
+    /// The database failed.
+    #[error("could not read what the installation knows of the tenant migrations")]
+    Database(#[from] sqlx::Error),
+}
+
+impl LearnError {
+    /// The database's part in it, if it had one.
+    #[must_use]
+    pub fn database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Migrate(error) => error.database(),
+            Self::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Differences that a message names.
+const NAMED: usize = 10;
+
+fn listing(differences: &[String]) -> String {
+    let named = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
+    }
+}
+
+/// What the set makes of an empty schema: the same that it made when the installation first learnt it.
+///
+/// # Errors
+/// When a version has another text than the installation knows, the set makes something else than it
+/// did at first, or does not work.
+pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promise, LearnError> {
+    check_texts(conn, set).await?;
+    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
+    let key = key(conn, set).await?;
+    if promises::remembered(conn, key).await?.is_none() {
+        let differences = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+        if !differences.is_empty() {
+            return Err(LearnError::NotRepeatable(differences));
+        }
+        let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
+        let mut tx = conn.begin().await?;
+        promises::remember(&mut tx, key, &shape).await?;
+        promises::learn_texts(&mut tx, &texts(set)).await?;
+        tx.commit().await?;
+    }
+    // Another process may have been the first.
+    check_texts(conn, set).await?;
+    let Some(first) = promises::remembered(conn, key).await? else {
+        return Err(sqlx::Error::RowNotFound.into());
+    };
+    let expected: Shape = serde_json::from_value(first.shape).map_err(decoding)?;
+    let differences = promise.differences_from(&expected);
+    if differences.is_empty() {
+        return Ok(promise);
+    }
+    let learnt_at = first.learnt_at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+    Err(LearnError::Differs { learnt_at, differences })
+}
+
+/// What a relearning has changed.
+#[derive(Debug, Default)]
+pub struct Relearnt {
+    /// Versions whose text is another now.
+    pub edited: Vec<i64>,
+    /// What the set makes now that it did not make before.
+    pub differences: Vec<String>,
+}
+
+/// Accepts the texts of the set, and what it makes now, in place of what the installation knew.
+///
+/// # Errors
+/// When the set does not work, or makes something else in every schema.
+pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Relearnt, LearnError> {
+    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
+    let repeats = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+    if !repeats.is_empty() {
+        return Err(LearnError::NotRepeatable(repeats));
+    }
+    let key = key(conn, set).await?;
+    let known = promises::texts(conn).await?;
+    let edited = edited(&known, set).map(Migration::version).collect();
+    let differences = match promises::remembered(conn, key).await? {
+        None => Vec::new(),
+        Some(first) => {
+            let expected: Shape = serde_json::from_value(first.shape).map_err(decoding)?;
+            promise.differences_from(&expected)
+        }
+    };
+    let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
+    let mut tx = conn.begin().await?;
+    promises::relearn_texts(&mut tx, &texts(set)).await?;
+    promises::forget(&mut tx, key).await?;
+    promises::remember(&mut tx, key, &shape).await?;
+    tx.commit().await?;
+    Ok(Relearnt { edited, differences })
+}
+
+/// Refuses a set in which a version has another text than the installation knows.
+///
+/// # Errors
+/// [`LearnError::Edited`] with the first such version.
+pub async fn check_texts(conn: &mut PgConnection, set: &MigrationSet) -> Result<(), LearnError> {
+    let known = promises::texts(conn).await?;
+    match edited(&known, set).next() {
+        None => Ok(()),
+        Some(migration) => Err(LearnError::Edited {
+            version: migration.version(),
+            file: migration.file().to_owned(),
+        }),
+    }
+}
+
+fn edited<'a>(
+    known: &'a [(i64, String)],
+    set: &'a MigrationSet,
+) -> impl Iterator<Item = &'a Migration> {
+    set.iter().filter(|migration| {
+        known.iter().any(|(version, checksum)| {
+            *version == migration.version() && checksum != migration.checksum()
+        })
+    })
+}
+
+fn texts(set: &MigrationSet) -> Vec<(i64, String)> {
+    set.iter().map(|migration| (migration.version(), migration.checksum().to_owned())).collect()
+}
+
+async fn key<'a>(conn: &mut PgConnection, set: &'a MigrationSet) -> sqlx::Result<PromiseKey<'a>> {
+    let server_major: i32 =
+        sqlx::query_scalar("select current_setting('server_version_num')::int / 10000")
+            .fetch_one(conn)
+            .await?;
+    Ok(PromiseKey { set_hash: set.hash(), server_major, survey_format: survey_format() })
+}
+
+fn decoding(error: serde_json::Error) -> LearnError {
+    LearnError::Database(sqlx::Error::Decode(Box::new(error)))
+}
