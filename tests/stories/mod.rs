@@ -32,5 +32,6 @@ mod take_over;
 mod tenant_migrations;
 mod two_users;
 mod untouched_server;
+mod waiting;
 mod warm_pool;
 mod whole_batches;

@@ -8,6 +8,8 @@ use serde::Serialize;
 use store::batches::{Batch, Counts, Culprit};
 use utoipa::ToSchema;
 
+use crate::waiting::WaitingView;
+
 /// A batch and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Batch)]
@@ -22,6 +24,8 @@ pub(crate) struct BatchView {
     pub(crate) paused: bool,
     /// When it is to start; null once it has.
     pub(crate) run_at: Option<DateTime<Utc>>,
+    /// Why no tenant of it is in work although some wait; null when one is, or none waits.
+    pub(crate) waiting_for: Option<WaitingView>,
     /// The tenant whose failure rolled it back; null when it was not.
     pub(crate) error: Option<CulpritView>,
     /// How far it is.
@@ -122,6 +126,7 @@ impl BatchView {
             mode: batch.mode,
             paused: batch.paused,
             run_at: batch.run_at,
+            waiting_for: None,
             error: batch.culprit.clone().map(CulpritView::from),
             progress: ProgressView::of(&batch, counts),
             created_at: batch.created_at,
@@ -222,6 +227,7 @@ mod tests {
             "mode",
             "paused",
             "run_at",
+            "waiting_for",
             "error",
             "progress",
             "created_at",

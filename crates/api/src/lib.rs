@@ -53,6 +53,7 @@ mod submit;
 mod tenant_view;
 mod texts;
 mod wait;
+mod waiting;
 mod wake;
 mod well_formed;
 

@@ -6,7 +6,11 @@ use serde::Serialize;
 use store::queue_state::{self, QueueState, WorkerLine};
 use utoipa::ToSchema;
 
-use crate::{context::Context, problem::Problem};
+use crate::{
+    context::Context,
+    problem::Problem,
+    waiting::{self, WaitingView},
+};
 
 /// Waiting tenants are counted no further than this, so that a look stays cheap.
 const MOST_COUNTED: i64 = 10_000;
@@ -24,6 +28,8 @@ pub(crate) struct QueueView {
     waiting: u64,
     /// Tenants in the hands of workers.
     running: u64,
+    /// Why nothing that waits is begun; null when it is, or nothing waits.
+    waiting_for: Option<WaitingView>,
     /// The workers that have not signed off, oldest first.
     workers: Vec<WorkerView>,
 }
@@ -51,6 +57,7 @@ impl From<QueueState> for QueueView {
             paused_at: state.paused_at,
             waiting: state.waiting,
             running: state.running,
+            waiting_for: None,
             workers: state.workers.into_iter().map(WorkerView::from).collect(),
         }
     }
@@ -69,5 +76,10 @@ impl From<WorkerLine> for WorkerView {
 /// 503 when the database does not answer.
 pub(crate) async fn read(cx: &Context) -> Result<Json<QueueView>, Problem> {
     let mut conn = cx.pool().acquire().await?;
-    Ok(Json(queue_state::read(&mut conn, MOST_COUNTED).await?.into()))
+    let mut queue = QueueView::from(queue_state::read(&mut conn, MOST_COUNTED).await?);
+    drop(conn);
+    if queue.waiting > 0 {
+        queue.waiting_for = WaitingView::of_queue(&waiting::staff(cx).await?);
+    }
+    Ok(Json(queue))
 }

@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use metrics::gauge;
 use store::{
     Fit,
     master_keys::{self, MasterKeyRefusal, SealedSecret},
+    queue_state,
 };
+use telemetry::names;
 use tokio::time;
 use tracing::{error, info, warn};
 
@@ -17,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Longest wait for an answer. A start waits as long for the first look.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waiting items are counted no further than this, so that a look stays cheap.
+const MOST_COUNTED: i64 = 10_000;
 
 /// What the looks have found.
 #[derive(Debug, Default)]
@@ -44,7 +50,21 @@ impl SchemaWatch {
                 Ok(Err(refusal)) => return Err(refusal),
             };
         }
+        self.measure(context).await;
         Ok(())
+    }
+
+    /// Measures the queue, which a worker does too: without a worker only the API knows of it.
+    async fn measure(&self, context: &Context) {
+        if self.fit == Some(Fit::Older) {
+            return;
+        }
+        let pool = context.pool();
+        let asked = async { queue_state::read(&mut *pool.acquire().await?, MOST_COUNTED).await };
+        if let Ok(Ok(queue)) = time::timeout(PATIENCE, asked).await {
+            let waiting = u32::try_from(queue.waiting).unwrap_or(u32::MAX);
+            gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
+        }
     }
 
     fn take(&mut self, context: &Context, fit: Fit) {

@@ -152,3 +152,41 @@ async fn the_mode_is_kept_until_another_is_asked_for() {
     let both = run(&db, &["migrate", "public", "up", "--shared", "--revoke-public"]);
     assert_eq!(both.code, 2, "{}", both.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_loads_the_profile_that_the_servers_load() {
+    let db = harness::fresh_db().await;
+    let config = tempfile::tempdir().unwrap();
+    let migrations = config.path().join("own");
+    std::fs::create_dir(&migrations).unwrap();
+    std::fs::write(migrations.join("0007_own.sql"), "create table own (n int);").unwrap();
+    let text = format!("[tenants]\nmigrations_dir = {migrations:?}\n");
+    std::fs::write(config.path().join("production.toml"), text).unwrap();
+    let run = |args: &[&str]| {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = config.path().to_str().unwrap();
+        let env = [("DATABASE_URL", db.url.as_str()), ("TENANTRY_CONFIG_DIR", folder)];
+        tenantry(dir.path(), args, &env)
+    };
+
+    let checked = run(&["config", "check"]);
+    let status = run(&["migrate", "tenant", "status", "--all", "--json"]);
+
+    assert_eq!((checked.code, status.code), (0, 0), "{} {}", checked.err, status.err);
+    let told: Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(told["newest"], 7);
+    assert!(checked.out.contains("own") && checked.err.contains("profile production"));
+    assert!(status.err.contains("profile production") && status.err.contains("version 7"));
+    // One function loads the settings of all of them; `dev` and `demo` name their own profile.
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands");
+    for file in walk(std::path::Path::new(sources)) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let own = ["dev.rs", "mod.rs", "config_check.rs"].iter().any(|name| file.ends_with(name));
+        assert!(own || !text.contains("Profile::"), "{}", file.display());
+    }
+}
+
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

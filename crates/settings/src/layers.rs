@@ -8,6 +8,7 @@ use crate::{
     Profile, Source,
     catalogue::{self, KEYS},
     error::Problem,
+    misnamed,
     profile::{PROFILE_VAR, UnknownProfile},
 };
 
@@ -54,6 +55,7 @@ impl Layers {
         layers.files(env.get(CONFIG_DIR_VAR).filter(|dir| !dir.is_empty()));
         layers.paths_in(env);
         layers.names_in(env);
+        layers.problems.extend(misnamed::problems(env));
         layers
     }
 

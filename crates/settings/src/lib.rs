@@ -16,6 +16,7 @@ mod describe;
 mod error;
 mod layers;
 mod load;
+mod misnamed;
 mod network;
 mod profile;
 mod relations;

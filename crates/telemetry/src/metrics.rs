@@ -79,6 +79,7 @@ mod tests {
         let recorder = recorder();
         with_local_recorder(&recorder, || {
             names::describe();
+            names::begin_worker();
             counter!(names::ITEMS_TOTAL, label::OUTCOME => "succeeded").increment(3);
             counter!(names::API_REQUESTS_TOTAL, label::ROUTE => "/tenants/{id}",
                 label::METHOD => "GET", label::STATUS => "200")
@@ -140,6 +141,18 @@ mod tests {
 
         assert!(text.contains("tenantry_takeovers_total 0\n"), "{text}");
         assert!(text.contains("tenantry_fenced_total 0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_process_that_is_no_worker_exports_no_series_of_one() {
+        let recorder = recorder();
+        with_local_recorder(&recorder, names::describe);
+
+        let text = Metrics(recorder.handle()).render();
+
+        for name in [names::WORKER_BUSY, names::QUEUE_WAITING, names::TAKEOVERS_TOTAL] {
+            assert!(!text.contains(&format!("\n{name} ")), "{text}");
+        }
     }
 
     #[test]

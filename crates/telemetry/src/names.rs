@@ -81,8 +81,7 @@ pub const HISTOGRAMS: &[(&str, &[f64])] = &[
     (API_REQUEST_SECONDS, WORK_BUCKETS),
 ];
 
-/// Gives every metric its unit and help text, and those without labels a first
-/// value of 0, so that a rate has a beginning. [`Metrics::install`] calls it.
+/// Gives every metric its unit and help text. [`Metrics::install`] calls it.
 ///
 /// [`Metrics::install`]: crate::Metrics::install
 pub fn describe() {
@@ -103,12 +102,15 @@ pub fn describe() {
     describe_counter!(POOL_TAKEN_TOTAL, Unit::Count, "Tenants that got one built in advance.");
     describe_counter!(POOL_BUILT_TOTAL, Unit::Count, "Tenants built in advance so far.");
     describe_counter!(POOL_DROPPED_TOTAL, Unit::Count, "Tenants built in advance for nobody.");
+}
 
+/// Gives a worker's series without labels a first value of 0, so that a rate has a beginning. The
+/// API does not call it: a process exports no series of another one.
+pub fn begin_worker() {
     counter!(TAKEOVERS_TOTAL).increment(0);
     counter!(POOL_TAKEN_TOTAL).increment(0);
     counter!(POOL_BUILT_TOTAL).increment(0);
     counter!(POOL_DROPPED_TOTAL).increment(0);
     counter!(FENCED_TOTAL).increment(0);
     gauge!(WORKER_BUSY).increment(0.0);
-    gauge!(QUEUE_WAITING).increment(0.0);
 }

@@ -84,9 +84,10 @@ pub async fn run(
     let pools = Pools::open(&settings)?;
     let (current, seen) = watch::channel(pools.work.clone());
     let standing = Standing::new();
+    let metrics = Metrics::install();
+    telemetry::names::begin_worker();
     let done = CancellationToken::new();
-    let serving =
-        health::serve(listener, seen, standing.trouble(), Metrics::install(), done.clone());
+    let serving = health::serve(listener, seen, standing.trouble(), metrics, done.clone());
     let health = tokio::spawn(serving);
     let worked = Worker { settings: &settings, standing, current }.live_on(pools, &stop).await;
     done.cancel();

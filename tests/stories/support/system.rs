@@ -124,6 +124,14 @@ impl System {
         self.cli_with(args, &self.env).await
     }
 
+    /// Runs a command of `tenantry` that calls this system's API.
+    pub(crate) async fn cli_at_api(&self, args: &[&str]) -> Ran {
+        let mut env = self.env.clone();
+        env.insert("TENANTRY_URL".to_owned(), self.api.url.clone());
+        env.insert("TENANTRY_TOKEN".to_owned(), self.token.clone());
+        self.cli_with(args, &env).await
+    }
+
     /// Runs `tenantry` with an environment of its own.
     pub(crate) async fn cli_with(&self, args: &[&str], env: &Environment) -> Ran {
         run("tenantry", args, self.dir.path(), env, COMMAND_ENDS_IN).await

@@ -11,6 +11,7 @@ use crate::{
     extract::Id,
     problem::Problem,
     read_batch::read,
+    waiting::explained,
 };
 
 /// Show a batch
@@ -34,5 +35,5 @@ pub(crate) async fn get_batch(
 /// # Errors
 /// 404 when there is none.
 pub(super) async fn view(cx: &Context, id: BatchId) -> Result<Json<BatchView>, Problem> {
-    Ok(Json(read(cx, id).await?))
+    Ok(Json(explained(cx, read(cx, id).await?).await?))
 }

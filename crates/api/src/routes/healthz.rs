@@ -10,6 +10,10 @@ pub(crate) struct Health {
     /// Always `ok`.
     #[schema(example = "ok")]
     pub(super) status: &'static str,
+    /// What keeps accepted work from being done, although requests are served; left out when nothing
+    /// does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) warning: Option<String>,
 }
 
 /// Say that the process answers
@@ -21,5 +25,5 @@ pub(crate) struct Health {
     responses((status = 200, description = "It does", body = Health)),
 )]
 pub(crate) async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health { status: "ok", warning: None })
 }

@@ -7,11 +7,13 @@ use super::healthz::Health;
 use crate::{
     context::Context,
     problem::{Problem, ProblemBody},
+    waiting::{self, WaitingView},
 };
 
 /// Say whether requests can be served
 ///
 /// The control database answers, has every migration this program knows, and the queue's schema.
+/// Requests are served without a worker too; `warning` says then why work waits.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -28,7 +30,10 @@ pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Pr
     let fit = async { store::fit(&mut *cx.pool().acquire().await?).await }.await;
     match fit.map_err(unready)? {
         Fit::Older => Err(Problem::not_migrated()),
-        Fit::Fits | Fit::Newer { .. } => Ok(Json(Health { status: "ok" })),
+        Fit::Fits | Fit::Newer { .. } => {
+            let warning = WaitingView::of_queue(&waiting::staff(&cx).await?);
+            Ok(Json(Health { status: "ok", warning: warning.map(|it| it.message) }))
+        }
     }
 }
 

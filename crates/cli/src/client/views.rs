@@ -16,6 +16,8 @@ pub(crate) struct Batch {
     #[serde(default)]
     pub(crate) run_at: Option<DateTime<Utc>>,
     #[serde(default)]
+    pub(crate) waiting_for: Option<WaitingFor>,
+    #[serde(default)]
     pub(crate) error: Option<Culprit>,
     pub(crate) progress: Progress,
     pub(crate) created_at: DateTime<Utc>,
@@ -64,7 +66,15 @@ pub(crate) struct Queue {
     pub(crate) paused: bool,
     pub(crate) waiting: u64,
     pub(crate) running: u64,
+    #[serde(default)]
+    pub(crate) waiting_for: Option<WaitingFor>,
     pub(crate) workers: Vec<WorkerRow>,
+}
+
+/// Why what waits is not worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct WaitingFor {
+    pub(crate) message: String,
 }
 
 /// One worker process.

@@ -137,6 +137,9 @@ fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     }
     let batch: BatchView = answer.parse()?;
     show::batch_table(&batch).print();
+    if let Some(waiting_for) = &batch.waiting_for {
+        show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+    }
     if let Some(culprit) = &batch.error {
         show::note(show::plain(&culprit.to_string()));
     }

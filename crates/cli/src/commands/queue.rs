@@ -31,6 +31,9 @@ impl Queue {
         }
         let queue: QueueView = answer.parse()?;
         show::line(show::queue_sentence(&queue));
+        if let Some(waiting_for) = &queue.waiting_for {
+            show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+        }
         if !queue.workers.is_empty() {
             show::workers_table(&queue.workers).print();
         }

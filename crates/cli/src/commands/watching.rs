@@ -26,7 +26,7 @@ pub(super) struct Ended {
 pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
     let mut bar = BatchBar::new(total);
     bar.show(&Progress { total, queued: total, ..Progress::default() });
-    let mut pause = FIRST_LOOK;
+    let (mut pause, mut told) = (FIRST_LOOK, None);
     loop {
         let answer = client.get(&format!("{API}/batches/{id}")).await?;
         let batch: Batch = answer.parse()?;
@@ -34,6 +34,13 @@ pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Resu
         if batch.is_finished() {
             bar.finish();
             return Ok(Ended { batch, answer });
+        }
+        // A batch that was just submitted waits for a moment by right.
+        if pause >= LONGEST_LOOK && told != batch.waiting_for {
+            if let Some(waiting_for) = &batch.waiting_for {
+                show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+            }
+            told = batch.waiting_for;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 5 / 4).min(LONGEST_LOOK);

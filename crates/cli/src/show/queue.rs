@@ -40,7 +40,13 @@ mod tests {
 
     #[test]
     fn says_how_the_queue_is() {
-        let queue = Queue { paused: true, waiting: 10_000, running: 3, workers: Vec::new() };
+        let queue = Queue {
+            paused: true,
+            waiting: 10_000,
+            running: 3,
+            waiting_for: None,
+            workers: Vec::new(),
+        };
 
         let said = queue_sentence(&queue);
 

@@ -122,11 +122,12 @@ impl Seat {
         let pause = pause_after(self.deaths);
         self.next_start = Instant::now() + pause;
         show::note(format!(
-            "{} ended after {} ({how}); it starts again in {}; log: {}",
+            "{} ended after {} ({how}); it starts again in {}; log: {}; it wrote last:\n{}",
             self.spec.name,
             show::duration(lived),
             show::duration(pause),
             self.spec.log.display(),
+            show::plain(&self.spec.last_lines(1)),
         ));
     }
 

@@ -3,7 +3,9 @@
 mod pause;
 mod read;
 mod resume;
+mod staff;
 
 pub use pause::pause;
 pub use read::{QueueState, WorkerLine, read};
 pub use resume::resume;
+pub use staff::{Staff, staff};

@@ -1,0 +1,40 @@
+//! Reads who would take work, and what forbids it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// Who would take an item that waits now.
+#[derive(Debug, Clone)]
+pub struct Staff {
+    /// Since when the whole queue is paused.
+    pub paused_at: Option<DateTime<Utc>>,
+    /// Whether a worker has been heard of lately.
+    pub has_worker: bool,
+    /// Why the last worker that could not start could not, within the last ten minutes.
+    pub refused: Option<String>,
+}
+
+/// Who would take work now; a worker that is silent for `dead_after` would not.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn staff(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Result<Staff> {
+    sqlx::query_as!(
+        Staff,
+        r#"select n.paused_at,
+                  exists (select from tenantry.workers w
+                          where w.stopped_at is null
+                            and w.seen_at > clock_timestamp() - make_interval(secs => $1))
+                      as "has_worker!",
+                  (select w.refused from tenantry.workers w
+                   where w.refused is not null
+                     and w.seen_at > clock_timestamp() - interval '10 minutes'
+                   order by w.seen_at desc limit 1) as refused
+           from tenantry.installation n"#,
+        dead_after.as_secs_f64(),
+    )
+    .fetch_one(conn)
+    .await
+}
