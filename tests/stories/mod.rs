@@ -2,6 +2,7 @@
 
 mod support;
 
+mod behind_a_proxy;
 mod beside_others;
 mod bulk_batch;
 mod cancel_and_retry;

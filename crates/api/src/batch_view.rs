@@ -97,8 +97,9 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn of(id: BatchId) -> Self {
-        let this = path(id);
+    /// Those of batch `id`, below `public_path`.
+    pub(crate) fn of(public_path: &str, id: BatchId) -> Self {
+        let this = path(public_path, id);
         Self {
             results: format!("{this}/results"),
             cancel: format!("{this}/cancel"),
@@ -111,14 +112,14 @@ impl Links {
     }
 }
 
-/// Where a batch is found.
-pub(crate) fn path(id: BatchId) -> String {
-    format!("/api/v1/batches/{id}")
+/// Where a batch is found by callers, below `public_path`.
+pub(crate) fn path(public_path: &str, id: BatchId) -> String {
+    format!("{public_path}/api/v1/batches/{id}")
 }
 
 impl BatchView {
-    /// `batch`, whose items are where `counts` says.
-    pub(crate) fn of(batch: Batch, counts: Counts) -> Self {
+    /// `batch`, whose items are where `counts` says; its links are below `public_path`.
+    pub(crate) fn of(batch: Batch, counts: Counts, public_path: &str) -> Self {
         let begun = batch.started_at.is_some() || batch.finished_at.is_some();
         Self {
             batch_id: batch.id,
@@ -133,7 +134,7 @@ impl BatchView {
             started_at: batch.started_at,
             finished_at: batch.finished_at,
             processing_time_ms: begun.then_some(batch.elapsed_ms),
-            links: Links::of(batch.id),
+            links: Links::of(public_path, batch.id),
         }
     }
 }
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn tells_speed_and_remaining_time_from_what_is_done() {
-        let view = BatchView::of(batch(3000), counts(30, 101));
+        let view = BatchView::of(batch(3000), counts(30, 101), "");
 
         assert_eq!(view.progress.tenants_per_second, Some(10.0));
         assert_eq!(view.progress.eta_seconds, Some(11));
@@ -206,10 +207,10 @@ mod tests {
 
     #[test]
     fn promises_no_time_before_it_knows_a_speed_nor_after_the_end() {
-        let unbegun = BatchView::of(Batch { started_at: None, ..batch(900) }, counts(0, 5));
-        let first = BatchView::of(batch(900), counts(0, 5));
+        let unbegun = BatchView::of(Batch { started_at: None, ..batch(900) }, counts(0, 5), "");
+        let first = BatchView::of(batch(900), counts(0, 5), "");
         let over =
-            BatchView::of(Batch { finished_at: Some(Utc::now()), ..batch(900) }, counts(5, 0));
+            BatchView::of(Batch { finished_at: Some(Utc::now()), ..batch(900) }, counts(5, 0), "");
 
         assert_eq!(unbegun.progress.tenants_per_second, None);
         assert_eq!(unbegun.processing_time_ms, None);
@@ -219,8 +220,9 @@ mod tests {
 
     #[test]
     fn has_the_field_names_of_the_contract() {
-        let json = serde_json::to_value(BatchView::of(batch(1000), counts(1, 1))).unwrap();
+        let json = serde_json::to_value(BatchView::of(batch(1000), counts(1, 1), "/t")).unwrap();
 
+        assert!(json["links"]["self"].as_str().unwrap().starts_with("/t/api/v1/batches/"));
         for field in [
             "batch_id",
             "state",

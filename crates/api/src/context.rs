@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,8 +20,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authenticator::Authenticator, counts::OpenCounts, pool_watch::Reach, rate_limit::RateLimit,
-    shares::Shares, wait::BatchEvents,
+    authenticator::Authenticator, counts::OpenCounts, openapi, pool_watch::Reach,
+    rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -50,6 +50,7 @@ struct Inner {
     counts: OpenCounts,
     reach: Reach,
     metrics: Metrics,
+    document: OnceLock<String>,
     stop: CancellationToken,
 }
 
@@ -94,6 +95,7 @@ impl Context {
             counts: OpenCounts::default(),
             reach: Reach::default(),
             metrics: Metrics::install(),
+            document: OnceLock::new(),
             stop,
             settings,
         })))
@@ -125,6 +127,16 @@ impl Context {
     /// The settings of this process.
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// What callers find before every path of the API.
+    pub(crate) fn public_path(&self) -> &str {
+        &self.0.settings.api.public_path
+    }
+
+    /// The description of the API as JSON.
+    pub(crate) fn document(&self) -> &str {
+        self.0.document.get_or_init(|| openapi::document(self.public_path()))
     }
 
     /// What tenants may ask for.

@@ -1,11 +1,9 @@
 //! The description of the API, made of the descriptions beside the handlers.
 
-use std::sync::LazyLock;
-
 use utoipa::{
     Modify, OpenApi as _,
     openapi::{
-        OpenApi,
+        OpenApi, Server,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -54,10 +52,10 @@ pub(crate) fn base() -> OpenApi {
     Description::openapi()
 }
 
-/// The whole description as JSON.
-pub(crate) fn document() -> &'static str {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        router::description().to_json().expect("a description of strings and numbers is JSON")
-    });
-    &DOCUMENT
+/// The whole description as JSON, of an API that answers below `public_path`.
+pub(crate) fn document(public_path: &str) -> String {
+    let mut description = router::description();
+    let url = if public_path.is_empty() { "/" } else { public_path };
+    description.servers = Some(vec![Server::new(url)]);
+    description.to_json().expect("a description of strings and numbers is JSON")
 }

@@ -13,25 +13,26 @@ use crate::{batch_view::BatchView, context::Context, problem::Problem};
 /// # Errors
 /// 404 when there is none.
 pub(crate) async fn read(cx: &Context, id: BatchId) -> Result<BatchView, Problem> {
+    let view = |batch, counts| BatchView::of(batch, counts, cx.public_path());
     let mut asked = Instant::now();
     let mut batch = row(cx, id).await?;
     loop {
         if let Some(totals) = batch.totals {
-            return Ok(BatchView::of(batch, totals));
+            return Ok(view(batch, totals));
         }
         if batch.finished_at.is_some() {
             let counts = count(cx, id).await?;
-            return Ok(BatchView::of(batch, counts));
+            return Ok(view(batch, counts));
         }
         let counted = cx.counts().of(id, batch.run, count(cx, id)).await?;
         if counted.at <= asked && counted.counts.run == batch.run {
-            return Ok(BatchView::of(batch, counted.counts));
+            return Ok(view(batch, counted.counts));
         }
         // Counted after the row was read, so it may know of what the row does not.
         asked = Instant::now();
         batch = row(cx, id).await?;
         if batch.finished_at.is_none() && counted.counts.run == batch.run {
-            return Ok(BatchView::of(batch, counted.counts));
+            return Ok(view(batch, counted.counts));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     Checked, Kind, Report, Scope,
     checks::{
         self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas,
-        spares, stranded,
+        spares, stranded, unreadable,
     },
     report::Gatherer,
 };
@@ -99,6 +99,7 @@ async fn look(
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
     passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
+    unreadable::walk(conn, gatherer).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;
     ids::look(conn, gatherer).await.map_err(during("look at the sequences of ids"))?;
     schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;

@@ -52,6 +52,8 @@ kinds! {
         "The parts of an item's row contradict each other.", None;
     UndoFailed = "undo_failed":
         "Undoing an item failed for good, and an operator has to look.", None;
+    UnreadableRow = "unreadable_row":
+        "What a tenant or an item was asked for cannot be read back.", None;
     SucceededWithoutTenant = "succeeded_without_tenant":
         "An item has succeeded and its tenant was never activated.", None;
     TenantOfSeveralItems = "tenant_of_several_items":

@@ -58,6 +58,6 @@ pub use schema_name::{MAX_PREFIX_BYTES, SchemaName, SchemaNameError};
 pub use settings::{Metadata, Settings};
 pub use settings_policy::{PolicyError, SettingsPolicy};
 pub use state::UnknownState;
-pub use storable::MAX_DIGITS;
+pub use storable::{MAX_DIGITS, unreadable};
 pub use tenant_name::{TenantName, TenantNameError};
 pub use tenant_state::TenantState;

@@ -53,6 +53,20 @@ impl Holds {
     }
 }
 
+/// Why JSON of the registry cannot be read where readers take `levels` levels of it; `None` when it
+/// can.
+#[must_use]
+pub fn unreadable(json: &str, levels: usize) -> Option<String> {
+    let holds = Holds::of(json);
+    if holds.long_number {
+        Some(format!("a number has more than {MAX_DIGITS} digits"))
+    } else if holds.depth > levels {
+        Some(format!("it is nested {} levels deep, and {levels} can be read", holds.depth))
+    } else {
+        None
+    }
+}
+
 /// `text` with every U+0000 replaced by U+FFFD and every number that is too long in quotes, so that
 /// what was refused can still be recorded.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {

@@ -58,7 +58,8 @@ pub(crate) struct CreatedTenant {
     tag = "tenants",
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
+            description = "1 to 255 visible ASCII characters, in one header"),
     ),
     request_body = TenantRequest,
     responses(
@@ -167,7 +168,7 @@ async fn created(
         batch_id: submitted.batch,
     };
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    let location = HeaderValue::from_str(&format!("/api/v1/tenants/{id}"));
+    let location = HeaderValue::from_str(&format!("{}/api/v1/tenants/{id}", cx.public_path()));
     let location = location.expect("a path of letters and digits");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)

@@ -36,8 +36,10 @@ pub(crate) struct ResultParams {
     #[param(value_type = Option<ItemState>)]
     status: Option<String>,
     /// Start after this `next_cursor`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many, 1 to 1000. Without it 100; all of them in NDJSON.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 

@@ -24,8 +24,10 @@ const MOST: u32 = 200;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     /// Start after this `next_cursor`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many, 1 to 200; 50 without it.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
 }
 
@@ -63,8 +65,8 @@ pub(crate) struct BatchSummary {
     links: Links,
 }
 
-impl From<BatchLine> for BatchSummary {
-    fn from(batch: BatchLine) -> Self {
+impl BatchSummary {
+    fn of(batch: BatchLine, public_path: &str) -> Self {
         Self {
             batch_id: batch.id,
             state: batch.state,
@@ -75,7 +77,7 @@ impl From<BatchLine> for BatchSummary {
             created_at: batch.created_at,
             started_at: batch.started_at,
             finished_at: batch.finished_at,
-            links: Links::of(batch.id),
+            links: Links::of(public_path, batch.id),
         }
     }
 }
@@ -105,6 +107,6 @@ pub(crate) async fn list_batches(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let last = found.last().filter(|_| more).map(|batch| List::Batches.cursor(batch.id));
-    let batches = found.into_iter().map(BatchSummary::from).collect();
+    let batches = found.into_iter().map(|line| BatchSummary::of(line, cx.public_path())).collect();
     Ok(Json(BatchPage { batches, next_cursor: last }))
 }

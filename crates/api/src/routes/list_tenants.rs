@@ -26,15 +26,20 @@ const DEEPEST: i64 = 10_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct TenantParams {
     /// Which page, from 1. Reaches 10,000 tenants deep; go on with `cursor`.
+    #[param(minimum = 1, maximum = 10_000)]
     page: Option<u32>,
     /// At most this many, 1 to 200; 50 without it.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
     /// Start after this `next_cursor`, however deep; instead of `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Only tenants in this state; without it all but the deleted and the released ones.
     #[param(value_type = Option<TenantState>)]
     status: Option<String>,
-    /// Only tenants whose name or domain starts with this, in any letter case.
+    /// Only tenants whose name or domain starts with this, in any letter case: at most 255
+    /// bytes, without U+0000.
+    #[param(max_length = 255, pattern = "^[^\\x00]*$")]
     q: Option<String>,
 }
 

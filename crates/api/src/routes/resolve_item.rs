@@ -24,7 +24,12 @@ const LONGEST_NOTE: usize = 1000;
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct Resolution {
     /// What was done, for those who read the audit log: 1 to 1000 characters.
-    #[schema(example = "dropped schema and role by hand, ticket 4711")]
+    #[schema(
+        min_length = 1,
+        max_length = 1000,
+        pattern = r"^[^\x00-\x20\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f]*$",
+        example = "dropped schema and role by hand, ticket 4711"
+    )]
     note: String,
 }
 

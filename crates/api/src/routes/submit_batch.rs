@@ -34,7 +34,8 @@ use crate::{
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body, which is read item by item")]
 struct BatchRequest {
-    /// The tenants, at most `MAX_TENANTS_PER_BATCH`.
+    /// The tenants, at most `MAX_TENANTS_PER_BATCH`, each of at most 262,144 bytes.
+    #[schema(min_items = 1)]
     tenants: Vec<TenantRequest>,
     /// How they hang together: `independent` without it.
     mode: Option<Mode>,
@@ -47,20 +48,32 @@ struct BatchRequest {
 #[expect(dead_code, reason = "describes the body, which is read item by item")]
 pub(super) struct TenantRequest {
     /// What people call it, 1 to 255 characters; may repeat.
-    #[schema(example = "Acme Corp")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Acme Corp"
+    )]
     tenant_name: String,
-    /// Where it answers; unique in any letter case and writing.
-    #[schema(example = "acme.example.com")]
+    /// Where it answers; unique in any letter case and writing. A host name of at least two labels,
+    /// in ASCII or in Unicode (IDNA); no IP address.
+    #[schema(min_length = 3, max_length = 254, example = "acme.example.com")]
     domain: String,
     /// Its schema, `[a-z_][a-z0-9_]*`, at most 63 bytes; left out, it is derived from the name.
-    #[schema(example = "tenant_acme")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[A-Za-z_][A-Za-z0-9_]*$",
+        example = "tenant_acme"
+    )]
     schema_name: Option<String>,
-    /// What it is for.
+    /// What it is for, at most 4000 characters; of the control characters only tab and line ends.
+    #[schema(max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     description: Option<String>,
     /// What it may use; left out, the defaults.
     settings: Option<domain::Settings>,
     /// The caller's own id for it; unique.
-    #[schema(example = "cus_4711")]
+    #[schema(min_length = 1, max_length = 255, example = "cus_4711")]
     external_id: Option<String>,
 }
 
@@ -105,7 +118,8 @@ impl HowParams {
     params(
         HowParams,
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
+            description = "1 to 255 visible ASCII characters, in one header"),
     ),
     request_body(content(
         (BatchRequest = "application/json"),
@@ -159,7 +173,7 @@ async fn answer(
 /// 202: the batch as it is now, and where to find it.
 pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
     let mut response = (StatusCode::ACCEPTED, Json(read(cx, batch).await?)).into_response();
-    let location = HeaderValue::from_str(&batch_view::path(batch));
+    let location = HeaderValue::from_str(&batch_view::path(cx.public_path(), batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
 pub(crate) use views::{
@@ -78,7 +78,7 @@ impl Client {
     pub(crate) async fn post(
         &self,
         path: &str,
-        body: Option<&Value>,
+        body: Option<&RawValue>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Answer> {
         let mut request = self.request(Method::POST, path);
@@ -156,6 +156,11 @@ impl Client {
         let failure = Failure::new(format!("could not reach the API at {url}: {cause}"));
         if self.target.from_ready_file {
             failure.advise("start it again with `tenantry dev`")
+        } else if url.starts_with("https:") {
+            failure.advise(
+                "look at --url; a certificate of a private authority is trusted if SSL_CERT_FILE \
+                 names the authority's",
+            )
         } else {
             failure
                 .advise("start one with `tenantry dev`, or name another with --url or TENANTRY_URL")

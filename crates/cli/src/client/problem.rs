@@ -26,7 +26,7 @@ struct BadField {
 
 /// The failure behind an answer with `status` and `body`.
 pub(super) fn explain(status: u16, body: &str) -> Failure {
-    let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+    let Ok(problem) = serde_json::from_str::<Problem>(body) else { return of_another(status) };
     let what = problem.detail.clone().filter(|d| !d.is_empty()).unwrap_or_else(|| {
         if problem.title.is_empty() { "no reason given".to_owned() } else { problem.title.clone() }
     });
@@ -37,6 +37,22 @@ pub(super) fn explain(status: u16, body: &str) -> Failure {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
+}
+
+/// What an answer means that is not the API's: all of its errors are problem documents.
+fn of_another(status: u16) -> Failure {
+    let what = format!(
+        "HTTP {status} without a reason: a proxy before the API said it, or --url is not the API's"
+    );
+    let advice = match status {
+        413 => "raise the proxy's limit of a body (nginx: client_max_body_size), or split the file",
+        502 | 503 => "look whether the API runs and whether the proxy reaches it",
+        504 | 408 => {
+            "ask for a shorter --wait than the proxy's time limit, or raise that; a batch that was accepted goes on"
+        }
+        _ => "look at the proxy's log and at --url",
+    };
+    Failure::new(what).advise(advice)
 }
 
 /// Bad fields, unless the sentence before says the same.
@@ -63,6 +79,7 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
         (404, "batch_not_found") => "`tenantry batch list` shows the batches",
         (404, _) => "look at the id and at --url",
         (409, _) => "`tenantry batch show ID` tells the state it is in",
+        (413, "body_too_large") => "split the file, or raise TENANTRY__API__MAX_BODY_BYTES",
         (413, _) => "split the file; MAX_TENANTS_PER_BATCH is the limit of one batch",
         (422, code) if code.contains("idempotency") => {
             "use another --idempotency-key, or send the same tenants again"
@@ -97,7 +114,13 @@ mod tests {
 
     #[test]
     fn survives_an_answer_that_is_no_problem_document() {
-        assert_eq!(explain(502, "<html>").to_string(), "no reason given (no code, HTTP 502)");
+        for status in [404, 413, 502, 504] {
+            let told = explain(status, "<html>").to_string();
+            assert!(
+                told.starts_with(&format!("HTTP {status} without a reason: a proxy")),
+                "{told}"
+            );
+        }
     }
 
     #[test]

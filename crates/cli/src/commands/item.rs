@@ -1,7 +1,7 @@
 //! `tenantry item`: see to tenants whose undo failed.
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{json, value::to_raw_value};
 
 use super::{API, batch::resolve, client};
 use crate::{args::Global, client::Item as ItemView, failure::Done, show};
@@ -40,7 +40,8 @@ impl Item {
         };
         let batch = resolve(&client, batch).await?;
         let path = format!("{API}/batches/{batch}/items/{index}/{act}");
-        let answer = client.post(&path, body.as_ref(), &[]).await?;
+        let body = body.map(|body| to_raw_value(&body)).transpose()?;
+        let answer = client.post(&path, body.as_deref(), &[]).await?;
         if global.json {
             show::raw(&answer.text);
         } else {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{API, client, watching};
 use crate::{
@@ -51,6 +52,16 @@ pub(crate) enum Mode {
     Atomic,
 }
 
+/// What the API takes.
+#[derive(Serialize)]
+struct Body {
+    tenants: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at: Option<String>,
+}
+
 impl Submit {
     /// Submits, and follows or waits if asked to.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
@@ -63,17 +74,11 @@ impl Submit {
         }
     }
 
-    fn body(&self, submission: Submission) -> Value {
-        let mut body = json!({ "tenants": submission.tenants });
-        let mode = self.mode.and_then(|mode| mode.to_possible_value());
-        let mode = mode.map(|m| m.get_name().to_owned()).or(submission.mode);
-        if let Some(mode) = mode {
-            body["mode"] = mode.into();
-        }
-        if let Some(run_at) = self.run_at.clone().or(submission.run_at) {
-            body["run_at"] = run_at.into();
-        }
-        body
+    fn body(&self, submission: Submission) -> Body {
+        let Submission { tenants, mode, run_at } = submission;
+        let asked = self.mode.and_then(|mode| mode.to_possible_value());
+        let mode = asked.map(|mode| mode.get_name().to_owned()).or(mode);
+        Body { tenants, mode, run_at: self.run_at.clone().or(run_at) }
     }
 
     async fn accepted(
@@ -108,7 +113,7 @@ impl Submit {
 /// never make it twice.
 pub(super) async fn submit(
     client: &Client,
-    body: &Value,
+    body: &impl Serialize,
     key: Option<&str>,
     wait: Option<u32>,
 ) -> anyhow::Result<Answer> {
@@ -116,7 +121,7 @@ pub(super) async fn submit(
     let wait = wait.map(|seconds| format!("wait={seconds}"));
     let mut headers = vec![("idempotency-key", key.as_str())];
     headers.extend(wait.as_deref().map(|wait| ("prefer", wait)));
-    client.post(&format!("{API}/tenants/batch"), Some(body), &headers).await
+    client.post(&format!("{API}/tenants/batch"), Some(&*to_raw_value(body)?), &headers).await
 }
 
 /// Follows a batch and tells how it went.

@@ -1,7 +1,9 @@
 //! `tenantry tenant`: look at tenants.
 
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{API, client, cursor_text, query};
 use crate::{
@@ -100,13 +102,13 @@ fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         show::raw(&answer.text);
         return Ok(Done::Well);
     }
-    let fields: serde_json::Map<String, Value> = answer.parse()?;
+    let fields: BTreeMap<String, Box<RawValue>> = answer.parse()?;
     let mut table = Table::new(&["field", "value"]);
     for (name, value) in fields {
-        let text = match value {
-            Value::Null => "–".to_owned(),
-            Value::String(text) => text,
-            other => other.to_string(),
+        // As text: a number keeps its digits, and nothing is too deep.
+        let text = match value.get() {
+            "null" => "–".to_owned(),
+            other => serde_json::from_str(other).unwrap_or_else(|_| other.to_owned()),
         };
         table.row([name, text]);
     }

@@ -3,7 +3,10 @@
 //! `settings.features` is a list (`a;b`), `settings.limits.<name>` a whole number,
 //! `settings.metadata.<name>` a text. An empty cell means "not given".
 
-use serde_json::{Map, Value};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::failure::Failure;
 
@@ -21,14 +24,14 @@ enum Column {
 }
 
 /// One tenant for each row of `text`.
-pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Value>> {
+pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = columns(reader.headers().map_err(|e| bad(&e))?)?;
     let mut tenants = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|e| bad(&e))?;
         let line = row.position().map_or(0, csv::Position::line);
-        tenants.push(tenant(&columns, &row, line)?);
+        tenants.push(to_raw_value(&tenant(&columns, &row, line)?)?);
     }
     Ok(tenants)
 }
@@ -112,12 +115,17 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str) -> Vec<Value> {
+        let tenants = parse(text).unwrap();
+        tenants.iter().map(|tenant| serde_json::from_str(tenant.get()).unwrap()).collect()
+    }
+
     #[test]
     fn builds_settings_from_dotted_columns() {
         let text = "tenant_name,domain,settings.features,settings.limits.max_users,\
                     settings.metadata.plan\nAcme,acme.example,sso; audit,25,gold\n";
 
-        let tenants = parse(text).unwrap();
+        let tenants = read(text);
 
         assert_eq!(
             tenants,
@@ -135,14 +143,14 @@ mod tests {
 
     #[test]
     fn an_empty_cell_is_not_given() {
-        let tenants = parse("tenant_name,domain,schema_name\nAcme,acme.example,\n").unwrap();
+        let tenants = read("tenant_name,domain,schema_name\nAcme,acme.example,\n");
 
         assert_eq!(tenants, [json!({"tenant_name": "Acme", "domain": "acme.example"})]);
     }
 
     #[test]
     fn keeps_commas_and_quotes_inside_a_quoted_cell() {
-        let tenants = parse("tenant_name,domain\n\"Ann \"\"A\"\" Lee, Inc.\",a.example\n").unwrap();
+        let tenants = read("tenant_name,domain\n\"Ann \"\"A\"\" Lee, Inc.\",a.example\n");
 
         assert_eq!(tenants[0]["tenant_name"], "Ann \"A\" Lee, Inc.");
     }

@@ -4,13 +4,14 @@
 mod csv_rows;
 
 use std::{
+    collections::BTreeMap,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
@@ -26,10 +27,10 @@ pub(crate) enum Format {
 }
 
 /// What a file asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Submission {
-    /// The tenants, in the file's order.
-    pub(crate) tenants: Vec<Value>,
+    /// The tenants, in the file's order, as the text they are written as: a number keeps its digits.
+    pub(crate) tenants: Vec<Box<RawValue>>,
     /// The mode, if the file names one.
     pub(crate) mode: Option<String>,
     /// When to start, if the file says.
@@ -37,7 +38,7 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
-    fn of(tenants: Vec<Value>) -> Self {
+    fn of(tenants: Vec<Box<RawValue>>) -> Self {
         Self { tenants, mode: None, run_at: None }
     }
 }
@@ -68,46 +69,52 @@ pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<Submission> {
     }
 }
 
+/// The fields of an object, as text.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
 fn json(text: &str) -> anyhow::Result<Submission> {
-    let value: Value = serde_json::from_str(text)
+    let document: Box<RawValue> = serde_json::from_str(text)
         .map_err(|e| Failure::usage(format!("it is no JSON: {e}")).advise(json_advice(text)))?;
-    match value {
-        Value::Array(tenants) => Ok(Submission::of(tenants)),
-        Value::Object(mut body) => match body.remove("tenants") {
-            Some(Value::Array(tenants)) => beside(tenants, &body),
-            Some(_) => Err(Failure::usage("`tenants` is not an array").into()),
-            None => Ok(Submission::of(vec![Value::Object(body)])),
-        },
-        _ => Err(Failure::usage("it is neither an object nor an array")
+    if let Some(tenants) = list(&document) {
+        return Ok(Submission::of(tenants));
+    }
+    let Ok(mut body) = serde_json::from_str::<Fields>(document.get()) else {
+        return Err(Failure::usage("it is neither an object nor an array")
             .advise(r#"write {"tenants": [{"tenant_name": "…", "domain": "…"}]}"#)
-            .into()),
+            .into());
+    };
+    match body.remove("tenants") {
+        None => Ok(Submission::of(vec![document])),
+        Some(tenants) => match list(&tenants) {
+            Some(tenants) => beside(tenants, &body),
+            None => Err(Failure::usage("`tenants` is not an array").into()),
+        },
     }
 }
 
+/// The elements of `text`, if it is an array.
+fn list(text: &RawValue) -> Option<Vec<Box<RawValue>>> {
+    serde_json::from_str(text.get()).ok()
+}
+
 /// What is said beside the tenants.
-fn beside(
-    tenants: Vec<Value>,
-    body: &serde_json::Map<String, Value>,
-) -> anyhow::Result<Submission> {
+fn beside(tenants: Vec<Box<RawValue>>, body: &Fields) -> anyhow::Result<Submission> {
     if let Some(unknown) = body.keys().find(|key| !["mode", "run_at"].contains(&key.as_str())) {
         return Err(Failure::usage(format!("unknown field `{unknown}` beside `tenants`")).into());
     }
     Ok(Submission { tenants, mode: text_in(body, "mode")?, run_at: text_in(body, "run_at")? })
 }
 
-fn text_in(body: &serde_json::Map<String, Value>, name: &str) -> anyhow::Result<Option<String>> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Failure::usage(format!("`{name}` is not a string")).into()),
-    }
+fn text_in(body: &Fields, name: &str) -> anyhow::Result<Option<String>> {
+    let Some(field) = body.get(name) else { return Ok(None) };
+    serde_json::from_str(field.get())
+        .map_err(|_| Failure::usage(format!("`{name}` is not a string")).into())
 }
 
 fn json_advice(text: &str) -> &'static str {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let is_object = |line: Option<&str>| {
-        line.is_some_and(|line| serde_json::from_str::<serde_json::Map<_, Value>>(line).is_ok())
-    };
+    let is_object =
+        |line: Option<&str>| line.is_some_and(|line| serde_json::from_str::<Fields>(line).is_ok());
     if is_object(lines.next()) && is_object(lines.next()) {
         "one tenant a line is NDJSON: pass --format ndjson"
     } else {
@@ -115,7 +122,7 @@ fn json_advice(text: &str) -> &'static str {
     }
 }
 
-fn ndjson(text: &str) -> anyhow::Result<Vec<Value>> {
+fn ndjson(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
@@ -167,9 +174,27 @@ fn shown(file: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn tenants(read: &Submission) -> Vec<Value> {
+        read.tenants.iter().map(|tenant| serde_json::from_str(tenant.get()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_in_every_form() {
+        let tenant = r#"{"settings":{"metadata":{"n":12345678901234567890123.10}}}"#;
+
+        for (text, format) in [
+            (format!(r#"{{"tenants": [ {tenant} ]}}"#), Format::Json),
+            (format!("[{tenant}]"), Format::Json),
+            (tenant.to_owned(), Format::Json),
+            (format!("{tenant}\n"), Format::Ndjson),
+        ] {
+            assert_eq!(parse(&text, format).unwrap().tenants[0].get(), tenant);
+        }
+    }
 
     #[test]
     fn takes_json_as_the_api_does() {
@@ -177,7 +202,7 @@ mod tests {
 
         let read = parse(body, Format::Json).unwrap();
 
-        assert_eq!(read.tenants, [json!({"tenant_name": "A", "domain": "a.example"})]);
+        assert_eq!(tenants(&read), [json!({"tenant_name": "A", "domain": "a.example"})]);
         assert_eq!(read.mode.as_deref(), Some("atomic"));
     }
 
@@ -196,7 +221,7 @@ mod tests {
         let single = parse(r#"{"tenant_name":"A"}"#, Format::Json).unwrap();
 
         assert_eq!(array.tenants.len(), 2);
-        assert_eq!(single.tenants, [json!({"tenant_name": "A"})]);
+        assert_eq!(tenants(&single), [json!({"tenant_name": "A"})]);
     }
 
     #[test]
@@ -228,7 +253,7 @@ mod tests {
     fn drops_the_byte_order_mark_of_spreadsheets() {
         let read = parse("\u{feff}tenant_name,domain\nA,a.example\n", Format::Csv).unwrap();
 
-        assert_eq!(read.tenants, [json!({"tenant_name": "A", "domain": "a.example"})]);
+        assert_eq!(tenants(&read), [json!({"tenant_name": "A", "domain": "a.example"})]);
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod tenant_rows;
 mod tenant_schemas;
 mod totals;
 mod undo_failed;
+pub(crate) mod unreadable;
 mod unsettled;
 
 use crate::check::Check;

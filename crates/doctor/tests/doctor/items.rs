@@ -257,3 +257,25 @@ async fn a_sequence_of_ids_that_is_behind_is_set_past_the_highest() {
         ward.heals(Kind::IdsBehind, Subject::Control(table.to_owned()), &[]).await;
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_back_is_told_of_every_tenant_and_item() {
+    for (damage, subject) in [
+        (
+            "update tenantry.tenants set settings = '{\"metadata\": {\"n\": 1e500}}' where id = 7",
+            tenant(7),
+        ),
+        ("update tenantry.tenants set settings = '{\"limits\": []}' where id = 7", tenant(7)),
+        (
+            "update tenantry.tenants set settings = ('{\"metadata\": {\"n\": '
+                 || repeat('[', 130) || repeat(']', 130) || '}}')::jsonb where id = 7",
+            tenant(7),
+        ),
+        ("update tenantry.batch_items set request = '[1e500]' where id = 7", item(7)),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(damage).await;
+
+        ward.only_reports(Kind::UnreadableRow, subject).await;
+    }
+}
