@@ -18,7 +18,7 @@ macro_rules! codes {
 
 codes! {
     INVALID_TENANT_NAME = "invalid_tenant_name":
-        "The name is blank, longer than 255 characters, or has control characters.";
+        "The name shows nothing, is longer than 255 characters, or has control characters.";
     INVALID_DOMAIN = "invalid_domain":
         "The domain is not a host name of at least two labels.";
     INVALID_SCHEMA_NAME = "invalid_schema_name":

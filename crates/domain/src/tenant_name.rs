@@ -11,7 +11,7 @@ const MAX_CHARS: usize = 255;
 /// The name cannot be a tenant's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TenantNameError {
-    /// There is nothing in it but white space.
+    /// There is nothing in it that can be seen.
     #[error("tenant_name is empty")]
     Empty,
     /// It is longer than 255 characters.
@@ -47,7 +47,7 @@ impl TenantName {
         if text.chars().any(char::is_control) {
             return Err(TenantNameError::ControlCharacter);
         }
-        if text.trim().is_empty() {
+        if text.chars().all(shows_nothing) {
             return Err(TenantNameError::Empty);
         }
         Ok(Self(text.to_owned()))
@@ -73,6 +73,16 @@ impl TenantName {
     }
 }
 
+/// White space, or a character without a width of its own.
+fn shows_nothing(c: char) -> bool {
+    let formats = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}');
+    formats || c.is_whitespace()
+}
+
 text_newtype!(TenantName, TenantNameError);
 
 #[cfg(test)]
@@ -91,7 +101,8 @@ mod tests {
 
     #[test]
     fn refuses_blank_names() {
-        for name in ["", " ", "\u{a0}\u{3000}"] {
+        for name in ["", " ", "\u{a0}\u{3000}", "\u{200b}", "\u{202e}\u{200d} \u{feff}", "\u{3164}"]
+        {
             assert_eq!(TenantName::parse(name), Err(TenantNameError::Empty), "{name:?}");
         }
     }

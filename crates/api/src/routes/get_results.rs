@@ -35,7 +35,7 @@ pub(crate) struct ResultParams {
     /// Only items in this state.
     #[param(value_type = Option<ItemState>)]
     status: Option<String>,
-    /// Start after this `next_cursor`.
+    /// Start after this `next_cursor` of this list, and of no other text.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many, 1 to 1000. Without it 100; all of them in NDJSON.

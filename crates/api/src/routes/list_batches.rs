@@ -23,7 +23,7 @@ const MOST: u32 = 200;
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// Start after this `next_cursor`.
+    /// Start after this `next_cursor` of this list, and of no other text.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many, 1 to 200; 50 without it.

@@ -31,7 +31,7 @@ pub(crate) struct TenantParams {
     /// At most this many, 1 to 200; 50 without it.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
-    /// Start after this `next_cursor`, however deep; instead of `page`.
+    /// Start after this `next_cursor` of this list, and of no other text, however deep; instead of `page`.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Only tenants in this state; without it all but the deleted and the released ones.

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::BatchId;
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -20,7 +21,8 @@ use crate::{
 const LONGEST_NOTE: usize = 1000;
 
 /// What was done about a tenant's remains.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct Resolution {
     /// What was done, for those who read the audit log: 1 to 1000 characters.

@@ -31,7 +31,8 @@ use crate::{
 };
 
 /// A batch to be made.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read item by item")]
 struct BatchRequest {
     /// The tenants, at most `MAX_TENANTS_PER_BATCH`, each of at most 262,144 bytes.
@@ -39,12 +40,13 @@ struct BatchRequest {
     tenants: Vec<TenantRequest>,
     /// How they hang together: `independent` without it.
     mode: Option<Mode>,
-    /// When to start, within 30 days; without it at once.
+    /// When to start: in the future, within 30 days; without it at once.
     run_at: Option<DateTime<Utc>>,
 }
 
 /// A tenant to be made.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read item by item")]
 pub(super) struct TenantRequest {
     /// What people call it, 1 to 255 characters; may repeat.
