@@ -148,6 +148,8 @@ async fn calls_that_wait_hold_no_place_and_one_operator_waits_a_bounded_number_o
         stream.write_all(submit(n).as_bytes()).await.unwrap();
         waiting.push(stream);
         batches(&api, i64::try_from(n).unwrap() + 1).await;
+        // Its place is free again: it waits.
+        until(&api, &closing(&api.get("/api/v1/batches")), 200).await;
     }
 
     let look = until(&api, &closing(&api.get("/api/v1/batches")), 200).await;
