@@ -117,9 +117,10 @@ async fn shell(dir: &Path, commands: &str, env: &Environment) -> (bool, String) 
 
 /// An older server's programs, where a newer one is what is tested.
 fn older() -> Option<PathBuf> {
-    let newer = std::env::var_os("PG_BIN")?;
-    let packaged = PathBuf::from("/usr/lib/postgresql/15/bin");
-    (packaged.join("initdb").exists() && packaged != newer).then_some(packaged)
+    let newer = PathBuf::from(std::env::var_os("PG_BIN")?);
+    let packaged = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let mut bins = packaged.map(|version| version.path().join("bin"));
+    bins.find(|bin| bin.join("initdb").exists() && *bin != newer)
 }
 
 /// Six tenants, three spares and an unread key, dumped; then the server is gone.

@@ -111,32 +111,53 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
     Ok(())
 }
 
-/// Lets the owner of schema `tenantry` take roles into the tenants' group, if the session belongs to a
-/// superuser: from PostgreSQL 16 on a group that a dump restored is the superuser's.
+/// Gives the session's own user back its rights until the transaction ends: a superuser may drop what a
+/// dump restored as a superuser's.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn as_session_user(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("set local role none").execute(conn).await?;
+    Ok(())
+}
+
+/// Puts right, if the session belongs to a superuser, what a dump of roles loses from PostgreSQL 16 on: the
+/// owner of schema `tenantry` may take roles into the tenants' group, and the tenants' roles are in it.
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn give_group_to_owner(
+pub async fn repair_group(
     conn: &mut PgConnection,
     installation: &InstallationId,
 ) -> sqlx::Result<()> {
     let group = literal(RoleName::group(installation).as_str());
-    let give = format!(
+    let marks = literal(&format!("^tenantry:{installation}:[1-9][0-9]*$"));
+    let repair = format!(
         "do $tenantry$
          declare
              owner text := (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'tenantry');
+             member text;
          begin
-             if current_setting('server_version_num')::int >= 160000
-                 and (select rolsuper from pg_roles where rolname = session_user)
-                 and not coalesce(pg_has_role(owner, to_regrole({group}), 'member with admin option'), true)
+             if current_setting('server_version_num')::int < 160000 or to_regrole({group}) is null
+                 or not (select rolsuper from pg_roles where rolname = session_user)
              then
-                 set local role none;
+                 return;
+             end if;
+             set local role none;
+             if not pg_has_role(owner, {group}, 'member with admin option') then
                  execute format('grant %I to %I with admin true, inherit false, set false', {group}, owner);
              end if;
+             for member in
+                 select r.rolname from pg_roles r
+                 join pg_shdescription d on d.objoid = r.oid and d.classoid = 'pg_authid'::regclass
+                 where d.description ~ {marks} and not pg_has_role(r.oid, {group}, 'member')
+             loop
+                 execute format('grant %I to %I', {group}, member);
+             end loop;
          end
          $tenantry$"
     );
-    sqlx::raw_sql(AssertSqlSafe(give)).execute(conn).await?;
+    sqlx::raw_sql(AssertSqlSafe(repair)).execute(conn).await?;
     Ok(())
 }
 

@@ -4,16 +4,17 @@ mod copy;
 mod drop_roles;
 
 use clap::{Args, Subcommand};
-use domain::InstallationId;
+use domain::{InstallationId, RoleName, SchemaName};
 use serde_json::json;
-use sqlx::PgPool;
-use store::origin;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use store::{origin, spares};
+use tenantdb::{Mark, copied, role, schema};
 
 use super::config_check;
 use crate::{
     actor::actor,
     args::Global,
-    connection::{self, copied, database_failure},
+    connection::{self, database_failure},
     failure::{Done, Failure},
     show,
 };
@@ -71,10 +72,14 @@ impl Restore {
 
 async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let before = origin::move_here(&mut conn, &actor()).await.map_err(|e| copied(&e))?;
+    let before =
+        origin::move_here(&mut conn, &actor()).await.map_err(|e| connection::copied(&e))?;
     let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
-    let given = tenantdb::copied::give_group_to_owner(&mut conn, &installation).await;
+    let given = copied::repair_group(&mut conn, &installation).await;
     given.map_err(|e| database_failure(&e))?;
+    if before.is_some() {
+        drop_spares(&mut conn, &installation).await.map_err(|e| database_failure(&e))?;
+    }
     if global.json {
         let before = before.as_ref().map(ToString::to_string);
         show::raw(&json!({ "moved": before.is_some(), "from": before }).to_string());
@@ -88,4 +93,25 @@ async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         None => show::line("nothing to do: the installation lives in this database already"),
     }
     Ok(Done::Well)
+}
+
+/// Drops the spares: restored, they are not as they were built, and workers build others. What this user
+/// may not drop is left to the workers, who say so.
+async fn drop_spares(conn: &mut PgConnection, installation: &InstallationId) -> sqlx::Result<()> {
+    for spare in spares::every(conn).await? {
+        let mark = Mark { installation: installation.clone(), tenant: spare };
+        let mut tx = conn.begin().await?;
+        let dropped = async {
+            copied::as_session_user(&mut tx).await?;
+            schema::drop_owned(&mut tx, &SchemaName::of_spare(spare), &mark).await?;
+            role::drop_owned(&mut tx, &RoleName::of(installation, spare), &mark).await?;
+            spares::remove(&mut tx, spare).await
+        };
+        match dropped.await {
+            Ok(_) => tx.commit().await?,
+            Err(error) if error.as_database_error().is_some() => tx.rollback().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

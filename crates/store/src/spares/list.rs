@@ -7,6 +7,15 @@ use sqlx::PgConnection;
 
 use super::Spare;
 
+/// All of them, whatever they bear.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn every(conn: &mut PgConnection) -> sqlx::Result<Vec<TenantId>> {
+    let ids = sqlx::query_scalar!("select id from tenantry.spares order by id");
+    Ok(ids.fetch_all(conn).await?.into_iter().map(TenantId::new).collect())
+}
+
 /// At most `most` of the spares that bear `stamp`, the oldest first.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod remove;
 mod take;
 
 pub use count::{SpareCount, count};
-pub use list::{ready, stale};
+pub use list::{every, ready, stale};
 pub use record::record;
 pub use refill::refill_lock;
 pub use remove::remove;
