@@ -17,7 +17,7 @@ fn help_lists_the_commands_and_how_to_begin() {
     let listed: Vec<&str> =
         listed.map_while(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
     assert!(listed.contains(&"doctor") && listed.len() > 10, "{}", ran.out);
-    for command in listed {
+    for command in listed.into_iter().filter(|command| *command != "help") {
         let ran = tenantry(dir.path(), &[command, "--help"], &[]);
         assert_eq!(ran.code, 0, "{command}: {}", ran.err);
     }

@@ -123,7 +123,7 @@ pub(crate) enum Submitted {
     /// It finished while we waited.
     Finished(WaitResult),
     /// It was accepted.
-    Accepted(Batch),
+    Accepted(Box<Batch>),
 }
 
 /// The result form: what came of a batch that finished while the caller waited.

@@ -50,17 +50,17 @@ pub(crate) struct Adopt {
 impl Restore {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        if let Self::DropRoles { yes: false, .. } = &self {
+            return Err(Failure::usage("this drops roles, with the passwords they have")
+                .advise("pass --yes if that is what you want")
+                .into());
+        }
         let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;
         let pool = connection::patient_pool(&url, &settings).await?;
         let done = match self {
             Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, &settings, &pool).await,
             Self::Adopt(_) => moved(global, &pool).await,
-            Self::DropRoles { yes: false, .. } => {
-                Err(Failure::usage("this drops roles, with the passwords they have")
-                    .advise("pass --yes if that is what you want")
-                    .into())
-            }
             Self::DropRoles { installation, .. } => {
                 drop_roles::run(global, &pool, &installation).await
             }

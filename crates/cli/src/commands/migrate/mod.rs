@@ -9,7 +9,11 @@ use settings::Settings;
 use sqlx::PgPool;
 
 use super::config_check;
-use crate::{args::Global, connection, failure::Done};
+use crate::{
+    args::Global,
+    connection,
+    failure::{Done, Failure},
+};
 
 /// Migrate the shared schema, or the tenants'.
 #[derive(Debug, Subcommand)]
@@ -25,6 +29,9 @@ pub(crate) enum Migrate {
 impl Migrate {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        if let Some(loses) = self.lacks_a_yes() {
+            return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
+        }
         let settings = config_check::load()?;
         if let Self::Tenant(tenant) = &self
             && tenant.needs_no_database()
@@ -37,6 +44,19 @@ impl Migrate {
         let done = self.on(global, &settings, &pool).await;
         pool.close().await;
         done
+    }
+
+    /// What a command that was not confirmed would lose.
+    fn lacks_a_yes(&self) -> Option<&'static str> {
+        match self {
+            Self::Public(public::Public::Down { yes: false }) => {
+                Some("this takes the newest migration back, with the data in it")
+            }
+            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => {
+                Some("this takes migrations back, with the data in what they made")
+            }
+            _ => None,
+        }
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {

@@ -11,7 +11,7 @@ use crate::{
     actor::actor,
     args::Global,
     connection::{database_failure, refuse_copy},
-    failure::{Done, Failure},
+    failure::Done,
     show::{self, Table, short_time},
     stack::install::{Installed, install},
 };
@@ -58,12 +58,7 @@ impl Public {
                 record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
-            Self::Down { yes: true } => down(pool).await,
-            Self::Down { yes: false } => {
-                Err(Failure::usage("this takes the newest migration back, with the data in it")
-                    .advise("pass --yes if that is what you want")
-                    .into())
-            }
+            Self::Down { .. } => down(pool).await,
         }
     }
 }

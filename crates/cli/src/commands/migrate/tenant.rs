@@ -124,13 +124,6 @@ impl Tenant {
         settings: &Settings,
         pool: &PgPool,
     ) -> anyhow::Result<Done> {
-        if let Self::Down { yes: false, .. } = &self {
-            return Err(Failure::usage(
-                "this takes migrations back, with the data in what they made",
-            )
-            .advise("pass --yes if that is what you want")
-            .into());
-        }
         refuse_copy(pool).await?;
         match self {
             Self::Relearn => relearn(global, settings, pool).await,
