@@ -15,6 +15,7 @@ mod fencing;
 mod few_connections;
 mod foreign_schemas;
 mod hostile_names;
+mod hostile_tenants;
 mod idempotency;
 mod idle;
 mod isolation;

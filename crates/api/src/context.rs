@@ -18,10 +18,11 @@ use tokio::{
     time,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{
-    authenticator::Authenticator, counts::OpenCounts, openapi, pool_watch::Reach,
-    rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
+    authenticator::Authenticator, connections::Connections, counts::OpenCounts, openapi,
+    pool_watch::Reach, rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -102,8 +103,18 @@ impl Context {
     }
 
     /// The pool on the control database.
-    pub(crate) fn pool(&self) -> PgPool {
-        self.0.pool.borrow().clone()
+    pub(crate) fn pool(&self) -> Connections {
+        Connections::of(self.0.pool.borrow().clone())
+    }
+
+    /// Tells the processes that listen, as [`queue::ring`].
+    pub(crate) async fn ring(&self, bell: queue::Bell) {
+        match self.pool().acquire().await {
+            Ok(mut conn) => queue::ring(&mut *conn, bell).await,
+            Err(error) => {
+                warn!(%error, "no connection to notify with; the next poll finds the work")
+            }
+        }
     }
 
     /// The pool, and each that replaces it.

@@ -15,6 +15,7 @@ mod authenticator;
 mod batch_view;
 mod body;
 mod client_address;
+mod connections;
 mod context;
 mod counts;
 mod cursor;

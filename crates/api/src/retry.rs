@@ -75,7 +75,7 @@ async fn once(
     let entry = caller.did("batch.retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
-    queue::ring(&cx.pool(), Bell::Jobs).await;
+    cx.ring(Bell::Jobs).await;
     info!(batch.id = %batch, retried = jobs.len(), "batch {batch} set going again");
     Ok(u64::try_from(jobs.len()).unwrap_or(u64::MAX))
 }

@@ -36,7 +36,7 @@ pub(crate) async fn undo(
     let entry = caller.did("item.undo_retried");
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
-    queue::ring(&cx.pool(), Bell::Jobs).await;
+    cx.ring(Bell::Jobs).await;
     cx.counts().forget(batch);
     info!(batch.id = %batch, item.id = %item, "the undo of item {item} is tried again");
     Ok(())
@@ -68,7 +68,7 @@ pub(crate) async fn resolve(
     let ended = batches::settle(&mut tx, batch).await?;
     tx.commit().await?;
     if ended.is_some() {
-        queue::ring(&cx.pool(), Bell::Ends).await;
+        cx.ring(Bell::Ends).await;
     }
     cx.counts().forget(batch);
     info!(batch.id = %batch, index, "item {index} of batch {batch} was resolved by hand");

@@ -60,7 +60,7 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
     audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
     if turned_back + woken > 0 {
-        queue::ring(&cx.pool(), Bell::Jobs).await;
+        cx.ring(Bell::Jobs).await;
     }
     cx.counts().forget(id);
     info!(batch.id = %id, cancelled, "batch {id} is being cancelled");
@@ -123,7 +123,7 @@ pub(crate) async fn resume(cx: &Context, caller: &Caller, id: BatchId) -> Result
     let (detail, entry) = (json!({ "woken": woken }), caller.did("batch.resumed"));
     audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
-    queue::ring(&cx.pool(), Bell::Jobs).await;
+    cx.ring(Bell::Jobs).await;
     info!(batch.id = %id, woken, "batch {id} goes on");
     Ok(())
 }
@@ -156,7 +156,7 @@ pub(crate) async fn resume_queue(cx: &Context, caller: &Caller) -> Result<(), Pr
     let (detail, entry) = (json!({ "woken": woken }), caller.did("queue.resumed"));
     audit::append(&mut tx, audit::Entry { detail, ..entry }).await?;
     tx.commit().await?;
-    queue::ring(&cx.pool(), Bell::Jobs).await;
+    cx.ring(Bell::Jobs).await;
     info!(woken, "the queue goes on");
     Ok(())
 }

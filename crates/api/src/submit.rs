@@ -92,7 +92,7 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     if accepted > 0 && submission.run_at.is_none() {
-        queue::ring(&cx.pool(), Bell::Jobs).await;
+        cx.ring(Bell::Jobs).await;
     }
     info!(batch.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })

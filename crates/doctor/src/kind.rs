@@ -147,6 +147,12 @@ kinds! {
         "PUBLIC has rights on a database that is Tenantry's own.", None;
     DatabaseShared = "database_shared":
         "The database is shared by choice, and tenants' roles may do what PUBLIC may.", None;
+    TenantTransactionOld = "tenant_transaction_old":
+        "A tenant's transaction has been open for minutes, and the server keeps all rows that it could see.", None;
+    TenantHoldsLocks = "tenant_holds_locks":
+        "A tenant's session holds locks on Tenantry's tables, or a thousand of others.", None;
+    ConnectionsNotEnough = "connections_not_enough":
+        "The tenants that are connected may take every connection that the server has left.", None;
 }
 
 impl Kind {
@@ -159,7 +165,7 @@ impl Kind {
     /// Whether it may be as somebody wants it, and is told without being wrong.
     #[must_use]
     pub const fn is_notice(self) -> bool {
-        matches!(self, Self::DatabaseShared | Self::RoleWithPassword)
+        matches!(self, Self::DatabaseShared | Self::RoleWithPassword | Self::ConnectionsNotEnough)
     }
 }
 

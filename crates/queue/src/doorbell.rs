@@ -9,7 +9,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::channel::mpsc;
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgExecutor, PgPool, postgres::PgListener};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -47,8 +47,8 @@ impl Bell {
 /// Tells every process that listens. Call it after the COMMIT of what there is to tell.
 ///
 /// A failure is logged: the poll finds what was not told.
-pub async fn ring(pool: &PgPool, bell: Bell) {
-    let rung = sqlx::query("select pg_notify($1, '')").bind(bell.channel()).execute(pool).await;
+pub async fn ring(db: impl PgExecutor<'_>, bell: Bell) {
+    let rung = sqlx::query("select pg_notify($1, '')").bind(bell.channel()).execute(db).await;
     if let Err(error) = rung {
         let channel = bell.channel();
         warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");

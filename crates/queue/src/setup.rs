@@ -1,13 +1,16 @@
 //! Makes the queue's schema, and mends in it what costs more as it grows.
 
 use apalis_postgres::PostgresStorage;
-use sqlx::{Connection, PgConnection, PgPool, migrate::MigrateError};
+use sqlx::{Connection, PgPool, migrate::MigrateError};
 
 use crate::connect;
 
 /// The queue's schema could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
+    /// Another session holds a lock on the queue's table.
+    #[error("could not lock the queue to set it up")]
+    Wait(#[source] sqlx::Error),
     /// The queue's own migrations failed.
     #[error("could not migrate the queue's schema")]
     Migrate(#[source] MigrateError),
@@ -19,8 +22,17 @@ pub enum SetupError {
     Tune(#[source] sqlx::Error),
 }
 
-/// Serialises two set-ups at once; any constant that nobody else uses will do.
-const SETUP_LOCK: i64 = 0x7465_6e61_6e74_7131;
+/// Waits until no other process sets the queue up, 10 seconds at most. The lock is on the queue's own
+/// table, to which tenants have no right; before there is one, it is an advisory lock.
+const ALONE: &str = "
+    set local lock_timeout = '10s';
+    do $$ begin
+        if to_regclass('apalis.jobs') is null then
+            perform pg_advisory_xact_lock(hashtextextended('apalis', 0));
+        else
+            lock table apalis.jobs in access exclusive mode;
+        end if;
+    end $$";
 
 /// Each line answers something measured on a stock schema.
 ///
@@ -45,7 +57,8 @@ const TUNING: &str = "
         autovacuum_analyze_threshold = 5000);
 ";
 
-/// Makes or updates the queue's schema (`apalis`). Safe to run again and by several at once.
+/// Makes or updates the queue's schema (`apalis`), all of it or nothing. Safe to run again and by
+/// several at once.
 ///
 /// Runs on a connection of its own with the queue's search path: nothing is made in `public`, which
 /// may be missing or belong to another role. Creates the trusted extensions `hstore` and `pgcrypto`
@@ -57,17 +70,14 @@ const TUNING: &str = "
 pub async fn setup(pool: &PgPool) -> Result<(), SetupError> {
     let mut conn = pool.acquire().await.map_err(SetupError::Connect)?.detach();
     connect::enter(&mut conn).await.map_err(SetupError::Connect)?;
-    let migrator = PostgresStorage::<()>::migrations();
-    migrator.run(&mut conn).await.map_err(SetupError::Migrate)?;
-    tune(&mut conn).await.map_err(SetupError::Tune)?;
+    let mut tx = conn.begin().await.map_err(SetupError::Connect)?;
+    sqlx::raw_sql(ALONE).execute(&mut *tx).await.map_err(SetupError::Wait)?;
+    let mut migrator = PostgresStorage::<()>::migrations();
+    migrator.set_locking(false);
+    migrator.run(&mut *tx).await.map_err(SetupError::Migrate)?;
+    sqlx::raw_sql(TUNING).execute(&mut *tx).await.map_err(SetupError::Tune)?;
+    tx.commit().await.map_err(SetupError::Tune)?;
     conn.close().await.map_err(SetupError::Connect)
-}
-
-async fn tune(conn: &mut PgConnection) -> sqlx::Result<()> {
-    let mut tx = conn.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(SETUP_LOCK).execute(&mut *tx).await?;
-    sqlx::raw_sql(TUNING).execute(&mut *tx).await?;
-    tx.commit().await
 }
 
 /// Whether [`setup`] has been run on this database, by this version and to its end.

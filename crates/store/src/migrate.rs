@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
-    PgPool,
+    Acquire as _, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
 };
 
@@ -13,6 +13,8 @@ pub static MIGRATOR: Migrator = Migrator {
     migrations: EMBEDDED.migrations,
     table_name: Cow::Borrowed("tenantry._migrations"),
     create_schemas: Cow::Borrowed(&[Cow::Borrowed("tenantry")]),
+    // Its lock is an advisory one, which any role may hold: `alone` takes another.
+    locking: false,
     ..Migrator::DEFAULT
 };
 
@@ -40,12 +42,36 @@ pub fn migration_scripts() -> impl Iterator<Item = &'static str> {
         .map(|migration| migration.sql.as_str())
 }
 
-/// Brings the shared schema to the newest version; safe when several processes do it at once.
+/// Brings the shared schema to the newest version, all of it or nothing; safe when several processes
+/// do it at once.
 ///
 /// # Errors
-/// When a migration fails, or one that was applied has been edited since.
+/// When a migration fails, or one that was applied has been edited since; 55P03 when another session
+/// holds a lock that is needed for 10 seconds.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATOR.run(pool).await
+    let mut conn = pool.acquire().await?;
+    let mut tx = conn.begin().await?;
+    alone(&mut tx).await?;
+    MIGRATOR.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Waits until no other process migrates. The lock is on the table that records migrations, which
+/// tenants have no right to; before there is one, there are no tenants either.
+async fn alone(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(
+        "set local lock_timeout = '10s';
+         do $$ begin
+             if to_regclass('tenantry._migrations') is null then
+                 perform pg_advisory_xact_lock(hashtextextended('tenantry', 0));
+             else
+                 lock table tenantry._migrations in share row exclusive mode;
+             end if;
+         end $$",
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Every migration of the shared schema, oldest first, with its state in this database.
@@ -77,7 +103,11 @@ pub async fn revert_last(pool: &PgPool) -> Result<Option<i64>, MigrateError> {
     let mut versions: Vec<i64> = applied(pool).await?.into_keys().collect();
     versions.sort_unstable();
     let Some(last) = versions.pop() else { return Ok(None) };
-    MIGRATOR.undo(pool, versions.pop().unwrap_or(0)).await?;
+    let mut conn = pool.acquire().await?;
+    let mut tx = conn.begin().await?;
+    alone(&mut tx).await?;
+    MIGRATOR.undo(&mut *tx, versions.pop().unwrap_or(0)).await?;
+    tx.commit().await?;
     Ok(Some(last))
 }
 

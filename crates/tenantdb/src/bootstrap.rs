@@ -67,9 +67,12 @@ async fn run(
         .replace("{tag}", &dollar_tag([grants.as_str()]))
         .replace("{grants}", &grants);
     let mut tx = conn.begin().await?;
-    sqlx::query("select from tenantry.leases where name = 'bootstrap' for update")
-        .execute(&mut *tx)
-        .await?;
+    sqlx::raw_sql(
+        "set local lock_timeout = '10s';
+         select from tenantry.leases where name = 'bootstrap' for update",
+    )
+    .execute(&mut *tx)
+    .await?;
     sqlx::raw_sql(AssertSqlSafe(block)).execute(&mut *tx).await?;
     tx.commit().await
 }

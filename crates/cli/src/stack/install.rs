@@ -11,6 +11,7 @@ use tenantdb::{
     requirements,
 };
 
+use super::lock_watch::watched;
 use crate::{connection, failure::Failure, show};
 
 /// Roles that people are shown by name; programs get all.
@@ -36,6 +37,10 @@ pub(crate) async fn install(
 ) -> anyhow::Result<Installed> {
     check(pool, wanted).await?;
     connection::refuse_copy(pool).await?;
+    watched(pool, make(pool, wanted)).await
+}
+
+async fn make(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<Installed> {
     store::migrate(pool).await.context("could not migrate the shared schema")?;
     // what lacked the columns until now
     connection::refuse_copy(pool).await?;

@@ -12,6 +12,7 @@
 mod child;
 mod data_dir;
 pub(crate) mod install;
+mod lock_watch;
 mod postgres;
 mod prepare;
 mod ready;

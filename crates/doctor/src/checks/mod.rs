@@ -3,6 +3,7 @@
 
 mod atomic_parts;
 mod checkpoints;
+mod connections_left;
 pub(crate) mod database_rights;
 mod dead_owners;
 mod early_events;
@@ -33,9 +34,11 @@ mod stale_keys;
 pub(crate) mod stranded;
 mod succeeded;
 mod system_roles;
+mod tenant_locks_held;
 mod tenant_roles;
 mod tenant_rows;
 mod tenant_schemas;
+mod tenant_transactions;
 mod totals;
 mod undo_failed;
 pub(crate) mod unreadable;
@@ -73,4 +76,7 @@ pub(crate) const ALL: &[Check] = &[
     repeated_events::CHECK,
     missing_events::CHECK,
     early_events::CHECK,
+    tenant_transactions::CHECK,
+    tenant_locks_held::CHECK,
+    connections_left::CHECK,
 ];

@@ -9,5 +9,6 @@ mod healthy;
 mod items;
 mod keys;
 mod schemas;
+mod sessions;
 mod versions;
 mod ward;
