@@ -36,7 +36,10 @@ async fn two_users() -> (Db, String, String) {
     (db, format!("tn_{id}_owner"), format!("tn_{id}_second"))
 }
 
-async fn clean(system: &System) {
+async fn clean(system: &mut System) {
+    for worker in &mut system.workers {
+        worker.terminate(ENDS_IN).await;
+    }
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
     let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
@@ -58,7 +61,7 @@ async fn two_database_users_at_once_and_in_turn_are_one_owner() {
 
     assert_eq!((both.len(), alone.len()), (170, 60));
     assert_eq!(system.count(OWNERS).await, 1);
-    clean(&system).await;
+    clean(&mut system).await;
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn after_a_change_of_the_owner_by_the_page_old_and_new_tenants_are_whole()
 
     assert_eq!(made.len(), 30);
     assert_eq!(system.count(OWNERS).await, 1);
-    clean(&system).await;
+    clean(&mut system).await;
 }
 
 #[tokio::test]
@@ -143,7 +146,7 @@ async fn a_refused_right_fails_no_tenant_and_work_goes_on_when_it_is_given_back(
 async fn a_maker_without_its_function_is_passed_over_found_and_mended() {
     let (db, owner, _) = two_users().await;
     let url = url_of(&db, &owner);
-    let system = System::on(db, &url, 1, &[]).await;
+    let mut system = System::on(db, &url, 1, &[]).await;
     system.provision(tenants(3)).await;
     if system.count(HAS_MAKERS).await == 0 {
         return; // before PostgreSQL 16 there are none
@@ -165,5 +168,5 @@ async fn a_maker_without_its_function_is_passed_over_found_and_mended() {
     assert_eq!(made.len(), 10);
     assert_eq!(found.json()["found"]["maker_broken"], 1, "{}", found.out);
     assert_eq!(fixed.code, Some(0), "{}\n{}", fixed.out, fixed.err);
-    clean(&system).await;
+    clean(&mut system).await;
 }

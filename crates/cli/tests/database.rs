@@ -190,3 +190,25 @@ fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
+
+#[test]
+fn a_database_that_is_away_is_told_at_once_and_by_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let began = std::time::Instant::now();
+
+    let away = tenantry(
+        dir.path(),
+        &["token", "list"],
+        &[("DATABASE_URL", "postgres://u:secret@127.0.0.1:1/x")],
+    );
+    let odd = tenantry(
+        dir.path(),
+        &["doctor"],
+        &[("DATABASE_URL", "postgres://u:p@ss.invalid/w@127.0.0.1/x")],
+    );
+
+    assert_eq!(away.code, 1);
+    assert!(away.err.contains("connection refused at 127.0.0.1:1"), "{}", away.err);
+    assert!(odd.err.contains("`ss.invalid`") && odd.err.contains("%40"), "{}", odd.err);
+    assert!(!away.err.contains("secret") && began.elapsed().as_secs() < 8, "{}", away.err);
+}

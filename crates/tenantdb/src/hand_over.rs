@@ -8,9 +8,10 @@ use crate::ident::literal;
 use crate::makers;
 
 const MAKERS: &str = include_str!("queries/hand_over.sql");
+const LOCKS: &str = include_str!("queries/hand_over_locks.sql");
 const DEFAULTS: &str = include_str!("queries/hand_over_defaults.sql");
 
-/// Gives the owner of schema `tenantry` the tenants' group and all makers, and the tenants what they
+/// Gives the owner of schema `tenantry` the tenants' group, all makers and advisory locks, and the tenants what they
 /// may do with objects that it makes later. A superuser does all of it, another user what it may.
 /// Writes nothing when all is in place. True when a superuser did it, who then goes on as itself until
 /// the caller's transaction ends, and not as the owner.
@@ -30,6 +31,11 @@ pub async fn hand_over(
     .fetch_optional(&mut *tx)
     .await?
     .is_some();
+    if superuser {
+        sqlx::raw_sql(AssertSqlSafe(LOCKS.replace("{tag}", "$tenantry$")))
+            .execute(&mut *tx)
+            .await?;
+    }
     let group = RoleName::group(installation);
     if makers::are_members(&tx) {
         let block = MAKERS
