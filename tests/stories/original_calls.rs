@@ -9,7 +9,7 @@ const PREFIXES: [&str; 2] = ["/api/v1", "/api"];
 
 const WAIT: (&str, &str) = ("prefer", "wait=30");
 
-const BATCH: [&str; 12] = [
+const BATCH: [&str; 13] = [
     "batch_id",
     "created_at",
     "error",
@@ -22,6 +22,7 @@ const BATCH: [&str; 12] = [
     "run_at",
     "started_at",
     "state",
+    "waiting_for",
 ];
 
 const PROGRESS: [&str; 11] = [

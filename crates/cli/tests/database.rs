@@ -61,8 +61,8 @@ async fn a_revoked_token_is_gone_and_its_name_is_free() {
 async fn every_act_on_the_database_leaves_one_audit_row_of_who_did_what() {
     let db = harness::fresh_db().await;
     sqlx::query(
-        "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
-         select 1, 'x', 'x.example', 'x', 'tn_' || id || '_1' from tenantry.installation",
+        "insert into tenantry.tenants (name, domain, schema_name, role_name)
+         select 'x', 'x.example', 'x', 'tn_' || id || '_1' from tenantry.installation",
     )
     .execute(&db.pool)
     .await

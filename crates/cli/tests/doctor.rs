@@ -17,8 +17,8 @@ fn doctor(db: &Db, args: &[&str]) -> Ran {
 /// Names reserved two hours ago, for nobody.
 async fn reserve(db: &Db) {
     sqlx::query(
-        "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
-         select 1, 'x', 'x.example', 'x', 'tn_' || id || '_1' from tenantry.installation",
+        "insert into tenantry.tenants (name, domain, schema_name, role_name)
+         select 'x', 'x.example', 'x', 'tn_' || id || '_1' from tenantry.installation",
     )
     .execute(&db.pool)
     .await

@@ -287,7 +287,7 @@ async fn a_pool_without_a_free_connection_is_an_overload_and_no_failure() {
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_millis(100))
-        .connect(&db.url)
+        .connect_with(store::with_settings(db.url.parse().unwrap()))
         .await
         .unwrap();
     let settings = settings_of(&db, &[]);

@@ -173,11 +173,15 @@ fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
     let object = match first.word().unwrap_or("") {
         "create" | "alter" | "drop" => kind(statement),
         "comment" | "security" => statement.iter().skip_while(|t| !t.is("on")).nth(1),
-        "grant" => {
-            let message = "gives rights to a role; the tenant's own role gets its rights by itself";
-            return Err(Finding::at(first, codes::SHARED_OBJECT, message));
+        "grant" | "revoke" => {
+            let receivers = statement.iter().skip_while(|t| !t.is("to"));
+            if let Some(everybody) = receivers.into_iter().find(|t| is_of_all_tenants(t)) {
+                let message = "gives rights to PUBLIC or to a role of Tenantry's: the tenant's \
+                               own role gets its rights by itself, and no other tenant any";
+                return Err(Finding::at(everybody, codes::SHARED_OBJECT, message));
+            }
+            Some(granted(first, statement))
         }
-        "revoke" => Some(granted(first, statement)),
         "reassign" | "import" => Some(first),
         _ => return Ok(()),
     };
@@ -210,7 +214,12 @@ fn moved(statement: &[Token]) -> Result<(), Finding> {
     Ok(())
 }
 
-/// What rights are taken back on; the command itself when it takes one role from another.
+/// PUBLIC, or a role whose name begins as those of tenants do.
+fn is_of_all_tenants(receiver: &Token) -> bool {
+    receiver.is("public") || receiver.name().is_some_and(|name| name.starts_with("tn_"))
+}
+
+/// What rights are granted on; the command itself when it grants one role to another.
 fn granted<'t>(first: &'t Token, statement: &'t [Token]) -> &'t Token {
     statement.iter().skip_while(|t| !t.is("on")).nth(1).unwrap_or(first)
 }

@@ -37,6 +37,7 @@ fn plain_tables_and_queries_pass() {
         "create policy gone on person for delete using (person.active)",
         "truncate person, tenant; drop table if exists a, b cascade",
         "alter type mood add value 'ok'; create type mood as enum ('a.b')",
+        "grant select on person to reporting; revoke all on person from reporting",
         "revoke all on person from public; revoke execute on function f() from public",
         "select 'a''b'\n'c.d', 'e.f'\n-- a comment between\n'g'",
         "select ARRAY['public.person'], 'public.person', E'it\\'s public.x'",
