@@ -79,13 +79,15 @@ impl BatchEvents {
             .copied()
             .collect();
         if waited_for.is_empty() {
+            // Nothing was looked at, so the next ring is free.
+            self.fruitful.notify_one();
             return;
         }
         let ended = async { batches::ended_among(&mut *pool.acquire().await?, &waited_for).await };
         match ended.await {
             Ok(ended) if ended.is_empty() => {}
             Ok(ended) => {
-                self.fruitful.notify_waiters();
+                self.fruitful.notify_one();
                 for batch in ended {
                     // An error says that no request waits any more.
                     self.ended.send(batch).ok();

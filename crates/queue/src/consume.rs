@@ -191,7 +191,7 @@ where
     H: Fn(ItemId) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
-    shared.fruitful.notify_waiters();
+    shared.fruitful.notify_one();
     let Some(job) = Job::read(raw) else {
         error!(job.id = %id, "job {id} carries a payload this version cannot read; dropped");
         return Err(AbortError::new("unreadable payload").into());
