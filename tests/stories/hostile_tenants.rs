@@ -19,6 +19,9 @@ use super::support::{System, environment, eventually, installation, orphans, run
 /// How long a command may take.
 const ENDS_IN: Duration = Duration::from_secs(90);
 
+/// What a busy machine may add to a batch's time.
+const NOISE: Duration = Duration::from_secs(2);
+
 /// Tenants of a batch under attack.
 const ITEMS: usize = 40;
 
@@ -100,7 +103,11 @@ impl Siege {
         let took = batch_of(&self.system, 1_000).await;
         assert_eq!(orphans(&self.system.db.pool).await, Vec::<String>::new());
         let (quiet, attacked) = (self.quiet.as_millis(), took.as_millis());
-        tell(&format!("{ITEMS} tenants: {quiet} ms on a quiet day, {attacked} ms under attack"));
+        let rate = self.quiet.as_secs_f64() / took.as_secs_f64();
+        tell(&format!(
+            "{ITEMS} tenants: {quiet} ms on a quiet day, {attacked} ms under attack: {rate:.2} of the rate"
+        ));
+        assert!(took < self.quiet * 2 + NOISE, "an attack costs more than half of the rate");
     }
 
     /// The existing tenants can be migrated, and so can the shared schema.

@@ -12,17 +12,17 @@ use domain::{InstallationId, OperatorId, SettingsPolicy};
 use keys::{MasterKeys, MasterKeysError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
+use store::Connections;
 use telemetry::Metrics;
 use tokio::{
     sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::{
-    authenticator::Authenticator, connections::Connections, counts::OpenCounts, openapi,
-    pool_watch::Reach, rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
+    authenticator::Authenticator, counts::OpenCounts, openapi, pool_watch::Reach,
+    rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -33,7 +33,7 @@ const CLOSING: Duration = Duration::from_secs(30);
 pub struct Context(Arc<Inner>);
 
 struct Inner {
-    pool: watch::Sender<PgPool>,
+    pool: watch::Sender<Connections>,
     settings: Settings,
     policy: SettingsPolicy,
     master_keys: MasterKeys,
@@ -80,7 +80,7 @@ impl Context {
         let previous = settings.keys.master_key_previous.as_ref();
         let master_keys = MasterKeys::parse(present, previous)?;
         Ok(Self(Arc::new(Inner {
-            pool: watch::Sender::new(pool),
+            pool: watch::Sender::new(pool.into()),
             policy: policy(&settings.tenants),
             master_keys,
             sealer: OnceCell::new(),
@@ -104,28 +104,23 @@ impl Context {
 
     /// The pool on the control database.
     pub(crate) fn pool(&self) -> Connections {
-        Connections::of(self.0.pool.borrow().clone())
+        self.0.pool.borrow().clone()
     }
 
     /// Tells the processes that listen, as [`queue::ring`].
     pub(crate) async fn ring(&self, bell: queue::Bell) {
-        match self.pool().acquire().await {
-            Ok(mut conn) => queue::ring(&mut *conn, bell).await,
-            Err(error) => {
-                warn!(%error, "no connection to notify with; the next poll finds the work")
-            }
-        }
+        queue::ring(&self.pool(), bell).await;
     }
 
     /// The pool, and each that replaces it.
-    pub(crate) fn pools(&self) -> watch::Receiver<PgPool> {
+    pub(crate) fn pools(&self) -> watch::Receiver<Connections> {
         self.0.pool.subscribe()
     }
 
     /// From now on requests use `pool`. The one before takes no more, and is not waited for: its
     /// connections may be dead.
     pub(crate) fn replace_pool(&self, pool: PgPool) {
-        let old = self.0.pool.send_replace(pool);
+        let old = self.0.pool.send_replace(pool.into());
         tokio::spawn(async move { time::timeout(CLOSING, old.close()).await });
     }
 

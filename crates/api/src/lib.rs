@@ -15,7 +15,6 @@ mod authenticator;
 mod batch_view;
 mod body;
 mod client_address;
-mod connections;
 mod context;
 mod counts;
 mod cursor;

@@ -14,6 +14,7 @@ use domain::BatchId;
 use futures::StreamExt as _;
 use queue::Bell;
 use sqlx::PgPool;
+use store::Connections;
 use store::batches;
 use tokio::{
     sync::{
@@ -53,15 +54,15 @@ impl BatchEvents {
     /// Passes on which batches end, until `stop`; always over the newest of `pools`.
     pub(crate) async fn listen(
         &self,
-        mut pools: watch::Receiver<PgPool>,
+        mut pools: watch::Receiver<Connections>,
         stop: &CancellationToken,
     ) {
         while !stop.is_cancelled() {
             let pool = pools.borrow_and_update().clone();
             let over = stop.child_token();
             let _stop_listening_on_drop = over.clone().drop_guard();
-            let mut rings =
-                queue::listen(pool.clone(), Bell::Ends, Arc::clone(&self.fruitful), over);
+            let own = PgPool::clone(&pool);
+            let mut rings = queue::listen(own, Bell::Ends, Arc::clone(&self.fruitful), over);
             tokio::select! {
                 () = async { while rings.next().await.is_some() { self.look(&pool).await; } } => {}
                 Ok(()) = pools.changed() => {}
@@ -70,7 +71,7 @@ impl BatchEvents {
         }
     }
 
-    async fn look(&self, pool: &PgPool) {
+    async fn look(&self, pool: &Connections) {
         let waited_for: Vec<BatchId> = self
             .waited_for
             .lock()
@@ -202,11 +203,11 @@ mod tests {
         let events = BatchEvents::default();
         let (mut heard, mut heard_of_none) = (events.ended.subscribe(), events.ended.subscribe());
         let _waiting = (events.wait_for(ended), events.wait_for(open));
-        let pools = watch::Sender::new(db.pool.clone());
+        let pools = watch::Sender::new(Connections::from(db.pool.clone()));
         let ringing = async {
             // Again and again: there is no telling when the listener has begun to listen.
             loop {
-                queue::ring(&db.pool, Bell::Ends).await;
+                queue::ring(&db.pool.clone().into(), Bell::Ends).await;
             }
         };
 

@@ -136,7 +136,7 @@ async fn tell(pool: &PgPool, fixed: &Fixed) {
         _ => return,
     };
     if !fixed.done.is_empty() {
-        queue::ring(pool, bell).await;
+        queue::ring(&pool.clone().into(), bell).await;
     }
 }
 

@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Backoff, BatchId, Code, ItemError, ItemId, ItemState, Mode, codes};
 use saga::{Failure, Outcome, Runner, Unwound};
-use sqlx::PgPool;
-use store::items::{self, Claim, RecordedError};
+use store::{
+    Connections,
+    items::{self, Claim, RecordedError},
+};
 use tracing::{error, info, warn};
 
 use crate::{Plans, PoolView, Reason, Verdict};
@@ -27,7 +29,7 @@ pub struct RetryRules {
 /// Provisions items for one worker process.
 #[derive(Debug)]
 pub struct Provisioner {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     pub(crate) runner: Runner,
     pub(crate) plans: Arc<Plans>,
     pub(crate) rules: RetryRules,
@@ -40,13 +42,21 @@ impl Provisioner {
     /// A provisioner that claims for `worker`, a name fresh for every start of a process.
     #[must_use]
     pub fn new(
-        pool: PgPool,
+        pool: impl Into<Connections>,
         runner: Runner,
         plans: Arc<Plans>,
         rules: RetryRules,
         worker: String,
     ) -> Self {
-        Self { pool, runner, plans, rules, worker, group: 1, pool_view: Arc::default() }
+        Self {
+            pool: pool.into(),
+            runner,
+            plans,
+            rules,
+            worker,
+            group: 1,
+            pool_view: Arc::default(),
+        }
     }
 
     /// The same, building at most `group` tenants in one transaction.

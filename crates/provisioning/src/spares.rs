@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{RoleName, SchemaName, TenantId};
 use saga::crash_point;
-use sqlx::{PgConnection, PgPool};
-use store::{StageLimits, spares, tenants};
+use sqlx::PgConnection;
+use store::{Connections, StageLimits, spares, tenants};
 use tenantdb::{
     adoption,
     migrations::MigrateError,
@@ -31,7 +31,7 @@ const MOST_LOOKED_AT: u32 = 1_000;
 /// Builds and drops spares.
 #[derive(Debug, Clone)]
 pub struct SpareBuilder {
-    pool: PgPool,
+    pool: Connections,
     parts: Arc<Parts>,
     limits: StageLimits,
 }
@@ -65,8 +65,8 @@ fn is_refused(error: &sqlx::Error) -> bool {
 impl SpareBuilder {
     /// A builder whose transactions keep to `limits`.
     #[must_use]
-    pub fn new(pool: PgPool, parts: Arc<Parts>, limits: StageLimits) -> Self {
-        Self { pool, parts, limits }
+    pub fn new(pool: impl Into<Connections>, parts: Arc<Parts>, limits: StageLimits) -> Self {
+        Self { pool: pool.into(), parts, limits }
     }
 
     /// Whether tenants may be built in advance at all: not if something in a schema knows its name.

@@ -35,7 +35,8 @@ pub fn options(url: &str, database: &settings::Database) -> sqlx::Result<PgConne
     Ok(options.options([("synchronous_commit", "off")]))
 }
 
-/// A pool for [`crate::consume`]: one connection listens, the others fetch and acknowledge.
+/// A pool for [`crate::consume`]: one connection listens, the others fetch and acknowledge. All are
+/// opened at once: apalis, which asks the pool itself, waits for a new one while others come back.
 #[must_use]
 pub fn pool(
     options: PgConnectOptions,
@@ -44,6 +45,7 @@ pub fn pool(
 ) -> PgPool {
     store::pool_options(database)
         .max_connections(queue.max_connections)
+        .min_connections(queue.max_connections)
         .after_connect(|conn, _| {
             Box::pin(async {
                 store::ready(conn).await?;

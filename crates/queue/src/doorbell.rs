@@ -9,7 +9,8 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, channel::mpsc};
-use sqlx::{PgExecutor, PgPool, postgres::PgListener};
+use sqlx::{PgPool, postgres::PgListener};
+use store::Connections;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -50,11 +51,12 @@ impl Bell {
 /// Tells every process that listens. Call it after the COMMIT of what there is to tell.
 ///
 /// A failure is logged: the poll finds what was not told.
-pub async fn ring(db: impl PgExecutor<'_>, bell: Bell) {
+pub async fn ring(pool: &Connections, bell: Bell) {
     // A ring that a crash undoes is found by the poll: nobody waits for the disk.
     let sql = "select set_config('synchronous_commit', 'off', true), pg_notify($1, '')";
-    let rung = sqlx::query(sql).bind(bell.channel()).execute(db).await;
-    if let Err(error) = rung {
+    let ring = sqlx::query(sql).bind(bell.channel());
+    let rung = async { ring.execute(&mut *pool.acquire().await?).await };
+    if let Err(error) = rung.await {
         let channel = bell.channel();
         warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
     }

@@ -112,7 +112,7 @@ async fn a_transaction_that_enqueues_contains_no_notify_and_a_ring_says_nothing_
 
     put(&db.pool, &(1..=100).collect::<Vec<_>>()).await;
     sqlx::query("notify tenantry_jobs, 'committed'").execute(&db.pool).await.unwrap();
-    queue::ring(&db.pool, queue::Bell::Jobs).await;
+    queue::ring(&db.pool.clone().into(), queue::Bell::Jobs).await;
 
     assert_eq!(listener.recv().await.unwrap().payload(), "committed");
     assert_eq!(listener.recv().await.unwrap().payload(), "");

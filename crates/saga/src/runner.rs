@@ -9,8 +9,9 @@ use std::{
 };
 
 use domain::{ItemState, TenantId};
-use sqlx::{Connection, PgConnection, PgPool};
-use store::{StageLimits, checkpoints::StepRecord, items::Claim};
+use sqlx::{Connection, PgConnection};
+use store::{Connections, StageLimits, checkpoints::StepRecord, items::Claim};
+use tracing::warn;
 
 use crate::{
     During, Failure, Finish, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName,
@@ -20,7 +21,7 @@ use crate::{
 /// Runs and unwinds plans on one database.
 #[derive(Debug, Clone)]
 pub struct Runner {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     pub(crate) limits: StageLimits,
     recycle_every: u64,
     tenants_touched: Arc<AtomicU64>,
@@ -50,12 +51,12 @@ impl<'a> Work<'a> {
 impl Runner {
     /// A runner whose stages keep to `limits`.
     ///
-    /// After every `recycle_every` tenants the connection just used is closed: a backend's memory
+    /// After every `recycle_every` tenants the connection at hand is replaced: a backend's memory
     /// grows with every tenant it has touched (500 MB after 800) and never shrinks.
     #[must_use]
-    pub fn new(pool: PgPool, limits: StageLimits, recycle_every: u64) -> Self {
+    pub fn new(pool: impl Into<Connections>, limits: StageLimits, recycle_every: u64) -> Self {
         let recycle_every = recycle_every.max(1);
-        Self { pool, limits, recycle_every, tenants_touched: Arc::default() }
+        Self { pool: pool.into(), limits, recycle_every, tenants_touched: Arc::default() }
     }
 
     /// Runs every stage of `plan` that is not committed yet. The last stage's transaction also
@@ -104,8 +105,10 @@ impl Runner {
         let own = |error| Failure { stage: stage.name(), step: None, error };
         let claims = work.claims();
         let mut conn = self.pool.acquire().await.during("reach the database").map_err(own)?;
-        if self.is_worn(claims.len() as u64) {
-            conn.close_on_drop();
+        if self.is_worn(claims.len() as u64)
+            && let Err(error) = self.pool.replace(&mut conn).await
+        {
+            warn!(%error, "a session that served many tenants could not be replaced; it goes on");
         }
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
         let tenants: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
@@ -128,7 +131,7 @@ impl Runner {
         Ok(Some(StageReport { stage: stage.name(), took: started.elapsed(), steps }))
     }
 
-    /// Whether the connection that touches `tenants` more is to be its last use.
+    /// Whether the connection that touches `tenants` more is to be replaced first.
     fn is_worn(&self, tenants: u64) -> bool {
         let before = self.tenants_touched.fetch_add(tenants, Ordering::Relaxed);
         before / self.recycle_every != (before + tenants) / self.recycle_every

@@ -57,13 +57,16 @@ pub fn pool(options: PgConnectOptions, database: &settings::Database) -> PgPool 
     pool_options(database).connect_lazy_with(options)
 }
 
-/// What every pool is like. A session is made [`crate::ready`] when it is opened: who does more in
+/// What every pool is like. A session lasts as long as its pool: the server may refuse another, as any
+/// role may take all that there are. A session is made [`crate::ready`] when it is opened: who does more in
 /// `after_connect` does that first.
 #[must_use]
 pub fn pool_options(database: &settings::Database) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(database.max_connections)
         .acquire_timeout(Duration::from_millis(database.acquire_timeout_ms))
+        .idle_timeout(None)
+        .max_lifetime(None)
         .after_connect(|conn, _| Box::pin(session::ready(conn)))
         // Asked each time it is taken, a connection in use costs a round trip more.
         .test_before_acquire(false)

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod batches;
 pub mod checkpoints;
 mod connect;
+mod connections;
 mod decode;
 mod error_class;
 mod fit;
@@ -33,6 +34,7 @@ pub mod workers;
 
 pub use attention::{Attention, attention};
 pub use connect::{by_key, options, pool, pool_options, renew};
+pub use connections::Connections;
 pub use error_class::{ErrorClass, classify};
 pub use fit::{Fit, fit};
 pub use installation::{database_mode, installation, set_database_mode};

@@ -9,8 +9,11 @@ use provisioning::{
     learning::{self, LearnError},
 };
 use settings::Settings;
-use sqlx::{PgConnection, PgPool};
-use store::master_keys::{self, MasterKeyRefusal};
+use sqlx::PgConnection;
+use store::{
+    Connections,
+    master_keys::{self, MasterKeyRefusal},
+};
 use tenantdb::{
     MigrationSet, bootstrapped,
     migrations::LoadError,
@@ -82,7 +85,10 @@ async fn ready_for_tenants(
 ///
 /// # Errors
 /// When a secret is missing, the tenant migrations are refused, or the database fails.
-pub async fn build_parts(settings: &Settings, pool: &PgPool) -> Result<Arc<Parts>, BuildError> {
+pub async fn build_parts(
+    settings: &Settings,
+    pool: &Connections,
+) -> Result<Arc<Parts>, BuildError> {
     let secret = settings.keys.require_master_key().map_err(BuildError::Settings)?;
     let master_keys = MasterKeys::parse(secret, settings.keys.master_key_previous.as_ref())?;
     let migrations = match &settings.tenants.migrations_dir {

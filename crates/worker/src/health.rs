@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use sqlx::PgPool;
-use store::Fit;
+use store::{Connections, Fit};
 use telemetry::Metrics;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Health {
-    pool: watch::Receiver<PgPool>,
+    pool: watch::Receiver<Connections>,
     /// What keeps the worker from work.
     trouble: watch::Receiver<Option<String>>,
     metrics: Metrics,
@@ -26,7 +25,7 @@ struct Health {
 /// When the listener fails.
 pub(crate) async fn serve(
     listener: TcpListener,
-    pool: watch::Receiver<PgPool>,
+    pool: watch::Receiver<Connections>,
     trouble: watch::Receiver<Option<String>>,
     metrics: Metrics,
     stop: CancellationToken,

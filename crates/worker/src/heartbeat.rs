@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use keys::Sealer;
-use sqlx::PgPool;
-use store::{Fit, master_keys};
+use store::{Connections, Fit, master_keys};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -14,7 +13,7 @@ const QUEUE_LOOK: u32 = 3;
 /// What keeps a life known to the others.
 #[derive(Debug)]
 pub(crate) struct Heart {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     pub(crate) worker: String,
     /// Between two signs of life.
     pub(crate) every: Duration,

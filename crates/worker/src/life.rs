@@ -249,7 +249,7 @@ impl<'a> Life<'a> {
             backoff: Backoff { base_ms: worker.backoff_base_ms, cap_ms: worker.backoff_cap_ms },
             dead_after: Duration::from_millis(worker.dead_after_ms),
         };
-        // One of `concurrency` connections is closed each time, so each lasts for
+        // One of `concurrency` connections is replaced each time, so each lasts for
         // `connection_uses` tenants on average.
         let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let pool = &self.pools.work;

@@ -7,8 +7,10 @@ use metrics::{counter, histogram};
 use provisioning::{Reason, Verdict, steps::TakeSpare};
 use queue::JobId;
 use saga::{Finish, Step};
-use sqlx::PgPool;
-use store::items::{self, Claim};
+use store::{
+    Connections,
+    items::{self, Claim},
+};
 use telemetry::names;
 use tracing::{info, warn};
 
@@ -50,7 +52,7 @@ impl About {
 /// Acts on verdicts, and tells of them.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     pub(crate) settler: Settler,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use settings::Settings;
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use store::Connections;
 use tracing::{info, warn};
 
 use crate::StartError;
@@ -18,10 +19,10 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Between two looks at the file of the URL and the password file.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// Connections for the work and for the queue.
+/// The pools for the work and for the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
-    pub(crate) work: PgPool,
+    pub(crate) work: Connections,
     pub(crate) queue: PgPool,
 }
 
@@ -33,7 +34,7 @@ impl Pools {
             max_connections: work_connections(settings),
             ..settings.database.clone()
         };
-        let work = store::pool(work, &lanes);
+        let work = store::pool(work, &lanes).into();
         Ok(Self { work, queue: queue::pool(queue, &settings.database, &settings.queue) })
     }
 

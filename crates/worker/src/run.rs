@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use provisioning::Plans;
 use saga::PlanError;
 use settings::Settings;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use store::{
-    SessionError, Unreachable,
+    Connections, SessionError, Unreachable,
     origin::{self, OriginError},
 };
 use telemetry::Metrics;
@@ -103,7 +103,7 @@ struct Worker<'a> {
     settings: &'a Settings,
     standing: Standing,
     /// The connections of the present life.
-    current: watch::Sender<PgPool>,
+    current: watch::Sender<Connections>,
 }
 
 impl Worker<'_> {
@@ -197,7 +197,7 @@ impl Worker<'_> {
 }
 
 /// At each life: by now `DATABASE_URL` may lead to a copy.
-async fn look_for_origin(pool: &PgPool) -> Result<(), OriginError> {
+async fn look_for_origin(pool: &Connections) -> Result<(), OriginError> {
     origin::check(&mut *pool.acquire().await?).await
 }
 
@@ -216,13 +216,13 @@ async fn tell_of_shortage(settings: &Settings, mut conn: PgConnection) {
     }
 }
 
-async fn read_work(settings: &Settings, pool: &PgPool) -> Result<Work, StartError> {
+async fn read_work(settings: &Settings, pool: &Connections) -> Result<Work, StartError> {
     let parts = build_parts(settings, pool).await.map_err(StartError::Build)?;
     Ok(Work { plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?), parts })
 }
 
 /// The master key may have been changed since the life before.
-async fn agree(pool: &PgPool, work: &Work) -> Result<(), BuildError> {
+async fn agree(pool: &Connections, work: &Work) -> Result<(), BuildError> {
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
     Ok(build::agree(&mut conn, &work.parts.keys.sealer).await?)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use store::Connections;
 use tokio::sync::watch;
 
 use crate::life::{fresh_id, host};
@@ -37,7 +37,7 @@ impl Standing {
     }
 
     /// The worker cannot start, for this reason.
-    pub(crate) async fn refused(&self, pool: &PgPool, reason: &str) {
+    pub(crate) async fn refused(&self, pool: &Connections, reason: &str) {
         self.trouble.send_replace(Some(reason.to_owned()));
         let told = async {
             let mut conn = pool.acquire().await?;

@@ -19,7 +19,7 @@ use std::{
 
 use domain::ItemId;
 use metrics::gauge;
-use sqlx::PgPool;
+use store::Connections;
 use telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -73,7 +73,7 @@ impl Drop for Working {
 /// What the sweeps need.
 #[derive(Debug, Clone)]
 pub(crate) struct Sweeper {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     pub(crate) worker: String,
     pub(crate) dead_after: Duration,
     pub(crate) every: Duration,

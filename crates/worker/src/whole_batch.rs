@@ -12,8 +12,8 @@ use metrics::counter;
 use queue::{Bell, JobId};
 use saga::crash_point;
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
-use store::{audit, batches, items};
+use sqlx::PgConnection;
+use store::{Connections, audit, batches, items};
 use telemetry::names;
 use tracing::{info, warn};
 
@@ -26,7 +26,7 @@ const PAGE: usize = 5_000;
 /// Sees to whole batches for one worker process.
 #[derive(Debug, Clone)]
 pub(crate) struct WholeBatch {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
     /// The version at which tenants are activated.
     pub(crate) head: i64,
     /// Who the audit log says it was.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use domain::ItemId;
 use queue::{Bell, JobId};
-use sqlx::PgPool;
-use store::items::Waiting;
+use store::{Connections, items::Waiting};
 use tracing::info;
 
 use super::SweepError;
@@ -15,7 +14,7 @@ const PAGE: i64 = 1_000;
 
 /// Looks at every item that has waited for `age` or longer, and gives those without a live job a
 /// new one. Returns how many.
-pub(crate) async fn revive_stranded(pool: &PgPool, age: Duration) -> Result<u64, SweepError> {
+pub(crate) async fn revive_stranded(pool: &Connections, age: Duration) -> Result<u64, SweepError> {
     let mut after = ItemId::new(0);
     let mut revived = 0;
     loop {
@@ -40,7 +39,7 @@ fn is_live(waiting: &Waiting, live: &std::collections::HashSet<JobId>) -> bool {
     waiting.job.as_deref().and_then(JobId::parse).is_some_and(|job| live.contains(&job))
 }
 
-async fn revive(pool: &PgPool, stranded: &Waiting) -> Result<bool, SweepError> {
+async fn revive(pool: &Connections, stranded: &Waiting) -> Result<bool, SweepError> {
     let job = JobId::mint();
     let mut tx = pool.begin().await?;
     if !store::items::replace_job(&mut tx, stranded, &job.to_string()).await? {

@@ -5,9 +5,9 @@ use std::{collections::HashSet, time::Duration};
 use domain::{BatchId, ItemId};
 use queue::{Bell, JobId};
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use store::{
-    audit, batches,
+    Connections, audit, batches,
     items::{self, Waiters},
 };
 use tracing::info;
@@ -19,7 +19,7 @@ const PAGE: i64 = 10_000;
 
 /// Sets every batch going whose time has come, each in a transaction of its own; says how many.
 /// Several processes may do it at once: each batch is started by one of them.
-pub(super) async fn start_due(pool: &PgPool) -> Result<u64, SweepError> {
+pub(super) async fn start_due(pool: &Connections) -> Result<u64, SweepError> {
     let due = batches::due(&mut *pool.acquire().await?).await?;
     let mut started = 0;
     for batch in due {
@@ -31,7 +31,7 @@ pub(super) async fn start_due(pool: &PgPool) -> Result<u64, SweepError> {
     Ok(started)
 }
 
-async fn start(pool: &PgPool, batch: BatchId) -> Result<bool, SweepError> {
+async fn start(pool: &Connections, batch: BatchId) -> Result<bool, SweepError> {
     let mut tx = pool.begin().await?;
     if !batches::release_due(&mut tx, batch).await? {
         return Ok(false);
@@ -70,6 +70,8 @@ async fn make_jobs(conn: &mut PgConnection, batch: BatchId) -> Result<usize, Swe
 
 #[cfg(test)]
 mod tests {
+    use sqlx::PgPool;
+
     use super::*;
 
     /// A batch of `items` tenants that is to start `secs` from now.
@@ -115,7 +117,7 @@ mod tests {
         let due = scheduled(&db.pool, 3, -1).await;
         let later = scheduled(&db.pool, 3, 3600).await;
 
-        let started = start_due(&db.pool).await.unwrap();
+        let started = start_due(&db.pool.clone().into()).await.unwrap();
 
         assert_eq!(started, 1);
         assert_eq!((jobs(&db.pool, due).await, jobs(&db.pool, later).await), (3, 0));
@@ -132,7 +134,8 @@ mod tests {
         let db = harness::fresh_db().await;
         let batch = scheduled(&db.pool, 5, -1).await;
 
-        let (a, b, c) = tokio::join!(start_due(&db.pool), start_due(&db.pool), start_due(&db.pool));
+        let pool = db.pool.clone().into();
+        let (a, b, c) = tokio::join!(start_due(&pool), start_due(&pool), start_due(&pool));
 
         assert_eq!(a.unwrap() + b.unwrap() + c.unwrap(), 1);
         assert_eq!(jobs(&db.pool, batch).await, 5);
@@ -157,12 +160,12 @@ mod tests {
         .await
         .unwrap();
 
-        let while_paused = start_due(&db.pool).await.unwrap();
+        let while_paused = start_due(&db.pool.clone().into()).await.unwrap();
         execute(&db.pool, "update tenantry.batches set paused_at = null").await;
         execute(&db.pool, "update tenantry.installation set paused_at = now()").await;
-        let while_the_queue_is = start_due(&db.pool).await.unwrap();
+        let while_the_queue_is = start_due(&db.pool.clone().into()).await.unwrap();
         execute(&db.pool, "update tenantry.installation set paused_at = null").await;
-        let after = start_due(&db.pool).await.unwrap();
+        let after = start_due(&db.pool.clone().into()).await.unwrap();
 
         assert_eq!((while_paused, while_the_queue_is, after), (0, 0, 1));
         assert_eq!((jobs(&db.pool, paused).await, jobs(&db.pool, cancelled).await), (2, 0));

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use queue::{Bell, JobId};
-use sqlx::PgPool;
+use store::Connections;
 use tracing::{info, warn};
 
 use super::{InProgress, SweepError};
 
 /// Declares silent workers dead and frees their jobs: both or neither. Whoever fetches such a job
 /// may claim its item, since the claim asks whether the owner lives.
-pub(super) async fn free_the_dead(pool: &PgPool, dead_after: Duration) -> Result<(), SweepError> {
+pub(super) async fn free_the_dead(
+    pool: &Connections,
+    dead_after: Duration,
+) -> Result<(), SweepError> {
     let mut tx = pool.begin().await?;
     let dead = store::workers::bury(&mut tx, dead_after).await?;
     for worker in &dead {
@@ -25,7 +28,7 @@ pub(super) async fn free_the_dead(pool: &PgPool, dead_after: Duration) -> Result
 /// database was away when an outcome should have been recorded, or a handler was given up), and
 /// what workers own that have stopped, whose jobs may be used up.
 pub(super) async fn give_back_forgotten(
-    pool: &PgPool,
+    pool: &Connections,
     worker: &str,
     in_progress: &InProgress,
 ) -> Result<(), SweepError> {

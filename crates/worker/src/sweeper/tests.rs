@@ -52,7 +52,7 @@ async fn an_item_whose_job_was_lost_gets_a_new_one() {
     let lost = item(&db.pool, "queued", "", Some("01ARZ3NDEKTSV4RRFFQ69G5FAV")).await;
     let never_had = item(&db.pool, "retrying", "", None).await;
 
-    let revived = revive_stranded(&db.pool, Duration::ZERO).await.unwrap();
+    let revived = revive_stranded(&db.pool.clone().into(), Duration::ZERO).await.unwrap();
 
     assert_eq!(revived, 2);
     for item in [lost, never_had] {
@@ -72,7 +72,7 @@ async fn an_item_with_a_live_job_keeps_it() {
         .await
         .unwrap();
 
-    let revived = revive_stranded(&db.pool, Duration::ZERO).await.unwrap();
+    let revived = revive_stranded(&db.pool.clone().into(), Duration::ZERO).await.unwrap();
 
     assert_eq!(revived, 0);
     assert_eq!(row(&db.pool, waiting).await.2, Some(job));
@@ -83,7 +83,7 @@ async fn an_item_that_just_came_is_not_looked_at() {
     let db = harness::fresh_db().await;
     item(&db.pool, "queued", "", None).await;
 
-    assert_eq!(revive_stranded(&db.pool, Duration::from_secs(60)).await.unwrap(), 0);
+    assert_eq!(revive_stranded(&db.pool.clone().into(), Duration::from_secs(60)).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn what_a_worker_owns_and_forgot_is_given_back() {
     let in_progress = InProgress::default();
     let _working = in_progress.enter(in_work).unwrap();
 
-    give_back_forgotten(&db.pool, "me", &in_progress).await.unwrap();
+    give_back_forgotten(&db.pool.clone().into(), "me", &in_progress).await.unwrap();
 
     let (state, owner, job) = row(&db.pool, forgotten).await;
     assert_eq!((state.as_str(), owner), ("retrying", None));
@@ -119,7 +119,7 @@ async fn what_a_stopped_worker_owned_is_given_back_though_its_job_is_used_up() {
     let abandoned = item(&db.pool, "running", "stopped", None).await;
     let in_work = item(&db.pool, "running", "alive", None).await;
 
-    give_back_forgotten(&db.pool, "me", &InProgress::default()).await.unwrap();
+    give_back_forgotten(&db.pool.clone().into(), "me", &InProgress::default()).await.unwrap();
 
     let (state, owner, job) = row(&db.pool, abandoned).await;
     assert_eq!((state.as_str(), owner), ("retrying", None));
@@ -133,7 +133,7 @@ async fn an_item_of_a_paused_batch_gets_no_job() {
     item(&db.pool, "queued", "", None).await;
     sqlx::query("update tenantry.batches set paused_at = now()").execute(&db.pool).await.unwrap();
 
-    let revived = revive_stranded(&db.pool, Duration::ZERO).await.unwrap();
+    let revived = revive_stranded(&db.pool.clone().into(), Duration::ZERO).await.unwrap();
 
     assert_eq!(revived, 0);
 }
@@ -152,7 +152,7 @@ async fn only_silent_workers_are_buried_and_only_once() {
     .await
     .unwrap();
 
-    free_the_dead(&db.pool, Duration::from_secs(60)).await.unwrap();
+    free_the_dead(&db.pool.clone().into(), Duration::from_secs(60)).await.unwrap();
     let again = store::workers::bury(&mut conn, Duration::from_secs(60)).await.unwrap();
     let silent_may_go_on = store::workers::beat(&mut conn, "silent").await.unwrap();
     let alive_may_go_on = store::workers::beat(&mut conn, "alive").await.unwrap();

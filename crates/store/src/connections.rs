@@ -1,0 +1,127 @@
+//! The connections of a process: those that it holds are enough to go on.
+
+use std::{ops::Deref, pin::pin, time::Duration};
+
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
+use tokio::time::sleep;
+
+/// Between two looks for a connection that was given back.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// A pool that gives out what is given back also while the server refuses it another connection: any
+/// role may take all that the server has, and a caller would wait for one that never comes.
+#[derive(Debug, Clone)]
+pub struct Connections(PgPool);
+
+impl Connections {
+    /// A connection: an idle one, a new one, or the first that is given back.
+    ///
+    /// # Errors
+    /// When there was none in time.
+    pub async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        let mut acquired = pin!(self.0.acquire());
+        loop {
+            tokio::select! {
+                biased;
+                conn = &mut acquired => return conn,
+                () = sleep(LOOK_EVERY) => {
+                    if let Some(conn) = self.0.try_acquire() {
+                        return Ok(conn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A transaction on such a connection.
+    ///
+    /// # Errors
+    /// When there was none in time, or it broke.
+    pub async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        Transaction::begin(self.acquire().await?, None).await
+    }
+
+    /// Opens a new session in the place of `conn`'s, whose backend has grown. The new one comes first:
+    /// one that is closed before may be another role's.
+    ///
+    /// # Errors
+    /// When the server refuses another session: `conn` stays what it was.
+    pub async fn replace(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
+        let fresh = crate::open(&self.0.connect_options()).await?;
+        std::mem::replace(conn, fresh).close().await
+    }
+}
+
+impl From<PgPool> for Connections {
+    fn from(pool: PgPool) -> Self {
+        Self(pool)
+    }
+}
+
+impl Deref for Connections {
+    type Target = PgPool;
+
+    fn deref(&self) -> &PgPool {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    const BACKEND: &str = "select pg_backend_pid()";
+
+    /// A role that may have one session, and connections of it that want two.
+    async fn of_one_session(db: &harness::Db, role: &'static str) -> Connections {
+        let name: String = sqlx::query_scalar("select current_database()::text")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        let role = format!("{role}_{name}");
+        let create = format!("create role \"{role}\" login connection limit 1");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&db.pool).await.unwrap();
+        let options =
+            crate::with_settings(db.pool.connect_options().as_ref().clone().username(&role));
+        let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(3));
+        pool.connect_lazy_with(options).into()
+    }
+
+    #[tokio::test]
+    async fn what_is_given_back_is_given_out_while_the_server_refuses_another() {
+        let db = harness::empty_db().await;
+        let connections = of_one_session(&db, "waits").await;
+        let held = connections.acquire().await.unwrap();
+        let give_back = async {
+            sleep(Duration::from_millis(100)).await;
+            drop(held);
+        };
+
+        let (second, ()) = tokio::join!(connections.begin(), give_back);
+
+        second.unwrap().rollback().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_lasts_until_the_server_gives_another() {
+        let db = harness::empty_db().await;
+        let connections = of_one_session(&db, "lasts").await;
+        let mut conn = connections.acquire().await.unwrap();
+        let first: i32 = sqlx::query_scalar(BACKEND).fetch_one(&mut *conn).await.unwrap();
+
+        let refused = connections.replace(&mut conn).await.unwrap_err();
+        let kept: i32 = sqlx::query_scalar(BACKEND).fetch_one(&mut *conn).await.unwrap();
+        let more = "do $$ begin execute format('alter role %I connection limit 2',
+            (select usename from pg_stat_activity where pid = PID)); end $$";
+        let more = more.replace("PID", &first.to_string());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(more)).execute(&db.pool).await.unwrap();
+        connections.replace(&mut conn).await.unwrap();
+        let second: i32 = sqlx::query_scalar(BACKEND).fetch_one(&mut *conn).await.unwrap();
+
+        assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "53300");
+        assert_eq!(first, kept);
+        assert_ne!(first, second);
+    }
+}
