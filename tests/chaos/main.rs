@@ -50,8 +50,8 @@ async fn connections_may_break_or_go_dead_and_workers_may_sleep() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_and_workers_may_race_and_connections_may_run_out() {
-    let tally = one_of_each(&[Kind::Race, Kind::Starve]).await;
+async fn callers_and_workers_may_race_connections_may_run_out_and_tenants_may_attack() {
+    let tally = one_of_each(&[Kind::Race, Kind::Starve, Kind::Hostile]).await;
 
     assert!(tally.faults() >= 20, "{tally}");
 }

@@ -6,6 +6,7 @@ mod cut;
 mod dead_links;
 mod disk;
 mod halt;
+mod hostile;
 mod kill;
 mod locks;
 mod mixed;
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     Race,
     /// Connections are used up.
     Starve,
+    /// Tenants do whatever their sessions may do.
+    Hostile,
     /// Any of the above that lasts a moment.
     Mixed,
     /// The server has too few lock slots.
@@ -62,6 +65,7 @@ impl Kind {
         Self::Halt,
         Self::Race,
         Self::Starve,
+        Self::Hostile,
         Self::Mixed,
         Self::Locks,
         Self::Disk,
@@ -79,6 +83,7 @@ impl Kind {
             Self::Halt => "halt",
             Self::Race => "race",
             Self::Starve => "starve",
+            Self::Hostile => "hostile",
             Self::Mixed => "mixed",
             Self::Locks => "locks",
             Self::Disk => "disk",
@@ -109,7 +114,7 @@ impl Kind {
         use Fault::{
             ApiKilled, BackendEnded, CancelRetryRace, CommitUnanswered, ConnectionsUsedUp,
             CrashPoint, DatabaseStopped, DiskFull, LinkCut, LinkDead, LinkHalfOpen, LocksUsedUp,
-            SameKey, SettleRace, WorkerHalted, WorkerKilled,
+            SameKey, SettleRace, TenantAttacks, WorkerHalted, WorkerKilled,
         };
         match self {
             Self::Crash => &[&[CrashPoint]],
@@ -120,6 +125,7 @@ impl Kind {
             Self::Halt => &[&[WorkerHalted]],
             Self::Race => &[&[SameKey], &[CancelRetryRace], &[SettleRace]],
             Self::Starve => &[&[ConnectionsUsedUp]],
+            Self::Hostile => &[&[TenantAttacks]],
             Self::Locks => &[&[LocksUsedUp]],
             Self::Disk => &[&[DiskFull]],
             Self::Mixed => &[],
@@ -138,6 +144,7 @@ impl Kind {
             Self::Halt => halt::run(bed, dice, size).await,
             Self::Race => race::run(bed, dice).await,
             Self::Starve => starve::run(bed, dice, size).await,
+            Self::Hostile => hostile::run(bed, dice, size).await,
             Self::Mixed => mixed::run(bed, dice, size).await,
             Self::Locks => locks::run(bed, dice).await,
             Self::Disk => disk::run(bed, dice).await,
