@@ -76,7 +76,7 @@ impl FromRequestParts<Context> for Place {
 /// Lets a request through if there is room for it, and holds the room until its answer begins.
 ///
 /// # Errors
-/// 503 when there is none, or the control schema is older than this program.
+/// 503 when no place is free, or the control schema is older than this program.
 pub(crate) async fn admit(
     State(cx): State<Context>,
     mut request: Request,

@@ -19,7 +19,7 @@ use crate::{context::Context, problem::Problem};
 /// How long a look-up is remembered. Below the 5 s within which a revocation must take effect.
 const REMEMBERED: Duration = Duration::from_secs(4);
 
-/// How long a token that nobody has is remembered. Nobody can get it: tokens are random.
+/// How long an unknown token is remembered. No operator can get it later: tokens are random.
 const UNKNOWN: Duration = Duration::from_secs(60);
 
 /// Most look-ups remembered of each kind; more are looked up more often.

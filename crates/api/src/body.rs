@@ -56,7 +56,7 @@ impl SentBatch {
 /// The body as one JSON document.
 ///
 /// # Errors
-/// 400 with line and column when it is none.
+/// 400 with line and column when the text is not valid.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(bytes).map_err(|e| not_json(&e))
 }
@@ -68,7 +68,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
 /// The body as the text of one JSON document.
 ///
 /// # Errors
-/// 400 with line and column when it is none.
+/// 400 with line and column when the text is not valid.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
     serde_json::from_slice::<WellFormed>(bytes).map_err(|e| not_json(&e))?;
     Ok(std::str::from_utf8(bytes).expect("JSON is UTF-8"))

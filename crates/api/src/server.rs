@@ -132,7 +132,7 @@ impl Server {
         });
     }
 
-    /// A place among all connections and in the share of `address`; `None` when there is none.
+    /// A place among all connections and in the share of `address`; `None` when either is full.
     fn place_for(&mut self, address: IpAddr) -> Option<Vec<OwnedSemaphorePermit>> {
         let mut place = Vec::with_capacity(2);
         if !self.trusted_proxies.iter().any(|proxies| proxies.contains(address)) {

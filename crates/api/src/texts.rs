@@ -42,7 +42,7 @@ impl Texts {
     /// Those from the `from`-th on.
     ///
     /// # Panics
-    /// When one is not UTF-8: whoever made this had to see to that.
+    /// When one is not UTF-8: the caller checks that before.
     pub(crate) fn from(&self, from: usize) -> impl Iterator<Item = &str> {
         self.places.iter().skip(from).map(|place| {
             std::str::from_utf8(&self.text[place.clone()]).expect("it was found to be JSON")

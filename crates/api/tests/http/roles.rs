@@ -162,7 +162,7 @@ async fn a_caller_that_asks_too_often_is_told_when_to_come_back() {
     assert!(secs >= 1);
 }
 
-/// `path` as somebody at `address` with `token`.
+/// Calls `path` from `address` with `token`.
 fn from(address: [u8; 4], path: &str, token: &str) -> Request<Body> {
     let mut request = request(&Method::GET, path, token);
     let peer = std::net::SocketAddr::from((address, 4711));
@@ -170,7 +170,7 @@ fn from(address: [u8; 4], path: &str, token: &str) -> Request<Body> {
     request
 }
 
-/// A token of the right form that nobody has.
+/// A token of the right form that no operator has.
 fn forged() -> String {
     keys::OperatorToken::mint().expose().to_owned()
 }

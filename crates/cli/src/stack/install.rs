@@ -1,4 +1,4 @@
-//! Installs Tenantry in a database: looks first what it needs and whom it would take rights from.
+//! Installs Tenantry in a database. First it checks what it needs and which roles would lose rights.
 
 use std::collections::BTreeMap;
 
