@@ -109,6 +109,10 @@ impl SpareBuilder {
         crash_point("before_commit", "build_spares");
         tx.commit().await?;
         crash_point("after_commit", "build_spares");
+        // Whoever reads new catalogue rows first marks them as committed, which costs three times the
+        // look itself: done here, the tenant that gets the spare does not wait for it.
+        let mut conn = self.pool.acquire().await?;
+        adoption::fingerprints(&mut conn, ids).await?;
         Ok(wanted)
     }
 
@@ -211,17 +215,31 @@ impl SpareBuilder {
 
     /// Takes the spare out of the pool and drops what bears its mark, both or neither.
     async fn drop_both(&self, spare: TenantId) -> Result<bool, SpareError> {
-        let (names, mark) = (self.names(spare), self.parts.mark(spare));
         let mut tx = self.pool.begin().await?;
-        store::open_stage(&mut tx, &[], self.limits).await?;
-        if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
+        let dropped = self.drop_within(&mut tx, spare).await;
+        if !matches!(dropped, Ok(true)) {
+            // said here, so that the lease is free when this returns
+            tx.rollback().await?;
+            return dropped;
+        }
+        crash_point("before_commit", "drop_spare");
+        tx.commit().await?;
+        dropped
+    }
+
+    async fn drop_within(
+        &self,
+        tx: &mut PgConnection,
+        spare: TenantId,
+    ) -> Result<bool, SpareError> {
+        let (names, mark) = (self.names(spare), self.parts.mark(spare));
+        store::open_stage(tx, &[], self.limits).await?;
+        if !spares::refill_lock(tx).await? || !spares::remove(tx, spare).await? {
             return Ok(false);
         }
         crash_point("before", "drop_spare");
-        schema::drop_owned(&mut tx, &names.schema, &mark).await?;
-        role::drop_owned(&mut tx, &names.role, &mark).await?;
-        crash_point("before_commit", "drop_spare");
-        tx.commit().await?;
+        schema::drop_owned(tx, &names.schema, &mark).await?;
+        role::drop_owned(tx, &names.role, &mark).await?;
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! The connections of a process: those that it holds are enough to go on.
 
-use std::{ops::Deref, pin::pin, time::Duration};
+use std::{ops::Deref, time::Duration};
 
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
 use tokio::time::sleep;
@@ -19,13 +19,15 @@ impl Connections {
     /// # Errors
     /// When there was none in time.
     pub async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
-        let mut acquired = pin!(self.0.acquire());
+        let mut acquired = Box::pin(self.0.acquire());
         loop {
             tokio::select! {
                 biased;
                 conn = &mut acquired => return conn,
                 () = sleep(LOOK_EVERY) => {
                     if let Some(conn) = self.0.try_acquire() {
+                        // What it opens has cost the server a process: the pool keeps it.
+                        tokio::spawn(acquired);
                         return Ok(conn);
                     }
                 }
@@ -102,6 +104,31 @@ mod tests {
         let (second, ()) = tokio::join!(connections.begin(), give_back);
 
         second.unwrap().rollback().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_begun_is_kept_when_another_comes_free_first() {
+        let db = harness::empty_db().await;
+        let slowly = PgPoolOptions::new().max_connections(2).after_connect(|_, _| {
+            Box::pin(async {
+                sleep(Duration::from_millis(200)).await;
+                Ok(())
+            })
+        });
+        let options = db.pool.connect_options().as_ref().clone();
+        let connections = Connections::from(slowly.connect_lazy_with(options));
+        let held = connections.acquire().await.unwrap();
+        let give_back = async {
+            sleep(Duration::from_millis(50)).await;
+            drop(held);
+        };
+
+        let (second, ()) = tokio::join!(connections.acquire(), give_back);
+        let size = connections.size();
+        drop(second.unwrap());
+        sleep(Duration::from_millis(400)).await;
+
+        assert_eq!((size, connections.size(), connections.num_idle()), (2, 2, 2));
     }
 
     #[tokio::test]

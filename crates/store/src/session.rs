@@ -11,7 +11,9 @@ use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 /// `jit`: a look-up by key passes every threshold of the compiler, as the planner counts a scan that
 /// is switched off as very dear: 20 tenants took 1.9 s instead of 0.2 s. `idle_session_timeout`: a
 /// session that listens is silent for hours.
-const SETTINGS: [(&str, &str); 23] = [
+const SETTINGS: [(&str, &str); 24] = [
+    // says that the others arrived
+    ("tenantry.session", "ours"),
     ("quote_all_identifiers", "off"),
     ("standard_conforming_strings", "on"),
     ("default_transaction_isolation", "read committed"),
@@ -38,16 +40,18 @@ const SETTINGS: [(&str, &str); 23] = [
 ];
 
 /// Takes the owner's role, sets what only newer servers have, and says whether the settings arrived.
+/// One look at one catalogue: `pg_settings` would compute all settings for each of these.
 const READY: &str = "
     select
         (select set_config('role', owner, false)
          from (select pg_get_userbyid(nspowner)::text as owner from pg_catalog.pg_namespace
                where nspname = 'tenantry') o
          where owner <> current_user) as role,
-        (select count(set_config(name, case name when 'transaction_timeout' then '0' else '' end, false))
-         from pg_catalog.pg_settings where name in ('transaction_timeout', 'createrole_self_grant')) as newer,
-        (select count(*) from pg_catalog.pg_settings
-         where name in ('jit', 'quote_all_identifiers') and source = 'client') = 2 as arrived";
+        case when current_setting('transaction_timeout', true) is not null
+             then set_config('transaction_timeout', '0', false) end as timeout,
+        case when current_setting('createrole_self_grant', true) is not null
+             then set_config('createrole_self_grant', '', false) end as self_grant,
+        current_setting('tenantry.session', true) is not distinct from 'ours' as arrived";
 
 /// Why a session cannot be used. Told to an operator, never to a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +152,8 @@ mod tests {
     use super::*;
 
     /// Each setting with a value that is not ours.
-    const FOREIGN: [(&str, &str); 23] = [
+    const FOREIGN: [(&str, &str); 24] = [
+        ("tenantry.session", "theirs"),
         ("quote_all_identifiers", "on"),
         ("standard_conforming_strings", "off"),
         ("default_transaction_isolation", "serializable"),

@@ -1,4 +1,5 @@
-//! One message that reads all there is to know of a schema, or of several.
+//! One message that reads all there is to know of a schema, or of several; and a second one of those
+//! in which rights are not as we give them, which says whose.
 //!
 //! It is not prepared: every CREATE SCHEMA, by anybody, makes the server plan all prepared
 //! statements anew, so that during provisioning they would be planned each time anyway. What
@@ -13,7 +14,7 @@ use std::fmt;
 use domain::{RoleName, SchemaName};
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
@@ -25,6 +26,7 @@ const OBJECTS: &str = include_str!("queries/objects.sql");
 const FUNCTIONS: &str = include_str!("queries/functions.sql");
 const TYPES: &str = include_str!("queries/types.sql");
 const RIGHTS: &str = include_str!("queries/rights.sql");
+const AS_GIVEN: &str = include_str!("queries/as_given.sql");
 const GRANTS: &str = include_str!("queries/grants.sql");
 const TRIGGERS: &str = include_str!("queries/triggers.sql");
 const POLICIES: &str = include_str!("queries/policies.sql");
@@ -81,6 +83,8 @@ pub(crate) struct Survey {
     pub(crate) relations: Vec<Relation>,
     /// Rights that are not as they were given to the tenant's role.
     pub(crate) grants: Vec<Grant>,
+    /// Whether there may be such.
+    unusual: bool,
     /// The schema's name as the server spells it in definitions.
     pub(crate) spelling: String,
     /// Whether each rule of `queries/rights.sql` is broken, in its order.
@@ -109,7 +113,7 @@ pub(crate) struct Grant {
     pub(crate) remedy: String,
 }
 
-/// Reads the shape of one schema; for a subject also rights and versions. One message.
+/// Reads the shape of one schema; for a subject also rights and versions.
 pub(crate) async fn read(
     conn: &mut PgConnection,
     schema: &SchemaName,
@@ -118,13 +122,15 @@ pub(crate) async fn read(
 ) -> sqlx::Result<Survey> {
     let seats = [Seat { schema: schema.as_str(), subject }];
     let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
-    let mut survey = surveys.remove(0);
     match ended {
         // the last statement reads the version table, which may be what is missing
-        Err(error) if is_absent(&error) => survey.versions = None,
+        Err(error) if is_absent(&error) => surveys[0].versions = None,
         other => other?,
     }
-    Ok(survey)
+    if surveys[0].versions.is_some() || !conn.is_in_transaction() {
+        add_grants(conn, &seats, &mut surveys).await?;
+    }
+    Ok(surveys.remove(0))
 }
 
 /// Reads the shape of a schema that is no tenant's.
@@ -134,7 +140,7 @@ pub(crate) async fn read_named(conn: &mut PgConnection, schema: &str) -> sqlx::R
     ended.map(|()| surveys.remove(0).shape)
 }
 
-/// Reads shape, rights and versions of several schemas. One message, an answer for each in order.
+/// Reads shape, rights and versions of several schemas. An answer for each in order.
 ///
 /// # Errors
 /// SQLSTATE 42P01 when one of them has no version table.
@@ -144,12 +150,14 @@ pub(crate) async fn read_all(
     depth: Depth,
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = seats(subjects);
-    let (surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
-    ended.map(|()| surveys)
+    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
+    ended?;
+    add_grants(conn, &seats, &mut surveys).await?;
+    Ok(surveys)
 }
 
 /// Reads the marks, roles and rights of several schemas: those on the objects in them too, or only
-/// those on the schema itself. One message, an answer for each in order.
+/// those on the schema itself. An answer for each in order.
 pub(crate) async fn read_rights(
     conn: &mut PgConnection,
     subjects: &[(&SchemaName, Subject<'_>)],
@@ -157,10 +165,33 @@ pub(crate) async fn read_rights(
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = seats(subjects);
     let statements: &[&str] =
-        if on_objects { &[ENTER, RIGHTS, GRANTS, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
+        if on_objects { &[ENTER, RIGHTS, AS_GIVEN, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
     let text = about(statements.join(";\n"), &seats);
-    let (surveys, ended) = take_all(conn, &seats, text).await?;
-    ended.map(|()| surveys)
+    let (mut surveys, ended) = take_all(conn, &seats, text).await?;
+    ended?;
+    add_grants(conn, &seats, &mut surveys).await?;
+    Ok(surveys)
+}
+
+/// Reads the rights in those schemas in which there may be unusual ones. No message where there is none.
+async fn add_grants(
+    conn: &mut PgConnection,
+    seats: &[Seat<'_>],
+    surveys: &mut [Survey],
+) -> sqlx::Result<()> {
+    let unusual: Vec<_> = seats.iter().zip(surveys).filter(|(_, survey)| survey.unusual).collect();
+    if unusual.is_empty() {
+        return Ok(());
+    }
+    let (seats, surveys): (Vec<Seat<'_>>, Vec<_>) =
+        unusual.into_iter().map(|(s, v)| (*s, v)).unzip();
+    let text = about([ENTER, GRANTS, LEAVE].join(";\n"), &seats);
+    let (found, ended) = take_all(conn, &seats, text).await?;
+    ended?;
+    for (survey, found) in surveys.into_iter().zip(found) {
+        survey.grants = found.grants;
+    }
+    Ok(())
 }
 
 /// A schema to be read, and whose rights in it.
@@ -211,7 +242,7 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
         .replace("{triggers}", pick(depth.triggers, TRIGGERS))
         .replace("{policies}", pick(depth.policies, POLICIES))
         .replace("{rules}", pick(depth.rules, RULES));
-    let mut statements = vec![ENTER, &relations, OBJECTS, GRANTS];
+    let mut statements = vec![ENTER, &relations, OBJECTS, AS_GIVEN];
     statements.extend(depth.functions.then_some(FUNCTIONS));
     statements.extend(depth.types.then_some(TYPES));
     let with_rights = seats.iter().any(|seat| seat.subject.is_some());
@@ -304,6 +335,7 @@ impl Survey {
                 }
                 self.versions = Some(Vec::new());
             }
+            "unusual" => self.unusual = true,
             "grant" => self.grants.push(Grant {
                 grantee: row.try_get(2)?,
                 right: row.try_get(3)?,

@@ -13,11 +13,12 @@ use crate::survey::{self, Depth, Grant, Survey};
 
 pub use crate::survey::Subject;
 
-/// Checks a tenant's schema and role in one message: that both bear the mark, that the schema
+/// Checks a tenant's schema and role: that both bear the mark, that the schema
 /// holds exactly what the migrations make, applied as they are now; that the role is as it was made,
 /// may use its own tables and sequences, and is refused the neighbour's schema, `tenantry`, `apalis`,
 /// creating in `public` and temporary tables; that the schema and all in it belong to one owner, and
-/// others have no right there that no migration gave. Schemas that do not exist are passed over.
+/// others have no right there that no migration gave. Schemas that do not exist are passed over. One
+/// message, and another if a right is not as we give it.
 ///
 /// When the version table is missing, a transaction of the caller is aborted.
 ///
@@ -73,7 +74,7 @@ pub async fn look_at_rights(
 }
 
 /// What [`verify`] does, for tenants that were made in this transaction, each with its neighbour.
-/// One message.
+/// One message, and another if a right is not as we give it.
 ///
 /// # Errors
 /// As [`verify`], for the first that is not as promised.

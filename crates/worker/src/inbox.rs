@@ -54,6 +54,20 @@ impl Inbox {
                 return taken;
             }
             self.changed.notified().await;
+            self.settled().await;
+        }
+    }
+
+    /// Jobs that were fetched together are put one by one: the first is not to be taken alone.
+    async fn settled(&self) {
+        let mut seen = 0;
+        loop {
+            let waiting = self.lock().waiting.len();
+            if waiting <= seen {
+                return;
+            }
+            seen = waiting;
+            tokio::task::yield_now().await;
         }
     }
 

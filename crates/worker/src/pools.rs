@@ -10,8 +10,9 @@ use tracing::{info, warn};
 
 use crate::StartError;
 
-/// Connections beside those of the lanes: heartbeat, sweep, settling, one spare.
-const SPARE_CONNECTIONS: u32 = 4;
+/// Connections beside those of the lanes, for what is short: heartbeat, sweep, settling. Each session
+/// takes part in every CREATE and fills caches of its own.
+const SPARE_CONNECTIONS: u32 = 2;
 
 /// Longest wait for connections to close that may be dead.
 const CLOSING: Duration = Duration::from_secs(5);

@@ -24,7 +24,8 @@ left join lateral (
         union all
         select r.xmin from pg_rewrite r where c.relhasrules and r.ev_class = c.oid
         union all
-        select p.xmin from pg_policy p where c.relkind in ('r', 'p') and p.polrelid = c.oid
+        select p.xmin from pg_policy p
+        where (select exists (select from pg_policy)) and c.relkind in ('r', 'p') and p.polrelid = c.oid
         union all
         select q.xmin from pg_sequence q where c.relkind = 'S' and q.seqrelid = c.oid
         union all

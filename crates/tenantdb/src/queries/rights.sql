@@ -9,7 +9,7 @@ select 'rights', s.n, quote_ident(s.name),
     r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls,
     not pg_has_role(s.role, s.tenants, 'member'),
     exists (select from pg_auth_members m where m.member = s.role and m.roleid <> s.tenants),
-    (select n.nspowner = s.role from pg_namespace n where n.oid = s.schema),
+    n.nspowner = s.role,
     not has_schema_privilege(s.role, s.schema, 'usage'),
     has_schema_privilege(s.role, s.schema, 'create'),
     coalesce(has_schema_privilege(s.role, s.neighbour, 'usage, create'), false)
@@ -30,16 +30,14 @@ select 'rights', s.n, quote_ident(s.name),
     not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, pg_temp', s.name)],
     cardinality(r.rolconfig) > 1 or exists (select from pg_db_role_setting c
         where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role),
-    -- four on tables, two on sequences, one on functions
-    7 <> (select count(*) from pg_namespace n
-          join pg_default_acl a on a.defaclrole = n.nspowner and a.defaclnamespace = n.oid,
-              aclexplode(a.defaclacl) x
-          where n.oid = s.schema and x.grantee = s.role
-              and (a.defaclobjtype, x.privilege_type) in (('r', 'SELECT'), ('r', 'INSERT'), ('r', 'UPDATE'),
-                  ('r', 'DELETE'), ('S', 'USAGE'), ('S', 'SELECT'), ('f', 'EXECUTE'))),
-    exists (select from pg_namespace n, aclexplode(n.nspacl) x
-        where n.oid = s.schema and x.grantee not in (n.nspowner, s.role))
+    -- on tables, sequences and functions
+    3 <> (select count(*) from pg_default_acl a
+          where a.defaclrole = n.nspowner and a.defaclnamespace = s.schema
+              and a.defaclacl @> format(case a.defaclobjtype when 'r' then '%s=arwd/%s' when 'S' then '%s=rU/%s'
+                  when 'f' then '%s=X/%s' end, s.role::regrole, n.nspowner::regrole)::aclitem),
+    exists (select from aclexplode(n.nspacl) x where x.grantee not in (n.nspowner, s.role))
 from {subjects}
+left join lateral (select a.nspowner, a.nspacl from pg_namespace a where a.oid = s.schema offset 0) n on true
 left join lateral (select a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls,
         a.rolcanlogin, a.rolinherit, a.rolvaliduntil, a.rolconnlimit, a.rolconfig
     from pg_roles a where a.oid = s.role) r on true
