@@ -181,6 +181,41 @@ async fn a_copied_database_is_noticed_gets_an_identity_of_its_own_and_leaves_the
 }
 
 #[tokio::test]
+async fn an_adoption_that_was_killed_midway_is_ended_by_the_next_one() {
+    let (original, _) = original().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (copy, url) = copy_of(&original).await;
+    let env = environment(&url, SETTINGS);
+    let old = installation(&original.db.pool).await;
+    let before = (list(&original.db.pool, ROLES, &old).await, schemas(&original.db.pool).await);
+    let mut hold = copy.pool.begin().await.unwrap();
+    let last = "select id from tenantry.tenants where state = 'active'
+                order by schema_name desc limit 1 for update";
+    sqlx::query(last).execute(&mut *hold).await.unwrap();
+
+    let args = ["restore", "adopt", "--copy"];
+    let mut first = Process::spawn("tenantry", &args, "first", dir.path(), &env);
+    eventually("all but the last to have roles of their own", ENDS_IN, async || {
+        let of_old = "select role_name from tenantry.tenants
+                      where state = 'active' and starts_with(role_name, format('tn_%s_', $1))";
+        (list(&copy.pool, of_old, &old).await.len() == 1).then_some(())
+    })
+    .await;
+    first.kill().await;
+    hold.rollback().await.unwrap();
+    let early = run("tenantry", &["doctor"], dir.path(), &env, ENDS_IN).await;
+    let second = run("tenantry", &args, dir.path(), &env, ENDS_IN).await;
+
+    assert!(early.err.contains("tenantry restore adopt --copy"), "{early:?}");
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert!(second.out.contains("1 tenants got roles of their own, 3 spares"), "{second:?}");
+    healthy(dir.path(), &env).await;
+    assert_eq!(list(&copy.pool, INTRUSIONS, &old).await, Vec::<String>::new());
+    let after = (list(&original.db.pool, ROLES, &old).await, schemas(&original.db.pool).await);
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn roles_of_a_dropped_database_go_on_demand_and_those_in_use_stay() {
     let (system, _) = original().await;
     let elsewhere = harness::empty_db().await;

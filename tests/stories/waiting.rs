@@ -45,6 +45,25 @@ async fn a_batch_says_why_it_waits() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_tenants_wait_for_their_next_try_says_so() {
+    let system = System::start(1).await;
+    system.provision(vec![tenant(9)]).await;
+    let refuse = "create function later() returns event_trigger language plpgsql as $$ begin
+             raise exception 'try again' using errcode = 'serialization_failure';
+         end $$;
+         create event trigger later on ddl_command_start when tag in ('CREATE SCHEMA')
+             execute function later()";
+    sqlx::raw_sql(refuse).execute(&system.db.pool).await.unwrap();
+
+    let batch = system.submit(tenants(3)).await;
+    waits_for(&system, &batch, "back_off").await;
+    sqlx::raw_sql("drop event trigger later").execute(&system.db.pool).await.unwrap();
+    let over = system.finished(&batch).await;
+
+    assert_eq!(over["state"], "completed", "{over}");
+}
+
+#[tokio::test]
 async fn a_worker_that_cannot_start_says_why_to_those_who_ask_after_the_work() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("0001_broken.sql"), "create table t (m no_such_type);\n").unwrap();

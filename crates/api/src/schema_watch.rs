@@ -60,9 +60,9 @@ impl SchemaWatch {
             return;
         }
         let pool = context.pool();
-        let asked = async { queue_state::read(&mut *pool.acquire().await?, MOST_COUNTED).await };
-        if let Ok(Ok(queue)) = time::timeout(PATIENCE, asked).await {
-            let waiting = u32::try_from(queue.waiting).unwrap_or(u32::MAX);
+        let asked = async { queue_state::waiting(&mut *pool.acquire().await?, MOST_COUNTED).await };
+        if let Ok(Ok(waiting)) = time::timeout(PATIENCE, asked).await {
+            let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
             gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
         }
     }

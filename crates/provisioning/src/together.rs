@@ -9,7 +9,7 @@ use crate::{Provisioner, Verdict};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
-const MOST_OF_POOL: usize = 64;
+const MOST_OF_POOL: usize = 48;
 
 /// What came of the items of a group.
 #[derive(Debug, Default)]

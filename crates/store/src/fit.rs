@@ -26,25 +26,38 @@ pub enum Fit {
 /// # Errors
 /// When the database does not answer.
 pub async fn fit(conn: &mut PgConnection) -> sqlx::Result<Fit> {
+    Ok(standing(conn).await?.0)
+}
+
+/// As [`fit`], and the fingerprint of the installation's master key, in one message.
+///
+/// # Errors
+/// As [`fit`].
+pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<(Fit, Option<String>)> {
     // Not a checked query: the migrator's and the queue's tables stand in no migration of ours.
-    let asked: sqlx::Result<(Vec<i64>, bool)> = sqlx::query_as(
+    let asked: sqlx::Result<(Vec<i64>, bool, Option<String>)> = sqlx::query_as(
         "select array(select version from tenantry._migrations where success),
-                to_regclass('apalis.jobs_inflight') is not null",
+                to_regclass('apalis.jobs_inflight') is not null,
+                (select id from tenantry.master_keys where retired_at is null)",
     )
     .fetch_one(conn)
     .await;
-    let (applied, queue) = match asked {
-        Ok(found) => found,
-        Err(error) if is_absent(&error) => return Ok(Fit::Older),
-        Err(error) => return Err(error),
-    };
+    match asked {
+        Ok((applied, queue, key)) => Ok((of(&applied, queue), key)),
+        Err(error) if is_absent(&error) => Ok((Fit::Older, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// How a schema with these migrations fits, with the queue's schema or without it.
+fn of(applied: &[i64], queue: bool) -> Fit {
     let known = MIGRATOR.iter().map(|migration| migration.version);
     if !queue || known.clone().any(|version| !applied.contains(&version)) {
-        return Ok(Fit::Older);
+        return Fit::Older;
     }
     let known = known.max().unwrap_or_default();
-    let schema = applied.into_iter().max().unwrap_or_default();
-    Ok(if schema > known { Fit::Newer { schema, known } } else { Fit::Fits })
+    let schema = applied.iter().copied().max().unwrap_or_default();
+    if schema > known { Fit::Newer { schema, known } } else { Fit::Fits }
 }
 
 /// Undefined table, undefined schema.

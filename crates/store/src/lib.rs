@@ -36,7 +36,7 @@ pub use attention::{Attention, attention};
 pub use connect::{by_key, options, pool, pool_options, renew};
 pub use connections::Connections;
 pub use error_class::{ErrorClass, classify};
-pub use fit::{Fit, fit};
+pub use fit::{Fit, fit, standing};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,

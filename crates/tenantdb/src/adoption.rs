@@ -52,8 +52,7 @@ pub async fn adopt(
 
 fn fingerprint(spares: impl IntoIterator<Item = TenantId>) -> String {
     let schemas = spares.into_iter().map(SchemaName::of_spare);
-    let schemas: Vec<String> =
-        schemas.map(|schema| literal(&Ident::from(&schema).to_string())).collect();
+    let schemas: Vec<String> = schemas.map(|schema| literal(schema.as_str())).collect();
     FINGERPRINT.replace("{schemas}", &format!("array[{}]::text[]", schemas.join(", ")))
 }
 

@@ -122,12 +122,15 @@ pub(crate) async fn read(
 ) -> sqlx::Result<Survey> {
     let seats = [Seat { schema: schema.as_str(), subject }];
     let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
-    match ended {
+    let aborted = match ended {
         // the last statement reads the version table, which may be what is missing
-        Err(error) if is_absent(&error) => surveys[0].versions = None,
-        other => other?,
-    }
-    if surveys[0].versions.is_some() || !conn.is_in_transaction() {
+        Err(error) if is_absent(&error) => {
+            surveys[0].versions = None;
+            conn.is_in_transaction()
+        }
+        other => other.map(|()| false)?,
+    };
+    if !aborted {
         add_grants(conn, &seats, &mut surveys).await?;
     }
     Ok(surveys.remove(0))

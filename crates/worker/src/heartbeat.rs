@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use keys::Sealer;
-use store::{Connections, Fit, master_keys};
+use store::{Connections, Fit};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -96,14 +96,9 @@ impl Heart {
                 return Ok(Pulse::QueueSilent);
             }
         }
-        if store::fit(&mut conn).await? != Fit::Fits {
-            return Ok(Pulse::Outdated);
-        }
-        let current = master_keys::current(&mut conn).await?;
-        if !current.is_some_and(|id| self.sealer.seal_with(&id)) {
-            return Ok(Pulse::Outdated);
-        }
-        Ok(Pulse::Well)
+        let (fit, key) = store::standing(&mut conn).await?;
+        let follows = key.is_some_and(|id| self.sealer.seal_with(&id));
+        Ok(if fit == Fit::Fits && follows { Pulse::Well } else { Pulse::Outdated })
     }
 
     /// A connection that went dead without a word would keep us silent until we count as dead.

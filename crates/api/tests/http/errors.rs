@@ -1,6 +1,6 @@
 //! Whatever goes wrong is a problem with a code; and the description knows every call.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use api::PROBLEM_JSON;
 use axum::{
@@ -8,6 +8,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -207,4 +208,38 @@ async fn a_queue_that_is_missing_or_older_is_not_migrated_and_no_bug() {
 
         assert_eq!((answer.status.as_u16(), answer.code()), (503, "not_migrated"), "{damage}");
     }
+}
+
+/// A pool of one connection with little patience, on the database or where nobody listens.
+fn hasty_pool(db: &harness::Db, port: Option<u16>) -> sqlx::PgPool {
+    let mut options = store::with_settings(db.pool.connect_options().as_ref().clone());
+    if let Some(port) = port {
+        options = options.host("127.0.0.1").port(port);
+    }
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_millis(200));
+    pool.connect_lazy_with(options)
+}
+
+#[tokio::test]
+async fn without_a_connection_the_database_is_away_or_all_are_in_use() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let db = harness::fresh_db().await;
+    let dead = hasty_pool(&db, Some(port));
+    let away = App::on(db, dead, &[]).await.get("/tenants").await;
+    let db = harness::fresh_db().await;
+    let full = hasty_pool(&db, None);
+    let held = full.acquire().await.unwrap();
+    let app = App::on(db, full, &[]).await;
+    let busy = app.get("/tenants").await;
+    drop(held);
+    let free = app.get("/tenants").await;
+
+    assert_eq!(
+        (away.status, away.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable")
+    );
+    assert_eq!((busy.status, busy.code()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+    assert_eq!(free.status, StatusCode::OK, "{free:?}");
 }

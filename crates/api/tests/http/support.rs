@@ -11,6 +11,7 @@ use keys::{ApiKey, MasterKeys, Minter, OperatorToken, Sealer};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use settings::{Profile, Settings};
+use sqlx::PgPool;
 use store::{api_keys, operators};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -54,9 +55,14 @@ impl App {
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let db = harness::fresh_db().await;
+        let pool = db.pool.clone();
+        Self::on(db, pool, settings).await
+    }
+
+    /// An API that reaches `db` through `pool`.
+    pub(crate) async fn on(db: Db, pool: PgPool, settings: &[(&str, &str)]) -> Self {
         let stop = CancellationToken::new();
-        let context =
-            api::Context::new(settings_of(&db, settings), db.pool.clone(), stop.clone()).unwrap();
+        let context = api::Context::new(settings_of(&db, settings), pool, stop.clone()).unwrap();
         let router = api::router(context);
         let viewer = token(&db, "vera", Role::Viewer).await;
         let operator = token(&db, "olga", Role::Operator).await;

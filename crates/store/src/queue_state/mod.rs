@@ -6,6 +6,6 @@ mod resume;
 mod staff;
 
 pub use pause::pause;
-pub use read::{QueueState, WorkerLine, read};
+pub use read::{QueueState, WorkerLine, read, waiting};
 pub use resume::resume;
 pub use staff::{Staff, staff};

@@ -33,6 +33,15 @@ pub struct WorkerLine {
     pub busy: u64,
 }
 
+/// How many items wait for a worker, counted no further than `cap`.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn waiting(conn: &mut PgConnection, cap: i64) -> sqlx::Result<u64> {
+    let totals = sqlx::query_file!("queries/queue_state/totals.sql", cap).fetch_one(conn).await?;
+    Ok(count(totals.waiting))
+}
+
 /// How the queue is; waiting items are counted no further than `cap`.
 ///
 /// # Errors

@@ -1,11 +1,11 @@
--- A row for each schema: how many catalogue rows describe what is in it, and the sum of the
--- transactions that wrote them. Whatever adds, changes or removes an object changes one or the other.
--- VACUUM and ANALYZE keep both, and so does another name of the schema.
-select s.n::int, coalesce(f.print, '')
-from unnest({schemas}) with ordinality u (name, n),
-    lateral (select u.n, to_regnamespace(u.name)::oid as schema offset 0) s
+-- A row for each schema: how many catalogue rows describe what is in it, the transaction that wrote the
+-- schema's own row, and how much later than that the others were written, summed up. Whatever adds,
+-- changes or removes an object changes one of them; VACUUM and ANALYZE keep all.
+select u.n::int, coalesce(f.print, '')
+from unnest({schemas}) with ordinality u (name, n)
+left join lateral (select a.oid, a.xmin from pg_namespace a where a.nspname = u.name offset 0) s on true
 left join lateral (
-    select concat_ws('/', count(*), sum(x.xmin::text::bigint)) as print
+    select concat_ws('/', count(*), s.xmin, sum(age(s.xmin) - age(x.xmin))) as print
     from pg_depend d
     left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
     cross join lateral (
@@ -13,12 +13,11 @@ left join lateral (
         union all
         select a.xmin from pg_attribute a where c.relkind <> 'S' and a.attrelid = c.oid and a.attnum > 0
         union all
-        select i.xmin from pg_index i where c.relhasindex and i.indrelid = c.oid
-        union all
         select r.xmin from pg_index i join pg_class r on r.oid = i.indexrelid
         where c.relhasindex and i.indrelid = c.oid
         union all
-        select k.xmin from pg_constraint k where c.relkind in ('r', 'p', 'f') and k.conrelid = c.oid
+        -- those of other kinds are an index, or a column's own
+        select k.xmin from pg_constraint k where (c.relchecks > 0 or c.relhastriggers) and k.conrelid = c.oid
         union all
         select t.xmin from pg_trigger t where c.relhastriggers and t.tgrelid = c.oid
         union all
@@ -40,10 +39,9 @@ left join lateral (
         select a.xmin from pg_default_acl a where d.classid = 'pg_default_acl'::regclass and a.oid = d.objid
         union all
         -- of what is rare, that it is there
-        select '0'::xid where d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass,
+        select s.xmin where d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass,
             'pg_default_acl'::regclass)
     ) x (xmin)
-    where d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.schema
-        and d.deptype in ('n', 'a')
-) f on true
-order by s.n
+    where d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.oid and d.deptype in ('n', 'a')
+) f on s.oid is not null
+order by u.n
