@@ -97,6 +97,7 @@ async fn after_a_change_of_the_owner_by_the_page_old_and_new_tenants_are_whole()
     let mut system = System::on(db, &first_url, 1, &[("TENANTRY__POOL__SIZE", "3")]).await;
     system.provision(tenants(20)).await;
     system.workers.remove(0).terminate(ENDS_IN).await;
+    let newest = system.count("select coalesce(max(id), 0) from tenantry.spares").await;
 
     execute(&system.db, commands("Change the owner", &owner, &second)).await;
     system.env.insert("DATABASE_URL".to_owned(), system.db.url.clone());
@@ -108,6 +109,12 @@ async fn after_a_change_of_the_owner_by_the_page_old_and_new_tenants_are_whole()
     let made = system.provision((200..230).map(super::support::tenant).collect()).await;
 
     assert_eq!(made.len(), 30);
+    eventually("the former owner's spares to be dropped", ENDS_IN, async || {
+        let oldest =
+            system.count("select coalesce(min(id), 1e9)::bigint from tenantry.spares").await;
+        (oldest > newest).then_some(())
+    })
+    .await;
     assert_eq!(system.count(OWNERS).await, 1);
     clean(&mut system).await;
 }
