@@ -4,7 +4,7 @@ use super::support::{System, orphans, tenant, tenants};
 
 #[tokio::test]
 async fn cancel_stops_what_has_not_begun_and_retry_makes_it_after_all() {
-    let slow = [("TENANTRY__WORKER__CONCURRENCY", "1")];
+    let slow = [("TENANTRY__WORKER__CONCURRENCY", "1"), ("TENANTRY__WORKER__GROUP_SIZE", "8")];
     let system = System::configured(2, &slow).await;
     let batch = system.submit(tenants(150)).await;
     system.succeeded(&batch, 3).await;

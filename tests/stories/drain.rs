@@ -6,7 +6,9 @@ use super::support::{System, orphans, tenants};
 
 #[tokio::test]
 async fn sigterm_drains_and_another_worker_does_the_rest_once() {
-    let mut system = System::start(1).await;
+    // Small groups: something is left to do.
+    let settings = [("TENANTRY__WORKER__GROUP_SIZE", "8"), ("TENANTRY__POOL__SIZE", "0")];
+    let mut system = System::configured(1, &settings).await;
     let batch = system.submit(tenants(300)).await;
     system.succeeded(&batch, 10).await;
 
