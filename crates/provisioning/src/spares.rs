@@ -109,8 +109,8 @@ impl SpareBuilder {
         crash_point("before_commit", "build_spares");
         tx.commit().await?;
         crash_point("after_commit", "build_spares");
-        // Whoever reads new catalogue rows first marks them as committed, which costs three times the
-        // look itself: done here, the tenant that gets the spare does not wait for it.
+        // The first read of new catalogue rows also marks them as committed, and takes three times as
+        // long as the next. It is done here, so that no tenant waits for it.
         let mut conn = self.pool.acquire().await?;
         adoption::fingerprints(&mut conn, ids).await?;
         Ok(wanted)

@@ -176,7 +176,8 @@ pub(crate) async fn read_rights(
     Ok(surveys)
 }
 
-/// Reads the rights in those schemas in which there may be unusual ones. No message where there is none.
+/// Reads whose rights they are, in the schemas where a right may not be as we give it. Sends nothing if
+/// there is no such schema.
 async fn add_grants(
     conn: &mut PgConnection,
     seats: &[Seat<'_>],
