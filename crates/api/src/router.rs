@@ -41,6 +41,7 @@ pub fn router(context: Context) -> Router {
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(of_one_host))
         .layer(middleware::map_response(as_it_is))
         .layer(middleware::from_fn(observe))
         .with_state(context)
@@ -75,6 +76,15 @@ async fn as_it_is(mut response: Response) -> Response {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// RFC 9112, section 3.2: a proxy may have gone by the one name, and links by the other.
+async fn of_one_host(request: Request, next: Next) -> Result<Response, Problem> {
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        let detail = "the request has more than one Host";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail));
+    }
+    Ok(next.run(request).await)
 }
 
 /// No connection came free in time: all are in use, or none can be opened. The pool cannot tell.

@@ -62,7 +62,10 @@ pub(crate) struct Done {
 impl System {
     pub(crate) async fn start(stand: &Stand, setup: Setup) -> anyhow::Result<Self> {
         let url = stand.system_database(setup.database).await?;
-        let pool = PgPoolOptions::new().max_connections(1).connect(&url).await?;
+        // Closed after each use: an idle session takes part in every CREATE of its database, and the
+        // floor's has none.
+        let closed = PgPoolOptions::new().after_release(|_, _| Box::pin(async { Ok(false) }));
+        let pool = closed.max_connections(1).connect(&url).await?;
         let token = prepare(&pool).await?;
         let (url, counts) = if setup.counted {
             let (port, counts) = counting::start(stand.socket()).await?;

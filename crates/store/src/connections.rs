@@ -5,8 +5,12 @@ use std::{ops::Deref, time::Duration};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
 use tokio::time::sleep;
 
-/// Between two looks for a connection that was given back.
+/// Between two looks for a connection that was given back while another is opened.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Looks, a millisecond each, before another is opened: that takes the server about as long, and each
+/// session takes part in every CREATE.
+const LOOKS_BEFORE_OPENING: u32 = 5;
 
 /// A pool that gives out what is given back also while the server refuses it another connection: any
 /// role may take all that the server has, and a caller would wait for one that never comes.
@@ -14,11 +18,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub struct Connections(PgPool);
 
 impl Connections {
-    /// A connection: an idle one, a new one, or the first that is given back.
+    /// A connection: an idle one, one that is given back soon, a new one, or the first that is given
+    /// back.
     ///
     /// # Errors
     /// When there was none in time.
     pub async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.one_is_given_back().await;
         let mut acquired = Box::pin(self.0.acquire());
         loop {
             tokio::select! {
@@ -32,6 +38,16 @@ impl Connections {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits, not for long, until one is idle; not at all when none is open.
+    async fn one_is_given_back(&self) {
+        for _ in 0..LOOKS_BEFORE_OPENING {
+            if self.0.num_idle() > 0 || self.0.size() == 0 {
+                return;
+            }
+            sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -129,6 +145,20 @@ mod tests {
         sleep(Duration::from_millis(400)).await;
 
         assert_eq!((size, connections.size(), connections.num_idle()), (2, 2, 2));
+    }
+
+    #[tokio::test]
+    async fn no_session_is_opened_when_one_is_given_back_at_once() {
+        let db = harness::empty_db().await;
+        let options = db.pool.connect_options().as_ref().clone();
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy_with(options);
+        let connections = Connections::from(pool);
+        let held = connections.acquire().await.unwrap();
+
+        let (second, ()) = tokio::join!(connections.acquire(), async { drop(held) });
+
+        second.unwrap();
+        assert_eq!(connections.size(), 1);
     }
 
     #[tokio::test]

@@ -49,6 +49,7 @@ async fn every_error_is_a_problem_with_a_code_and_the_requests_id() {
         (with("content-encoding", ["identity", "gzip"]), 415, "unsupported_media_type"),
         (with("content-type", ["application/json"; 2]), 415, "unsupported_media_type"),
         (with("idempotency-key", ["a", "a"]), 400, "invalid_idempotency_key"),
+        (with("host", ["a.example", "b.example"]), 400, "invalid_header"),
         (with("authorization", ["Bearer x", "Bearer y"]), 401, "unauthenticated"),
         (post("application/json", "{}".into()), 422, "missing_field"),
         (
