@@ -32,7 +32,7 @@ fn bad_items() -> Vec<(usize, Value, &'static str)> {
         (301, good(301, "tenant_name", json!("bell \u{7}")), "invalid_tenant_name"),
         (302, good(302, "colour", json!("red")), "unknown_field"),
         (555, good(555, "settings", json!({"features": ["teleport"]})), "unknown_feature"),
-        (700, good(700, "settings", json!({"limits": {"max_users": 1_000_000}})), "limit_too_high"),
+        (700, good(700, "settings", json!({"limits": {"users": 1_000_000}})), "limit_too_high"),
         (800, good(800, "external_id", json!("")), "invalid_external_id"),
         (999, good(999, "domain", json!("T42.Example.COM.")), "duplicate_in_batch"),
     ]

@@ -133,7 +133,7 @@ async fn dev_serves_files_of_every_kind_and_takes_its_postgresql_along() {
     let ndjson = dev.file("b.ndjson", &format!("{}\n{}\n", tenant(3), tenant(4)));
     let csv = dev.file(
         "c.csv",
-        "tenant_name,domain,settings.limits.max_users\n\
+        "tenant_name,domain,settings.limits.users\n\
         Five,t5.example.com,7\nSix,t6.example.com,\n",
     );
     let bad = dev.file("d.csv", "tenant_name,domain\nBad,localhost\n");
@@ -147,7 +147,7 @@ async fn dev_serves_files_of_every_kind_and_takes_its_postgresql_along() {
     assert_eq!(failed.code, Some(1), "{failed:?}");
     let listed = dev.client().get("/api/v1/tenants?status=active").await.json(200);
     assert_eq!(listed["total"], 6);
-    assert_eq!(listed["tenants"][4]["settings"]["limits"]["max_users"], 7);
+    assert_eq!(listed["tenants"][4]["settings"]["limits"]["users"], 7);
     assert_eq!(dev.ready["pid"], dev.process.pid());
     assert_eq!(servers.len(), 1);
     assert!(runs(servers[0]));

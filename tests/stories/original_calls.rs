@@ -66,7 +66,7 @@ async fn a_batch_is_accepted_at_once_and_its_results_are_read_later() {
         let body = json!({"tenants": [{
             "tenant_name": "Demo Company", "domain": format!("demo{number}.example.com"),
             "schema_name": format!("demo_company_{number}"), "description": "For the demo",
-            "settings": {"features": ["basic", "analytics"], "limits": {"max_users": 50},
+            "settings": {"features": ["basic", "analytics"], "limits": {"users": 50},
                 "metadata": {"plan": "gold"}},
         }]});
         let answer = system.client.post(&format!("{prefix}/tenants/batch"), &body, &[]).await;

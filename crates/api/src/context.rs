@@ -21,8 +21,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authenticator::Authenticator, counts::OpenCounts, openapi, pool_watch::Reach,
-    rate_limit::RateLimit, shares::Shares, wait::BatchEvents,
+    authenticator::Authenticator, counts::OpenCounts, openapi, parameters::Parameters,
+    pool_watch::Reach, rate_limit::RateLimit, router, shares::Shares, wait::BatchEvents,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -52,6 +52,7 @@ struct Inner {
     reach: Reach,
     metrics: Metrics,
     document: OnceLock<String>,
+    parameters: OnceLock<Parameters>,
     stop: CancellationToken,
 }
 
@@ -97,6 +98,7 @@ impl Context {
             reach: Reach::default(),
             metrics: Metrics::install(),
             document: OnceLock::new(),
+            parameters: OnceLock::new(),
             stop,
             settings,
         })))
@@ -138,6 +140,11 @@ impl Context {
     /// What callers find before every path of the API.
     pub(crate) fn public_path(&self) -> &str {
         &self.0.settings.api.public_path
+    }
+
+    /// The query parameters of each call.
+    pub(crate) fn parameters(&self) -> &Parameters {
+        self.0.parameters.get_or_init(|| Parameters::of(&router::description()))
     }
 
     /// The description of the API as JSON.

@@ -33,7 +33,10 @@ impl<T: DeserializeOwned> FromRequestParts<Context> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Problem> {
         let Query(params) = Query::from_request_parts(parts, cx).await.map_err(|rejection| {
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", rejection.body_text())
+            let text = rejection.body_text();
+            let (_, wrong) = text.split_once(": ").unwrap_or(("", &text));
+            let (name, why) = wrong.split_once(": ").unwrap_or(("", wrong));
+            Problem::invalid_parameter(name, format!("cannot be read: {why}"))
         })?;
         Ok(Self(params))
     }

@@ -1,77 +1,141 @@
-//! What an `Idempotency-Key` stands for: a hash of all that a call asks for.
+//! What an `Idempotency-Key` stands for: a hash of all that a call asks for. Two bodies with the same
+//! JSON value ask for the same, whatever the order of their fields or the writing of their numbers.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::Mode;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::body::HowAsked;
+use crate::texts::Texts;
 
-/// The hash of a call, as far as its body has arrived.
-#[derive(Debug, Clone)]
-pub(crate) struct Fingerprint(Sha256);
+/// SHA-256 of a call; `call` keeps two calls with one body apart.
+pub(crate) fn fingerprint(
+    call: &str,
+    mode: Mode,
+    run_at: Option<DateTime<Utc>>,
+    tenants: &Texts,
+) -> [u8; 32] {
+    let mut hash = Hash(Sha256::new());
+    let run_at = run_at.map(|at| at.timestamp_micros().to_string()).unwrap_or_default();
+    for part in [call, mode.as_str(), &run_at] {
+        hash.part('p', part.as_bytes());
+    }
+    for tenant in tenants.from(0) {
+        hash.value(tenant.trim());
+    }
+    hash.0.finalize().into()
+}
 
-impl Fingerprint {
-    /// Of a call whose body has not arrived yet; `call` keeps two calls with one body apart.
-    pub(crate) fn of(call: &str, asked: HowAsked<'_>) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(call.as_bytes());
-        // Only if there is one: a key lives longer than the release that first knew `run_at`.
-        if let Some(run_at) = asked.run_at {
-            hash.update(b" at ");
-            hash.update(run_at.as_bytes());
+struct Hash(Sha256);
+
+impl Hash {
+    /// A text of one kind; no two sequences of parts are the same bytes.
+    fn part(&mut self, kind: char, text: &[u8]) {
+        self.0.update(format!("{kind}{}:", text.len()));
+        self.0.update(text);
+    }
+
+    /// The JSON value that `text` is. What is no JSON counts byte for byte.
+    fn value(&mut self, text: &str) {
+        let read = match text.as_bytes().first() {
+            Some(b'{') => self.object(text),
+            Some(b'[') => self.list(text),
+            Some(b'"') => serde_json::from_str(text).map(|s: String| self.part('s', s.as_bytes())),
+            Some(b'-' | b'0'..=b'9') => {
+                self.part('n', number(text).as_bytes());
+                Ok(())
+            }
+            _ => {
+                self.part('w', text.as_bytes());
+                Ok(())
+            }
+        };
+        if read.is_err() {
+            self.part('t', text.as_bytes());
         }
-        hash.update([0]);
-        hash.update(asked.mode.unwrap_or_default().as_bytes());
-        hash.update([0]);
-        Self(hash)
     }
 
-    /// Takes the next piece of the body.
-    pub(crate) fn update(&mut self, piece: &[u8]) {
-        self.0.update(piece);
+    /// In the order of the names.
+    fn object(&mut self, text: &str) -> serde_json::Result<()> {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+        self.part('o', fields.len().to_string().as_bytes());
+        for (name, value) in fields {
+            self.part('f', name.as_bytes());
+            self.value(value.get());
+        }
+        Ok(())
     }
 
-    /// SHA-256 of the call, its body included.
-    pub(crate) fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+    fn list(&mut self, text: &str) -> serde_json::Result<()> {
+        let values: Vec<&RawValue> = serde_json::from_str(text)?;
+        self.part('l', values.len().to_string().as_bytes());
+        for value in values {
+            self.value(value.get());
+        }
+        Ok(())
+    }
+}
+
+/// A number's one writing: sign, digits without zeros around them, and the power of ten they are of.
+fn number(text: &str) -> String {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let Ok(exponent) = exponent.parse::<i64>() else { return text.to_owned() };
+    let digits = format!("{whole}{fraction}");
+    let kept = digits.trim_end_matches('0');
+    let dropped = (digits.len() - kept.len()) as i64;
+    match kept.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        kept => format!("{sign}{kept}e{}", exponent.saturating_sub(fraction.len() as i64) + dropped),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
-    fn hash(call: &str, asked: HowAsked<'_>, body: &[u8]) -> [u8; 32] {
-        let mut fingerprint = Fingerprint::of(call, asked);
-        fingerprint.update(body);
-        fingerprint.finish()
+    fn of(body: &str) -> [u8; 32] {
+        fingerprint("batch", Mode::Independent, None, &Texts::one(body.into()))
     }
 
     #[test]
     fn tells_two_calls_two_modes_two_times_and_two_bodies_apart() {
-        let body = b"{}";
-        let at_once = HowAsked::default();
+        let body = || Texts::one(b"{}".to_vec());
+        let at = |secs| DateTime::from_timestamp(secs, 0);
         let hashes = [
-            hash("batch", at_once, body),
-            hash("single", at_once, body),
-            hash("batch", HowAsked { mode: Some("atomic"), ..at_once }, body),
-            hash("batch", HowAsked { run_at: Some("2030"), ..at_once }, body),
-            hash("batch", at_once, b"{ }"),
+            fingerprint("batch", Mode::Independent, None, &body()),
+            fingerprint("tenant", Mode::Independent, None, &body()),
+            fingerprint("batch", Mode::Atomic, None, &body()),
+            fingerprint("batch", Mode::Independent, at(1), &body()),
+            fingerprint("batch", Mode::Independent, at(2), &body()),
+            of("[]"),
+            of(r#"{"a": 1}"#),
+            of(r#"{"a": "1"}"#),
+            of(r#"{"a": null}"#),
+            of(r#"{"a": [1, 2]}"#),
+            of(r#"{"a": [2, 1]}"#),
+            of(r#"{"a": [[1], 2]}"#),
+            of(r#"{"a": 10}"#),
+            of(r#"{"a": -1}"#),
+            of(r#"{"a": 1.00000000000000000000001}"#),
         ];
 
-        assert_eq!(std::collections::HashSet::from(hashes).len(), 5);
-        assert_eq!(hash("batch", at_once, body), hashes[0]);
+        assert_eq!(HashSet::from(hashes).len(), hashes.len());
     }
 
     #[test]
-    fn a_body_in_pieces_has_the_hash_of_the_whole() {
-        let asked = HowAsked { mode: Some("atomic"), run_at: Some("2030") };
-
-        let mut pieces = Fingerprint::of("batch", asked);
-        for piece in [&b"{\"a"[..], b"", b"\": 1}"] {
-            pieces.update(piece);
+    fn takes_every_writing_of_a_value_for_the_same() {
+        for (one, other) in [
+            (r#"{"a": 1, "b": {"c": [2], "d": "x"}}"#, r#"{"b":{"d":"\u0078","c":[2]},"a":1}"#),
+            ("[1.50, 100, 0, 2e3]", "[15e-1, 1E+2, -0.0, 2000.0]"),
+            (" {} ", "{\n}"),
+        ] {
+            assert_eq!(of(one), of(other), "{one} {other}");
         }
-
-        let hash = pieces.finish();
-        // Keys are kept for a day, over an upgrade too: this form stays.
-        assert_eq!(hash, *Sha256::digest(b"batch at 2030\0atomic\0{\"a\": 1}"));
     }
 }

@@ -15,7 +15,9 @@ use crate::router;
     info(
         title = "Tenantry",
         description = "Provisions tenants, one PostgreSQL schema each: submit a batch, watch it, \
-            fetch the keys. Every path under `/api/v1` answers under `/api` too. Every error is \
+            fetch the keys. Every path under `/api/v1` answers under `/api` too, where a create waits \
+            up to 30 s by itself and is answered as callers of the original API expect. A query \
+            parameter that a call does not have is refused (`unknown_parameter`). Every error is \
             `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned.",
     ),
     modifiers(&BearerToken),

@@ -1,22 +1,29 @@
-//! `Prefer: wait=N` (RFC 7240): how long a caller wants its answer held for the result.
+//! `Prefer: wait=N` (RFC 7240): how long a caller wants its answer held for the result. Callers of the
+//! original API need not ask.
 
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts},
 };
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{auth::Caller, context::Context};
+use crate::{auth::Caller, context::Context, original::{self, Form}};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long `headers` ask to wait, in seconds, at most `cap_secs`; `None` for not at all.
-pub(crate) fn wait_secs(headers: &HeaderMap, cap_secs: u64) -> Option<u64> {
-    asked(headers).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
+/// How long a request is to wait, in seconds, at most `cap_secs`; `None` for not at all.
+pub(crate) fn wait_secs(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    cap_secs: u64,
+) -> Option<u64> {
+    let is_original = Form::of(extensions) == Form::Original;
+    let unasked = is_original.then_some(original::WAIT_SECS);
+    asked(headers).or(unasked).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
 }
 
 /// The wait of one call. `None` when none was asked for, or its operator waits too often already.
@@ -26,6 +33,8 @@ pub(crate) struct Wait(Option<Granted>);
 #[derive(Debug)]
 struct Granted {
     secs: u64,
+    /// By the caller.
+    asked_for: bool,
     /// Of the operator's share of waits.
     _share: OwnedSemaphorePermit,
 }
@@ -38,7 +47,7 @@ impl Wait {
 
     /// Says in the answer what was honoured.
     pub(crate) fn apply_to(&self, headers: &mut HeaderMap) {
-        if let Some(Granted { secs, .. }) = &self.0 {
+        if let Some(Granted { secs, asked_for: true, .. }) = &self.0 {
             let value = HeaderValue::from_str(&format!("wait={secs}"));
             headers.insert(PREFERENCE_APPLIED, value.expect("a word and a number"));
         }
@@ -50,9 +59,11 @@ impl FromRequestParts<Context> for Wait {
 
     async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Infallible> {
         let granted = || {
-            let secs = wait_secs(&parts.headers, cx.settings().api.max_wait_secs)?;
+            let cap_secs = cx.settings().api.max_wait_secs;
+            let secs = wait_secs(&parts.headers, &parts.extensions, cap_secs)?;
+            let asked_for = asked(&parts.headers).is_some();
             let caller = parts.extensions.get::<Caller>()?;
-            Some(Granted { secs, _share: cx.wait_of(caller.id)? })
+            Some(Granted { secs, asked_for, _share: cx.wait_of(caller.id)? })
         };
         Ok(Self(granted()))
     }
@@ -76,7 +87,7 @@ mod tests {
 
     fn wait(values: &[&'static str]) -> Option<u64> {
         let headers = values.iter().map(|v| (PREFER, HeaderValue::from_static(v))).collect();
-        wait_secs(&headers, 60)
+        wait_secs(&headers, &Extensions::new(), 60)
     }
 
     #[test]

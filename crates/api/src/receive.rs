@@ -10,7 +10,6 @@ use crate::{
     body::{Fields, HowAsked, SentBatch},
     context::Context,
     extract::{self, Kind},
-    fingerprint::Fingerprint,
     lines::Lines,
     problem::Problem,
 };
@@ -18,7 +17,7 @@ use crate::{
 /// Bytes of lines that arrive before they are looked at: what one visit to another thread is worth.
 const READ_AT_ONCE: usize = 64 << 10;
 
-/// The batch that `request` sends, and the hash of what it asks for.
+/// The batch that `request` sends.
 ///
 /// # Errors
 /// 400 when it is not JSON, 408 when it stops to arrive, 413 when it has too many bytes or
@@ -28,38 +27,27 @@ pub(crate) async fn receive(
     cx: &Context,
     request: Request,
     asked: HowAsked<'_>,
-) -> Result<(SentBatch, [u8; 32]), Problem> {
+) -> Result<SentBatch, Problem> {
     let kind = extract::kind(request.headers())?;
     let most = cx.settings().api.max_tenants_per_batch;
-    let mut hash = Fingerprint::of("batch", asked);
     let mut body = Arriving::of(cx, request, usize::MAX);
     let fields = match kind {
-        Kind::Json => document(&mut body, &mut hash, most).await?,
-        Kind::Ndjson => lines(&mut body, &mut hash, most).await?,
+        Kind::Json => document(&mut body, most).await?,
+        Kind::Ndjson => lines(&mut body, most).await?,
     };
     let mut sent = SentBatch::of(fields, asked, most)?;
     sent.tenants = sent.tenants.holding(body.into_room());
-    Ok((sent, hash.finish()))
+    Ok(sent)
 }
 
-async fn document(
-    body: &mut Arriving,
-    hash: &mut Fingerprint,
-    most: usize,
-) -> Result<Fields, Problem> {
+async fn document(body: &mut Arriving, most: usize) -> Result<Fields, Problem> {
     let body = body.whole().await?;
-    hash.update(&body);
     with_time(move || Fields::of_object(body, most)).await
 }
 
-async fn lines(
-    body: &mut Arriving,
-    hash: &mut Fingerprint,
-    most: usize,
-) -> Result<Fields, Problem> {
+async fn lines(body: &mut Arriving, most: usize) -> Result<Fields, Problem> {
     let mut lines = Lines::new(most);
     while let Some(piece) = body.next().await? {
-        hash.update(&piece);
         lines.push(&piece);
         if lines.unread() >= READ_AT_ONCE {
             lines = with_time(move || lines.read().map(|()| lines)).await?;
@@ -69,7 +57,7 @@ async fn lines(
 }
 
 /// Does `work` on a thread that may take its time: there may be much to read.
-async fn with_time<T: Send + 'static>(
+pub(crate) async fn with_time<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     spawn_blocking(work).await.map_err(Problem::internal)?

@@ -1,4 +1,4 @@
-//! The whole result of a finished batch: what `Prefer: wait` is answered with.
+//! The results of a batch, all in one answer: what `Prefer: wait` is answered with.
 
 use std::collections::HashMap;
 
@@ -23,38 +23,38 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ResultForm {
     /// Whether every tenant is active.
-    success: bool,
+    pub(crate) success: bool,
     /// The same in words.
-    message: String,
+    pub(crate) message: String,
     /// What became of each tenant, in the order of the request.
-    results: Vec<TenantResult>,
+    pub(crate) results: Vec<TenantResult>,
     /// The counts.
-    summary: Summary,
+    pub(crate) summary: Summary,
     /// The batch, for everything else.
-    batch_id: BatchId,
+    pub(crate) batch_id: BatchId,
 }
 
 /// What became of one tenant.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TenantResult {
     /// Its name as asked for.
-    tenant_name: Option<String>,
+    pub(crate) tenant_name: Option<String>,
     /// Whether it is active.
-    status: Outcome,
+    pub(crate) status: Outcome,
     /// The tenant, if names were reserved for it.
-    tenant_id: Option<TenantId>,
+    pub(crate) tenant_id: Option<TenantId>,
     /// Its API key. Shown to the submitter only, never to a replayed request.
-    api_key: Option<String>,
+    pub(crate) api_key: Option<String>,
     /// Why its API key cannot be shown; left out when it can.
     #[serde(skip_serializing_if = "Option::is_none")]
-    api_key_unreadable: Option<&'static str>,
+    pub(crate) api_key_unreadable: Option<&'static str>,
     /// Its schema.
-    schema_name: Option<String>,
+    pub(crate) schema_name: Option<String>,
     /// Its domain.
-    domain: Option<String>,
+    pub(crate) domain: Option<String>,
     /// Why it is not active.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorView>,
+    pub(crate) error: Option<ErrorView>,
 }
 
 /// How one tenant ended.
@@ -67,23 +67,24 @@ pub(crate) enum Outcome {
     Error,
 }
 
-/// The counts of a finished batch.
+/// The counts of a batch.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Summary {
     /// Tenants asked for.
     total_requested: u64,
     /// Tenants active.
     successful: u64,
-    /// Tenants that are not.
+    /// Tenants that ended and are not.
     failed: u64,
-    /// From the first tenant's start to the last one's end, in milliseconds.
+    /// From the first tenant's start to the last one's end so far, in milliseconds.
     processing_time_ms: i64,
 }
 
 /// Each tenant's key, or why it cannot be shown.
 type KeyOf = HashMap<TenantId, Result<SecretString, &'static str>>;
 
-/// Reads the result of `batch`; with `keys_for`, reveals its keys to that caller.
+/// Reads the results of `batch`, of those tenants that have ended; with `keys_for`, reveals its keys to
+/// that caller.
 ///
 /// # Errors
 /// 404 when there is no such batch.
@@ -119,15 +120,21 @@ fn form(
     keys: &KeyOf,
 ) -> ResultForm {
     let (total, successful) = (counts.total, counts.succeeded);
-    let failed = total.saturating_sub(successful);
-    let message = match failed {
-        0 => format!("all {total} tenants are active"),
-        _ => format!("{successful} of {total} tenants are active, {failed} are not"),
+    let ended: Vec<_> = items.into_iter().filter(|item| item.state.is_final()).collect();
+    let failed = (ended.len() as u64).saturating_sub(successful);
+    let message = match total.saturating_sub(successful + failed) {
+        0 if failed == 0 => format!("all {total} tenants are active"),
+        0 => format!("{successful} of {total} tenants are active, {failed} are not"),
+        open => format!(
+            "{successful} of {total} tenants are active, {failed} are not, and {open} are still \
+             worked on: ask GET /api/v1/batches/{} again",
+            batch.id
+        ),
     };
     ResultForm {
-        success: failed == 0,
+        success: successful == total,
         message,
-        results: items.into_iter().map(|item| result(item, keys)).collect(),
+        results: ended.into_iter().map(|item| result(item, keys)).collect(),
         summary: Summary {
             total_requested: total,
             successful,

@@ -18,7 +18,7 @@ use crate::{
     auth::authenticate,
     context::Context,
     observe::observe,
-    openapi,
+    openapi, original, parameters,
     prefer::wait_secs,
     problem::{NoConnection, Problem},
     routes,
@@ -40,6 +40,7 @@ pub fn router(context: Context) -> Router {
         .layer(body_limit)
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
+        .layer(middleware::from_fn(original::mark))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(of_one_host))
         .layer(middleware::map_response(as_it_is))
@@ -64,6 +65,7 @@ fn described(context: &Context) -> OpenApiRouter<Context> {
 
 fn with_token(context: &Context, routes: OpenApiRouter<Context>) -> OpenApiRouter<Context> {
     routes
+        .route_layer(middleware::from_fn_with_state(context.clone(), parameters::check))
         .route_layer(middleware::from_fn_with_state(context.clone(), authenticate))
         // Outside of it: who is turned away costs no look-up.
         .route_layer(middleware::from_fn_with_state(context.clone(), admit))
@@ -103,7 +105,8 @@ async fn within_time(
     next: Next,
 ) -> Result<Response, Problem> {
     let api = &cx.settings().api;
-    let wait_secs = wait_secs(request.headers(), api.max_wait_secs).unwrap_or_default();
+    let wait_secs = wait_secs(request.headers(), request.extensions(), api.max_wait_secs);
+    let wait_secs = wait_secs.unwrap_or_default();
     let at_most = Duration::from_millis(api.request_timeout_ms) + Duration::from_secs(wait_secs);
     tokio::time::timeout(at_most, next.run(request)).await.map_err(|_| {
         let detail = "the request took too long and was given up; send it again, a submission with \

@@ -31,7 +31,8 @@ pub(crate) struct TenantView {
     #[schema(value_type = Settings)]
     pub(crate) settings: Box<RawValue>,
     /// The newest tenant migration it has.
-    pub(crate) migration_version: Option<i64>,
+    #[schema(example = "20250102_000001")]
+    pub(crate) migration_version: Option<String>,
     /// When its names were reserved.
     pub(crate) created_at: DateTime<Utc>,
     /// When it became active.
@@ -52,7 +53,7 @@ impl From<Tenant> for TenantView {
             external_id: t.external_id,
             description: t.description,
             settings: t.settings,
-            migration_version: t.migration_version,
+            migration_version: t.migration_version.map(|version| version.to_string()),
             created_at: t.created_at,
             activated_at: t.activated_at,
             updated_at: t.updated_at,

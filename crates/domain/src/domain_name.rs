@@ -61,12 +61,14 @@ impl DomainError {
 pub struct Domain(String);
 
 impl Domain {
-    /// The domain in `text`, normalised: IDNA to A-labels, lower case, one trailing dot dropped.
+    /// The domain in `text`, normalised: IDNA to A-labels, lower case, without one trailing dot and
+    /// without white space around it.
     /// Linear in the length of `text`, and done at once when that is over 1024 bytes.
     ///
     /// # Errors
     /// When `text` is not a domain name of at least two labels, or is an IP address.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
+        let text = text.trim();
         if text.len() > MAX_INPUT_BYTES {
             return Err(DomainError::TooLong);
         }
@@ -195,20 +197,19 @@ mod tests {
     #[test]
     fn refuses_white_space_and_control_characters() {
         for name in [
-            "example.com\n",
-            "\nexample.com",
-            "example.com\r",
-            "example.com ",
-            " example.com",
+            "exa\nmple.com",
+            "example\r.com",
             "exa mple.com",
+            "example. com",
             "example.com\0",
             "example\u{7f}.com",
-            "example.com\u{85}",
-            "example.com\u{2028}",
+            "example\u{85}.com",
+            "example\u{2028}.com",
             "example.com\u{202e}",
         ] {
             assert_eq!(Domain::parse(name), Err(DomainError::BadCharacters), "{name:?}");
         }
+        assert_eq!(Domain::parse(" example.com\r\n").unwrap().as_str(), "example.com");
     }
 
     #[test]

@@ -37,11 +37,12 @@ impl ExternalIdError {
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// The id in `text`, kept exactly as it is.
+    /// The id in `text`, without white space around it.
     ///
     /// # Errors
     /// When `text` is empty, longer than 255 characters, or has a control character.
     pub fn parse(text: &str) -> Result<Self, ExternalIdError> {
+        let text = text.trim();
         if text.is_empty() {
             return Err(ExternalIdError::Empty);
         }
@@ -63,16 +64,17 @@ mod tests {
 
     #[test]
     fn keeps_the_id_as_the_caller_wrote_it() {
-        for id in ["cus_A1b2", " 7 ", "é".repeat(255).as_str()] {
+        for id in ["cus_A1b2", "7 8", "é".repeat(255).as_str()] {
             assert_eq!(ExternalId::parse(id).unwrap().as_str(), id);
         }
+        assert_eq!(ExternalId::parse(" 7\n").unwrap().as_str(), "7");
     }
 
     #[test]
     fn refuses_what_is_empty_long_or_has_control_characters() {
-        assert_eq!(ExternalId::parse(""), Err(ExternalIdError::Empty));
+        assert_eq!(ExternalId::parse(" "), Err(ExternalIdError::Empty));
         assert_eq!(ExternalId::parse(&"é".repeat(256)), Err(ExternalIdError::TooLong));
         assert_eq!(ExternalId::parse("a\0"), Err(ExternalIdError::ControlCharacter));
-        assert_eq!(ExternalId::parse("a\n"), Err(ExternalIdError::ControlCharacter));
+        assert_eq!(ExternalId::parse("a\nb"), Err(ExternalIdError::ControlCharacter));
     }
 }

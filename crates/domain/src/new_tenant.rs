@@ -179,7 +179,7 @@ mod tests {
         for (field, value, code) in [
             ("tenant_name", json!(" "), "invalid_tenant_name"),
             ("tenant_name", json!(["x"]), "invalid_field"),
-            ("domain", json!("example.com\n"), "invalid_domain"),
+            ("domain", json!("exam ple.com"), "invalid_domain"),
             ("domain", json!({}), "invalid_field"),
             ("schema_name", json!("a b"), "invalid_schema_name"),
             ("schema_name", json!("x".repeat(64)), "invalid_schema_name"),

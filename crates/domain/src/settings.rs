@@ -12,7 +12,7 @@ pub struct Settings {
     /// Features that are on, each once, in the caller's order.
     #[serde(default)]
     pub features: Vec<String>,
-    /// Limits by name, like `max_users`.
+    /// Limits by name, like `users`.
     #[serde(default)]
     pub limits: BTreeMap<String, i64>,
     /// The caller's own data, kept as it is: at most 64 KiB, at most 100 levels deep. A number has

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{RoleName, SchemaName, TenantId};
 use saga::crash_point;
 use sqlx::PgConnection;
-use store::{Connections, StageLimits, spares, tenants};
+use store::{Connections, StageLimits, spares};
 use tenantdb::{
     adoption,
     migrations::MigrateError,
@@ -100,7 +100,7 @@ impl SpareBuilder {
         if wanted == 0 {
             return Ok(0);
         }
-        let ids = tenants::allocate_ids(&mut tx, wanted).await?;
+        let ids = spares::allocate_ids(&mut tx, wanted).await?;
         store::open_stage(&mut tx, &[], self.limits).await?;
         crash_point("before", "build_spares");
         self.make(&mut tx, &ids).await?;

@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Text(Rule),
     /// A text that the rule accepts and nobody may print.
     Secret(Rule),
-    /// A list of texts, each accepted by the rule; comma-separated in the environment.
+    /// A list of texts, each accepted by the rule; in the environment comma-separated, or as JSON.
     List(Rule),
     /// A name → whole number, none below 0.
     Limits,
@@ -300,9 +300,9 @@ mod tests {
 
     #[test]
     fn a_path_of_a_maps_entry_names_the_map_and_the_entry() {
-        let (key, entry) = find("tenants.max_limits.max_users").unwrap();
+        let (key, entry) = find("tenants.max_limits.users").unwrap();
 
-        assert_eq!((key.path, entry), ("tenants.max_limits", Some("max_users")));
+        assert_eq!((key.path, entry), ("tenants.max_limits", Some("users")));
         assert!(find("tenants.max_limits.Max-Users").is_none());
         assert!(find("worker.concurrency.more").is_none());
     }

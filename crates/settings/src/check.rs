@@ -5,7 +5,7 @@ use toml::Value;
 use crate::{
     Source,
     catalogue::{Key, Kind, Rule},
-    layers::{Found, Raw},
+    layers::{Found, Raw, unquoted},
 };
 
 /// The value in the key's own unit and type.
@@ -21,7 +21,7 @@ pub(crate) fn value(key: &Key, entry: Option<&str>, found: &Found) -> Result<Val
         }
         Kind::Limits if entry.is_some() => number(&found.raw, 0, i64::MAX).map(Value::Integer),
         Kind::Limits => Err(format!(
-            "must be a table of name = number; in the environment name the entry: {}__MAX_USERS",
+            "must be a table of name = number; in the environment name the entry: {}__USERS",
             env_form(key.path)
         )),
         Kind::Text(rule) => text(&found.raw, rule, true),
@@ -74,7 +74,10 @@ fn list(raw: &Raw, rule: Rule) -> Result<Value, String> {
 fn split(raw: &Raw) -> Result<Vec<String>, String> {
     match raw {
         Raw::Text(text) => {
-            Ok(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Into::into).collect())
+            // A JSON list too, also one whose quotes a shell has taken.
+            let listed = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let items = listed.unwrap_or(text).split(',').map(|item| unquoted(item.trim()));
+            Ok(items.filter(|item| !item.is_empty()).map(Into::into).collect())
         }
         Raw::Toml(Value::Array(items)) => items
             .iter()

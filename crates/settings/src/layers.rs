@@ -52,7 +52,7 @@ impl Layers {
     pub(crate) fn read(fallback: Profile, env: &BTreeMap<String, String>) -> Self {
         let mut layers = Self::default();
         layers.profile = layers.choose_profile(fallback, env);
-        layers.files(env.get(CONFIG_DIR_VAR).filter(|dir| !dir.is_empty()));
+        layers.files(env.get(CONFIG_DIR_VAR).map(|dir| unquoted(dir)).filter(|dir| !dir.is_empty()));
         layers.paths_in(env);
         layers.names_in(env);
         layers.problems.extend(misnamed::problems(env));
@@ -60,7 +60,8 @@ impl Layers {
     }
 
     fn choose_profile(&mut self, fallback: Profile, env: &BTreeMap<String, String>) -> Profile {
-        let Some(text) = env.get(PROFILE_VAR).filter(|text| !text.is_empty()) else {
+        let text = env.get(PROFILE_VAR).map(|text| unquoted(text));
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
             return fallback;
         };
         text.parse().unwrap_or_else(|error: UnknownProfile| {
@@ -71,7 +72,7 @@ impl Layers {
 
     /// The built-in defaults lie at the bottom always, so that a file of the
     /// user's own need not know the keys of the next release.
-    fn files(&mut self, dir: Option<&String>) {
+    fn files(&mut self, dir: Option<&str>) {
         let (default_name, default_text) = DEFAULT_FILE;
         self.file(default_name, default_text);
         let profile = self.profile.file();
@@ -173,6 +174,7 @@ impl Layers {
     }
 
     fn env_value(&mut self, name: &str, path: String, text: &str) {
+        let text = unquoted(text);
         let optional = catalogue::find(&path).is_some_and(|(key, _)| key.optional);
         if optional && text.is_empty() {
             return; // `NAME: ${NAME:-}` in a compose file means: not set.
@@ -188,4 +190,10 @@ impl Layers {
     fn problem(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem::new(place, message));
     }
+}
+
+/// The text without one pair of outer quotes: some loaders of environment files keep them.
+pub(crate) fn unquoted(text: &str) -> &str {
+    let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(text)
 }

@@ -50,7 +50,7 @@ fn the_defaults_are_what_default_toml_says() {
     assert_eq!(settings.api.max_body_bytes, 64 << 20);
     assert_eq!((settings.worker.port, settings.worker.concurrency), (8081, 4));
     assert_eq!(settings.tenants.schema_prefix, "tenant_");
-    assert_eq!(settings.tenants.max_limits["max_users"], 100_000);
+    assert_eq!(settings.tenants.max_limits["users"], 10_000);
     assert_eq!((settings.keys.prefix.as_str(), settings.keys.length), ("tk_", 32));
     assert!(settings.keys.expires_days.is_none() && settings.tenants.migrations_dir.is_none());
     assert_eq!(settings.log.format, LogFormat::Text);
@@ -101,7 +101,7 @@ fn a_profile_changes_every_value_it_names() {
 fn the_well_known_names_work_as_they_are() {
     let settings = accepted(&[
         ("DATABASE_URL", "postgres://u:pw@db/tenantry"),
-        ("DEFAULT_TENANT_FEATURES", "basic, sso,,sso"),
+        ("DEFAULT_TENANT_FEATURES", "basic, webhooks,,webhooks"),
         ("MAX_TENANTS_PER_BATCH", "7"),
         ("TENANT_SCHEMA_PREFIX", "acme_"),
         ("API_KEY_LENGTH", "22"),
@@ -114,7 +114,7 @@ fn the_well_known_names_work_as_they_are() {
 
     let url = settings.database.require_url().unwrap();
     assert_eq!(url.expose_secret(), "postgres://u:pw@db/tenantry");
-    assert_eq!(settings.tenants.default_features, ["basic", "sso"]);
+    assert_eq!(settings.tenants.default_features, ["basic", "webhooks"]);
     assert_eq!(settings.api.max_tenants_per_batch, 7);
     assert_eq!(settings.tenants.schema_prefix, "acme_");
     assert_eq!((settings.keys.length, settings.keys.prefix.as_str()), (22, "ak_"));
@@ -124,20 +124,55 @@ fn the_well_known_names_work_as_they_are() {
     assert_eq!(settings.keys.require_master_key().unwrap().expose_secret(), MASTER_KEY);
 }
 
+/// `original/environment`, as a loader that keeps quotes, one that strips a value's outer ones, and a
+/// shell give it.
+#[test]
+fn the_originals_environment_is_taken_in_all_three_ways_it_is_loaded() {
+    let file = include_str!("../../../tests/original/environment");
+    let read = |keep: fn(&str) -> String| {
+        let line = |line: &str| {
+            let (name, value) = line.split_once('=').unwrap();
+            (name.to_owned(), keep(value))
+        };
+        Settings::from_env_map(Profile::Default, file.lines().map(line)).unwrap()
+    };
+    let stripped = |value: &str| value.trim_matches('"').to_owned();
+
+    for settings in [read(str::to_owned), read(stripped), read(|value| value.replace('"', ""))] {
+        assert_eq!(settings.tenants.default_features, ["basic", "analytics"]);
+        assert_eq!(settings.tenants.schema_prefix, "tenant_");
+        assert_eq!((settings.keys.prefix.as_str(), settings.keys.length), ("tk_", 32));
+        assert_eq!(settings.api.max_tenants_per_batch, 50);
+        assert_eq!(settings.tenants.batch_timeout_secs, 300);
+        assert_eq!(settings.worker.stage_timeout_ms, 60_000);
+    }
+}
+
+#[test]
+fn one_pair_of_outer_quotes_is_taken_off_and_no_more() {
+    let prefix = |text: &str| accepted(&[("API_KEY_PREFIX", text)]).keys.prefix;
+
+    assert_eq!((prefix("'ak_'"), prefix("\"ak_\"")), ("ak_".to_owned(), "ak_".to_owned()));
+    assert_eq!(accepted(&[("TENANTRY_PROFILE", "\"dev\"")]).profile(), Profile::Dev);
+    for text in ["\"\"ak_\"\"", "\"ak_", "\"ak_'"] {
+        assert_refused(&[("API_KEY_PREFIX", text)], "API_KEY_PREFIX", "must be [a-z0-9_]+");
+    }
+}
+
 #[test]
 fn every_other_key_is_named_by_its_path() {
     let settings = accepted(&[
         ("TENANTRY__WORKER__CONCURRENCY", "16"),
         ("TENANTRY__WORKER__STAGE_TIMEOUT_MS", "1500"),
-        ("TENANTRY__TENANTS__DEFAULT_LIMITS__MAX_USERS", "5"),
+        ("TENANTRY__TENANTS__DEFAULT_LIMITS__USERS", "5"),
         ("TENANTRY__KEYS__EXPIRES_DAYS", "365"),
         ("TENANTRY__LOG__FORMAT", "json"),
     ]);
 
     assert_eq!(settings.worker.concurrency, 16);
     assert_eq!(settings.worker.stage_timeout_ms, 1500);
-    assert_eq!(settings.tenants.default_limits["max_users"], 5);
-    assert_eq!(settings.tenants.default_limits["max_storage_gb"], 10);
+    assert_eq!(settings.tenants.default_limits["users"], 5);
+    assert_eq!(settings.tenants.default_limits["storage_gb"], 50);
     assert_eq!(settings.keys.expires_days, Some(365));
     assert_eq!(settings.log.format, LogFormat::Json);
 }
@@ -235,7 +270,7 @@ fn a_wrong_type_or_range_is_named_as_it_was_written() {
         ("API_KEY_PREFIX", "", "[a-z0-9_]+"),
         ("DEFAULT_TENANT_FEATURES", "basic,Not OK", "has `Not OK`"),
         ("TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES", "-1", "0 or more"),
-        ("TENANTRY__TENANTS__MAX_LIMITS", "5", "TENANTRY__TENANTS__MAX_LIMITS__MAX_USERS"),
+        ("TENANTRY__TENANTS__MAX_LIMITS", "5", "TENANTRY__TENANTS__MAX_LIMITS__USERS"),
         ("TENANTRY__LOG__FORMAT", "xml", "\"text\" or \"json\""),
         ("TENANTRY__API__HOST", "http://here", "host name"),
         ("TENANTRY_PROFILE", "prod", "default, dev or production"),
@@ -292,8 +327,8 @@ fn every_problem_is_reported_at_once() {
 fn values_that_contradict_each_other_are_refused() {
     let beat = "TENANTRY__WORKER__HEARTBEAT_MS";
     assert_refused(&[(beat, "7000")], beat, "default.toml:worker.dead_after_ms = 12000");
-    let limit = "TENANTRY__TENANTS__DEFAULT_LIMITS__MAX_USERS";
-    assert_refused(&[(limit, "100001")], limit, "max_limits.max_users = 100000");
+    let limit = "TENANTRY__TENANTS__DEFAULT_LIMITS__USERS";
+    assert_refused(&[(limit, "10001")], limit, "max_limits.users = 10000");
     let unbounded = "TENANTRY__TENANTS__DEFAULT_LIMITS__MAX_FILES";
     assert_refused(&[(unbounded, "1")], unbounded, "tenants.max_limits.max_files");
     let features = "DEFAULT_TENANT_FEATURES";
@@ -370,9 +405,9 @@ fn the_description_has_every_key_its_source_and_no_secret() {
     for line in [
         "database.url = ***  # env DATABASE_URL",
         "worker.concurrency = 4  # default.toml",
-        "tenants.default_features = basic  # default.toml",
+        "tenants.default_features = basic,analytics  # default.toml",
         "tenants.max_limits.max_files = 9  # env TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES",
-        "tenants.max_limits.max_users = 100000  # default.toml",
+        "tenants.max_limits.users = 10000  # default.toml",
         "keys.expires_days  # not set",
     ] {
         assert!(lines.iter().any(|l| l == line), "{line} is not in {lines:#?}");

@@ -23,9 +23,11 @@ use crate::{
     context::Context,
     documented::{BadSubmission, Common},
     extract::{Document, Kind},
-    fingerprint::Fingerprint,
+    fingerprint::fingerprint,
+    original::{Form, OriginalTenant},
     prefer::Wait,
     problem::{FieldProblem, Problem, ProblemBody},
+    result_form,
     reveal::{self, Keys},
     submit::{Submission, Submitted, submit},
     tenant_view::TenantView,
@@ -77,19 +79,19 @@ pub(crate) async fn create_tenant(
     State(cx): State<Context>,
     place: Place,
     wait: Wait,
+    form: Form,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
-    let mut hash = Fingerprint::of("tenant", body::HowAsked::default());
-    hash.update(&document.bytes);
-    let key = body::idempotency_key(&headers)?.map(|key| (key, hash.finish()));
+    let key = body::idempotency_key(&headers)?;
     check(&cx, &document)?;
     let tenants = Arc::new(Texts::one(document.bytes).holding(document.room));
     let mode = Mode::Independent;
+    let key = key.map(|key| (key, fingerprint("tenant", mode, None, &tenants)));
     let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
+    let mut response = answer(&cx, &caller, &place, submitted, &wait, form).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -120,13 +122,14 @@ async fn answer(
     place: &Place,
     submitted: Submitted,
     wait: &Wait,
+    form: Form,
 ) -> Result<Response, Problem> {
     let batch = submitted.batch;
     // Without a wait, one look: what was refused at submission is over already.
     let at_most = wait.duration().unwrap_or_default();
     let finished = wait::until_finished(cx, place, batch, at_most).await?;
     if !finished {
-        return accepted(cx, batch).await;
+        return accepted(cx, batch, form).await;
     }
     let mut conn = cx.pool().acquire().await?;
     let item = items::results(&mut conn, batch, None, None, 1).await?.pop();
@@ -134,9 +137,9 @@ async fn answer(
     let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
     match (item.tenant_id, item.error) {
         (Some(tenant), None) if wait.duration().is_some() => {
-            created(cx, caller, submitted, tenant).await
+            created(cx, caller, submitted, tenant, form).await
         }
-        (_, None) => accepted(cx, batch).await,
+        (_, None) => accepted(cx, batch, form).await,
         (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
     }
 }
@@ -151,7 +154,29 @@ async fn created(
     caller: &Caller,
     submitted: Submitted,
     id: TenantId,
+    form: Form,
 ) -> Result<Response, Problem> {
+    let mut response = match form {
+        Form::V1 => Json(read(cx, caller, submitted, id).await?).into_response(),
+        Form::Original => {
+            let keys_for = (!submitted.replayed).then_some(caller);
+            let results = result_form::read(cx, submitted.batch, keys_for).await?;
+            Json(OriginalTenant::of(results)).into_response()
+        }
+    };
+    *response.status_mut() = StatusCode::CREATED;
+    let location = HeaderValue::from_str(&format!("{}/api/v1/tenants/{id}", cx.public_path()));
+    let location = location.expect("a path of letters and digits");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+async fn read(
+    cx: &Context,
+    caller: &Caller,
+    submitted: Submitted,
+    id: TenantId,
+) -> Result<CreatedTenant, Problem> {
     let mut tx = cx.pool().begin().await?;
     let tenant = tenants::find(&mut tx, id).await?;
     let tenant = tenant.ok_or_else(|| Problem::tenant_not_found(id))?;
@@ -161,15 +186,10 @@ async fn created(
         reveal::reveal(&mut tx, cx, caller, submitted.batch).await?
     };
     tx.commit().await?;
-    let body = CreatedTenant {
+    Ok(CreatedTenant {
         tenant: tenant.into(),
         api_key: keys.revealed.pop().map(|revealed| revealed.key.expose_secret().to_owned()),
         api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
         batch_id: submitted.batch,
-    };
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    let location = HeaderValue::from_str(&format!("{}/api/v1/tenants/{id}", cx.public_path()));
-    let location = location.expect("a path of letters and digits");
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    })
 }

@@ -27,11 +27,12 @@ pub(crate) struct TenantStatusView {
     /// What is there of its schema and role.
     schema_status: SchemaStatus,
     /// The newest tenant migration it has.
-    migration_version: Option<i64>,
+    #[schema(example = "20250102_000001")]
+    migration_version: Option<String>,
     /// When its names were reserved.
     created_at: DateTime<Utc>,
-    /// When it last changed or one of its keys was last used.
-    last_activity: DateTime<Utc>,
+    /// When one of its keys was last used, or somebody last asked for a change of it; null before.
+    last_activity: Option<DateTime<Utc>>,
 }
 
 /// How a tenant's schema and role stand, looked up in the catalogue.
@@ -40,8 +41,10 @@ pub(crate) struct TenantStatusView {
 pub(crate) enum SchemaStatus {
     /// They are yet to be made.
     Pending,
-    /// Both exist.
+    /// Both exist, and the schema has the newest tenant migration.
     Provisioned,
+    /// Both exist, and workers have loaded a newer tenant migration.
+    Behind,
     /// The tenant should have them, and one is missing.
     Failed,
     /// The tenant has ended, and they are gone.
@@ -49,10 +52,11 @@ pub(crate) enum SchemaStatus {
 }
 
 impl SchemaStatus {
-    fn of(state: TenantState, is_there: bool) -> Self {
+    fn of(state: TenantState, is_there: bool, is_behind: bool) -> Self {
         match state {
             TenantState::Pending => Self::Pending,
             TenantState::Deleted | TenantState::Released if !is_there => Self::Absent,
+            _ if is_there && is_behind => Self::Behind,
             _ if is_there => Self::Provisioned,
             _ => Self::Failed,
         }
@@ -79,8 +83,8 @@ pub(crate) async fn get_tenant_status(
         tenant_id: id,
         tenant_name: status.name,
         status: status.state,
-        schema_status: SchemaStatus::of(status.state, status.is_there),
-        migration_version: status.migration_version,
+        schema_status: SchemaStatus::of(status.state, status.is_there, status.is_behind),
+        migration_version: status.migration_version.map(|version| version.to_string()),
         created_at: status.created_at,
         last_activity: status.last_activity,
     }))

@@ -1,7 +1,7 @@
 //! `GET /tenants`: the registry, page by page.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::{TenantId, TenantState};
+use domain::{Domain, ExternalId, SchemaName, TenantId, TenantState};
 use serde::{Deserialize, Serialize};
 use store::tenants::{self, Filter, Page};
 use utoipa::ToSchema;
@@ -41,6 +41,15 @@ pub(crate) struct TenantParams {
     /// bytes, without U+0000.
     #[param(max_length = 255, pattern = "^[^\\x00]*$")]
     q: Option<String>,
+    /// Only the tenant that holds this external id: neither deleted nor released.
+    #[param(min_length = 1, max_length = 255, pattern = "^[^\\x00]*$")]
+    external_id: Option<String>,
+    /// Only the tenant that holds this domain, in any writing of it.
+    #[param(min_length = 1, max_length = 254)]
+    domain: Option<String>,
+    /// Only the tenant that holds this schema name.
+    #[param(min_length = 1, max_length = 63, pattern = "^[A-Za-z_][A-Za-z0-9_]*$")]
+    schema_name: Option<String>,
 }
 
 /// Some of the tenants.
@@ -125,7 +134,22 @@ fn filter(params: TenantParams) -> Result<Filter, Problem> {
     if prefix.as_ref().is_some_and(|q| q.len() > 255 || q.contains('\0')) {
         return Err(Problem::invalid_parameter("q", "must be at most 255 bytes without U+0000"));
     }
-    Ok(Filter { state, prefix })
+    let domain = name("domain", params.domain, |text| Ok(Domain::parse(text)?.as_str().to_owned()))?;
+    let schema =
+        name("schema_name", params.schema_name, |text| Ok(SchemaName::parse(text)?.as_str().to_owned()))?;
+    let external_id =
+        name("external_id", params.external_id, |text| Ok(ExternalId::parse(text)?.as_str().to_owned()))?;
+    Ok(Filter { state, prefix, external_id, domain, schema })
+}
+
+/// A name as the registry has it.
+fn name(
+    parameter: &str,
+    text: Option<String>,
+    parse: impl Fn(&str) -> Result<String, Box<dyn std::error::Error>>,
+) -> Result<Option<String>, Problem> {
+    let parsed = text.map(|text| parse(&text)).transpose();
+    parsed.map_err(|error| Problem::invalid_parameter(parameter, error.to_string()))
 }
 
 #[cfg(test)]
@@ -133,7 +157,16 @@ mod tests {
     use super::*;
 
     fn params(page: Option<u32>, cursor: Option<&str>) -> TenantParams {
-        TenantParams { page, limit: None, cursor: cursor.map(str::to_owned), status: None, q: None }
+        TenantParams {
+            page,
+            limit: None,
+            cursor: cursor.map(str::to_owned),
+            status: None,
+            q: None,
+            external_id: None,
+            domain: None,
+            schema_name: None,
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     documented::{Common, NotFound},
     extract::Id,
+    original::Form,
     problem::{Problem, ProblemBody},
     retry::retry,
 };
@@ -43,5 +44,5 @@ pub(crate) async fn retry_batch(
     Id(id): Id<BatchId>,
 ) -> Result<Response, Problem> {
     retry(&cx, &caller, id).await?;
-    accepted(&cx, id).await
+    accepted(&cx, id, Form::V1).await
 }

@@ -21,10 +21,12 @@ use crate::{
     context::Context,
     documented::{BadSubmission, Common},
     extract::Params,
+    fingerprint::fingerprint,
+    original::{Form, OriginalForm},
     prefer::Wait,
     problem::Problem,
     read_batch::read,
-    receive::receive,
+    receive::{receive, with_time},
     result_form::{self, ResultForm},
     submit::{Submission, Submitted, submit},
     wait,
@@ -49,11 +51,12 @@ struct BatchRequest {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read item by item")]
 pub(super) struct TenantRequest {
-    /// What people call it, 1 to 255 characters; may repeat.
+    /// What people call it, 1 to 255 characters; may repeat. White space around this and the other
+    /// names is taken off.
     #[schema(
         min_length = 1,
         max_length = 255,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[!-~][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
         example = "Acme Corp"
     )]
     tenant_name: String,
@@ -75,7 +78,12 @@ pub(super) struct TenantRequest {
     /// What it may use; left out, the defaults.
     settings: Option<domain::Settings>,
     /// The caller's own id for it; unique.
-    #[schema(min_length = 1, max_length = 255, example = "cus_4711")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
+        example = "cus_4711"
+    )]
     external_id: Option<String>,
 }
 
@@ -111,8 +119,9 @@ impl HowParams {
 /// there.
 ///
 /// With `Prefer: wait=N` the answer is held up to N seconds; if the batch is over by then, it is
-/// 200 with the whole result, API keys included. With `Idempotency-Key` the same request is one
-/// batch however often it is sent within 24 hours; a replayed answer has no API keys.
+/// 200 with the whole result, API keys included. With `Idempotency-Key` the same request, compared as
+/// a JSON value, is one batch however often it is sent within 24 hours; a replayed answer has no API
+/// keys.
 #[utoipa::path(
     post,
     path = "/tenants/batch",
@@ -140,17 +149,25 @@ pub(crate) async fn submit_batch(
     Params(how): Params<HowParams>,
     place: Place,
     wait: Wait,
+    form: Form,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (sent, hash) = receive(&cx, request, how.as_asked()).await?;
-    let key = body::idempotency_key(&headers)?.map(|key| (key, hash));
+    let sent = receive(&cx, request, how.as_asked()).await?;
     let SentBatch { tenants, mode, run_at } = sent;
     let tenants = Arc::new(tenants);
+    let key = match body::idempotency_key(&headers)? {
+        Some(key) => {
+            let tenants = Arc::clone(&tenants);
+            let hash = with_time(move || Ok(fingerprint("batch", mode, run_at, &tenants))).await?;
+            Some((key, hash))
+        }
+        None => None,
+    };
     let submission = Submission { caller: &caller, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
+    let mut response = answer(&cx, &caller, &place, submitted, &wait, form).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -161,20 +178,35 @@ async fn answer(
     place: &Place,
     submitted: Submitted,
     wait: &Wait,
+    form: Form,
 ) -> Result<Response, Problem> {
     if let Some(at_most) = wait.duration()
         && wait::until_finished(cx, place, submitted.batch, at_most).await?
     {
         let keys_for = (!submitted.replayed).then_some(caller);
-        let form = result_form::read(cx, submitted.batch, keys_for).await?;
-        return Ok(Json(form).into_response());
+        let results = result_form::read(cx, submitted.batch, keys_for).await?;
+        return Ok(match form {
+            Form::V1 => Json(results).into_response(),
+            Form::Original => Json(OriginalForm::from(results)).into_response(),
+        });
     }
-    accepted(cx, submitted.batch).await
+    accepted(cx, submitted.batch, form).await
 }
 
 /// 202: the batch as it is now, and where to find it.
-pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
-    let mut response = (StatusCode::ACCEPTED, Json(read(cx, batch).await?)).into_response();
+pub(super) async fn accepted(
+    cx: &Context,
+    batch: BatchId,
+    form: Form,
+) -> Result<Response, Problem> {
+    let accepted = StatusCode::ACCEPTED;
+    let mut response = match form {
+        Form::V1 => (accepted, Json(read(cx, batch).await?)).into_response(),
+        Form::Original => {
+            let results = result_form::read(cx, batch, None).await?;
+            (accepted, Json(OriginalForm::from(results))).into_response()
+        }
+    };
     let location = HeaderValue::from_str(&batch_view::path(cx.public_path(), batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);

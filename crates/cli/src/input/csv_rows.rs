@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn builds_settings_from_dotted_columns() {
-        let text = "tenant_name,domain,settings.features,settings.limits.max_users,\
+        let text = "tenant_name,domain,settings.features,settings.limits.users,\
                     settings.metadata.plan\nAcme,acme.example,sso; audit,25,gold\n";
 
         let tenants = read(text);
@@ -134,7 +134,7 @@ mod tests {
                 "domain": "acme.example",
                 "settings": {
                     "features": ["sso", "audit"],
-                    "limits": {"max_users": 25},
+                    "limits": {"users": 25},
                     "metadata": {"plan": "gold"},
                 },
             })]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_the_line_of_a_limit_that_is_no_number() {
-        let text = "tenant_name,settings.limits.max_users\nA,5\nB,many\n";
+        let text = "tenant_name,settings.limits.users\nA,5\nB,many\n";
 
         let error = parse(text).unwrap_err().to_string();
 

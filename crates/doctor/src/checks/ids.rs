@@ -10,8 +10,10 @@ const BEHIND: &str = "
     select t.name, t.highest, s.given
     from (
         select 'tenantry.tenants' as name,
-               greatest((select max(id) from tenantry.tenants), (select max(id) from tenantry.spares))
-                   as highest
+               -- spares built before they had ids of their own are among the tenants'
+               greatest((select max(id) from tenantry.tenants),
+                        (select max(id) from tenantry.spares where id < 4503599627370496)) as highest
+        union all select 'tenantry.spares', max(id) from tenantry.spares where id >= 4503599627370496
         union all select 'tenantry.batch_items', max(id) from tenantry.batch_items
         union all select 'tenantry.api_keys', max(id) from tenantry.api_keys
         union all select 'tenantry.operator_tokens', max(id) from tenantry.operator_tokens

@@ -13,9 +13,20 @@ pub struct Filter {
     pub state: Option<TenantState>,
     /// Only those whose name or domain starts with this, in any letter case.
     pub prefix: Option<String>,
+    /// Only the one that holds this external id now: neither deleted nor released.
+    pub external_id: Option<String>,
+    /// Only the one that holds this domain now.
+    pub domain: Option<String>,
+    /// Only the one that holds this schema name now.
+    pub schema: Option<String>,
 }
 
 impl Filter {
+    /// Whether it is one tenant that is looked for.
+    pub(super) fn names_one(&self) -> bool {
+        self.external_id.is_some() || self.domain.is_some() || self.schema.is_some()
+    }
+
     /// The prefix as a pattern for LIKE: lower case, and what is a wildcard stands for itself.
     pub(super) fn pattern(&self) -> Option<String> {
         let prefix = self.prefix.as_ref()?.to_lowercase();
@@ -51,6 +62,12 @@ pub async fn list(
     filter: &Filter,
     page: Page,
 ) -> sqlx::Result<Vec<Tenant>> {
+    if filter.names_one() {
+        let mut found = by_name(conn, filter, page.after).await?;
+        // One at most: what is asked for behind it is not there.
+        found.truncate(usize::from(page.offset == 0 && page.limit > 0));
+        return Ok(found);
+    }
     let rows = sqlx::query_file_as!(
         Row,
         "queries/tenants/list.sql",
@@ -65,13 +82,34 @@ pub async fn list(
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
+/// The tenant that holds the names of `filter`.
+pub(super) async fn by_name(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    after: Option<TenantId>,
+) -> sqlx::Result<Vec<Tenant>> {
+    let rows = sqlx::query_file_as!(
+        Row,
+        "queries/tenants/by_name.sql",
+        filter.external_id,
+        filter.domain,
+        filter.schema,
+        filter.state.map(TenantState::as_str),
+        filter.pattern(),
+        after.map_or(i64::MIN, TenantId::get),
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn takes_wildcards_of_a_prefix_for_what_they_are() {
-        let filter = Filter { state: None, prefix: Some(r"50%_Off\".to_owned()) };
+        let filter = Filter { prefix: Some(r"50%_Off\".to_owned()), ..Filter::default() };
 
         assert_eq!(filter.pattern().as_deref(), Some(r"50\%\_off\\%"));
     }
@@ -91,8 +129,8 @@ mod tests {
     async fn a_page_of_a_large_fleet_reads_a_page_of_rows() {
         let db = harness::fresh_db().await;
         sqlx::query(
-            "insert into tenantry.tenants (name, domain, schema_name, role_name, state)
-             select 'Acme ' || n, 'a' || n || '.example', 's' || n, 'r' || n,
+            "insert into tenantry.tenants (name, domain, schema_name, role_name, external_id, state)
+             select 'Acme ' || n, 'a' || n || '.example', 's' || n, 'r' || n, 'x' || n,
                     case when n % 1000 = 0 then 'suspended' else 'active' end
              from generate_series(1, 20000) as n",
         )
@@ -104,9 +142,12 @@ mod tests {
         let page = Page { after: None, offset: 0, limit: 20 };
         let filters = [
             Filter::default(),
-            Filter { state: Some(TenantState::Suspended), prefix: None },
-            Filter { state: None, prefix: Some("acme 1234".to_owned()) },
-            Filter { state: None, prefix: Some("ACME".to_owned()) },
+            Filter { state: Some(TenantState::Suspended), ..Filter::default() },
+            Filter { prefix: Some("acme 1234".to_owned()), ..Filter::default() },
+            Filter { prefix: Some("ACME".to_owned()), ..Filter::default() },
+            Filter { external_id: Some("x777".to_owned()), ..Filter::default() },
+            Filter { domain: Some("a777.example".to_owned()), ..Filter::default() },
+            Filter { schema: Some("s777".to_owned()), ..Filter::default() },
         ];
 
         for filter in filters {

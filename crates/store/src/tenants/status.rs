@@ -19,8 +19,10 @@ pub struct TenantStatus {
     pub migration_version: Option<i64>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
-    /// The latest of: its row changed, one of its keys was used.
-    pub last_activity: DateTime<Utc>,
+    /// Whether workers have loaded a newer tenant migration than it has.
+    pub is_behind: bool,
+    /// When one of its keys was last used.
+    pub last_activity: Option<DateTime<Utc>>,
 }
 
 /// How the tenant with this id is.
@@ -32,8 +34,10 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
         r#"select name, state, migration_version, created_at,
                   (to_regnamespace(quote_ident(schema_name)) is not null
                    and to_regrole(quote_ident(role_name)) is not null) as "is_there!",
-                  greatest(updated_at, (select max(k.last_used_at) from tenantry.api_keys k
-                                        where k.tenant_id = t.id)) as "last_activity!"
+                  (coalesce(migration_version, 0)
+                   < (select max(version) from tenantry.migration_texts)) as is_behind,
+                  (select max(k.last_used_at) from tenantry.api_keys k
+                   where k.tenant_id = t.id) as last_activity
            from tenantry.tenants t where id = $1"#,
         id.get(),
     )
@@ -46,6 +50,7 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
             is_there: r.is_there,
             migration_version: r.migration_version,
             created_at: r.created_at,
+            is_behind: r.is_behind.unwrap_or(false),
             last_activity: r.last_activity,
         })
     })

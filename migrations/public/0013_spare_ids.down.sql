@@ -1,0 +1,1 @@
+drop sequence tenantry.spares_id_seq;
