@@ -13,6 +13,7 @@ use domain::{BatchId, Mode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::get_batch::view;
 use crate::{
     admission::Place,
     auth::{Caller, CanOperate},
@@ -23,7 +24,6 @@ use crate::{
     extract::Params,
     prefer::Wait,
     problem::Problem,
-    read_batch::read,
     receive::receive,
     result_form::{self, ResultForm},
     submit::{Submission, Submitted, submit},
@@ -174,7 +174,7 @@ async fn answer(
 
 /// 202: the batch as it is now, and where to find it.
 pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
-    let mut response = (StatusCode::ACCEPTED, Json(read(cx, batch).await?)).into_response();
+    let mut response = (StatusCode::ACCEPTED, view(cx, batch).await?).into_response();
     let location = HeaderValue::from_str(&batch_view::path(cx.public_path(), batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);
