@@ -272,6 +272,30 @@ async fn tables_that_a_tenant_locks_for_ever_hold_up_that_tenant_alone() {
     assert_eq!(public.code, Some(0), "{}\n{}", public.out, public.err);
 }
 
+/// Each savepoint keeps a lock, so whoever may write can fill the table that the whole server shares.
+#[tokio::test]
+async fn a_tenant_that_fills_the_table_of_locks_is_ended_and_holds_nothing_up() {
+    let siege = Siege::begin().await;
+    let mut tenant = siege.tenant(0).await.unwrap();
+    let own = &siege.schemas[0];
+    execute(&mut tenant, "begin").await;
+    let mut emails = 0..;
+    let full = loop {
+        let one = |n: i32| {
+            format!("savepoint s; insert into {own}.person (email, full_name) values ('{n}@x.example', 'x');")
+        };
+        let some: String = emails.by_ref().take(100).map(one).collect();
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(some)).execute(&mut tenant).await {
+            break error;
+        }
+    };
+    tell(&format!("it ended with: {full}"));
+
+    // A table that is full refuses the statement, and leaves the transaction with its locks.
+    eventually("the session to be ended", ENDS_IN, async || tenant.ping().await.err()).await;
+    siege.assert_unharmed().await;
+}
+
 /// Running processes go on over the connections that they hold.
 #[tokio::test]
 async fn every_other_connection_taken_holds_nothing_up() {

@@ -1,10 +1,27 @@
-//! The four calls of the original API, as its callers wrote them.
+//! The four calls of the original API: as its callers wrote them (`tests/original`), and under
+//! `/api/v1`.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::support::{Answer, System, keys_of, tenant};
 
-/// Both places where the routes answer.
+/// Their environment file.
+const ENVIRONMENT: &str = include_str!("../original/environment");
+
+/// What they read of a tenant's result.
+const RESULT: [&str; 8] = [
+    "api_key",
+    "domain",
+    "error",
+    "error_code",
+    "schema_name",
+    "status",
+    "tenant_id",
+    "tenant_name",
+];
+
+/// Both places where calls answer that make nothing.
 const PREFIXES: [&str; 2] = ["/api/v1", "/api"];
 
 const WAIT: (&str, &str) = ("prefer", "wait=30");
@@ -62,7 +79,8 @@ fn assert_success(result: &Value, name: &str, domain: &str) {
 async fn a_batch_is_accepted_at_once_and_its_results_are_read_later() {
     let system = System::start(1).await;
 
-    for (number, prefix) in PREFIXES.iter().enumerate() {
+    let prefix = "/api/v1";
+    for number in [0, 1] {
         let body = json!({"tenants": [{
             "tenant_name": "Demo Company", "domain": format!("demo{number}.example.com"),
             "schema_name": format!("demo_company_{number}"), "description": "For the demo",
@@ -99,7 +117,8 @@ async fn a_batch_is_accepted_at_once_and_its_results_are_read_later() {
 async fn a_batch_that_is_waited_for_answers_with_the_original_result_form() {
     let system = System::start(1).await;
 
-    for (number, prefix) in PREFIXES.iter().enumerate() {
+    let prefix = "/api/v1";
+    for number in [0, 1] {
         let domain = format!("t{number}.example.com");
         let body = json!({"tenants": [
             tenant(number), {"tenant_name": "Bad", "domain": "localhost"},
@@ -149,7 +168,8 @@ async fn a_wait_that_is_too_short_is_answered_with_the_batch() {
 async fn one_tenant_is_accepted_at_once_or_waited_for() {
     let system = System::start(1).await;
 
-    for (number, prefix) in PREFIXES.iter().enumerate() {
+    let prefix = "/api/v1";
+    for number in [0, 1] {
         let path = format!("{prefix}/tenants");
         let later = system.client.post(&path, &tenant(number), &[]).await;
         let now = system.client.post(&path, &tenant(10 + number), &[WAIT]).await;
@@ -195,7 +215,8 @@ async fn status_and_list_have_the_original_fields() {
         assert_eq!(keys_of(&status), fields);
         assert_eq!((&status["tenant_id"], &status["status"]), (&id.into(), &"active".into()));
         assert_eq!(status["tenant_name"], "Tenant 1");
-        assert_eq!(status["migration_version"], 2);
+        assert_eq!(status["migration_version"], "2");
+        assert_eq!((&status["schema_status"], &status["last_activity"]), (&json!("provisioned"), &Value::Null));
         for field in ["limit", "next_cursor", "page", "tenants", "total"] {
             assert!(page.get(field).is_some(), "{field}: {page}");
         }
@@ -210,4 +231,81 @@ async fn status_and_list_have_the_original_fields() {
     }
     let unknown = system.client.get("/api/v1/tenants/987654321/status").await;
     assert_eq!(unknown.problem(404), "tenant_not_found");
+}
+
+/// `body` as it is.
+async fn post_raw(system: &System, path: &str, body: &'static str) -> Answer {
+    let request = system.client.request(Method::POST, path).header("content-type", "application/json");
+    system.client.send(request.body(body)).await
+}
+
+#[tokio::test]
+async fn the_originals_requests_succeed_byte_for_byte_with_their_environment() {
+    let environment: Vec<(&str, &str)> =
+        ENVIRONMENT.lines().map(|line| line.split_once('=').unwrap()).collect();
+    let system = System::configured(1, &environment).await;
+
+    let batch = include_str!("../original/batch.json");
+    let batch = post_raw(&system, "/api/tenants/batch", batch).await.json(200);
+    let single = include_str!("../original/single.json");
+    let single = post_raw(&system, "/api/tenants", single).await.json(201);
+    let status = system.client.get("/api/tenants/1/status").await.json(200);
+
+    assert_eq!((&batch["success"], &batch["summary"]["successful"]), (&json!(true), &json!(2)));
+    let made: Vec<Value> = batch["results"].as_array().unwrap().clone();
+    assert_eq!(made.iter().map(|it| &it["tenant_id"]).collect::<Vec<_>>(), [1, 2]);
+    for (result, name, schema) in [
+        (&made[0], "demo_company", "demo_schema"),
+        (&made[1], "client_abc", "client_abc_schema"),
+        (&single, "new_client", "new_client_schema"),
+    ] {
+        assert!(RESULT.iter().all(|field| result.get(*field).is_some()), "{result}");
+        let read = ["tenant_name", "status", "schema_name"].map(|field| result[field].as_str());
+        assert_eq!(read, [Some(name), Some("success"), Some(schema)]);
+        assert!(result["api_key"].as_str().unwrap().starts_with("tk_"), "{result}");
+        assert_eq!((&result["error"], &result["error_code"]), (&Value::Null, &Value::Null));
+    }
+    assert_eq!((&status["tenant_name"], &status["status"]), (&json!("demo_company"), &json!("active")));
+    assert_eq!(status["schema_status"], "provisioned");
+    assert!(status["migration_version"].is_string(), "{status}");
+}
+
+#[tokio::test]
+async fn under_api_a_mistake_is_a_text_with_its_code_beside_it() {
+    let system = System::start(1).await;
+
+    let body = json!({"tenants": [tenant(0), {"tenant_name": "Bad", "domain": "localhost"}]});
+    let form = system.client.post("/api/tenants/batch", &body, &[]).await.json(200);
+
+    assert_eq!(keys_of(&form), ["batch_id", "message", "results", "success", "summary"]);
+    assert_eq!(form["success"], false);
+    assert_eq!(keys_of(&form["results"][0]), RESULT);
+    let failed = &form["results"][1];
+    assert_eq!((&failed["status"], &failed["error_code"]), (&json!("error"), &json!("invalid_domain")));
+    assert_eq!(failed["error"], "domain needs at least two labels, like example.com");
+    let taken = system.client.post("/api/tenants", &tenant(0), &[]).await;
+    assert_eq!(taken.problem(409), "domain_taken");
+}
+
+#[tokio::test]
+async fn under_api_a_create_that_takes_too_long_is_answered_with_what_is_known() {
+    let system = System::configured(0, &[("TENANTRY__API__MAX_WAIT_SECS", "1")]).await;
+
+    let body = json!({"tenants": [tenant(0), {"tenant_name": "Bad", "domain": "localhost"}]});
+    let batch = system.client.post("/api/tenants/batch", &body, &[]).await;
+    let single = system.client.post("/api/tenants", &tenant(1), &[]).await;
+
+    let form = batch.json(202);
+    assert_eq!(keys_of(&form), ["batch_id", "message", "results", "success", "summary"]);
+    assert_eq!(form["success"], false);
+    assert!(form["message"].as_str().unwrap().contains("1 are still worked on"), "{form}");
+    assert_eq!(form["results"].as_array().unwrap().len(), 1);
+    assert_eq!(form["results"][0]["error_code"], "invalid_domain");
+    let summary = &form["summary"];
+    let counts = ["total_requested", "successful", "failed"].map(|field| summary[field].as_u64());
+    assert_eq!(counts, [Some(2), Some(0), Some(1)]);
+    let id = form["batch_id"].as_str().unwrap();
+    assert_eq!(batch.header("location"), Some(&*format!("/api/v1/batches/{id}")));
+    let form = single.json(202);
+    assert_eq!((&form["success"], &form["results"]), (&json!(false), &json!([])));
 }

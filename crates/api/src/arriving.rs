@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::timeout::TimeoutError;
 
-use crate::{context::Context, problem::Problem};
+use crate::{auth::Caller, context::Context, problem::Problem};
 
 /// A body of which something may be still to come.
 pub(crate) struct Arriving {
@@ -22,33 +22,48 @@ pub(crate) struct Arriving {
     announced: usize,
     /// In KiB: what all bodies in memory may have together.
     all: Arc<Semaphore>,
-    /// Of that, what this one has.
-    room: Option<OwnedSemaphorePermit>,
+    /// In KiB: what those of its caller may.
+    own: Arc<Semaphore>,
+    room: Option<Room>,
+}
+
+/// The place of a body among those in memory: of all, and of its caller's share.
+#[derive(Debug)]
+pub(crate) struct Room {
+    all: OwnedSemaphorePermit,
+    own: OwnedSemaphorePermit,
 }
 
 impl Arriving {
     /// The body of `request`, of at most `max_bytes`, and of `api.max_body_bytes`.
     pub(crate) fn of(cx: &Context, request: Request, max_bytes: usize) -> Self {
         let max_bytes = max_bytes.min(cx.settings().api.max_body_bytes);
-        Self::at_most(max_bytes, Arc::clone(cx.bodies()), request.into_body())
+        let caller = request.extensions().get::<Caller>().map(|caller| caller.id);
+        let nobodys = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        let own = caller.map_or_else(nobodys, |caller| cx.bodies_of(caller));
+        Self::at_most(max_bytes, (Arc::clone(cx.bodies()), own), request.into_body())
     }
 
-    fn at_most(max_bytes: usize, all: Arc<Semaphore>, body: Body) -> Self {
+    fn at_most(
+        max_bytes: usize,
+        (all, own): (Arc<Semaphore>, Arc<Semaphore>),
+        body: Body,
+    ) -> Self {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let pieces = body.into_data_stream();
-        Self { pieces, bytes: 0, max_bytes, announced, all, room: None }
+        Self { pieces, bytes: 0, max_bytes, announced, all, own, room: None }
     }
 
     /// The place it has among the bodies in memory: keep it as long as what arrived.
-    pub(crate) fn into_room(self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn into_room(self) -> Option<Room> {
         self.room
     }
 
     /// What arrived next; `None` when all of it has.
     ///
     /// # Errors
-    /// 413 as soon as it is larger than allowed, 503 when it and the other bodies in memory are, 408
-    /// when it stops to arrive, 400 when the connection breaks.
+    /// 413 as soon as it is larger than allowed, 429 when it and the caller's other bodies in memory
+    /// are, 503 when all bodies are, 408 when it stops to arrive, 400 when the connection breaks.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let Some(piece) = self.pieces.next().await.transpose().map_err(|e| unreadable(&e))? else {
             return Ok(None);
@@ -63,14 +78,19 @@ impl Arriving {
     }
 
     fn make_room(&mut self) -> Result<(), Problem> {
-        let has = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let has = self.room.as_ref().map_or(0, |room| room.all.num_permits());
         let needs = self.bytes.min(self.max_bytes).div_ceil(1024).saturating_sub(has);
         let more = u32::try_from(needs).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.all).try_acquire_many_owned(more);
-        let more = more.map_err(|_| Problem::overloaded())?;
+        let own = Arc::clone(&self.own).try_acquire_many_owned(more);
+        let own = own.map_err(|_| Problem::too_many_calls())?;
+        let all = Arc::clone(&self.all).try_acquire_many_owned(more);
+        let all = all.map_err(|_| Problem::overloaded())?;
         match &mut self.room {
-            Some(room) => room.merge(more),
-            none => *none = Some(more),
+            Some(room) => {
+                room.all.merge(all);
+                room.own.merge(own);
+            }
+            none => *none = Some(Room { all, own }),
         }
         Ok(())
     }
@@ -122,7 +142,8 @@ mod tests {
     }
 
     fn arriving(max_bytes: usize, body: Body) -> Arriving {
-        Arriving::at_most(max_bytes, Arc::new(Semaphore::new(64)), body)
+        let rooms = (Arc::new(Semaphore::new(64)), Arc::new(Semaphore::new(64)));
+        Arriving::at_most(max_bytes, rooms, body)
     }
 
     #[tokio::test]
@@ -158,8 +179,9 @@ mod tests {
     async fn bodies_that_are_too_much_together_are_told_to_come_back() {
         let all = Arc::new(Semaphore::new(3));
         let two = || Body::from(vec![b'x'; 2000]);
-        let mut first = Arriving::at_most(4096, Arc::clone(&all), two());
-        let mut second = Arriving::at_most(4096, Arc::clone(&all), two());
+        let rooms = || (Arc::clone(&all), Arc::new(Semaphore::new(3)));
+        let mut first = Arriving::at_most(4096, rooms(), two());
+        let mut second = Arriving::at_most(4096, rooms(), two());
 
         first.whole().await.unwrap();
         let refused = second.whole().await.unwrap_err();

@@ -45,6 +45,7 @@ struct Inner {
     rate_limit: RateLimit,
     in_flight: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    bodies_of: Shares<OperatorId>,
     calls: Shares<OperatorId>,
     waits: Shares<OperatorId>,
     events: BatchEvents,
@@ -91,6 +92,7 @@ impl Context {
             rate_limit: RateLimit::new(settings.api.requests_per_second, settings.api.burst),
             in_flight: Arc::new(Semaphore::new(settings.api.max_in_flight)),
             bodies: Arc::new(Semaphore::new(settings.api.max_bodies_bytes / 1024)),
+            bodies_of: Shares::new(share_of_bodies(&settings.api)),
             calls: Shares::new(settings.api.max_in_flight_per_operator),
             waits: Shares::new(settings.api.max_waits_per_operator),
             events: BatchEvents::default(),
@@ -198,6 +200,11 @@ impl Context {
         &self.0.bodies
     }
 
+    /// How much of that may be `operator`'s, in KiB.
+    pub(crate) fn bodies_of(&self, operator: OperatorId) -> Arc<Semaphore> {
+        self.0.bodies_of.of(operator)
+    }
+
     /// How many of the calls may be `operator`'s.
     pub(crate) fn calls_of(&self, operator: OperatorId) -> Arc<Semaphore> {
         self.0.calls.of(operator)
@@ -238,6 +245,12 @@ impl Context {
             })
             .await
     }
+}
+
+/// What one operator's bodies may take of the memory of all, in KiB: half, and one body at least, so
+/// that a single caller never keeps the others out.
+fn share_of_bodies(api: &settings::Api) -> usize {
+    (api.max_bodies_bytes / 2).max(api.max_body_bytes).div_ceil(1024)
 }
 
 fn policy(tenants: &settings::Tenants) -> SettingsPolicy {

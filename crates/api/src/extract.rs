@@ -6,9 +6,8 @@ use axum::{
 };
 use domain::MAX_ITEM_BYTES;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{arriving::Arriving, context::Context, problem::Problem};
+use crate::{arriving::{Arriving, Room}, context::Context, problem::Problem};
 
 /// The id in the path. One that is none is the id of nothing: 404.
 pub(crate) struct Id<T>(pub(crate) T);
@@ -54,7 +53,7 @@ pub(crate) struct Document {
     pub(crate) kind: Kind,
     pub(crate) bytes: Vec<u8>,
     /// Its place among the bodies in memory.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<Room>,
 }
 
 impl FromRequest<Context> for Document {

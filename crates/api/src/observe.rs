@@ -1,6 +1,9 @@
 //! One span, one line in the log and one count in the metrics for every request.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -19,6 +22,9 @@ use crate::{
 
 /// What a path no route has counts as: a path itself is never a label.
 const NO_ROUTE: &str = "none";
+
+/// Between two lines about calls that were answered 429.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Gives the request its id and its span, and reports how it ended.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
@@ -51,7 +57,10 @@ impl Seen {
         let Self { method, route, status, took } = self;
         let status = status.as_u16();
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
+        if status == 429 {
+            note_turned_away();
+        }
+        if status == 429 || matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
             debug!(status, duration_ms, "`{method} {route}` answered {status}");
         } else if (500..600).contains(&status) {
             // The cause stands in a line of its own, at the level that it asks for.
@@ -77,6 +86,19 @@ impl Seen {
             label::STATUS => status.to_string()
         )
         .increment(1);
+    }
+}
+
+/// Says now and then how many calls were answered 429: a line for each would fill the disk for who
+/// has no token even.
+fn note_turned_away() {
+    static SINCE: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let mut since = SINCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (told, calls) = since.get_or_insert_with(|| (Instant::now() - TELL_EVERY, 0));
+    *calls += 1;
+    if told.elapsed() >= TELL_EVERY {
+        warn!(calls, "{calls} calls were answered 429 (rate_limited)");
+        *since = Some((Instant::now(), 0));
     }
 }
 

@@ -204,7 +204,7 @@ impl Problem {
 
     /// 503: the database did not answer another request that asked for the same.
     pub(crate) fn no_answer() -> Self {
-        let detail = "the control database did not answer in time; try again";
+        let detail = "the control database is not available; try again";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
             .with_retry_after(1)
     }

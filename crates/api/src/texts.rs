@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use tokio::sync::OwnedSemaphorePermit;
+use crate::arriving::Room;
 
 /// JSON documents one after the other, each of them read before and found to be one.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Texts {
     /// In bytes of `text`.
     places: Vec<Range<usize>>,
     /// The place of the text among the bodies in memory.
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<Room>,
 }
 
 impl Texts {
@@ -30,7 +30,7 @@ impl Texts {
     }
 
     /// The same, with the place that the text takes among the bodies in memory.
-    pub(crate) fn holding(self, room: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn holding(self, room: Option<Room>) -> Self {
         Self { _room: room, ..self }
     }
 

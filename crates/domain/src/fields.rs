@@ -1,10 +1,13 @@
 //! The fields of a JSON object, each as the text it was sent as.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -41,6 +44,62 @@ impl<'a> Fields<'a> {
 /// `text` as a tree, in which numbers have lost digits; `Null` when it cannot be one.
 pub(crate) fn tree(text: &RawValue) -> Value {
     serde_json::from_str(text.get()).unwrap_or_default()
+}
+
+/// A name that comes twice in one object of `text`, at any depth.
+pub(crate) fn repeated_name(text: &RawValue) -> Option<String> {
+    serde_json::from_str::<Repeated>(text.get()).ok()?.0
+}
+
+/// The first name of a JSON document that comes twice in its object.
+struct Repeated(Option<String>);
+
+impl<'de> Deserialize<'de> for Repeated {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Repeated(None))
+    }
+}
+
+/// Nothing repeats in what has no names.
+macro_rules! plain {
+    ($($visit:ident: $value:ty),*) => {$(
+        fn $visit<E>(self, _: $value) -> Result<Self, E> {
+            Ok(self)
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for Repeated {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    plain!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
+        let mut first = None;
+        while let Some(Self(repeated)) = values.next_element()? {
+            first = first.or(repeated);
+        }
+        Ok(Self(first))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let (mut first, mut names) = (None, HashSet::new());
+        while let Some((name, Self(repeated))) = map.next_entry::<String, Self>()? {
+            first = first.or(repeated);
+            if !names.insert(name.clone()) {
+                first.get_or_insert(name);
+            }
+        }
+        Ok(Self(first))
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields<'de> {

@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     FieldError, FieldErrors, Metadata, Settings, codes,
-    fields::{Fields, tree},
+    fields::{Fields, repeated_name, tree},
     pointer_step,
     storable::Holds,
 };
@@ -117,6 +117,10 @@ impl SettingsPolicy {
         errors: &mut FieldErrors,
     ) -> BTreeMap<String, i64> {
         let mut limits = self.default_limits.clone();
+        if requested.is_some_and(|limits| repeated_name(limits).is_some()) {
+            let message = "settings.limits has a limit twice";
+            errors.push(|| FieldError::new("/settings/limits", &codes::REPEATED_FIELD, message));
+        }
         match requested.map(tree) {
             None => {}
             Some(Value::Object(values)) => {
@@ -184,6 +188,10 @@ fn metadata(requested: Option<&RawValue>, errors: &mut FieldErrors) -> Metadata 
         "settings.metadata is larger than 64 KiB, with its numbers written out"
     } else if holds.depth > MAX_METADATA_DEPTH {
         "settings.metadata is nested deeper than 100 levels"
+    } else if let Some(name) = repeated_name(requested) {
+        let message = format!("settings.metadata has `{name}` twice in one object");
+        errors.push(|| FieldError::new("/settings/metadata", &codes::REPEATED_FIELD, message));
+        return Metadata::default();
     } else {
         return Metadata::of(requested);
     };
@@ -308,10 +316,18 @@ mod tests {
     }
 
     #[test]
-    fn names_a_field_that_is_there_twice() {
-        let errors = resolve(r#"{"limits": {}, "limits": {}}"#).unwrap_err();
+    fn names_a_field_that_is_there_twice_at_any_depth() {
+        for settings in [
+            r#"{"limits": {}, "limits": {}}"#,
+            r#"{"limits": {"max_users": 1, "max_users": 2}}"#,
+            r#"{"metadata": {"a": 1, "\u0061": 1}}"#,
+            r#"{"metadata": {"a": [{"b": {"c": 1, "d": 2, "c": 3}}]}}"#,
+        ] {
+            let errors = resolve(settings).unwrap_err();
 
-        assert_eq!(errors.told()[0].code, "repeated_field");
+            assert_eq!(errors.told()[0].code, "repeated_field", "{settings}");
+        }
+        assert!(resolve(r#"{"metadata": {"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}}"#).is_ok());
     }
 
     #[test]

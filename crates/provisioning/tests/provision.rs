@@ -172,36 +172,40 @@ async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
 }
 
 #[tokio::test]
-async fn a_trigger_of_the_database_that_refuses_a_schema_is_quoted() {
-    let db = harness::fresh_db().await;
-    let parts = parts(&db.pool).await;
-    register(&db.pool, WORKER).await;
-    let provisioner = provisioner(&db.pool, &parts, WORKER);
-    let (item, tenant) = submit(&db.pool, "refused").await;
-    sqlx::raw_sql(
-        "create function refuse() returns event_trigger language plpgsql as
-             $$ begin raise exception 'ask the platform team for schemas'; end $$;
-         create event trigger refuse on ddl_command_start when tag in ('CREATE SCHEMA')
-             execute function refuse()",
-    )
-    .execute(&db.pool)
-    .await
-    .unwrap();
+async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
+    for (tag, body, code, words) in [
+        ("CREATE SCHEMA", "raise exception 'ask the platform team'", "database_refused", "ask the platform"),
+        ("CREATE TABLE", "raise exception 'no tables today'", "migration_failed", "no tables today"),
+        ("CREATE SCHEMA", "insert into ddl_log values (1)", "database_refused", "function refuse: relation"),
+        ("GRANT", "insert into ddl_log values (1)", "database_refused", "\"ddl_log\" does not exist"),
+        ("COMMENT", "perform 1 / 0", "database_refused", "division by zero"),
+    ] {
+        let db = harness::fresh_db().await;
+        let parts = parts(&db.pool).await;
+        register(&db.pool, WORKER).await;
+        let provisioner = provisioner(&db.pool, &parts, WORKER);
+        let (item, tenant) = submit(&db.pool, "refused").await;
+        let trigger = format!(
+            "create function refuse() returns event_trigger language plpgsql as
+                 $$ begin {body}; end $$;
+             create event trigger refuse on ddl_command_start when tag in ('{tag}')
+                 execute function refuse()"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&db.pool).await.unwrap();
 
-    let claim = take(&provisioner, item).await.unwrap();
-    let verdict = provisioner.provision(claim).await.unwrap();
+        let claim = take(&provisioner, item).await.unwrap();
+        let verdict = provisioner.provision(claim).await.unwrap();
 
-    assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
-    assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
-    let (code, step, message): (String, String, String) = sqlx::query_as(
-        "select error_code, error_step, error_message from tenantry.batch_items where id = $1",
-    )
-    .bind(item.get())
-    .fetch_one(&db.pool)
-    .await
-    .unwrap();
-    assert_eq!((code.as_str(), step.as_str()), ("database_refused", "create_schema"));
-    assert!(message.contains("ask the platform team for schemas"), "{message}");
+        assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{tag}: {verdict:?}");
+        assert_eq!(remains(&db.pool, tenant).await, (false, false, false), "{tag}");
+        let told: (String, String) =
+            sqlx::query_as("select error_code, error_message from tenantry.batch_items where id = $1")
+                .bind(item.get())
+                .fetch_one(&db.pool)
+                .await
+                .unwrap();
+        assert!(told.0 == code && told.1.contains(words), "{tag} {body}: {told:?}");
+    }
 }
 
 #[tokio::test]

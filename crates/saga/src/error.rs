@@ -3,6 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt};
 
 use domain::{Code, codes};
+use sqlx::postgres::PgDatabaseError;
 use store::ErrorClass;
 
 /// What an error means for the item: try again or turn back, under which stable code, and what
@@ -44,6 +45,7 @@ impl Classify for sqlx::Error {
             // Query canceled (by statement_timeout) and lock not available (by lock_timeout).
             (Some("57014" | "55P03"), _) => codes::TIMED_OUT,
             (Some(RAISED), _) => codes::DATABASE_REFUSED,
+            (_, ErrorClass::Permanent) if of_a_trigger(self).is_some() => codes::DATABASE_REFUSED,
             (_, ErrorClass::Permanent) => codes::INTERNAL,
             (_, ErrorClass::Refused) => codes::RIGHT_REFUSED,
             (_, _) => codes::DATABASE_UNAVAILABLE,
@@ -53,9 +55,22 @@ impl Classify for sqlx::Error {
     fn public_message(&self) -> Option<String> {
         let refused = self.as_database_error()?;
         let words: String = refused.message().chars().take(MAX_WORDS).collect();
-        (refused.code()? == RAISED)
-            .then(|| format!("a trigger of the database refused it: {words}"))
+        if refused.code()? == RAISED {
+            return Some(format!("a trigger of the database refused it: {words}"));
+        }
+        let function = of_a_trigger(self)?;
+        Some(format!("a trigger of the database failed in its function {function}: {words}"))
     }
+}
+
+/// The function of an event trigger in which a statement of ours failed: none of our statements calls a
+/// function in PL/pgSQL but blocks of its own.
+fn of_a_trigger(error: &sqlx::Error) -> Option<&str> {
+    const FUNCTION: &str = "PL/pgSQL function ";
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let called = error.r#where()?.lines().find_map(|line| line.strip_prefix(FUNCTION))?;
+    let name = called.split_once('(')?.0;
+    (name != "inline_code_block").then_some(name)
 }
 
 /// A step that failed: the act it failed in, its class and code, and the cause.

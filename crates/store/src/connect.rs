@@ -1,6 +1,6 @@
 //! Opens the pools on the control database, for every process.
 
-use std::{str::FromStr, time::Duration};
+use std::{borrow::Cow, str::FromStr, time::Duration};
 
 use sqlx::{
     Connection, PgPool,
@@ -29,7 +29,7 @@ pub fn options(
     database: &settings::Database,
     name: &str,
 ) -> sqlx::Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)?;
+    let options = PgConnectOptions::from_str(&with_host(url))?;
     // A URL writes an IPv6 address in brackets, which no resolver takes.
     let host = options.get_host().trim_matches(['[', ']']).to_owned();
     let options = session::with_settings(options.host(&host).application_name(name));
@@ -37,6 +37,19 @@ pub fn options(
         ("statement_timeout", database.statement_timeout_ms.to_string()),
         ("idle_in_transaction_session_timeout", SILENCE_MS.to_string()),
     ]))
+}
+
+/// `url` with a host, which libpq does not ask for: it may stand in the query, or be the default.
+fn with_host(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_at = authority.rfind('@').map_or(0, |at| at + 1);
+    let host = &authority[host_at..];
+    if !host.is_empty() && !host.starts_with(':') {
+        return url.into();
+    }
+    let (before, after) = rest.split_at(host_at);
+    format!("{scheme}://{before}localhost{after}").into()
 }
 
 /// `options` for sessions that find rows by index only. The planner, which cannot know how long a
@@ -127,6 +140,22 @@ mod tests {
         let again = renew(&one, read("postgres://u:two@db/x"));
 
         assert_eq!((same, other, again), (false, true, false));
+    }
+
+    #[test]
+    fn a_url_may_leave_the_host_to_its_query_as_with_libpq() {
+        let place = |url: &str| {
+            let options = options(url, &database(), "x").unwrap();
+            let socket = options.get_socket().map(|path| path.display().to_string());
+            (options.get_host().to_owned(), options.get_port(), socket)
+        };
+
+        let there = |host: &str, port| (host.to_owned(), port, None);
+        assert_eq!(place("postgres://u@/db?host=127.0.0.1&port=77"), there("127.0.0.1", 77));
+        assert_eq!(place("postgres:///db?host=::1"), there("::1", 5432));
+        assert_eq!(place("postgres://u:p@:78/db"), there("localhost", 78));
+        assert_eq!(place("postgres://u@db.example/x"), there("db.example", 5432));
+        assert_eq!(place("postgres://u@/db?host=/run/pg").2.as_deref(), Some("/run/pg"));
     }
 
     #[test]

@@ -49,6 +49,15 @@ pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<(Fit, Option<Stri
     }
 }
 
+/// Whether a transaction that writes can begin: not on a standby, nor while the server's table of locks
+/// is full.
+///
+/// # Errors
+/// Why it cannot.
+pub async fn takes_transactions(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("select pg_current_xact_id()").execute(conn).await.map(drop)
+}
+
 /// How a schema with these migrations fits, with the queue's schema or without it.
 fn of(applied: &[i64], queue: bool) -> Fit {
     let known = MIGRATOR.iter().map(|migration| migration.version);

@@ -36,12 +36,12 @@ pub use attention::{Attention, attention};
 pub use connect::{by_key, options, pool, pool_options, renew};
 pub use connections::Connections;
 pub use error_class::{ErrorClass, classify};
-pub use fit::{Fit, fit, standing};
+pub use fit::{Fit, fit, standing, takes_transactions};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
 };
 pub use reach::{Unreachable, is_refused_login, reach};
 pub use room::{Room, room};
-pub use session::{SessionError, open, ready, with_settings};
+pub use session::{SessionError, WayOut, open, ready, with_settings};
 pub use stage::{StageLimits, open_stage};

@@ -62,19 +62,52 @@ pub enum SessionError {
         user: String,
         /// Who owns the schema.
         owner: String,
+        /// What can be done.
+        way_out: WayOut,
     },
     /// The settings that the connection asked for are not in force.
     SettingsLost,
 }
 
+/// What can be done for a user that may not act for the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayOut {
+    /// Make it a member.
+    Grant,
+    /// It is a member, and may not take the role: PostgreSQL 16 and newer.
+    GrantSet,
+    /// The owner is a superuser, whose rights a login role is not to get.
+    AnotherOwner,
+    /// The schema is somebody else's.
+    AnotherDatabase,
+}
+
 impl std::fmt::Display for SessionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotOwner { user, owner } => write!(
-                f,
-                "the database user {user} may not act for {owner}, the owner of schema tenantry: \
-                 run `grant {owner} to {user}`, or name another user in DATABASE_URL"
-            ),
+            Self::NotOwner { user, owner, way_out } => {
+                write!(
+                    f,
+                    "the database user {user} may not act for {owner}, the owner of schema \
+                     tenantry: "
+                )?;
+                match way_out {
+                    WayOut::Grant => write!(
+                        f,
+                        "run `grant {owner} to {user}`, or name another user in DATABASE_URL"
+                    ),
+                    WayOut::GrantSet => write!(f, "run `grant {owner} to {user} with set true`"),
+                    WayOut::AnotherOwner => write!(
+                        f,
+                        "{owner} is a superuser; name it in DATABASE_URL, or give the \
+                         installation another owner"
+                    ),
+                    WayOut::AnotherDatabase => f.write_str(
+                        "there is nothing of Tenantry's in that schema; rename it, or use another \
+                         database",
+                    ),
+                }
+            }
             Self::SettingsLost => f.write_str(
                 "the server did not take the connection's settings (`options`): connect to \
                  PostgreSQL itself, or to a pooler that passes them on",
@@ -131,14 +164,24 @@ fn is_refused_right(error: &sqlx::Error) -> bool {
 
 /// The refusal with both roles named.
 async fn not_owner(conn: &mut PgConnection, refused: sqlx::Error) -> sqlx::Error {
-    let names = sqlx::query_as(
-        "select quote_ident(session_user), quote_ident(pg_get_userbyid(nspowner))
-         from pg_catalog.pg_namespace where nspname = 'tenantry'",
+    let looked = sqlx::query_as(
+        "select quote_ident(session_user), quote_ident(o.rolname),
+             exists (select from pg_catalog.pg_class c
+                     where c.relnamespace = n.oid and c.relname = 'installation'),
+             o.rolsuper, pg_has_role(session_user, o.oid, 'member')
+         from pg_catalog.pg_namespace n join pg_catalog.pg_roles o on o.oid = n.nspowner
+         where n.nspname = 'tenantry'",
     );
-    match names.fetch_one(conn).await {
-        Ok((user, owner)) => unusable(SessionError::NotOwner { user, owner }),
-        Err(_) => refused,
-    }
+    let Ok((user, owner, is_ours, is_super, is_member)) = looked.fetch_one(conn).await else {
+        return refused;
+    };
+    let way_out = match (is_ours, is_super, is_member) {
+        (false, ..) => WayOut::AnotherDatabase,
+        (_, true, _) => WayOut::AnotherOwner,
+        (_, _, true) => WayOut::GrantSet,
+        _ => WayOut::Grant,
+    };
+    unusable(SessionError::NotOwner { user, owner, way_out })
 }
 
 fn unusable(error: SessionError) -> sqlx::Error {
@@ -231,7 +274,9 @@ mod tests {
         let options = with_settings(PgConnectOptions::from_str(&db.url).unwrap()).username(&other);
 
         let refused = open(&options).await.unwrap_err();
-        execute(&db, format!("grant {owner} to {other}")).await;
+        execute(&db, format!("alter role {owner} superuser")).await;
+        let by_a_superuser = open(&options).await.unwrap_err();
+        execute(&db, format!("alter role {owner} nosuperuser; grant {owner} to {other}")).await;
         let mut conn = open(&options).await.unwrap();
         let now: (String, String) = sqlx::query_as("select current_user::text, session_user::text")
             .fetch_one(&mut conn)
@@ -241,8 +286,33 @@ mod tests {
         execute(&db, "alter schema tenantry owner to current_user".to_owned()).await;
         execute(&db, format!("drop owned by {other}; drop role {other}, {owner}")).await;
 
-        let both = SessionError::NotOwner { user: other.clone(), owner: owner.clone() };
-        assert_eq!(SessionError::of(&refused), Some(&both));
+        let told = |refused, way_out| {
+            let (user, owner) = (other.clone(), owner.clone());
+            assert_eq!(
+                SessionError::of(refused),
+                Some(&SessionError::NotOwner { user, owner, way_out })
+            );
+        };
+        told(&refused, WayOut::Grant);
+        told(&by_a_superuser, WayOut::AnotherOwner);
         assert_eq!(now, (owner, other));
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_somebody_else_is_no_reason_to_act_for_its_owner() {
+        let db = harness::empty_db().await;
+        let name = database(&db).await;
+        let user = format!("guest_{}", &name[5..17]);
+        execute(&db, format!("create role {user} login; create schema tenantry")).await;
+        let options = with_settings(PgConnectOptions::from_str(&db.url).unwrap()).username(&user);
+
+        let refused = open(&options).await.unwrap_err();
+        execute(&db, format!("drop role {user}")).await;
+
+        let way_out = |error: &SessionError| match error {
+            SessionError::NotOwner { way_out, .. } => Some(*way_out),
+            SessionError::SettingsLost => None,
+        };
+        assert_eq!(SessionError::of(&refused).and_then(way_out), Some(WayOut::AnotherDatabase));
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal as _},
 };
 
+use serde_json::{Map, Value};
 use settings::{Log, LogFormat};
 use tracing::{Subscriber, field::Field, subscriber};
 use tracing_subscriber::{
@@ -18,6 +19,9 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
     registry::LookupSpan,
 };
+
+/// The field in which sqlx tells the text of a slow statement.
+const STATEMENT: &str = "db.statement";
 
 /// Logging could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -73,16 +77,53 @@ where
             .boxed(),
         LogFormat::Json => {
             let json = fmt::layer().json().flatten_event(true).with_span_list(false);
-            json.with_writer(writer).boxed()
+            json.with_writer(WithoutStatements(writer)).boxed()
         }
     }
+}
+
+/// Takes the texts of statements out of lines of JSON. A line comes in one piece.
+struct WithoutStatements<W>(W);
+
+struct WithoutStatement<W>(W);
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for WithoutStatements<W> {
+    type Writer = WithoutStatement<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        WithoutStatement(self.0.make_writer())
+    }
+}
+
+impl<W: io::Write> io::Write for WithoutStatement<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match without_statement(line) {
+            Some(shorter) => self.0.write_all(&shorter)?,
+            None => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// `None` when there is none in it.
+fn without_statement(line: &[u8]) -> Option<Vec<u8>> {
+    let is_there = line.windows(STATEMENT.len()).any(|it| it == STATEMENT.as_bytes());
+    let mut fields: Map<String, Value> = is_there.then(|| serde_json::from_slice(line).ok())??;
+    fields.remove(STATEMENT)?;
+    let mut shorter = serde_json::to_vec(&fields).ok()?;
+    shorter.push(b'\n');
+    Some(shorter)
 }
 
 /// One field of a plain line. The text of a statement is left out: it takes a page, and its first
 /// words stand in `summary`.
 fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     match field.name() {
-        "db.statement" => Ok(()),
+        STATEMENT => Ok(()),
         "message" => write!(line, "{value:?}"),
         name => write!(line, "{name}={value:?}"),
     }
@@ -127,7 +168,7 @@ mod tests {
     fn writes_one_json_object_a_line_with_dotted_fields() {
         let text = logged("info", LogFormat::Json);
 
-        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        let line: Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!(line["tenant.id"], 7);
         assert_eq!(line["message"], "applied `grant` for tenant 7");
         assert_eq!(line["span"]["request.id"], "r1");
@@ -136,23 +177,25 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_line_names_a_slow_statement_without_its_text() {
-        let page = Page::default();
-        let writer = page.clone();
-        let log = Log { filter: "info".to_owned(), format: LogFormat::Text };
-        let subscriber = build(&log, false, move || writer.clone()).unwrap();
+    fn a_line_names_a_slow_statement_without_its_text() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let page = Page::default();
+            let writer = page.clone();
+            let log = Log { filter: "info".to_owned(), format };
+            let subscriber = build(&log, false, move || writer.clone()).unwrap();
 
-        subscriber::with_default(subscriber, || {
-            tracing::warn!(
-                summary = "update tenantry.jobs",
-                db.statement = "update a page",
-                "slow"
-            );
-        });
+            subscriber::with_default(subscriber, || {
+                tracing::warn!(
+                    summary = "update tenantry.jobs",
+                    db.statement = "update a page",
+                    "slow"
+                );
+            });
 
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("slow") && text.contains("update tenantry.jobs"), "{text}");
-        assert!(!text.contains("a page"), "{text}");
+            let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+            assert!(text.contains("slow") && text.contains("update tenantry.jobs"), "{text}");
+            assert!(!text.contains("a page") && text.ends_with('\n'), "{text}");
+        }
     }
 
     #[test]

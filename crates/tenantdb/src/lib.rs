@@ -19,6 +19,7 @@ pub mod bootstrapped;
 pub mod copied;
 pub mod grants;
 mod hand_over;
+mod hoards;
 mod ident;
 pub mod left_roles;
 mod lint;
@@ -39,6 +40,7 @@ pub mod verify;
 
 pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as};
 pub use hand_over::hand_over;
+pub use hoards::{Hoard, end_hoards};
 pub use ident::Ident;
 pub use mark::{Mark, Owner};
 pub use migrations::MigrationSet;

@@ -152,6 +152,7 @@ impl<'a> Life<'a> {
             in_progress: self.in_progress.clone(),
             whole: self.settler.whole().clone(),
             quiet: Arc::clone(&self.quiet),
+            installation: self.work.parts.installation.clone(),
         };
         let (settler, over) = (self.settler.clone(), self.over.clone());
         let mut beside = JoinSet::new();

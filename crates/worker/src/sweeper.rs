@@ -17,12 +17,13 @@ use std::{
     time::Duration,
 };
 
-use domain::ItemId;
+use domain::{InstallationId, ItemId};
 use metrics::gauge;
 use store::Connections;
 use telemetry::names;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tenantdb::Hoard;
+use tracing::{error, warn};
 
 use crate::whole_batch::WholeBatch;
 
@@ -82,6 +83,8 @@ pub(crate) struct Sweeper {
     pub(crate) whole: WholeBatch,
     /// Set while no batch is open.
     pub(crate) quiet: Arc<AtomicBool>,
+    /// By which tenants' roles are known.
+    pub(crate) installation: InstallationId,
 }
 
 impl Sweeper {
@@ -115,6 +118,9 @@ impl Sweeper {
     async fn quick_round(&self) -> Result<(), SweepError> {
         let attention = store::attention(&mut *self.pool.acquire().await?, self.dead_after).await?;
         self.quiet.store(!attention.open_batches, Ordering::Relaxed);
+        if attention.locks_are_scarce {
+            self.end_hoards().await?;
+        }
         if attention.silent_workers {
             take_over::free_the_dead(&self.pool, self.dead_after).await?;
         }
@@ -138,6 +144,28 @@ impl Sweeper {
         }
         if ended {
             self.whole.tell_of_ends().await;
+        }
+        Ok(())
+    }
+
+    /// While one tenant holds the server's locks, nobody else's statements succeed.
+    async fn end_hoards(&self) -> Result<(), SweepError> {
+        let mut conn = self.pool.acquire().await?;
+        for Hoard { role, pid, locks, ended } in
+            tenantdb::end_hoards(&mut conn, &self.installation).await?
+        {
+            if ended {
+                warn!(
+                    "ended a session of role {role} (pid {pid}): it held {locks} locks, and tenants \
+                     held more than half of the server's"
+                );
+            } else {
+                error!(
+                    "a session of role {role} (pid {pid}) holds {locks} locks, and tenants hold more \
+                     than half of the server's; this worker's database user may not end it: `grant \
+                     pg_signal_backend` to it, or end it as a superuser"
+                );
+            }
         }
         Ok(())
     }

@@ -11,7 +11,6 @@ use crate::{
     context::Context,
     documented::{Common, NotFound},
     extract::Id,
-    original::Form,
     problem::{Problem, ProblemBody},
     steer,
 };
@@ -45,5 +44,5 @@ pub(crate) async fn cancel_batch(
     let mut tx = cx.pool().begin().await?;
     batches::settle(&mut tx, id).await?;
     tx.commit().await?;
-    accepted(&cx, id, Form::V1).await
+    accepted(&cx, id).await
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use store::{items, items::ResultError, tenants};
 use utoipa::ToSchema;
 
-use super::submit_batch::{TenantRequest, accepted};
+use super::submit_batch::{TenantRequest, accepted, original};
 use crate::{
     admission::Place,
     auth::{Caller, CanOperate},
@@ -129,7 +129,7 @@ async fn answer(
     let at_most = wait.duration().unwrap_or_default();
     let finished = wait::until_finished(cx, place, batch, at_most).await?;
     if !finished {
-        return accepted(cx, batch, form).await;
+        return not_finished(cx, caller, submitted, form).await;
     }
     let mut conn = cx.pool().acquire().await?;
     let item = items::results(&mut conn, batch, None, None, 1).await?.pop();
@@ -139,8 +139,23 @@ async fn answer(
         (Some(tenant), None) if wait.duration().is_some() => {
             created(cx, caller, submitted, tenant, form).await
         }
-        (_, None) => accepted(cx, batch, form).await,
+        (_, None) => not_finished(cx, caller, submitted, form).await,
         (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
+    }
+}
+
+async fn not_finished(
+    cx: &Context,
+    caller: &Caller,
+    submitted: Submitted,
+    form: Form,
+) -> Result<Response, Problem> {
+    match form {
+        Form::V1 => accepted(cx, submitted.batch).await,
+        Form::Original => {
+            let keys_for = (!submitted.replayed).then_some(caller);
+            original(cx, submitted.batch, keys_for, false).await
+        }
     }
 }
 

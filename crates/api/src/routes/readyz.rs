@@ -12,7 +12,8 @@ use crate::{
 
 /// Say whether requests can be served
 ///
-/// The control database answers, has every migration this program knows, and the queue's schema.
+/// The control database answers, takes transactions that write, has every migration this program
+/// knows, and the queue's schema.
 /// Requests are served without a worker too; `warning` says then why work waits.
 #[utoipa::path(
     get,
@@ -27,8 +28,12 @@ use crate::{
     ),
 )]
 pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Problem> {
-    let fit = async { store::fit(&mut *cx.pool().acquire().await?).await }.await;
-    match fit.map_err(unready)? {
+    let asked = async {
+        let mut conn = cx.pool().acquire().await?;
+        store::takes_transactions(&mut conn).await?;
+        store::fit(&mut conn).await
+    };
+    match asked.await.map_err(unready)? {
         Fit::Older => Err(Problem::not_migrated()),
         Fit::Fits | Fit::Newer { .. } => {
             let warning = WaitingView::of_queue(&waiting::staff(&cx).await?);

@@ -10,7 +10,6 @@ use crate::{
     context::Context,
     documented::{Common, NotFound},
     extract::Id,
-    original::Form,
     problem::{Problem, ProblemBody},
     retry::retry,
 };
@@ -44,5 +43,5 @@ pub(crate) async fn retry_batch(
     Id(id): Id<BatchId>,
 ) -> Result<Response, Problem> {
     retry(&cx, &caller, id).await?;
-    accepted(&cx, id, Form::V1).await
+    accepted(&cx, id).await
 }

@@ -13,6 +13,7 @@ use domain::{BatchId, Mode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::get_batch::view;
 use crate::{
     admission::Place,
     auth::{Caller, CanOperate},
@@ -25,7 +26,6 @@ use crate::{
     original::{Form, OriginalForm},
     prefer::Wait,
     problem::Problem,
-    read_batch::read,
     receive::{receive, with_time},
     result_form::{self, ResultForm},
     submit::{Submission, Submitted, submit},
@@ -180,35 +180,41 @@ async fn answer(
     wait: &Wait,
     form: Form,
 ) -> Result<Response, Problem> {
-    if let Some(at_most) = wait.duration()
-        && wait::until_finished(cx, place, submitted.batch, at_most).await?
-    {
-        let keys_for = (!submitted.replayed).then_some(caller);
-        let results = result_form::read(cx, submitted.batch, keys_for).await?;
-        return Ok(match form {
-            Form::V1 => Json(results).into_response(),
-            Form::Original => Json(OriginalForm::from(results)).into_response(),
-        });
+    let finished = match wait.duration() {
+        Some(at_most) => wait::until_finished(cx, place, submitted.batch, at_most).await?,
+        None => false,
+    };
+    let keys_for = (!submitted.replayed).then_some(caller);
+    match form {
+        Form::V1 if finished => {
+            Ok(Json(result_form::read(cx, submitted.batch, keys_for).await?).into_response())
+        }
+        Form::V1 => accepted(cx, submitted.batch).await,
+        Form::Original => original(cx, submitted.batch, keys_for, finished).await,
     }
-    accepted(cx, submitted.batch, form).await
 }
 
 /// 202: the batch as it is now, and where to find it.
-pub(super) async fn accepted(
+pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
+    Ok(located(cx, batch, (StatusCode::ACCEPTED, view(cx, batch).await?)))
+}
+
+/// What the callers of the original API read, of a batch that is `finished` or not.
+pub(super) async fn original(
     cx: &Context,
     batch: BatchId,
-    form: Form,
+    keys_for: Option<&Caller>,
+    finished: bool,
 ) -> Result<Response, Problem> {
-    let accepted = StatusCode::ACCEPTED;
-    let mut response = match form {
-        Form::V1 => (accepted, Json(read(cx, batch).await?)).into_response(),
-        Form::Original => {
-            let results = result_form::read(cx, batch, None).await?;
-            (accepted, Json(OriginalForm::from(results))).into_response()
-        }
-    };
+    let results = OriginalForm::from(result_form::read(cx, batch, keys_for).await?);
+    let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(located(cx, batch, (status, Json(results))))
+}
+
+fn located(cx: &Context, batch: BatchId, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
     let location = HeaderValue::from_str(&batch_view::path(cx.public_path(), batch));
     let location = location.expect("a path of letters, digits and hyphens");
     response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    response
 }

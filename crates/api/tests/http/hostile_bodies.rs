@@ -103,9 +103,9 @@ async fn a_batch_that_is_hostile_as_a_whole_is_refused_in_a_few_words() {
 }
 
 #[tokio::test]
-async fn bodies_on_top_of_what_fits_into_memory_are_told_to_come_back() {
+async fn one_callers_bodies_take_their_share_of_memory_and_no_other_is_kept_out() {
     let app = App::start_with(&[
-        ("TENANTRY__API__MAX_BODIES_BYTES", "1048576"),
+        ("TENANTRY__API__MAX_BODIES_BYTES", "2097152"),
         ("TENANTRY__API__MAX_BODY_BYTES", "1048576"),
     ])
     .await;
@@ -115,9 +115,12 @@ async fn bodies_on_top_of_what_fits_into_memory_are_told_to_come_back() {
         sender.unbounded_send(Ok(vec![b' '; 800_000])).unwrap();
         let large = json!({ "tenants": [tenant(1)], "x": "x".repeat(500_000) }).to_string();
         let mut refused = send(&app, "/tenants/batch", "json", large.clone()).await;
-        while refused.status != StatusCode::SERVICE_UNAVAILABLE {
+        while refused.status != StatusCode::TOO_MANY_REQUESTS {
             refused = send(&app, "/tenants/batch", "json", large.clone()).await;
         }
+        let of_another = json!({ "tenants": [tenant(2)], "x": "x".repeat(500_000) });
+        let of_another = app.command("/tenants/batch", &of_another).await;
+        assert_eq!(of_another.code(), "unknown_field");
         sender.unbounded_send(Ok(b"{}".to_vec())).unwrap();
         sender.close_channel();
         refused
@@ -129,7 +132,7 @@ async fn bodies_on_top_of_what_fits_into_memory_are_told_to_come_back() {
     assert_eq!(first.code(), "missing_field");
     assert_eq!(
         (refused.code(), &refused.headers["retry-after"]),
-        ("overloaded", &"1".parse().unwrap())
+        ("rate_limited", &"1".parse().unwrap())
     );
     assert_eq!(after.await.status, StatusCode::ACCEPTED);
 }

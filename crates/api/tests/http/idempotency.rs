@@ -22,6 +22,36 @@ async fn the_same_request_twice_at_once_is_one_batch() {
 }
 
 #[tokio::test]
+async fn two_writings_of_one_value_are_the_same_request() {
+    let app = App::start().await;
+    let send = async |kind: &str, body: &'static str| {
+        let request = app
+            .request(axum::http::Method::POST, "/tenants/batch")
+            .header(KEY[0].0, KEY[0].1)
+            .header("content-type", kind)
+            .body(body.into());
+        app.send(request.unwrap()).await
+    };
+
+    let first = send(
+        "application/json",
+        r#"{"tenants":[{"tenant_name":"A","domain":"a.example","settings":{"limits":{"users":1}}}]}"#,
+    );
+    let first = first.await.batch();
+    let other_order = send(
+        "application/json",
+        r#"{ "mode": "independent", "tenants": [ {"settings": {"limits": {"users": 1}},
+            "domain": "a.example", "tenant_name": "\u0041"} ] }"#,
+    );
+    let as_lines = send(
+        "application/x-ndjson",
+        r#"{"domain": "a.example", "tenant_name": "A", "settings": {"limits": {"users": 1}}}"#,
+    );
+
+    assert_eq!((other_order.await.batch(), as_lines.await.batch()), (first, first));
+}
+
+#[tokio::test]
 async fn a_key_used_for_another_request_is_refused() {
     let app = App::start().await;
     app.post_with("/tenants/batch", KEY, &json!({ "tenants": tenants(1) })).await;

@@ -38,6 +38,35 @@ async fn tenants_are_listed_by_page_and_by_cursor_alike() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_found_by_each_of_its_names() {
+    let app = App::start().await;
+    let named = |name: &str, domain: &str, id: &str, schema: &str| {
+        json!({ "tenant_name": name, "domain": domain, "external_id": id, "schema_name": schema })
+    };
+    let batch = app
+        .submit(vec![
+            named("Acme", "acme.example", "cus_1", "acme"),
+            named("Bücher", "bücher.example", "cus_2", "books"),
+        ])
+        .await;
+    app.succeed(batch, 1).await;
+    let find = async |query: &str| {
+        let page = app.get(&format!("/tenants?{query}")).await.body;
+        assert_eq!(page["total"], page["tenants"].as_array().unwrap().len());
+        names(&page["tenants"])
+    };
+
+    assert_eq!(find("external_id=cus_2").await, ["Bücher"]);
+    assert_eq!(find("external_id=cus").await, [""; 0]);
+    assert_eq!(find("domain=B%C3%BCcher.example.").await, ["Bücher"]);
+    assert_eq!(find("schema_name=ACME").await, ["Acme"]);
+    assert_eq!(find("schema_name=acme&external_id=cus_1&domain=acme.example").await, ["Acme"]);
+    assert_eq!(find("schema_name=acme&external_id=cus_2").await, [""; 0]);
+    assert_eq!(find("external_id=cus_1&status=pending").await, [""; 0]);
+    assert_eq!(find("external_id=cus_1&q=buch").await, [""; 0]);
+}
+
+#[tokio::test]
 async fn tenants_are_found_by_state_and_by_the_start_of_name_or_domain() {
     let app = App::start().await;
     let named = |name: &str, domain: &str| json!({ "tenant_name": name, "domain": domain });

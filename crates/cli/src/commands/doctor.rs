@@ -132,6 +132,7 @@ fn rows(report: &Report, kind: Kind, table: &mut Table) {
 
 fn summary(report: &Report) -> String {
     let verdict = match report.wrong() {
+        0 if !report.found.is_empty() => "nothing is wrong but what is told above".to_owned(),
         0 => "nothing is wrong".to_owned(),
         1 => "1 thing is wrong".to_owned(),
         found => format!("{found} things are wrong"),

@@ -59,7 +59,9 @@ impl RollMaster {
         let id = self.make_current(pool, &sealer).await?;
         let mut tally = Tally::default();
         self.reseal(pool, &sealer, &mut tally).await?;
-        if workers(pool).await? > 0 {
+        let before = workers(pool).await?;
+        let mut stopped = Vec::new();
+        if !before.is_empty() {
             // What a worker had begun under the old key commits within the time of a stage, and it
             // follows the change at its next sign of life.
             let worker = &settings.worker;
@@ -70,9 +72,11 @@ impl RollMaster {
             ));
             tokio::time::sleep(wait).await;
             self.reseal(pool, &sealer, &mut tally).await?;
+            let after = workers(pool).await?;
+            stopped = before.into_iter().filter(|it| !after.contains(it)).collect();
         }
-        tell(global, &id, &tally);
-        Ok(Done::well_if(tally.unreadable == 0))
+        tell(global, &id, &tally, &stopped);
+        Ok(Done::well_if(tally.unreadable == 0 && stopped.is_empty()))
     }
 
     /// Makes the present key of `sealer` the installation's.
@@ -159,22 +163,30 @@ pub(super) async fn sealer_if_set(
     Ok(master_keys::salt(&mut conn).await.ok().map(|salt| keys.sealer(salt.as_bytes())))
 }
 
-async fn workers(pool: &PgPool) -> anyhow::Result<usize> {
+/// The workers that live, by their ids.
+async fn workers(pool: &PgPool) -> anyhow::Result<Vec<String>> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
     let queue = store::queue_state::read(&mut conn, 1).await.map_err(|e| database_failure(&e))?;
-    Ok(queue.workers.len())
+    Ok(queue.workers.into_iter().map(|worker| worker.id).collect())
 }
 
-fn tell(global: &Global, id: &str, tally: &Tally) {
+fn tell(global: &Global, id: &str, tally: &Tally, stopped: &[String]) {
     let Tally { resealed, unreadable, dropped } = tally;
     if global.json {
         let told = json!({ "master_key": id, "resealed": resealed, "unreadable": unreadable,
-            "dropped": dropped });
+            "dropped": dropped, "workers_stopped": stopped });
         return show::raw(&told.to_string());
     }
     show::line(format!(
         "master key {id}: {resealed} API keys sealed anew, {dropped} erased, {unreadable} unreadable"
     ));
+    if !stopped.is_empty() {
+        show::note(format!(
+            "these workers have stopped meanwhile, as they do without the new key: {}; restart them \
+             with both keys",
+            stopped.join(", ")
+        ));
+    }
     if *unreadable > 0 {
         show::note(
             "put the key that sealed them into TENANTRY_MASTER_KEY_PREVIOUS and run this again, or \

@@ -155,9 +155,16 @@ impl Installed {
     }
 
     fn tell_shared(&self, line: fn(String)) {
-        line("mode shared: other roles use this database, and PUBLIC keeps its rights".to_owned());
+        line("mode shared: other roles may use this database, and PUBLIC keeps its rights".to_owned());
+        if self.left.ours.is_empty() {
+            line(
+                "  what was revoked from PUBLIC before stays revoked: grant it by hand where others \
+                 need it"
+                    .to_owned(),
+            );
+        }
         self.tell_roles(line, "", " has through PUBLIC alone");
-        line(format!("  tenants' roles have them too: {}", self.left.all().join(", ")));
+        line(format!("  tenants' roles have what PUBLIC has: {}", self.left.all().join(", ")));
         line(
             "  `tenantry migrate public up --revoke-public` revokes them and grants the roles above \
              the same by name"

@@ -73,8 +73,11 @@ impl Classify for ApplyError {
         }
     }
 
-    /// A migration is named only when it is to blame, and not the database.
+    /// A migration is named only when it is to blame, and not the database; a trigger of the database
+    /// has its own words.
     fn public_message(&self) -> Option<String> {
-        (self.class() == ErrorClass::Permanent).then(|| self.0.to_string())
+        let said = self.0.database().and_then(Classify::public_message);
+        let told = |what: String| said.map_or_else(|| what.clone(), |said| format!("{what}: {said}"));
+        (self.class() == ErrorClass::Permanent).then(|| told(self.0.to_string()))
     }
 }

@@ -31,6 +31,9 @@ pub async fn staff(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Resul
                   (select w.refused from tenantry.workers w
                    where w.refused is not null
                      and w.seen_at > clock_timestamp() - interval '10 minutes'
+                     -- another has started since: the cause is gone
+                     and not exists (select from tenantry.workers later
+                                     where later.refused is null and later.started_at > w.seen_at)
                    order by w.seen_at desc limit 1) as refused
            from tenantry.installation n"#,
         dead_after.as_secs_f64(),

@@ -241,6 +241,8 @@ fn text_that_is_not_sql_is_refused() {
             "\\connect postgres",
             "select \0",
             "drop table U&\"d\\0061t\\+000061\"",
+            "do U&'begin delete from other!002eperson; end' uescape '!'",
+            "select U&'a!0062' /* so */ UEscape '!'",
         ],
     );
 }

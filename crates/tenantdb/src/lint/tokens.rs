@@ -102,6 +102,10 @@ pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
         if is_escaped_name(&tokens, &token) {
             return Err(unreadable(line, "holds a U&\"…\" name; write the name itself".to_owned()));
         }
+        if token.is("uescape") && tokens.last().is_some_and(|before| before.text().is_some()) {
+            let message = "holds a text with UESCAPE; write its characters themselves";
+            return Err(unreadable(line, message.to_owned()));
+        }
         tokens.push(token);
     }
     Ok(tokens)
