@@ -24,6 +24,7 @@ mod lost_connections;
 mod lost_jobs;
 mod master_key;
 mod original_calls;
+mod own_login;
 mod password_change;
 mod plain_owner;
 mod provider;

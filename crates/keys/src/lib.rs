@@ -10,12 +10,14 @@ mod api_key;
 mod base62;
 mod checksum;
 mod key_hash;
+mod login;
 mod master_key;
 mod minter;
 mod operator_token;
 mod sealer;
 
 pub use api_key::{ApiKey, KeyError, parse_key};
+pub use login::LoginPassword;
 pub use key_hash::KeyHash;
 pub use master_key::{KeyId, MasterKey, MasterKeyError, MasterKeys, MasterKeysError};
 pub use minter::{Minter, MinterError};

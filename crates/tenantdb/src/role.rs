@@ -70,6 +70,21 @@ pub async fn claim(
     owner_in(&sqlx::raw_sql(AssertSqlSafe(claim)).fetch_one(conn).await?)
 }
 
+/// Gives the role a password by its verifier, in place of one it had.
+///
+/// # Errors
+/// SQLSTATE 42501 when the connected role may not change this one, 42704 when there is none.
+pub async fn set_password(
+    conn: &mut PgConnection,
+    role: &RoleName,
+    verifier: &str,
+) -> sqlx::Result<()> {
+    let alter = format!("alter role {} password {}", Ident::from(role), literal(verifier));
+    let alter = makers::changing(conn, role, alter);
+    sqlx::raw_sql(AssertSqlSafe(alter)).execute(conn).await?;
+    Ok(())
+}
+
 /// Drops the role. Its rights must be gone, as they are once its schema is dropped; sessions that
 /// are logged in as it go on until they end by themselves. Ask [`owner`] first, or use
 /// [`drop_owned`].

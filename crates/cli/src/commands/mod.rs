@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod config_check;
+pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;

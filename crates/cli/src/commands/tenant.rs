@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Subcommand;
 use serde_json::value::RawValue;
 
-use super::{API, client, cursor_text, query};
+use super::{API, client, connect::Connect, cursor_text, query};
 use crate::{
     args::Global,
     client::{Answer, Tenants},
@@ -44,13 +44,14 @@ pub(crate) enum Tenant {
         /// Its id
         id: i64,
     },
+    Connect(Connect),
 }
 
 impl Tenant {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let client = client(global)?;
         match self {
+            Self::Connect(connect) => connect.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query([
                     ("page", page.map(|page| page.to_string())),
@@ -59,11 +60,11 @@ impl Tenant {
                     ("status", status),
                     ("q", q),
                 ]);
-                list(global, &client.get(&format!("{API}/tenants{query}")).await?)
+                list(global, &client(global)?.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { id } => one(global, &client.get(&format!("{API}/tenants/{id}")).await?),
+            Self::Show { id } => one(global, &client(global)?.get(&format!("{API}/tenants/{id}")).await?),
             Self::Status { id } => {
-                one(global, &client.get(&format!("{API}/tenants/{id}/status")).await?)
+                one(global, &client(global)?.get(&format!("{API}/tenants/{id}/status")).await?)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Passwords of tenants' roles: Tenantry sets none, so each is a way in that somebody else gave.
+//! Passwords of tenants' roles that no `tenantry tenant connect` gave: a way in that somebody else made.
 
 use domain::InstallationId;
 use sqlx::PgConnection;
@@ -25,6 +25,8 @@ pub(crate) async fn look(
          join pg_catalog.pg_shdescription d on d.objoid = r.oid
              and d.classoid = 'pg_catalog.pg_authid'::regclass
          where r.rolpassword is not null and starts_with(d.description, $1)
+             and not exists (select from tenantry.tenants t
+                             where t.role_name = r.rolname and t.login_issued_at is not null)
          order by r.rolname",
     )
     .bind(format!("tenantry:{installation}:"))
@@ -36,7 +38,7 @@ pub(crate) async fn look(
     let more = if roles.len() > NAMED { ", …" } else { "" };
     let named = roles[..roles.len().min(NAMED)].join(", ");
     let sentence = format!(
-        "{} of the roles have a password, and Tenantry gives none: {named}{more}",
+        "{} of the roles have a password that Tenantry did not give: {named}{more}",
         roles.len()
     );
     let database = sqlx::query_scalar("select current_database()::text").fetch_one(conn).await?;

@@ -89,7 +89,7 @@ pub async fn give_role(
     role: &RoleName,
 ) -> sqlx::Result<bool> {
     let given = sqlx::query!(
-        "update tenantry.tenants set role_name = $3
+        "update tenantry.tenants set role_name = $3, login_issued_at = null
          where id = $1 and schema_name = $2 and state not in ('deleted', 'released')",
         tenant.get(),
         schema.as_str(),
@@ -112,7 +112,8 @@ pub async fn end_copy(
     actor: &str,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "update tenantry.tenants set role_name = format('tn_%s_%s', $2::text, id)
+        "update tenantry.tenants
+         set role_name = format('tn_%s_%s', $2::text, id), login_issued_at = null
          where role_name = format('tn_%s_%s', $1::text, id)",
         original.as_str(),
         heir.as_str(),

@@ -21,7 +21,7 @@ pub struct TenantStatus {
     pub created_at: DateTime<Utc>,
     /// Whether workers have loaded a newer tenant migration than it has.
     pub is_behind: bool,
-    /// When one of its keys was last used.
+    /// When one of its keys was last used, or its role last got a password.
     pub last_activity: Option<DateTime<Utc>>,
 }
 
@@ -36,8 +36,9 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
                    and to_regrole(quote_ident(role_name)) is not null) as "is_there!",
                   (coalesce(migration_version, 0)
                    < (select max(version) from tenantry.migration_texts)) as is_behind,
-                  (select max(k.last_used_at) from tenantry.api_keys k
-                   where k.tenant_id = t.id) as last_activity
+                  greatest(login_issued_at,
+                           (select max(k.last_used_at) from tenantry.api_keys k
+                            where k.tenant_id = t.id)) as last_activity
            from tenantry.tenants t where id = $1"#,
         id.get(),
     )

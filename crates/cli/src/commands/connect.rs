@@ -1,0 +1,142 @@
+//! `tenantry tenant connect`: a login of the tenant's own.
+
+use std::{os::unix::process::CommandExt as _, process, time::Duration};
+
+use clap::Args;
+use domain::{TenantId, TenantState};
+use keys::LoginPassword;
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use store::{
+    StageLimits, audit,
+    tenants::{self, IssuedLogin},
+};
+use tenantdb::role;
+
+use super::config_check;
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::{self, database_failure},
+    failure::{Done, Failure},
+    show,
+};
+
+/// Longest time for a statement, and longest wait for work on the tenant to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Print how to connect to PostgreSQL as one tenant. The tenant's role gets a password, shown once
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The tenant's id
+    id: i64,
+    /// Make another password for a role that has one. The old password stops working
+    #[arg(long)]
+    new: bool,
+    /// Start psql instead of printing the URL
+    #[arg(long)]
+    psql: bool,
+}
+
+impl Connect {
+    /// Does it, on the database of the settings.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load()?;
+        let url = connection::database_url(&settings)?;
+        let pool = connection::patient_pool(&url, &settings).await?;
+        let issued = self.issue(&pool).await;
+        pool.close().await;
+        let (IssuedLogin { role, schema }, password) = issued?;
+        let of_tenant = login_url(&url, role.as_str(), password.expose());
+        if self.psql {
+            return Err(psql(&of_tenant).into());
+        }
+        if global.json {
+            let told = json!({ "tenant_id": self.id, "role": role.as_str(),
+                "schema": schema.as_str(), "database_url": of_tenant });
+            show::raw(&told.to_string());
+        } else {
+            show::line(&of_tenant);
+            show::note(format!(
+                "The password is not shown again. Tables are found in schema {schema} first."
+            ));
+        }
+        Ok(Done::Well)
+    }
+
+    async fn issue(&self, pool: &PgPool) -> anyhow::Result<(IssuedLogin, LoginPassword)> {
+        connection::refuse_copy(pool).await?;
+        let failed = |error: sqlx::Error| database_failure(&error);
+        let (id, password) = (TenantId::new(self.id), LoginPassword::mint());
+        let limits = StageLimits { statement: PATIENCE, lock: PATIENCE, silence: PATIENCE };
+        let mut tx = pool.begin().await.map_err(failed)?;
+        store::open_stage(&mut tx, &[id], limits).await.map_err(failed)?;
+        let Some(login) = tenants::issue_login(&mut tx, id, self.new).await.map_err(failed)? else {
+            return Err(refusal(&mut tx, id).await.into());
+        };
+        role::set_password(&mut tx, &login.role, &password.verifier()).await.map_err(failed)?;
+        let (actor, detail) = (actor(), json!({ "role": login.role.as_str() }));
+        let entry = audit::Entry {
+            actor: &actor,
+            action: "tenant.login_issued",
+            tenant: Some(id),
+            detail,
+            ..Default::default()
+        };
+        audit::append(&mut tx, entry).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok((login, password))
+    }
+}
+
+/// Why this tenant gets no login.
+async fn refusal(conn: &mut PgConnection, id: TenantId) -> Failure {
+    match tenants::find(conn, id).await {
+        Err(error) => database_failure(&error),
+        Ok(None) => Failure::new(format!("there is no tenant {id}")),
+        Ok(Some(tenant)) if tenant.state == TenantState::Active => {
+            Failure::new(format!("tenant {id} has a login already, and its password was shown once"))
+                .advise("`--new` makes another password; the old one stops working")
+        }
+        Ok(Some(tenant)) => Failure::new(format!(
+            "tenant {id} is {}: only an active tenant can connect",
+            tenant.state
+        )),
+    }
+}
+
+/// `database_url` with another user and password. Both are letters, digits and `_`.
+fn login_url(database_url: &str, user: &str, password: &str) -> String {
+    let (scheme, rest) = database_url.split_once("://").unwrap_or(("postgres", database_url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{user}:{password}@{host}{}", &rest[end..])
+}
+
+/// Becomes psql. The password is in its environment and not among its arguments, which all users of
+/// the machine may read.
+fn psql(url: &str) -> Failure {
+    let password = url.split_once("://").and_then(|(_, rest)| rest.split(['@', ':']).nth(1));
+    let password = password.unwrap_or_default();
+    let without = url.replacen(&format!(":{password}@"), "@", 1);
+    let error = process::Command::new("psql").arg(without).env("PGPASSWORD", password).exec();
+    Failure::new(format!("could not start psql: {error}"))
+        .advise("install psql; `--new` without `--psql` prints the URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_goes_where_the_database_is() {
+        for (url, login) in [
+            ("postgres://u:p@db.example:5433/app", "postgres://tn_a_1:s3@db.example:5433/app"),
+            ("postgresql://u@db/app?sslmode=require", "postgresql://tn_a_1:s3@db/app?sslmode=require"),
+            ("postgres:///app?host=/run/pg", "postgres://tn_a_1:s3@/app?host=/run/pg"),
+            ("postgres://u:p%40x@[::1]:1/app", "postgres://tn_a_1:s3@[::1]:1/app"),
+        ] {
+            assert_eq!(login_url(url, "tn_a_1", "s3"), login);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+alter table tenantry.tenants drop column login_issued_at;
