@@ -17,7 +17,7 @@ use super::support::{Client, Environment, Process, eventually, run, tenant};
 const TAKES: Duration = Duration::from_secs(120);
 
 /// Others must pass through it: as root, PostgreSQL runs as another user.
-fn open_dir() -> TempDir {
+pub(super) fn open_dir() -> TempDir {
     let rights = fs::Permissions::from_mode(0o755);
     tempfile::Builder::new().permissions(rights).tempdir_in("/tmp").unwrap()
 }

@@ -28,6 +28,7 @@ mod own_login;
 mod password_change;
 mod plain_owner;
 mod provider;
+mod readme;
 mod restore;
 mod roles_and_tokens;
 mod secrets;
