@@ -147,7 +147,9 @@ fn obstacle(error: &sqlx::Error) -> Option<String> {
         "2BP01" => "something in the database still depends on it",
         "55P03" => "somebody is using it; try again",
         "40P01" => "somebody was working on it; try again",
-        "42501" => "the connected role may not do this",
+        "42501" => {
+            return Some(format!("the connected role may not do this: {}", database.message()));
+        }
         _ if checks::promise::is_about_one(error) => {
             return Some(format!("the database refused: {}", database.message()));
         }

@@ -3,7 +3,9 @@
 use serde_json::json;
 use sqlx::PgConnection;
 use tenantdb::{
-    Mark, mend, role, schema,
+    Mark,
+    mend::{self, MendError},
+    role, schema,
     verify::{self, Subject},
 };
 
@@ -29,7 +31,11 @@ pub(super) async fn run(
     if before.is_empty() {
         return Ok(Outcome::Gone);
     }
-    mend::role_and_rights(conn, &schema, subject, promise, surgery.connection_limit).await?;
+    match mend::role_and_rights(conn, &schema, subject, promise, surgery.connection_limit).await {
+        Ok(()) => {}
+        Err(MendError::Refused(changes)) => return Ok(Outcome::Refused(changes.join("; "))),
+        Err(MendError::Database(error)) => return Err(error.into()),
+    }
     let after = look(conn, &schema, subject, promise).await?;
     if !after.is_empty() {
         return Ok(Outcome::Refused(format!("this would stay: {}", after.join("; "))));
