@@ -140,8 +140,11 @@ async fn tell(pool: &PgPool, fixed: &Fixed) {
     }
 }
 
-/// What the database says when the subject itself is in the way, not the database.
+/// What is said when the subject itself is in the way, by the database or by its own row.
 fn obstacle(error: &sqlx::Error) -> Option<String> {
+    if let sqlx::Error::Decode(why) = error {
+        return Some(format!("an operator has to look: {why}"));
+    }
     let database = error.as_database_error()?;
     let reason = match database.code()?.as_ref() {
         "2BP01" => "something in the database still depends on it",

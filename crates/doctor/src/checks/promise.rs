@@ -10,7 +10,7 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use tenantdb::{Mark, MigrationSet, Promise, migrations, verify};
 
-use crate::{Depth, ExamineError, Kind, Subject, fixes, report::Gatherer};
+use crate::{Depth, ExamineError, Kind, Subject, fixes, names, report::Gatherer};
 
 /// What this looks for.
 const KINDS: &[Kind] = &[
@@ -108,9 +108,9 @@ pub(crate) async fn look(
     let sample = sample(pool, gatherer.scope.depth).await.map_err(failed())?;
     let (mut after, mut uses) = (i64::MIN, 0);
     loop {
-        let tenants = next(pool, sample.as_ref(), after).await.map_err(failed())?;
-        let Some(last) = tenants.last() else { return Ok(()) };
-        after = last.id.get();
+        let page = next(pool, sample.as_ref(), after).await.map_err(failed())?;
+        let Some((last, tenants)) = page else { return Ok(()) };
+        after = last;
         if uses >= CONNECTION_USES {
             conn = None;
             uses = 0;
@@ -156,12 +156,13 @@ async fn sample(pool: &PgPool, depth: Depth) -> sqlx::Result<Option<HashSet<i64>
     Ok(Some(ids.into_iter().collect()))
 }
 
-/// The next page.
+/// The last id of the next page, and those of its tenants whose names are names: the others are told
+/// by what looks for rows that cannot be read.
 async fn next(
     pool: &PgPool,
     sample: Option<&HashSet<i64>>,
     after: i64,
-) -> sqlx::Result<Vec<Tenant>> {
+) -> sqlx::Result<Option<(i64, Vec<Tenant>)>> {
     let rows = sqlx::query(
         "select id, schema_name, role_name from tenantry.tenants
          where state = 'active' and id > $1 order by id limit $2",
@@ -170,19 +171,15 @@ async fn next(
     .bind(AT_ONCE)
     .fetch_all(pool)
     .await?;
-    let decode = |e| sqlx::Error::Decode(e);
-    rows.iter()
-        .map(|row| {
-            let id: i64 = row.try_get(0)?;
-            let schema = SchemaName::from_registry(row.try_get(1)?);
-            Ok(Tenant {
-                id: TenantId::new(id),
-                schema: schema.map_err(|e| decode(Box::new(e)))?,
-                role: RoleName::parse(row.try_get(2)?).map_err(|e| decode(Box::new(e)))?,
-                in_depth: sample.is_none_or(|ids| ids.contains(&id)),
-            })
-        })
-        .collect()
+    let Some(last) = rows.last() else { return Ok(None) };
+    let mut tenants = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: i64 = row.try_get(0)?;
+        let Ok((schema, role)) = names::read(row.try_get(1)?, row.try_get(2)?) else { continue };
+        let in_depth = sample.is_none_or(|ids| ids.contains(&id));
+        tenants.push(Tenant { id: TenantId::new(id), schema, role, in_depth });
+    }
+    Ok(Some((last.try_get(0)?, tenants)))
 }
 
 /// Those of the tenants to be looked at one by one: in depth, or since something is wrong with role or
@@ -321,20 +318,19 @@ async fn faults(
     Ok(found)
 }
 
-/// Another tenant's schema, which the role must be refused.
+/// Another tenant's schema, which the role must be refused. Several are read, as one's name may be none.
 async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<SchemaName>> {
-    let name: Option<String> = sqlx::query_scalar(
+    let names: Vec<String> = sqlx::query_scalar(
         // An order that tenants_by_state alone has: by the primary key the way there leads past
         // every tenant that is still pending.
         "select schema_name from tenantry.tenants
          where state between 'active' and 'active' and id <> $1
-         order by state desc, id desc limit 1",
+         order by state desc, id desc limit 8",
     )
     .bind(id.get())
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    let name = name.map(SchemaName::from_registry).transpose();
-    name.map_err(|e| sqlx::Error::Decode(Box::new(e)))
+    Ok(names.into_iter().find_map(|name| SchemaName::from_registry(name).ok()))
 }
 
 fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
