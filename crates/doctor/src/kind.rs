@@ -145,6 +145,8 @@ kinds! {
         "The control schema or the queue lacks something that guards a promise.", None;
     DatabaseRights = "database_rights":
         "PUBLIC has rights on a database that is Tenantry's own.", None;
+    DefaultRights = "default_rights":
+        "Default privileges give others rights in every tenant that is made, and so none can be made.", None;
     DatabaseShared = "database_shared":
         "The database is shared by choice, and tenants' roles may do what PUBLIC may.", None;
     TenantTransactionOld = "tenant_transaction_old":

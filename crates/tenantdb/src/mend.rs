@@ -4,6 +4,7 @@ use domain::{RoleName, SchemaName};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::elsewhere;
 use crate::ident::Ident;
 use crate::makers;
 use crate::promise::Promise;
@@ -22,7 +23,8 @@ pub enum MendError {
 }
 
 /// Gives the role its attributes, settings, group and rights again, and takes from it and from others
-/// what neither Tenantry nor a migration gave. The role's password stays, and its connection limit too
+/// what neither Tenantry nor a migration gave: from it also its rights by name outside the schema. The
+/// role's password stays, and its connection limit too
 /// unless it is 0. What lies in the schema stays, but for its owner and the rights on it.
 ///
 /// # Errors
@@ -76,8 +78,11 @@ async fn mend_role(
         let text = makers::changing(conn, subject.role, change.clone());
         refused.extend(attempt(conn, &change, text).await?);
     }
-    for leave in groups_to_leave(conn, subject.role).await? {
-        refused.extend(attempt(conn, &leave, leave.clone()).await?);
+    let mut revokes = groups_to_leave(conn, subject.role).await?;
+    let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
+    revokes.extend(elsewhere.into_iter().filter_map(|right| right.remedy));
+    for revoke in revokes {
+        refused.extend(attempt(conn, &revoke, revoke.clone()).await?);
     }
     if refused.is_empty() { Ok(()) } else { Err(MendError::Refused(refused)) }
 }

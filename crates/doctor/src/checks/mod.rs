@@ -6,9 +6,11 @@ mod checkpoints;
 mod connections_left;
 pub(crate) mod database_rights;
 mod dead_owners;
+mod default_rights;
 mod early_events;
 mod early_secrets;
 mod ended_open;
+mod faults;
 pub(crate) mod guards;
 pub(crate) mod ids;
 mod item_rows;
@@ -69,6 +71,7 @@ pub(crate) const ALL: &[Check] = &[
     sealed_secrets::CHECK,
     early_secrets::CHECK,
     system_roles::CHECK,
+    default_rights::CHECK,
     unsettled::CHECK,
     ended_open::CHECK,
     totals::CHECK,

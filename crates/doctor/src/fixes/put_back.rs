@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgConnection;
 use tenantdb::{
-    Mark,
+    Mark, elsewhere,
     mend::{self, MendError},
     role, schema,
     verify::{self, Subject},
@@ -49,7 +49,7 @@ pub(super) async fn run(
     }))
 }
 
-/// What is wrong with role and rights, without what is the database's.
+/// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.
 async fn look(
     conn: &mut PgConnection,
     schema: &domain::SchemaName,
@@ -57,5 +57,8 @@ async fn look(
     promise: &tenantdb::Promise,
 ) -> sqlx::Result<Vec<String>> {
     let found = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
-    Ok(found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat()).collect())
+    let here = found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat());
+    let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
+    let elsewhere = elsewhere.into_iter().filter(|it| it.remedy.is_some()).map(|it| it.sentence);
+    Ok(here.chain(elsewhere).collect())
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
+mod elsewhere;
 mod list;
 mod owner;
 mod world;
