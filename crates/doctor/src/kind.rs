@@ -127,6 +127,8 @@ kinds! {
     ShapeDiffers = "shape_differs":
         "A tenant's schema, role or rights are not what the migrations and grants make.",
         Some("put the role and all rights back; the schema's objects stay as they are");
+    PromiseDiffers = "promise_differs":
+        "The tenants' migrations make something else than when they were first learnt.", None;
     SequenceBehind = "sequence_behind":
         "The next row of a tenant's table would be refused: its sequence is behind.", None;
     NotLookedAt = "not_looked_at":

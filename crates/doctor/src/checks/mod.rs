@@ -15,6 +15,7 @@ pub(crate) mod guards;
 pub(crate) mod ids;
 mod item_rows;
 pub(crate) mod jobs;
+mod learnt;
 mod live_keys;
 mod makers;
 pub(crate) mod master_key;

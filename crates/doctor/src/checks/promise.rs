@@ -10,7 +10,10 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use tenantdb::{Mark, MigrationSet, Promise, elsewhere, verify};
 
-use super::faults::{Fault, faults};
+use super::{
+    faults::{Fault, faults},
+    learnt,
+};
 use crate::{Depth, ExamineError, Kind, Subject, fixes, names, report::Gatherer};
 
 /// What this looks for.
@@ -19,6 +22,7 @@ const KINDS: &[Kind] = &[
     Kind::MigrationEdited,
     Kind::MigrationUnknown,
     Kind::ShapeDiffers,
+    Kind::PromiseDiffers,
     Kind::SequenceBehind,
 ];
 
@@ -96,10 +100,10 @@ impl Promised<'_> {
 
 /// Looks at the roles and rights of all active tenants, and into the schemas of as many as the scope
 /// says.
-pub(crate) async fn look(
+pub(crate) async fn look<'a>(
     pool: &PgPool,
-    installation: &InstallationId,
-    gatherer: &mut Gatherer<'_>,
+    installation: &'a InstallationId,
+    gatherer: &mut Gatherer<'a>,
 ) -> Result<(), ExamineError> {
     if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
@@ -136,10 +140,10 @@ pub(crate) async fn look(
 async fn promised<'a>(
     conn: &mut PgConnection,
     installation: &'a InstallationId,
-    gatherer: &Gatherer<'a>,
+    gatherer: &mut Gatherer<'a>,
 ) -> Result<Promised<'a>, ExamineError> {
     let set = &gatherer.scope.migrations;
-    let promise = Promise::learn(conn, set).await.map_err(ExamineError::Migrations)?;
+    let promise = learnt::learn(conn, gatherer).await?;
     let elsewhere = elsewhere::read(conn, installation, None).await;
     let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
     let elsewhere = elsewhere.into_iter().map(|it| it.role).collect();

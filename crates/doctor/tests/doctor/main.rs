@@ -8,6 +8,7 @@ mod database;
 mod healthy;
 mod items;
 mod keys;
+mod learnt;
 mod names;
 mod schemas;
 mod sessions;
