@@ -130,6 +130,30 @@ async fn one_bad_tenant_does_not_stop_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_names_cannot_be_read_fails_by_itself_and_the_others_go_on() {
+    let fleet = Fleet::of(5).await;
+    fleet.write("0003_color.up.sql", "create table color (name text primary key);");
+    for odd in [
+        "update tenantry.tenants set role_name = role_name || 'x' where id = 5",
+        "update tenantry.tenants set schema_name = 'no such' where id = 2",
+    ] {
+        sqlx::query(odd).execute(&fleet.db.pool).await.unwrap();
+    }
+
+    let ran = fleet.run(&["up", "--all", "--json"]);
+    let status = fleet.run(&["status", "--all", "--json"]);
+
+    assert_eq!((ran.code, status.code), (1, 1), "{}{}", ran.err, status.err);
+    let told = tenants_in(&ran);
+    let errors: Vec<_> = told.iter().filter_map(|t| t["error"].as_str()).collect();
+    assert_eq!((told.len(), errors.len()), (5, 2), "{}", ran.out);
+    assert!(errors.iter().any(|error| error.contains("role_name")), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("schema_name")), "{errors:?}");
+    assert_eq!(fleet.versions().await, [Some(3), Some(2), Some(3), Some(3), Some(2)]);
+    assert_eq!(tenants_in(&status).len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_table_is_usable_by_its_tenant_and_by_no_other() {
     let fleet = Fleet::of(2).await;
     fleet.write("0003_color.up.sql", "create table color (name text primary key);");

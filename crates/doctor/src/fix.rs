@@ -140,14 +140,19 @@ async fn tell(pool: &PgPool, fixed: &Fixed) {
     }
 }
 
-/// What the database says when the subject itself is in the way, not the database.
+/// What is said when the subject itself is in the way, by the database or by its own row.
 fn obstacle(error: &sqlx::Error) -> Option<String> {
+    if let sqlx::Error::Decode(why) = error {
+        return Some(format!("an operator has to look: {why}"));
+    }
     let database = error.as_database_error()?;
     let reason = match database.code()?.as_ref() {
         "2BP01" => "something in the database still depends on it",
         "55P03" => "somebody is using it; try again",
         "40P01" => "somebody was working on it; try again",
-        "42501" => "the connected role may not do this",
+        "42501" => {
+            return Some(format!("the connected role may not do this: {}", database.message()));
+        }
         _ if checks::promise::is_about_one(error) => {
             return Some(format!("the database refused: {}", database.message()));
         }

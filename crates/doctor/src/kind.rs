@@ -127,6 +127,8 @@ kinds! {
     ShapeDiffers = "shape_differs":
         "A tenant's schema, role or rights are not what the migrations and grants make.",
         Some("put the role and all rights back; the schema's objects stay as they are");
+    PromiseDiffers = "promise_differs":
+        "The tenants' migrations make something else than when they were first learnt.", None;
     SequenceBehind = "sequence_behind":
         "The next row of a tenant's table would be refused: its sequence is behind.", None;
     NotLookedAt = "not_looked_at":
@@ -145,6 +147,8 @@ kinds! {
         "The control schema or the queue lacks something that guards a promise.", None;
     DatabaseRights = "database_rights":
         "PUBLIC has rights on a database that is Tenantry's own.", None;
+    DefaultRights = "default_rights":
+        "Default privileges give others rights in every tenant that is made, and so none can be made.", None;
     DatabaseShared = "database_shared":
         "The database is shared by choice, and tenants' roles may do what PUBLIC may.", None;
     TenantTransactionOld = "tenant_transaction_old":

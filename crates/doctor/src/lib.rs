@@ -22,6 +22,7 @@ mod finding;
 mod fix;
 mod fixes;
 mod kind;
+mod names;
 mod report;
 mod scope;
 

@@ -10,11 +10,14 @@ use std::{
     time::Duration,
 };
 
-use domain::{SchemaName, TenantId};
+use domain::{RoleName, SchemaName, TenantId};
 use futures::{Stream, TryStreamExt as _, stream};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
-use store::{StageLimits, audit, tenants, tenants::FleetTenant};
+use store::{
+    StageLimits, audit, tenants,
+    tenants::{FleetTenant, UnreadableName},
+};
 use tenantdb::{
     Promise, grants,
     migrations::{self, MigrateError, MigrationSet},
@@ -71,8 +74,8 @@ pub struct FleetRun {
 pub struct FleetOutcome {
     /// The tenant.
     pub tenant: TenantId,
-    /// Its schema.
-    pub schema: SchemaName,
+    /// Its schema, as the registry has it.
+    pub schema: String,
     /// The way its schema went, or why it stands where it stood.
     pub result: Result<Moved, FleetError>,
 }
@@ -89,6 +92,9 @@ pub struct Moved {
 /// Why a tenant's schema was left as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
+    /// Its row names no schema or no role.
+    #[error("could not read its names")]
+    Names(#[source] UnreadableName),
     /// No connection, or it broke before the work began.
     #[error("could not connect")]
     Connect(#[source] sqlx::Error),
@@ -119,7 +125,7 @@ impl FleetError {
             Self::Connect(e) | Self::Lock(e) | Self::Grant(e) | Self::Record(e) => Some(e),
             Self::Commit(e) => Some(e),
             Self::Migrate(e) => e.database(),
-            Self::NotActive => None,
+            Self::NotActive | Self::Names(_) => None,
         };
         cause.is_some_and(|e| store::classify(e).is_transient())
     }
@@ -229,8 +235,9 @@ async fn migrate_once(
     seats: &Seats,
     tenant: &FleetTenant,
 ) -> Result<Moved, FleetError> {
+    let names = tenant.names().map_err(FleetError::Names)?;
     let mut seat = seats.take().await.map_err(FleetError::Connect)?;
-    let result = in_transaction(run, &mut seat.conn, tenant).await;
+    let result = in_transaction(run, &mut seat.conn, tenant.id, &names).await;
     seat.uses += 1;
     if result.is_ok() {
         seats.put_back(seat).await;
@@ -242,21 +249,21 @@ async fn migrate_once(
 async fn in_transaction(
     run: &FleetRun,
     conn: &mut PgConnection,
-    tenant: &FleetTenant,
+    tenant: TenantId,
+    (schema, role): &(SchemaName, RoleName),
 ) -> Result<Moved, FleetError> {
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
-    store::open_stage(&mut tx, &[tenant.id], run.limits).await.map_err(FleetError::Lock)?;
-    let moved = move_schema(run, &mut tx, &tenant.schema).await.map_err(FleetError::Migrate)?;
+    store::open_stage(&mut tx, &[tenant], run.limits).await.map_err(FleetError::Lock)?;
+    let moved = move_schema(run, &mut tx, schema).await.map_err(FleetError::Migrate)?;
     if let Some(promise) = run.promise.as_ref().filter(|_| moved.to > moved.from) {
-        let FleetTenant { schema, role, .. } = tenant;
         grants::grant(&mut tx, schema, role, promise).await.map_err(FleetError::Grant)?;
     }
     let version = (moved.to > 0).then_some(moved.to);
-    if !tenants::set_version(&mut tx, tenant.id, version).await.map_err(FleetError::Record)? {
+    if !tenants::set_version(&mut tx, tenant, version).await.map_err(FleetError::Record)? {
         return Err(FleetError::NotActive);
     }
     if moved.to != moved.from {
-        record(run, &mut tx, tenant.id, moved).await.map_err(FleetError::Record)?;
+        record(run, &mut tx, tenant, moved).await.map_err(FleetError::Record)?;
     }
     tx.commit().await.map_err(FleetError::Commit)?;
     Ok(moved)

@@ -5,7 +5,7 @@
 //! the same files refuses to start.
 
 use sqlx::{Connection as _, PgConnection};
-use store::promises::{self, PromiseKey};
+use store::promises;
 use tenantdb::migrations::{MigrateError, Migration, MigrationSet};
 use tenantdb::{Promise, Shape, survey_format};
 
@@ -84,7 +84,7 @@ fn listing(differences: &[String]) -> String {
 pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promise, LearnError> {
     check_texts(conn, set).await?;
     let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
-    let key = key(conn, set).await?;
+    let key = promises::key(conn, set.hash(), survey_format()).await?;
     if promises::remembered(conn, key).await?.is_none() {
         let differences = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
         if !differences.is_empty() {
@@ -129,7 +129,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     if !repeats.is_empty() {
         return Err(LearnError::NotRepeatable(repeats));
     }
-    let key = key(conn, set).await?;
+    let key = promises::key(conn, set.hash(), survey_format()).await?;
     let known = promises::texts(conn).await?;
     let edited = edited(&known, set).map(Migration::version).collect();
     let differences = match promises::remembered(conn, key).await? {
@@ -176,14 +176,6 @@ fn edited<'a>(
 
 fn texts(set: &MigrationSet) -> Vec<(i64, String)> {
     set.iter().map(|migration| (migration.version(), migration.checksum().to_owned())).collect()
-}
-
-async fn key<'a>(conn: &mut PgConnection, set: &'a MigrationSet) -> sqlx::Result<PromiseKey<'a>> {
-    let server_major: i32 =
-        sqlx::query_scalar("select current_setting('server_version_num')::int / 10000")
-            .fetch_one(conn)
-            .await?;
-    Ok(PromiseKey { set_hash: set.hash(), server_major, survey_format: survey_format() })
 }
 
 fn decoding(error: serde_json::Error) -> LearnError {

@@ -67,3 +67,22 @@ async fn a_claim_reads_its_own_item_and_one_neighbour_among_thousands_at_work() 
     assert_eq!(neighbour, Some("active3000"));
     assert!(fetched <= 20, "{fetched} rows were fetched");
 }
+
+#[tokio::test]
+async fn a_neighbour_whose_name_cannot_be_read_keeps_nobody_from_being_made() {
+    let db = harness::fresh_db().await;
+    register(&db.pool, WORKER).await;
+    register(&db.pool, "somebody").await;
+    fill(&db.pool, 1, 0).await;
+    sqlx::query("update tenantry.tenants set schema_name = 'no such'")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    let (item, _) = submit(&db.pool, "anne").await;
+    let mut conn = db.pool.acquire().await.unwrap();
+
+    let minute = Duration::from_secs(60);
+    let claims = store::items::claim(&mut conn, &[item], WORKER, minute).await.unwrap();
+
+    assert_eq!((claims.len(), claims[0].neighbour.as_ref()), (1, None));
+}

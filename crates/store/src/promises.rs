@@ -16,6 +16,23 @@ pub struct PromiseKey<'a> {
     pub survey_format: i32,
 }
 
+/// The key of a set on this server.
+///
+/// # Errors
+/// When the server does not tell its version.
+pub async fn key<'a>(
+    conn: &mut PgConnection,
+    set_hash: &'a str,
+    survey_format: i32,
+) -> sqlx::Result<PromiseKey<'a>> {
+    let server_major = sqlx::query_scalar!(
+        r#"select current_setting('server_version_num')::int / 10000 as "major!""#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(PromiseKey { set_hash, server_major, survey_format })
+}
+
 /// What a set made when it was first learnt.
 #[derive(Debug, Clone)]
 pub struct Remembered {

@@ -17,6 +17,7 @@ pub mod adoption;
 mod bootstrap;
 pub mod bootstrapped;
 pub mod copied;
+pub mod elsewhere;
 pub mod grants;
 mod hand_over;
 mod hoards;

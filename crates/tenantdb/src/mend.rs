@@ -1,31 +1,44 @@
 //! Puts a tenant's role and the rights in its schema back to what they were when it was made.
 
-use domain::SchemaName;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use domain::{RoleName, SchemaName};
+use sqlx::postgres::PgDatabaseError;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::elsewhere;
 use crate::ident::Ident;
 use crate::makers;
 use crate::promise::Promise;
 use crate::survey::{self, Grant, Subject};
 use crate::{grants, verify};
 
+/// Why a role could not be put back. What was changed by then is the caller's to roll back.
+#[derive(Debug, thiserror::Error)]
+pub enum MendError {
+    /// The connected role may not change the tenant's role, as far as that is needed.
+    #[error("{}", .0.join("; "))]
+    Refused(Vec<String>),
+    /// The database refused another statement.
+    #[error("could not mend the role and its rights")]
+    Database(#[from] sqlx::Error),
+}
+
 /// Gives the role its attributes, settings, group and rights again, and takes from it and from others
-/// what neither Tenantry nor a migration gave. The role's password stays, and its connection limit too
+/// what neither Tenantry nor a migration gave: from it also its rights by name outside the schema. The
+/// role's password stays, and its connection limit too
 /// unless it is 0. What lies in the schema stays, but for its owner and the rights on it.
 ///
 /// # Errors
-/// SQLSTATE 42501 when the connected role may not do all of that; 42704 without the schema or the role.
+/// [`MendError::Refused`] names each change of the role that the connected role may not make; else
+/// SQLSTATE 42501 when it may not do all of that, 42704 without the schema or the role.
 pub async fn role_and_rights(
     conn: &mut PgConnection,
     schema: &SchemaName,
     subject: Subject<'_>,
     promise: &Promise,
     connection_limit: i32,
-) -> sqlx::Result<()> {
+) -> Result<(), MendError> {
     let role = subject.role;
-    let text = role_text(conn, schema, subject, connection_limit).await?;
-    sqlx::raw_sql(AssertSqlSafe(makers::changing(conn, role, text))).execute(&mut *conn).await?;
-    leave_groups(conn, subject).await?;
+    mend_role(conn, schema, subject, connection_limit).await?;
     // a column's sequence changes its owner with the table, and not by itself
     take_back(conn, schema, subject, promise, |g| g.right == "OWNER" && !g.is_on_sequence())
         .await?;
@@ -33,7 +46,7 @@ pub async fn role_and_rights(
     let (schema_name, role_name) = (Ident::from(schema), Ident::from(role));
     let create = format!("revoke create on schema {schema_name} from {role_name}");
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *conn).await?;
-    grants::regrant(conn, schema, role).await
+    Ok(grants::regrant(conn, schema, role).await?)
 }
 
 /// Puts right those of the rights that are neither as Tenantry nor as a migration gave them.
@@ -52,54 +65,101 @@ async fn take_back(
     Ok(())
 }
 
-/// The statements on the role. Attributes that only a superuser may name are named if the role has them.
-async fn role_text(
+/// Changes the role itself, one statement after another: one that is refused has to be named.
+async fn mend_role(
     conn: &mut PgConnection,
     schema: &SchemaName,
     subject: Subject<'_>,
     connection_limit: i32,
-) -> sqlx::Result<String> {
-    let row = sqlx::query(
-        "select rolsuper, rolreplication, rolbypassrls, rolconnlimit = 0,
-             quote_ident(current_database())
-         from pg_catalog.pg_roles where rolname = $1",
-    )
-    .bind(subject.role.as_str())
-    .fetch_one(conn)
-    .await?;
-    let mut attributes = "login inherit nocreatedb nocreaterole valid until 'infinity'".to_owned();
-    for (at, attribute) in [" nosuperuser", " noreplication", " nobypassrls"].iter().enumerate() {
-        if row.try_get(at)? {
-            attributes += attribute;
-        }
+) -> Result<(), MendError> {
+    let changes = role_changes(conn, schema, subject.role, connection_limit).await?;
+    let mut refused = Vec::new();
+    for change in changes {
+        let text = makers::changing(conn, subject.role, change.clone());
+        refused.extend(attempt(conn, &change, text).await?);
     }
-    if row.try_get(3)? {
-        attributes += &format!(" connection limit {connection_limit}");
+    let mut revokes = groups_to_leave(conn, subject.role).await?;
+    let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
+    revokes.extend(elsewhere.into_iter().filter_map(|right| right.remedy));
+    for revoke in revokes {
+        refused.extend(attempt(conn, &revoke, revoke.clone()).await?);
     }
-    let (database, role, schema): (String, _, _) =
-        (row.try_get(4)?, Ident::from(subject.role), Ident::from(schema));
-    Ok(format!(
-        "alter role {role} {attributes};
-         alter role {role} reset all;
-         alter role {role} in database {database} reset all;
-         alter role {role} set search_path to {schema}, pg_temp"
-    ))
+    if refused.is_empty() { Ok(()) } else { Err(MendError::Refused(refused)) }
 }
 
-/// Takes the role out of every group but the tenants'.
-async fn leave_groups(conn: &mut PgConnection, subject: Subject<'_>) -> sqlx::Result<()> {
-    let groups: Vec<String> = sqlx::query_scalar(
-        "select m.roleid::regrole::text from pg_catalog.pg_auth_members m
+/// Runs the text in a savepoint, and tells what the server says where the connected role may not.
+async fn attempt(
+    conn: &mut PgConnection,
+    change: &str,
+    text: String,
+) -> sqlx::Result<Option<String>> {
+    let mut tx = conn.begin().await?;
+    let Err(error) = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *tx).await else {
+        tx.commit().await?;
+        return Ok(None);
+    };
+    tx.rollback().await?;
+    // XX000: nobody whose rights the connected role has could have given it
+    let denies = |code: &str| matches!(code, "42501" | "XX000");
+    let denied = error.as_database_error().filter(|e| e.code().as_deref().is_some_and(denies));
+    let Some(denied) = denied else { return Err(error) };
+    let detail = denied.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail);
+    let detail = detail.map_or_else(String::new, |detail| format!(" ({detail})"));
+    Ok(Some(format!("`{change}` was refused: {}{detail}", denied.message())))
+}
+
+/// The statements on the role. They name only what is not as it should be: to name an attribute takes
+/// the right to change it, which from PostgreSQL 16 on only those have who have the attribute.
+async fn role_changes(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+    connection_limit: i32,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select format('alter role %I %s', r.rolname, change.text)
+         from pg_catalog.pg_roles r
+         cross join lateral (
+             select format('%I, pg_temp', $2::text), exists (
+                 select from pg_catalog.pg_db_role_setting s where s.setrole = r.oid
+                     and s.setdatabase = (select d.oid from pg_catalog.pg_database d
+                                          where d.datname = current_database()))
+         ) has (path, more)
+         cross join lateral (values
+             (1, r.rolsuper, 'nosuperuser'),
+             (2, r.rolreplication, 'noreplication'),
+             (3, r.rolbypassrls, 'nobypassrls'),
+             (4, r.rolcreatedb, 'nocreatedb'),
+             (5, r.rolcreaterole, 'nocreaterole'),
+             (6, not r.rolcanlogin, 'login'),
+             (7, not r.rolinherit, 'inherit'),
+             (8, r.rolvaliduntil < 'infinity', 'valid until ''infinity'''),
+             (9, r.rolconnlimit = 0, format('connection limit %s', $3::int)),
+             (10, has.more, format('in database %I reset all', current_database())),
+             (11, not coalesce(r.rolconfig, '{}') <@ array['search_path=' || has.path], 'reset all'),
+             (12, r.rolconfig is distinct from array['search_path=' || has.path],
+                 'set search_path to ' || has.path)
+         ) change (n, wanted, text)
+         where r.rolname = $1 and change.wanted
+         order by change.n",
+    )
+    .bind(role.as_str())
+    .bind(schema.as_str())
+    .bind(connection_limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// The statements that take the role out of every group but the tenants'.
+async fn groups_to_leave(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select format('revoke %s from %I', m.roleid::regrole, $1::text)
+         from pg_catalog.pg_auth_members m
          where m.member = to_regrole(quote_ident($1))::oid
              and m.roleid is distinct from to_regrole(quote_ident($2))::oid",
     )
-    .bind(subject.role.as_str())
-    .bind(subject.role.its_group().as_str())
-    .fetch_all(&mut *conn)
-    .await?;
-    for group in groups {
-        let leave = format!("revoke {group} from {}", Ident::from(subject.role));
-        sqlx::raw_sql(AssertSqlSafe(leave)).execute(&mut *conn).await?;
-    }
-    Ok(())
+    .bind(role.as_str())
+    .bind(role.its_group().as_str())
+    .fetch_all(conn)
+    .await
 }

@@ -59,15 +59,8 @@ impl Promise {
         let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
         let survives_renaming = survives_renaming.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
-        let has = |kind: &str| survey.shape.keys().any(|object| object.starts_with(kind));
         Ok(Self {
-            depth: Depth {
-                triggers: has("trigger "),
-                policies: has("policy "),
-                rules: has("rule "),
-                functions: has("definition of function "),
-                types: has("definition of type "),
-            },
+            depth: depth_of(&survey.shape),
             grantable: grantable(&survey, &scratch, routines),
             shape: survey.shape,
             grants,
@@ -119,6 +112,15 @@ impl Promise {
     #[must_use]
     pub fn differences_from(&self, expected: &Shape) -> Vec<String> {
         shape::differences(expected, &self.in_any_schema())
+    }
+
+    /// The same promise with the shape that the set made when it was first learnt, given in the form of
+    /// [`Promise::in_any_schema`].
+    #[must_use]
+    pub fn as_first_learnt(self, shape: &Shape) -> Self {
+        let put = |text: &String| text.replace(NAMELESS, &self.scratch);
+        let shape = shape.iter().map(|(o, definition)| (put(o), put(definition))).collect();
+        Self { depth: depth_of(&shape), shape, ..self }
     }
 
     /// The shape promised to a schema, whose name the server spells as given.
@@ -190,9 +192,12 @@ async fn limit_time(conn: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// What stands for the schema's name in a shape that is no schema's.
+const NAMELESS: &str = "{schema}";
+
 /// Names what was learnt in `schema` as if it had been learnt in `{schema}`.
 fn without_name(shape: &Shape, schema: &str) -> Shape {
-    let put = |text: &String| text.replace(schema, "{schema}");
+    let put = |text: &String| text.replace(schema, NAMELESS);
     shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
 }
 
@@ -236,6 +241,18 @@ async fn survives_renaming(
         .collect();
     let knows_old = |text: &String| text.contains(old);
     Ok(renamed == expected && !renamed.iter().any(|(o, d)| knows_old(o) || knows_old(d)))
+}
+
+/// The rarer kinds of object that are in a shape.
+fn depth_of(shape: &Shape) -> Depth {
+    let has = |kind: &str| shape.keys().any(|object| object.starts_with(kind));
+    Depth {
+        triggers: has("trigger "),
+        policies: has("policy "),
+        rules: has("rule "),
+        functions: has("definition of function "),
+        types: has("definition of type "),
+    }
 }
 
 fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Grantable {

@@ -6,13 +6,16 @@ mod checkpoints;
 mod connections_left;
 pub(crate) mod database_rights;
 mod dead_owners;
+mod default_rights;
 mod early_events;
 mod early_secrets;
 mod ended_open;
+mod faults;
 pub(crate) mod guards;
 pub(crate) mod ids;
 mod item_rows;
 pub(crate) mod jobs;
+mod learnt;
 mod live_keys;
 mod makers;
 pub(crate) mod master_key;
@@ -69,6 +72,7 @@ pub(crate) const ALL: &[Check] = &[
     sealed_secrets::CHECK,
     early_secrets::CHECK,
     system_roles::CHECK,
+    default_rights::CHECK,
     unsettled::CHECK,
     ended_open::CHECK,
     totals::CHECK,

@@ -8,9 +8,13 @@ use std::collections::HashSet;
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row};
-use tenantdb::{Mark, MigrationSet, Promise, migrations, verify};
+use tenantdb::{Mark, MigrationSet, Promise, elsewhere, verify};
 
-use crate::{Depth, ExamineError, Kind, Subject, fixes, report::Gatherer};
+use super::{
+    faults::{Fault, faults},
+    learnt,
+};
+use crate::{Depth, ExamineError, Kind, Subject, fixes, names, report::Gatherer};
 
 /// What this looks for.
 const KINDS: &[Kind] = &[
@@ -18,6 +22,7 @@ const KINDS: &[Kind] = &[
     Kind::MigrationEdited,
     Kind::MigrationUnknown,
     Kind::ShapeDiffers,
+    Kind::PromiseDiffers,
     Kind::SequenceBehind,
 ];
 
@@ -64,53 +69,55 @@ pub(crate) async fn registry(
 }
 
 /// An active tenant.
-struct Tenant {
-    id: TenantId,
-    schema: SchemaName,
-    role: RoleName,
+pub(super) struct Tenant {
+    pub(super) id: TenantId,
+    pub(super) schema: SchemaName,
+    pub(super) role: RoleName,
     /// Whether to look at each object in its schema.
-    in_depth: bool,
+    pub(super) in_depth: bool,
 }
 
 /// What a tenant is held against.
-struct Promised<'a> {
-    installation: &'a InstallationId,
-    set: &'a MigrationSet,
-    promise: Promise,
+pub(super) struct Promised<'a> {
+    pub(super) installation: &'a InstallationId,
+    pub(super) set: &'a MigrationSet,
+    pub(super) promise: Promise,
+    /// Roles that have something outside the tenants' schemas, which is rare.
+    elsewhere: HashSet<String>,
     /// It was found already what all roles may do in the database, and it is more than it should be.
-    shared: bool,
+    pub(super) shared: bool,
 }
 
 impl Promised<'_> {
-    fn mark(&self, tenant: &Tenant) -> Mark {
+    pub(super) fn mark(&self, tenant: &Tenant) -> Mark {
         Mark { installation: self.installation.clone(), tenant: tenant.id }
+    }
+
+    pub(super) fn has_elsewhere(&self, tenant: &Tenant) -> bool {
+        self.elsewhere.contains(tenant.role.as_str())
     }
 }
 
 /// Looks at the roles and rights of all active tenants, and into the schemas of as many as the scope
 /// says.
-pub(crate) async fn look(
+pub(crate) async fn look<'a>(
     pool: &PgPool,
-    installation: &InstallationId,
-    gatherer: &mut Gatherer<'_>,
+    installation: &'a InstallationId,
+    gatherer: &mut Gatherer<'a>,
 ) -> Result<(), ExamineError> {
     if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
     }
-    let set = &gatherer.scope.migrations;
     let failed = || ExamineError::during("look at the tenants");
     let mut conn = Some(connect(pool).await.map_err(failed())?);
     let first = conn.as_mut().expect("it was just made");
-    let promise = Promise::learn(first, set).await.map_err(ExamineError::Migrations)?;
-    let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
-    let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
-    let promised = Promised { installation, set, promise, shared };
+    let promised = promised(first, installation, gatherer).await?;
     let sample = sample(pool, gatherer.scope.depth).await.map_err(failed())?;
     let (mut after, mut uses) = (i64::MIN, 0);
     loop {
-        let tenants = next(pool, sample.as_ref(), after).await.map_err(failed())?;
-        let Some(last) = tenants.last() else { return Ok(()) };
-        after = last.id.get();
+        let page = next(pool, sample.as_ref(), after).await.map_err(failed())?;
+        let Some((last, tenants)) = page else { return Ok(()) };
+        after = last;
         if uses >= CONNECTION_USES {
             conn = None;
             uses = 0;
@@ -127,6 +134,22 @@ pub(crate) async fn look(
             }
         }
     }
+}
+
+/// Learns what the tenants are to be, and which of their roles have something elsewhere.
+async fn promised<'a>(
+    conn: &mut PgConnection,
+    installation: &'a InstallationId,
+    gatherer: &mut Gatherer<'a>,
+) -> Result<Promised<'a>, ExamineError> {
+    let set = &gatherer.scope.migrations;
+    let promise = learnt::learn(conn, gatherer).await?;
+    let elsewhere = elsewhere::read(conn, installation, None).await;
+    let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
+    let elsewhere = elsewhere.into_iter().map(|it| it.role).collect();
+    let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
+    let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
+    Ok(Promised { installation, set, promise, elsewhere, shared })
 }
 
 /// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
@@ -156,12 +179,13 @@ async fn sample(pool: &PgPool, depth: Depth) -> sqlx::Result<Option<HashSet<i64>
     Ok(Some(ids.into_iter().collect()))
 }
 
-/// The next page.
+/// The last id of the next page, and those of its tenants whose names are names: the others are told
+/// by what looks for rows that cannot be read.
 async fn next(
     pool: &PgPool,
     sample: Option<&HashSet<i64>>,
     after: i64,
-) -> sqlx::Result<Vec<Tenant>> {
+) -> sqlx::Result<Option<(i64, Vec<Tenant>)>> {
     let rows = sqlx::query(
         "select id, schema_name, role_name from tenantry.tenants
          where state = 'active' and id > $1 order by id limit $2",
@@ -170,19 +194,15 @@ async fn next(
     .bind(AT_ONCE)
     .fetch_all(pool)
     .await?;
-    let decode = |e| sqlx::Error::Decode(e);
-    rows.iter()
-        .map(|row| {
-            let id: i64 = row.try_get(0)?;
-            let schema = SchemaName::from_registry(row.try_get(1)?);
-            Ok(Tenant {
-                id: TenantId::new(id),
-                schema: schema.map_err(|e| decode(Box::new(e)))?,
-                role: RoleName::parse(row.try_get(2)?).map_err(|e| decode(Box::new(e)))?,
-                in_depth: sample.is_none_or(|ids| ids.contains(&id)),
-            })
-        })
-        .collect()
+    let Some(last) = rows.last() else { return Ok(None) };
+    let mut tenants = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: i64 = row.try_get(0)?;
+        let Ok((schema, role)) = names::read(row.try_get(1)?, row.try_get(2)?) else { continue };
+        let in_depth = sample.is_none_or(|ids| ids.contains(&id));
+        tenants.push(Tenant { id: TenantId::new(id), schema, role, in_depth });
+    }
+    Ok(Some((last.try_get(0)?, tenants)))
 }
 
 /// Those of the tenants to be looked at one by one: in depth, or since something is wrong with role or
@@ -208,7 +228,8 @@ async fn suspects<'a>(
         Err(error) => return Err(error),
     };
     let all = tenants.iter().zip(faults);
-    Ok(all.filter(|(tenant, faults)| tenant.in_depth || !faults.is_empty()).collect())
+    let suspect = |tenant: &Tenant| tenant.in_depth || promised.has_elsewhere(tenant);
+    Ok(all.filter(|(tenant, faults)| suspect(tenant) || !faults.is_empty()).collect())
 }
 
 /// Whether the server refused the look at something, and would not refuse one at another tenant.
@@ -267,99 +288,4 @@ async fn judge(
         }
     }
     Ok(())
-}
-
-/// Something wrong with a tenant.
-struct Fault {
-    kind: Kind,
-    what: String,
-    fixable: bool,
-}
-
-/// What is wrong with a tenant. A schema or role that is not there or bears another mark is not told
-/// here: other checks do. Its shape means something at the newest version only.
-async fn faults(
-    conn: &mut PgConnection,
-    promised: &Promised<'_>,
-    tenant: &Tenant,
-) -> sqlx::Result<Vec<Fault>> {
-    let Promised { set, promise, .. } = promised;
-    let (mark, schema) = (promised.mark(tenant), &tenant.schema);
-    let owned = tenantdb::schema::owner(conn, schema).await?.is(&mark)
-        && tenantdb::role::owner(conn, &tenant.role).await?.is(&mark);
-    if !owned {
-        return Ok(Vec::new());
-    }
-    let neighbour = neighbour(conn, tenant.id).await?;
-    let subject =
-        verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
-    let mut found = Vec::new();
-    if tenant.in_depth {
-        let applied = migrations::applied(conn, schema).await?;
-        found = versions(set, &applied);
-    }
-    let mut looked = if tenant.in_depth && found.is_empty() {
-        let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
-        if !behind.is_empty() {
-            let what = behind.join("; ");
-            found.push(Fault { kind: Kind::SequenceBehind, what, fixable: false });
-        }
-        verify::look(conn, schema, subject, set, promise).await?
-    } else {
-        let looked = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
-        looked.into_iter().next().unwrap_or_default()
-    };
-    if promised.shared {
-        looked.database.clear();
-    }
-    if !looked.is_empty() {
-        // what all may do in the database is mended there
-        let fixable = !(looked.role.is_empty() && looked.rights.is_empty());
-        let what = looked.into_sentences().join("; ");
-        found.push(Fault { kind: Kind::ShapeDiffers, what, fixable });
-    }
-    Ok(found)
-}
-
-/// Another tenant's schema, which the role must be refused.
-async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<SchemaName>> {
-    let name: Option<String> = sqlx::query_scalar(
-        // An order that tenants_by_state alone has: by the primary key the way there leads past
-        // every tenant that is still pending.
-        "select schema_name from tenantry.tenants
-         where state between 'active' and 'active' and id <> $1
-         order by state desc, id desc limit 1",
-    )
-    .bind(id.get())
-    .fetch_optional(conn)
-    .await?;
-    let name = name.map(SchemaName::from_registry).transpose();
-    name.map_err(|e| sqlx::Error::Decode(Box::new(e)))
-}
-
-fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
-    let told = |kind, what| Fault { kind, what, fixable: false };
-    let mut faults = Vec::new();
-    let mut missing = Vec::new();
-    for wanted in set {
-        let version = wanted.version();
-        match applied.iter().find(|had| had.version == version) {
-            None => missing.push(version.to_string()),
-            Some(had) if had.checksum != wanted.checksum() => {
-                let what = format!("migration {version} was edited after it had been applied");
-                faults.push(told(Kind::MigrationEdited, what));
-            }
-            Some(_) => {}
-        }
-    }
-    if !missing.is_empty() {
-        let what = format!("its schema lacks migrations {}", missing.join(", "));
-        faults.push(told(Kind::MigrationsBehind, what));
-    }
-    let unknown = applied.iter().filter(|had| set.iter().all(|m| m.version() != had.version));
-    faults.extend(unknown.map(|had| {
-        let what = format!("migration {} is not among those at hand", had.version);
-        told(Kind::MigrationUnknown, what)
-    }));
-    faults
 }

@@ -1,9 +1,16 @@
-//! Walks every tenant and item: what the registry keeps as JSON can be read and given back.
+//! Walks every tenant and item: what the registry keeps as JSON can be read and given back, and what it
+//! keeps as text is what Tenantry writes there.
 
-use domain::{ItemId, Settings, TenantId};
-use sqlx::{PgConnection, Row};
+use std::{fmt::Display, str::FromStr};
 
-use crate::{Kind, Subject, report::Gatherer};
+use domain::{Domain, ExternalId, ItemId, Settings, TenantId, TenantName};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+use crate::{
+    Kind, Subject,
+    names::{self, Unreadable},
+    report::Gatherer,
+};
 
 /// Levels that readers of JSON take.
 const LEVELS: usize = 127;
@@ -14,32 +21,60 @@ const AROUND_SETTINGS: usize = 3;
 /// Rows read at a time; each has at most half a megabyte.
 const PAGE: i64 = 100;
 
-const SETTINGS: &str = "select id, settings::text from tenantry.tenants
-    where id > $1 order by id limit $2";
+const TENANTS: &str = "select id, settings::text, schema_name, role_name, name, domain, external_id
+    from tenantry.tenants where id > $1 order by id limit $2";
 
 const REQUESTS: &str = "select id, request::text from tenantry.batch_items
     where id > $1 order by id limit $2";
 
-/// Finds settings that are none, and JSON that readers of JSON cannot read.
+/// Finds settings, names and domains that are none, and JSON that readers of JSON cannot read.
 pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
     if !gatherer.scope.wants(Kind::UnreadableRow) {
         return Ok(());
     }
-    each(conn, SETTINGS, |id, text| {
-        if let Some(why) = wrong_settings(text) {
-            let sentence = format!("the settings of tenant {id} cannot be read: {why}");
+    each(conn, TENANTS, |id, row| {
+        for Unreadable { field, why } in wrong_columns(row)? {
+            let sentence = format!("the {field} of tenant {id} cannot be read: {why}");
             let subject = Subject::Tenant(TenantId::new(id));
             gatherer.add(Kind::UnreadableRow, subject, sentence, false);
         }
+        Ok(())
     })
     .await?;
-    each(conn, REQUESTS, |id, text| {
-        if let Some(why) = domain::unreadable(text, LEVELS) {
+    each(conn, REQUESTS, |id, row| {
+        if let Some(why) = domain::unreadable(row.try_get(1)?, LEVELS) {
             let sentence = format!("the request of item {id} cannot be read: {why}");
             gatherer.add(Kind::UnreadableRow, Subject::Item(ItemId::new(id)), sentence, false);
         }
+        Ok(())
     })
     .await
+}
+
+/// The columns of a tenant's row that are not what Tenantry writes there.
+fn wrong_columns(row: &PgRow) -> sqlx::Result<Vec<Unreadable>> {
+    let mut wrong: Vec<Unreadable> = Vec::new();
+    let mut note =
+        |field, why: Option<String>| wrong.extend(why.map(|why| Unreadable { field, why }));
+    note("settings", wrong_settings(row.try_get(1)?));
+    note("name", wrong_text::<TenantName>(row.try_get(4)?));
+    note("domain", wrong_text::<Domain>(row.try_get(5)?));
+    note("external_id", row.try_get::<Option<&str>, _>(6)?.and_then(wrong_text::<ExternalId>));
+    wrong.extend(names::unreadable(row.try_get(2)?, row.try_get(3)?));
+    Ok(wrong)
+}
+
+/// Why the text is no `T`, or is written as none is.
+fn wrong_text<T>(text: &str) -> Option<String>
+where
+    T: FromStr + AsRef<str>,
+    T::Err: Display,
+{
+    match text.parse::<T>() {
+        Err(why) => Some(why.to_string()),
+        Ok(read) if read.as_ref() != text => Some(format!("it is written {}", read.as_ref())),
+        Ok(_) => None,
+    }
 }
 
 fn wrong_settings(text: &str) -> Option<String> {
@@ -51,7 +86,7 @@ fn wrong_settings(text: &str) -> Option<String> {
 async fn each(
     conn: &mut PgConnection,
     page: &'static str,
-    mut look: impl FnMut(i64, &str),
+    mut look: impl FnMut(i64, &PgRow) -> sqlx::Result<()>,
 ) -> sqlx::Result<()> {
     let mut after = i64::MIN;
     loop {
@@ -59,7 +94,7 @@ async fn each(
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get(0)?;
         for row in &rows {
-            look(row.try_get(0)?, row.try_get(1)?);
+            look(row.try_get(0)?, row)?;
         }
     }
 }

@@ -3,7 +3,9 @@
 use serde_json::json;
 use sqlx::PgConnection;
 use tenantdb::{
-    Mark, mend, role, schema,
+    Mark, elsewhere,
+    mend::{self, MendError},
+    role, schema,
     verify::{self, Subject},
 };
 
@@ -29,7 +31,11 @@ pub(super) async fn run(
     if before.is_empty() {
         return Ok(Outcome::Gone);
     }
-    mend::role_and_rights(conn, &schema, subject, promise, surgery.connection_limit).await?;
+    match mend::role_and_rights(conn, &schema, subject, promise, surgery.connection_limit).await {
+        Ok(()) => {}
+        Err(MendError::Refused(changes)) => return Ok(Outcome::Refused(changes.join("; "))),
+        Err(MendError::Database(error)) => return Err(error.into()),
+    }
     let after = look(conn, &schema, subject, promise).await?;
     if !after.is_empty() {
         return Ok(Outcome::Refused(format!("this would stay: {}", after.join("; "))));
@@ -43,7 +49,7 @@ pub(super) async fn run(
     }))
 }
 
-/// What is wrong with role and rights, without what is the database's.
+/// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.
 async fn look(
     conn: &mut PgConnection,
     schema: &domain::SchemaName,
@@ -51,5 +57,8 @@ async fn look(
     promise: &tenantdb::Promise,
 ) -> sqlx::Result<Vec<String>> {
     let found = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
-    Ok(found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat()).collect())
+    let here = found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat());
+    let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
+    let elsewhere = elsewhere.into_iter().filter(|it| it.remedy.is_some()).map(|it| it.sentence);
+    Ok(here.chain(elsewhere).collect())
 }

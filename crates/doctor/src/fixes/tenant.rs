@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row};
 use store::StageLimits;
 use tenantdb::{Mark, role, schema};
 
-use crate::fixes::Surgery;
+use crate::{fixes::Surgery, names};
 
 /// A repair waits for a worker's stage no longer than this.
 const LIMITS: StageLimits = StageLimits {
@@ -33,10 +33,7 @@ impl Held {
 
     /// The names of its schema and its role.
     pub(super) fn names(&self) -> sqlx::Result<(SchemaName, RoleName)> {
-        let decode = |e| sqlx::Error::Decode(e);
-        let schema = SchemaName::from_registry(self.schema.clone());
-        let role = RoleName::parse(&self.role);
-        Ok((schema.map_err(|e| decode(Box::new(e)))?, role.map_err(|e| decode(Box::new(e)))?))
+        names::read(&self.schema, &self.role).map_err(|e| sqlx::Error::Decode(Box::new(e)))
     }
 }
 

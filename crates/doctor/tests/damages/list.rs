@@ -84,11 +84,11 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("alter table SCHEMA.person owner to ROLE", Mended),
     ("alter table SCHEMA.person owner to pg_monitor", Mended),
     ("alter schema SCHEMA owner to ROLE", SHAPE),
-    ("grant usage on schema tenantry to ROLE", SHAPE),
-    ("grant create on schema public to ROLE", SHAPE),
+    ("grant usage on schema tenantry to ROLE", Mended),
+    ("grant create on schema public to ROLE", Mended),
     (
         "do $$ begin execute format('grant temporary on database %I to ROLE', current_database()); end $$",
-        SHAPE,
+        Mended,
     ),
     // the role
     ("alter role ROLE superuser", Mended),

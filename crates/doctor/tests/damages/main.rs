@@ -2,17 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
+mod elsewhere;
 mod list;
+mod owner;
 mod world;
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::collections::BTreeSet;
 
 use doctor::{Depth, ExamineError, Finding, Kind, Scope, Subject};
-use sqlx::{Connection, postgres::PgConnectOptions};
+use sqlx::Connection;
 
 use crate::{
     list::{DAMAGES, Verdict},
-    world::{World, scope},
+    world::{HAND_OVER, World, scope},
 };
 
 /// Tenants before the first that is damaged.
@@ -241,36 +243,12 @@ async fn a_tenant_that_locks_its_tables_is_told_and_the_others_are_looked_at() {
     assert_eq!(waiting, 0);
 }
 
-/// Gives all there is to a role that is no superuser.
-const HAND_OVER: &str = "
-    create role tn_US_owner login createrole;
-    do $$ declare o text; begin
-        execute format('alter database %I owner to tn_US_owner', current_database());
-        foreach o in array array(
-            select format('alter schema %I owner to tn_US_owner', nspname) from pg_namespace
-            where nspname ~ '^(tenantry|apalis|t_[0-9]+)$'
-            union all
-            select format('alter table %s owner to tn_US_owner', c.oid::regclass)
-            from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            where n.nspname ~ '^(tenantry|apalis|t_[0-9]+)$' and c.relkind in ('r', 'p', 'v')
-            union all
-            select format('alter default privileges for role tn_US_owner in schema %I grant %s to %I',
-                t.schema_name, g.what, t.role_name)
-            from tenantry.tenants t, unnest(array['select, insert, update, delete on tables',
-                'usage, select on sequences', 'execute on functions']) g (what))
-        loop
-            execute o;
-        end loop;
-    end $$";
-
 #[tokio::test]
 async fn an_error_at_one_tenant_is_that_tenants_finding_and_the_others_are_looked_at() {
     let world = World::of(4, 0).await;
     world.plant(4, HAND_OVER).await;
     world.plant(2, "alter table SCHEMA.person owner to ROLE").await;
-    let owner = format!("tn_{}_owner", world.installation);
-    let options = PgConnectOptions::from_str(&world.db.url).unwrap().username(&owner);
-    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let pool = world.as_owner().await;
 
     let report = doctor::examine(&pool, &scope()).await.unwrap();
 

@@ -1,11 +1,11 @@
 //! As many sound tenants as a test wants, each of one item of one batch that has ended well.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use doctor::{Depth, Report, Scope};
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use harness::Db;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgConnectOptions};
 use tenantdb::{
     Mark, MigrationSet, Promise, adoption,
     newcomers::{self, Newcomer},
@@ -22,26 +22,59 @@ pub(crate) struct World {
 impl World {
     /// Tenants 1 to `tenants`, in schemas `t_1`, …; and `spares` from 100001 on.
     pub(crate) async fn of(tenants: i64, spares: i64) -> Self {
+        let world = Self::empty().await;
+        let mut conn = world.db.pool.acquire().await.unwrap();
+        world.fill(&mut conn, tenants, spares).await;
+        drop(conn);
+        world
+    }
+
+    /// The same without spares, where all belongs to a role that is no superuser and made it; and its
+    /// connections.
+    pub(crate) async fn of_an_owner(tenants: i64) -> (Self, PgPool) {
+        let world = Self::empty().await;
+        world.plant(1, HAND_OVER).await;
+        let mut conn = world.db.pool.acquire().await.unwrap();
+        tenantdb::hand_over(&mut conn, &world.installation).await.unwrap();
+        let owner = world.as_owner().await;
+        let mut conn = owner.acquire().await.unwrap();
+        tenantdb::bootstrap(&mut conn, &world.installation).await.unwrap();
+        world.fill(&mut conn, tenants, 0).await;
+        drop(conn);
+        (world, owner)
+    }
+
+    async fn empty() -> Self {
         let db = harness::fresh_db().await;
         let mut conn = db.pool.acquire().await.unwrap();
         let installation = store::installation(&mut conn).await.unwrap();
-        let world = Self { db, installation };
+        drop(conn);
+        Self { db, installation }
+    }
+
+    /// Connections of the role that [`HAND_OVER`] makes.
+    pub(crate) async fn as_owner(&self) -> PgPool {
+        let owner = format!("tn_{}_owner", self.installation);
+        let options = PgConnectOptions::from_str(&self.db.url).unwrap().username(&owner);
+        PgPool::connect_with(options).await.unwrap()
+    }
+
+    async fn fill(&self, conn: &mut PgConnection, tenants: i64, spares: i64) {
         let set = MigrationSet::embedded();
-        let promise = Promise::learn(&mut conn, &set).await.unwrap();
+        let promise = Promise::learn(conn, &set).await.unwrap();
         let ids: Vec<i64> = (1..=tenants).collect();
         for some in ids.chunks(AT_ONCE) {
             let named = some.iter().map(|id| (*id, schema(*id))).collect::<Vec<_>>();
-            world.build(&mut conn, &named, &set, &promise).await;
+            self.build(conn, &named, &set, &promise).await;
         }
         let ids: Vec<TenantId> = (1..=spares).map(|n| TenantId::new(100_000 + n)).collect();
         let named: Vec<_> = ids.iter().map(|id| (id.get(), SchemaName::of_spare(*id))).collect();
         if !ids.is_empty() {
-            world.build(&mut conn, &named, &set, &promise).await;
-            let prints = adoption::fingerprints(&mut conn, ids.iter().copied()).await.unwrap();
-            store::spares::record(&mut conn, &ids, &prints, "stamp", set.head()).await.unwrap();
+            self.build(conn, &named, &set, &promise).await;
+            let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
+            store::spares::record(conn, &ids, &prints, "stamp", set.head()).await.unwrap();
         }
-        world.register(&mut conn, tenants, set.head()).await;
-        world
+        self.register(conn, tenants, set.head()).await;
     }
 
     async fn build(
@@ -103,20 +136,47 @@ impl World {
     /// Runs `sql` with the names of tenant `id` put in for SCHEMA, ROLE and ID; US is the installation,
     /// RIVAL the role of tenant 1.
     pub(crate) async fn plant(&self, id: i64, sql: &str) {
+        let planted = self.plant_as(&self.db.pool, id, sql).await;
+        planted.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// What [`World::plant`] does, by way of `pool`.
+    pub(crate) async fn plant_as(&self, pool: &PgPool, id: i64, sql: &str) -> sqlx::Result<()> {
         let text = sql
             .replace("SCHEMA", schema(id).as_str())
             .replace("RIVAL", self.role(1).as_str())
             .replace("ROLE", self.role(id).as_str())
             .replace("ID", &id.to_string())
             .replace("US", self.installation.as_str());
-        let planted = sqlx::raw_sql(AssertSqlSafe(text)).execute(&self.db.pool).await;
-        planted.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await.map(drop)
     }
 
     pub(crate) async fn examine(&self) -> Report {
         doctor::examine(&self.db.pool, &scope()).await.unwrap()
     }
 }
+
+/// Gives all there is to a role that is no superuser.
+pub(crate) const HAND_OVER: &str = "
+    create role tn_US_owner login createrole;
+    do $$ declare o text; begin
+        execute format('alter database %I owner to tn_US_owner', current_database());
+        foreach o in array array(
+            select format('alter schema %I owner to tn_US_owner', nspname) from pg_namespace
+            where nspname ~ '^(tenantry|apalis|t_[0-9]+)$'
+            union all
+            select format('alter table %s owner to tn_US_owner', c.oid::regclass)
+            from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where n.nspname ~ '^(tenantry|apalis|t_[0-9]+)$' and c.relkind in ('r', 'p', 'v')
+            union all
+            select format('alter default privileges for role tn_US_owner in schema %I grant %s to %I',
+                t.schema_name, g.what, t.role_name)
+            from tenantry.tenants t, unnest(array['select, insert, update, delete on tables',
+                'usage, select on sequences', 'execute on functions']) g (what))
+        loop
+            execute o;
+        end loop;
+    end $$";
 
 /// The batch of all tenants.
 pub(crate) const BATCH: &str = "00000000-0000-0000-0000-000000000001";

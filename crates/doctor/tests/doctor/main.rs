@@ -8,6 +8,8 @@ mod database;
 mod healthy;
 mod items;
 mod keys;
+mod learnt;
+mod names;
 mod schemas;
 mod sessions;
 mod versions;

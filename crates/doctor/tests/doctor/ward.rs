@@ -6,7 +6,7 @@ use doctor::{Depth, Fixed, Kind, Scope, Subject};
 use domain::{BatchId, InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use queue::JobId;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 
 /// The tenant that was built in advance.
@@ -185,6 +185,12 @@ impl Ward {
 
     pub(crate) async fn run(&self, sql: &'static str) {
         sqlx::raw_sql(sql).execute(&self.db.pool).await.unwrap();
+    }
+
+    /// Writes into the registry's row of a tenant.
+    pub(crate) async fn write(&self, id: i64, change: &str) {
+        let text = format!("update tenantry.tenants set {change} where id = {id}");
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&self.db.pool).await.unwrap();
     }
 
     pub(crate) fn mark(&self, tenant: i64) -> Mark {

@@ -73,11 +73,17 @@ impl Classify for ApplyError {
         }
     }
 
-    /// A migration is named only when it is to blame, and not the database; a trigger of the database
-    /// has its own words.
+    /// A migration is named only when it is to blame, and not the database. What a migration raises is
+    /// for the log; a trigger of the database, which stands in no migration, has its own words.
     fn public_message(&self) -> Option<String> {
-        let said = self.0.database().and_then(Classify::public_message);
-        let told = |what: String| said.map_or_else(|| what.clone(), |said| format!("{what}: {said}"));
-        (self.class() == ErrorClass::Permanent).then(|| told(self.0.to_string()))
+        let said = match &self.0 {
+            MigrateError::Database { source } => source.public_message(),
+            _ => None,
+        };
+        let what = self.0.to_string();
+        (self.class() == ErrorClass::Permanent).then(|| match said {
+            Some(said) => format!("{what}: {said}"),
+            None => what,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Lists the tenants that a fleet migration touches, page by page.
 
-use domain::{RoleName, SchemaName, TenantId};
+use domain::{RoleName, RoleNameError, SchemaName, SchemaNameError, TenantId};
 use sqlx::PgConnection;
 
 /// An active tenant, as far as migrating its schema goes.
@@ -8,12 +8,33 @@ use sqlx::PgConnection;
 pub struct FleetTenant {
     /// Its id.
     pub id: TenantId,
-    /// Its schema.
-    pub schema: SchemaName,
-    /// The role that uses the schema.
-    pub role: RoleName,
+    /// Its schema, as the registry has it.
+    pub schema: String,
+    /// The role that uses the schema, as the registry has it.
+    pub role: String,
     /// The newest tenant migration it is known to have.
     pub migration_version: Option<i64>,
+}
+
+/// The registry holds a name that Tenantry never makes: somebody wrote it there.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableName {
+    /// The schema's.
+    #[error("the registry's schema_name is none")]
+    Schema(#[from] SchemaNameError),
+    /// The role's.
+    #[error("the registry's role_name is none")]
+    Role(#[from] RoleNameError),
+}
+
+impl FleetTenant {
+    /// Its schema and its role. One tenant whose names are none keeps nobody from reading the others.
+    ///
+    /// # Errors
+    /// When the registry holds a name that is none.
+    pub fn names(&self) -> Result<(SchemaName, RoleName), UnreadableName> {
+        Ok((SchemaName::from_registry(self.schema.clone())?, RoleName::parse(&self.role)?))
+    }
 }
 
 #[derive(Debug)]
@@ -24,17 +45,14 @@ struct Row {
     migration_version: Option<i64>,
 }
 
-impl TryFrom<Row> for FleetTenant {
-    type Error = sqlx::Error;
-
-    fn try_from(r: Row) -> sqlx::Result<Self> {
-        Ok(Self {
+impl From<Row> for FleetTenant {
+    fn from(r: Row) -> Self {
+        Self {
             id: TenantId::new(r.id),
-            schema: SchemaName::from_registry(r.schema_name)
-                .map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
-            role: RoleName::parse(&r.role_name).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+            schema: r.schema_name,
+            role: r.role_name,
             migration_version: r.migration_version,
-        })
+        }
     }
 }
 
@@ -62,7 +80,7 @@ pub async fn fleet_page(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(FleetTenant::try_from).collect()
+    Ok(rows.into_iter().map(FleetTenant::from).collect())
 }
 
 /// The active tenant whose schema this is.
@@ -81,5 +99,5 @@ pub async fn fleet_tenant(
     )
     .fetch_optional(conn)
     .await?;
-    row.map(FleetTenant::try_from).transpose()
+    Ok(row.map(FleetTenant::from))
 }

@@ -20,7 +20,7 @@ pub use allocate_ids::allocate_ids;
 pub use conflicts::{Conflict, Wanted, conflicts};
 pub use count::count;
 pub use find::{Tenant, find};
-pub use fleet::{FleetTenant, fleet_page, fleet_tenant};
+pub use fleet::{FleetTenant, UnreadableName, fleet_page, fleet_tenant};
 pub use issue_login::{IssuedLogin, issue_login};
 pub use list::{Filter, Page, list};
 pub use release::release;

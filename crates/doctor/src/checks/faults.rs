@@ -1,0 +1,124 @@
+//! What is wrong with one tenant.
+
+use domain::{SchemaName, TenantId};
+use sqlx::PgConnection;
+use tenantdb::{
+    MigrationSet,
+    elsewhere::{self, Elsewhere},
+    migrations, verify,
+};
+
+use super::promise::{Promised, Tenant};
+use crate::Kind;
+
+/// Something wrong with a tenant.
+pub(super) struct Fault {
+    pub(super) kind: Kind,
+    pub(super) what: String,
+    pub(super) fixable: bool,
+}
+
+/// What is wrong with a tenant. A schema or role that is not there or bears another mark is not told
+/// here: other checks do. Its shape means something at the newest version only.
+pub(super) async fn faults(
+    conn: &mut PgConnection,
+    promised: &Promised<'_>,
+    tenant: &Tenant,
+) -> sqlx::Result<Vec<Fault>> {
+    let Promised { set, promise, .. } = promised;
+    let (mark, schema) = (promised.mark(tenant), &tenant.schema);
+    let owned = tenantdb::schema::owner(conn, schema).await?.is(&mark)
+        && tenantdb::role::owner(conn, &tenant.role).await?.is(&mark);
+    if !owned {
+        return Ok(Vec::new());
+    }
+    let neighbour = neighbour(conn, tenant.id).await?;
+    let subject =
+        verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
+    let mut found = Vec::new();
+    if tenant.in_depth {
+        let applied = migrations::applied(conn, schema).await?;
+        found = versions(set, &applied);
+    }
+    let mut looked = if tenant.in_depth && found.is_empty() {
+        let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
+        if !behind.is_empty() {
+            let what = behind.join("; ");
+            found.push(Fault { kind: Kind::SequenceBehind, what, fixable: false });
+        }
+        verify::look(conn, schema, subject, set, promise).await?
+    } else {
+        let looked = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
+        looked.into_iter().next().unwrap_or_default()
+    };
+    if promised.shared {
+        looked.database.clear();
+    }
+    found.extend(differs(looked, elsewhere(conn, promised, tenant).await?));
+    Ok(found)
+}
+
+/// What the role has outside its schema. Most have nothing, and are not asked about one by one.
+async fn elsewhere(
+    conn: &mut PgConnection,
+    promised: &Promised<'_>,
+    tenant: &Tenant,
+) -> sqlx::Result<Vec<Elsewhere>> {
+    if !promised.has_elsewhere(tenant) {
+        return Ok(Vec::new());
+    }
+    elsewhere::read(conn, promised.installation, Some(&tenant.role)).await
+}
+
+/// What differs of shape, role and rights, in one.
+fn differs(looked: verify::Faults, elsewhere: Vec<Elsewhere>) -> Option<Fault> {
+    // what all may do in the database is mended there, and what belongs to the role is somebody's data
+    let fixable = !(looked.role.is_empty() && looked.rights.is_empty())
+        || elsewhere.iter().any(|it| it.remedy.is_some());
+    let elsewhere = elsewhere.into_iter().map(|it| it.sentence);
+    let told: Vec<String> = looked.into_sentences().into_iter().chain(elsewhere).collect();
+    let what = told.join("; ");
+    (!told.is_empty()).then_some(Fault { kind: Kind::ShapeDiffers, what, fixable })
+}
+
+/// Another tenant's schema, which the role must be refused. Several are read, as one's name may be none.
+async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<SchemaName>> {
+    let names: Vec<String> = sqlx::query_scalar(
+        // An order that tenants_by_state alone has: by the primary key the way there leads past
+        // every tenant that is still pending.
+        "select schema_name from tenantry.tenants
+         where state between 'active' and 'active' and id <> $1
+         order by state desc, id desc limit 8",
+    )
+    .bind(id.get())
+    .fetch_all(conn)
+    .await?;
+    Ok(names.into_iter().find_map(|name| SchemaName::from_registry(name).ok()))
+}
+
+fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
+    let told = |kind, what| Fault { kind, what, fixable: false };
+    let mut faults = Vec::new();
+    let mut missing = Vec::new();
+    for wanted in set {
+        let version = wanted.version();
+        match applied.iter().find(|had| had.version == version) {
+            None => missing.push(version.to_string()),
+            Some(had) if had.checksum != wanted.checksum() => {
+                let what = format!("migration {version} was edited after it had been applied");
+                faults.push(told(Kind::MigrationEdited, what));
+            }
+            Some(_) => {}
+        }
+    }
+    if !missing.is_empty() {
+        let what = format!("its schema lacks migrations {}", missing.join(", "));
+        faults.push(told(Kind::MigrationsBehind, what));
+    }
+    let unknown = applied.iter().filter(|had| set.iter().all(|m| m.version() != had.version));
+    faults.extend(unknown.map(|had| {
+        let what = format!("migration {} is not among those at hand", had.version);
+        told(Kind::MigrationUnknown, what)
+    }));
+    faults
+}
