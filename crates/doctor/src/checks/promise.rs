@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use domain::{InstallationId, RoleName, SchemaName, TenantId, Version};
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use tenantdb::{Mark, MigrationSet, Promise, migrations, verify};
 
@@ -39,25 +39,36 @@ pub(crate) async fn registry(
     if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
     }
-    let head = gatherer.scope.migrations.head();
+    let set = gatherer.scope.migrations.clone();
+    let head = set.head();
     let mut after = i64::MIN;
     loop {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "select id, coalesce(migration_version, 0) from tenantry.tenants
-             where state = 'active' and id > $1 and coalesce(migration_version, 0) <> $2
+        let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
+            "select id, migration_version from tenantry.tenants
+             where state = 'active' and id > $1 and migration_version is distinct from $2
              order by id limit $3",
         )
         .bind(after)
-        .bind(head)
+        .bind(head.map(Version::as_str))
         .bind(PAGE)
         .fetch_all(&mut *conn)
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = *last;
         for (id, version) in rows {
-            let kind = if version < head { Kind::MigrationsBehind } else { Kind::MigrationUnknown };
+            let version = version.map(Version::new);
+            // the same version may be spelled in another way
+            if version.as_ref() == head {
+                continue;
+            }
+            let known = version.as_ref().is_none_or(|version| set.place(version).is_some());
+            let kind = if known { Kind::MigrationsBehind } else { Kind::MigrationUnknown };
+            let shown = |version: Option<&Version>| {
+                version.map_or_else(|| "none".to_owned(), ToString::to_string)
+            };
+            let (stands, newest) = (shown(version.as_ref()), shown(head));
             let sentence =
-                format!("tenant {id} stands at version {version}, and the newest is {head}");
+                format!("tenant {id} stands at version {stands}, and the newest is {newest}");
             gatherer.add(kind, Subject::Tenant(TenantId::new(id)), sentence, false);
         }
     }
@@ -207,8 +218,19 @@ async fn suspects<'a>(
         }
         Err(error) => return Err(error),
     };
-    let all = tenants.iter().zip(faults);
-    Ok(all.filter(|(tenant, faults)| tenant.in_depth || !faults.is_empty()).collect())
+    let schemas: Vec<&SchemaName> = tenants.iter().map(|tenant| &tenant.schema).collect();
+    let applied = match migrations::applied_in_all(conn, &schemas).await {
+        Err(error) if is_about_one(&error) => None,
+        applied => Some(applied?),
+    };
+    let is_current = |at: usize| {
+        let applied = applied.as_ref().and_then(|all| all.get(at));
+        applied.is_some_and(|a| promised.set.compare(a.iter().map(|a| a.record())).is_current())
+    };
+    let all = tenants.iter().zip(faults).enumerate();
+    let suspect = all
+        .filter(|(at, (tenant, faults))| tenant.in_depth || !faults.is_empty() || !is_current(*at));
+    Ok(suspect.map(|(_, suspect)| suspect).collect())
 }
 
 /// Whether the server refused the look at something, and would not refuse one at another tenant.
@@ -293,11 +315,8 @@ async fn faults(
     let neighbour = neighbour(conn, tenant.id).await?;
     let subject =
         verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
-    let mut found = Vec::new();
-    if tenant.in_depth {
-        let applied = migrations::applied(conn, schema).await?;
-        found = versions(set, &applied);
-    }
+    let applied = migrations::applied(conn, schema).await?;
+    let mut found = versions(set, &applied);
     let mut looked = if tenant.in_depth && found.is_empty() {
         let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
         if !behind.is_empty() {
@@ -339,26 +358,19 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
 
 fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
     let told = |kind, what| Fault { kind, what, fixable: false };
+    let standing = set.compare(applied.iter().map(migrations::AppliedMigration::record));
     let mut faults = Vec::new();
-    let mut missing = Vec::new();
-    for wanted in set {
-        let version = wanted.version();
-        match applied.iter().find(|had| had.version == version) {
-            None => missing.push(version.to_string()),
-            Some(had) if had.checksum != wanted.checksum() => {
-                let what = format!("migration {version} was edited after it had been applied");
-                faults.push(told(Kind::MigrationEdited, what));
-            }
-            Some(_) => {}
-        }
+    for edited in &standing.edited {
+        let what = format!("migration {} was edited after it had been applied", edited.version());
+        faults.push(told(Kind::MigrationEdited, what));
     }
-    if !missing.is_empty() {
+    if !standing.missing.is_empty() {
+        let missing: Vec<&str> = standing.missing.iter().map(|m| m.version().as_str()).collect();
         let what = format!("its schema lacks migrations {}", missing.join(", "));
         faults.push(told(Kind::MigrationsBehind, what));
     }
-    let unknown = applied.iter().filter(|had| set.iter().all(|m| m.version() != had.version));
-    faults.extend(unknown.map(|had| {
-        let what = format!("migration {} is not among those at hand", had.version);
+    faults.extend(standing.unknown.iter().map(|version| {
+        let what = format!("migration {version} is not among those at hand");
         told(Kind::MigrationUnknown, what)
     }));
     faults

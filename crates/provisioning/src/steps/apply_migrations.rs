@@ -77,7 +77,8 @@ impl Classify for ApplyError {
     /// has its own words.
     fn public_message(&self) -> Option<String> {
         let said = self.0.database().and_then(Classify::public_message);
-        let told = |what: String| said.map_or_else(|| what.clone(), |said| format!("{what}: {said}"));
+        let told =
+            |what: String| said.map_or_else(|| what.clone(), |said| format!("{what}: {said}"));
         (self.class() == ErrorClass::Permanent).then(|| told(self.0.to_string()))
     }
 }

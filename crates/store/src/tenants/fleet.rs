@@ -1,6 +1,6 @@
 //! Lists the tenants that a fleet migration touches, page by page.
 
-use domain::{RoleName, SchemaName, TenantId};
+use domain::{RoleName, SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
 /// An active tenant, as far as migrating its schema goes.
@@ -13,7 +13,7 @@ pub struct FleetTenant {
     /// The role that uses the schema.
     pub role: RoleName,
     /// The newest tenant migration it is known to have.
-    pub migration_version: Option<i64>,
+    pub migration_version: Option<Version>,
 }
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Row {
     id: i64,
     schema_name: String,
     role_name: String,
-    migration_version: Option<i64>,
+    migration_version: Option<String>,
 }
 
 impl TryFrom<Row> for FleetTenant {
@@ -33,20 +33,20 @@ impl TryFrom<Row> for FleetTenant {
             schema: SchemaName::from_registry(r.schema_name)
                 .map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
             role: RoleName::parse(&r.role_name).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
-            migration_version: r.migration_version,
+            migration_version: r.migration_version.map(Version::new),
         })
     }
 }
 
 /// At most `limit` active tenants with an id above `after`, ordered by id; with `other_than`, only
-/// those that do not stand at that version.
+/// those whose version is not spelled like that one.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn fleet_page(
     conn: &mut PgConnection,
     after: Option<TenantId>,
-    other_than: Option<i64>,
+    other_than: Option<&Version>,
     limit: i64,
 ) -> sqlx::Result<Vec<FleetTenant>> {
     let rows = sqlx::query_as!(
@@ -54,10 +54,10 @@ pub async fn fleet_page(
         "select id, schema_name, role_name, migration_version
          from tenantry.tenants
          where state = 'active' and id > $1
-             and ($2::bigint is null or migration_version is distinct from $2)
+             and ($2::text is null or migration_version is distinct from $2)
          order by id limit $3",
         after.map_or(i64::MIN, TenantId::get),
-        other_than,
+        other_than.map(Version::as_str),
         limit,
     )
     .fetch_all(conn)

@@ -14,7 +14,7 @@ pub(super) fn name(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
     let found = error.and_then(|e| by_text(e, steps).or_else(|| by_line(e, steps)));
     match found {
         Some((step, line)) => {
-            let (version, file) = (step.version, step.file.to_owned());
+            let (version, file) = (step.version.clone(), step.file.to_owned());
             MigrateError::Failed { version, file, line, source }
         }
         None => MigrateError::Database { source },

@@ -1,5 +1,7 @@
 //! Why a schema could not be taken to another version.
 
+use domain::Version;
+
 /// What went wrong, and in which migration. The transaction is to be rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -7,7 +9,7 @@ pub enum MigrateError {
     #[error("migration {version} ({file}{}) failed", line.map(|l| format!(", line {l}")).unwrap_or_default())]
     Failed {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its file, without folder.
         file: String,
         /// The line of the file, where the server told the place.
@@ -20,13 +22,13 @@ pub enum MigrateError {
     #[error("migration {version} was edited after it had been applied to this schema")]
     Edited {
         /// The migration's version.
-        version: i64,
+        version: Version,
     },
     /// The schema has a migration that the set does not hold: this program is older than it.
     #[error("the schema has migration {version}, which is not among the migrations at hand")]
     Unknown {
         /// The migration's version.
-        version: i64,
+        version: Version,
     },
     /// A migration changed the search path or the role.
     #[error("a migration left the tenant's schema or role")]
@@ -35,7 +37,13 @@ pub enum MigrateError {
     #[error("migration {version} has no .down.sql, it cannot be taken back")]
     Irreversible {
         /// The migration's version.
-        version: i64,
+        version: Version,
+    },
+    /// The version to go back to is none of the set's.
+    #[error("there is no migration {version} among the migrations at hand to go back to")]
+    NoSuchVersion {
+        /// The version that was asked for.
+        version: Version,
     },
     /// The database failed outside of any migration's text.
     #[error("could not run the migrations")]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::set::{Down, Migration, MigrationSet};
+use domain::Version;
+
+use super::set::{Down, Migration, MigrationSet, checksum};
 use crate::lint;
 
 /// A migration file that cannot be used: where, which rule, and what to do about it.
@@ -64,9 +66,11 @@ pub(super) fn from_files(
     if let Some((_, (orphan, _))) = downs.iter().find(|(version, _)| !ups.contains_key(version)) {
         return Err(refusal(&orphan.file, "down_without_up", "has no .up.sql beside it"));
     }
-    let migrations = ups.into_iter().map(|(version, (named, sql))| {
-        let down = downs.remove(&version).map(|(named, sql)| Down { file: named.file, sql });
-        Migration::new(version, named.description, named.file, sql, down)
+    let migrations = ups.into_iter().map(|(number, (named, sql))| {
+        let down = downs.remove(&number).map(|(named, sql)| Down { file: named.file, sql });
+        let Named { spelling, description, file, .. } = named;
+        let (version, checksum) = (Version::new(spelling), checksum(&sql));
+        Migration { version, description, file, sql, checksum, down }
     });
     Ok(MigrationSet::new(migrations.collect()))
 }
@@ -91,6 +95,7 @@ fn refusal(file: &str, code: &'static str, message: &str) -> LoadError {
 #[derive(Debug)]
 struct Named {
     version: i64,
+    spelling: String,
     description: String,
     file: String,
     down: bool,
@@ -109,12 +114,13 @@ impl Named {
         };
         let (version, words) = stem.split_once('_').ok_or_else(bad)?;
         let digits = version.bytes().all(|b| b.is_ascii_digit());
+        let spelling = version.to_owned();
         let version = version.parse().ok().filter(|v| digits && *v > 0).ok_or_else(bad)?;
         let description = words.replace('_', " ");
         if description.trim().is_empty() || description.contains('\0') {
             return Err(bad());
         }
-        Ok(Self { version, description, file: file.to_owned(), down })
+        Ok(Self { version, spelling, description, file: file.to_owned(), down })
     }
 }
 
@@ -134,8 +140,8 @@ mod tests {
     fn the_embedded_migrations_load() {
         let set = MigrationSet::embedded();
 
-        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(set.head(), 2);
+        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), ["1", "2"]);
+        assert!(set.head().is_some_and(|head| head.as_str() == "0002"));
         assert!(set.iter().all(Migration::is_reversible));
     }
 
@@ -149,7 +155,7 @@ mod tests {
         ]);
 
         let set = set.unwrap();
-        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), [1, 9, 10]);
+        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), ["1", "9", "10"]);
         assert_eq!(set.iter().map(Migration::description).collect::<Vec<_>>(), ["a", "b b", "c"]);
         assert_eq!(
             set.iter().map(Migration::is_reversible).collect::<Vec<_>>(),
@@ -213,7 +219,7 @@ mod tests {
         fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
         fs::write(folder.path().join("README.md"), "words").unwrap();
 
-        assert_eq!(MigrationSet::load(folder.path()).unwrap().head(), 1);
+        assert_eq!(MigrationSet::load(folder.path()).unwrap().head(), Some(&"1".into()));
         let gone = MigrationSet::load(&folder.path().join("gone")).unwrap_err();
         assert_eq!(gone.code, "unreadable");
         assert!(gone.source.is_some());

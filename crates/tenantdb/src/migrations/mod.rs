@@ -6,6 +6,7 @@
 mod applied;
 mod apply;
 mod blame;
+mod compare;
 mod error;
 mod load;
 mod revert;
@@ -13,12 +14,13 @@ mod script;
 mod set;
 mod state;
 
-pub use applied::{AppliedMigration, applied};
+pub use applied::{AppliedMigration, applied, applied_in_all};
 pub(crate) use apply::apply_to_empty;
 pub use apply::{Applied, apply};
+pub use compare::Standing;
 pub use error::MigrateError;
 pub use load::LoadError;
-pub use revert::{Reverted, revert};
+pub use revert::{Reverted, Target, revert};
 pub use set::{Migration, MigrationSet};
 
 /// The table in each tenant's schema that holds what was applied there.

@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use domain::SchemaName;
+use domain::{MAX_VERSION_CHARACTERS, SchemaName, Version};
 
 use super::VERSION_TABLE;
 use super::set::Migration;
@@ -34,11 +34,20 @@ pub(super) struct Script<'a> {
 /// One file in a script.
 #[derive(Debug, Clone)]
 pub(super) struct Step<'a> {
-    pub(super) version: i64,
+    pub(super) version: &'a Version,
     pub(super) file: &'a str,
     pub(super) sql: &'a str,
     /// The line of its EXECUTE as the server counts: within the block, from 1.
     pub(super) block_line: usize,
+}
+
+/// A way back, and how the version table spells what it takes back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Back<'a> {
+    pub(super) version: &'a Version,
+    pub(super) recorded: &'a Version,
+    pub(super) file: &'a str,
+    pub(super) sql: &'a str,
 }
 
 /// Creates the version table where there is none, applies the migrations and records them.
@@ -50,7 +59,11 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
         write(&mut text, &version_table(schema));
     }
     // recorded first: what a file leaves us as, role or path, then harms nothing but itself
-    write(&mut text, &record(schema, pending));
+    let numbers = state.numbers && pending.iter().all(|m| m.version().number().is_some());
+    if state.numbers && !numbers {
+        write(&mut text, &widened(schema));
+    }
+    write(&mut text, &record(schema, pending, numbers));
     write(&mut text, &block);
     write(&mut text, &leave(schema, state));
     Script { text, steps }
@@ -72,14 +85,14 @@ pub(super) fn plain(schemas: &[&SchemaName], state: &State, all: &[&Migration]) 
         write(&mut text, &(leave(schema, state) + ";\n"));
     }
     for schema in schemas {
-        write(&mut text, &record(schema, all));
+        write(&mut text, &record(schema, all, false));
     }
     text
 }
 
 fn version_table(schema: &SchemaName) -> String {
     format!(
-        "create table {}.{VERSION_TABLE} (version bigint primary key,
+        "create table {}.{VERSION_TABLE} (version varchar({MAX_VERSION_CHARACTERS}) primary key,
              description varchar({DESCRIPTION_LENGTH}) not null,
              checksum varchar({CHECKSUM_LENGTH}) not null,
              applied_at timestamptz not null default now());\n",
@@ -87,11 +100,22 @@ fn version_table(schema: &SchemaName) -> String {
     )
 }
 
-fn record(schema: &SchemaName, pending: &[&Migration]) -> String {
+/// Turns a version table of the release before, whose versions are numbers, into one of texts. Asked
+/// for as late as when it has to hold a version that is no plain number: from PostgreSQL 16 on the
+/// server takes `20250102_000001` for a number, without its underscore.
+fn widened(schema: &SchemaName) -> String {
+    format!(
+        "alter table {}.{VERSION_TABLE} alter column version
+             type varchar({MAX_VERSION_CHARACTERS}) using version::text;\n",
+        Ident::from(schema)
+    )
+}
+
+fn record(schema: &SchemaName, pending: &[&Migration], numbers: bool) -> String {
     if pending.is_empty() {
         return String::new();
     }
-    let rows: Vec<String> = pending.iter().map(|m| row(m)).collect();
+    let rows: Vec<String> = pending.iter().map(|m| row(m, numbers)).collect();
     format!(
         "insert into {}.{VERSION_TABLE} (version, description, checksum) values {};\n",
         Ident::from(schema),
@@ -100,18 +124,14 @@ fn record(schema: &SchemaName, pending: &[&Migration]) -> String {
 }
 
 /// Runs the ways back in the order given and forgets their versions.
-pub(super) fn down<'a>(
-    schema: &SchemaName,
-    state: &State,
-    back: &[(i64, &'a str, &'a str)],
-) -> Script<'a> {
+pub(super) fn down<'a>(schema: &SchemaName, state: &State, back: &[Back<'a>]) -> Script<'a> {
     let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
-    let (block, steps) = block(back.iter().copied());
-    let versions: Vec<String> = back.iter().map(|(version, ..)| version.to_string()).collect();
+    let (block, steps) = block(back.iter().map(|back| (back.version, back.file, back.sql)));
+    let versions: Vec<String> = back.iter().map(|back| literal(back.recorded.as_str())).collect();
     let mut text = enter(schema);
     if !versions.is_empty() {
         let versions = versions.join(", ");
-        write(&mut text, &format!("delete from {table} where version in ({versions});\n"));
+        write(&mut text, &format!("delete from {table} where version::text in ({versions});\n"));
     }
     write(&mut text, &block);
     write(&mut text, &leave(schema, state));
@@ -145,7 +165,7 @@ fn leave(schema: &SchemaName, state: &State) -> String {
 
 /// One DO block that executes each file as a text of its own.
 fn block<'a>(
-    files: impl Iterator<Item = (i64, &'a str, &'a str)> + Clone,
+    files: impl Iterator<Item = (&'a Version, &'a str, &'a str)> + Clone,
 ) -> (String, Vec<Step<'a>>) {
     let outer = dollar_tag(files.clone().map(|(_, _, sql)| sql));
     let inner = format!("{}x$", outer.trim_end_matches('$'));
@@ -161,10 +181,14 @@ fn block<'a>(
     (format!("do {outer}{body}end {outer};\n"), steps)
 }
 
-fn row(migration: &Migration) -> String {
+fn row(migration: &Migration, number: bool) -> String {
     let description: String = migration.description().chars().take(DESCRIPTION_LENGTH).collect();
     let (description, checksum) = (literal(&description), literal(migration.checksum()));
-    format!("({}, {description}, {checksum})", migration.version())
+    let version = match migration.version().number() {
+        Some(version) if number => version.to_string(),
+        _ => literal(migration.version().as_str()),
+    };
+    format!("({version}, {description}, {checksum})")
 }
 
 fn write(text: &mut String, more: &str) {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use domain::Version;
 use sha2::{Digest, Sha384};
 
 use super::load::{self, LoadError};
@@ -13,7 +14,7 @@ const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_mig
 /// Every migration of a tenant's schema, oldest first, each of them checked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MigrationSet {
-    migrations: Arc<[Migration]>,
+    pub(super) migrations: Arc<[Migration]>,
     hash: Arc<str>,
 }
 
@@ -37,9 +38,25 @@ impl MigrationSet {
         load::from_folder(folder)
     }
 
-    /// The newest version, 0 for an empty set.
-    pub fn head(&self) -> i64 {
-        self.migrations.last().map_or(0, Migration::version)
+    /// A set without migrations.
+    pub fn empty() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// The newest version; `None` for an empty set.
+    pub fn head(&self) -> Option<&Version> {
+        self.migrations.last().map(Migration::version)
+    }
+
+    /// The versions below the newest, oldest first.
+    pub fn older(&self) -> Vec<Version> {
+        let (_, older) = self.migrations.split_last().unzip();
+        older.unwrap_or_default().iter().map(|m: &Migration| m.version.clone()).collect()
+    }
+
+    /// The place of a version in the set, from 0: what decides which of two versions is newer.
+    pub fn place(&self, version: &Version) -> Option<usize> {
+        self.migrations.iter().position(|m| m.version == *version)
     }
 
     /// Changes whenever a version or the text of a migration does; hexadecimal.
@@ -52,11 +69,16 @@ impl MigrationSet {
         self.migrations.iter()
     }
 
-    pub(super) fn new(mut migrations: Vec<Migration>) -> Self {
-        migrations.sort_by_key(Migration::version);
+    /// The set of these, oldest first.
+    pub(super) fn new(migrations: Vec<Migration>) -> Self {
         let mut digest = Sha384::new();
         for migration in &migrations {
-            digest.update(migration.version.to_be_bytes());
+            // A number counts as the release before counted it, so that spares and promises of a set
+            // that did not change stay good.
+            match migration.version.number() {
+                Some(number) => digest.update(number.to_be_bytes()),
+                None => digest.update(migration.version.key()),
+            }
             digest.update(&migration.checksum);
         }
         Self { migrations: migrations.into(), hash: hex(&digest.finalize()).into() }
@@ -75,12 +97,12 @@ impl<'a> IntoIterator for &'a MigrationSet {
 /// One step from a version of the schema to the next.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    version: i64,
-    description: String,
-    file: String,
-    sql: String,
-    checksum: String,
-    down: Option<Down>,
+    pub(super) version: Version,
+    pub(super) description: String,
+    pub(super) file: String,
+    pub(super) sql: String,
+    pub(super) checksum: String,
+    pub(super) down: Option<Down>,
 }
 
 /// The way back.
@@ -91,9 +113,9 @@ pub(super) struct Down {
 }
 
 impl Migration {
-    /// The number at the head of the file's name.
-    pub fn version(&self) -> i64 {
-        self.version
+    /// Its version, as the file's name spells it.
+    pub fn version(&self) -> &Version {
+        &self.version
     }
 
     /// The words of the file's name.
@@ -125,19 +147,24 @@ impl Migration {
         self.down.as_ref()
     }
 
-    pub(super) fn new(
-        version: i64,
-        description: String,
-        file: String,
-        sql: String,
-        down: Option<Down>,
-    ) -> Self {
-        let checksum = hex(&Sha384::digest(sql.as_bytes()));
-        Self { version, description, file, sql, checksum, down }
+    /// Whether a schema's record of this version and checksum is of this migration: its version may be
+    /// another text by now.
+    pub fn is_recorded_as(&self, version: &Version, _checksum: &str) -> bool {
+        self.version == *version
+    }
+
+    /// Whether a text with this checksum is this migration's.
+    pub fn has_checksum(&self, checksum: &str) -> bool {
+        self.checksum == checksum
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// SHA-384 of a text, in hexadecimal.
+pub(super) fn checksum(text: &str) -> String {
+    hex(&Sha384::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes all that is written");
         text

@@ -5,9 +5,8 @@ mod status;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use domain::SchemaName;
+use domain::{SchemaName, Version};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use provisioning::{
     Direction, FleetOutcome, FleetRun,
@@ -18,7 +17,10 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
 use store::{StageLimits, audit};
-use tenantdb::{Promise, migrations::MigrationSet};
+use tenantdb::{
+    Promise,
+    migrations::{MigrationSet, Target},
+};
 
 use super::starter;
 use crate::{
@@ -65,9 +67,9 @@ pub(crate) enum Tenant {
     Down {
         #[command(flatten)]
         which: Which,
-        /// The version to go back to; 0 = before the first
-        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
-        to: Option<i64>,
+        /// The version to go back to, which stays; 0 or none = before the first
+        #[arg(long, value_name = "VERSION")]
+        to: Option<Target>,
         /// Yes, with the data in what they made
         #[arg(long)]
         yes: bool,
@@ -131,7 +133,7 @@ impl Tenant {
                 if settings.tenants.migrations_dir.is_some() {
                     starter::write(settings)?;
                 }
-                let fleet = fleet(settings, pool, Direction::Init, no_migrations()?);
+                let fleet = fleet(settings, pool, Direction::Init, MigrationSet::empty());
                 migrate(global, fleet, &Which { schema, all }).await
             }
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
@@ -171,14 +173,9 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
             (set, format!("migrations in {}", dir.display()))
         }
     };
-    show::note(format!("profile {}, {place}, newest version {}", settings.profile(), set.head()));
+    let newest = set.head().map_or("none", Version::as_str);
+    show::note(format!("profile {}, {place}, newest version {newest}", settings.profile()));
     Ok(set)
-}
-
-/// An empty folder is a set of none.
-fn no_migrations() -> anyhow::Result<MigrationSet> {
-    let empty = tempfile::tempdir().context("could not make a directory")?;
-    Ok(MigrationSet::load(empty.path())?)
 }
 
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
