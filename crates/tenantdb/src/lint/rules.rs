@@ -6,8 +6,10 @@ use super::{Finding, codes};
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the script itself, or handed to EXECUTE.
+    /// In the script itself.
     Top,
+    /// Handed to EXECUTE as a text.
+    Executed,
     /// In a DO block: procedural, and run by the migration.
     Block,
     /// In the body of a function or procedure: procedural, run when the tenant's application calls.
@@ -76,7 +78,7 @@ pub(super) fn check(statement: &[Token], place: Place) -> Result<(), Finding> {
         return Ok(());
     }
     transaction(first, rest, place)?;
-    outside(first, statement)?;
+    outside(first, statement, place)?;
     session(first, statement)?;
     settings(first, statement)?;
     shared(first, statement)?;
@@ -100,7 +102,7 @@ fn is_assignment(rest: &[Token]) -> bool {
 
 fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Finding> {
     let refused = match place {
-        Place::Top => {
+        Place::Top | Place::Executed => {
             first.is_any(TRANSACTION) || (first.is("prepare") && word_at(rest, 0) == "transaction")
         }
         Place::Block => first.is_any(&["commit", "rollback", "savepoint"]),
@@ -113,7 +115,7 @@ fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Findin
     Ok(())
 }
 
-fn outside(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+fn outside(first: &Token, statement: &[Token], place: Place) -> Result<(), Finding> {
     let refuse = |token: &Token, message: &str| {
         Err(Finding::at(token, codes::NEEDS_NO_TRANSACTION, message))
     };
@@ -124,7 +126,8 @@ fn outside(first: &Token, statement: &[Token]) -> Result<(), Finding> {
         let message = "uses COPY, which reads files or a client's stream; use INSERT";
         return Err(Finding::at(first, codes::COPY, message));
     }
-    let ddl = first.is_any(&["create", "alter", "drop", "refresh"]);
+    // in the text itself the word is left out
+    let ddl = place != Place::Top && first.is_any(&["create", "alter", "drop"]);
     match statement.iter().find(|t| ddl && t.is("concurrently")) {
         Some(word) => refuse(word, "uses CONCURRENTLY, which cannot run in a transaction"),
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! What authors of migrations write every day passes.
 
-use super::check;
+use super::{check, prepare};
 
 fn accepts(sql: &str) {
     assert_eq!(check(sql), Ok(()), "{sql}");
@@ -153,5 +153,38 @@ proptest::proptest! {
         "execute", "like", "into", "column", "by", "owned", "language", "temp", "grant", "comment", "=",
     ]), 0..30)) {
         let _any = check(&words.join(" "));
+    }
+}
+
+#[test]
+fn concurrently_is_left_out_and_its_line_is_told() {
+    let text =
+        "select 'é';\n create  UNIQUE index Concurrently i on a (b);\ndrop index concurrently i";
+
+    let prepared = prepare(text);
+
+    let expected =
+        "select 'é';\n create  UNIQUE index              i on a (b);\ndrop index              i";
+    assert_eq!((prepared.sql.as_str(), prepared.outside), (expected, Some(2)));
+    assert_eq!(prepared.findings, []);
+}
+
+#[test]
+fn one_begin_and_commit_around_all_of_a_file_are_left_out() {
+    for (text, expected) in [
+        ("begin;\nselect 1;\ncommit;", "     ;\nselect 1;\n      ;"),
+        (
+            "-- x\nBEGIN TRANSACTION; select 1; End work",
+            "-- x\n                 ; select 1;         ",
+        ),
+        ("start transaction; select 1; commit", "                 ; select 1;       "),
+    ] {
+        let prepared = prepare(text);
+        assert_eq!((prepared.sql.as_str(), prepared.findings.len()), (expected, 0), "{text}");
+    }
+    for text in
+        ["begin; commit; begin; commit", "select 1; begin; commit", "begin; savepoint a; end"]
+    {
+        assert!(check(text).is_err(), "{text}");
     }
 }

@@ -42,8 +42,12 @@ pub async fn apply(
     let standing = set.compare(state.applied.iter().flatten().map(AppliedMigration::record));
     hold(&standing)?;
     let pending = &standing.missing;
+    // in a new schema the tables are empty: an index locks out nobody
+    if standing.newest.is_some() {
+        pending.iter().try_for_each(|m| in_transaction(m.version(), m.file(), m.outside))?;
+    }
     if state.applied.is_none() || !pending.is_empty() {
-        state.run(conn, schema, script::up(schema, &state, pending)).await?;
+        state.run(conn, schema, script::up(schema, &state, pending, set.defers())).await?;
     }
     let out_of_order = standing.out_of_order(set);
     let applied: Vec<Version> = pending.iter().map(|m| m.version().clone()).collect();
@@ -65,7 +69,7 @@ pub(crate) async fn apply_to_empty(
     let failed = |source| MigrateError::Database { source };
     let state = State::of_session(conn).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
-    let script = script::plain(schemas, &state, &all);
+    let script = script::plain(schemas, &state, &all, set.defers());
     let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
     let mut ends = rows.iter().filter(is_last);
@@ -73,6 +77,19 @@ pub(crate) async fn apply_to_empty(
         state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
     }
     Ok(())
+}
+
+/// Refuses a text that would rather run outside of a transaction.
+pub(super) fn in_transaction(
+    version: &Version,
+    file: &str,
+    outside: Option<u32>,
+) -> Result<(), MigrateError> {
+    let (version, file) = (version.clone(), file.to_owned());
+    match outside {
+        Some(line) => Err(MigrateError::NeedsNoTransaction { version, file, line }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a set that is not the one that was applied.

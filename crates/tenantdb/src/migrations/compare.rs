@@ -46,6 +46,7 @@ impl MigrationSet {
         for (version, checksum) in applied {
             let checksum = checksum.as_ref();
             match self.iter().position(|m| m.is_recorded_as(version, checksum)) {
+                None if self.superseded.iter().any(|m| m.is_recorded_as(version, checksum)) => {}
                 None => unknown.push(version.clone()),
                 Some(at) => {
                     had[at] = true;

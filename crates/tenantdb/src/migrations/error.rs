@@ -6,7 +6,11 @@ use domain::Version;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The server refused a statement of a migration.
-    #[error("migration {version} ({file}{}) failed", line.map(|l| format!(", line {l}")).unwrap_or_default())]
+    #[error(
+        "migration {version} ({file}{}) failed{}",
+        line.map(|l| format!(", line {l}")).unwrap_or_default(),
+        advice.map(|what| format!("; {what}")).unwrap_or_default()
+    )]
     Failed {
         /// The migration's version.
         version: Version,
@@ -14,6 +18,8 @@ pub enum MigrateError {
         file: String,
         /// The line of the file, where the server told the place.
         line: Option<usize>,
+        /// What to do about it, where that is known.
+        advice: Option<&'static str>,
         /// What the database said.
         #[source]
         source: sqlx::Error,
@@ -38,6 +44,20 @@ pub enum MigrateError {
     Irreversible {
         /// The migration's version.
         version: Version,
+    },
+    /// A file that says CONCURRENTLY, for a schema in which something is.
+    #[error(
+        "migration {version} ({file}, line {line}) says CONCURRENTLY, which cannot run in a transaction, \
+         and a tenant's migrations are one: leave the word out, which locks the table against writes while its index is built; or make the index \
+         by hand in each schema first, and write `create index if not exists` here"
+    )]
+    NeedsNoTransaction {
+        /// The migration's version.
+        version: Version,
+        /// Its file, without folder.
+        file: String,
+        /// The line of the file.
+        line: u32,
     },
     /// The version to go back to is none of the set's.
     #[error("there is no migration {version} among the migrations at hand to go back to")]

@@ -8,9 +8,14 @@ mod apply;
 mod blame;
 mod compare;
 mod error;
+mod folder;
+mod format;
 mod load;
+mod load_error;
+mod names;
 mod revert;
 mod script;
+mod sections;
 mod set;
 mod state;
 
@@ -19,7 +24,9 @@ pub(crate) use apply::apply_to_empty;
 pub use apply::{Applied, apply};
 pub use compare::Standing;
 pub use error::MigrateError;
-pub use load::LoadError;
+pub use format::{Format, UnknownFormat};
+pub use load::Reading;
+pub use load_error::LoadError;
 pub use revert::{Reverted, Target, revert};
 pub use set::{Migration, MigrationSet};
 

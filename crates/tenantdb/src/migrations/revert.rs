@@ -6,6 +6,7 @@ use domain::{SchemaName, Version};
 use sqlx::PgConnection;
 
 use super::applied::AppliedMigration;
+use super::apply::in_transaction;
 use super::error::MigrateError;
 use super::script::{self, Back};
 use super::set::{Migration, MigrationSet};
@@ -77,7 +78,7 @@ pub async fn revert(
     let back = newer.iter().rev().map(|(_, m, record)| way_back(m, record));
     let back = back.collect::<Result<Vec<_>, _>>()?;
     if !back.is_empty() {
-        state.run(conn, schema, script::down(schema, &state, &back)).await?;
+        state.run(conn, schema, script::down(schema, &state, &back, set.defers())).await?;
     }
     let newest = |had: &[(usize, &Migration, _)]| had.last().map(|(_, m, _)| m.version().clone());
     let reverted = newer.iter().rev().map(|(_, m, _)| m.version().clone()).collect();
@@ -110,5 +111,6 @@ fn way_back<'a>(
     let version = migration.version();
     let down =
         migration.down().ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
+    in_transaction(version, &down.file, down.outside)?;
     Ok(Back { version, recorded: &recorded.version, file: &down.file, sql: &down.sql })
 }

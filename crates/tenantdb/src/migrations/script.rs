@@ -17,6 +17,9 @@ use super::set::Migration;
 use super::state::State;
 use crate::ident::{Ident, dollar_tag, literal};
 
+/// Ends what a file deferred, in the language of a block.
+const SETTLE: &str = include_str!("../queries/settle_constraints.sql");
+
 /// Longest description recorded, in characters. The columns of the version table are bounded so that
 /// no row of it can need a TOAST table: two relations less for each tenant, of fifteen.
 const DESCRIPTION_LENGTH: usize = 200;
@@ -36,7 +39,8 @@ pub(super) struct Script<'a> {
 pub(super) struct Step<'a> {
     pub(super) version: &'a Version,
     pub(super) file: &'a str,
-    pub(super) sql: &'a str,
+    /// The text that is executed.
+    pub(super) sql: String,
     /// The line of its EXECUTE as the server counts: within the block, from 1.
     pub(super) block_line: usize,
 }
@@ -51,9 +55,14 @@ pub(super) struct Back<'a> {
 }
 
 /// Creates the version table where there is none, applies the migrations and records them.
-pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migration]) -> Script<'a> {
+pub(super) fn up<'a>(
+    schema: &SchemaName,
+    state: &State,
+    pending: &[&'a Migration],
+    defers: bool,
+) -> Script<'a> {
     let files = pending.iter().map(|m| (m.version(), m.file(), m.sql()));
-    let (block, steps) = block(files);
+    let (block, steps) = block(files, defers);
     let mut text = enter(schema);
     if state.applied.is_none() {
         write(&mut text, &version_table(schema));
@@ -74,13 +83,21 @@ pub(super) fn up<'a>(schema: &SchemaName, state: &State, pending: &[&'a Migratio
 ///
 /// The records come last, of all schemas: a row written keeps a lock on its table until the COMMIT, and
 /// a session that keeps more than a few of those pays more for every other lock.
-pub(super) fn plain(schemas: &[&SchemaName], state: &State, all: &[&Migration]) -> String {
+pub(super) fn plain(
+    schemas: &[&SchemaName],
+    state: &State,
+    all: &[&Migration],
+    defers: bool,
+) -> String {
     let mut text = String::new();
     for schema in schemas {
         write(&mut text, &(enter(schema) + &version_table(schema)));
         for migration in all {
             // A text may end in a comment, or without a semicolon.
             write(&mut text, &format!("{}\n;\n", migration.sql()));
+            if defers {
+                write(&mut text, &format!("do $settle$ begin\n{SETTLE}end $settle$;\n"));
+            }
         }
         write(&mut text, &(leave(schema, state) + ";\n"));
     }
@@ -124,9 +141,14 @@ fn record(schema: &SchemaName, pending: &[&Migration], numbers: bool) -> String 
 }
 
 /// Runs the ways back in the order given and forgets their versions.
-pub(super) fn down<'a>(schema: &SchemaName, state: &State, back: &[Back<'a>]) -> Script<'a> {
+pub(super) fn down<'a>(
+    schema: &SchemaName,
+    state: &State,
+    back: &[Back<'a>],
+    defers: bool,
+) -> Script<'a> {
     let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
-    let (block, steps) = block(back.iter().map(|back| (back.version, back.file, back.sql)));
+    let (block, steps) = block(back.iter().map(|back| (back.version, back.file, back.sql)), defers);
     let versions: Vec<String> = back.iter().map(|back| literal(back.recorded.as_str())).collect();
     let mut text = enter(schema);
     if !versions.is_empty() {
@@ -166,14 +188,20 @@ fn leave(schema: &SchemaName, state: &State) -> String {
 /// One DO block that executes each file as a text of its own.
 fn block<'a>(
     files: impl Iterator<Item = (&'a Version, &'a str, &'a str)> + Clone,
+    defers: bool,
 ) -> (String, Vec<Step<'a>>) {
     let outer = dollar_tag(files.clone().map(|(_, _, sql)| sql));
     let inner = format!("{}x$", outer.trim_end_matches('$'));
     let (mut body, mut steps) = (String::from("\nbegin\n"), Vec::new());
     for (version, file, sql) in files {
         let block_line = body.matches('\n').count() + 1;
-        steps.push(Step { version, file, sql, block_line });
+        // EXECUTE refuses a text that ends in SELECT … INTO
+        let sql = format!("{sql}\n;select 1");
         write(&mut body, &format!("execute {inner}{sql}{inner};\n"));
+        steps.push(Step { version, file, sql, block_line });
+        if defers {
+            body.push_str(SETTLE);
+        }
     }
     if steps.is_empty() {
         return (String::new(), steps);

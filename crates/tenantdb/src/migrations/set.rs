@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use domain::Version;
 use sha2::{Digest, Sha384};
 
-use super::load::{self, LoadError};
+use super::load::{self, Reading};
+use super::load_error::LoadError;
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_migrations.rs"));
 
@@ -16,6 +17,8 @@ const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_mig
 pub struct MigrationSet {
     pub(super) migrations: Arc<[Migration]>,
     hash: Arc<str>,
+    /// What a baseline stands for: not run, but a schema may have it.
+    pub(super) superseded: Arc<[Migration]>,
 }
 
 impl MigrationSet {
@@ -23,19 +26,32 @@ impl MigrationSet {
     pub fn embedded() -> Self {
         static SET: LazyLock<MigrationSet> = LazyLock::new(|| {
             load::from_files(EMBEDDED.iter().map(|(file, sql)| ((*file).into(), (*sql).into())))
+                .into_result()
                 .expect("a test holds that the migrations of this repository load")
         });
         SET.clone()
     }
 
-    /// Reads and checks a folder of `<version>_<description>.sql` files, or pairs of `.up.sql`
-    /// and `.down.sql`. Files with another extension are left aside.
+    /// Reads and checks a folder of migrations, in the format that its files have.
+    ///
+    /// # Errors
+    /// As [`MigrationSet::load_as`]; an empty folder too.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        Self::load_as(folder, Reading::default())
+    }
+
+    /// Reads and checks a folder of migrations.
     ///
     /// # Errors
     /// [`LoadError`] with file, line, a stable code and a sentence, at the first file that is
     /// misnamed, unreadable, a version twice, or does what no tenant migration may.
-    pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        load::from_folder(folder)
+    pub fn load_as(folder: &Path, reading: Reading) -> Result<Self, LoadError> {
+        load::from_folder(folder, reading).into_result()
+    }
+
+    /// Everything that [`MigrationSet::load_as`] would refuse in a folder.
+    pub fn lint(folder: &Path, reading: Reading) -> Vec<LoadError> {
+        load::from_folder(folder, reading).findings
     }
 
     /// A set without migrations.
@@ -64,6 +80,11 @@ impl MigrationSet {
         &self.hash
     }
 
+    /// Whether a constraint may be deferred: only then is there anything to settle between two files.
+    pub(super) fn defers(&self) -> bool {
+        self.iter().any(|m| m.sql.to_ascii_lowercase().contains("defer"))
+    }
+
     /// The migrations, oldest first.
     pub fn iter(&self) -> std::slice::Iter<'_, Migration> {
         self.migrations.iter()
@@ -81,7 +102,16 @@ impl MigrationSet {
             }
             digest.update(&migration.checksum);
         }
-        Self { migrations: migrations.into(), hash: hex(&digest.finalize()).into() }
+        Self {
+            migrations: migrations.into(),
+            hash: hex(&digest.finalize()).into(),
+            superseded: Arc::default(),
+        }
+    }
+
+    /// The set, which stands for these too.
+    pub(super) fn standing_for(self, superseded: Vec<Migration>) -> Self {
+        Self { superseded: superseded.into(), ..self }
     }
 }
 
@@ -98,10 +128,16 @@ impl<'a> IntoIterator for &'a MigrationSet {
 #[derive(Debug, Clone)]
 pub struct Migration {
     pub(super) version: Version,
+    /// What releases before this one took for the version.
+    pub(super) former: Option<Version>,
     pub(super) description: String,
     pub(super) file: String,
     pub(super) sql: String,
     pub(super) checksum: String,
+    /// Checksums that releases before this one recorded for the same text.
+    pub(super) earlier: Vec<String>,
+    /// The line of a CONCURRENTLY, which needs to run outside of a transaction.
+    pub(super) outside: Option<u32>,
     pub(super) down: Option<Down>,
 }
 
@@ -110,6 +146,7 @@ pub struct Migration {
 pub(super) struct Down {
     pub(super) file: String,
     pub(super) sql: String,
+    pub(super) outside: Option<u32>,
 }
 
 impl Migration {
@@ -133,7 +170,7 @@ impl Migration {
         &self.sql
     }
 
-    /// SHA-384 of the text that goes up, byte for byte, in hexadecimal.
+    /// SHA-384 of the text that goes up, with LF at each line's end, in hexadecimal.
     pub fn checksum(&self) -> &str {
         &self.checksum
     }
@@ -149,13 +186,14 @@ impl Migration {
 
     /// Whether a schema's record of this version and checksum is of this migration: its version may be
     /// another text by now.
-    pub fn is_recorded_as(&self, version: &Version, _checksum: &str) -> bool {
+    pub fn is_recorded_as(&self, version: &Version, checksum: &str) -> bool {
         self.version == *version
+            || (self.former.as_ref() == Some(version) && self.has_checksum(checksum))
     }
 
     /// Whether a text with this checksum is this migration's.
     pub fn has_checksum(&self, checksum: &str) -> bool {
-        self.checksum == checksum
+        self.checksum == checksum || self.earlier.iter().any(|earlier| earlier == checksum)
     }
 }
 

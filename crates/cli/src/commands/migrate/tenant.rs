@@ -164,14 +164,12 @@ impl Pace {
 
 /// The migrations that the settings name. Says which those are.
 fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
-    let (set, place) = match &settings.tenants.migrations_dir {
-        None => (MigrationSet::embedded(), "the built-in migrations".to_owned()),
-        Some(dir) => {
-            let set = MigrationSet::load(dir).map_err(|e| {
-                Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
-            })?;
-            (set, format!("migrations in {}", dir.display()))
-        }
+    let set = worker::configured_migrations(&settings.tenants).map_err(|e| {
+        Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
+    })?;
+    let place = match &settings.tenants.migrations_dir {
+        None => "the built-in migrations".to_owned(),
+        Some(dir) => format!("migrations in {}", dir.display()),
     };
     let newest = set.head().map_or("none", Version::as_str);
     show::note(format!("profile {}, {place}, newest version {newest}", settings.profile()));
