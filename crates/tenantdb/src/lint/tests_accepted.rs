@@ -188,3 +188,23 @@ fn one_begin_and_commit_around_all_of_a_file_are_left_out() {
         assert!(check(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn what_looks_like_another_schema_and_is_none_passes() {
+    for sql in [
+        "create function f() returns int language sql set search_path = '' as 'select 1'",
+        "create function f() returns int language sql set search_path to pg_catalog, pg_temp as 'select 1'",
+        "alter function f() set search_path = 'pg_catalog', \"pg_temp\"",
+        "do $$ begin if not exists (select 1 from information_schema.columns where table_name = 'a') then
+             alter table a add x int; end if; end $$",
+        "create function f() returns trigger language plpgsql as $$ begin
+             execute format('insert into %I.a default values', tg_table_schema); return new; end $$",
+        "update c set ad.street = 'x', ad.city = 'y' where id = 1",
+        "set local app.user = 'x'",
+        "do $$ begin set local app.user = 'x'; end $$",
+        "-- tenantry: allow security definer
+         create function f() returns int language sql security definer set search_path = '' as 'select 1'",
+    ] {
+        accepts(sql);
+    }
+}

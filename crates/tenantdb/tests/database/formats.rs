@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tenantdb::migrations::{MigrateError, Target, applied, apply, revert};
-use tenantdb::{MigrationSet, Promise, schema};
+use tenantdb::{MigrationSet, Promise, grants, role, schema, verify};
 
 use crate::support::{count, execute, site};
 
@@ -283,4 +283,39 @@ async fn a_file_may_end_in_select_into_and_in_a_comment() {
     apply(&mut tx, &tenant.schema, &set).await.unwrap();
 
     assert_eq!(count(&mut tx, TABLES).await, 2);
+}
+
+#[tokio::test]
+async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
+    let site = site().await;
+    let set = load(&[(
+        "1_a.sql",
+        "-- tenantry: allow security definer
+         create table a (n int);
+         do $$ begin execute format('alter table a add s text default %L', current_schema()); end $$;
+         create function tf() returns trigger language plpgsql as 'begin return new; end';
+         do $$ begin execute format('create trigger t before insert on a for each row
+             execute function tf(%L)', current_schema()); end $$;
+         create function f() returns bigint language sql security definer
+             set search_path from current as 'select count(*) from a';",
+    )]);
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    let promise = Promise::learn(&mut conn, &set).await.unwrap();
+    assert_eq!(promise.repeats(&mut conn, &set).await.unwrap(), Vec::<String>::new());
+    drop(conn);
+    // a reserved word is spelled with quotes
+    for (id, name) in [(1, "acme"), (2, "order")] {
+        let tenant = site.tenant(id, name);
+        let mut tx = site.begin().await;
+        role::create(&mut tx, &tenant.role, &tenant.schema, 5, &tenant.mark).await.unwrap();
+        schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+        apply(&mut tx, &tenant.schema, &set).await.unwrap();
+        grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();
+
+        let (schema, role) = (&tenant.schema, &tenant.role);
+        let told = verify::verify(&mut tx, schema, role, &tenant.mark, &set, &promise, None).await;
+
+        assert!(told.is_ok(), "{name}: {told:?}");
+        tx.rollback().await.unwrap();
+    }
 }

@@ -22,7 +22,7 @@ use tenantdb::{
     migrations::{MigrationSet, Target},
 };
 
-use super::starter;
+use super::{lint, starter};
 use crate::{
     actor::actor,
     args::Global,
@@ -76,6 +76,9 @@ pub(crate) enum Tenant {
         #[command(flatten)]
         pace: Pace,
     },
+    /// Check the files, and apply them to an empty schema in a transaction that is rolled back; exit 1
+    /// if something is wrong
+    Check,
     /// Accept the files as they are, and what they make, in place of what this installation knew:
     /// after a deliberate edit of a version that no tenant has
     Relearn,
@@ -126,8 +129,12 @@ impl Tenant {
         settings: &Settings,
         pool: &PgPool,
     ) -> anyhow::Result<Done> {
+        if let Self::Check = self {
+            return lint::check(global, settings, pool).await;
+        }
         refuse_copy(pool).await?;
         match self {
+            Self::Check => lint::check(global, settings, pool).await,
             Self::Relearn => relearn(global, settings, pool).await,
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {
