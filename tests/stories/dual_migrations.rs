@@ -44,7 +44,11 @@ impl Fleet {
 
     async fn version(&self, at: usize) -> i64 {
         let path = format!("/api/v1/tenants/{}/status", self.ids[at]);
-        self.system.client.get(&path).await.json(200)["migration_version"].as_i64().unwrap()
+        self.system.client.get(&path).await.json(200)["migration_version"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     async fn versions(&self) -> Vec<i64> {

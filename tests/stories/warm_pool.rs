@@ -98,7 +98,7 @@ async fn after_a_release_spares_are_replaced_and_none_of_the_old_is_given_away()
     system.add_worker(&[("TENANT_MIGRATIONS_DIR", text(new.path()))]).await;
     let at_once = system.provision(vec![tenant(0), tenant(1)]).await;
     eventually("the spares to be replaced", FILLS_IN, async || {
-        let old = system.count("select count(*) from tenantry.spares where head = 1").await;
+        let old = system.count("select count(*) from tenantry.spares where head = '0001'").await;
         (old == 0).then_some(())
     })
     .await;
@@ -107,7 +107,9 @@ async fn after_a_release_spares_are_replaced_and_none_of_the_old_is_given_away()
 
     assert!(later.iter().all(got_a_spare), "{later:#?}");
     let behind = system
-        .count("select count(*) from tenantry.tenants where migration_version is distinct from 2")
+        .count(
+            "select count(*) from tenantry.tenants where migration_version is distinct from '0002'",
+        )
         .await;
     assert_eq!((at_once.len(), behind), (2, 0));
     let tables = system

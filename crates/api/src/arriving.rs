@@ -44,11 +44,7 @@ impl Arriving {
         Self::at_most(max_bytes, (Arc::clone(cx.bodies()), own), request.into_body())
     }
 
-    fn at_most(
-        max_bytes: usize,
-        (all, own): (Arc<Semaphore>, Arc<Semaphore>),
-        body: Body,
-    ) -> Self {
+    fn at_most(max_bytes: usize, (all, own): (Arc<Semaphore>, Arc<Semaphore>), body: Body) -> Self {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let pieces = body.into_data_stream();
         Self { pieces, bytes: 0, max_bytes, announced, all, own, room: None }

@@ -7,7 +7,11 @@ use axum::{
 use domain::MAX_ITEM_BYTES;
 use serde::de::DeserializeOwned;
 
-use crate::{arriving::{Arriving, Room}, context::Context, problem::Problem};
+use crate::{
+    arriving::{Arriving, Room},
+    context::Context,
+    problem::Problem,
+};
 
 /// The id in the path. One that is none is the id of nothing: 404.
 pub(crate) struct Id<T>(pub(crate) T);

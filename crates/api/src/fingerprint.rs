@@ -89,7 +89,9 @@ fn number(text: &str) -> String {
     let dropped = (digits.len() - kept.len()) as i64;
     match kept.trim_start_matches('0') {
         "" => "0".to_owned(),
-        kept => format!("{sign}{kept}e{}", exponent.saturating_sub(fraction.len() as i64) + dropped),
+        kept => {
+            format!("{sign}{kept}e{}", exponent.saturating_sub(fraction.len() as i64) + dropped)
+        }
     }
 }
 

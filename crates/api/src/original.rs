@@ -85,7 +85,8 @@ pub(crate) struct OriginalResult {
 
 impl From<TenantResult> for OriginalResult {
     fn from(result: TenantResult) -> Self {
-        let unreadable = result.api_key_unreadable.map(|why| ("keys_unreadable".to_owned(), why.to_owned()));
+        let unreadable =
+            result.api_key_unreadable.map(|why| ("keys_unreadable".to_owned(), why.to_owned()));
         let failed = result.error.map(|error| (error.code, error.message));
         let (error_code, error) = failed.or(unreadable).unzip();
         Self {

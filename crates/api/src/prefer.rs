@@ -10,7 +10,11 @@ use axum::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{auth::Caller, context::Context, original::{self, Form}};
+use crate::{
+    auth::Caller,
+    context::Context,
+    original::{self, Form},
+};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");

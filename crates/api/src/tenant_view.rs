@@ -53,7 +53,7 @@ impl From<Tenant> for TenantView {
             external_id: t.external_id,
             description: t.description,
             settings: t.settings,
-            migration_version: t.migration_version.map(|version| version.to_string()),
+            migration_version: t.migration_version,
             created_at: t.created_at,
             activated_at: t.activated_at,
             updated_at: t.updated_at,

@@ -174,9 +174,9 @@ async fn every_command_loads_the_profile_that_the_servers_load() {
 
     assert_eq!((checked.code, status.code), (0, 0), "{} {}", checked.err, status.err);
     let told: Value = serde_json::from_str(&status.out).unwrap();
-    assert_eq!(told["newest"], 7);
+    assert_eq!(told["newest"], "0007");
     assert!(checked.out.contains("own") && checked.err.contains("profile production"));
-    assert!(status.err.contains("profile production") && status.err.contains("version 7"));
+    assert!(status.err.contains("profile production") && status.err.contains("version 0007"));
     // One function loads the settings of all of them; `dev` and `demo` name their own profile.
     let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands");
     for file in walk(std::path::Path::new(sources)) {

@@ -64,7 +64,7 @@ impl Fleet {
             batch: domain::BatchId::mint(),
             detail: serde_json::json!({}),
         };
-        let head = Some(set.head());
+        let head = set.head();
         let activated = store::tenants::activate(&mut tx, &[activation], head, "cli:test").await;
         assert_eq!(activated.unwrap(), 1);
         tx.commit().await.unwrap();
@@ -94,7 +94,7 @@ impl Fleet {
 
     /// Each tenant's version in the registry, by id.
     async fn versions(&self) -> Vec<Option<i64>> {
-        let query = "select migration_version from tenantry.tenants order by id";
+        let query = "select migration_version::bigint from tenantry.tenants order by id";
         sqlx::query_scalar(query).fetch_all(&self.db.pool).await.unwrap()
     }
 }
@@ -265,4 +265,26 @@ async fn a_migration_that_works_nowhere_touches_no_tenant() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("0003_broken.up.sql"), "{}", ran.err);
     assert!(ran.err.contains("no tenant was touched"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lower_version_that_comes_later_is_pending_and_applied_out_of_order() {
+    let fleet = Fleet::of(2).await;
+    fleet.write("0004_later.up.sql", "create table later ();");
+    assert_eq!(fleet.run(&["up", "--all"]).code, 0);
+    fleet.write("0003_between.up.sql", "create table between_them ();");
+
+    let status = fleet.run(&["status", "--all"]);
+    let told = fleet.run(&["status", "--all", "--json"]);
+    let up = fleet.run(&["up", "--all"]);
+    let again = fleet.run(&["status", "--all"]);
+
+    assert_eq!(status.code, 1, "{}", status.out);
+    assert!(status.out.contains("0003"), "{}", status.out);
+    assert_eq!(tenants_in(&told)[0]["pending"], serde_json::json!(["0003"]), "{}", told.out);
+    assert_eq!(up.code, 0, "{}", up.err);
+    assert!(up.out.contains("applied 0003 (out of order)"), "{}", up.out);
+    assert!(up.out.contains("2 migrated, 0 up to date"), "{}", up.out);
+    assert_eq!(again.code, 0, "{}", again.out);
+    assert_eq!(fleet.versions().await, [Some(4); 2]);
 }

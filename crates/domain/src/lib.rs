@@ -35,6 +35,7 @@ mod storable;
 mod tenant_name;
 mod tenant_state;
 mod text;
+mod version;
 
 pub use backoff::Backoff;
 pub use batch_state::BatchState;
@@ -61,3 +62,4 @@ pub use state::UnknownState;
 pub use storable::{MAX_DIGITS, unreadable};
 pub use tenant_name::{TenantName, TenantNameError};
 pub use tenant_state::TenantState;
+pub use version::{MAX_VERSION_CHARACTERS, Version};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{RoleName, SchemaName, TenantId};
+use domain::{RoleName, SchemaName, TenantId, Version};
 use futures::{Stream, TryStreamExt as _, stream};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
@@ -20,7 +20,7 @@ use store::{
 };
 use tenantdb::{
     Promise, grants,
-    migrations::{self, MigrateError, MigrationSet},
+    migrations::{self, MigrateError, MigrationSet, Target},
 };
 
 /// Tenants read at a time.
@@ -37,15 +37,15 @@ const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Which way to go, and how far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Direction {
     /// Nowhere: make the version table where it is missing, and correct the registry. The run's
     /// set of migrations is empty.
     Init,
     /// Apply everything that is pending.
     Up,
-    /// Take back what is newer than this version; `None` = the newest migration alone.
-    Down(Option<i64>),
+    /// Take back what is newer than the target; `None` = the newest migration alone.
+    Down(Option<Target>),
 }
 
 /// A migration of many tenants.
@@ -80,13 +80,27 @@ pub struct FleetOutcome {
     pub result: Result<Moved, FleetError>,
 }
 
-/// From which version to which; the same when there was nothing to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// From which version to which, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// Where the schema stood; 0 = before the first migration.
-    pub from: i64,
-    /// Where it stands.
-    pub to: i64,
+    /// The newest version that the schema had; `None` = none.
+    pub from: Option<Version>,
+    /// The newest that it has.
+    pub to: Option<Version>,
+    /// What was applied, oldest first.
+    pub applied: Vec<Version>,
+    /// Those of the applied that are older than `from`: they came into the set later.
+    pub out_of_order: Vec<Version>,
+    /// What was taken back, newest first.
+    pub reverted: Vec<Version>,
+}
+
+impl Moved {
+    /// Whether there was something to do.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        !(self.applied.is_empty() && self.reverted.is_empty())
+    }
 }
 
 /// Why a tenant's schema was left as it was.
@@ -206,8 +220,8 @@ impl Walk {
 
     /// The first walk meets everybody, so that edited migrations are found; the later ones only
     /// who does not stand at the newest version.
-    fn behind(&self) -> Option<i64> {
-        (!self.first).then(|| self.run.migrations.head())
+    fn behind(&self) -> Option<&Version> {
+        self.run.migrations.head().filter(|_| !self.first)
     }
 
     fn begin_again(&mut self) -> bool {
@@ -255,15 +269,15 @@ async fn in_transaction(
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
     store::open_stage(&mut tx, &[tenant], run.limits).await.map_err(FleetError::Lock)?;
     let moved = move_schema(run, &mut tx, schema).await.map_err(FleetError::Migrate)?;
-    if let Some(promise) = run.promise.as_ref().filter(|_| moved.to > moved.from) {
+    if let Some(promise) = run.promise.as_ref().filter(|_| !moved.applied.is_empty()) {
         grants::grant(&mut tx, schema, role, promise).await.map_err(FleetError::Grant)?;
     }
-    let version = (moved.to > 0).then_some(moved.to);
+    let version = moved.to.as_ref();
     if !tenants::set_version(&mut tx, tenant, version).await.map_err(FleetError::Record)? {
         return Err(FleetError::NotActive);
     }
-    if moved.to != moved.from {
-        record(run, &mut tx, tenant, moved).await.map_err(FleetError::Record)?;
+    if moved.changed() {
+        record(run, &mut tx, tenant, &moved).await.map_err(FleetError::Record)?;
     }
     tx.commit().await.map_err(FleetError::Commit)?;
     Ok(moved)
@@ -273,13 +287,14 @@ async fn record(
     run: &FleetRun,
     conn: &mut PgConnection,
     tenant: TenantId,
-    moved: Moved,
+    moved: &Moved,
 ) -> sqlx::Result<()> {
     let entry = audit::Entry {
         actor: &run.actor,
         action: "tenant.migrated",
         tenant: Some(tenant),
-        detail: json!({ "from": moved.from, "to": moved.to }),
+        detail: json!({ "from": moved.from, "to": moved.to,
+            "applied": moved.applied, "reverted": moved.reverted }),
         ..Default::default()
     };
     audit::append(conn, entry).await
@@ -290,14 +305,24 @@ async fn move_schema(
     conn: &mut PgConnection,
     schema: &SchemaName,
 ) -> Result<Moved, MigrateError> {
-    match run.direction {
+    match &run.direction {
         Direction::Init => init(run, conn, schema).await,
-        Direction::Up => migrations::apply(conn, schema, &run.migrations)
-            .await
-            .map(|done| Moved { from: done.from, to: done.to }),
-        Direction::Down(to) => migrations::revert(conn, schema, &run.migrations, to)
-            .await
-            .map(|done| Moved { from: done.from, to: done.to }),
+        Direction::Up => migrations::apply(conn, schema, &run.migrations).await.map(|done| Moved {
+            from: done.from,
+            to: done.to,
+            applied: done.applied,
+            out_of_order: done.out_of_order,
+            reverted: Vec::new(),
+        }),
+        Direction::Down(to) => {
+            migrations::revert(conn, schema, &run.migrations, to.as_ref()).await.map(|done| Moved {
+                from: done.from,
+                to: done.to,
+                applied: Vec::new(),
+                out_of_order: Vec::new(),
+                reverted: done.reverted,
+            })
+        }
     }
 }
 
@@ -312,8 +337,9 @@ async fn init(
     if had.is_empty() {
         migrations::apply(conn, schema, &run.migrations).await?;
     }
-    let stands = had.last().map_or(0, |newest| newest.version);
-    Ok(Moved { from: stands, to: stands })
+    let stands = had.into_iter().next_back().map(|newest| newest.version);
+    let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(Moved { from: stands.clone(), to: stands, applied, out_of_order, reverted })
 }
 
 /// Connections of our own, outside the pool: each is counted, and closed when it has done its

@@ -4,8 +4,9 @@
 //! what lies there. So the first result is remembered, and a process that learns another one from
 //! the same files refuses to start.
 
+use domain::Version;
 use sqlx::{Connection as _, PgConnection};
-use store::promises;
+use store::promises::{self, Text};
 use tenantdb::migrations::{MigrateError, Migration, MigrationSet};
 use tenantdb::{Promise, Shape, survey_format};
 
@@ -23,7 +24,7 @@ pub enum LearnError {
     )]
     Edited {
         /// The version.
-        version: i64,
+        version: Version,
         /// Its file.
         file: String,
     },
@@ -93,7 +94,8 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promis
         let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
         let mut tx = conn.begin().await?;
         promises::remember(&mut tx, key, &shape).await?;
-        promises::learn_texts(&mut tx, &texts(set)).await?;
+        let known = promises::texts(&mut tx).await?;
+        promises::learn_texts(&mut tx, &texts(set, &known)).await?;
         tx.commit().await?;
     }
     // Another process may have been the first.
@@ -114,7 +116,7 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promis
 #[derive(Debug, Default)]
 pub struct Relearnt {
     /// Versions whose text is another now.
-    pub edited: Vec<i64>,
+    pub edited: Vec<Version>,
     /// What the set makes now that it did not make before.
     pub differences: Vec<String>,
 }
@@ -131,7 +133,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     }
     let key = promises::key(conn, set.hash(), survey_format()).await?;
     let known = promises::texts(conn).await?;
-    let edited = edited(&known, set).map(Migration::version).collect();
+    let edited = edited(&known, set).map(|m| m.version().clone()).collect();
     let differences = match promises::remembered(conn, key).await? {
         None => Vec::new(),
         Some(first) => {
@@ -141,7 +143,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     };
     let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
     let mut tx = conn.begin().await?;
-    promises::relearn_texts(&mut tx, &texts(set)).await?;
+    promises::relearn_texts(&mut tx, &texts(set, &known)).await?;
     promises::forget(&mut tx, key).await?;
     promises::remember(&mut tx, key, &shape).await?;
     tx.commit().await?;
@@ -157,25 +159,30 @@ pub async fn check_texts(conn: &mut PgConnection, set: &MigrationSet) -> Result<
     match edited(&known, set).next() {
         None => Ok(()),
         Some(migration) => Err(LearnError::Edited {
-            version: migration.version(),
+            version: migration.version().clone(),
             file: migration.file().to_owned(),
         }),
     }
 }
 
-fn edited<'a>(
-    known: &'a [(i64, String)],
-    set: &'a MigrationSet,
-) -> impl Iterator<Item = &'a Migration> {
+fn edited<'a>(known: &'a [Text], set: &'a MigrationSet) -> impl Iterator<Item = &'a Migration> {
     set.iter().filter(|migration| {
-        known.iter().any(|(version, checksum)| {
-            *version == migration.version() && checksum != migration.checksum()
-        })
+        known_as(known, migration).is_some_and(|text| !migration.has_checksum(&text.checksum))
     })
 }
 
-fn texts(set: &MigrationSet) -> Vec<(i64, String)> {
-    set.iter().map(|migration| (migration.version(), migration.checksum().to_owned())).collect()
+/// The text that is known of a migration, whose version may be spelled in another way by now.
+fn known_as<'a>(known: &'a [Text], migration: &Migration) -> Option<&'a Text> {
+    known.iter().find(|text| migration.is_recorded_as(&text.version, &text.checksum))
+}
+
+/// The texts of a set, under the versions by which they are known.
+fn texts(set: &MigrationSet, known: &[Text]) -> Vec<Text> {
+    let text = |(place, migration): (i32, &Migration)| {
+        let version = known_as(known, migration).map_or(migration.version(), |text| &text.version);
+        Text { version: version.clone(), checksum: migration.checksum().to_owned(), place }
+    };
+    (0..).zip(set).map(text).collect()
 }
 
 fn decoding(error: serde_json::Error) -> LearnError {

@@ -140,9 +140,9 @@ impl SpareBuilder {
     /// # Errors
     /// When the database fails.
     pub async fn drop_one(&self, size: usize) -> Result<bool, SpareError> {
-        let (stamp, head) = (self.parts.stamp(), self.parts.migrations.head());
+        let (stamp, older) = (self.parts.stamp(), self.parts.migrations.older());
         let mut conn = self.pool.acquire().await?;
-        let mut unwanted = spares::stale(&mut conn, stamp, head, OTHERS_ARE_LEFT_FOR, 1).await?;
+        let mut unwanted = spares::stale(&mut conn, stamp, &older, OTHERS_ARE_LEFT_FOR, 1).await?;
         if unwanted.is_empty() {
             let most = u32::try_from(size + 1).unwrap_or(u32::MAX);
             let ready = spares::ready(&mut conn, stamp, most).await?;

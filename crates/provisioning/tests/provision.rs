@@ -174,10 +174,30 @@ async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
 #[tokio::test]
 async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
     for (tag, body, code, words) in [
-        ("CREATE SCHEMA", "raise exception 'ask the platform team'", "database_refused", "ask the platform"),
-        ("CREATE TABLE", "raise exception 'no tables today'", "migration_failed", "no tables today"),
-        ("CREATE SCHEMA", "insert into ddl_log values (1)", "database_refused", "function refuse: relation"),
-        ("GRANT", "insert into ddl_log values (1)", "database_refused", "\"ddl_log\" does not exist"),
+        (
+            "CREATE SCHEMA",
+            "raise exception 'ask the platform team'",
+            "database_refused",
+            "ask the platform",
+        ),
+        (
+            "CREATE TABLE",
+            "raise exception 'no tables today'",
+            "migration_failed",
+            "no tables today",
+        ),
+        (
+            "CREATE SCHEMA",
+            "insert into ddl_log values (1)",
+            "database_refused",
+            "function refuse: relation",
+        ),
+        (
+            "GRANT",
+            "insert into ddl_log values (1)",
+            "database_refused",
+            "\"ddl_log\" does not exist",
+        ),
         ("COMMENT", "perform 1 / 0", "database_refused", "division by zero"),
     ] {
         let db = harness::fresh_db().await;
@@ -198,12 +218,13 @@ async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
 
         assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{tag}: {verdict:?}");
         assert_eq!(remains(&db.pool, tenant).await, (false, false, false), "{tag}");
-        let told: (String, String) =
-            sqlx::query_as("select error_code, error_message from tenantry.batch_items where id = $1")
-                .bind(item.get())
-                .fetch_one(&db.pool)
-                .await
-                .unwrap();
+        let told: (String, String) = sqlx::query_as(
+            "select error_code, error_message from tenantry.batch_items where id = $1",
+        )
+        .bind(item.get())
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
         assert!(told.0 == code && told.1.contains(words), "{tag} {body}: {told:?}");
     }
 }

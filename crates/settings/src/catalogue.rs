@@ -128,6 +128,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.migrations_dir", Kind::Text(rule::path))
         .optional()
         .env("TENANT_MIGRATIONS_DIR"),
+    Key::new("tenants.migrations_format", Kind::Text(rule::migrations_format)),
+    Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
     Key::number("tenants.connection_limit", -1, 10_000),
     Key::number("tenants.batch_timeout_secs", 1, 604_800).env("BATCH_PROCESSING_TIMEOUT"),
     Key::number("tenants.fleet_concurrency", 1, 64),
@@ -238,6 +240,31 @@ pub(crate) mod rule {
 
     pub(super) fn log_format(text: &str) -> Result<(), &'static str> {
         matches!(text, "text" | "json").then_some(()).ok_or("must be \"text\" or \"json\"")
+    }
+
+    pub(super) fn migrations_format(text: &str) -> Result<(), &'static str> {
+        // the names of `tenantdb::migrations::Format`, and `auto`
+        let known = [
+            "auto",
+            "dated",
+            "sqlx",
+            "golang-migrate",
+            "dbmate",
+            "goose",
+            "sql-migrate",
+            "flyway",
+            "diesel",
+            "prisma",
+            "by-name",
+        ];
+        known.contains(&text).then_some(()).ok_or(
+            "must be auto, dated, sqlx, golang-migrate, dbmate, goose, sql-migrate, flyway, diesel, \
+             prisma or by-name",
+        )
+    }
+
+    pub(super) fn yes_or_no(text: &str) -> Result<(), &'static str> {
+        matches!(text, "yes" | "no").then_some(()).ok_or("must be yes or no")
     }
 
     pub(super) fn is_name(text: &str) -> bool {

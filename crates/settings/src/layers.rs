@@ -52,7 +52,8 @@ impl Layers {
     pub(crate) fn read(fallback: Profile, env: &BTreeMap<String, String>) -> Self {
         let mut layers = Self::default();
         layers.profile = layers.choose_profile(fallback, env);
-        layers.files(env.get(CONFIG_DIR_VAR).map(|dir| unquoted(dir)).filter(|dir| !dir.is_empty()));
+        layers
+            .files(env.get(CONFIG_DIR_VAR).map(|dir| unquoted(dir)).filter(|dir| !dir.is_empty()));
         layers.paths_in(env);
         layers.names_in(env);
         layers.problems.extend(misnamed::problems(env));

@@ -29,4 +29,4 @@ pub use error::{Problem, SettingsError};
 pub use load::Settings;
 pub use network::Network;
 pub use profile::Profile;
-pub use sections::{Api, Database, Keys, Log, LogFormat, Pool, Queue, Tenants, Worker};
+pub use sections::{Api, Database, Keys, Log, LogFormat, Pool, Queue, Tenants, Worker, YesOrNo};

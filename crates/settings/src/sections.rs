@@ -184,12 +184,26 @@ pub struct Tenants {
     pub max_limits: BTreeMap<String, i64>,
     /// Folder of tenant migrations; none = the built-in ones.
     pub migrations_dir: Option<PathBuf>,
+    /// Format of that folder; `auto` = the one that its files have.
+    pub migrations_format: String,
+    /// Whether a folder without any migration is no mistake: tenants are to have no tables.
+    pub migrations_may_be_empty: YesOrNo,
     /// Connections a tenant's role may hold open; -1 = no limit.
     pub connection_limit: i32,
     /// Time a batch has before what is left of it is failed, in seconds.
     pub batch_timeout_secs: u64,
     /// Tenants that fleet work touches at a time.
     pub fleet_concurrency: usize,
+}
+
+/// A choice, written as a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum YesOrNo {
+    /// It is so.
+    Yes,
+    /// It is not.
+    No,
 }
 
 /// API keys.

@@ -2,6 +2,7 @@
 //! they make.
 
 use chrono::{DateTime, Utc};
+use domain::Version;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -42,28 +43,44 @@ pub struct Remembered {
     pub learnt_at: DateTime<Utc>,
 }
 
-/// The texts of tenant migrations that workers have loaded: version and checksum.
+/// The text of a tenant migration that workers have loaded.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// The version, as it was spelled when it was first loaded.
+    pub version: Version,
+    /// Checksum of the text.
+    pub checksum: String,
+    /// The place in the set, from 0.
+    pub place: i32,
+}
+
+/// The texts of tenant migrations that workers have loaded.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn texts(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String)>> {
-    sqlx::query!("select version, checksum from tenantry.migration_texts order by version")
-        .map(|row| (row.version, row.checksum))
+pub async fn texts(conn: &mut PgConnection) -> sqlx::Result<Vec<Text>> {
+    sqlx::query!("select version, checksum, place from tenantry.migration_texts order by place")
+        .map(|row| {
+            let (version, checksum, place) = (Version::new(row.version), row.checksum, row.place);
+            Text { version, checksum, place }
+        })
         .fetch_all(conn)
         .await
 }
 
-/// Records the texts of versions that are not known yet.
+/// Records the texts of versions that are not known yet, and the places of all.
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub async fn learn_texts(conn: &mut PgConnection, texts: &[(i64, String)]) -> sqlx::Result<()> {
-    let (versions, checksums): (Vec<i64>, Vec<String>) = texts.iter().cloned().unzip();
+pub async fn learn_texts(conn: &mut PgConnection, texts: &[Text]) -> sqlx::Result<()> {
+    let (versions, checksums, places) = columns(texts);
     sqlx::query!(
-        "insert into tenantry.migration_texts (version, checksum)
-         select * from unnest($1::bigint[], $2::text[]) on conflict do nothing",
+        "insert into tenantry.migration_texts (version, checksum, place)
+         select * from unnest($1::text[], $2::text[], $3::int[])
+         on conflict (version) do update set place = excluded.place",
         &versions,
         &checksums,
+        &places,
     )
     .execute(conn)
     .await?;
@@ -74,19 +91,26 @@ pub async fn learn_texts(conn: &mut PgConnection, texts: &[(i64, String)]) -> sq
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub async fn relearn_texts(conn: &mut PgConnection, texts: &[(i64, String)]) -> sqlx::Result<()> {
-    let (versions, checksums): (Vec<i64>, Vec<String>) = texts.iter().cloned().unzip();
+pub async fn relearn_texts(conn: &mut PgConnection, texts: &[Text]) -> sqlx::Result<()> {
+    let (versions, checksums, places) = columns(texts);
     sqlx::query!(
-        "insert into tenantry.migration_texts (version, checksum)
-         select * from unnest($1::bigint[], $2::text[])
+        "insert into tenantry.migration_texts (version, checksum, place)
+         select * from unnest($1::text[], $2::text[], $3::int[])
          on conflict (version) do update
-         set checksum = excluded.checksum, learnt_at = clock_timestamp()",
+         set checksum = excluded.checksum, place = excluded.place, learnt_at = clock_timestamp()",
         &versions,
         &checksums,
+        &places,
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn columns(texts: &[Text]) -> (Vec<String>, Vec<String>, Vec<i32>) {
+    let versions = texts.iter().map(|text| text.version.to_string()).collect();
+    let checksums = texts.iter().map(|text| text.checksum.clone()).collect();
+    (versions, checksums, texts.iter().map(|text| text.place).collect())
 }
 
 /// What a set made when it was first learnt; `None` when it never was.

@@ -175,7 +175,25 @@ impl Promise {
     }
 
     fn put(&self, text: &str, schema: &str) -> String {
-        text.replace(&format!("{}.", self.scratch), &format!("{schema}."))
+        let text = text.replace(&format!("{}.", self.scratch), &format!("{schema}."));
+        // by itself the name stands in a text constant: put there by `current_schema()`, or as the path
+        // of a function
+        if !text.contains(&self.scratch) {
+            return text;
+        }
+        let path = |name: &str| format!("search_path={name}");
+        // the server shows an array here: a quotation mark has a backslash before it
+        let in_array = schema.replace('"', "\\\"");
+        text.replace(&path(&self.scratch), &path(&in_array))
+            .replace(&self.scratch, &unquoted(schema))
+    }
+}
+
+/// The name that the server spells like this.
+fn unquoted(spelling: &str) -> String {
+    match spelling.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(name) => name.replace("\"\"", "\""),
+        None => spelling.to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use domain::{RoleName, SchemaName};
+use domain::{RoleName, SchemaName, Version};
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
@@ -90,8 +90,14 @@ pub(crate) struct Survey {
     /// Whether each rule of `queries/rights.sql` is broken, in its order.
     pub(crate) broken: Vec<bool>,
     /// Version and checksum of each migration applied; `None` without a version table.
-    pub(crate) versions: Option<Vec<(i64, String)>>,
+    pub(crate) versions: Option<Vec<(Version, String)>>,
 }
+
+/// Types of a version table's column as `queries/relations.sql` tells them: `varchar(100)`, and `bigint`
+/// as the release before made it. Both are good, so both are told as the older one, and promises that
+/// were remembered then stay good too.
+const VERSIONS_AS_TEXTS: &str = "1043/104";
+const VERSIONS_AS_NUMBERS: &str = "20/-1";
 
 /// A relation.
 #[derive(Debug)]
@@ -298,8 +304,9 @@ fn subjects(seats: &[Seat<'_>]) -> String {
 
 fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
     let schema = Ident::quote(seat.schema);
-    seat.subject
-        .map(|_| format!("select 'version', {n}, version, checksum from {schema}.{VERSION_TABLE}"))
+    seat.subject.map(|_| {
+        format!("select 'version', {n}, version::text, checksum from {schema}.{VERSION_TABLE}")
+    })
 }
 
 impl Grant {
@@ -347,7 +354,7 @@ impl Survey {
                 remedy: row.try_get(5)?,
             }),
             "version" => {
-                let version = (row.try_get(2)?, row.try_get(3)?);
+                let version = (Version::new(row.try_get::<String, _>(2)?), row.try_get(3)?);
                 self.versions.get_or_insert_default().push(version);
             }
             _ => {}
@@ -364,7 +371,11 @@ impl Survey {
         {
             for part in row.try_get::<Vec<String>, _>(4 + at)? {
                 let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
-                self.shape.insert(format!("{part_kind} {name}.{part}"), definition.to_owned());
+                let definition = match name == VERSION_TABLE && part == "version" {
+                    true => definition.replace(VERSIONS_AS_TEXTS, VERSIONS_AS_NUMBERS),
+                    false => definition.to_owned(),
+                };
+                self.shape.insert(format!("{part_kind} {name}.{part}"), definition);
             }
         }
         self.relations.push(Relation { name, kind });

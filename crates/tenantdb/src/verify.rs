@@ -1,6 +1,6 @@
 //! Holds what exists against what was promised: the mark, the shape, the versions, the rights.
 
-use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use domain::{InstallationId, RoleName, SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
 use crate::adoption;
@@ -309,19 +309,15 @@ fn unqualified(sentence: &str, schema: &str) -> String {
     })
 }
 
-fn version_faults(set: &MigrationSet, applied: &[(i64, String)]) -> Vec<String> {
-    let promised = set.iter().filter_map(|migration| {
-        let version = migration.version();
-        match applied.iter().find(|(applied, _)| *applied == version) {
-            None => Some(format!("migration {version} was not applied")),
-            Some((_, checksum)) if checksum != migration.checksum() => {
-                Some(format!("migration {version} was edited after it had been applied"))
-            }
-            Some(_) => None,
-        }
-    });
-    let unknown = applied.iter().filter(|(v, _)| set.iter().all(|m| m.version() != *v));
-    promised
-        .chain(unknown.map(|(v, _)| format!("migration {v} is not among those at hand")))
-        .collect()
+fn version_faults(set: &MigrationSet, applied: &[(Version, String)]) -> Vec<String> {
+    let standing = set.compare(applied.iter().map(|(version, checksum)| (version, checksum)));
+    let missing =
+        standing.missing.iter().map(|m| format!("migration {} was not applied", m.version()));
+    let edited = standing
+        .edited
+        .iter()
+        .map(|m| format!("migration {} was edited after it had been applied", m.version()));
+    let unknown =
+        standing.unknown.iter().map(|v| format!("migration {v} is not among those at hand"));
+    missing.chain(edited).chain(unknown).collect()
 }

@@ -16,7 +16,7 @@ use store::{
 };
 use tenantdb::{
     MigrationSet, bootstrapped,
-    migrations::LoadError,
+    migrations::{LoadError, Reading},
     rights::{self, RightsError},
 };
 
@@ -91,10 +91,7 @@ pub async fn build_parts(
 ) -> Result<Arc<Parts>, BuildError> {
     let secret = settings.keys.require_master_key().map_err(BuildError::Settings)?;
     let master_keys = MasterKeys::parse(secret, settings.keys.master_key_previous.as_ref())?;
-    let migrations = match &settings.tenants.migrations_dir {
-        Some(dir) => MigrationSet::load(dir).map_err(BuildError::Migrations)?,
-        None => MigrationSet::embedded(),
-    };
+    let migrations = configured_migrations(&settings.tenants).map_err(BuildError::Migrations)?;
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
     let salt = master_keys::salt(&mut conn).await.map_err(BuildError::Database)?;
     let sealer = master_keys.sealer(salt.as_bytes());
@@ -117,6 +114,27 @@ pub async fn build_parts(
         Arc::new(rules),
         settings.tenants.connection_limit,
     )))
+}
+
+/// The tenant migrations that the settings name.
+///
+/// # Errors
+/// At the first file that cannot be used.
+pub fn configured_migrations(tenants: &settings::Tenants) -> Result<MigrationSet, LoadError> {
+    match &tenants.migrations_dir {
+        Some(dir) => MigrationSet::load_as(dir, reading(tenants)),
+        None => Ok(MigrationSet::embedded()),
+    }
+}
+
+/// How the settings want a folder of migrations to be read.
+#[must_use]
+pub fn reading(tenants: &settings::Tenants) -> Reading {
+    Reading {
+        // `auto` is no format's name
+        format: tenants.migrations_format.parse().ok(),
+        may_be_empty: tenants.migrations_may_be_empty == settings::YesOrNo::Yes,
+    }
 }
 
 /// Seals with the installation's master key from now on.

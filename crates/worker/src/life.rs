@@ -79,7 +79,7 @@ impl<'a> Life<'a> {
         };
         register.await.map_err(StartError::Register)?;
         let actor = format!("worker:{id}");
-        let head = work.parts.migrations.head();
+        let head = work.parts.migrations.head().cloned();
         let whole = WholeBatch { pool: pools.work.clone(), head, actor };
         Ok(Self {
             settings,

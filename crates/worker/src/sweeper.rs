@@ -21,8 +21,8 @@ use domain::{InstallationId, ItemId};
 use metrics::gauge;
 use store::Connections;
 use telemetry::names;
-use tokio_util::sync::CancellationToken;
 use tenantdb::Hoard;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::whole_batch::WholeBatch;

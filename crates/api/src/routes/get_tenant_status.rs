@@ -84,7 +84,7 @@ pub(crate) async fn get_tenant_status(
         tenant_name: status.name,
         status: status.state,
         schema_status: SchemaStatus::of(status.state, status.is_there, status.is_behind),
-        migration_version: status.migration_version.map(|version| version.to_string()),
+        migration_version: status.migration_version,
         created_at: status.created_at,
         last_activity: status.last_activity,
     }))

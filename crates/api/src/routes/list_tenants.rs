@@ -134,11 +134,14 @@ fn filter(params: TenantParams) -> Result<Filter, Problem> {
     if prefix.as_ref().is_some_and(|q| q.len() > 255 || q.contains('\0')) {
         return Err(Problem::invalid_parameter("q", "must be at most 255 bytes without U+0000"));
     }
-    let domain = name("domain", params.domain, |text| Ok(Domain::parse(text)?.as_str().to_owned()))?;
-    let schema =
-        name("schema_name", params.schema_name, |text| Ok(SchemaName::parse(text)?.as_str().to_owned()))?;
-    let external_id =
-        name("external_id", params.external_id, |text| Ok(ExternalId::parse(text)?.as_str().to_owned()))?;
+    let domain =
+        name("domain", params.domain, |text| Ok(Domain::parse(text)?.as_str().to_owned()))?;
+    let schema = name("schema_name", params.schema_name, |text| {
+        Ok(SchemaName::parse(text)?.as_str().to_owned())
+    })?;
+    let external_id = name("external_id", params.external_id, |text| {
+        Ok(ExternalId::parse(text)?.as_str().to_owned())
+    })?;
     Ok(Filter { state, prefix, external_id, domain, schema })
 }
 

@@ -40,9 +40,7 @@ async fn tenants_are_listed_by_page_and_by_cursor_alike() {
 #[tokio::test]
 async fn a_tenant_is_found_by_each_of_its_names() {
     let app = App::start().await;
-    let named = |name: &str, domain: &str, id: &str, schema: &str| {
-        json!({ "tenant_name": name, "domain": domain, "external_id": id, "schema_name": schema })
-    };
+    let named = |name: &str, domain: &str, id: &str, schema: &str| json!({ "tenant_name": name, "domain": domain, "external_id": id, "schema_name": schema });
     let batch = app
         .submit(vec![
             named("Acme", "acme.example", "cus_1", "acme"),

@@ -10,7 +10,6 @@ use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use tenantdb::MigrationSet;
 
 use super::{config_check, roll_master};
 use crate::{
@@ -79,12 +78,9 @@ impl Doctor {
     }
 
     fn scope(&self, settings: &Settings) -> anyhow::Result<Scope> {
-        let migrations = match &settings.tenants.migrations_dir {
-            None => MigrationSet::embedded(),
-            Some(dir) => MigrationSet::load(dir).map_err(|e| {
-                Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
-            })?,
-        };
+        let migrations = worker::configured_migrations(&settings.tenants).map_err(|e| {
+            Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
+        })?;
         let mut scope = Scope::new(migrations);
         scope.grace = Duration::from_secs(self.grace);
         scope.connection_limit = settings.tenants.connection_limit;

@@ -35,11 +35,8 @@ pub(super) async fn faults(
     let neighbour = neighbour(conn, tenant.id).await?;
     let subject =
         verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
-    let mut found = Vec::new();
-    if tenant.in_depth {
-        let applied = migrations::applied(conn, schema).await?;
-        found = versions(set, &applied);
-    }
+    let applied = migrations::applied(conn, schema).await?;
+    let mut found = versions(set, &applied);
     let mut looked = if tenant.in_depth && found.is_empty() {
         let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
         if !behind.is_empty() {
@@ -98,26 +95,19 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
 
 fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
     let told = |kind, what| Fault { kind, what, fixable: false };
+    let standing = set.compare(applied.iter().map(migrations::AppliedMigration::record));
     let mut faults = Vec::new();
-    let mut missing = Vec::new();
-    for wanted in set {
-        let version = wanted.version();
-        match applied.iter().find(|had| had.version == version) {
-            None => missing.push(version.to_string()),
-            Some(had) if had.checksum != wanted.checksum() => {
-                let what = format!("migration {version} was edited after it had been applied");
-                faults.push(told(Kind::MigrationEdited, what));
-            }
-            Some(_) => {}
-        }
+    for edited in &standing.edited {
+        let what = format!("migration {} was edited after it had been applied", edited.version());
+        faults.push(told(Kind::MigrationEdited, what));
     }
-    if !missing.is_empty() {
+    if !standing.missing.is_empty() {
+        let missing: Vec<&str> = standing.missing.iter().map(|m| m.version().as_str()).collect();
         let what = format!("its schema lacks migrations {}", missing.join(", "));
         faults.push(told(Kind::MigrationsBehind, what));
     }
-    let unknown = applied.iter().filter(|had| set.iter().all(|m| m.version() != had.version));
-    faults.extend(unknown.map(|had| {
-        let what = format!("migration {} is not among those at hand", had.version);
+    faults.extend(standing.unknown.iter().map(|version| {
+        let what = format!("migration {version} is not among those at hand");
         told(Kind::MigrationUnknown, what)
     }));
     faults

@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 
-use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use domain::{InstallationId, RoleName, SchemaName, TenantId, Version};
 use sqlx::{Connection, PgConnection, PgPool, Row};
-use tenantdb::{Mark, MigrationSet, Promise, elsewhere, verify};
+use tenantdb::{Mark, MigrationSet, Promise, elsewhere, migrations, verify};
 
 use super::{
     faults::{Fault, faults},
@@ -44,25 +44,36 @@ pub(crate) async fn registry(
     if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
     }
-    let head = gatherer.scope.migrations.head();
+    let set = gatherer.scope.migrations.clone();
+    let head = set.head();
     let mut after = i64::MIN;
     loop {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "select id, coalesce(migration_version, 0) from tenantry.tenants
-             where state = 'active' and id > $1 and coalesce(migration_version, 0) <> $2
+        let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
+            "select id, migration_version from tenantry.tenants
+             where state = 'active' and id > $1 and migration_version is distinct from $2
              order by id limit $3",
         )
         .bind(after)
-        .bind(head)
+        .bind(head.map(Version::as_str))
         .bind(PAGE)
         .fetch_all(&mut *conn)
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = *last;
         for (id, version) in rows {
-            let kind = if version < head { Kind::MigrationsBehind } else { Kind::MigrationUnknown };
+            let version = version.map(Version::new);
+            // the same version may be spelled in another way
+            if version.as_ref() == head {
+                continue;
+            }
+            let known = version.as_ref().is_none_or(|version| set.place(version).is_some());
+            let kind = if known { Kind::MigrationsBehind } else { Kind::MigrationUnknown };
+            let shown = |version: Option<&Version>| {
+                version.map_or_else(|| "none".to_owned(), ToString::to_string)
+            };
+            let (stands, newest) = (shown(version.as_ref()), shown(head));
             let sentence =
-                format!("tenant {id} stands at version {version}, and the newest is {head}");
+                format!("tenant {id} stands at version {stands}, and the newest is {newest}");
             gatherer.add(kind, Subject::Tenant(TenantId::new(id)), sentence, false);
         }
     }
@@ -227,9 +238,21 @@ async fn suspects<'a>(
         }
         Err(error) => return Err(error),
     };
-    let all = tenants.iter().zip(faults);
-    let suspect = |tenant: &Tenant| tenant.in_depth || promised.has_elsewhere(tenant);
-    Ok(all.filter(|(tenant, faults)| suspect(tenant) || !faults.is_empty()).collect())
+    let schemas: Vec<&SchemaName> = tenants.iter().map(|tenant| &tenant.schema).collect();
+    let applied = match migrations::applied_in_all(conn, &schemas).await {
+        Err(error) if is_about_one(&error) => None,
+        applied => Some(applied?),
+    };
+    let is_current = |at: usize| {
+        let applied = applied.as_ref().and_then(|all| all.get(at));
+        applied.is_some_and(|a| promised.set.compare(a.iter().map(|a| a.record())).is_current())
+    };
+    let all = tenants.iter().zip(faults).enumerate();
+    let suspect = all.filter(|(at, (tenant, faults))| {
+        let asked = tenant.in_depth || promised.has_elsewhere(tenant);
+        asked || !faults.is_empty() || !is_current(*at)
+    });
+    Ok(suspect.map(|(_, suspect)| suspect).collect())
 }
 
 /// Whether the server refused the look at something, and would not refuse one at another tenant.

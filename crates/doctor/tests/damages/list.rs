@@ -57,10 +57,10 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
          select setval('SCHEMA.person_id_seq', 1, false)",
         Told(&[Kind::SequenceBehind]),
     ),
-    ("delete from SCHEMA.tenantry_migrations where version = 2", Told(&[Kind::MigrationsBehind])),
+    ("delete from SCHEMA.tenantry_migrations where version = '0002'", Told(&[Kind::MigrationsBehind])),
     ("drop table SCHEMA.tenantry_migrations", Told(&[Kind::MigrationsBehind])),
     ("update SCHEMA.tenantry_migrations set checksum = 'x'", Told(&[Kind::MigrationEdited])),
-    ("insert into SCHEMA.tenantry_migrations values (99, '', '')", Told(&[Kind::MigrationUnknown])),
+    ("insert into SCHEMA.tenantry_migrations values ('99', '', '')", Told(&[Kind::MigrationUnknown])),
     ("alter table SCHEMA.tenantry_migrations rename version to v", Told(&[Kind::NotLookedAt])),
     // rights
     ("grant usage on schema SCHEMA to public", Mended),
@@ -122,7 +122,7 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("drop owned by ROLE; drop role ROLE", Told(&[Kind::TenantWithoutRole])),
     // what the control database knows of it
     (
-        "update tenantry.tenants set migration_version = 1 where id = ID",
+        "update tenantry.tenants set migration_version = '1' where id = ID",
         Told(&[Kind::MigrationsBehind]),
     ),
     ("update tenantry.tenants set settings = '[]' where id = ID", Told(&[Kind::TenantInWrongState])),

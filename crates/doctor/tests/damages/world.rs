@@ -74,7 +74,7 @@ impl World {
             let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
             store::spares::record(conn, &ids, &prints, "stamp", set.head()).await.unwrap();
         }
-        self.register(conn, tenants, set.head()).await;
+        self.register(conn, tenants, set.head().unwrap().as_str()).await;
     }
 
     async fn build(
@@ -99,11 +99,11 @@ impl World {
         newcomers::grant(conn, &newcomers, promise).await.unwrap();
     }
 
-    async fn register(&self, conn: &mut PgConnection, tenants: i64, head: i64) {
+    async fn register(&self, conn: &mut PgConnection, tenants: i64, head: &str) {
         let text = format!(
             "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at,
                                            migration_version)
-             select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now(), {head}
+             select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now(), '{head}'
              from generate_series(1, {tenants}) n;
              insert into tenantry.batches (id, state, mode, total, started_at, finished_at)
              values ('{BATCH}', 'completed', 'independent', {tenants}, now(), now());

@@ -7,11 +7,11 @@ use super::ward::{Ward, tenant};
 #[tokio::test]
 async fn a_tenant_behind_the_newest_migration_is_told_once() {
     for behind in [
-        "update tenantry.tenants set migration_version = 1 where id = 2",
-        "drop table t_2.person; delete from t_2.tenantry_migrations where version = 2",
+        "update tenantry.tenants set migration_version = '1' where id = 2",
+        "drop table t_2.person; delete from t_2.tenantry_migrations where version = '0002'",
         "drop table t_2.tenantry_migrations",
-        "drop table t_2.person; delete from t_2.tenantry_migrations where version = 2;
-         update tenantry.tenants set migration_version = 1 where id = 2",
+        "drop table t_2.person; delete from t_2.tenantry_migrations where version = '0002';
+         update tenantry.tenants set migration_version = '1' where id = 2",
     ] {
         let ward = Ward::healthy().await;
         ward.run(behind).await;
@@ -23,7 +23,7 @@ async fn a_tenant_behind_the_newest_migration_is_told_once() {
 #[tokio::test]
 async fn an_edited_migration_is_told() {
     let ward = Ward::healthy().await;
-    ward.run("update t_2.tenantry_migrations set checksum = 'x' where version = 1").await;
+    ward.run("update t_2.tenantry_migrations set checksum = 'x' where version = '0001'").await;
 
     ward.only_reports(Kind::MigrationEdited, tenant(2)).await;
 }
@@ -31,8 +31,8 @@ async fn an_edited_migration_is_told() {
 #[tokio::test]
 async fn a_migration_of_a_later_version_is_told() {
     for later in [
-        "insert into t_2.tenantry_migrations (version, description, checksum) values (99, 'x', 'x')",
-        "update tenantry.tenants set migration_version = 99 where id = 2",
+        "insert into t_2.tenantry_migrations (version, description, checksum) values ('99', 'x', 'x')",
+        "update tenantry.tenants set migration_version = '99' where id = 2",
     ] {
         let ward = Ward::healthy().await;
         ward.run(later).await;

@@ -27,7 +27,7 @@ const WORLD: &str = "
     select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_' || i.id || '_' || n,
            case when n <= 5 then 'active' when n = 7 then 'released' else 'pending' end,
            case when n <= 5 then now() end,
-           case when n <= 5 then 2 end
+           case when n <= 5 then '2' end
     from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
 
     insert into tenantry.batches (id, state, mode, total, started_at, finished_at, paused_at, run_at)

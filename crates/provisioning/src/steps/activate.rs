@@ -27,7 +27,7 @@ impl Activate {
     /// Whether all of the tenants were pending, and are active now.
     async fn activate(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<bool, StepError> {
         let Some(first) = claims.first() else { return Ok(true) };
-        let version = Some(self.parts.migrations.head());
+        let version = self.parts.migrations.head();
         let actor = format!("worker:{}", first.worker);
         let tenants: Vec<_> = claims
             .iter()

@@ -1,6 +1,6 @@
 //! The built items of an all-or-nothing batch: they go on together, or back together.
 
-use domain::{BatchId, ItemError, ItemId, TenantId};
+use domain::{BatchId, ItemError, ItemId, TenantId, Version};
 use sqlx::PgConnection;
 
 /// Whether every item of `batch` is built.
@@ -42,11 +42,15 @@ pub async fn first_failed(conn: &mut PgConnection, batch: BatchId) -> sqlx::Resu
 pub async fn activate_built(
     conn: &mut PgConnection,
     batch: BatchId,
-    head: Option<i64>,
+    head: Option<&Version>,
 ) -> sqlx::Result<Vec<TenantId>> {
-    let tenants = sqlx::query_file_scalar!("queries/items/activate_built.sql", batch.get(), head)
-        .fetch_all(conn)
-        .await?;
+    let tenants = sqlx::query_file_scalar!(
+        "queries/items/activate_built.sql",
+        batch.get(),
+        head.map(Version::as_str),
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(tenants.into_iter().map(TenantId::new).collect())
 }
 

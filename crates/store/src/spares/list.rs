@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::TenantId;
+use domain::{TenantId, Version};
 use sqlx::PgConnection;
 
 use super::Spare;
@@ -36,25 +36,28 @@ pub async fn ready(conn: &mut PgConnection, stamp: &str, most: u32) -> sqlx::Res
 }
 
 /// At most `most` of the spares that nobody will get: they bear another stamp than this, and were
-/// built at an older version than `head`, or longer ago than `patience`. Younger ones at this
-/// version or a newer one may be what workers of another release still want.
+/// built at one of the `older` versions, or longer ago than `patience`. Younger ones at another
+/// version may be what workers of another release still want.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn stale(
     conn: &mut PgConnection,
     stamp: &str,
-    head: i64,
+    older: &[Version],
     patience: Duration,
     most: u32,
 ) -> sqlx::Result<Vec<TenantId>> {
+    // spares of the release before have plain numbers, without leading zeros
+    let older: Vec<String> =
+        older.iter().flat_map(|v| [v.as_str().to_owned(), v.key().to_owned()]).collect();
     let ids = sqlx::query_scalar!(
         "select id from tenantry.spares
          where stamp <> $1
-           and (head < $2 or built_at < clock_timestamp() - make_interval(secs => $3))
+           and (head = any($2) or built_at < clock_timestamp() - make_interval(secs => $3))
          order by id limit $4",
         stamp,
-        head,
+        &older,
         patience.as_secs_f64(),
         i64::from(most),
     )

@@ -1,6 +1,6 @@
 //! Records spares that were built.
 
-use domain::TenantId;
+use domain::{TenantId, Version};
 use sqlx::PgConnection;
 
 /// Records `spares`, each with its fingerprint, built at version `head` under `stamp`: in the
@@ -13,7 +13,7 @@ pub async fn record(
     spares: &[TenantId],
     fingerprints: &[String],
     stamp: &str,
-    head: i64,
+    head: Option<&Version>,
 ) -> sqlx::Result<()> {
     let ids: Vec<i64> = spares.iter().map(|id| id.get()).collect();
     sqlx::query!(
@@ -22,7 +22,7 @@ pub async fn record(
         &ids,
         fingerprints,
         stamp,
-        head,
+        head.map_or("", Version::as_str),
     )
     .execute(conn)
     .await?;

@@ -1,6 +1,6 @@
 //! Makes a tenant visible.
 
-use domain::{BatchId, TenantId};
+use domain::{BatchId, TenantId, Version};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -24,7 +24,7 @@ pub struct Activation {
 pub async fn activate(
     conn: &mut PgConnection,
     tenants: &[Activation],
-    migration_version: Option<i64>,
+    migration_version: Option<&Version>,
     actor: &str,
 ) -> sqlx::Result<u64> {
     let ids: Vec<i64> = tenants.iter().map(|activation| activation.tenant.get()).collect();
@@ -43,7 +43,7 @@ pub async fn activate(
          insert into tenantry.audit_log (actor, action, tenant_id, batch_id, detail)
          select $3, 'tenant.activated', id, batch, detail from activated",
         &ids,
-        migration_version,
+        migration_version.map(Version::as_str),
         actor,
         &batches,
         &details,

@@ -30,7 +30,7 @@ pub struct Tenant {
     /// nothing in them can be unreadable.
     pub settings: Box<RawValue>,
     /// The newest tenant migration it has.
-    pub migration_version: Option<i64>,
+    pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
     /// When it became active.
@@ -51,7 +51,7 @@ pub(super) struct Row {
     pub(super) external_id: Option<String>,
     pub(super) state: String,
     pub(super) settings: Json<Box<RawValue>>,
-    pub(super) migration_version: Option<i64>,
+    pub(super) migration_version: Option<String>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) activated_at: Option<DateTime<Utc>>,
     pub(super) updated_at: DateTime<Utc>,

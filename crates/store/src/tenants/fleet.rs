@@ -1,6 +1,6 @@
 //! Lists the tenants that a fleet migration touches, page by page.
 
-use domain::{RoleName, RoleNameError, SchemaName, SchemaNameError, TenantId};
+use domain::{RoleName, RoleNameError, SchemaName, SchemaNameError, TenantId, Version};
 use sqlx::PgConnection;
 
 /// An active tenant, as far as migrating its schema goes.
@@ -13,7 +13,7 @@ pub struct FleetTenant {
     /// The role that uses the schema, as the registry has it.
     pub role: String,
     /// The newest tenant migration it is known to have.
-    pub migration_version: Option<i64>,
+    pub migration_version: Option<Version>,
 }
 
 /// The registry holds a name that Tenantry never makes: somebody wrote it there.
@@ -42,7 +42,7 @@ struct Row {
     id: i64,
     schema_name: String,
     role_name: String,
-    migration_version: Option<i64>,
+    migration_version: Option<String>,
 }
 
 impl From<Row> for FleetTenant {
@@ -51,20 +51,20 @@ impl From<Row> for FleetTenant {
             id: TenantId::new(r.id),
             schema: r.schema_name,
             role: r.role_name,
-            migration_version: r.migration_version,
+            migration_version: r.migration_version.map(Version::new),
         }
     }
 }
 
 /// At most `limit` active tenants with an id above `after`, ordered by id; with `other_than`, only
-/// those that do not stand at that version.
+/// those whose version is not spelled like that one.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn fleet_page(
     conn: &mut PgConnection,
     after: Option<TenantId>,
-    other_than: Option<i64>,
+    other_than: Option<&Version>,
     limit: i64,
 ) -> sqlx::Result<Vec<FleetTenant>> {
     let rows = sqlx::query_as!(
@@ -72,10 +72,10 @@ pub async fn fleet_page(
         "select id, schema_name, role_name, migration_version
          from tenantry.tenants
          where state = 'active' and id > $1
-             and ($2::bigint is null or migration_version is distinct from $2)
+             and ($2::text is null or migration_version is distinct from $2)
          order by id limit $3",
         after.map_or(i64::MIN, TenantId::get),
-        other_than,
+        other_than.map(Version::as_str),
         limit,
     )
     .fetch_all(conn)

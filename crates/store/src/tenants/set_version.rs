@@ -1,6 +1,6 @@
 //! Records the version a tenant's schema stands at.
 
-use domain::TenantId;
+use domain::{TenantId, Version};
 use sqlx::PgConnection;
 
 /// Sets the version of an active tenant; one that stands there already keeps its `updated_at`. False when it is not active any more: then nothing may
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 pub async fn set_version(
     conn: &mut PgConnection,
     tenant: TenantId,
-    version: Option<i64>,
+    version: Option<&Version>,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.tenants
@@ -20,7 +20,7 @@ pub async fn set_version(
                                then clock_timestamp() else updated_at end
          where id = $1 and state = 'active'",
         tenant.get(),
-        version,
+        version.map(Version::as_str),
     )
     .execute(conn)
     .await?;
@@ -38,16 +38,16 @@ mod tests {
         let id: i64 = sqlx::query_scalar(
             "insert into tenantry.tenants (name, domain, schema_name, role_name, state,
                                            migration_version, updated_at)
-             values ('A', 'a.example.com', 's', 'r', 'active', 2, '2020-01-01') returning id",
+             values ('A', 'a.example.com', 's', 'r', 'active', '2', '2020-01-01') returning id",
         )
         .fetch_one(&mut *conn)
         .await
         .unwrap();
         let year = "select extract(year from updated_at)::int from tenantry.tenants";
 
-        let same = set_version(&mut conn, TenantId::new(id), Some(2)).await.unwrap();
+        let same = set_version(&mut conn, TenantId::new(id), Some(&"2".into())).await.unwrap();
         let after_same: i32 = sqlx::query_scalar(year).fetch_one(&mut *conn).await.unwrap();
-        let moved = set_version(&mut conn, TenantId::new(id), Some(3)).await.unwrap();
+        let moved = set_version(&mut conn, TenantId::new(id), Some(&"3".into())).await.unwrap();
         let after_move: i32 = sqlx::query_scalar(year).fetch_one(&mut *conn).await.unwrap();
 
         assert!(same && moved);

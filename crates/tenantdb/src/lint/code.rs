@@ -49,7 +49,7 @@ fn executed(statement: &[Token], known: &Known) -> Result<(), Finding> {
         let Ok(tokens) = tokens::read(text.text().unwrap_or(""), text.line) else { continue };
         names::check(&tokens, &known.and(&tokens))?;
         for inner in parts::statements(&tokens) {
-            rules::check(inner, Place::Top)?;
+            rules::check(inner, Place::Executed)?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ mod names;
 mod parts;
 mod rules;
 mod tokens;
+mod transaction;
 
 #[cfg(test)]
 mod tests_accepted;
@@ -26,7 +27,7 @@ pub(crate) mod codes {
     pub(crate) const SESSION_STATE: &str = "session_state";
     /// A database, role, schema, extension, …: what all tenants share.
     pub(crate) const SHARED_OBJECT: &str = "shared_object";
-    /// CONCURRENTLY, VACUUM and others that refuse to run in a transaction.
+    /// VACUUM and others that refuse to run in a transaction.
     pub(crate) const NEEDS_NO_TRANSACTION: &str = "needs_no_transaction";
     /// COPY.
     pub(crate) const COPY: &str = "copy";
@@ -34,6 +35,10 @@ pub(crate) mod codes {
     pub(crate) const FOREIGN_SCHEMA: &str = "foreign_schema";
     /// A temporary table that would stay in the session.
     pub(crate) const TEMPORARY_TABLE: &str = "temporary_table";
+    /// A function with its owner's rights, in a file that does not say that it means it.
+    pub(crate) const SECURITY_DEFINER: &str = "security_definer";
+    /// A function with its owner's rights, without a search path of its own.
+    pub(crate) const SECURITY_DEFINER_PATH: &str = "security_definer_path";
     /// Text that is not SQL.
     pub(crate) const UNREADABLE: &str = "unreadable";
 }
@@ -55,13 +60,50 @@ impl Finding {
     }
 }
 
-/// Checks a migration's text. The first finding ends it.
-pub(crate) fn check(sql: &str) -> Result<(), Finding> {
-    let tokens = tokens::read(sql, 1)?;
-    for statement in parts::statements(&tokens) {
-        rules::check(statement, rules::Place::Top)?;
-        names::check(statement, &names::Known::in_tokens(statement))?;
-        code::check(statement)?;
+/// The first finding.
+#[cfg(test)]
+fn check(sql: &str) -> Result<(), Finding> {
+    prepare(sql).findings.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// A text that was checked, as it runs in a transaction.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The text without a BEGIN … COMMIT around it and without CONCURRENTLY; all else is where it was.
+    pub(crate) sql: String,
+    /// The line of the first CONCURRENTLY.
+    pub(crate) outside: Option<u32>,
+    /// All that is wrong with it.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// The line by which a file says that it means a function with its owner's rights.
+const ALLOWS_DEFINER: &str = "-- tenantry: allow security definer";
+
+/// Checks a migration's text, and makes it ready to run in a transaction.
+pub(crate) fn prepare(sql: &str) -> Prepared {
+    let tokens = match tokens::read(sql, 1) {
+        Ok(tokens) => tokens,
+        Err(finding) => {
+            return Prepared { sql: sql.to_owned(), outside: None, findings: vec![finding] };
+        }
+    };
+    let statements = parts::statements(&tokens);
+    let (inner, mut left_out) = transaction::without_pair(&statements);
+    let mut findings = Vec::new();
+    for statement in inner {
+        findings.extend(rules::check(statement, rules::Place::Top).err());
+        findings.extend(names::check(statement, &names::Known::in_tokens(statement)).err());
+        findings.extend(code::check(statement).err());
     }
-    Ok(())
+    if sql.lines().any(|line| line.trim().eq_ignore_ascii_case(ALLOWS_DEFINER)) {
+        findings.retain(|finding| finding.code != codes::SECURITY_DEFINER);
+    }
+    findings.sort_by_key(|finding| finding.line);
+    findings.dedup();
+    let concurrently: Vec<&Token> =
+        inner.iter().filter_map(|s| transaction::concurrently(s)).collect();
+    let outside = concurrently.first().map(|word| word.line);
+    left_out.extend(concurrently);
+    Prepared { sql: transaction::blanked(sql, &left_out), outside, findings }
 }

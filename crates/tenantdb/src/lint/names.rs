@@ -189,6 +189,9 @@ fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
             prior >= 2 && (tokens[prior - 2].is_sign("(") || tokens[prior - 2].is_sign(","))
         }
         Some("column") => return Stands::ForColumn,
+        // a field of a composite column; a setting with a prefix
+        Some("set") => return Stands::ForColumn,
+        Some("local") if earlier(2) == "set" => return Stands::ForColumn,
         Some("by") if earlier(2) == "owned" => return Stands::ForColumn,
         Some(word) => OBJECT_WORDS.contains(&word),
         None if previous.is_sign("::") => true,
@@ -234,9 +237,14 @@ fn dotted(
     let name = token.name().unwrap_or("");
     let after = at + 2 * parts - 1;
     let next = |sign: &str| tokens.get(after).is_some_and(|t| t.is_sign(sign));
+    let after_comma = before(tokens, at).is_some_and(|t| t.is_sign(","));
     let named_type = next("%").then(|| word_at(tokens, after + 1));
     let foreign = match (stands, named_type) {
-        _ if name == "pg_catalog" => false,
+        _ if matches!(name, "pg_catalog" | "information_schema") => false,
+        // a place in a text for `format`, such as %I.a or %1$s.a
+        _ if fills_a_place(tokens, at, name) => false,
+        // the next field of a composite column that UPDATE sets
+        (Stands::InExpression, None) if next("=") && parts == 2 && after_comma => false,
         (_, Some("type")) => parts > 2,
         (_, Some("rowtype")) | (Stands::ForObject, _) => true,
         (Stands::ForColumn, _) => parts > 2,
@@ -246,6 +254,10 @@ fn dotted(
         return Err(foreign_schema(token, name));
     }
     Ok(())
+}
+
+fn fills_a_place(tokens: &[Token], at: usize, name: &str) -> bool {
+    matches!(name, "i" | "s") && before(tokens, at).is_some_and(|t| t.is_sign("%"))
 }
 
 /// `'a.b'::regclass`, `nextval('a.b')`: an object's name as text.

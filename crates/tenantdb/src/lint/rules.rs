@@ -6,8 +6,10 @@ use super::{Finding, codes};
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the script itself, or handed to EXECUTE.
+    /// In the script itself.
     Top,
+    /// Handed to EXECUTE as a text.
+    Executed,
     /// In a DO block: procedural, and run by the migration.
     Block,
     /// In the body of a function or procedure: procedural, run when the tenant's application calls.
@@ -76,9 +78,10 @@ pub(super) fn check(statement: &[Token], place: Place) -> Result<(), Finding> {
         return Ok(());
     }
     transaction(first, rest, place)?;
-    outside(first, statement)?;
+    outside(first, statement, place)?;
     session(first, statement)?;
     settings(first, statement)?;
+    definer(first, statement)?;
     shared(first, statement)?;
     temporary(first, statement, place)
 }
@@ -100,7 +103,7 @@ fn is_assignment(rest: &[Token]) -> bool {
 
 fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Finding> {
     let refused = match place {
-        Place::Top => {
+        Place::Top | Place::Executed => {
             first.is_any(TRANSACTION) || (first.is("prepare") && word_at(rest, 0) == "transaction")
         }
         Place::Block => first.is_any(&["commit", "rollback", "savepoint"]),
@@ -113,7 +116,7 @@ fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Findin
     Ok(())
 }
 
-fn outside(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+fn outside(first: &Token, statement: &[Token], place: Place) -> Result<(), Finding> {
     let refuse = |token: &Token, message: &str| {
         Err(Finding::at(token, codes::NEEDS_NO_TRANSACTION, message))
     };
@@ -124,7 +127,8 @@ fn outside(first: &Token, statement: &[Token]) -> Result<(), Finding> {
         let message = "uses COPY, which reads files or a client's stream; use INSERT";
         return Err(Finding::at(first, codes::COPY, message));
     }
-    let ddl = first.is_any(&["create", "alter", "drop", "refresh"]);
+    // in the text itself the word is left out
+    let ddl = place != Place::Top && first.is_any(&["create", "alter", "drop"]);
     match statement.iter().find(|t| ddl && t.is("concurrently")) {
         Some(word) => refuse(word, "uses CONCURRENTLY, which cannot run in a transaction"),
         None => Ok(()),
@@ -161,12 +165,56 @@ fn settings(first: &Token, statement: &[Token]) -> Result<(), Finding> {
             None
         };
         let name = name.unwrap_or("").to_ascii_lowercase();
+        if header && name == "search_path" && is_safe_path(&statement[at + 2..end]) {
+            continue;
+        }
         if GUARDED.contains(&name.as_str()) || (name == "session" || name == "schema") {
             let message = format!("sets {name}, by which the migration would leave its tenant");
             return Err(Finding::at(token, codes::SESSION_STATE, message));
         }
     }
     Ok(())
+}
+
+/// `= ''`, `to pg_catalog, pg_temp`: a function's own path, in which is nobody's object.
+fn is_safe_path(clause: &[Token]) -> bool {
+    let Some((sign, values)) = clause.split_first() else { return false };
+    let safe = |t: &Token| {
+        let value = t.text().or(t.name());
+        value.is_some_and(|v| matches!(v, "" | "pg_catalog" | "pg_temp"))
+    };
+    let mut list = values.iter();
+    let mut any = false;
+    while let Some(value) = list.next() {
+        if !safe(value) {
+            return false;
+        }
+        any = true;
+        if !list.next().is_some_and(|t| t.is_sign(",")) {
+            break;
+        }
+    }
+    (sign.is_sign("=") || sign.is("to")) && any
+}
+
+/// SECURITY DEFINER: whoever calls the function acts as the owner of all tenants' schemas.
+fn definer(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    let words = statement.windows(2).find(|w| w[0].is("security") && w[1].is("definer"));
+    let Some([word, _]) = words.filter(|_| first.is_any(&["create", "alter"])) else {
+        return Ok(());
+    };
+    if !is_routine(statement) {
+        return Ok(());
+    }
+    if !statement.windows(2).any(|w| w[0].is("set") && w[1].is("search_path")) {
+        let message = "makes a function SECURITY DEFINER without a search path of its own; add `set \
+                       search_path from current`, or `= ''` where it names no table";
+        return Err(Finding::at(word, codes::SECURITY_DEFINER_PATH, message));
+    }
+    let message = "makes a function SECURITY DEFINER: its callers get the rights of the owner of all \
+                   tenants' schemas; if that is meant, add a line `-- tenantry: allow security definer` \
+                   to the file";
+    Err(Finding::at(word, codes::SECURITY_DEFINER, message))
 }
 
 fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {

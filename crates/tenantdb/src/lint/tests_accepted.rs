@@ -1,6 +1,6 @@
 //! What authors of migrations write every day passes.
 
-use super::check;
+use super::{check, prepare};
 
 fn accepts(sql: &str) {
     assert_eq!(check(sql), Ok(()), "{sql}");
@@ -153,5 +153,58 @@ proptest::proptest! {
         "execute", "like", "into", "column", "by", "owned", "language", "temp", "grant", "comment", "=",
     ]), 0..30)) {
         let _any = check(&words.join(" "));
+    }
+}
+
+#[test]
+fn concurrently_is_left_out_and_its_line_is_told() {
+    let text =
+        "select 'é';\n create  UNIQUE index Concurrently i on a (b);\ndrop index concurrently i";
+
+    let prepared = prepare(text);
+
+    let expected =
+        "select 'é';\n create  UNIQUE index              i on a (b);\ndrop index              i";
+    assert_eq!((prepared.sql.as_str(), prepared.outside), (expected, Some(2)));
+    assert_eq!(prepared.findings, []);
+}
+
+#[test]
+fn one_begin_and_commit_around_all_of_a_file_are_left_out() {
+    for (text, expected) in [
+        ("begin;\nselect 1;\ncommit;", "     ;\nselect 1;\n      ;"),
+        (
+            "-- x\nBEGIN TRANSACTION; select 1; End work",
+            "-- x\n                 ; select 1;         ",
+        ),
+        ("start transaction; select 1; commit", "                 ; select 1;       "),
+    ] {
+        let prepared = prepare(text);
+        assert_eq!((prepared.sql.as_str(), prepared.findings.len()), (expected, 0), "{text}");
+    }
+    for text in
+        ["begin; commit; begin; commit", "select 1; begin; commit", "begin; savepoint a; end"]
+    {
+        assert!(check(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_looks_like_another_schema_and_is_none_passes() {
+    for sql in [
+        "create function f() returns int language sql set search_path = '' as 'select 1'",
+        "create function f() returns int language sql set search_path to pg_catalog, pg_temp as 'select 1'",
+        "alter function f() set search_path = 'pg_catalog', \"pg_temp\"",
+        "do $$ begin if not exists (select 1 from information_schema.columns where table_name = 'a') then
+             alter table a add x int; end if; end $$",
+        "create function f() returns trigger language plpgsql as $$ begin
+             execute format('insert into %I.a default values', tg_table_schema); return new; end $$",
+        "update c set ad.street = 'x', ad.city = 'y' where id = 1",
+        "set local app.user = 'x'",
+        "do $$ begin set local app.user = 'x'; end $$",
+        "-- tenantry: allow security definer
+         create function f() returns int language sql security definer set search_path = '' as 'select 1'",
+    ] {
+        accepts(sql);
     }
 }

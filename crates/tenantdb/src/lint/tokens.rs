@@ -5,11 +5,13 @@ use sqlparser::tokenizer::{Token as Raw, Tokenizer};
 
 use super::{Finding, codes};
 
-/// A token and the line it begins in.
+/// A token and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) line: u32,
+    /// In characters, from 1.
+    pub(super) column: u64,
 }
 
 /// As much of a token as the rules look at.
@@ -84,7 +86,7 @@ pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
     for raw in raw {
         let within = u32::try_from(raw.span.start.line).unwrap_or(u32::MAX);
         let line = first_line + within.saturating_sub(1);
-        let constant = is_constant(&raw.token);
+        let (constant, raw_column) = (is_constant(&raw.token), raw.span.start.column);
         // a constant that follows another one goes on with it: `'a' ⏎ 'b'` is `'ab'`
         let continues = after_constant && matches!(raw.token, Raw::SingleQuotedString(_));
         let Some(kind) = kind(raw.token) else { continue };
@@ -95,7 +97,7 @@ pub(super) fn read(sql: &str, first_line: u32) -> Result<Vec<Token>, Finding> {
             before.push_str(more);
             continue;
         }
-        let token = Token { kind, line };
+        let token = Token { kind, line, column: raw_column };
         if token.is_sign("\\") {
             return Err(unreadable(line, "holds a psql command, which only psql knows".to_owned()));
         }

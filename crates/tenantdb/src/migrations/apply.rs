@@ -1,23 +1,26 @@
 //! Brings a schema to the newest version.
 
-use domain::SchemaName;
+use domain::{SchemaName, Version};
 use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
 
 use super::applied::AppliedMigration;
+use super::compare::Standing;
 use super::error::MigrateError;
 use super::script;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
 
 /// What [`apply`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The newest version before, 0 if none.
-    pub from: i64,
+    /// The newest version before, by its place in the set.
+    pub from: Option<Version>,
     /// The newest version now.
-    pub to: i64,
-    /// How many migrations were applied.
-    pub count: usize,
+    pub to: Option<Version>,
+    /// What was applied, oldest first.
+    pub applied: Vec<Version>,
+    /// Those of the applied that are older than `from`: they came into the set later.
+    pub out_of_order: Vec<Version>,
 }
 
 /// Applies what the schema lacks, in the caller's transaction: two messages for a new schema,
@@ -36,16 +39,21 @@ pub async fn apply(
 ) -> Result<Applied, MigrateError> {
     let state =
         State::read(conn, schema).await.map_err(|source| MigrateError::Database { source })?;
-    for applied in state.applied.iter().flatten() {
-        hold(applied, set)?;
+    let standing = set.compare(state.applied.iter().flatten().map(AppliedMigration::record));
+    hold(&standing)?;
+    let pending = &standing.missing;
+    // in a new schema the tables are empty: an index locks out nobody
+    if standing.newest.is_some() {
+        pending.iter().try_for_each(|m| in_transaction(m.version(), m.file(), m.outside))?;
     }
-    let had = state.versions();
-    let pending: Vec<&Migration> = set.iter().filter(|m| !had.contains(&m.version())).collect();
     if state.applied.is_none() || !pending.is_empty() {
-        state.run(conn, schema, script::up(schema, &state, &pending)).await?;
+        state.run(conn, schema, script::up(schema, &state, pending, set.defers())).await?;
     }
-    let from = had.last().copied().unwrap_or(0);
-    Ok(Applied { from, to: from.max(set.head()), count: pending.len() })
+    let out_of_order = standing.out_of_order(set);
+    let applied: Vec<Version> = pending.iter().map(|m| m.version().clone()).collect();
+    let from = standing.newest.cloned();
+    // All of the set is there now.
+    Ok(Applied { from, to: set.head().cloned(), applied, out_of_order })
 }
 
 /// Applies the set to schemas in which nothing is, all in one message after a first that looks
@@ -61,7 +69,7 @@ pub(crate) async fn apply_to_empty(
     let failed = |source| MigrateError::Database { source };
     let state = State::of_session(conn).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
-    let script = script::plain(schemas, &state, &all);
+    let script = script::plain(schemas, &state, &all, set.defers());
     let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
     let mut ends = rows.iter().filter(is_last);
@@ -71,12 +79,26 @@ pub(crate) async fn apply_to_empty(
     Ok(())
 }
 
+/// Refuses a text that would rather run outside of a transaction.
+pub(super) fn in_transaction(
+    version: &Version,
+    file: &str,
+    outside: Option<u32>,
+) -> Result<(), MigrateError> {
+    let (version, file) = (version.clone(), file.to_owned());
+    match outside {
+        Some(line) => Err(MigrateError::NeedsNoTransaction { version, file, line }),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a set that is not the one that was applied.
-fn hold(applied: &AppliedMigration, set: &MigrationSet) -> Result<(), MigrateError> {
-    let version = applied.version;
-    match set.iter().find(|m| m.version() == version) {
-        None => Err(MigrateError::Unknown { version }),
-        Some(m) if m.checksum() != applied.checksum => Err(MigrateError::Edited { version }),
-        Some(_) => Ok(()),
+fn hold(standing: &Standing<'_>) -> Result<(), MigrateError> {
+    if let Some(version) = standing.unknown.first() {
+        return Err(MigrateError::Unknown { version: version.clone() });
+    }
+    match standing.edited.first() {
+        Some(edited) => Err(MigrateError::Edited { version: edited.version().clone() }),
+        None => Ok(()),
     }
 }

@@ -14,10 +14,32 @@ pub(super) fn name(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
     let found = error.and_then(|e| by_text(e, steps).or_else(|| by_line(e, steps)));
     match found {
         Some((step, line)) => {
-            let (version, file) = (step.version, step.file.to_owned());
-            MigrateError::Failed { version, file, line, source }
+            let advice = error.and_then(advice);
+            let (version, file) = (step.version.clone(), step.file.to_owned());
+            MigrateError::Failed { version, file, line, advice, source }
         }
         None => MigrateError::Database { source },
+    }
+}
+
+/// What to do about an error that only a set in one transaction meets.
+fn advice(error: &PgDatabaseError) -> Option<&'static str> {
+    match error.code() {
+        "55P04" => Some(
+            "a value that is added to an enum cannot be used in the same transaction, and all \
+             migrations of a tenant are one: create the type anew with all its values, `alter table … \
+             alter column … type new_type using column::text::new_type`, drop the old type, and rename \
+             the new one; or create the type with all its values at first, if no tenant has it yet",
+        ),
+        "55006" => Some(
+            "a check of this table still waits for the end of the transaction: write `set constraints \
+             all immediate;` before this statement",
+        ),
+        "25001" => Some(
+            "this statement cannot run in a transaction, and a tenant's migrations are one: leave it \
+             out, or run it by hand in each schema",
+        ),
+        _ => None,
     }
 }
 
@@ -44,5 +66,6 @@ fn by_line<'s>(
     let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits = digits.split(|c: char| !c.is_ascii_digit()).next()?;
     let line: usize = digits.parse().ok()?;
-    Some((steps.iter().find(|step| step.block_line == line)?, None))
+    // a check that a file put off fails in the lines after its own
+    Some((steps.iter().rfind(|step| step.block_line <= line)?, None))
 }

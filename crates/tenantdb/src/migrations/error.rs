@@ -1,17 +1,25 @@
 //! Why a schema could not be taken to another version.
 
+use domain::Version;
+
 /// What went wrong, and in which migration. The transaction is to be rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The server refused a statement of a migration.
-    #[error("migration {version} ({file}{}) failed", line.map(|l| format!(", line {l}")).unwrap_or_default())]
+    #[error(
+        "migration {version} ({file}{}) failed{}",
+        line.map(|l| format!(", line {l}")).unwrap_or_default(),
+        advice.map(|what| format!("; {what}")).unwrap_or_default()
+    )]
     Failed {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its file, without folder.
         file: String,
         /// The line of the file, where the server told the place.
         line: Option<usize>,
+        /// What to do about it, where that is known.
+        advice: Option<&'static str>,
         /// What the database said.
         #[source]
         source: sqlx::Error,
@@ -20,13 +28,13 @@ pub enum MigrateError {
     #[error("migration {version} was edited after it had been applied to this schema")]
     Edited {
         /// The migration's version.
-        version: i64,
+        version: Version,
     },
     /// The schema has a migration that the set does not hold: this program is older than it.
     #[error("the schema has migration {version}, which is not among the migrations at hand")]
     Unknown {
         /// The migration's version.
-        version: i64,
+        version: Version,
     },
     /// A migration changed the search path or the role.
     #[error("a migration left the tenant's schema or role")]
@@ -35,7 +43,27 @@ pub enum MigrateError {
     #[error("migration {version} has no .down.sql, it cannot be taken back")]
     Irreversible {
         /// The migration's version.
-        version: i64,
+        version: Version,
+    },
+    /// A file that says CONCURRENTLY, for a schema in which something is.
+    #[error(
+        "migration {version} ({file}, line {line}) says CONCURRENTLY, which cannot run in a transaction, \
+         and a tenant's migrations are one: leave the word out, which locks the table against writes while its index is built; or make the index \
+         by hand in each schema first, and write `create index if not exists` here"
+    )]
+    NeedsNoTransaction {
+        /// The migration's version.
+        version: Version,
+        /// Its file, without folder.
+        file: String,
+        /// The line of the file.
+        line: u32,
+    },
+    /// The version to go back to is none of the set's.
+    #[error("there is no migration {version} among the migrations at hand to go back to")]
+    NoSuchVersion {
+        /// The version that was asked for.
+        version: Version,
     },
     /// The database failed outside of any migration's text.
     #[error("could not run the migrations")]

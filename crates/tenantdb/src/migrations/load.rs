@@ -1,221 +1,201 @@
-//! Reads migration files and refuses what would leave the tenant's schema or transaction.
+//! Makes a set of migration files, and refuses what would leave the tenant's schema or transaction.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
-use super::set::{Down, Migration, MigrationSet};
+use super::folder::{self, File, Folder};
+use super::format::Format;
+use super::load_error::LoadError;
+use super::names::{self, Named};
+use super::sections::{self, Halves};
+use super::set::{Down, Migration, MigrationSet, checksum};
 use crate::lint;
 
-/// A migration file that cannot be used: where, which rule, and what to do about it.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{line}: {message} [{code}]")]
-pub struct LoadError {
-    /// The file as it was given, or its folder.
-    pub file: String,
-    /// The line in the file, from 1.
-    pub line: u32,
-    /// Which rule was broken. Stable.
-    pub code: &'static str,
-    /// What is wrong, in a sentence.
-    pub message: String,
-    /// Why it could not be read, if that is the trouble.
-    #[source]
-    pub source: Option<io::Error>,
+/// How to read a folder of migrations.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// The format; `None` = the one that the files have.
+    pub format: Option<Format>,
+    /// A folder without any migration is a set of none, and no mistake.
+    pub may_be_empty: bool,
 }
 
-/// The marker by which SQLx runs a migration outside of a transaction.
-const NO_TRANSACTION: &str = "-- no-transaction";
+/// A set, and what is wrong with it: then it must not be used.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) set: MigrationSet,
+    pub(super) findings: Vec<LoadError>,
+}
 
-pub(super) fn from_folder(folder: &Path) -> Result<MigrationSet, LoadError> {
-    let unreadable = |path: &Path, source: io::Error| LoadError {
-        source: Some(source),
-        ..refusal(&path.display().to_string(), "unreadable", "cannot be read")
-    };
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
-        .map_err(|e| unreadable(folder, e))?;
-    paths.retain(|path| path.extension().is_some_and(|e| e == "sql"));
-    paths.sort();
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let sql = fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-        files.push((path.display().to_string(), sql));
+impl Loaded {
+    /// The set, or the first finding with the number of the others.
+    pub(super) fn into_result(self) -> Result<MigrationSet, LoadError> {
+        let more = self.findings.len().saturating_sub(1);
+        match self.findings.into_iter().next() {
+            None => Ok(self.set),
+            Some(first) => Err(LoadError { more, ..first }),
+        }
     }
-    from_files(files)
+}
+
+pub(super) fn from_folder(path: &Path, reading: Reading) -> Loaded {
+    let folder = folder::read(path);
+    let empty = folder.files.is_empty() && folder.findings.is_empty() && !reading.may_be_empty;
+    let mut loaded = from(folder, reading.format);
+    if empty {
+        let message = "holds no migrations, so tenants would have no tables; if they are to have none, \
+                       set `tenants.migrations_may_be_empty`";
+        let path = path.display().to_string();
+        loaded.findings.push(LoadError::new(&path, "empty_set", message));
+    }
+    loaded
 }
 
 /// Makes a set of files, each a path or name and its text.
-pub(super) fn from_files(
-    files: impl IntoIterator<Item = (String, String)>,
-) -> Result<MigrationSet, LoadError> {
-    let mut ups: BTreeMap<i64, (Named, String)> = BTreeMap::new();
-    let mut downs: BTreeMap<i64, (Named, String)> = BTreeMap::new();
-    for (path, sql) in files {
-        let named = Named::parse(&path)?;
-        check(&path, &sql)?;
-        let half = if named.down { &mut downs } else { &mut ups };
-        if let Some((earlier, _)) = half.get(&named.version) {
-            let message = format!("has the version of {} again", earlier.file);
-            return Err(refusal(&path, "duplicate_version", &message));
+pub(super) fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Loaded {
+    let files = files.into_iter().map(|(path, text)| File::new(path, text)).collect();
+    from(Folder { files, ..Folder::default() }, None)
+}
+
+/// One half of a file, or two: a file that goes forward, with its way back.
+struct Read {
+    named: Named,
+    path: String,
+    halves: Halves,
+    earlier: Vec<String>,
+}
+
+fn from(folder: Folder, format: Option<Format>) -> Loaded {
+    let format = format.unwrap_or_else(|| Format::recognise(&folder.files));
+    let mut findings = folder.findings;
+    let mut read = Vec::new();
+    for file in &folder.files {
+        match read_file(format, file) {
+            Ok(file) => read.push(file),
+            Err(finding) => findings.push(finding),
         }
-        half.insert(named.version, (named, sql));
     }
-    if let Some((_, (orphan, _))) = downs.iter().find(|(version, _)| !ups.contains_key(version)) {
-        return Err(refusal(&orphan.file, "down_without_up", "has no .up.sql beside it"));
+    let (downs, mut ups): (Vec<Read>, Vec<Read>) = read.into_iter().partition(|r| r.named.down);
+    ups.sort_by(|a, b| names::order(format, &a.named, &b.named));
+    findings.extend(repeated(format, &ups));
+    findings.extend(repeated(format, &downs));
+    let superseded = superseded(format, &mut ups);
+    let downs = pair(&mut ups, downs, &mut findings);
+    let migrations =
+        ups.into_iter().zip(downs).map(|(up, down)| migration(format, up, down, &mut findings));
+    let set = MigrationSet::new(migrations.collect()).standing_for(superseded);
+    Loaded { set, findings }
+}
+
+fn read_file(format: Format, file: &File) -> Result<Read, LoadError> {
+    let named = names::parse(format, file)?;
+    let text = equal_line_ends(&file.text);
+    if format == Format::Flyway && text.contains("${") {
+        let message = "has a placeholder of Flyway (${…}), which is not filled in";
+        return Err(LoadError::new(&file.path, "instruction", message));
     }
-    let migrations = ups.into_iter().map(|(version, (named, sql))| {
-        let down = downs.remove(&version).map(|(named, sql)| Down { file: named.file, sql });
-        Migration::new(version, named.description, named.file, sql, down)
-    });
-    Ok(MigrationSet::new(migrations.collect()))
+    let halves = sections::split(format, file, &text)?;
+    // what releases before this one recorded: the whole file, byte for byte, with the line ends it had
+    let crlf = text.replace('\n', "\r\n");
+    let earlier = [file.text.as_str(), &text, &crlf].map(checksum).into();
+    Ok(Read { named, path: file.path.clone(), halves, earlier })
 }
 
-fn check(path: &str, sql: &str) -> Result<(), LoadError> {
-    if let Some(at) = sql.lines().position(|line| line.trim_start().starts_with(NO_TRANSACTION)) {
-        let line = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        let refused = refusal(path, "no_transaction", "asks to run without a transaction");
-        return Err(LoadError { line, ..refused });
-    }
-    lint::check(sql).map_err(|finding| LoadError {
-        line: finding.line,
-        ..refusal(path, finding.code, &finding.message)
-    })
+/// Without a byte order mark, and with LF alone: what an editor or git does to a file changes nothing.
+fn equal_line_ends(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
-fn refusal(file: &str, code: &'static str, message: &str) -> LoadError {
-    LoadError { file: file.to_owned(), line: 1, code, message: message.to_owned(), source: None }
-}
-
-/// What a file's name says.
-#[derive(Debug)]
-struct Named {
-    version: i64,
-    description: String,
-    file: String,
-    down: bool,
-}
-
-impl Named {
-    fn parse(path: &str) -> Result<Self, LoadError> {
-        let file = Path::new(path).file_name().and_then(|n| n.to_str()).unwrap_or(path);
-        let bad =
-            || refusal(path, "bad_name", "is not named <version>_<description>[.up|.down].sql");
-        let stem = file.strip_suffix(".sql").ok_or_else(bad)?;
-        let (stem, down) = match (stem.strip_suffix(".down"), stem.strip_suffix(".up")) {
-            (Some(stem), _) => (stem, true),
-            (None, Some(stem)) => (stem, false),
-            (None, None) => (stem, false),
+fn repeated(format: Format, files: &[Read]) -> Vec<LoadError> {
+    let mut findings = Vec::new();
+    for (at, later) in files.iter().enumerate() {
+        let same = |r: &&Read| {
+            r.named.baseline == later.named.baseline
+                && names::are_one(format, &r.named, &later.named)
         };
-        let (version, words) = stem.split_once('_').ok_or_else(bad)?;
-        let digits = version.bytes().all(|b| b.is_ascii_digit());
-        let version = version.parse().ok().filter(|v| digits && *v > 0).ok_or_else(bad)?;
-        let description = words.replace('_', " ");
-        if description.trim().is_empty() || description.contains('\0') {
-            return Err(bad());
+        if let Some(first) = files[..at].iter().find(same) {
+            let message = format!("has the version of {} again", first.named.file);
+            findings.push(LoadError::new(&later.path, "duplicate_version", message));
         }
-        Ok(Self { version, description, file: file.to_owned(), down })
     }
+    findings
+}
+
+/// Flyway: the newest baseline takes the place of all migrations up to its version. Those are not run,
+/// but a schema may have them.
+fn superseded(format: Format, ups: &mut Vec<Read>) -> Vec<Migration> {
+    let Some(newest) = ups.iter().rposition(|r| r.named.baseline) else { return Vec::new() };
+    let baseline = ups.remove(newest);
+    let (older, newer): (Vec<Read>, Vec<Read>) =
+        ups.drain(..).partition(|r| names::order(format, &r.named, &baseline.named).is_le());
+    let mut baseline = baseline;
+    let mut superseded = Vec::new();
+    for read in older.into_iter().filter(|r| !r.named.baseline) {
+        if names::are_one(format, &read.named, &baseline.named) {
+            // who has this one has all of the baseline
+            baseline.earlier.extend(read.earlier);
+        } else {
+            superseded.push(migration(format, read, None, &mut Vec::new()));
+        }
+    }
+    ups.push(baseline);
+    ups.extend(newer);
+    superseded
+}
+
+/// The way back that lies in a file of its own, for each.
+fn pair(
+    ups: &mut [Read],
+    mut downs: Vec<Read>,
+    findings: &mut Vec<LoadError>,
+) -> Vec<Option<Read>> {
+    let paired = ups.iter().map(|up| {
+        let at = downs.iter().position(|down| down.named.version == up.named.version)?;
+        Some(downs.remove(at))
+    });
+    let paired = paired.collect();
+    findings.extend(downs.iter().map(|orphan| {
+        let message = "is a way back, and there is no file for the way forward beside it";
+        LoadError::new(&orphan.path, "down_without_up", message)
+    }));
+    paired
+}
+
+fn migration(
+    format: Format,
+    up: Read,
+    down: Option<Read>,
+    findings: &mut Vec<LoadError>,
+) -> Migration {
+    let Read { named, path, halves, earlier } = up;
+    let Named { version, former, description, file, .. } = named;
+    let sectioned = matches!(format, Format::Dbmate | Format::Goose | Format::SqlMigrate);
+    // what stands between two sections belongs to neither
+    let text = if sectioned { halves.up.trim_end() } else { &halves.up };
+    let checksum = checksum(text);
+    let (sql, outside) = prepare(&path, &halves.up, findings);
+    let down = match (halves.down, down) {
+        (Some(text), _) => {
+            let (sql, outside) = prepare(&path, &text, findings);
+            Some(Down { file: file.clone(), sql, outside })
+        }
+        (None, Some(down)) => {
+            let (sql, outside) = prepare(&down.path, &down.halves.up, findings);
+            Some(Down { file: down.named.file, sql, outside })
+        }
+        (None, None) => None,
+    };
+    Migration { version, former, description, file, sql, checksum, earlier, outside, down }
+}
+
+/// Checks a text and makes it ready to run in a transaction; the line of a CONCURRENTLY, if any.
+fn prepare(path: &str, text: &str, findings: &mut Vec<LoadError>) -> (String, Option<u32>) {
+    let prepared = lint::prepare(text);
+    findings.extend(
+        prepared.findings.into_iter().map(|f| LoadError::new(path, f.code, f.message).at(f.line)),
+    );
+    (prepared.sql, prepared.outside)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(files: &[(&str, &str)]) -> Result<MigrationSet, LoadError> {
-        from_files(files.iter().map(|(f, s)| ((*f).to_owned(), (*s).to_owned())))
-    }
-
-    fn code(files: &[(&str, &str)]) -> &'static str {
-        set(files).unwrap_err().code
-    }
-
-    #[test]
-    fn the_embedded_migrations_load() {
-        let set = MigrationSet::embedded();
-
-        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(set.head(), 2);
-        assert!(set.iter().all(Migration::is_reversible));
-    }
-
-    #[test]
-    fn versions_are_numbers_and_sort_as_such() {
-        let set = set(&[
-            ("10_c.sql", ""),
-            ("9_b_b.up.sql", ""),
-            ("9_b_b.down.sql", ""),
-            ("0001_a.sql", ""),
-        ]);
-
-        let set = set.unwrap();
-        assert_eq!(set.iter().map(Migration::version).collect::<Vec<_>>(), [1, 9, 10]);
-        assert_eq!(set.iter().map(Migration::description).collect::<Vec<_>>(), ["a", "b b", "c"]);
-        assert_eq!(
-            set.iter().map(Migration::is_reversible).collect::<Vec<_>>(),
-            [false, true, false]
-        );
-    }
-
-    #[test]
-    fn a_version_twice_is_refused() {
-        assert_eq!(code(&[("1_a.sql", ""), ("01_b.up.sql", "")]), "duplicate_version");
-        assert_eq!(
-            code(&[("1_a.sql", ""), ("1_a.down.sql", ""), ("01_b.down.sql", "")]),
-            "duplicate_version"
-        );
-    }
-
-    #[test]
-    fn a_name_without_version_is_refused_and_not_passed_over() {
-        for name in [
-            "person.sql",
-            "a_person.sql",
-            "-1_x.sql",
-            "+1_x.sql",
-            "0_x.sql",
-            "1_.sql",
-            "1.sql",
-            "99999999999999999999_x.sql",
-        ] {
-            assert_eq!(code(&[(name, "")]), "bad_name", "{name}");
-        }
-        assert_eq!(code(&[("1_a.down.sql", "")]), "down_without_up");
-    }
-
-    #[test]
-    fn leaving_the_transaction_by_sqlx_marker_is_refused_with_its_line() {
-        let refused = set(&[("1_a.sql", "select 1;\n-- no-transaction\n")]).unwrap_err();
-
-        assert_eq!((refused.code, refused.line), ("no_transaction", 2));
-    }
-
-    #[test]
-    fn down_scripts_are_checked_too() {
-        let refused = set(&[("1_a.up.sql", ""), ("1_a.down.sql", "\n\ncommit;")]).unwrap_err();
-
-        assert_eq!((refused.code, refused.line), ("transaction_control", 3));
-        assert!(refused.to_string().starts_with("1_a.down.sql:3: "), "{refused}");
-    }
-
-    #[test]
-    fn any_change_of_a_text_changes_checksum_and_hash() {
-        let one = set(&[("1_a.sql", "select 1")]).unwrap();
-        let two = set(&[("1_a.sql", "select 1 ")]).unwrap();
-
-        assert_ne!(one.hash(), two.hash());
-        assert_ne!(one.iter().next().unwrap().checksum(), two.iter().next().unwrap().checksum());
-    }
-
-    #[test]
-    fn a_folder_is_read_and_other_files_are_left_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
-        fs::write(folder.path().join("README.md"), "words").unwrap();
-
-        assert_eq!(MigrationSet::load(folder.path()).unwrap().head(), 1);
-        let gone = MigrationSet::load(&folder.path().join("gone")).unwrap_err();
-        assert_eq!(gone.code, "unreadable");
-        assert!(gone.source.is_some());
-    }
-}
+#[path = "load_tests.rs"]
+mod tests;

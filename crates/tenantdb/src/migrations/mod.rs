@@ -6,19 +6,28 @@
 mod applied;
 mod apply;
 mod blame;
+mod compare;
 mod error;
+mod folder;
+mod format;
 mod load;
+mod load_error;
+mod names;
 mod revert;
 mod script;
+mod sections;
 mod set;
 mod state;
 
-pub use applied::{AppliedMigration, applied};
+pub use applied::{AppliedMigration, applied, applied_in_all};
 pub(crate) use apply::apply_to_empty;
 pub use apply::{Applied, apply};
+pub use compare::Standing;
 pub use error::MigrateError;
-pub use load::LoadError;
-pub use revert::{Reverted, revert};
+pub use format::{Format, UnknownFormat};
+pub use load::Reading;
+pub use load_error::LoadError;
+pub use revert::{Reverted, Target, revert};
 pub use set::{Migration, MigrationSet};
 
 /// The table in each tenant's schema that holds what was applied there.

@@ -1,53 +1,116 @@
 //! Takes a schema back to an older version.
 
-use domain::SchemaName;
+use std::str::FromStr;
+
+use domain::{SchemaName, Version};
 use sqlx::PgConnection;
 
+use super::applied::AppliedMigration;
+use super::apply::in_transaction;
 use super::error::MigrateError;
-use super::script;
-use super::set::MigrationSet;
+use super::script::{self, Back};
+use super::set::{Migration, MigrationSet};
 use super::state::State;
 
 /// What [`revert`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reverted {
-    /// The newest version before, 0 if none.
-    pub from: i64,
-    /// The newest version now, 0 if none.
-    pub to: i64,
-    /// How many migrations were taken back.
-    pub count: usize,
+    /// The newest version before, by its place in the set.
+    pub from: Option<Version>,
+    /// The newest version now.
+    pub to: Option<Version>,
+    /// What was taken back, newest first.
+    pub reverted: Vec<Version>,
 }
 
-/// Runs the `.down.sql` of every applied migration newer than the target, newest first, in the
+/// How far to go back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Before the first migration.
+    Start,
+    /// To this version, which stays.
+    Version(Version),
+}
+
+impl FromStr for Target {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "none" { Self::Start } else { Self::Version(Version::new(text)) })
+    }
+}
+
+impl Target {
+    /// The number of migrations of the set that stay.
+    fn keeps(&self, set: &MigrationSet) -> Result<usize, MigrateError> {
+        let Self::Version(version) = self else { return Ok(0) };
+        match set.place(version) {
+            Some(place) => Ok(place + 1),
+            // 0 is a version of its own only in a set that has it
+            None if *version == "0" => Ok(0),
+            None => Err(MigrateError::NoSuchVersion { version: version.clone() }),
+        }
+    }
+}
+
+/// Runs the way back of every applied migration that the target does not keep, newest first, in the
 /// caller's transaction and in at most three messages. Without a target it takes back the newest
 /// one. Checksums are not held: going back is how an edited migration is mended.
 ///
 /// # Errors
-/// As [`super::apply()`]; [`MigrateError::Irreversible`] where a file to go back is missing.
+/// As [`super::apply()`]; [`MigrateError::Irreversible`] where a way back is missing,
+/// [`MigrateError::NoSuchVersion`] where the target is none of the set.
 pub async fn revert(
     conn: &mut PgConnection,
     schema: &SchemaName,
     set: &MigrationSet,
-    target: Option<i64>,
+    target: Option<&Target>,
 ) -> Result<Reverted, MigrateError> {
     let state =
         State::read(conn, schema).await.map_err(|source| MigrateError::Database { source })?;
-    let had = state.versions();
-    let second = had.len().checked_sub(2).map_or(0, |at| had[at]);
-    let goal = target.unwrap_or(second);
-    let newer = had.iter().rev().copied().filter(|version| *version > goal);
-    let back = newer.map(|version| way_back(set, version)).collect::<Result<Vec<_>, _>>()?;
+    let had = in_order(&state, set)?;
+    let keeps = match target {
+        Some(target) => target.keeps(set)?,
+        None => had.last().map_or(0, |(place, ..)| *place),
+    };
+    let at = had.partition_point(|(place, ..)| *place < keeps);
+    let (kept, newer) = had.split_at(at);
+    let back = newer.iter().rev().map(|(_, m, record)| way_back(m, record));
+    let back = back.collect::<Result<Vec<_>, _>>()?;
     if !back.is_empty() {
-        state.run(conn, schema, script::down(schema, &state, &back)).await?;
+        state.run(conn, schema, script::down(schema, &state, &back, set.defers())).await?;
     }
-    let to = had.iter().rev().copied().find(|version| *version <= goal);
-    Ok(Reverted { from: had.last().copied().unwrap_or(0), to: to.unwrap_or(0), count: back.len() })
+    let newest = |had: &[(usize, &Migration, _)]| had.last().map(|(_, m, _)| m.version().clone());
+    let reverted = newer.iter().rev().map(|(_, m, _)| m.version().clone()).collect();
+    Ok(Reverted { from: newest(&had), to: newest(kept), reverted })
 }
 
-fn way_back(set: &MigrationSet, version: i64) -> Result<(i64, &str, &str), MigrateError> {
-    let migration = set.iter().find(|m| m.version() == version);
-    let migration = migration.ok_or(MigrateError::Unknown { version })?;
-    let down = migration.down().ok_or(MigrateError::Irreversible { version })?;
-    Ok((version, &down.file, &down.sql))
+/// What the schema has, each with its place in the set and as it was recorded, oldest first.
+fn in_order<'a>(
+    state: &'a State,
+    set: &'a MigrationSet,
+) -> Result<Vec<(usize, &'a Migration, &'a AppliedMigration)>, MigrateError> {
+    let place = |record: &'a AppliedMigration| {
+        let found = set
+            .iter()
+            .enumerate()
+            .find(|(_, m)| m.is_recorded_as(&record.version, &record.checksum));
+        let (place, migration) =
+            found.ok_or_else(|| MigrateError::Unknown { version: record.version.clone() })?;
+        Ok((place, migration, record))
+    };
+    let mut had = state.applied.iter().flatten().map(place).collect::<Result<Vec<_>, _>>()?;
+    had.sort_by_key(|(place, ..)| *place);
+    Ok(had)
+}
+
+fn way_back<'a>(
+    migration: &'a Migration,
+    recorded: &'a AppliedMigration,
+) -> Result<Back<'a>, MigrateError> {
+    let version = migration.version();
+    let down =
+        migration.down().ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
+    in_transaction(version, &down.file, down.outside)?;
+    Ok(Back { version, recorded: &recorded.version, file: &down.file, sql: &down.sql })
 }

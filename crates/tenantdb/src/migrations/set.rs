@@ -4,17 +4,21 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use domain::Version;
 use sha2::{Digest, Sha384};
 
-use super::load::{self, LoadError};
+use super::load::{self, Reading};
+use super::load_error::LoadError;
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_migrations.rs"));
 
 /// Every migration of a tenant's schema, oldest first, each of them checked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MigrationSet {
-    migrations: Arc<[Migration]>,
+    pub(super) migrations: Arc<[Migration]>,
     hash: Arc<str>,
+    /// What a baseline stands for: not run, but a schema may have it.
+    pub(super) superseded: Arc<[Migration]>,
 }
 
 impl MigrationSet {
@@ -22,24 +26,53 @@ impl MigrationSet {
     pub fn embedded() -> Self {
         static SET: LazyLock<MigrationSet> = LazyLock::new(|| {
             load::from_files(EMBEDDED.iter().map(|(file, sql)| ((*file).into(), (*sql).into())))
+                .into_result()
                 .expect("a test holds that the migrations of this repository load")
         });
         SET.clone()
     }
 
-    /// Reads and checks a folder of `<version>_<description>.sql` files, or pairs of `.up.sql`
-    /// and `.down.sql`. Files with another extension are left aside.
+    /// Reads and checks a folder of migrations, in the format that its files have.
+    ///
+    /// # Errors
+    /// As [`MigrationSet::load_as`]; an empty folder too.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        Self::load_as(folder, Reading::default())
+    }
+
+    /// Reads and checks a folder of migrations.
     ///
     /// # Errors
     /// [`LoadError`] with file, line, a stable code and a sentence, at the first file that is
     /// misnamed, unreadable, a version twice, or does what no tenant migration may.
-    pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        load::from_folder(folder)
+    pub fn load_as(folder: &Path, reading: Reading) -> Result<Self, LoadError> {
+        load::from_folder(folder, reading).into_result()
     }
 
-    /// The newest version, 0 for an empty set.
-    pub fn head(&self) -> i64 {
-        self.migrations.last().map_or(0, Migration::version)
+    /// Everything that [`MigrationSet::load_as`] would refuse in a folder.
+    pub fn lint(folder: &Path, reading: Reading) -> Vec<LoadError> {
+        load::from_folder(folder, reading).findings
+    }
+
+    /// A set without migrations.
+    pub fn empty() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// The newest version; `None` for an empty set.
+    pub fn head(&self) -> Option<&Version> {
+        self.migrations.last().map(Migration::version)
+    }
+
+    /// The versions below the newest, oldest first.
+    pub fn older(&self) -> Vec<Version> {
+        let (_, older) = self.migrations.split_last().unzip();
+        older.unwrap_or_default().iter().map(|m: &Migration| m.version.clone()).collect()
+    }
+
+    /// The place of a version in the set, from 0: what decides which of two versions is newer.
+    pub fn place(&self, version: &Version) -> Option<usize> {
+        self.migrations.iter().position(|m| m.version == *version)
     }
 
     /// Changes whenever a version or the text of a migration does; hexadecimal.
@@ -47,19 +80,38 @@ impl MigrationSet {
         &self.hash
     }
 
+    /// Whether a constraint may be deferred: only then is there anything to settle between two files.
+    pub(super) fn defers(&self) -> bool {
+        self.iter().any(|m| m.sql.to_ascii_lowercase().contains("defer"))
+    }
+
     /// The migrations, oldest first.
     pub fn iter(&self) -> std::slice::Iter<'_, Migration> {
         self.migrations.iter()
     }
 
-    pub(super) fn new(mut migrations: Vec<Migration>) -> Self {
-        migrations.sort_by_key(Migration::version);
+    /// The set of these, oldest first.
+    pub(super) fn new(migrations: Vec<Migration>) -> Self {
         let mut digest = Sha384::new();
         for migration in &migrations {
-            digest.update(migration.version.to_be_bytes());
+            // A number counts as the release before counted it, so that spares and promises of a set
+            // that did not change stay good.
+            match migration.version.number() {
+                Some(number) => digest.update(number.to_be_bytes()),
+                None => digest.update(migration.version.key()),
+            }
             digest.update(&migration.checksum);
         }
-        Self { migrations: migrations.into(), hash: hex(&digest.finalize()).into() }
+        Self {
+            migrations: migrations.into(),
+            hash: hex(&digest.finalize()).into(),
+            superseded: Arc::default(),
+        }
+    }
+
+    /// The set, which stands for these too.
+    pub(super) fn standing_for(self, superseded: Vec<Migration>) -> Self {
+        Self { superseded: superseded.into(), ..self }
     }
 }
 
@@ -75,12 +127,18 @@ impl<'a> IntoIterator for &'a MigrationSet {
 /// One step from a version of the schema to the next.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    version: i64,
-    description: String,
-    file: String,
-    sql: String,
-    checksum: String,
-    down: Option<Down>,
+    pub(super) version: Version,
+    /// What releases before this one took for the version.
+    pub(super) former: Option<Version>,
+    pub(super) description: String,
+    pub(super) file: String,
+    pub(super) sql: String,
+    pub(super) checksum: String,
+    /// Checksums that releases before this one recorded for the same text.
+    pub(super) earlier: Vec<String>,
+    /// The line of a CONCURRENTLY, which needs to run outside of a transaction.
+    pub(super) outside: Option<u32>,
+    pub(super) down: Option<Down>,
 }
 
 /// The way back.
@@ -88,12 +146,13 @@ pub struct Migration {
 pub(super) struct Down {
     pub(super) file: String,
     pub(super) sql: String,
+    pub(super) outside: Option<u32>,
 }
 
 impl Migration {
-    /// The number at the head of the file's name.
-    pub fn version(&self) -> i64 {
-        self.version
+    /// Its version, as the file's name spells it.
+    pub fn version(&self) -> &Version {
+        &self.version
     }
 
     /// The words of the file's name.
@@ -111,7 +170,7 @@ impl Migration {
         &self.sql
     }
 
-    /// SHA-384 of the text that goes up, byte for byte, in hexadecimal.
+    /// SHA-384 of the text that goes up, with LF at each line's end, in hexadecimal.
     pub fn checksum(&self) -> &str {
         &self.checksum
     }
@@ -125,19 +184,25 @@ impl Migration {
         self.down.as_ref()
     }
 
-    pub(super) fn new(
-        version: i64,
-        description: String,
-        file: String,
-        sql: String,
-        down: Option<Down>,
-    ) -> Self {
-        let checksum = hex(&Sha384::digest(sql.as_bytes()));
-        Self { version, description, file, sql, checksum, down }
+    /// Whether a schema's record of this version and checksum is of this migration: its version may be
+    /// another text by now.
+    pub fn is_recorded_as(&self, version: &Version, checksum: &str) -> bool {
+        self.version == *version
+            || (self.former.as_ref() == Some(version) && self.has_checksum(checksum))
+    }
+
+    /// Whether a text with this checksum is this migration's.
+    pub fn has_checksum(&self, checksum: &str) -> bool {
+        self.checksum == checksum || self.earlier.iter().any(|earlier| earlier == checksum)
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// SHA-384 of a text, in hexadecimal.
+pub(super) fn checksum(text: &str) -> String {
+    hex(&Sha384::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes all that is written");
         text

@@ -3,11 +3,10 @@
 use domain::SchemaName;
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use super::applied::{AppliedMigration, read};
+use super::applied::AppliedMigration;
 use super::error::MigrateError;
 use super::script::{self, Script};
-use super::{VERSION_TABLE, blame};
-use crate::ident::Ident;
+use super::{applied, blame};
 
 /// What a script starts from.
 #[derive(Debug)]
@@ -18,21 +17,30 @@ pub(super) struct State {
     actor: String,
     /// What the version table holds; `None` when there is none.
     pub(super) applied: Option<Vec<AppliedMigration>>,
+    /// Whether the version table is one of the release before, whose versions are numbers.
+    pub(super) numbers: bool,
 }
 
 impl State {
     /// Reads it: one message for a schema without version table, two for others.
     pub(super) async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Self> {
-        let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
+        let table = applied::table(schema);
         let row = sqlx::query(
             "select current_setting('search_path'), current_user::text,
-                 to_regclass($1) is not null",
+                 to_regclass($1) is not null,
+                 exists (select from pg_catalog.pg_attribute
+                         where attrelid = to_regclass($1)::oid and attname = 'version'
+                             and atttypid = 'pg_catalog.int8'::regtype)",
         )
         .bind(&table)
         .fetch_one(&mut *conn)
         .await?;
-        let applied = if row.try_get(2)? { Some(read(conn, &table).await?) } else { None };
-        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied })
+        let applied = match row.try_get(2)? {
+            true => applied::read(conn, 1, [(0, table.as_str())].into_iter()).await?.pop(),
+            false => None,
+        };
+        let numbers = row.try_get(3)?;
+        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied, numbers })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
@@ -40,12 +48,8 @@ impl State {
         let row = sqlx::query("select current_setting('search_path'), current_user::text")
             .fetch_one(conn)
             .await?;
-        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied: None })
-    }
-
-    /// The versions applied, oldest first.
-    pub(super) fn versions(&self) -> Vec<i64> {
-        self.applied.iter().flatten().map(|a| a.version).collect()
+        let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Self { path, actor, applied: None, numbers: false })
     }
 
     /// Sends a script, and makes sure that it ended in the schema and role it began in.

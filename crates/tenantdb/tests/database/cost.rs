@@ -42,7 +42,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let subject = verify::Subject { role, mark, neighbour: None };
     adoption::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
-    migrations::revert(&mut conn, schema, &set, Some(0)).await.unwrap();
+    migrations::revert(&mut conn, schema, &set, Some(&migrations::Target::Start)).await.unwrap();
     migrations::apply(&mut conn, schema, &set).await.unwrap();
     assert!(schema::drop_owned(&mut conn, schema, mark).await.unwrap());
     let mut whole = grown(&before, &counters(&mut conn, "numscans").await);

@@ -6,6 +6,7 @@ mod adoption;
 mod bootstrap;
 mod confinement;
 mod cost;
+mod formats;
 mod makers;
 mod migrations;
 mod ownership;

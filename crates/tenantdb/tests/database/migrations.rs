@@ -1,7 +1,8 @@
 //! Migrations land in their schema, whole or not at all.
 
+use domain::Version;
 use sqlx::AssertSqlSafe;
-use tenantdb::migrations::{Applied, MigrateError, Reverted, applied, apply, revert};
+use tenantdb::migrations::{Applied, MigrateError, Reverted, Target, applied, apply, revert};
 use tenantdb::{MigrationSet, schema};
 
 use crate::support::{Tenant, count, execute, set_of, site};
@@ -10,6 +11,21 @@ const A: (&str, &str) = ("1_a.up.sql", "create table a (id int);");
 const A_DOWN: (&str, &str) = ("1_a.down.sql", "drop table a;");
 const B: (&str, &str) = ("2_b.up.sql", "create table b (id int);");
 const B_DOWN: (&str, &str) = ("2_b.down.sql", "drop table b;");
+
+fn version(number: i64) -> Option<Version> {
+    (number > 0).then(|| Version::new(number.to_string()))
+}
+
+fn went(from: i64, to: i64, applied: &[i64], out_of_order: &[i64]) -> Applied {
+    let versions = |numbers: &[i64]| numbers.iter().filter_map(|n| version(*n)).collect();
+    let (applied, out_of_order) = (versions(applied), versions(out_of_order));
+    Applied { from: version(from), to: version(to), applied, out_of_order }
+}
+
+fn went_back(from: i64, to: i64, reverted: &[i64]) -> Reverted {
+    let reverted = reverted.iter().filter_map(|n| version(*n)).collect();
+    Reverted { from: version(from), to: version(to), reverted }
+}
 
 async fn with_schema(tenant: &Tenant, conn: &mut sqlx::PgConnection) {
     schema::create(conn, &tenant.schema, &tenant.mark).await.unwrap();
@@ -26,13 +42,13 @@ async fn only_what_is_pending_is_applied() {
     let second = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
     let third = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
 
-    assert_eq!(first, Applied { from: 0, to: 1, count: 1 });
-    assert_eq!(second, Applied { from: 1, to: 2, count: 1 });
-    assert_eq!(third, Applied { from: 2, to: 2, count: 0 });
+    assert_eq!(first, went(0, 1, &[1], &[]));
+    assert_eq!(second, went(1, 2, &[2], &[]));
+    assert_eq!(third, went(2, 2, &[], &[]));
     let rows = applied(&mut tx, &tenant.schema).await.unwrap();
     let set = set_of(&[A, B]);
     let recorded: Vec<_> =
-        rows.iter().map(|r| (r.version, r.description.as_str(), &*r.checksum)).collect();
+        rows.iter().map(|r| (&r.version, r.description.as_str(), &*r.checksum)).collect();
     let expected: Vec<_> =
         set.iter().map(|m| (m.version(), m.description(), m.checksum())).collect();
     assert_eq!(recorded, expected);
@@ -48,7 +64,7 @@ async fn an_older_migration_that_came_late_is_applied_too() {
 
     let late = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
 
-    assert_eq!(late, Applied { from: 2, to: 2, count: 1 });
+    assert_eq!(late, went(2, 2, &[1], &[1]));
     assert_eq!(count(&mut tx, "select count(*) from acme.a").await, 0);
 }
 
@@ -61,7 +77,7 @@ async fn an_empty_set_makes_an_empty_schema() {
 
     for _ in 0..2 {
         let done = apply(&mut tx, &tenant.schema, &set_of(&[])).await.unwrap();
-        assert_eq!(done, Applied { from: 0, to: 0, count: 0 });
+        assert_eq!(done, went(0, 0, &[], &[]));
     }
 }
 
@@ -74,7 +90,7 @@ async fn the_search_path_is_left_as_it_was_found() {
     with_schema(&tenant, &mut tx).await;
 
     apply(&mut tx, &tenant.schema, &MigrationSet::embedded()).await.unwrap();
-    revert(&mut tx, &tenant.schema, &MigrationSet::embedded(), Some(0)).await.unwrap();
+    revert(&mut tx, &tenant.schema, &MigrationSet::embedded(), Some(&Target::Start)).await.unwrap();
 
     let path: String = sqlx::query_scalar("show search_path").fetch_one(&mut *tx).await.unwrap();
     assert_eq!(path, "tenantry, pg_temp");
@@ -120,7 +136,7 @@ async fn a_failure_without_a_position_still_names_its_migration() {
         let failed = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
 
         assert!(
-            matches!(&failed, MigrateError::Failed { version: 2, file, .. } if file == "2_b.sql"),
+            matches!(&failed, MigrateError::Failed { version, file, .. } if *version == "2" && file == "2_b.sql"),
             "{failing}: {failed:?}"
         );
     }
@@ -148,10 +164,12 @@ async fn a_migration_that_fails_in_one_tenant_only_harms_no_other() {
 
     let mut conn = site.db.pool.acquire().await.unwrap();
     let versions = |rows: Vec<_>| {
-        rows.iter().map(|r: &tenantdb::migrations::AppliedMigration| r.version).collect::<Vec<_>>()
+        rows.iter()
+            .map(|r: &tenantdb::migrations::AppliedMigration| r.version.to_string())
+            .collect::<Vec<_>>()
     };
-    assert_eq!(versions(applied(&mut conn, &good.schema).await.unwrap()), [1, 2, 3]);
-    assert_eq!(versions(applied(&mut conn, &bad.schema).await.unwrap()), [1, 2]);
+    assert_eq!(versions(applied(&mut conn, &good.schema).await.unwrap()), ["0001", "0002", "0003"]);
+    assert_eq!(versions(applied(&mut conn, &bad.schema).await.unwrap()), ["0001", "0002"]);
 }
 
 #[tokio::test]
@@ -165,7 +183,7 @@ async fn an_edited_migration_is_refused_before_anything_runs() {
     let edited = set_of(&[("1_a.up.sql", "create table a (id bigint);"), B]);
     let refused = apply(&mut tx, &tenant.schema, &edited).await.unwrap_err();
 
-    assert!(matches!(refused, MigrateError::Edited { version: 1 }), "{refused:?}");
+    assert!(matches!(&refused, MigrateError::Edited { version } if *version == "1"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -178,7 +196,10 @@ async fn a_schema_newer_than_the_set_is_refused() {
 
     let refused = apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap_err();
 
-    assert!(matches!(refused, MigrateError::Unknown { version: 2 }), "{refused:?}");
+    assert!(
+        matches!(&refused, MigrateError::Unknown { version } if *version == "2"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -208,7 +229,10 @@ async fn a_migration_that_slips_past_the_lint_cannot_leave_schema_role_or_transa
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
     let refused = apply(&mut tx, &tenant.schema, &commit).await.unwrap_err();
-    assert!(matches!(refused, MigrateError::Failed { version: 2, .. }), "{refused:?}");
+    assert!(
+        matches!(&refused, MigrateError::Failed { version, .. } if *version == "2"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -266,15 +290,15 @@ async fn going_back_runs_newest_first_and_forgets_what_it_took_back() {
     apply(&mut tx, &tenant.schema, &set).await.unwrap();
 
     let newest = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
-    let all = revert(&mut tx, &tenant.schema, &set, Some(0)).await.unwrap();
+    let all = revert(&mut tx, &tenant.schema, &set, Some(&Target::Start)).await.unwrap();
     let nothing = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
 
-    assert_eq!(newest, Reverted { from: 3, to: 2, count: 1 });
-    assert_eq!(all, Reverted { from: 2, to: 0, count: 2 });
-    assert_eq!(nothing, Reverted { from: 0, to: 0, count: 0 });
+    assert_eq!(newest, went_back(3, 2, &[3]));
+    assert_eq!(all, went_back(2, 0, &[2, 1]));
+    assert_eq!(nothing, went_back(0, 0, &[]));
     assert_eq!(applied(&mut tx, &tenant.schema).await.unwrap(), []);
     let again = apply(&mut tx, &tenant.schema, &set).await.unwrap();
-    assert_eq!(again.count, 3);
+    assert_eq!(again.applied.len(), 3);
 }
 
 #[tokio::test]
@@ -286,9 +310,12 @@ async fn going_back_past_a_migration_without_a_way_back_is_refused() {
     with_schema(&tenant, &mut tx).await;
     apply(&mut tx, &tenant.schema, &set).await.unwrap();
 
-    let refused = revert(&mut tx, &tenant.schema, &set, Some(0)).await.unwrap_err();
+    let refused = revert(&mut tx, &tenant.schema, &set, Some(&Target::Start)).await.unwrap_err();
 
-    assert!(matches!(refused, MigrateError::Irreversible { version: 1 }), "{refused:?}");
+    assert!(
+        matches!(&refused, MigrateError::Irreversible { version } if *version == "1"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -303,7 +330,47 @@ async fn a_failing_way_back_names_its_own_file() {
     let failed = revert(&mut tx, &tenant.schema, &set, None).await.unwrap_err();
 
     assert!(
-        matches!(&failed, MigrateError::Failed { version: 1, file, .. } if file == "1_a.down.sql"),
+        matches!(&failed, MigrateError::Failed { version, file, .. } if *version == "1" && file == "1_a.down.sql"),
         "{failed:?}"
     );
+}
+
+/// A version table as the release before made it.
+async fn of_the_release_before(tenant: &Tenant, conn: &mut sqlx::PgConnection) {
+    let alter = format!(
+        "alter table {}.tenantry_migrations alter column version type bigint using version::bigint",
+        tenant.schema.as_str()
+    );
+    execute(conn, &alter).await.unwrap();
+}
+
+async fn type_of_versions(conn: &mut sqlx::PgConnection) -> String {
+    sqlx::query_scalar(
+        "select format_type(atttypid, null) from pg_attribute
+         where attrelid = 'acme.tenantry_migrations'::regclass and attname = 'version'",
+    )
+    .fetch_one(conn)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_version_table_of_numbers_goes_on() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let [first, second] =
+        [("0001_a.sql", "create table a ()"), ("0002_b.sql", "create table b ()")];
+    let mut tx = site.begin().await;
+    with_schema(&tenant, &mut tx).await;
+    apply(&mut tx, &tenant.schema, &set_of(&[first])).await.unwrap();
+    of_the_release_before(&tenant, &mut tx).await;
+
+    let number = apply(&mut tx, &tenant.schema, &set_of(&[first, second])).await.unwrap();
+    let before = type_of_versions(&mut tx).await;
+
+    assert_eq!((number.from.unwrap().as_str(), number.applied.len()), ("0001", 1));
+    assert_eq!(before, "bigint");
+    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
+    let spelled: Vec<_> = rows.iter().map(|row| row.version.as_str()).collect();
+    assert_eq!(spelled, ["1", "2"]);
 }

@@ -143,15 +143,15 @@ async fn each_damage_is_found_and_nothing_else() {
         ("comment on schema acme is 'mine'", &["the schema does not bear the tenant's mark"]),
         ("comment on role ROLE is null", &["the role does not bear the tenant's mark"]),
         (
-            "update acme.tenantry_migrations set checksum = '' where version = 2",
-            &["migration 2 was edited after it had been applied"],
+            "update acme.tenantry_migrations set checksum = '' where version = '0002'",
+            &["migration 0002 was edited after it had been applied"],
         ),
         (
-            "delete from acme.tenantry_migrations where version = 2",
-            &["migration 2 was not applied"],
+            "delete from acme.tenantry_migrations where version = '0002'",
+            &["migration 0002 was not applied"],
         ),
         (
-            "insert into acme.tenantry_migrations values (9, '', '')",
+            "insert into acme.tenantry_migrations values ('9', '', '')",
             &["migration 9 is not among those at hand"],
         ),
     ] {

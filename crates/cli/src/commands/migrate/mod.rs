@@ -1,5 +1,6 @@
 //! `tenantry migrate`: the two halves of the migration system, the shared schema and the tenants'.
 
+mod lint;
 mod public;
 mod starter;
 mod tenant;
@@ -24,6 +25,9 @@ pub(crate) enum Migrate {
     /// The schemas of tenants: one, or all of them
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    /// Show everything that is wrong with a folder of tenant migrations, without a database; exit 1 if
+    /// something is
+    Lint(lint::Lint),
 }
 
 impl Migrate {
@@ -33,6 +37,9 @@ impl Migrate {
             return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
         }
         let settings = config_check::load()?;
+        if let Self::Lint(lint) = &self {
+            return Ok(lint.run(global, &settings));
+        }
         if let Self::Tenant(tenant) = &self
             && tenant.needs_no_database()
         {
@@ -63,6 +70,7 @@ impl Migrate {
         match self {
             Self::Public(public) => public.run(global, pool).await,
             Self::Tenant(tenant) => tenant.run(global, settings, pool).await,
+            Self::Lint(lint) => Ok(lint.run(global, settings)),
         }
     }
 }

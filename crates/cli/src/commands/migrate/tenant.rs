@@ -5,9 +5,8 @@ mod status;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use domain::SchemaName;
+use domain::{SchemaName, Version};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use provisioning::{
     Direction, FleetOutcome, FleetRun,
@@ -18,9 +17,12 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
 use store::{StageLimits, audit};
-use tenantdb::{Promise, migrations::MigrationSet};
+use tenantdb::{
+    Promise,
+    migrations::{MigrationSet, Target},
+};
 
-use super::starter;
+use super::{lint, starter};
 use crate::{
     actor::actor,
     args::Global,
@@ -65,15 +67,18 @@ pub(crate) enum Tenant {
     Down {
         #[command(flatten)]
         which: Which,
-        /// The version to go back to; 0 = before the first
-        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
-        to: Option<i64>,
+        /// The version to go back to, which stays; 0 or none = before the first
+        #[arg(long, value_name = "VERSION")]
+        to: Option<Target>,
         /// Yes, with the data in what they made
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
         pace: Pace,
     },
+    /// Check the files, and apply them to an empty schema in a transaction that is rolled back; exit 1
+    /// if something is wrong
+    Check,
     /// Accept the files as they are, and what they make, in place of what this installation knew:
     /// after a deliberate edit of a version that no tenant has
     Relearn,
@@ -124,14 +129,18 @@ impl Tenant {
         settings: &Settings,
         pool: &PgPool,
     ) -> anyhow::Result<Done> {
+        if let Self::Check = self {
+            return lint::check(global, settings, pool).await;
+        }
         refuse_copy(pool).await?;
         match self {
+            Self::Check => lint::check(global, settings, pool).await,
             Self::Relearn => relearn(global, settings, pool).await,
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {
                     starter::write(settings)?;
                 }
-                let fleet = fleet(settings, pool, Direction::Init, no_migrations()?);
+                let fleet = fleet(settings, pool, Direction::Init, MigrationSet::empty());
                 migrate(global, fleet, &Which { schema, all }).await
             }
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
@@ -162,23 +171,16 @@ impl Pace {
 
 /// The migrations that the settings name. Says which those are.
 fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
-    let (set, place) = match &settings.tenants.migrations_dir {
-        None => (MigrationSet::embedded(), "the built-in migrations".to_owned()),
-        Some(dir) => {
-            let set = MigrationSet::load(dir).map_err(|e| {
-                Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
-            })?;
-            (set, format!("migrations in {}", dir.display()))
-        }
+    let set = worker::configured_migrations(&settings.tenants).map_err(|e| {
+        Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
+    })?;
+    let place = match &settings.tenants.migrations_dir {
+        None => "the built-in migrations".to_owned(),
+        Some(dir) => format!("migrations in {}", dir.display()),
     };
-    show::note(format!("profile {}, {place}, newest version {}", settings.profile(), set.head()));
+    let newest = set.head().map_or("none", Version::as_str);
+    show::note(format!("profile {}, {place}, newest version {newest}", settings.profile()));
     Ok(set)
-}
-
-/// An empty folder is a set of none.
-fn no_migrations() -> anyhow::Result<MigrationSet> {
-    let empty = tempfile::tempdir().context("could not make a directory")?;
-    Ok(MigrationSet::load(empty.path())?)
 }
 
 /// What the migrations make of an empty schema; one that works nowhere is found out here.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use provisioning::FleetOutcome;
+use domain::Version;
+use provisioning::{FleetOutcome, Moved};
 use serde_json::json;
 
 use crate::{
@@ -14,11 +15,14 @@ use crate::{
 /// Up to so many tenants, each has its row; of more, those that failed.
 const SHOWN: usize = 40;
 
+/// Up to so many versions of one tenant are named each.
+const NAMED: usize = 5;
+
 /// Prints a table and a summary.
 pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Duration) -> Done {
     outcomes.sort_by_key(|outcome| outcome.tenant);
     let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
-    let moved = outcomes.iter().filter(|o| o.result.as_ref().is_ok_and(|m| m.from != m.to)).count();
+    let moved = outcomes.iter().filter(|o| o.result.as_ref().is_ok_and(Moved::changed)).count();
     if global.json {
         print_json(&outcomes);
         return Done::well_if(failed == 0);
@@ -45,13 +49,31 @@ pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Durat
 
 fn row(outcome: &FleetOutcome) -> [String; 5] {
     let (from, to, result) = match &outcome.result {
-        Ok(moved) => {
-            let result = if moved.from == moved.to { "up to date" } else { "ok" };
-            (moved.from.to_string(), moved.to.to_string(), result.to_owned())
-        }
+        Ok(moved) => (version(&moved.from), version(&moved.to), done(moved)),
         Err(error) => ("–".to_owned(), "–".to_owned(), telemetry::chain(error)),
     };
     [outcome.tenant.to_string(), outcome.schema.as_str().to_owned(), from, to, result]
+}
+
+fn version(version: &Option<Version>) -> String {
+    version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+/// Which versions were applied or taken back; those that came late by name.
+fn done(moved: &Moved) -> String {
+    let late = |version: &Version| moved.out_of_order.contains(version);
+    let applied = moved.applied.iter().map(|version| match late(version) {
+        true => format!("applied {version} (out of order)"),
+        false => format!("applied {version}"),
+    });
+    let reverted = moved.reverted.iter().map(|version| format!("took back {version}"));
+    let done: Vec<String> = applied.chain(reverted).collect();
+    match done.as_slice() {
+        [] => "up to date".to_owned(),
+        // a new tenant of a long set
+        [first, .., last] if done.len() > NAMED => format!("{first} … {last}"),
+        _ => done.join(", "),
+    }
 }
 
 fn print_json(outcomes: &[FleetOutcome]) {
@@ -62,8 +84,11 @@ fn print_json(outcomes: &[FleetOutcome]) {
             json!({
                 "tenant_id": outcome.tenant,
                 "schema": outcome.schema.as_str(),
-                "from": moved.map(|m| m.from),
-                "to": moved.map(|m| m.to),
+                "from": moved.map(|m| &m.from),
+                "to": moved.map(|m| &m.to),
+                "applied": moved.map(|m| &m.applied),
+                "out_of_order": moved.map(|m| &m.out_of_order),
+                "reverted": moved.map(|m| &m.reverted),
                 "error": outcome.result.as_ref().err().map(|e| telemetry::chain(e)),
             })
         })

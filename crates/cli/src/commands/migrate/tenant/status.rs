@@ -1,9 +1,10 @@
 //! How tenants' schemas stand.
 
+use domain::{SchemaName, Version};
 use serde_json::json;
 use sqlx::PgPool;
 use store::tenants::FleetTenant;
-use tenantdb::migrations::{self, AppliedMigration, MigrationSet};
+use tenantdb::migrations::{self, AppliedMigration, Migration, MigrationSet, Standing};
 
 use super::{Which, every_tenant, no_tenant, schema_name};
 use crate::{
@@ -13,10 +14,13 @@ use crate::{
     show::{self, Table, short_time},
 };
 
-/// Tenants behind the newest version that are shown; the rest is counted.
+/// Tenants that lack migrations are shown up to so many; the rest is counted.
 const SHOWN: usize = 40;
 
-/// One schema's migrations, or every tenant's version.
+/// Schemas whose version tables are read in one message.
+const AT_ONCE: usize = 50;
+
+/// One schema's migrations, or what every tenant lacks.
 pub(super) async fn show(
     global: &Global,
     pool: &PgPool,
@@ -25,7 +29,7 @@ pub(super) async fn show(
 ) -> anyhow::Result<Done> {
     match &which.schema {
         Some(schema) => one(global, pool, set, schema).await,
-        None => Ok(all(global, set, &every_tenant(pool).await?)),
+        None => all(global, pool, set, &every_tenant(pool).await?).await,
     }
 }
 
@@ -64,23 +68,26 @@ async fn one(
 
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
-    version: i64,
+    version: Version,
     description: String,
     state: &'static str,
     applied_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// What should be there beside what is, oldest first.
+/// What should be there beside what is, in the order of the set; what the set has not comes last.
 fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
+    let is = |wanted: &Migration, had: &AppliedMigration| {
+        wanted.is_recorded_as(&had.version, &had.checksum)
+    };
     let mut rows: Vec<Row> = set
         .iter()
         .map(|wanted| {
-            let found = applied.iter().find(|a| a.version == wanted.version());
+            let found = applied.iter().find(|had| is(wanted, had));
             Row {
-                version: wanted.version(),
+                version: wanted.version().clone(),
                 description: wanted.description().to_owned(),
                 state: match found {
-                    Some(a) if a.checksum == wanted.checksum() => "applied",
+                    Some(a) if wanted.has_checksum(&a.checksum) => "applied",
                     Some(_) => "edited",
                     None => "pending",
                 },
@@ -88,63 +95,108 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
             }
         })
         .collect();
-    let unknown = applied.iter().filter(|a| set.iter().all(|m| m.version() != a.version));
+    let unknown = applied.iter().filter(|had| !set.iter().any(|wanted| is(wanted, had)));
     rows.extend(unknown.map(|a| Row {
-        version: a.version,
+        version: a.version.clone(),
         description: a.description.clone(),
         state: "unknown",
         applied_at: Some(a.applied_at),
     }));
-    rows.sort_by_key(|row| row.version);
     rows
 }
 
-fn all(global: &Global, set: &MigrationSet, tenants: &[FleetTenant]) -> Done {
-    let head = set.head();
-    let version = |t: &FleetTenant| t.migration_version.unwrap_or(0);
-    let others: Vec<_> = tenants.iter().filter(|t| version(t) != head).collect();
+/// A tenant, and how its schema stands to the set.
+type Stands<'a> = (&'a FleetTenant, Standing<'a>);
+
+/// Reads every tenant's version table: the registry knows the newest version alone, and a migration
+/// with a lower one may be missing below it.
+async fn read<'a>(
+    pool: &PgPool,
+    set: &'a MigrationSet,
+    tenants: &'a [FleetTenant],
+) -> sqlx::Result<Vec<Stands<'a>>> {
+    let mut stand = Vec::with_capacity(tenants.len());
+    for some in tenants.chunks(AT_ONCE) {
+        let names: Vec<_> = some.iter().map(|tenant| tenant.names().ok()).collect();
+        let schemas: Vec<&SchemaName> = names.iter().flatten().map(|(schema, _)| schema).collect();
+        let mut conn = pool.acquire().await?;
+        let mut applied = migrations::applied_in_all(&mut conn, &schemas).await?.into_iter();
+        for (tenant, names) in some.iter().zip(&names) {
+            // A name that cannot be read leads to no schema: nothing is known to be applied there.
+            let had = names.as_ref().and_then(|_| applied.next()).unwrap_or_default();
+            stand.push((tenant, set.compare(had.iter().map(AppliedMigration::record))));
+        }
+    }
+    Ok(stand)
+}
+
+async fn all(
+    global: &Global,
+    pool: &PgPool,
+    set: &MigrationSet,
+    tenants: &[FleetTenant],
+) -> anyhow::Result<Done> {
+    let stand = read(pool, set, tenants).await.map_err(|e| database_failure(&e))?;
+    let others: Vec<&Stands<'_>> = stand.iter().filter(|(_, s)| !s.is_current()).collect();
     if global.json {
-        let rows: Vec<_> = tenants
-            .iter()
-            .map(|t| {
-                json!({ "tenant_id": t.id, "schema": t.schema.as_str(),
-                    "version": t.migration_version })
-            })
-            .collect();
-        show::raw(&json!({ "newest": head, "tenants": rows }).to_string());
-        return Done::well_if(others.is_empty());
+        let rows: Vec<_> = stand.iter().map(json_row).collect();
+        show::raw(&json!({ "newest": set.head(), "tenants": rows }).to_string());
+        return Ok(Done::well_if(others.is_empty()));
     }
     if !others.is_empty() {
-        let mut table = Table::new(&[">id", "schema", ">version", ">newest"]);
-        for tenant in others.iter().take(SHOWN) {
-            table.row([
-                tenant.id.to_string(),
-                tenant.schema.as_str().to_owned(),
-                version(tenant).to_string(),
-                head.to_string(),
-            ]);
+        let mut table = Table::new(&[">id", "schema", ">version", "pending", "else"]);
+        for stands in others.iter().take(SHOWN) {
+            table.row(row(stands));
         }
         table.print();
     }
     show::line(format!(
-        "{} tenants: {} stand at version {head}, {} do not",
+        "{} tenants: {} have every migration up to {}, {} do not",
         tenants.len(),
         tenants.len() - others.len(),
+        version(set.head()),
         others.len(),
     ));
-    if others.iter().any(|t| version(t) < head) {
-        show::note("`tenantry migrate tenant up --all` brings them there");
+    if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
+        show::note("`tenantry migrate tenant up --all` applies what is pending");
     }
-    Done::well_if(others.is_empty())
+    Ok(Done::well_if(others.is_empty()))
+}
+
+fn version(version: Option<&Version>) -> &str {
+    version.map_or("none", Version::as_str)
+}
+
+fn pending(standing: &Standing<'_>) -> Vec<String> {
+    standing.missing.iter().map(|m| m.version().to_string()).collect()
+}
+
+fn json_row((tenant, standing): &Stands<'_>) -> serde_json::Value {
+    let edited: Vec<_> = standing.edited.iter().map(|m| m.version()).collect();
+    json!({ "tenant_id": tenant.id, "schema": tenant.schema.as_str(), "version": standing.newest,
+        "pending": pending(standing), "edited": edited, "unknown": standing.unknown,
+        "current": standing.is_current() })
+}
+
+fn row((tenant, standing): &Stands<'_>) -> [String; 5] {
+    let edited = standing.edited.iter().map(|m| format!("{} edited", m.version()));
+    let unknown = standing.unknown.iter().map(|version| format!("{version} unknown"));
+    [
+        tenant.id.to_string(),
+        tenant.schema.as_str().to_owned(),
+        version(standing.newest).to_owned(),
+        pending(standing).join(", "),
+        edited.chain(unknown).collect::<Vec<_>>().join(", "),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn applied(version: i64, checksum: &str) -> AppliedMigration {
+    fn applied(version: &str, checksum: &str) -> AppliedMigration {
         AppliedMigration {
-            version,
+            version: version.into(),
             description: "x".to_owned(),
             checksum: checksum.to_owned(),
             applied_at: chrono::DateTime::UNIX_EPOCH,
@@ -156,8 +208,8 @@ mod tests {
         let set = MigrationSet::embedded();
         let first = set.iter().next().unwrap();
 
-        let whole = compare(&set, &[applied(1, first.checksum())]);
-        let odd = compare(&set, &[applied(1, "other"), applied(99, "later")]);
+        let whole = compare(&set, &[applied("1", first.checksum())]);
+        let odd = compare(&set, &[applied("1", "other"), applied("99", "later")]);
 
         let states = |rows: &[Row]| rows.iter().map(|r| r.state).collect::<Vec<_>>();
         assert_eq!(states(&whole), ["applied", "pending"]);

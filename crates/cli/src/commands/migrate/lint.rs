@@ -1,0 +1,111 @@
+//! `tenantry migrate lint` and `tenantry migrate tenant check`: what is wrong with tenant migrations.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use settings::Settings;
+use sqlx::PgPool;
+use tenantdb::{
+    Promise,
+    migrations::{LoadError, MigrationSet},
+};
+
+use crate::{
+    args::Global,
+    connection::database_failure,
+    failure::{Done, Failure},
+    show,
+};
+
+/// Check tenant migrations without a database.
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// The folder [default: that of the settings, TENANT_MIGRATIONS_DIR]
+    folder: Option<PathBuf>,
+}
+
+impl Lint {
+    /// Shows every finding of every file; exit code 1 if there is one.
+    pub(super) fn run(&self, global: &Global, settings: &Settings) -> Done {
+        let folder = self.folder.as_deref().or(settings.tenants.migrations_dir.as_deref());
+        let findings = findings(settings, folder);
+        if global.json {
+            let found: Vec<Value> = findings.iter().map(as_json).collect();
+            show::raw(&json!({ "ok": findings.is_empty(), "findings": found }).to_string());
+        } else {
+            tell(&findings);
+            let place =
+                folder.map_or("the built-in migrations".to_owned(), |f| f.display().to_string());
+            show::line(format!("{place}: {}", counted(findings.len())));
+        }
+        Done::well_if(findings.is_empty())
+    }
+}
+
+/// The built-in migrations have none: a test holds that.
+fn findings(settings: &Settings, folder: Option<&Path>) -> Vec<LoadError> {
+    let reading = worker::reading(&settings.tenants);
+    folder.map(|folder| MigrationSet::lint(folder, reading)).unwrap_or_default()
+}
+
+fn tell(findings: &[LoadError]) {
+    for finding in findings {
+        show::line(telemetry::chain(finding));
+    }
+}
+
+fn counted(findings: usize) -> String {
+    match findings {
+        0 => "no findings".to_owned(),
+        1 => "1 finding".to_owned(),
+        more => format!("{more} findings"),
+    }
+}
+
+fn as_json(finding: &LoadError) -> Value {
+    json!({ "file": finding.file, "line": finding.line, "code": finding.code,
+        "message": finding.message })
+}
+
+/// Checks the files, then applies them to an empty schema in a transaction that is rolled back.
+pub(super) async fn check(
+    global: &Global,
+    settings: &Settings,
+    pool: &PgPool,
+) -> anyhow::Result<Done> {
+    let findings = findings(settings, settings.tenants.migrations_dir.as_deref());
+    let refused = if findings.is_empty() { apply(settings, pool).await? } else { Vec::new() };
+    let ok = findings.is_empty() && refused.is_empty();
+    if global.json {
+        let found: Vec<Value> = findings.iter().map(as_json).collect();
+        show::raw(&json!({ "ok": ok, "findings": found, "errors": refused }).to_string());
+        return Ok(Done::well_if(ok));
+    }
+    tell(&findings);
+    for error in &refused {
+        show::line(error);
+    }
+    if ok {
+        show::line("the migrations build an empty schema, and the same in a second one");
+    } else if refused.is_empty() {
+        show::line(format!("{}; nothing was applied", counted(findings.len())));
+    }
+    Ok(Done::well_if(ok))
+}
+
+/// What the server refuses, or what is different in a second schema.
+async fn apply(settings: &Settings, pool: &PgPool) -> anyhow::Result<Vec<String>> {
+    let set = worker::configured_migrations(&settings.tenants)
+        .map_err(|e| Failure::new(telemetry::chain(&e)))?;
+    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let promise = match Promise::learn(&mut conn, &set).await {
+        Ok(promise) => promise,
+        Err(error) => return Ok(vec![telemetry::chain(&error)]),
+    };
+    let different = |sentence: String| format!("in a second schema, {sentence}");
+    Ok(match promise.repeats(&mut conn, &set).await {
+        Ok(differences) => differences.into_iter().map(different).collect(),
+        Err(error) => vec![telemetry::chain(&error)],
+    })
+}

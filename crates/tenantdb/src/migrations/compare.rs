@@ -1,0 +1,64 @@
+//! Holds what a schema has against a set of migrations.
+
+use domain::Version;
+
+use super::set::{Migration, MigrationSet};
+
+/// How a schema stands to a set. Sets are compared, never newest versions: a migration that came later
+/// with a lower version is missing too.
+#[derive(Debug)]
+pub struct Standing<'a> {
+    /// The newest version that the schema has, by its place in the set.
+    pub newest: Option<&'a Version>,
+    /// What the schema lacks, oldest first.
+    pub missing: Vec<&'a Migration>,
+    /// What was changed after it had been applied, oldest first.
+    pub edited: Vec<&'a Migration>,
+    /// What the schema has and the set has not, in the order given.
+    pub unknown: Vec<Version>,
+    /// The place of the newest version.
+    place: Option<usize>,
+}
+
+impl Standing<'_> {
+    /// Whether the schema has exactly what the set holds.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.missing.is_empty() && self.edited.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Those of the missing that are older than what the schema has already.
+    #[must_use]
+    pub fn out_of_order(&self, set: &MigrationSet) -> Vec<Version> {
+        let older = |m: &&&Migration| set.place(m.version()) < self.place;
+        self.missing.iter().filter(older).map(|m| m.version().clone()).collect()
+    }
+}
+
+impl MigrationSet {
+    /// How a schema stands that has these versions, each with its checksum.
+    pub fn compare<'r, C: AsRef<str>>(
+        &self,
+        applied: impl IntoIterator<Item = (&'r Version, C)>,
+    ) -> Standing<'_> {
+        let mut had = vec![false; self.iter().len()];
+        let (mut edited, mut unknown) = (Vec::new(), Vec::new());
+        for (version, checksum) in applied {
+            let checksum = checksum.as_ref();
+            match self.iter().position(|m| m.is_recorded_as(version, checksum)) {
+                None if self.superseded.iter().any(|m| m.is_recorded_as(version, checksum)) => {}
+                None => unknown.push(version.clone()),
+                Some(at) => {
+                    had[at] = true;
+                    if !self.migrations[at].has_checksum(checksum) {
+                        edited.push(&self.migrations[at]);
+                    }
+                }
+            }
+        }
+        let missing = self.iter().zip(&had).filter(|(_, had)| !**had).map(|(m, _)| m).collect();
+        let place = had.iter().rposition(|had| *had);
+        let newest = place.map(|at| self.migrations[at].version());
+        Standing { newest, missing, edited, unknown, place }
+    }
+}

@@ -1,0 +1,210 @@
+//! What is taken, and what is refused by name.
+
+use std::fs;
+
+use super::*;
+
+fn loaded(files: &[(&str, &str)]) -> Loaded {
+    from_files(files.iter().map(|(f, s)| ((*f).to_owned(), (*s).to_owned())))
+}
+
+fn set(files: &[(&str, &str)]) -> Result<MigrationSet, LoadError> {
+    loaded(files).into_result()
+}
+
+fn code(files: &[(&str, &str)]) -> &'static str {
+    set(files).unwrap_err().code
+}
+
+fn versions(set: &MigrationSet) -> Vec<&str> {
+    set.iter().map(|m| m.version().as_str()).collect()
+}
+
+#[test]
+fn the_embedded_migrations_load() {
+    let set = MigrationSet::embedded();
+
+    assert_eq!(versions(&set), ["0001", "0002"]);
+    assert!(set.iter().all(Migration::is_reversible));
+}
+
+#[test]
+fn numbers_sort_as_numbers_and_are_spelled_as_the_files_spell_them() {
+    let set =
+        set(&[("10_c.sql", ""), ("9_b_b.up.sql", ""), ("9_b_b.down.sql", ""), ("0000_a.sql", "")]);
+
+    let set = set.unwrap();
+    assert_eq!(versions(&set), ["0000", "9", "10"]);
+    assert_eq!(set.iter().map(Migration::description).collect::<Vec<_>>(), ["a", "b b", "c"]);
+    assert_eq!(set.iter().map(Migration::is_reversible).collect::<Vec<_>>(), [false, true, false]);
+}
+
+#[test]
+fn a_version_twice_is_refused() {
+    assert_eq!(code(&[("1_a.sql", ""), ("01_b.up.sql", "")]), "duplicate_version");
+    assert_eq!(
+        code(&[("1_a.sql", ""), ("1_a.down.sql", ""), ("01_b.down.sql", "")]),
+        "duplicate_version"
+    );
+    assert_eq!(code(&[("V1.0__a.sql", ""), ("V1__b.sql", "")]), "duplicate_version");
+}
+
+#[test]
+fn a_name_without_version_among_numbers_is_refused_and_not_passed_over() {
+    for name in ["person.sql", "-1_x.sql", "+1_x.sql", "1.sql", "99999999999999999999_x.sql"] {
+        assert_eq!(code(&[("0001_a.sql", ""), (name, "")]), "bad_name", "{name}");
+    }
+    assert_eq!(code(&[("1_a.down.sql", "")]), "down_without_up");
+}
+
+#[test]
+fn names_without_any_number_are_taken_in_their_order() {
+    let set = set(&[("b.sql", ""), ("a.up.sql", ""), ("a.down.sql", "")]).unwrap();
+
+    assert_eq!(versions(&set), ["a", "b"]);
+}
+
+#[test]
+fn down_scripts_are_checked_too() {
+    let refused = set(&[("1_a.up.sql", ""), ("1_a.down.sql", "\n\ncommit;")]).unwrap_err();
+
+    assert_eq!((refused.code, refused.line), ("transaction_control", 3));
+    assert!(refused.to_string().starts_with("1_a.down.sql:3: "), "{refused}");
+}
+
+#[test]
+fn a_change_of_a_text_changes_checksum_and_hash_and_line_ends_or_a_bom_do_not() {
+    let one = set(&[("1_a.sql", "select 1;\nselect 2")]).unwrap();
+    let two = set(&[("1_a.sql", "select 1;\nselect 2 ")]).unwrap();
+    let same = set(&[("1_a.sql", "\u{feff}select 1;\r\nselect 2")]).unwrap();
+
+    assert_ne!(one.hash(), two.hash());
+    assert_eq!(one.hash(), same.hash());
+    let recorded = checksum("select 1;\r\nselect 2");
+    assert!(one.iter().all(|m| m.has_checksum(&recorded)), "what was recorded before stays good");
+}
+
+#[test]
+fn a_folder_is_read_and_other_files_are_left_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
+    fs::write(folder.path().join("README.md"), "words").unwrap();
+
+    let loaded = MigrationSet::load(folder.path()).unwrap();
+    assert_eq!(loaded.head(), Some(&"1".into()));
+    let gone = MigrationSet::load(&folder.path().join("gone")).unwrap_err();
+    assert_eq!(gone.code, "unreadable");
+    assert!(gone.source.is_some());
+}
+
+#[test]
+fn an_empty_folder_is_refused_unless_it_may_be_empty() {
+    let folder = tempfile::tempdir().unwrap();
+
+    assert_eq!(MigrationSet::load(folder.path()).unwrap_err().code, "empty_set");
+    let reading = Reading { may_be_empty: true, ..Reading::default() };
+    assert_eq!(MigrationSet::load_as(folder.path(), reading).unwrap().head(), None);
+}
+
+#[test]
+fn files_that_look_like_migrations_and_are_not_taken_are_refused_by_name() {
+    for (name, within) in [
+        ("2_b.SQL", None),
+        ("2_b.txt", None),
+        ("V2__b.java", None),
+        ("0002_b.go", None),
+        ("b.sql", Some("more")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
+        let place = within.map_or(folder.path().to_owned(), |w| folder.path().join(w));
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join(name), "select 1").unwrap();
+
+        let refused = MigrationSet::load(folder.path()).unwrap_err();
+
+        assert_eq!(refused.code, "not_taken", "{name}");
+        assert!(refused.file.ends_with(name), "{refused}");
+    }
+}
+
+#[test]
+fn repeatable_and_undo_migrations_of_flyway_are_refused_by_name() {
+    for name in ["R__view.sql", "U1__a.sql"] {
+        assert_eq!(code(&[("V1__a.sql", ""), (name, "")]), "not_taken", "{name}");
+    }
+    assert_eq!(code(&[("V1__a.sql", "create table ${name} ()")]), "instruction");
+}
+
+#[test]
+fn flyway_versions_are_compared_part_by_part() {
+    let set =
+        set(&[("V13__c.sql", ""), ("V13_1__d.sql", ""), ("V2__a.sql", ""), ("V2.10__b.sql", "")]);
+
+    assert_eq!(versions(&set.unwrap()), ["2", "2.10", "13", "13.1"]);
+}
+
+#[test]
+fn a_baseline_of_flyway_takes_the_place_of_what_is_older() {
+    let set =
+        set(&[("V1__a.sql", "a"), ("V2__b.sql", "b"), ("B2__all.sql", "c"), ("V3__d.sql", "d")]);
+
+    let set = set.unwrap();
+    let old = [("1", "a"), ("2", "b"), ("3", "d")].map(|(v, text)| (v.into(), checksum(text)));
+    assert_eq!(versions(&set), ["2", "3"]);
+    assert!(set.compare(old.iter().map(|(v, text)| (v, text))).is_current());
+}
+
+#[test]
+fn sql_migrate_sorts_by_the_number_and_then_by_the_name() {
+    let up = "-- +migrate Up\nselect 1;";
+    let set = set(&[("10-b.sql", up), ("9-a.sql", up), ("words.sql", up)]).unwrap();
+
+    assert_eq!(versions(&set), ["9-a", "10-b", "words"]);
+}
+
+#[test]
+fn a_section_of_another_tool_and_an_unknown_instruction_are_refused() {
+    for (text, expected) in [
+        ("-- rambler up\nselect 1;\n-- rambler down\nselect 2;", "foreign_section"),
+        ("select 1;\n---- create above / drop below ----\nselect 2;", "foreign_section"),
+        ("-- +goose Up\n-- +goose ENVSUB ON\nselect 1;", "instruction"),
+        ("-- +goose Down\nselect 1;", "no_section"),
+        ("select 1;\n-- +goose Up\nselect 1;", "no_section"),
+    ] {
+        assert_eq!(code(&[("1_a.sql", text)]), expected, "{text}");
+    }
+}
+
+#[test]
+fn sections_keep_the_lines_of_the_file() {
+    let text = "-- migrate:up\nselect 1;\n\n-- migrate:down\ncommit;\n";
+
+    let refused = set(&[("1_a.sql", text)]).unwrap_err();
+
+    assert_eq!((refused.code, refused.line), ("transaction_control", 5));
+}
+
+#[test]
+fn what_a_release_before_recorded_is_found_again_under_the_new_version() {
+    let set = set(&[("20240101_000001_a.sql", "a"), ("20240101_000002_b.sql", "b")]).unwrap();
+    let recorded = [("20240101".into(), checksum("a"))];
+
+    let standing = set.compare(recorded.iter().map(|(v, text)| (v, text)));
+
+    assert_eq!(versions(&set), ["20240101_000001", "20240101_000002"]);
+    assert!(standing.unknown.is_empty() && standing.edited.is_empty(), "{standing:?}");
+    assert_eq!(standing.missing.len(), 1);
+}
+
+#[test]
+fn all_findings_of_a_folder_are_there_at_once() {
+    let found = loaded(&[
+        ("1_a.sql", "commit;\nset role x;"),
+        ("2_b.sql", "select * from public.a;\nvacuum;"),
+        ("c.sql", ""),
+    ]);
+
+    let codes: Vec<_> = found.findings.iter().map(|f| f.code).collect();
+    assert_eq!(codes.len(), 5, "{codes:?}");
+}
