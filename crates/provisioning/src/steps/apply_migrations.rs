@@ -73,12 +73,14 @@ impl Classify for ApplyError {
         }
     }
 
-    /// A migration is named only when it is to blame, and not the database; a trigger of the database
-    /// has its own words.
+    /// A migration is named only when it is to blame, and not the database: its file, and what the
+    /// server says of it. A trigger of the database has its own words.
     fn public_message(&self) -> Option<String> {
-        let said = self.0.database().and_then(Classify::public_message);
-        let told =
-            |what: String| said.map_or_else(|| what.clone(), |said| format!("{what}: {said}"));
-        (self.class() == ErrorClass::Permanent).then(|| told(self.0.to_string()))
+        let of_a_trigger = self.0.database().and_then(Classify::public_message);
+        let told = || match of_a_trigger {
+            Some(said) => format!("{}: {said}", self.0),
+            None => telemetry::chain(&self.0),
+        };
+        (self.class() == ErrorClass::Permanent).then(told)
     }
 }
