@@ -1,5 +1,6 @@
 //! The version of a tenant migration.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -14,42 +15,37 @@ pub const MAX_VERSION_CHARACTERS: usize = 100;
 /// Two versions are equal when their numbers are: `0001` is `1`. Which of two is newer is no
 /// property of theirs: that is their place in the set of migrations, so there is no `Ord`.
 #[derive(Debug, Clone)]
-pub struct Version {
-    text: String,
-    key: String,
-}
+pub struct Version(Box<str>);
 
 impl Version {
     /// The version with this spelling.
     pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let key = if is_numeric(&text) { without_zeros(&text) } else { text.clone() };
-        Self { text, key }
+        Self(text.into().into())
     }
 
     /// As the file spells it.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// The same for all spellings of one version.
-    pub fn key(&self) -> &str {
-        &self.key
+    pub fn key(&self) -> Cow<'_, str> {
+        if is_numeric(&self.0) { without_zeros(&self.0).into() } else { Cow::Borrowed(&self.0) }
     }
 
     /// The version as one whole number, where it is one.
     pub fn number(&self) -> Option<i64> {
         // `parse` alone would take a sign
-        self.text.bytes().all(|b| b.is_ascii_digit()).then(|| self.text.parse().ok()).flatten()
+        self.0.bytes().all(|b| b.is_ascii_digit()).then(|| self.0.parse().ok()).flatten()
     }
 
     /// An order for showing versions where no set says their places: numbers as numbers, before
     /// other texts.
     pub fn compare_for_display(&self, other: &Self) -> Ordering {
-        match (is_numeric(&self.text), is_numeric(&other.text)) {
-            (true, true) => numbers(&self.key).cmp(numbers(&other.key)),
+        match (is_numeric(&self.0), is_numeric(&other.0)) {
+            (true, true) => numbers(&self.key()).cmp(numbers(&other.key())),
             (numeric, other_is) if numeric != other_is => other_is.cmp(&numeric),
-            _ => self.text.cmp(&other.text),
+            _ => self.0.cmp(&other.0),
         }
     }
 }
@@ -78,7 +74,7 @@ fn numbers(key: &str) -> impl Iterator<Item = (usize, &str)> {
 
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.0 == other.0 || self.key() == other.key()
     }
 }
 
@@ -86,7 +82,7 @@ impl Eq for Version {}
 
 impl std::hash::Hash for Version {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
+        self.key().hash(state);
     }
 }
 
@@ -110,13 +106,13 @@ impl From<&str> for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
+        self.0.fmt(f)
     }
 }
 
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(&self.0)
     }
 }
 

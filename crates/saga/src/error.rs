@@ -55,7 +55,7 @@ impl Classify for sqlx::Error {
     fn public_message(&self) -> Option<String> {
         let refused = self.as_database_error()?;
         let words: String = refused.message().chars().take(MAX_WORDS).collect();
-        if refused.code()? == RAISED {
+        if refused.code()? == RAISED && called(self) != Some(BLOCK) {
             return Some(format!("a trigger of the database refused it: {words}"));
         }
         let function = of_a_trigger(self)?;
@@ -66,11 +66,18 @@ impl Classify for sqlx::Error {
 /// The function of an event trigger in which a statement of ours failed: none of our statements calls a
 /// function in PL/pgSQL but blocks of its own.
 fn of_a_trigger(error: &sqlx::Error) -> Option<&str> {
+    called(error).filter(|name| *name != BLOCK)
+}
+
+/// How the server calls a DO block.
+const BLOCK: &str = "inline_code_block";
+
+/// The innermost function in PL/pgSQL in which a statement failed.
+fn called(error: &sqlx::Error) -> Option<&str> {
     const FUNCTION: &str = "PL/pgSQL function ";
     let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
     let called = error.r#where()?.lines().find_map(|line| line.strip_prefix(FUNCTION))?;
-    let name = called.split_once('(')?.0;
-    (name != "inline_code_block").then_some(name)
+    called.split(['(', ' ']).next()
 }
 
 /// A step that failed: the act it failed in, its class and code, and the cause.

@@ -73,17 +73,14 @@ impl Classify for ApplyError {
         }
     }
 
-    /// A migration is named only when it is to blame, and not the database. What a migration raises is
-    /// for the log; a trigger of the database, which stands in no migration, has its own words.
+    /// A migration is named only when it is to blame, and not the database: its file, and what the
+    /// server says of it. A trigger of the database has its own words.
     fn public_message(&self) -> Option<String> {
-        let said = match &self.0 {
-            MigrateError::Database { source } => source.public_message(),
-            _ => None,
+        let of_a_trigger = self.0.database().and_then(Classify::public_message);
+        let told = || match of_a_trigger {
+            Some(said) => format!("{}: {said}", self.0),
+            None => telemetry::chain(&self.0),
         };
-        let what = self.0.to_string();
-        (self.class() == ErrorClass::Permanent).then(|| match said {
-            Some(said) => format!("{what}: {said}"),
-            None => what,
-        })
+        (self.class() == ErrorClass::Permanent).then(told)
     }
 }

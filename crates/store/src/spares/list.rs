@@ -50,7 +50,7 @@ pub async fn stale(
 ) -> sqlx::Result<Vec<TenantId>> {
     // spares of the release before have plain numbers, without leading zeros
     let older: Vec<String> =
-        older.iter().flat_map(|v| [v.as_str().to_owned(), v.key().to_owned()]).collect();
+        older.iter().flat_map(|v| [v.as_str().to_owned(), v.key().into_owned()]).collect();
     let ids = sqlx::query_scalar!(
         "select id from tenantry.spares
          where stamp <> $1

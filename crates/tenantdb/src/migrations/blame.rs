@@ -14,17 +14,16 @@ pub(super) fn name(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
     let found = error.and_then(|e| by_text(e, steps).or_else(|| by_line(e, steps)));
     match found {
         Some((step, line)) => {
-            let advice = error.and_then(advice);
             let (version, file) = (step.version.clone(), step.file.to_owned());
-            MigrateError::Failed { version, file, line, advice, source }
+            MigrateError::Failed { version, file, line, source }
         }
         None => MigrateError::Database { source },
     }
 }
 
 /// What to do about an error that only a set in one transaction meets.
-fn advice(error: &PgDatabaseError) -> Option<&'static str> {
-    match error.code() {
+pub(super) fn advice(error: &sqlx::Error) -> Option<&'static str> {
+    match error.as_database_error()?.code()?.as_ref() {
         "55P04" => Some(
             "a value that is added to an enum cannot be used in the same transaction, and all \
              migrations of a tenant are one: create the type anew with all its values, `alter table … \
@@ -47,20 +46,21 @@ fn advice(error: &PgDatabaseError) -> Option<&'static str> {
 fn by_text<'s>(
     error: &PgDatabaseError,
     steps: &'s [Step<'s>],
-) -> Option<(&'s Step<'s>, Option<usize>)> {
+) -> Option<(&'s Step<'s>, Option<u32>)> {
     let Some(PgErrorPosition::Internal { position, query }) = error.position() else {
         return None;
     };
     let step = steps.iter().find(|step| step.sql == query)?;
     let before = step.sql.chars().take(position.saturating_sub(1));
-    Some((step, Some(before.filter(|c| *c == '\n').count() + 1)))
+    let line = before.filter(|c| *c == '\n').count() + 1;
+    Some((step, u32::try_from(line).ok()))
 }
 
 /// The last line of the context is our block's own: blocks inside a migration come before it.
 fn by_line<'s>(
     error: &PgDatabaseError,
     steps: &'s [Step<'s>],
-) -> Option<(&'s Step<'s>, Option<usize>)> {
+) -> Option<(&'s Step<'s>, Option<u32>)> {
     let context = error.r#where()?;
     let (_, after) = context.rsplit_once(BLOCK)?;
     let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());

@@ -2,6 +2,8 @@
 
 use domain::Version;
 
+use super::blame;
+
 /// What went wrong, and in which migration. The transaction is to be rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -9,7 +11,7 @@ pub enum MigrateError {
     #[error(
         "migration {version} ({file}{}) failed{}",
         line.map(|l| format!(", line {l}")).unwrap_or_default(),
-        advice.map(|what| format!("; {what}")).unwrap_or_default()
+        blame::advice(source).map(|what| format!("; {what}")).unwrap_or_default()
     )]
     Failed {
         /// The migration's version.
@@ -17,9 +19,7 @@ pub enum MigrateError {
         /// Its file, without folder.
         file: String,
         /// The line of the file, where the server told the place.
-        line: Option<usize>,
-        /// What to do about it, where that is known.
-        advice: Option<&'static str>,
+        line: Option<u32>,
         /// What the database said.
         #[source]
         source: sqlx::Error,

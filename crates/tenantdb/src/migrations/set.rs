@@ -98,7 +98,7 @@ impl MigrationSet {
             // that did not change stay good.
             match migration.version.number() {
                 Some(number) => digest.update(number.to_be_bytes()),
-                None => digest.update(migration.version.key()),
+                None => digest.update(migration.version.key().as_bytes()),
             }
             digest.update(&migration.checksum);
         }
