@@ -53,7 +53,7 @@ async fn the_demo_provisions_shows_a_table_and_leaves_nothing() {
     let all = format!("{}{}", demo.out, demo.err);
     assert!(all.contains("tenants/s"), "{all}");
     assert!(demo.out.contains("/tenants/batch with 20 tenants"), "{}", demo.out);
-    assert!(demo.out.contains("\n20 active in "), "{}", demo.out);
+    assert!(demo.out.contains("\n20 succeeded in "), "{}", demo.out);
     assert!(demo.out.lines().filter(|line| line.contains("tenant_")).count() >= 5, "{}", demo.out);
     assert!(!all.contains('\u{1b}'), "no escape sequences where nobody sees them: {all}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "it left something behind");

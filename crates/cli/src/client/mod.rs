@@ -1,6 +1,7 @@
 //! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
 
 mod answer;
+mod fields;
 mod problem;
 mod views;
 
@@ -11,6 +12,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
+pub(crate) use fields::Fields;
 pub(crate) use views::{
     Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys, Submitted, Tenants,
     WaitResult, WorkerRow,

@@ -33,6 +33,10 @@ pub(super) fn explain(status: u16, body: &str) -> Failure {
     let code = problem.code.as_deref().unwrap_or("no code");
     let failure =
         Failure::new(format!("{what} ({code}, HTTP {status}){}", fields(&problem.errors, &what)));
+    let failure = match serde_json::from_str(body) {
+        Ok(document) => failure.with_problem(document),
+        Err(_) => failure,
+    };
     match advice(status, code) {
         Some(advice) => failure.advise(advice),
         None => failure,

@@ -6,15 +6,15 @@ use settings::{Profile, Settings, SettingsError};
 use crate::{
     args::Global,
     failure::{Done, Failure},
-    show::{self, Table},
+    show::{self, DASH, Table},
 };
 
 /// Check the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Show every key, its value, and where that came from; secrets are blotted out
+    /// Show every key, its value and its source; secrets are hidden
     Check {
-        /// Also demand what servers need: DATABASE_URL and TENANTRY_MASTER_KEY
+        /// Also require what servers need: DATABASE_URL and TENANTRY_MASTER_KEY
         #[arg(long)]
         complete: bool,
     },
@@ -60,9 +60,11 @@ fn refused(error: SettingsError) -> Failure {
 }
 
 fn tell(settings: &Settings) {
-    let mut table = Table::new(&["key", "value", "from"]);
+    let mut table = Table::new(&["=key", "~value", "from"]);
     for entry in settings.describe() {
-        let value = entry.value.clone().unwrap_or_else(|| "–".to_owned());
+        let value = entry.value.clone().unwrap_or_else(|| DASH.to_owned());
+        // A list can go on in the next line of a table where it has spaces.
+        let value = if show::is_terminal() { value.replace(',', ", ") } else { value };
         table.row([entry.key.clone(), value, entry.source.to_string()]);
     }
     table.print();

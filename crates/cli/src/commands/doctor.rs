@@ -110,7 +110,7 @@ fn tell_people(fixed: &[Fixed], report: &Report) {
         }
     }
     if !report.findings.is_empty() {
-        let mut table = Table::new(&["kind", "what is wrong", "repair"]);
+        let mut table = Table::new(&["=kind", "~what is wrong", "repair"]);
         for kind in report.found.keys() {
             rows(report, *kind, &mut table);
         }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{json, value::to_raw_value};
 
-use super::{API, batch::resolve, client};
+use super::{API, batch_id::resolve, client};
 use crate::{args::Global, client::Item as ItemView, failure::Done, show};
 
 /// See to a tenant whose undo failed (`undo_failed`): nothing else needs an operator.
@@ -11,14 +11,14 @@ use crate::{args::Global, client::Item as ItemView, failure::Done, show};
 pub(crate) enum Item {
     /// Have its remains taken back after all, once the cause is gone
     Undo {
-        /// The batch's id, or `last`
+        /// The batch's id, the first characters of it, or `last`
         batch: String,
         /// The item's place in the batch, from 0
         index: u32,
     },
     /// Say that you have removed its schema and role by hand: it ends as failed
     Resolve {
-        /// The batch's id, or `last`
+        /// The batch's id, the first characters of it, or `last`
         batch: String,
         /// The item's place in the batch, from 0
         index: u32,

@@ -1,8 +1,9 @@
 //! `tenantry keys`: take the API keys a batch made; roll the master key that seals them.
 
 use clap::Subcommand;
+use serde_json::json;
 
-use super::{API, batch::resolve, client, roll_master::RollMaster};
+use super::{API, batch_id::resolve, client, roll_master::RollMaster};
 use crate::{
     args::Global,
     client::RevealedKeys,
@@ -15,12 +16,12 @@ use crate::{
 pub(crate) enum Keys {
     /// Show the keys that were not acknowledged yet
     Reveal {
-        /// The batch's id, or `last`
+        /// The batch's id, the first characters of it, or `last`
         batch: String,
     },
     /// Say that the keys are kept: they are erased and cannot be shown again
     Acknowledge {
-        /// The batch's id, or `last`
+        /// The batch's id, the first characters of it, or `last`
         batch: String,
     },
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
@@ -50,9 +51,11 @@ impl Keys {
                 let client = client(global)?;
                 let id = resolve(&client, batch).await?;
                 let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
-                if !answer.text.is_empty() && global.json {
+                if global.json && answer.text.is_empty() {
+                    show::raw(&json!({ "batch_id": id, "acknowledged": true }).to_string());
+                } else if global.json {
                     show::raw(&answer.text);
-                } else if !global.json {
+                } else {
                     show::line(format!("the keys of batch {id} are erased here; keep yours well"));
                 }
             }
@@ -73,7 +76,7 @@ fn tell(revealed: &RevealedKeys, id: &str) {
     if revealed.keys.is_empty() {
         return;
     }
-    let mut table = Table::new(&[">id", "tenant", "API key"]);
+    let mut table = Table::new(&[">id", "tenant", "=API key"]);
     for key in &revealed.keys {
         table.row([key.tenant_id.to_string(), key.tenant_name.clone(), key.api_key.clone()]);
     }

@@ -1,10 +1,12 @@
 //! The commands, one a file.
 
 pub(crate) mod batch;
+mod batch_id;
 pub(crate) mod config_check;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+mod find_tenant;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -32,8 +34,8 @@ const API: &str = "/api/v1";
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
     let global = &args.global;
     match args.command {
-        Command::Demo(demo) => demo.run().await,
-        Command::Dev(dev) => dev.run().await,
+        Command::Demo(demo) => demo.run(global).await,
+        Command::Dev(dev) => dev.run(global).await,
         Command::Submit(submit) => submit.run(global).await,
         Command::Batch(batch) => batch.run(global).await,
         Command::Item(item) => item.run(global).await,

@@ -8,11 +8,12 @@ use crate::{args::Global, client::Queue as QueueView, failure::Done, show};
 /// Look at the queue as a whole, pause or resume it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
-    /// Show what waits, what runs and who works
+    /// Show how much work waits and runs, and the workers
+    #[command(visible_alias = "status")]
     Show,
-    /// Let workers begin nothing more of any batch; what they have begun they finish
+    /// Pause all work; what is in progress finishes
     Pause,
-    /// Go on with every batch that is not paused itself
+    /// Resume work on every batch that is not paused itself
     Resume,
 }
 

@@ -1,16 +1,13 @@
 //! `tenantry tenant`: look at tenants.
 
-use std::collections::BTreeMap;
-
 use clap::Subcommand;
-use serde_json::value::RawValue;
 
-use super::{API, client, cursor_text, query};
+use super::{API, client, cursor_text, find_tenant, query};
 use crate::{
     args::Global,
-    client::{Answer, Tenants},
+    client::{Answer, Fields, Tenants},
     failure::Done,
-    show::{self, Table},
+    show::{self, DASH, Record, Table},
 };
 
 /// Look at tenants.
@@ -36,13 +33,13 @@ pub(crate) enum Tenant {
     },
     /// Show one tenant
     Show {
-        /// Its id
-        id: i64,
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
     },
     /// Show how one tenant's schema stands
     Status {
-        /// Its id
-        id: i64,
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
     },
 }
 
@@ -61,8 +58,12 @@ impl Tenant {
                 ]);
                 list(global, &client.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { id } => one(global, &client.get(&format!("{API}/tenants/{id}")).await?),
-            Self::Status { id } => {
+            Self::Show { tenant } => {
+                let id = find_tenant::resolve(&client, &tenant).await?;
+                one(global, &client.get(&format!("{API}/tenants/{id}")).await?)
+            }
+            Self::Status { tenant } => {
+                let id = find_tenant::resolve(&client, &tenant).await?;
                 one(global, &client.get(&format!("{API}/tenants/{id}/status")).await?)
             }
         }
@@ -75,18 +76,22 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         return Ok(Done::Well);
     }
     let page: Tenants = answer.parse()?;
-    let mut table = Table::new(&[">id", "tenant", "status", "domain", "schema", "created"]);
+    let mut table = Table::new(&[">id", "tenant", "=status", "domain", "?schema", "?=created"]);
     for tenant in &page.tenants {
         table.row([
             tenant.tenant_id.to_string(),
             tenant.tenant_name.clone(),
             tenant.status.clone(),
-            tenant.domain.clone().unwrap_or_default(),
+            tenant.domain.as_deref().map_or_else(String::new, show::domain),
             tenant.schema_name.clone().unwrap_or_default(),
             show::short_time(tenant.created_at),
         ]);
     }
-    table.print();
+    if page.tenants.is_empty() {
+        show::note("no tenant fits, or the page is behind the last one");
+    } else {
+        table.print();
+    }
     if let Some(total) = page.total {
         show::note(format!("{} of {total}", page.tenants.len()));
     }
@@ -102,16 +107,40 @@ fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         show::raw(&answer.text);
         return Ok(Done::Well);
     }
-    let fields: BTreeMap<String, Box<RawValue>> = answer.parse()?;
-    let mut table = Table::new(&["field", "value"]);
+    let Fields(fields) = answer.parse()?;
+    let mut record = Record::default();
     for (name, value) in fields {
-        // As text: a number keeps its digits, and nothing is too deep.
-        let text = match value.get() {
-            "null" => "–".to_owned(),
-            other => serde_json::from_str(other).unwrap_or_else(|_| other.to_owned()),
-        };
-        table.row([name, text]);
+        let value = value_text(&name, value.get());
+        record.field(name, value);
     }
-    table.print();
+    record.print();
     Ok(Done::Well)
+}
+
+/// A field as people read it; `value` is JSON. A number keeps its digits, and nothing is too deep.
+fn value_text(name: &str, value: &str) -> String {
+    let text: Option<String> = serde_json::from_str(value).ok();
+    match text {
+        _ if value == "null" => DASH.to_owned(),
+        Some(domain) if name == "domain" => show::domain(&domain),
+        Some(at) if name.ends_with("_at") || name == "last_activity" => {
+            at.parse().map_or(at, |at| show::short_time(Some(at)))
+        }
+        Some(text) => text,
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_domains_times_and_what_is_missing() {
+        assert_eq!(value_text("domain", r#""xn--bcher-kva.example""#), "bücher.example");
+        assert_eq!(value_text("description", "null"), DASH);
+        assert_eq!(value_text("tenant_id", "12345678901234567890"), "12345678901234567890");
+        assert!(value_text("created_at", r#""2026-11-26T06:33:47.1Z""#).starts_with("2026-11-2"));
+        assert_eq!(value_text("created_at", r#""soon""#), "soon");
+    }
 }

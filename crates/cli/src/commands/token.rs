@@ -101,7 +101,7 @@ impl Token {
                 create(global, pool, &name, role.into(), ends).await
             }
             Self::List => list(global, pool).await,
-            Self::Revoke { name } => revoke(pool, &name).await,
+            Self::Revoke { name } => revoke(global, pool, &name).await,
         }
     }
 }
@@ -146,7 +146,8 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         show::raw(&serde_json::to_string(&tokens)?);
         return Ok(Done::Well);
     }
-    let mut table = Table::new(&["name", "role", "status", "created", "expires", "last used"]);
+    let mut table =
+        Table::new(&["name", "role", "=status", "?=created", "=expires", "?=last used"]);
     for token in tokens {
         let expired = token.expires_at.is_some_and(|at| at <= Utc::now());
         let status = match (token.revoked_at, expired) {
@@ -167,7 +168,7 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-async fn revoke(pool: &PgPool, name: &str) -> anyhow::Result<Done> {
+async fn revoke(global: &Global, pool: &PgPool, name: &str) -> anyhow::Result<Done> {
     let mut tx = pool.begin().await.map_err(unreachable)?;
     let Some(id) = operators::revoke(&mut tx, name).await.map_err(unreachable)? else {
         return Err(Failure::new(format!("no live token is named `{name}`"))
@@ -176,7 +177,11 @@ async fn revoke(pool: &PgPool, name: &str) -> anyhow::Result<Done> {
     };
     record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
     tx.commit().await.map_err(unreachable)?;
-    show::line(format!("token `{name}` is revoked"));
+    if global.json {
+        show::raw(&json!({ "id": id, "name": name, "revoked": true }).to_string());
+    } else {
+        show::line(format!("token `{name}` is revoked"));
+    }
     Ok(Done::Well)
 }
 

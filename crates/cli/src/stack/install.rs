@@ -155,7 +155,10 @@ impl Installed {
     }
 
     fn tell_shared(&self, line: fn(String)) {
-        line("mode shared: other roles may use this database, and PUBLIC keeps its rights".to_owned());
+        line(
+            "mode shared: other roles may use this database, and PUBLIC keeps its rights"
+                .to_owned(),
+        );
         if self.left.ours.is_empty() {
             line(
                 "  what was revoked from PUBLIC before stays revoked: grant it by hand where others \
