@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     args::Global,
-    client::{Answer, Batch, Client, Progress, Submitted, WaitResult},
+    client::{Answer, Batch, Client, Progress, Submitted, WaitResult, WaitRow},
     failure::Done,
     input::{self, Format, Submission},
     show,
@@ -205,6 +205,14 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
         summary.failed,
         show::duration(took),
     ));
+    if summary.failed > 0 {
+        let retryable = result.results.iter().any(WaitRow::is_retryable);
+        show::note(if retryable {
+            format!("retry them: `tenantry batch retry {}`", result.batch_id)
+        } else {
+            "a retry cannot help: correct these tenants and submit them".to_owned()
+        });
+    }
     if summary.successful > 0 {
         show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
     }

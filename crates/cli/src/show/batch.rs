@@ -10,7 +10,7 @@ use crate::client::{Batch, BatchRow, Item, Progress, WaitResult};
 
 /// One batch.
 pub(crate) fn batch_table(batch: &Batch) -> Table {
-    let mut table = Table::new(&["=batch", "~status", "?mode", "~tenants", "?=created", "?>took"]);
+    let mut table = Table::new(&["=batch", "~status", "??mode", "~tenants", "?=created", "?>took"]);
     table.row([
         batch.batch_id.clone(),
         standing(&batch.state, batch.paused, batch.run_at),
@@ -24,7 +24,7 @@ pub(crate) fn batch_table(batch: &Batch) -> Table {
 
 /// One line a batch.
 pub(crate) fn batches_table(batches: &[BatchRow]) -> Table {
-    let mut table = Table::new(&["=batch", "~status", "?mode", ">tenants", "?=created", "?>took"]);
+    let mut table = Table::new(&["=batch", "~status", "??mode", ">tenants", "?=created", "?>took"]);
     for batch in batches {
         table.row([
             batch.batch_id.clone(),

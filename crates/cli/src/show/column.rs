@@ -5,8 +5,8 @@
 pub(super) struct Column<'a> {
     pub(super) name: &'a str,
     pub(super) right: bool,
-    /// Left out where the terminal is narrow.
-    pub(super) optional: bool,
+    /// Left out where the terminal is narrow: the higher, the sooner; 0 = never.
+    pub(super) optional: usize,
     pub(super) long: Long,
 }
 
@@ -23,16 +23,17 @@ pub(super) enum Long {
 
 impl<'a> Column<'a> {
     /// The column that `spec` describes: marks, then its title. `>` sets numbers to the right, `=`
-    /// keeps texts whole, `~` wraps them, `?` lets the column go where there is no room.
+    /// keeps texts whole, `~` wraps them, `?` lets the column go where there is no room, `??` sooner.
     pub(super) fn parse(spec: &'a str) -> Self {
         let name = spec.trim_start_matches(['>', '=', '~', '?']);
-        let marked = |mark| spec[..spec.len() - name.len()].contains(mark);
+        let marks = &spec[..spec.len() - name.len()];
+        let marked = |mark| marks.contains(mark);
         let long = match (marked('>') || marked('='), marked('~')) {
             (true, _) => Long::Whole,
             (_, true) => Long::Wrap,
             _ => Long::Cut,
         };
-        Self { name, right: marked('>'), optional: marked('?'), long }
+        Self { name, right: marked('>'), optional: marks.matches('?').count(), long }
     }
 
     /// The least width that still tells something of texts up to `natural` wide.
@@ -57,8 +58,8 @@ mod tests {
         let error = Column::parse("~error");
         let plain = Column::parse("tenant");
 
-        assert_eq!((id.name, id.right, id.optional, id.long), ("id", true, true, Long::Whole));
-        assert_eq!((error.name, error.long, error.optional), ("error", Long::Wrap, false));
+        assert_eq!((id.name, id.right, id.optional, id.long), ("id", true, 1, Long::Whole));
+        assert_eq!((error.name, error.long, error.optional), ("error", Long::Wrap, 0));
         assert_eq!((plain.name, plain.long, plain.right), ("tenant", Long::Cut, false));
     }
 }

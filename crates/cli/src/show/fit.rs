@@ -6,20 +6,21 @@ use super::column::{Column, Long};
 const FRAME: usize = 3;
 
 /// The places and widths of the columns to show; `None` if `width` has no room for those that have
-/// to be there. Optional columns go first, the last of them first; then texts are cut short.
+/// to be there. Optional columns go first, the last of those with most marks; then texts are cut.
 pub(super) fn fit(
     columns: &[Column<'_>],
     natural: &[usize],
+    mut shown: Vec<usize>,
     width: usize,
 ) -> Option<Vec<(usize, usize)>> {
-    let mut shown: Vec<usize> = (0..columns.len()).collect();
     loop {
         let roomy = shown.iter().map(|&at| columns[at].least(natural[at], true)).sum::<usize>();
         if roomy + frame(shown.len()) <= width {
             return Some(share(columns, natural, &shown, true, width - frame(shown.len())));
         }
-        match shown.iter().rposition(|&at| columns[at].optional) {
-            Some(last) => drop(shown.remove(last)),
+        let last = (0..shown.len()).max_by_key(|place| columns[shown[*place]].optional);
+        match last.filter(|place| columns[shown[*place]].optional > 0) {
+            Some(place) => drop(shown.remove(place)),
             None => break,
         }
     }
@@ -62,7 +63,7 @@ mod tests {
     }
 
     fn at(width: usize) -> Option<Vec<(usize, usize)>> {
-        fit(&columns(), &[4, 30, 9, 40, 20], width)
+        fit(&columns(), &[4, 30, 9, 40, 20], (0..5).collect(), width)
     }
 
     #[test]

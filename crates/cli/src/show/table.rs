@@ -32,7 +32,8 @@ pub(crate) struct Table {
 
 impl Table {
     /// An empty table. Marks before a title say how its column behaves: `>` sets numbers to the
-    /// right, `=` never cuts, `~` wraps at spaces, `?` may be left out on a narrow terminal. The
+    /// right, `=` never cuts, `~` wraps at spaces, `?` may be left out on a narrow terminal, `??`
+    /// sooner. The
     /// last column wraps by itself; others are cut with `…`.
     pub(crate) fn new(columns: &[&'static str]) -> Self {
         let mut columns: Vec<_> = columns.iter().map(|spec| Column::parse(spec)).collect();
@@ -81,7 +82,8 @@ impl Table {
             return self.blocks(width);
         }
         let natural: Vec<usize> = (0..self.columns.len()).map(|at| self.natural(at)).collect();
-        fit(&self.columns, &natural, width)
+        let filled = (0..self.columns.len()).filter(|at| self.says_something(*at)).collect();
+        fit(&self.columns, &natural, filled, width)
             .map_or_else(|| self.blocks(width), |shown| self.framed(&shown, colour))
     }
 
@@ -89,6 +91,12 @@ impl Table {
     fn natural(&self, at: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| text::width(cell));
         cells.max().unwrap_or(0).max(text::width(self.columns[at].name))
+    }
+
+    /// Whether a column has a text in any row; the columns of a table without rows are all shown.
+    fn says_something(&self, at: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(at));
+        self.rows.is_empty() || cells.any(|cell| !cell.is_empty() && cell != DASH)
     }
 
     fn framed(&self, shown: &[(usize, usize)], colour: bool) -> String {
@@ -128,7 +136,7 @@ impl Table {
                 .collect();
             block(&fields, width)
         };
-        self.rows.iter().map(of_row).collect::<Vec<_>>().join("\n\n")
+        self.rows.iter().map(of_row).collect::<Vec<_>>().join("\n\n") + "\n"
     }
 }
 
@@ -233,6 +241,15 @@ mod tests {
         assert_eq!(rows[1][5], "");
         assert!(rows[2][5].ends_with("exists, as it seems"), "{printed}");
         assert!(printed.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+    }
+
+    #[test]
+    fn a_column_without_a_text_is_not_shown_to_people() {
+        let mut table = Table::new(&[">#", "?schema", "error"]);
+        table.row(["0", DASH, "domain_taken"].map(str::to_owned));
+
+        assert!(!table.for_people(100, false).contains("schema"));
+        assert!(table.for_programs().contains("schema"));
     }
 
     #[test]

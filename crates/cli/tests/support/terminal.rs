@@ -5,6 +5,8 @@ use std::{
     io::Read as _,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -20,7 +22,8 @@ const TAKES: Duration = Duration::from_secs(60);
 /// A command that runs on a terminal.
 pub(crate) struct OnTerminal {
     child: Child,
-    reader: std::thread::JoinHandle<String>,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl OnTerminal {
@@ -42,13 +45,30 @@ impl OnTerminal {
             .expect("the binary of this very build starts");
         drop(pty.slave);
         let mut master = File::from(pty.master);
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let heard = shown.clone();
         let reader = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
+            let mut bytes = [0; 4096];
             // The last writer's end is an error here (EIO), and all that was written came before.
-            let _ended = master.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
+            while let Ok(count @ 1..) = master.read(&mut bytes) {
+                heard.lock().expect("nobody panics with it").extend_from_slice(&bytes[..count]);
+            }
         });
-        Self { child, reader }
+        Self { child, shown, reader }
+    }
+
+    /// Waits until it shows this.
+    pub(crate) fn until(&self, text: &str) {
+        let began = Instant::now();
+        while !self.text().contains(text) {
+            assert!(began.elapsed() < TAKES, "never shown: {text}; but: {}", self.text());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn text(&self) -> String {
+        let shown = self.shown.lock().expect("nobody panics with it");
+        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
     }
 
     /// What Ctrl-C does.
@@ -67,8 +87,9 @@ impl OnTerminal {
             assert!(began.elapsed() < TAKES, "the command does not end");
             std::thread::sleep(Duration::from_millis(10));
         };
-        let shown = self.reader.join().expect("the reader does not panic");
-        (status.code().unwrap_or(-1), shown)
+        self.reader.join().expect("the reader does not panic");
+        let shown = self.shown.lock().expect("nobody panics with it");
+        (status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).replace("\r\n", "\n"))
     }
 }
 
