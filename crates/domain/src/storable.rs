@@ -213,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_number_that_would_be_too_long_written_out_becomes_a_text() {
-        let kept = format!("[1.5, 1e-399, 1.5e-398, 1e99, 5e-324, 1.7976931348623157e308, -{}]", "9".repeat(400));
+        let kept = format!(
+            "[1.5, 1e-399, 1.5e-398, 1e99, 5e-324, 1.7976931348623157e308, -{}]",
+            "9".repeat(400)
+        );
         let long = "[1, 1e400, 1e-400, 12e-400, 0e-400, 1.5e-399, -1.5e-400, 1E+99999999999999999999, 0.0e-131072]";
 
         assert_eq!(storable(&kept), kept);

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn keeps_a_good_name_as_it_is() {
-        for name in ["Acme", "Acme, Inc.", "Ünïcode 株式会社", "'; drop schema public; --", "🦀"] {
+        for name in ["Acme", "Acme, Inc.", "Ünïcode 株式会社", "'; drop schema public; --", "🦀"]
+        {
             assert_eq!(TenantName::parse(name).unwrap().as_str(), name);
         }
         assert_eq!(TenantName::parse("\u{a0} Acme\t\n").unwrap().as_str(), "Acme");
@@ -109,15 +110,24 @@ mod tests {
 
     #[test]
     fn refuses_blank_names() {
-        for name in ["", " ", "\u{a0}\u{3000}", "\u{200b}", "\u{200d} \u{feff}", "\u{3164}", "\n"]
-        {
+        for name in ["", " ", "\u{a0}\u{3000}", "\u{200b}", "\u{200d} \u{feff}", "\u{3164}", "\n"] {
             assert_eq!(TenantName::parse(name), Err(TenantNameError::Empty), "{name:?}");
         }
     }
 
     #[test]
     fn refuses_control_characters_wherever_they_are() {
-        for name in ["a\nb", "a\rb", "a\0b", "a\tb", "\u{1b}[31m", "a\u{7f}", "a\u{85}b", "\u{202e}evil", "a\u{2069}"] {
+        for name in [
+            "a\nb",
+            "a\rb",
+            "a\0b",
+            "a\tb",
+            "\u{1b}[31m",
+            "a\u{7f}",
+            "a\u{85}b",
+            "\u{202e}evil",
+            "a\u{2069}",
+        ] {
             let refused = TenantName::parse(name);
             assert_eq!(refused, Err(TenantNameError::ControlCharacter), "{name:?}");
         }
