@@ -191,7 +191,12 @@ mod tests {
     }
 
     fn global(url: Option<&str>, token: Option<&str>) -> Global {
-        Global { url: url.map(str::to_owned), token: token.map(str::to_owned), json: false }
+        Global {
+            url: url.map(str::to_owned),
+            token: token.map(str::to_owned),
+            json: false,
+            config: None,
+        }
     }
 
     #[test]

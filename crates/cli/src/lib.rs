@@ -1,9 +1,11 @@
-//! The `tenantry` command: try it, run it, submit tenants, look after them.
+//! The `tenantry` command: try it, run it, submit tenants, look after them. The servers' own
+//! programs are here too, so that installing this crate brings all three.
 //!
 //! `args` says what can be typed, `commands` has one file for each, `client` talks to the API,
 //! `stack` runs PostgreSQL, the API and workers on this machine, `input` reads files of tenants,
 //! `show` is what people see. Results go to standard output, everything else to standard error;
-//! the exit code is 0 when all succeeded, 1 when something failed, 2 when the call was wrong.
+//! the exit code is 0 when all succeeded, 1 when something failed, 2 when the call was wrong, 130
+//! after Ctrl-C.
 
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts on a terminal")]
 
@@ -14,6 +16,7 @@ mod commands;
 mod connection;
 mod failure;
 mod input;
+mod server;
 mod show;
 mod stack;
 
@@ -23,7 +26,9 @@ use clap::Parser as _;
 
 use crate::{args::Args, failure::Failure};
 
-fn main() -> ExitCode {
+/// The command `tenantry`, from its arguments to its exit code.
+#[must_use]
+pub fn tenantry() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(told) => return tell(&told),
@@ -37,6 +42,18 @@ fn main() -> ExitCode {
         Ok(done) => done.into(),
         Err(e) => Failure::report(&e, json),
     }
+}
+
+/// The program `tenantry-api`.
+#[must_use]
+pub fn tenantry_api() -> ExitCode {
+    server::api()
+}
+
+/// The program `tenantry-worker`.
+#[must_use]
+pub fn tenantry_worker() -> ExitCode {
+    server::worker()
 }
 
 /// Says what was typed wrongly. Help and version come this way too.

@@ -1,5 +1,10 @@
 //! `tenantry config check`: what is in force, and where it came from.
 
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
 use clap::Subcommand;
 use settings::{Profile, Settings, SettingsError};
 
@@ -47,14 +52,29 @@ pub(crate) fn load() -> anyhow::Result<Settings> {
 
 /// The settings of this process, with `profile` unless `TENANTRY_PROFILE` names another.
 pub(super) fn load_with(profile: Profile) -> anyhow::Result<Settings> {
-    Settings::load(profile).map_err(|e| refused(e).into())
+    Settings::load_with(profile, config_file()).map_err(|e| refused(e).into())
+}
+
+/// What `--config` names. Like the environment it is the same for the whole process.
+static CONFIG_FILE: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on settings are read with this file over the others. The first call decides.
+pub(crate) fn use_file(file: Option<PathBuf>) {
+    if let Some(file) = file {
+        CONFIG_FILE.get_or_init(|| file);
+    }
+}
+
+/// The file that `--config` names.
+pub(crate) fn config_file() -> Option<&'static Path> {
+    CONFIG_FILE.get().map(PathBuf::as_path)
 }
 
 fn refused(error: SettingsError) -> Failure {
     let advice = match &error {
         SettingsError::Missing { .. } => "set it in the environment",
         SettingsError::UrlFile { .. } => "write postgres://user:password@host/name into it",
-        _ => "correct these; `config/default.toml` says what each key takes",
+        _ => "correct these; config/default.toml tells what each key takes",
     };
     Failure::new(error.to_string()).advise(advice)
 }

@@ -15,6 +15,7 @@ pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
 pub(crate) mod serve;
+pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 pub(crate) mod token;
@@ -33,6 +34,7 @@ const API: &str = "/api/v1";
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
     let global = &args.global;
+    config_check::use_file(global.config.clone());
     match args.command {
         Command::Demo(demo) => demo.run(global).await,
         Command::Dev(dev) => dev.run(global).await,
@@ -50,6 +52,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Api(serve) => serve.api().await,
         Command::Worker(serve) => serve.worker().await,
         Command::Health(health) => health.run(global).await,
+        Command::Completions(completions) => Ok(completions.run()),
+        Command::Man(man) => man.run(),
     }
 }
 
