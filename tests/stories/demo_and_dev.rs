@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use sqlx::Connection as _;
 use tempfile::TempDir;
@@ -73,6 +74,24 @@ async fn a_demo_with_bad_tenants_says_so_with_its_exit_code() {
 
     assert_eq!(demo.code, Some(1), "{}\n{}", demo.out, demo.err);
     assert!(format!("{}{}", demo.out, demo.err).contains("duplicate_in_batch"), "{}", demo.out);
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_the_demo_at_once_and_leaves_nothing() {
+    let dir = open_dir();
+    let ready = dir.path().join("ready.json");
+    let args = ["demo", "--tenants", "5000", "--ready-file", ready.to_str().unwrap()];
+    let mut demo = Process::spawn("tenantry", &args, "demo", dir.path(), &Environment::new());
+    let database = demo.until_ready(&ready).await["database_url"].clone();
+
+    demo.signal(Signal::SIGINT);
+    let ended = demo.end(TAKES).await;
+
+    let log = demo.log();
+    assert_eq!(ended.code(), Some(130), "{log}");
+    assert!(log.contains("stopped; nothing is left"), "{log}");
+    assert!(!log.contains("logged last") && !log.contains("error:"), "{log}");
+    assert!(sqlx::PgConnection::connect(database.as_str().unwrap()).await.is_err());
 }
 
 pub(super) struct Dev {

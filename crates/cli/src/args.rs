@@ -11,9 +11,9 @@ use crate::commands::{
 
 const AFTER_HELP: &str = "\
 Start here:
-  tenantry demo                         all of it on this machine, on a sample batch
-  tenantry dev                          a running system to work against
-  tenantry submit tenants.csv --watch   from another terminal
+  tenantry demo                         try all of it on this machine
+  tenantry dev                          run a system to work with
+  tenantry submit tenants.csv --watch   submit tenants, from another terminal
 
 Exit codes: 0 all succeeded, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.";
 
@@ -25,7 +25,7 @@ pub(crate) const VERSION: &str = match option_env!("TENANTRY_VERSION") {
 
 /// Provisions tenants, each with a PostgreSQL schema, role and API key of its own.
 #[derive(Debug, Parser)]
-#[command(name = "tenantry", version = VERSION, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "tenantry", version = VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -46,7 +46,7 @@ fn url(text: &str) -> Result<String, String> {
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Global {
-    /// The API's address [default: what `.tenantry/ready.json` says, else http://127.0.0.1:8080]
+    /// Address of the API [default: that of `tenantry dev` here, else http://127.0.0.1:8080]
     #[arg(
         long,
         global = true,
@@ -56,7 +56,7 @@ pub(crate) struct Global {
         value_parser = url
     )]
     pub(crate) url: Option<String>,
-    /// The operator token for the API [default: what `.tenantry/ready.json` says]
+    /// Operator token for the API [default: that of `tenantry dev` here]
     #[arg(
         long,
         global = true,
@@ -66,10 +66,10 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
-    /// Print JSON, for programs; an error is JSON too, on the last line of standard error
+    /// Print JSON; an error is JSON too, on the last line of stderr
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
-    /// A TOML file of settings over the others [default: what TENANTRY_CONFIG_FILE says]
+    /// TOML file of settings that override the others [default: TENANTRY_CONFIG_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ const GLOBAL: &str = "Global options";
 pub(crate) enum Command {
     /// Try it: start everything here, provision sample tenants, show the result, clean up
     Demo(demo::Demo),
-    /// Run PostgreSQL, the API and workers here until Ctrl-C
+    /// Run PostgreSQL, the API and workers on this machine until Ctrl-C
     Dev(dev::Dev),
     /// Submit a file of tenants: JSON, NDJSON or CSV
     Submit(submit::Submit),
@@ -107,9 +107,9 @@ pub(crate) enum Command {
     /// Migrate the shared schema, or the tenants' schemas (works on DATABASE_URL)
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Find what is wrong in a live system; repair what you name (works on DATABASE_URL)
+    /// Find faults in a live system; repair those you name (works on DATABASE_URL)
     Doctor(doctor::Doctor),
-    /// Take a copied or restored database into use (works on DATABASE_URL)
+    /// Use a copied or restored database (works on DATABASE_URL)
     #[command(subcommand)]
     Restore(restore::Restore),
     /// Check and show the configuration
@@ -123,7 +123,7 @@ pub(crate) enum Command {
     Health(health::Health),
     /// Print a completion script for a shell
     Completions(shell::Completions),
-    /// Print the manual page, or write the pages of all commands to a directory
+    /// Print the manual page, or write all pages to a directory
     Man(shell::Man),
 }
 

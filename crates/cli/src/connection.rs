@@ -126,8 +126,7 @@ fn is_failed_handshake(error: &sqlx::Error) -> bool {
 }
 
 fn unreachable(error: &store::Unreachable) -> Failure {
-    Failure::new(telemetry::chain(error))
-        .advise("look at DATABASE_URL, and whether the server runs")
+    Failure::new(telemetry::chain(error)).advise("check DATABASE_URL, and that the server runs")
 }
 
 /// As [`pool`], for migrations: a statement may take its time.
@@ -154,7 +153,7 @@ pub(crate) async fn refuse_copy(pool: &sqlx::PgPool) -> anyhow::Result<()> {
 pub(crate) fn copied(error: &OriginError) -> Failure {
     match error.database() {
         Some(error) => database_failure(error),
-        None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells the whole way"),
+        None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells what to do"),
     }
 }
 
@@ -163,11 +162,11 @@ pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
     let undefined_table =
         |e: &dyn sqlx::error::DatabaseError| matches!(e.code().as_deref(), Some("42P01" | "3F000"));
     if error.as_database_error().is_some_and(undefined_table) {
-        return Failure::new("the database has no Tenantry in it")
-            .advise("`tenantry migrate public up` puts it there");
+        return Failure::new("Tenantry is not installed in this database")
+            .advise("`tenantry migrate public up` installs it");
     }
     Failure::new(format!("the database refused: {}", telemetry::chain(error)))
-        .advise("look at DATABASE_URL, and whether the server runs")
+        .advise("check DATABASE_URL, and that the server runs")
 }
 
 fn ready_file(dir: &Path) -> PathBuf {

@@ -35,7 +35,7 @@ struct Worker {
 struct Server {
     #[command(flatten)]
     serve: Serve,
-    /// A TOML file of settings over the others [default: what TENANTRY_CONFIG_FILE says]
+    /// TOML file of settings that override the others [default: TENANTRY_CONFIG_FILE]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -53,7 +53,7 @@ async fn a_revoked_token_is_gone_and_its_name_is_free() {
     let second = run(&db, &["token", "create", "--name", "ci", "--json"]);
 
     assert_eq!((taken.code, revoked.code, again.code), (1, 0, 1), "{}", taken.err);
-    assert!(taken.err.contains("in use"), "{}", taken.err);
+    assert!(taken.err.contains("the name `ci` exists"), "{}", taken.err);
     let told: Value = serde_json::from_str(&second.out).unwrap();
     assert!(told["token"].as_str().unwrap().starts_with("tto_"));
     let mut conn = db.pool.acquire().await.unwrap();

@@ -27,6 +27,10 @@ struct System {
 
 impl System {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(more: &[(&str, &str)]) -> Self {
         let db = harness::fresh_db().await;
         let dir = tempfile::tempdir().unwrap();
         let env = [
@@ -38,7 +42,8 @@ impl System {
         let token = tenantry(dir.path(), &make, &env).out.trim().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = env.iter().chain(more);
+        let env = env.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::from_env_map(Profile::Default, env).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(api::run(settings, listener, stop.clone()));
@@ -237,5 +242,28 @@ async fn with_json_a_failure_is_a_problem_document() {
         let told: Value = serde_json::from_str(&ran.err).unwrap();
         assert_eq!((ran.code, &told["code"]), (code, &json!(name)), "{}", ran.err);
         assert!(told["title"].is_string() && told["detail"].is_string(), "{}", ran.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_narrows_what_its_tenants_are_called() {
+    let system = System::start_with(&[
+        ("TENANTRY__TENANTS__NAME_PATTERN", "[A-Z].*"),
+        ("TENANTRY__TENANTS__DOMAIN_SUFFIXES", "customers.example"),
+        ("TENANTRY__TENANTS__RESERVED_NAMES", "admin,www"),
+    ])
+    .await;
+    let tenants = json!([
+        { "tenant_name": "Acme", "domain": "acme.customers.example" },
+        { "tenant_name": "acme", "domain": "b.customers.example" },
+        { "tenant_name": "Beta", "domain": "beta.example.com" },
+        { "tenant_name": "Gamma", "domain": "www.customers.example", "schema_name": "ADMIN" },
+    ]);
+
+    let submitted = system.run(&["submit", system.file(&tenants)]);
+
+    assert!(submitted.err.contains("3 of 4 refused, 1 queued"), "{}", submitted.err);
+    for setting in ["name_pattern", "domain_suffixes", "reserved_names"] {
+        assert!(submitted.err.contains(&format!("tenants.{setting}")), "{}", submitted.err);
     }
 }

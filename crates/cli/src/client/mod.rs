@@ -172,7 +172,7 @@ impl Client {
 
 /// What to say when nobody gave a token.
 fn no_token(target: &Target) -> Failure {
-    Failure::new(format!("no token for the API at {}: TENANTRY_TOKEN is not set", target.url)).advise(
+    Failure::new(format!("TENANTRY_TOKEN is not set, and the API at {} needs a token", target.url)).advise(
         "make one with `tenantry token create --name me --role operator` and set TENANTRY_TOKEN \
          (or pass --token)",
     )

@@ -51,16 +51,14 @@ pub(super) fn explain(status: u16, body: &str, retry_after: Option<Duration>) ->
 
 /// What an answer means that is not the API's: all of its errors are problem documents.
 fn of_another(status: u16) -> Failure {
-    let what = format!(
-        "HTTP {status} without a reason: a proxy before the API said it, or --url is not the API's"
-    );
+    let what = format!("HTTP {status} without a reason: a proxy sent it, or --url is not the API");
     let advice = match status {
         413 => "raise the proxy's limit of a body (nginx: client_max_body_size), or split the file",
-        502 | 503 => "look whether the API runs and whether the proxy reaches it",
+        502 | 503 => "check that the API runs and that the proxy reaches it",
         504 | 408 => {
             "ask for a shorter --wait than the proxy's time limit, or raise that; a batch that was accepted goes on"
         }
-        _ => "look at the proxy's log and at --url",
+        _ => "check --url and the log of the proxy",
     };
     Failure::new(what).advise(advice)
 }
@@ -87,7 +85,7 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
         (403, _) => "use a token with a higher role; `tenantry token list` shows them",
         (404, "tenant_not_found") => "`tenantry tenant list` shows the tenants",
         (404, "batch_not_found" | "item_not_found") => "`tenantry batch list` shows the batches",
-        (404, _) => "look at the id and at --url",
+        (404, _) => "check the id and --url",
         (409, "nothing_to_retry") => {
             "correct the failed tenants and submit them; `tenantry batch results ID --status failed` shows why they failed"
         }

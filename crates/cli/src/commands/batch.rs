@@ -1,4 +1,4 @@
-//! `tenantry batch`: look at batches, watch, cancel, retry, pause and resume them.
+//! `tenantry batch`: show, watch, cancel, retry, pause and resume batches.
 
 use clap::Subcommand;
 
@@ -10,13 +10,13 @@ use crate::{
     show,
 };
 
-/// Look at batches, watch, cancel, retry, pause or resume them. `last` is the newest batch.
+/// Show, watch, cancel, retry, pause or resume batches. `last` is the newest batch.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Batch {
     /// Show one batch
     #[command(visible_alias = "status")]
     Show {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
     /// List batches, the newest first
@@ -30,7 +30,7 @@ pub(crate) enum Batch {
     },
     /// Show the result of each tenant
     Results {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
         /// Only those with this status: succeeded, failed, …
         #[arg(long)]
@@ -45,32 +45,32 @@ pub(crate) enum Batch {
         #[arg(long, conflicts_with_all = ["limit", "cursor"])]
         all: bool,
     },
-    /// Cancel the tenants that no worker has begun
+    /// Cancel the tenants that no worker has started
     Cancel {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
     /// Retry failed tenants that can succeed unchanged
     Retry {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
-        /// Follow it to its end
+        /// Show progress until the batch ends
         #[arg(long)]
         watch: bool,
     },
     /// Pause a batch; work in progress finishes, and the deadline keeps running
     Pause {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
     /// Resume a paused batch
     Resume {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
-    /// Follow a batch to its end
+    /// Show progress until the batch ends; Ctrl-C leaves it running
     Watch {
-        /// Its id, the first characters of it, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
 }

@@ -14,7 +14,7 @@ use crate::{
     show::{self, DASH, Table},
 };
 
-/// Check the configuration.
+/// Check and show the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Show every key, its value and its source; secrets are hidden

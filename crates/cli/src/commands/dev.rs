@@ -15,19 +15,19 @@ use crate::{
     stack::{DataDir, Plan, Signals, Stack},
 };
 
-/// Run PostgreSQL, the API and workers here until Ctrl-C.
+/// Run PostgreSQL, the API and workers on this machine until Ctrl-C.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
-    /// Where everything is kept
+    /// Directory for the data
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     data_dir: PathBuf,
     /// Port of the API; 0 = a free one [default: from the settings, 8080]
     #[arg(long)]
     port: Option<u16>,
-    /// Workers to start; 0 = none
+    /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
-    /// Write url, token, database_url, pid and env as JSON to this file once all answers
+    /// Write url, token, database_url, pid and env as JSON to this file once all runs
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// Never fetch PostgreSQL with npm when it is not installed
@@ -115,7 +115,7 @@ fn tell(stack: &Stack, workers: usize) {
     show::line(format!("  database  {}", ready.database_url));
     show::line(format!("  logs      {}", stack.log_dir().display()));
     show::line(
-        "\nFrom another terminal, in this directory (url and token are found by themselves):\n\
+        "\nFrom another terminal, in this directory (it finds url and token by itself):\n\
          \n  tenantry submit tenants.csv --watch\n  tenantry tenant list\n",
     );
     show::line(format!(

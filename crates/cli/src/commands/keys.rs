@@ -1,4 +1,4 @@
-//! `tenantry keys`: take the API keys a batch made; roll the master key that seals them.
+//! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -11,17 +11,17 @@ use crate::{
     show::{self, Table},
 };
 
-/// Take the API keys a batch made; roll the master key that seals them.
+/// Read a batch's API keys and confirm them; rotate the master key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Show the keys that were not acknowledged yet
+    /// Show the batch's API keys that you have not confirmed yet
     Reveal {
-        /// The batch's id, the first characters of it, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
     },
-    /// Say that the keys are kept: they are erased and cannot be shown again
+    /// Confirm that you have stored the keys: they are erased and cannot be shown again
     Acknowledge {
-        /// The batch's id, the first characters of it, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
     },
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
@@ -56,7 +56,7 @@ impl Keys {
                 } else if global.json {
                     show::raw(&answer.text);
                 } else {
-                    show::line(format!("the keys of batch {id} are erased here; keep yours well"));
+                    show::line(format!("the keys of batch {id} are erased here; they stay valid"));
                 }
             }
         }
@@ -81,5 +81,5 @@ fn tell(revealed: &RevealedKeys, id: &str) {
         table.row([key.tenant_id.to_string(), key.tenant_name.clone(), key.api_key.clone()]);
     }
     table.print();
-    show::note(format!("once they are kept: `tenantry keys acknowledge {id}`"));
+    show::note(format!("when you have stored them: `tenantry keys acknowledge {id}`"));
 }

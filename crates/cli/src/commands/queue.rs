@@ -1,14 +1,14 @@
-//! `tenantry queue`: look at the queue as a whole, pause and resume it.
+//! `tenantry queue`: show, pause and resume the whole queue.
 
 use clap::Subcommand;
 
 use super::{API, client};
 use crate::{args::Global, client::Queue as QueueView, failure::Done, show};
 
-/// Look at the queue as a whole, pause or resume it.
+/// Show, pause or resume the whole queue.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
-    /// Show how much work waits and runs, and the workers
+    /// Show the workers, and how much work waits and runs
     #[command(visible_alias = "status")]
     Show,
     /// Pause all work; what is in progress finishes

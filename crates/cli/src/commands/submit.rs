@@ -32,7 +32,7 @@ pub(crate) struct Submit {
     /// Show progress until the batch ends; Ctrl-C leaves it running
     #[arg(long, conflicts_with = "wait")]
     watch: bool,
-    /// Wait up to this many seconds for the results
+    /// Wait up to this many seconds for the results, and show them
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     wait: Option<u32>,
     /// What happens to the others when one tenant fails [default: the file's mode, else independent]
@@ -198,7 +198,7 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
     let summary = &result.summary;
     let took = std::time::Duration::from_secs_f64(summary.processing_time_ms.max(0.0) / 1000.0);
     show::line(format!(
-        "batch {}: {} of {} succeeded, {} failed in {}",
+        "batch {}: {} of {} succeeded, {} failed, in {}",
         result.batch_id,
         summary.successful,
         summary.total_requested,

@@ -1,4 +1,4 @@
-//! `tenantry tenant`: look at tenants.
+//! `tenantry tenant`: list and show tenants.
 
 use clap::Subcommand;
 
@@ -10,24 +10,24 @@ use crate::{
     show::{self, DASH, Record, Table},
 };
 
-/// Look at tenants.
+/// List and show tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
     /// List tenants
     List {
-        /// Which page, from 1
+        /// Page number, from 1
         #[arg(long, conflicts_with = "cursor")]
         page: Option<u32>,
-        /// Tenants on a page
+        /// Tenants per page
         #[arg(long, default_value_t = 50)]
         limit: u32,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long)]
         cursor: Option<String>,
-        /// Only those in this state: active, pending, …
+        /// Only those with this status: active, pending, …
         #[arg(long)]
         status: Option<String>,
-        /// Only those whose name or domain begins with this
+        /// Only those with a name or domain that begins with this
         #[arg(short, long, value_name = "TEXT")]
         q: Option<String>,
     },
@@ -36,7 +36,7 @@ pub(crate) enum Tenant {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
-    /// Show how one tenant's schema stands
+    /// Show the state of one tenant's schema
     Status {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,

@@ -200,7 +200,7 @@ fn absolute_if_path(name: &str, value: String) -> anyhow::Result<String> {
     if !name.ends_with("_DIR") && !name.ends_with("_FILE") {
         return Ok(value);
     }
-    let path = std::path::absolute(&value).with_context(|| format!("{name} is no path"))?;
+    let path = std::path::absolute(&value).with_context(|| format!("{name} is not a path"))?;
     path.into_os_string()
         .into_string()
         .map_err(|_| Failure::usage(format!("{name} is not UTF-8")).into())

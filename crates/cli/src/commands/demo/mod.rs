@@ -30,10 +30,10 @@ use crate::{
 /// Log lines of each process that are shown when the demo fails.
 const SHOWN_LINES: usize = 10;
 
-/// Run everything here, provision a sample batch, show what happened, clean up.
+/// Try it: start everything here, provision sample tenants, show the result, clean up.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Tenants to provision
+    /// Number of tenants
     #[arg(long, value_name = "N", default_value_t = 200,
         value_parser = clap::value_parser!(u32).range(2..=10_000))]
     tenants: u32,
@@ -43,10 +43,10 @@ pub(crate) struct Demo {
     /// Port of the API; 0 = a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Workers to start; with 0, start one yourself
+    /// Number of workers; with 0, start one yourself
     #[arg(long, value_name = "N", default_value_t = 2)]
     workers: usize,
-    /// Write url, token, database_url, pid and env as JSON to this file once all answers
+    /// Write url, token, database_url, pid and env as JSON to this file once all runs
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// Add two bad tenants and a duplicate, to show how they fail; the exit code is then 1
