@@ -282,9 +282,7 @@ async fn a_tenant_that_fills_the_table_of_locks_is_ended_and_holds_nothing_up() 
     let mut emails = 0..;
     let full = loop {
         let one = |n: i32| {
-            format!(
-                "savepoint s; insert into {own}.person (email, full_name) values ('{n}@x.example', 'x');"
-            )
+            format!("savepoint s; insert into {own}.person (email, full_name) values ('{n}@x.example', 'x');")
         };
         let some: String = emails.by_ref().take(100).map(one).collect();
         if let Err(error) = sqlx::raw_sql(AssertSqlSafe(some)).execute(&mut tenant).await {

@@ -216,10 +216,7 @@ async fn status_and_list_have_the_original_fields() {
         assert_eq!((&status["tenant_id"], &status["status"]), (&id.into(), &"active".into()));
         assert_eq!(status["tenant_name"], "Tenant 1");
         assert_eq!(status["migration_version"], "2");
-        assert_eq!(
-            (&status["schema_status"], &status["last_activity"]),
-            (&json!("provisioned"), &Value::Null)
-        );
+        assert_eq!((&status["schema_status"], &status["last_activity"]), (&json!("provisioned"), &Value::Null));
         for field in ["limit", "next_cursor", "page", "tenants", "total"] {
             assert!(page.get(field).is_some(), "{field}: {page}");
         }
@@ -238,8 +235,7 @@ async fn status_and_list_have_the_original_fields() {
 
 /// `body` as it is.
 async fn post_raw(system: &System, path: &str, body: &'static str) -> Answer {
-    let request =
-        system.client.request(Method::POST, path).header("content-type", "application/json");
+    let request = system.client.request(Method::POST, path).header("content-type", "application/json");
     system.client.send(request.body(body)).await
 }
 
@@ -269,10 +265,7 @@ async fn the_originals_requests_succeed_byte_for_byte_with_their_environment() {
         assert!(result["api_key"].as_str().unwrap().starts_with("tk_"), "{result}");
         assert_eq!((&result["error"], &result["error_code"]), (&Value::Null, &Value::Null));
     }
-    assert_eq!(
-        (&status["tenant_name"], &status["status"]),
-        (&json!("demo_company"), &json!("active"))
-    );
+    assert_eq!((&status["tenant_name"], &status["status"]), (&json!("demo_company"), &json!("active")));
     assert_eq!(status["schema_status"], "provisioned");
     assert!(status["migration_version"].is_string(), "{status}");
 }
@@ -288,10 +281,7 @@ async fn under_api_a_mistake_is_a_text_with_its_code_beside_it() {
     assert_eq!(form["success"], false);
     assert_eq!(keys_of(&form["results"][0]), RESULT);
     let failed = &form["results"][1];
-    assert_eq!(
-        (&failed["status"], &failed["error_code"]),
-        (&json!("error"), &json!("invalid_domain"))
-    );
+    assert_eq!((&failed["status"], &failed["error_code"]), (&json!("error"), &json!("invalid_domain")));
     assert_eq!(failed["error"], "domain needs at least two labels, like example.com");
     let taken = system.client.post("/api/tenants", &tenant(0), &[]).await;
     assert_eq!(taken.problem(409), "domain_taken");
