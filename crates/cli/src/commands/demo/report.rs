@@ -88,7 +88,7 @@ pub(super) async fn one_key(client: &Client, batch: &Batch) -> anyhow::Result<()
     let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
     if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(
-            "\nPOST {API}/batches/…/api-keys/reveal: {} keys, each to be seen until acknowledged",
+            "\nPOST {API}/batches/…/api-keys/reveal: {} keys; each can be read until you confirm it",
             revealed.keys.len(),
         ));
         let mut table = Table::new(&["tenant", "=API key (partly hidden here)"]);
@@ -103,9 +103,9 @@ pub(super) fn try_next() {
     show::line(
         "\nTry next\n\
          \n  tenantry dev                          the same, running until Ctrl-C\
-         \n  tenantry submit tenants.csv --watch   your own tenants, from another terminal\
-         \n  tenantry tenant list                  who is there\
-         \n  tenantry demo --with-errors           how bad tenants fail without harming others\n",
+         \n  tenantry submit tenants.csv --watch   submit your own tenants, from another terminal\
+         \n  tenantry tenant list                  list the tenants\
+         \n  tenantry demo --with-errors           bad tenants fail, the others succeed\n",
     );
 }
 
