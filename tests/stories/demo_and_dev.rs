@@ -201,3 +201,16 @@ async fn a_worker_joins_dev_with_the_environment_of_the_ready_file() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn ctrl_c_stops_dev_and_says_where_its_data_is() {
+    let mut dev = dev("0").await;
+
+    dev.process.signal(Signal::SIGINT);
+    let ended = dev.process.end(TAKES).await;
+
+    let log = dev.process.log();
+    assert_eq!(ended.code(), Some(130), "{log}");
+    assert!(log.contains("stopped; the data is kept in ") && !log.contains("error:"), "{log}");
+    assert!(!dev.dir.path().join("data/ready.json").exists());
+}

@@ -98,17 +98,19 @@ impl Failure {
     }
 }
 
-/// A problem document (RFC 9457) in one line: the API's own as it came, else one of ours.
+/// A problem document (RFC 9457) in one line: what the API sent, over what we can say.
 fn document(what: &str, known: Option<&Failure>, exit_code: u8) -> Value {
     let code = if exit_code == 2 { "wrong_usage" } else { "command_failed" };
     let title = if exit_code == 2 { "Wrong usage" } else { "The command failed" };
-    let mut told = known.and_then(|failure| failure.problem.clone()).unwrap_or_else(|| {
-        json!({ "type": format!("urn:tenantry:problem:{code}"), "title": title, "code": code,
-            "detail": what })
-    });
-    told["exit_code"] = exit_code.into();
+    let mut told = json!({ "type": format!("urn:tenantry:problem:{code}"), "title": title,
+        "code": code, "detail": what, "exit_code": exit_code });
     if let Some(advice) = known.and_then(|failure| failure.advice.as_deref()) {
         told["advice"] = advice.into();
+    }
+    if let Some(Value::Object(sent)) = known.and_then(|failure| failure.problem.as_ref()) {
+        for (name, value) in sent {
+            told[name] = value.clone();
+        }
     }
     told
 }
@@ -149,5 +151,7 @@ mod tests {
         assert_eq!((&told["status"], &told["code"]), (&json!(404), &json!("batch_not_found")));
         assert_eq!((&told["exit_code"], &told["advice"]), (&json!(1), &json!("look at the list")));
         assert_eq!(document("no such file", None, 2)["code"], "wrong_usage");
+        let odd = Failure::new("a proxy's text").with_problem(json!("oops"));
+        assert_eq!(document("a proxy's text", Some(&odd), 1)["detail"], "a proxy's text");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::{
     args::VERSION,
@@ -45,6 +45,11 @@ impl Server {
         config_check::use_file(self.config);
         self.serve
     }
+}
+
+/// What can be typed for each.
+pub(crate) fn programs() -> [clap::Command; 2] {
+    [Api::command(), Worker::command()]
 }
 
 /// Runs `tenantry-api` until a signal.

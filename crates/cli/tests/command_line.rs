@@ -202,7 +202,7 @@ fn shells_and_man_get_what_they_need() {
 
     assert!(page.out.contains(".TH tenantry 1"), "{}", page.out);
     assert_eq!(pages.code, 0, "{}", pages.err);
-    for name in ["tenantry.1", "tenantry-submit.1", "tenantry-batch-watch.1"] {
+    for name in ["tenantry.1", "tenantry-submit.1", "tenantry-batch-watch.1", "tenantry-worker.1"] {
         assert!(dir.path().join("pages").join(name).is_file(), "{name}");
     }
 }

@@ -177,6 +177,20 @@ async fn ctrl_c_leaves_a_watch_and_says_that_the_batch_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_wait_for_results() {
+    let system = System::start().await;
+    let file = system.file(&tenants());
+
+    let waiting = system.on_terminal(80, &["submit", file, "--wait", "40"]);
+    while system.json(&["batch", "list"])["batches"] == json!([]) {}
+    waiting.interrupt();
+    let (code, shown) = waiting.end();
+
+    assert_eq!(code, 130, "{shown}");
+    assert!(shown.contains("the batch goes on if the API has it"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_told_at_once() {
     let system = System::start().await;
     let bad = json!([{ "tenant_name": "A", "domain": "a-.com" }, { "tenant_name": "", "domain": "b.com" }]);

@@ -10,6 +10,7 @@ use settings::{Profile, Settings, SettingsError};
 
 use crate::{
     args::Global,
+    connection,
     failure::{Done, Failure},
     show::{self, DASH, Table},
 };
@@ -89,4 +90,9 @@ fn tell(settings: &Settings) {
     }
     table.print();
     show::note(format!("profile {}: all values are fine", settings.profile()));
+    if settings.profile() != Profile::Dev && connection::running_here().is_some() {
+        show::note(
+            "`tenantry dev` runs here with profile dev: set TENANTRY_PROFILE=dev to see its settings",
+        );
+    }
 }

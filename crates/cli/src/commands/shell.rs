@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
-use crate::{args::Args, failure::Done, show};
+use crate::{args::Args, failure::Done, server, show};
 
 /// Print a completion script for a shell.
 #[derive(Debug, ClapArgs)]
@@ -20,7 +20,7 @@ pub(crate) struct Completions {
 /// Print the manual page, or write the pages of all commands to a directory.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Man {
-    /// Where to write them: tenantry.1, tenantry-submit.1, …; it is made if it is missing
+    /// Directory to write to: tenantry.1, tenantry-submit.1, tenantry-api.1, …
     dir: Option<PathBuf>,
 }
 
@@ -45,7 +45,11 @@ impl Man {
         };
         let written = || -> io::Result<()> {
             fs::create_dir_all(&dir)?;
-            clap_mangen::generate_to(Args::command(), &dir)
+            // A server's page takes the place of the page of its command: they have the same name.
+            for program in [Args::command()].into_iter().chain(server::programs()) {
+                clap_mangen::generate_to(program, &dir)?;
+            }
+            Ok(())
         };
         written().with_context(|| format!("could not write to {}", dir.display()))?;
         show::note(format!(

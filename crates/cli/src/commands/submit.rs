@@ -16,6 +16,7 @@ use crate::{
     failure::Done,
     input::{self, Format, Submission},
     show,
+    stack::Signals,
 };
 
 /// Rows of a result that are shown; the rest is counted.
@@ -78,7 +79,19 @@ impl Submit {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let body = self.body(input::read(&self.file, self.format)?);
-        let answer = submit(&client, &body, self.idempotency_key.as_deref(), self.wait).await?;
+        let sent = submit(&client, &body, self.idempotency_key.as_deref(), self.wait);
+        let answer = if self.wait.is_some() {
+            let mut signals = Signals::install()?;
+            tokio::select! {
+                answer = sent => answer?,
+                stop = signals.next() => {
+                    show::note("the batch goes on if the API has it: `tenantry batch show last`");
+                    return Ok(Done::Stopped(stop));
+                }
+            }
+        } else {
+            sent.await?
+        };
         match answer.parse()? {
             Submitted::Finished(result) => Ok(finished(global, &answer, &result)),
             Submitted::Accepted(batch) => self.accepted(global, &client, &answer, &batch).await,
