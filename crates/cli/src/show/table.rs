@@ -155,7 +155,7 @@ fn fitted(text: &str, width: usize, long: Long) -> String {
     }
 }
 
-/// https://no-color.org, and terminals that have none.
+/// Whether a terminal may get colour: not with NO_COLOR (<https://no-color.org>), nor on a dumb one.
 fn has_colour() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     !unwanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
