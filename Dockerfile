@@ -16,9 +16,11 @@ RUN cargo chef prepare --recipe-path recipe.json
 FROM chef AS builder
 # Dependencies first: this layer is built again only when one of them changes.
 COPY --from=planner /src/recipe.json recipe.json
-RUN cargo chef cook --locked --release --recipe-path recipe.json --package cli --package api --package worker
+RUN cargo chef cook --locked --release --recipe-path recipe.json --package cli
 COPY . .
-RUN cargo build --locked --release --package cli --package api --package worker --bins
+# What `--version` says, such as "0.1.0 (1a2b3c4)"; empty: the version alone.
+ARG TENANTRY_VERSION=
+RUN cargo build --locked --release --package cli --bins
 
 FROM ${RUNTIME_IMAGE} AS runtime
 COPY --from=builder /src/target/release/tenantry /src/target/release/tenantry-api /src/target/release/tenantry-worker /usr/local/bin/

@@ -208,7 +208,7 @@ async fn an_adoption_that_was_killed_midway_is_ended_by_the_next_one() {
 
     assert!(early.err.contains("tenantry restore adopt --copy"), "{early:?}");
     assert_eq!(second.code, Some(0), "{second:?}");
-    assert!(second.out.contains("1 tenants got roles of their own, 3 spares"), "{second:?}");
+    assert!(second.out.contains("1 tenant got roles of their own, 3 spares"), "{second:?}");
     healthy(dir.path(), &env).await;
     assert_eq!(list(&copy.pool, INTRUSIONS, &old).await, Vec::<String>::new());
     let after = (list(&original.db.pool, ROLES, &old).await, schemas(&original.db.pool).await);

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use sqlx::Connection as _;
 use tempfile::TempDir;
@@ -53,7 +54,7 @@ async fn the_demo_provisions_shows_a_table_and_leaves_nothing() {
     let all = format!("{}{}", demo.out, demo.err);
     assert!(all.contains("tenants/s"), "{all}");
     assert!(demo.out.contains("/tenants/batch with 20 tenants"), "{}", demo.out);
-    assert!(demo.out.contains("\n20 active in "), "{}", demo.out);
+    assert!(demo.out.contains("\n20 succeeded in "), "{}", demo.out);
     assert!(demo.out.lines().filter(|line| line.contains("tenant_")).count() >= 5, "{}", demo.out);
     assert!(!all.contains('\u{1b}'), "no escape sequences where nobody sees them: {all}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "it left something behind");
@@ -73,6 +74,24 @@ async fn a_demo_with_bad_tenants_says_so_with_its_exit_code() {
 
     assert_eq!(demo.code, Some(1), "{}\n{}", demo.out, demo.err);
     assert!(format!("{}{}", demo.out, demo.err).contains("duplicate_in_batch"), "{}", demo.out);
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_the_demo_at_once_and_leaves_nothing() {
+    let dir = open_dir();
+    let ready = dir.path().join("ready.json");
+    let args = ["demo", "--tenants", "5000", "--ready-file", ready.to_str().unwrap()];
+    let mut demo = Process::spawn("tenantry", &args, "demo", dir.path(), &Environment::new());
+    let database = demo.until_ready(&ready).await["database_url"].clone();
+
+    demo.signal(Signal::SIGINT);
+    let ended = demo.end(TAKES).await;
+
+    let log = demo.log();
+    assert_eq!(ended.code(), Some(130), "{log}");
+    assert!(log.contains("stopped; nothing is left"), "{log}");
+    assert!(!log.contains("logged last") && !log.contains("error:"), "{log}");
+    assert!(sqlx::PgConnection::connect(database.as_str().unwrap()).await.is_err());
 }
 
 pub(super) struct Dev {
@@ -181,4 +200,17 @@ async fn a_worker_joins_dev_with_the_environment_of_the_ready_file() {
         (batch["state"] == "completed").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_dev_and_says_where_its_data_is() {
+    let mut dev = dev("0").await;
+
+    dev.process.signal(Signal::SIGINT);
+    let ended = dev.process.end(TAKES).await;
+
+    let log = dev.process.log();
+    assert_eq!(ended.code(), Some(130), "{log}");
+    assert!(log.contains("stopped; the data is kept in ") && !log.contains("error:"), "{log}");
+    assert!(!dev.dir.path().join("data/ready.json").exists());
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{InstallationId, OperatorId, SettingsPolicy};
+use domain::{InstallationId, NamePolicy, OperatorId, Pattern, SettingsPolicy};
 use keys::{MasterKeys, MasterKeysError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
@@ -259,5 +259,15 @@ fn policy(tenants: &settings::Tenants) -> SettingsPolicy {
         default_features: tenants.default_features.clone(),
         default_limits: tenants.default_limits.clone(),
         max_limits: tenants.max_limits.clone(),
+        names: NamePolicy {
+            name_pattern: tenants.name_pattern.as_deref().map(pattern),
+            schema_name_pattern: tenants.schema_name_pattern.as_deref().map(pattern),
+            domain_suffixes: tenants.domain_suffixes.clone(),
+            reserved_names: tenants.reserved_names.iter().map(|it| it.to_lowercase()).collect(),
+        },
     }
+}
+
+fn pattern(text: &str) -> Pattern {
+    Pattern::parse(text).expect("the settings hold regular expressions that were compiled once")
 }

@@ -1,23 +1,31 @@
 //! What can be typed.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
     batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, restore, serve,
-    submit, tenant, token,
+    shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
 Start here:
-  tenantry demo                         all of it on this machine, on a sample batch
-  tenantry dev                          a running system to work against
-  tenantry submit tenants.csv --watch   from another terminal
+  tenantry demo                         try all of it on this machine
+  tenantry dev                          run a system to work with
+  tenantry submit tenants.csv --watch   submit tenants, from another terminal
 
-Exit codes: 0 all succeeded, 1 something failed, 2 wrong usage.";
+Exit codes: 0 all succeeded, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.";
+
+/// What `--version` says; release builds name their commit in TENANTRY_VERSION.
+pub(crate) const VERSION: &str = match option_env!("TENANTRY_VERSION") {
+    Some(version) if !version.is_empty() => version,
+    _ => env!("CARGO_PKG_VERSION"),
+};
 
 /// Provisions tenants, each with a PostgreSQL schema, role and API key of its own.
 #[derive(Debug, Parser)]
-#[command(name = "tenantry", version, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "tenantry", version = VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -25,70 +33,98 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// An address of the API: a name without `http://` would be answered by "no token".
+fn url(text: &str) -> Result<String, String> {
+    let parsed = reqwest::Url::parse(text).ok();
+    let fits = parsed.is_some_and(|it| it.has_host() && ["http", "https"].contains(&it.scheme()));
+    if text.is_empty() || fits {
+        return Ok(text.to_owned());
+    }
+    Err("not a URL; write it as http://127.0.0.1:8080".to_owned())
+}
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Global {
-    /// Where the API answers [default: what `.tenantry/ready.json` says, else http://127.0.0.1:8080]
-    #[arg(long, global = true, env = "TENANTRY_URL", value_name = "URL")]
+    /// Address of the API [default: that of `tenantry dev` here, else http://127.0.0.1:8080]
+    #[arg(
+        long,
+        global = true,
+        env = "TENANTRY_URL",
+        value_name = "URL",
+        help_heading = GLOBAL,
+        value_parser = url
+    )]
     pub(crate) url: Option<String>,
-    /// The operator token to call the API with [default: what `.tenantry/ready.json` says]
+    /// Operator token for the API [default: that of `tenantry dev` here]
     #[arg(
         long,
         global = true,
         env = "TENANTRY_TOKEN",
         value_name = "TOKEN",
+        help_heading = GLOBAL,
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
-    /// Print what the API sent, for programs
-    #[arg(long, global = true)]
+    /// Print JSON; an error is JSON too, on the last line of stderr
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
+    /// TOML file of settings that override the others [default: TENANTRY_CONFIG_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub(crate) config: Option<PathBuf>,
 }
+
+/// Where help lists what every command takes, behind what is a command's own.
+const GLOBAL: &str = "Global options";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything here, provision a sample batch, show what happened, clean up
+    /// Try it: start everything here, provision sample tenants, show the result, clean up
     Demo(demo::Demo),
-    /// Run PostgreSQL, the API and workers here until Ctrl-C
+    /// Run PostgreSQL, the API and workers on this machine until Ctrl-C
     Dev(dev::Dev),
     /// Submit a file of tenants: JSON, NDJSON or CSV
     Submit(submit::Submit),
-    /// Look at batches, watch, cancel, retry, pause or resume them
+    /// Show, watch, cancel, retry, pause or resume batches
     #[command(subcommand)]
     Batch(batch::Batch),
-    /// See to a tenant whose undo failed
+    /// Repair a tenant whose cleanup failed
     #[command(subcommand)]
     Item(item::Item),
-    /// Look at the queue as a whole, pause or resume it
+    /// Show, pause or resume the whole queue
     #[command(subcommand)]
     Queue(queue::Queue),
-    /// Take the API keys a batch made; roll the master key
+    /// Read a batch's API keys and confirm them; rotate the master key
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// Look at tenants
+    /// List and show tenants
     #[command(subcommand)]
     Tenant(tenant::Tenant),
-    /// Make, list and revoke operator tokens (works on DATABASE_URL)
+    /// Create, list and revoke operator tokens (works on DATABASE_URL)
     #[command(subcommand)]
     Token(token::Token),
-    /// Migrate the shared schema, or the tenants' (works on DATABASE_URL)
+    /// Migrate the shared schema, or the tenants' schemas (works on DATABASE_URL)
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Check a live system against what must always hold; repair what is named (works on DATABASE_URL)
+    /// Find faults in a live system; repair those you name (works on DATABASE_URL)
     Doctor(doctor::Doctor),
-    /// Put a copied or restored database to use (works on DATABASE_URL)
+    /// Use a copied or restored database (works on DATABASE_URL)
     #[command(subcommand)]
     Restore(restore::Restore),
-    /// Check the configuration
+    /// Check and show the configuration
     #[command(subcommand)]
     Config(config_check::Config),
-    /// Serve the HTTP API, as `tenantry-api` does
+    /// Run the API server, as `tenantry-api` does
     Api(serve::Serve),
-    /// Provision tenants, as `tenantry-worker` does
+    /// Run a worker, as `tenantry-worker` does
     Worker(serve::Serve),
-    /// Ask a process for its health: exit 0 if it answers well
+    /// Check a server's health; exit 0 if it is healthy
     Health(health::Health),
+    /// Print a completion script for a shell
+    Completions(shell::Completions),
+    /// Print the manual page, or write all pages to a directory
+    Man(shell::Man),
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
-use sqlx::Connection as _;
-
+use sqlx::{
+    Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use store::origin::{self, OriginError};
 
-use crate::{args::Global, failure::Failure, stack::Ready};
+use crate::{args::Global, failure::Failure, show, stack::Ready};
 
 /// Where the API answers when nobody says.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -84,14 +86,47 @@ pub(crate) async fn pool(url: &str, settings: &settings::Settings) -> anyhow::Re
     })?;
     let patience = Duration::from_millis(database.acquire_timeout_ms);
     // A pool would wait as long for a server that refuses, and not give its words.
-    let conn = store::reach(&options, patience).await.map_err(|e| unreachable(&e))?;
-    conn.close().await.map_err(|e| database_failure(&e))?;
+    let options = reach(options, patience).await?;
     Ok(store::pool(options, &database))
 }
 
+/// `options` that reach a server. With sslmode `prefer`, which is the default, a server whose TLS
+/// fails is reached without TLS, as libpq does it; sqlx does so only where the server offers none.
+async fn reach(options: PgConnectOptions, patience: Duration) -> anyhow::Result<PgConnectOptions> {
+    let refused = match store::reach(&options, patience).await {
+        Ok(conn) => return closed(conn, options).await,
+        Err(refused) => refused,
+    };
+    let prefers = matches!(options.get_ssl_mode(), PgSslMode::Prefer);
+    if !prefers || !is_failed_handshake(refused.error()) {
+        return Err(unreachable(&refused).into());
+    }
+    let plain = options.ssl_mode(PgSslMode::Disable);
+    let conn = store::reach(&plain, patience).await.map_err(|e| unreachable(&e))?;
+    show::note(format!(
+        "warning: the connection to PostgreSQL is not encrypted, because TLS failed ({}); \
+         `sslmode=require` in DATABASE_URL refuses this, `sslmode=disable` accepts it silently",
+        telemetry::chain(refused.error()),
+    ));
+    closed(conn, plain).await
+}
+
+async fn closed(conn: PgConnection, options: PgConnectOptions) -> anyhow::Result<PgConnectOptions> {
+    conn.close().await.map_err(|e| database_failure(&e))?;
+    Ok(options)
+}
+
+/// Whether the server spoke, offered TLS, and then the two did not agree.
+fn is_failed_handshake(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(e) => e.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
+        _ => false,
+    }
+}
+
 fn unreachable(error: &store::Unreachable) -> Failure {
-    Failure::new(telemetry::chain(error))
-        .advise("look at DATABASE_URL, and whether the server runs")
+    Failure::new(telemetry::chain(error)).advise("check DATABASE_URL, and that the server runs")
 }
 
 /// As [`pool`], for migrations: a statement may take its time.
@@ -118,7 +153,7 @@ pub(crate) async fn refuse_copy(pool: &sqlx::PgPool) -> anyhow::Result<()> {
 pub(crate) fn copied(error: &OriginError) -> Failure {
     match error.database() {
         Some(error) => database_failure(error),
-        None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells the whole way"),
+        None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells what to do"),
     }
 }
 
@@ -127,11 +162,11 @@ pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
     let undefined_table =
         |e: &dyn sqlx::error::DatabaseError| matches!(e.code().as_deref(), Some("42P01" | "3F000"));
     if error.as_database_error().is_some_and(undefined_table) {
-        return Failure::new("the database has no Tenantry in it")
-            .advise("`tenantry migrate public up` puts it there");
+        return Failure::new("Tenantry is not installed in this database")
+            .advise("`tenantry migrate public up` installs it");
     }
     Failure::new(format!("the database refused: {}", telemetry::chain(error)))
-        .advise("look at DATABASE_URL, and whether the server runs")
+        .advise("check DATABASE_URL, and that the server runs")
 }
 
 fn ready_file(dir: &Path) -> PathBuf {
@@ -155,7 +190,12 @@ mod tests {
     }
 
     fn global(url: Option<&str>, token: Option<&str>) -> Global {
-        Global { url: url.map(str::to_owned), token: token.map(str::to_owned), json: false }
+        Global {
+            url: url.map(str::to_owned),
+            token: token.map(str::to_owned),
+            json: false,
+            config: None,
+        }
     }
 
     #[test]

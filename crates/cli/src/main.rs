@@ -1,43 +1,5 @@
-//! The `tenantry` command: try it, run it, submit tenants, look after them.
-//!
-//! `args` says what can be typed, `commands` has one file for each, `client` talks to the API,
-//! `stack` runs PostgreSQL, the API and workers on this machine, `input` reads files of tenants,
-//! `show` is what people see. Results go to standard output, everything else to standard error;
-//! the exit code is 0 when all succeeded, 1 when something failed, 2 when the call was wrong.
+//! The `tenantry` command.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts on a terminal")]
-
-mod actor;
-mod args;
-mod client;
-mod commands;
-mod connection;
-mod failure;
-mod input;
-mod show;
-mod stack;
-
-use std::process::ExitCode;
-
-use clap::Parser as _;
-
-use crate::{args::Args, failure::Failure};
-
-fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(told) => {
-            // Help and version come this way too; a closed pipe is no reason to fail.
-            let _closed = told.print();
-            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(e) => return Failure::report(&anyhow::Error::new(e).context("could not start")),
-    };
-    match runtime.block_on(commands::run(args)) {
-        Ok(done) => done.into(),
-        Err(e) => Failure::report(&e),
-    }
+fn main() -> std::process::ExitCode {
+    cli::tenantry()
 }

@@ -51,6 +51,8 @@ fn wrong_usage_exits_with_2() {
         &["migrate", "tenant", "up", "--all", "--schema", "x"],
         &["token", "create", "--name", "x", "--expires", "soon"],
         &["demo", "--tenants", "1"],
+        &["submit", "x.csv", "--run-at", "tomorrow"],
+        &["tenant", "list", "--url", "nonsense"],
     ] {
         let ran = tenantry(dir.path(), args, &token);
         assert_eq!(ran.code, 2, "{args:?}: {}{}", ran.out, ran.err);
@@ -168,4 +170,39 @@ fn starter_migrations_need_no_database() {
 
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(dir.path().join("mine/0001_tenant.up.sql").is_file());
+}
+
+#[test]
+fn a_file_of_settings_lies_over_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("mine.toml"), "[worker]\nconcurrency = 7\n").unwrap();
+
+    let by_option = tenantry(dir.path(), &["config", "check", "--config", "mine.toml"], &[]);
+    let env = [("TENANTRY_CONFIG_FILE", "mine.toml")];
+    let by_name = tenantry(dir.path(), &["config", "check"], &env);
+    let missing = tenantry(dir.path(), &["config", "check", "--config", "gone.toml"], &[]);
+
+    for ran in [by_option, by_name] {
+        assert!(ran.out.contains("worker.concurrency\t7\tmine.toml"), "{}{}", ran.out, ran.err);
+    }
+    assert_eq!(missing.code, 1);
+    assert!(missing.err.contains("gone.toml: there is no such file"), "{}", missing.err);
+}
+
+#[test]
+fn shells_and_man_get_what_they_need() {
+    let dir = tempfile::tempdir().unwrap();
+
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = tenantry(dir.path(), &["completions", shell], &[]);
+        assert!(ran.code == 0 && ran.out.contains("idempotency-key"), "{shell}: {}", ran.err);
+    }
+    let page = tenantry(dir.path(), &["man"], &[]);
+    let pages = tenantry(dir.path(), &["man", "pages"], &[]);
+
+    assert!(page.out.contains(".TH tenantry 1"), "{}", page.out);
+    assert_eq!(pages.code, 0, "{}", pages.err);
+    for name in ["tenantry.1", "tenantry-submit.1", "tenantry-batch-watch.1", "tenantry-worker.1"] {
+        assert!(dir.path().join("pages").join(name).is_file(), "{name}");
+    }
 }

@@ -7,6 +7,10 @@ mod support;
 use harness::Db;
 use serde_json::Value;
 use support::{Ran, is_plain, tenantry};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, UnixStream},
+};
 
 fn run(db: &Db, args: &[&str]) -> Ran {
     let dir = tempfile::tempdir().unwrap();
@@ -49,7 +53,7 @@ async fn a_revoked_token_is_gone_and_its_name_is_free() {
     let second = run(&db, &["token", "create", "--name", "ci", "--json"]);
 
     assert_eq!((taken.code, revoked.code, again.code), (1, 0, 1), "{}", taken.err);
-    assert!(taken.err.contains("in use"), "{}", taken.err);
+    assert!(taken.err.contains("the name `ci` exists"), "{}", taken.err);
     let told: Value = serde_json::from_str(&second.out).unwrap();
     assert!(told["token"].as_str().unwrap().starts_with("tto_"));
     let mut conn = db.pool.acquire().await.unwrap();
@@ -211,4 +215,47 @@ fn a_database_that_is_away_is_told_at_once_and_by_its_place() {
     assert!(away.err.contains("connection refused at 127.0.0.1:1"), "{}", away.err);
     assert!(odd.err.contains("`ss.invalid`") && odd.err.contains("%40"), "{}", odd.err);
     assert!(!away.err.contains("secret") && began.elapsed().as_secs() < 8, "{}", away.err);
+}
+
+/// A server before the socket `behind` that offers TLS and then speaks none.
+async fn broken_tls(behind: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut first = [0; 8];
+            client.read_exact(&mut first).await.unwrap();
+            // The code of an SSLRequest; other clients begin with a startup message.
+            if first[4..] == 80_877_103_u32.to_be_bytes() {
+                client.write_all(b"Sno TLS in here").await.unwrap();
+                continue;
+            }
+            let mut server = UnixStream::connect(&behind).await.unwrap();
+            server.write_all(&first).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preferred_tls_that_fails_is_done_without_and_told_a_required_one_is_not() {
+    let db = harness::fresh_db().await;
+    let options = db.pool.connect_options();
+    let folder = options.get_socket().unwrap().display();
+    let port = broken_tls(format!("{folder}/.s.PGSQL.{}", options.get_port())).await;
+    let (user, database) = (options.get_username(), options.get_database().unwrap());
+    let run = |mode: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("postgres://{user}@127.0.0.1:{port}/{database}{mode}");
+        tenantry(dir.path(), &["token", "list"], &[("DATABASE_URL", &url)])
+    };
+
+    let preferred = run("");
+    let required = run("?sslmode=require");
+    let without = run("?sslmode=disable");
+
+    assert_eq!((preferred.code, required.code, without.code), (0, 1, 0), "{preferred:?}");
+    assert!(preferred.err.contains("not encrypted, because TLS failed"), "{}", preferred.err);
+    assert!(!without.err.contains("TLS"), "{}", without.err);
 }

@@ -9,7 +9,7 @@ use std::{fs, net::SocketAddr};
 use harness::Db;
 use serde_json::{Value, json};
 use settings::{Profile, Settings};
-use support::{Ran, tenantry};
+use support::{Ran, tenantry, terminal::OnTerminal};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,10 @@ struct System {
 
 impl System {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(more: &[(&str, &str)]) -> Self {
         let db = harness::fresh_db().await;
         let dir = tempfile::tempdir().unwrap();
         let env = [
@@ -38,7 +42,8 @@ impl System {
         let token = tenantry(dir.path(), &make, &env).out.trim().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = env.iter().chain(more);
+        let env = env.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::from_env_map(Profile::Default, env).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(api::run(settings, listener, stop.clone()));
@@ -49,6 +54,12 @@ impl System {
         let url = format!("http://{}", self.address);
         let env = [("TENANTRY_URL", url.as_str()), ("TENANTRY_TOKEN", self.token.as_str())];
         tenantry(self.dir.path(), args, &env)
+    }
+
+    fn on_terminal(&self, columns: u16, args: &[&str]) -> OnTerminal {
+        let url = format!("http://{}", self.address);
+        let env = [("TENANTRY_URL", url.as_str()), ("TENANTRY_TOKEN", self.token.as_str())];
+        OnTerminal::start(self.dir.path(), columns, args, &env)
     }
 
     fn json(&self, args: &[&str]) -> Value {
@@ -146,4 +157,127 @@ async fn an_item_whose_undo_failed_is_undone_or_resolved() {
     assert_eq!(resolved["status"], "failed");
     assert_eq!(again.code, 1);
     assert!(again.err.contains("item_not_undo_failed"), "{}", again.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_leaves_a_watch_and_says_that_the_batch_goes_on() {
+    let system = System::start().await;
+    let file = system.file(&tenants());
+
+    for args in [&["submit", file, "--watch"][..], &["batch", "watch", "last"]] {
+        let watching = system.on_terminal(80, args);
+        watching.until("0/2");
+        watching.interrupt();
+        let (code, shown) = watching.end();
+
+        assert_eq!(code, 130, "{shown}");
+        assert!(shown.contains("the batch goes on: `tenantry batch watch "), "{shown}");
+        assert!(!shown.contains("error"), "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_wait_for_results() {
+    let system = System::start().await;
+    let file = system.file(&tenants());
+
+    let waiting = system.on_terminal(80, &["submit", file, "--wait", "40"]);
+    while system.json(&["batch", "list"])["batches"] == json!([]) {}
+    waiting.interrupt();
+    let (code, shown) = waiting.end();
+
+    assert_eq!(code, 130, "{shown}");
+    assert!(shown.contains("the batch goes on if the API has it"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_told_at_once() {
+    let system = System::start().await;
+    let bad = json!([{ "tenant_name": "A", "domain": "a-.com" }, { "tenant_name": "", "domain": "b.com" }]);
+
+    let refused = system.run(&["submit", system.file(&bad)]);
+    let id = refused.out.trim();
+
+    assert_eq!((refused.code, id.len()), (1, 36), "{}", refused.out);
+    assert!(refused.err.contains("2 of 2 refused"), "{}", refused.err);
+    assert!(refused.err.contains("invalid_domain") && refused.err.contains("invalid_tenant_name"));
+    assert!(!refused.err.contains("batch watch"), "nothing is left to watch: {}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_found_by_the_beginning_of_its_id() {
+    let system = System::start().await;
+    let file = system.file(&tenants());
+    let first = system.run(&["submit", file]).out.trim().to_owned();
+    let second = system.run(&["submit", file]).out.trim().to_owned();
+
+    let shown = system.json(&["batch", "show", &first[..28]]);
+    let alias = system.json(&["batch", "status", &second]);
+    let both = system.run(&["batch", "show", &first[..4]]);
+    let none = system.run(&["batch", "show", "ffff"]);
+    let no_id = system.run(&["batch", "show", "acme"]);
+
+    assert_eq!((&shown["batch_id"], &alias["batch_id"]), (&json!(first), &json!(second)));
+    assert_eq!((both.code, none.code, no_id.code), (2, 1, 2), "{}", both.err);
+    assert!(both.err.contains(&first) && both.err.contains(&second), "{}", both.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_found_by_every_name_it_has() {
+    let system = System::start().await;
+    let tenants = json!([{ "tenant_name": "Bücher", "domain": "bücher.example", "external_id": "4711",
+        "schema_name": "books" }]);
+    system.json(&["submit", system.file(&tenants)]);
+
+    for name in ["1", "bücher.example", "XN--BCHER-KVA.example", "books", "4711"] {
+        let shown = system.json(&["tenant", "show", name]);
+        assert_eq!(shown["tenant_id"], 1, "{name}");
+        assert_eq!(system.run(&["tenant", "status", name]).code, 0, "{name}");
+    }
+    let people = system.run(&["tenant", "show", "books"]);
+    let nobody = system.run(&["tenant", "show", "acme.example"]);
+
+    assert!(people.out.contains("domain\tbücher.example"), "{}", people.out);
+    assert_eq!(nobody.code, 1);
+    assert!(nobody.err.contains("no tenant has `acme.example`"), "{}", nobody.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_json_a_failure_is_a_problem_document() {
+    let system = System::start().await;
+
+    let from_api = system.run(&["batch", "show", "01a2169a-3cbd-722a-9d93-40f533367b1f", "--json"]);
+    let ours = system.run(&["submit", "gone.csv", "--json"]);
+    let usage = system.run(&["queue", "stop", "--json"]);
+
+    for (ran, code, name) in
+        [(from_api, 1, "batch_not_found"), (ours, 2, "wrong_usage"), (usage, 2, "wrong_usage")]
+    {
+        let told: Value = serde_json::from_str(&ran.err).unwrap();
+        assert_eq!((ran.code, &told["code"]), (code, &json!(name)), "{}", ran.err);
+        assert!(told["title"].is_string() && told["detail"].is_string(), "{}", ran.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_narrows_what_its_tenants_are_called() {
+    let system = System::start_with(&[
+        ("TENANTRY__TENANTS__NAME_PATTERN", "[A-Z].*"),
+        ("TENANTRY__TENANTS__DOMAIN_SUFFIXES", "customers.example"),
+        ("TENANTRY__TENANTS__RESERVED_NAMES", "admin,www"),
+    ])
+    .await;
+    let tenants = json!([
+        { "tenant_name": "Acme", "domain": "acme.customers.example" },
+        { "tenant_name": "acme", "domain": "b.customers.example" },
+        { "tenant_name": "Beta", "domain": "beta.example.com" },
+        { "tenant_name": "Gamma", "domain": "www.customers.example", "schema_name": "ADMIN" },
+    ]);
+
+    let submitted = system.run(&["submit", system.file(&tenants)]);
+
+    assert!(submitted.err.contains("3 of 4 refused, 1 queued"), "{}", submitted.err);
+    for setting in ["name_pattern", "domain_suffixes", "reserved_names"] {
+        assert!(submitted.err.contains(&format!("tenants.{setting}")), "{}", submitted.err);
+    }
 }

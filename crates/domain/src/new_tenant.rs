@@ -35,7 +35,8 @@ impl NewTenant {
     /// that is `null` is taken as absent.
     ///
     /// # Errors
-    /// What is wrong with it, in the order of the fields; unknown fields last.
+    /// What is wrong with it, in the order of the fields; then what the installation's own rules of
+    /// names refuse; unknown fields last.
     pub fn parse(request: &str, policy: &SettingsPolicy) -> Result<Self, FieldErrors> {
         let Some(fields) = Fields::of(request) else {
             return Err(FieldError::wrong_type("", "an object").into());
@@ -48,6 +49,7 @@ impl NewTenant {
         let external_id = reader.optional("external_id", ExternalId::parse, |e| e.code());
         let mut errors = reader.errors;
         let settings = policy.resolve(fields.get("settings")).map_err(|e| errors.append(e)).ok();
+        errors.append(policy.names.refused(name.as_ref(), domain.as_ref(), schema.as_ref()));
         errors.append(strangers(&fields));
         match (name, domain, settings) {
             (Some(name), Some(domain), Some(settings)) if errors.is_empty() => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    FieldError, FieldErrors, Metadata, Settings, codes,
+    FieldError, FieldErrors, Metadata, NamePolicy, Settings, codes,
     fields::{Fields, repeated_name, tree},
     pointer_step,
     storable::Holds,
@@ -42,6 +42,8 @@ pub struct SettingsPolicy {
     pub default_limits: BTreeMap<String, i64>,
     /// Highest value of each limit a tenant can set.
     pub max_limits: BTreeMap<String, i64>,
+    /// What a tenant can be called.
+    pub names: NamePolicy,
 }
 
 impl SettingsPolicy {
@@ -219,6 +221,7 @@ mod tests {
             default_features: vec!["crm".to_owned()],
             default_limits: limits(&[("max_users", 10), ("max_files", 5)]),
             max_limits: limits(&[("max_users", 100), ("max_storage_gb", 50)]),
+            names: NamePolicy::default(),
         }
     }
 

@@ -131,6 +131,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.migrations_format", Kind::Text(rule::migrations_format)),
     Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
     Key::number("tenants.connection_limit", -1, 10_000),
+    Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
+    Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
+    Key::new("tenants.domain_suffixes", Kind::List(rule::domain_suffix)),
+    Key::new("tenants.reserved_names", Kind::List(rule::reserved_name)),
     Key::number("tenants.batch_timeout_secs", 1, 604_800).env("BATCH_PROCESSING_TIMEOUT"),
     Key::number("tenants.fleet_concurrency", 1, 64),
     Key::new("keys.prefix", Kind::Text(rule::key_prefix)).env("API_KEY_PREFIX"),
@@ -224,6 +228,29 @@ pub(crate) mod rule {
 
     pub(super) fn path(text: &str) -> Result<(), &'static str> {
         (!text.is_empty() && !text.contains('\0')).then_some(()).ok_or("must be a path")
+    }
+
+    pub(super) fn pattern(text: &str) -> Result<(), &'static str> {
+        // As a whole, which is how names are matched: a comment at its end would hide our own end.
+        regex::Regex::new(&format!(r"\A(?:{text})\z"))
+            .map(drop)
+            .map_err(|_| "must be a regular expression, as the crate regex reads it")
+    }
+
+    pub(super) fn domain_suffix(text: &str) -> Result<(), &'static str> {
+        let is_label = |label: &str| {
+            let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            !label.is_empty() && label.bytes().all(allowed)
+        };
+        (text.len() <= 253 && text.split('.').all(is_label))
+            .then_some(())
+            .ok_or("must be domains such as customers.example.com, in lower case; xn--… for others")
+    }
+
+    pub(super) fn reserved_name(text: &str) -> Result<(), &'static str> {
+        (!text.is_empty() && text.chars().count() <= 255)
+            .then_some(())
+            .ok_or("must be names of at most 255 characters")
     }
 
     pub(super) fn key_prefix(text: &str) -> Result<(), &'static str> {

@@ -1,6 +1,10 @@
 //! The three layers, flattened: each path with its last value and where it stood.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use toml::{Table, Value};
 
@@ -14,6 +18,9 @@ use crate::{
 
 /// The variable that names a directory with files of the user's own.
 pub(crate) const CONFIG_DIR_VAR: &str = "TENANTRY_CONFIG_DIR";
+
+/// The variable that names one more file, over the others.
+pub(crate) const CONFIG_FILE_VAR: &str = "TENANTRY_CONFIG_FILE";
 
 /// Start of the variables that name a key by its path.
 pub(crate) const PATH_PREFIX: &str = "TENANTRY__";
@@ -36,6 +43,15 @@ pub(crate) struct Found {
     pub(crate) source: Source,
 }
 
+/// Files that are not named in the environment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    /// A directory that is looked into if the environment names none and it is there.
+    pub(crate) search: Option<PathBuf>,
+    /// One file more, over the others; wins over `TENANTRY_CONFIG_FILE`.
+    pub(crate) named: Option<PathBuf>,
+}
+
 /// All layers, one over the other.
 #[derive(Default)]
 pub(crate) struct Layers {
@@ -49,11 +65,20 @@ pub(crate) struct Layers {
 
 impl Layers {
     /// Lays the files and the environment over each other.
-    pub(crate) fn read(fallback: Profile, env: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn read(fallback: Profile, env: &BTreeMap<String, String>, files: &Files) -> Self {
         let mut layers = Self::default();
         layers.profile = layers.choose_profile(fallback, env);
-        layers
-            .files(env.get(CONFIG_DIR_VAR).map(|dir| unquoted(dir)).filter(|dir| !dir.is_empty()));
+        let named = |name| env.get(name).map(|it| unquoted(it)).filter(|it| !it.is_empty());
+        match named(CONFIG_DIR_VAR) {
+            Some(dir) => layers.files(Some(Path::new(dir)), true),
+            // A developer's own system does not begin to use a server's database.
+            None if layers.profile == Profile::Dev => layers.files(None, false),
+            None => layers.files(files.search.as_deref().filter(|dir| dir.is_dir()), false),
+        }
+        let one_more = files.named.as_deref();
+        if let Some(file) = one_more.or_else(|| named(CONFIG_FILE_VAR).map(Path::new)) {
+            layers.named_file(file);
+        }
         layers.paths_in(env);
         layers.names_in(env);
         layers.problems.extend(misnamed::problems(env));
@@ -72,12 +97,13 @@ impl Layers {
     }
 
     /// The built-in defaults lie at the bottom always, so that a file of the
-    /// user's own need not know the keys of the next release.
-    fn files(&mut self, dir: Option<&str>) {
+    /// user's own need not know the keys of the next release. `must_have` a file of
+    /// ours is what a directory that somebody named must.
+    fn files(&mut self, dir: Option<&Path>, must_have: bool) {
         let (default_name, default_text) = DEFAULT_FILE;
         self.file(default_name, default_text);
         let profile = self.profile.file();
-        let Some(dir) = dir.map(Path::new) else {
+        let Some(dir) = dir else {
             if let Some((name, text)) = profile {
                 self.file(name, text);
             }
@@ -91,18 +117,28 @@ impl Layers {
             }
             own
         });
-        if !own_default && !own_profile {
+        if must_have && !own_default && !own_profile {
             let wanted = profile.map_or(String::new(), |(name, _)| format!(" nor a {name}"));
             let message = format!("`{}` has no {default_name}{wanted}", dir.display());
             self.problem(CONFIG_DIR_VAR, message);
         }
     }
 
+    /// The file that the user named; it has to be there.
+    fn named_file(&mut self, path: &Path) {
+        if !self.file_at(path) {
+            self.problem(path.display().to_string(), "there is no such file");
+        }
+    }
+
     /// Whether the directory has the file, which is then laid over the rest.
     fn own_file(&mut self, dir: &Path, name: &str) -> bool {
-        let path = dir.join(name);
+        self.file_at(&dir.join(name))
+    }
+
+    fn file_at(&mut self, path: &Path) -> bool {
         let shown = path.display().to_string();
-        match fs::read_to_string(&path) {
+        match fs::read_to_string(path) {
             Ok(text) => self.file(&shown, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
             Err(error) => self.problem(shown, format!("could not be read: {error}")),

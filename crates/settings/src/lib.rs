@@ -14,6 +14,8 @@ mod catalogue;
 mod check;
 mod describe;
 mod error;
+#[cfg(test)]
+mod file_tests;
 mod layers;
 mod load;
 mod misnamed;

@@ -1,6 +1,6 @@
 //! From layers to settings: every value checked, every problem kept.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -10,10 +10,13 @@ use crate::{
     Tenants, Worker,
     catalogue::{self, KEYS},
     check,
-    layers::{CONFIG_DIR_VAR, DEFAULT_FILE, Layers, PATH_PREFIX},
+    layers::{CONFIG_DIR_VAR, CONFIG_FILE_VAR, DEFAULT_FILE, Files, Layers, PATH_PREFIX},
     profile::PROFILE_VAR,
     relations,
 };
+
+/// Where an operator's files are looked for when the environment names no other directory.
+const SYSTEM_DIR: &str = "/etc/tenantry";
 
 /// The whole configuration, checked. `Debug` blots out the secrets.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +53,16 @@ impl Settings {
     /// [`SettingsError::Invalid`] with every unknown key, wrong value and
     /// unreadable file there is.
     pub fn load(profile: Profile) -> Result<Self, SettingsError> {
+        Self::load_with(profile, None)
+    }
+
+    /// As [`Settings::load`], with one file more over the others, as `--config` names it; it wins
+    /// over the one in `TENANTRY_CONFIG_FILE`.
+    ///
+    /// # Errors
+    /// As [`Settings::load`]; or there is no such file.
+    pub fn load_with(profile: Profile, file: Option<&Path>) -> Result<Self, SettingsError> {
+        let files = Files { search: Some(SYSTEM_DIR.into()), named: file.map(Path::to_path_buf) };
         let mut problems = Vec::new();
         let mut env = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
@@ -60,7 +73,7 @@ impl Settings {
                 Err(_) => {}
             }
         }
-        Self::build(profile, &env, problems)
+        Self::build(profile, &env, &files, problems)
     }
 
     /// The settings that a process with this environment would have.
@@ -71,7 +84,7 @@ impl Settings {
         profile: Profile,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        Self::build(profile, &env.into_iter().collect(), Vec::new())
+        Self::build(profile, &env.into_iter().collect(), &Files::default(), Vec::new())
     }
 
     /// The profile in force.
@@ -90,9 +103,10 @@ impl Settings {
     fn build(
         profile: Profile,
         env: &BTreeMap<String, String>,
+        files: &Files,
         mut problems: Vec<Problem>,
     ) -> Result<Self, SettingsError> {
-        let layers = Layers::read(profile, env);
+        let layers = Layers::read(profile, env, files);
         let profile = layers.profile;
         let (checked, found) = Checked::of(layers);
         problems.extend(found);
@@ -111,7 +125,7 @@ impl Settings {
 
 fn is_ours(name: &str) -> bool {
     name.starts_with(PATH_PREFIX)
-        || [PROFILE_VAR, CONFIG_DIR_VAR].contains(&name)
+        || [PROFILE_VAR, CONFIG_DIR_VAR, CONFIG_FILE_VAR].contains(&name)
         || KEYS.iter().any(|key| key.env == Some(name))
 }
 
@@ -183,5 +197,82 @@ impl Checked {
             .map(|(path, (value, source))| Effective::new(key, path, value, source))
             .collect();
         if lines.is_empty() { vec![Effective::unset(key)] } else { lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn built(profile: Profile, env: &[(&str, &str)], files: &Files) -> Result<Settings, String> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::build(profile, &env.collect(), files, Vec::new()).map_err(|e| e.to_string())
+    }
+
+    fn system() -> (tempfile::TempDir, Files) {
+        let dir = tempfile::tempdir().unwrap();
+        let production = "[worker]\nconcurrency = 9\n[api]\nport = 9000\n";
+        fs::write(dir.path().join("production.toml"), production).unwrap();
+        let search = Some(dir.path().to_path_buf());
+        (dir, Files { search, named: None })
+    }
+
+    #[test]
+    fn the_systems_directory_is_found_unless_the_environment_names_another() {
+        let (_dir, files) = system();
+        let own = tempfile::tempdir().unwrap();
+        fs::write(own.path().join("default.toml"), "[worker]\nconcurrency = 3\n").unwrap();
+        let named = [("TENANTRY_CONFIG_DIR", own.path().to_str().unwrap())];
+
+        let found = built(Profile::Production, &[], &files).unwrap();
+        let other = built(Profile::Production, &named, &files).unwrap();
+        let dev = built(Profile::Dev, &[], &files).unwrap();
+
+        assert_eq!((found.worker.concurrency, found.api.port), (9, 9000));
+        assert_eq!((other.worker.concurrency, other.api.port), (3, 8080));
+        assert_eq!(dev.worker.concurrency, 4, "a developer's system is not the server's");
+    }
+
+    #[test]
+    fn a_systems_directory_that_is_empty_or_missing_is_no_trouble() {
+        let empty = tempfile::tempdir().unwrap();
+
+        for dir in [empty.path().to_path_buf(), empty.path().join("gone")] {
+            let files = Files { search: Some(dir), named: None };
+            assert_eq!(built(Profile::Production, &[], &files).unwrap().api.port, 8080);
+        }
+    }
+
+    #[test]
+    fn the_file_of_the_option_lies_over_the_others_and_below_the_environment() {
+        let (dir, mut files) = system();
+        let file = dir.path().join("mine.toml");
+        fs::write(&file, "[worker]\nconcurrency = 7\n[queue]\npoll_ms = 100\n").unwrap();
+        files.named = Some(file.clone());
+
+        let settings = built(Profile::Production, &[("TENANTRY__QUEUE__POLL_MS", "200")], &files);
+
+        let settings = settings.unwrap();
+        assert_eq!((settings.worker.concurrency, settings.queue.poll_ms), (7, 200));
+        assert_eq!(settings.api.port, 9000);
+        let by_name = [("TENANTRY_CONFIG_FILE", file.to_str().unwrap())];
+        let by_name = built(Profile::Default, &by_name, &Files::default()).unwrap();
+        assert_eq!(by_name.worker.concurrency, 7);
+    }
+
+    #[test]
+    fn a_named_file_that_is_missing_or_wrong_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let bad = dir.path().join("bad.toml");
+        fs::write(&bad, "[tenants]\nname_pattern = \"(\"\n").unwrap();
+
+        for (file, told) in [(dir.path().join("gone.toml"), "no such file"), (bad, "name_pattern")]
+        {
+            let files = Files { search: None, named: Some(file) };
+            let error = built(Profile::Default, &[], &files).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     Problem,
     catalogue::KEYS,
     check::env_form,
-    layers::{CONFIG_DIR_VAR, PATH_PREFIX},
+    layers::{CONFIG_DIR_VAR, CONFIG_FILE_VAR, PATH_PREFIX},
     profile::PROFILE_VAR,
 };
 
@@ -50,7 +50,7 @@ fn is_service_link(name: &str, env: &BTreeMap<String, String>) -> bool {
 fn known() -> Vec<String> {
     let own = KEYS.iter().filter_map(|key| key.env).map(str::to_owned);
     let paths = KEYS.iter().map(|key| env_form(key.path));
-    let others = ELSEWHERE.iter().copied().chain([PROFILE_VAR, CONFIG_DIR_VAR]);
+    let others = ELSEWHERE.iter().copied().chain([PROFILE_VAR, CONFIG_DIR_VAR, CONFIG_FILE_VAR]);
     own.chain(paths).chain(others.map(str::to_owned)).collect()
 }
 

@@ -190,6 +190,14 @@ pub struct Tenants {
     pub migrations_may_be_empty: YesOrNo,
     /// Connections a tenant's role may hold open; -1 = no limit.
     pub connection_limit: i32,
+    /// Regular expression that a tenant's name has to match as a whole.
+    pub name_pattern: Option<String>,
+    /// Regular expression that a schema name in a request has to match as a whole.
+    pub schema_name_pattern: Option<String>,
+    /// Domains that a tenant's domain is, or lies below; empty = any.
+    pub domain_suffixes: Vec<String>,
+    /// Names that no tenant, no schema and no first label of a domain has, in any letter case.
+    pub reserved_names: Vec<String>,
     /// Time a batch has before what is left of it is failed, in seconds.
     pub batch_timeout_secs: u64,
     /// Tenants that fleet work touches at a time.

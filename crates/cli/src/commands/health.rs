@@ -15,10 +15,10 @@ use crate::{
 /// Longest an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ask a process for its health.
+/// Check a server's health; exit 0 if it is healthy.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
-    /// What to ask; without a path, `/readyz` [default: the API that the options name]
+    /// The address, for a worker its port 8081; without a path, `/readyz` [default: the API]
     url: Option<String>,
 }
 
@@ -54,7 +54,8 @@ fn split(url: &str) -> anyhow::Result<(String, String)> {
         .ok()
         .filter(|parsed| parsed.has_host() && parsed.scheme().starts_with("http"))
         .ok_or_else(|| {
-            Failure::usage(format!("`{url}` is no URL")).advise("write it as http://127.0.0.1:8080")
+            Failure::usage(format!("`{url}` is not a URL"))
+                .advise("write it as http://127.0.0.1:8080")
         })?;
     let path = match parsed.path() {
         "" | "/" => "/readyz",

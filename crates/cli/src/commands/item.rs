@@ -1,26 +1,26 @@
-//! `tenantry item`: see to tenants whose undo failed.
+//! `tenantry item`: repair tenants whose cleanup failed.
 
 use clap::Subcommand;
 use serde_json::{json, value::to_raw_value};
 
-use super::{API, batch::resolve, client};
+use super::{API, batch_id::resolve, client};
 use crate::{args::Global, client::Item as ItemView, failure::Done, show};
 
-/// See to a tenant whose undo failed (`undo_failed`): nothing else needs an operator.
+/// Repair a tenant whose cleanup failed (status `undo_failed`).
 #[derive(Debug, Subcommand)]
 pub(crate) enum Item {
-    /// Have its remains taken back after all, once the cause is gone
+    /// Retry the cleanup, once you have removed the cause
     Undo {
-        /// The batch's id, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
-        /// The item's place in the batch, from 0
+        /// The tenant's position in the batch, from 0
         index: u32,
     },
-    /// Say that you have removed its schema and role by hand: it ends as failed
+    /// Mark it as cleaned up by hand: you have removed its schema and role
     Resolve {
-        /// The batch's id, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
-        /// The item's place in the batch, from 0
+        /// The tenant's position in the batch, from 0
         index: u32,
         /// What you did, for the audit log
         #[arg(long)]

@@ -1,8 +1,9 @@
-//! `tenantry keys`: take the API keys a batch made; roll the master key that seals them.
+//! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
 use clap::Subcommand;
+use serde_json::json;
 
-use super::{API, batch::resolve, client, roll_master::RollMaster};
+use super::{API, batch_id::resolve, client, roll_master::RollMaster};
 use crate::{
     args::Global,
     client::RevealedKeys,
@@ -10,17 +11,17 @@ use crate::{
     show::{self, Table},
 };
 
-/// Take the API keys a batch made; roll the master key that seals them.
+/// Read a batch's API keys and confirm them; rotate the master key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Show the keys that were not acknowledged yet
+    /// Show the batch's API keys that you have not confirmed yet
     Reveal {
-        /// The batch's id, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
     },
-    /// Say that the keys are kept: they are erased and cannot be shown again
+    /// Confirm that you have stored the keys: they are erased and cannot be shown again
     Acknowledge {
-        /// The batch's id, or `last`
+        /// The batch's id, its first characters, or `last`
         batch: String,
     },
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
@@ -50,10 +51,12 @@ impl Keys {
                 let client = client(global)?;
                 let id = resolve(&client, batch).await?;
                 let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
-                if !answer.text.is_empty() && global.json {
+                if global.json && answer.text.is_empty() {
+                    show::raw(&json!({ "batch_id": id, "acknowledged": true }).to_string());
+                } else if global.json {
                     show::raw(&answer.text);
-                } else if !global.json {
-                    show::line(format!("the keys of batch {id} are erased here; keep yours well"));
+                } else {
+                    show::line(format!("the keys of batch {id} are erased here; they stay valid"));
                 }
             }
         }
@@ -73,10 +76,10 @@ fn tell(revealed: &RevealedKeys, id: &str) {
     if revealed.keys.is_empty() {
         return;
     }
-    let mut table = Table::new(&[">id", "tenant", "API key"]);
+    let mut table = Table::new(&[">id", "tenant", "=API key"]);
     for key in &revealed.keys {
         table.row([key.tenant_id.to_string(), key.tenant_name.clone(), key.api_key.clone()]);
     }
     table.print();
-    show::note(format!("once they are kept: `tenantry keys acknowledge {id}`"));
+    show::note(format!("when you have stored them: `tenantry keys acknowledge {id}`"));
 }

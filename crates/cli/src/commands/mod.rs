@@ -1,11 +1,13 @@
 //! The commands, one a file.
 
 pub(crate) mod batch;
+mod batch_id;
 pub(crate) mod config_check;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+mod find_tenant;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -14,6 +16,7 @@ pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
 pub(crate) mod serve;
+pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 pub(crate) mod token;
@@ -32,9 +35,10 @@ const API: &str = "/api/v1";
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
     let global = &args.global;
+    config_check::use_file(global.config.clone());
     match args.command {
-        Command::Demo(demo) => demo.run().await,
-        Command::Dev(dev) => dev.run().await,
+        Command::Demo(demo) => demo.run(global).await,
+        Command::Dev(dev) => dev.run(global).await,
         Command::Submit(submit) => submit.run(global).await,
         Command::Batch(batch) => batch.run(global).await,
         Command::Item(item) => item.run(global).await,
@@ -49,6 +53,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Api(serve) => serve.api().await,
         Command::Worker(serve) => serve.worker().await,
         Command::Health(health) => health.run(global).await,
+        Command::Completions(completions) => Ok(completions.run()),
+        Command::Man(man) => man.run(),
     }
 }
 

@@ -1,18 +1,19 @@
-//! `tenantry queue`: look at the queue as a whole, pause and resume it.
+//! `tenantry queue`: show, pause and resume the whole queue.
 
 use clap::Subcommand;
 
 use super::{API, client};
 use crate::{args::Global, client::Queue as QueueView, failure::Done, show};
 
-/// Look at the queue as a whole, pause or resume it.
+/// Show, pause or resume the whole queue.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
-    /// Show what waits, what runs and who works
+    /// Show the workers, and how much work waits and runs
+    #[command(visible_alias = "status")]
     Show,
-    /// Let workers begin nothing more of any batch; what they have begun they finish
+    /// Pause all work; what is in progress finishes
     Pause,
-    /// Go on with every batch that is not paused itself
+    /// Resume work on every batch that is not paused itself
     Resume,
 }
 

@@ -19,17 +19,17 @@ use crate::{
     show,
 };
 
-/// Put a copied or restored database to use.
+/// Use a copied or restored database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Restore {
-    /// Say what this copy is: the new place of the installation, or an installation of its own
+    /// Tell what this copy is: the installation at a new place, or a new installation
     Adopt(Adopt),
-    /// Drop the roles of an installation that no database of this server has any more
+    /// Drop the roles of an installation that is in no database of this server
     DropRoles {
-        /// The installation's id: `tn_<id>_…` is how its roles are called
+        /// The installation's id; its roles have the names `tn_<id>_…`
         #[arg(value_parser = InstallationId::parse)]
         installation: InstallationId,
-        /// Yes, for good
+        /// Confirm; it cannot be undone
         #[arg(long)]
         yes: bool,
     },
@@ -51,8 +51,8 @@ impl Restore {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         if let Self::DropRoles { yes: false, .. } = &self {
-            return Err(Failure::usage("this drops roles, with the passwords they have")
-                .advise("pass --yes if that is what you want")
+            return Err(Failure::usage("this drops roles and their passwords")
+                .advise("pass --yes to confirm")
                 .into());
         }
         let settings = config_check::load()?;

@@ -67,7 +67,7 @@ impl RollMaster {
             let worker = &settings.worker;
             let wait = Duration::from_millis(worker.heartbeat_ms * 2 + worker.stage_timeout_ms);
             show::note(format!(
-                "the master key is now {id}; waiting {} for workers to follow",
+                "the master key is now {id}; waiting {} until the workers use it",
                 show::duration(wait)
             ));
             tokio::time::sleep(wait).await;
@@ -89,7 +89,7 @@ impl RollMaster {
             before.as_ref().filter(|it| !ours.contains(it) && !self.drop_unreadable)
         {
             return Err(Failure::new(format!(
-                "the installation's master key has the fingerprint {other}; those given here have \
+                "the installation's master key has the fingerprint {other}; the keys here have \
                  {}",
                 ours.join(" and ")
             ))
@@ -178,11 +178,11 @@ fn tell(global: &Global, id: &str, tally: &Tally, stopped: &[String]) {
         return show::raw(&told.to_string());
     }
     show::line(format!(
-        "master key {id}: {resealed} API keys sealed anew, {dropped} erased, {unreadable} unreadable"
+        "master key {id}: {resealed} API keys sealed with it, {dropped} erased, {unreadable} unreadable"
     ));
     if !stopped.is_empty() {
         show::note(format!(
-            "these workers have stopped meanwhile, as they do without the new key: {}; restart them \
+            "these workers have stopped, because they do not have the new key: {}; restart them \
              with both keys",
             stopped.join(", ")
         ));
@@ -193,6 +193,6 @@ fn tell(global: &Global, id: &str, tally: &Tally, stopped: &[String]) {
              pass --drop-unreadable to erase them",
         );
     } else {
-        show::note("TENANTRY_MASTER_KEY_PREVIOUS is no longer needed: restart without it");
+        show::note("TENANTRY_MASTER_KEY_PREVIOUS is not needed any more; restart without it");
     }
 }

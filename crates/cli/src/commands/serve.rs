@@ -20,7 +20,7 @@ pub(crate) struct Serve {
     /// Port to listen on; 0 = a free one [default: from the settings]
     #[arg(long)]
     port: Option<u16>,
-    /// Write `{url, pid}` as JSON to this file once it answers
+    /// Write `{"url", "pid"}` to this file once the server answers
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }

@@ -6,13 +6,17 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{API, client, watching};
+use super::{
+    API, client,
+    watching::{self, Watched},
+};
 use crate::{
     args::Global,
-    client::{Answer, Batch, Client, Submitted, WaitResult},
+    client::{Answer, Batch, Client, Progress, Submitted, WaitResult, WaitRow},
     failure::Done,
     input::{self, Format, Submission},
     show,
+    stack::Signals,
 };
 
 /// Rows of a result that are shown; the rest is counted.
@@ -21,35 +25,43 @@ const SHOWN_ROWS: usize = 50;
 /// Submit a file of tenants.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
-    /// The file; `-` reads standard input
+    /// The file: CSV, JSON or NDJSON; `-` reads standard input
     file: PathBuf,
-    /// How it is written [default: as its name ends]
+    /// The file's format [default: by the ending of its name]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Follow the batch to its end
+    /// Show progress until the batch ends; Ctrl-C leaves it running
     #[arg(long, conflicts_with = "wait")]
     watch: bool,
-    /// Wait up to this many seconds for the results
+    /// Wait up to this many seconds for the results, and show them
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     wait: Option<u32>,
-    /// What becomes of the others when one fails [default: what the file says, else independent]
+    /// What happens to the others when one tenant fails [default: the file's mode, else independent]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// When to start, as RFC 3339 writes it, within 30 days [default: what the file says, else now]
-    #[arg(long, value_name = "TIME")]
+    /// When to start: 2027-01-31T08:00:00Z, within 30 days [default: the file's time, else now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     run_at: Option<String>,
-    /// Names this submission: sent again under the same name, it is not done twice
+    /// A name for this submission: sent again with the same name, it is not done twice
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
-/// What becomes of the others when one tenant fails.
+/// What happens to the others when one tenant fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// They are provisioned all the same
+    /// The others are provisioned
     Independent,
-    /// All or nothing: they are undone
+    /// The others are rolled back: all or nothing
     Atomic,
+}
+
+/// A time that the API can read; what it may be is the API's business.
+fn time(text: &str) -> Result<String, String> {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("not a time with a time zone; write it as 2027-01-31T08:00:00Z".to_owned()),
+    }
 }
 
 /// What the API takes.
@@ -67,7 +79,19 @@ impl Submit {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let body = self.body(input::read(&self.file, self.format)?);
-        let answer = submit(&client, &body, self.idempotency_key.as_deref(), self.wait).await?;
+        let sent = submit(&client, &body, self.idempotency_key.as_deref(), self.wait);
+        let answer = if self.wait.is_some() {
+            let mut signals = Signals::install()?;
+            tokio::select! {
+                answer = sent => answer?,
+                stop = signals.next() => {
+                    show::note("the batch goes on if the API has it: `tenantry batch show last`");
+                    return Ok(Done::Stopped(stop));
+                }
+            }
+        } else {
+            sent.await?
+        };
         match answer.parse()? {
             Submitted::Finished(result) => Ok(finished(global, &answer, &result)),
             Submitted::Accepted(batch) => self.accepted(global, &client, &answer, &batch).await,
@@ -90,7 +114,7 @@ impl Submit {
     ) -> anyhow::Result<Done> {
         let id = &batch.batch_id;
         if !global.json {
-            show::note(format!("batch {id} accepted: {}", show::counts(&batch.progress)));
+            show::note(format!("batch {id}: {}", accepted(&batch.progress)));
         }
         if self.watch {
             return follow(global, client, id, batch.progress.total).await;
@@ -99,14 +123,42 @@ impl Submit {
             show::raw(&answer.text);
         } else {
             show::line(id);
-            show::note(format!("watch it: `tenantry batch watch {id}`"));
+            next(client, batch).await?;
         }
         if let Some(seconds) = self.wait {
-            show::note(format!("it is not finished after {seconds} s"));
+            show::note(format!("the batch did not end within {seconds} s"));
             return Ok(Done::WithFailures);
         }
         Ok(Done::well_if(batch.progress.not_made() == 0))
     }
+}
+
+/// `4 of 4 refused`, `1 of 4 refused, 3 queued`, `4 queued`.
+fn accepted(progress: &Progress) -> String {
+    let refused = progress.not_made();
+    let open = Progress { failed: 0, cancelled: 0, rolled_back: 0, ..progress.clone() };
+    match (refused, refused == progress.total) {
+        (0, _) => show::counts(progress),
+        (_, true) => format!("{refused} of {} refused", progress.total),
+        _ => format!("{refused} of {} refused, {}", progress.total, show::counts(&open)),
+    }
+}
+
+/// The refused tenants with their reasons, and what to do next.
+async fn next(client: &Client, batch: &Batch) -> anyhow::Result<()> {
+    let id = &batch.batch_id;
+    if batch.progress.failed > 0 {
+        let refused = watching::failed(client, id, SHOWN_ROWS).await?;
+        show::items_table(&refused).print_beside();
+        let hidden = usize::try_from(batch.progress.failed).unwrap_or(usize::MAX) - refused.len();
+        let all = format!("`tenantry batch results {id} --status failed`");
+        let more = if hidden > 0 { format!("{hidden} more: {all}; ") } else { String::new() };
+        show::note(format!("{more}correct the refused tenants and submit them again"));
+    }
+    if !batch.is_finished() {
+        show::note(format!("watch it: `tenantry batch watch {id}`"));
+    }
+    Ok(())
 }
 
 /// Posts a batch. Without a key of the caller's it gets one of ours, so that a repeated send can
@@ -131,7 +183,13 @@ pub(super) async fn follow(
     id: &str,
     total: u64,
 ) -> anyhow::Result<Done> {
-    let ended = watching::watch(client, id, total).await?;
+    let ended = match watching::watch(client, id, total).await? {
+        Watched::Ended(ended) => ended,
+        Watched::Left(stop) => {
+            show::note(format!("the batch goes on: `tenantry batch watch {id}`"));
+            return Ok(Done::Stopped(stop));
+        }
+    };
     if global.json {
         show::raw(&ended.answer.text);
     } else {
@@ -153,15 +211,39 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
     let summary = &result.summary;
     let took = std::time::Duration::from_secs_f64(summary.processing_time_ms.max(0.0) / 1000.0);
     show::line(format!(
-        "batch {}: {} of {} succeeded, {} failed in {}",
+        "batch {}: {} of {} succeeded, {} failed, in {}",
         result.batch_id,
         summary.successful,
         summary.total_requested,
         summary.failed,
         show::duration(took),
     ));
+    if summary.failed > 0 {
+        let retryable = result.results.iter().any(WaitRow::is_retryable);
+        show::note(if retryable {
+            format!("retry them: `tenantry batch retry {}`", result.batch_id)
+        } else {
+            "a retry cannot help: correct these tenants and submit them".to_owned()
+        });
+    }
     if summary.successful > 0 {
         show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
     }
     Done::well_if(result.success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_at_once_how_many_were_refused() {
+        let all = Progress { total: 4, failed: 4, ..Progress::default() };
+        let one = Progress { total: 4, failed: 1, queued: 3, ..Progress::default() };
+        let none = Progress { total: 4, queued: 4, ..Progress::default() };
+
+        assert_eq!(accepted(&all), "4 of 4 refused");
+        assert_eq!(accepted(&one), "1 of 4 refused, 3 queued");
+        assert_eq!(accepted(&none), "4 queued");
+    }
 }

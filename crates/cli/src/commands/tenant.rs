@@ -1,48 +1,45 @@
-//! `tenantry tenant`: look at tenants.
-
-use std::collections::BTreeMap;
+//! `tenantry tenant`: list and show tenants.
 
 use clap::Subcommand;
-use serde_json::value::RawValue;
 
-use super::{API, client, connect::Connect, cursor_text, query};
+use super::{API, client, connect::Connect, cursor_text, find_tenant, query};
 use crate::{
     args::Global,
-    client::{Answer, Tenants},
+    client::{Answer, Fields, Tenants},
     failure::Done,
-    show::{self, Table},
+    show::{self, DASH, Record, Table},
 };
 
-/// Look at tenants.
+/// List and show tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
     /// List tenants
     List {
-        /// Which page, from 1
+        /// Page number, from 1
         #[arg(long, conflicts_with = "cursor")]
         page: Option<u32>,
-        /// Tenants on a page
+        /// Tenants per page
         #[arg(long, default_value_t = 50)]
         limit: u32,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long)]
         cursor: Option<String>,
-        /// Only those in this state: active, pending, …
+        /// Only those with this status: active, pending, …
         #[arg(long)]
         status: Option<String>,
-        /// Only those whose name or domain begins with this
+        /// Only those with a name or domain that begins with this
         #[arg(short, long, value_name = "TEXT")]
         q: Option<String>,
     },
     /// Show one tenant
     Show {
-        /// Its id
-        id: i64,
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
     },
-    /// Show how one tenant's schema stands
+    /// Show the state of one tenant's schema
     Status {
-        /// Its id
-        id: i64,
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
     },
     Connect(Connect),
 }
@@ -51,6 +48,7 @@ impl Tenant {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
+            // The one that works on the database.
             Self::Connect(connect) => connect.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query([
@@ -62,9 +60,15 @@ impl Tenant {
                 ]);
                 list(global, &client(global)?.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { id } => one(global, &client(global)?.get(&format!("{API}/tenants/{id}")).await?),
-            Self::Status { id } => {
-                one(global, &client(global)?.get(&format!("{API}/tenants/{id}/status")).await?)
+            Self::Show { tenant } => {
+                let client = client(global)?;
+                let id = find_tenant::resolve(&client, &tenant).await?;
+                one(global, &client.get(&format!("{API}/tenants/{id}")).await?)
+            }
+            Self::Status { tenant } => {
+                let client = client(global)?;
+                let id = find_tenant::resolve(&client, &tenant).await?;
+                one(global, &client.get(&format!("{API}/tenants/{id}/status")).await?)
             }
         }
     }
@@ -76,18 +80,22 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         return Ok(Done::Well);
     }
     let page: Tenants = answer.parse()?;
-    let mut table = Table::new(&[">id", "tenant", "status", "domain", "schema", "created"]);
+    let mut table = Table::new(&[">id", "tenant", "=status", "domain", "?schema", "?=created"]);
     for tenant in &page.tenants {
         table.row([
             tenant.tenant_id.to_string(),
             tenant.tenant_name.clone(),
             tenant.status.clone(),
-            tenant.domain.clone().unwrap_or_default(),
+            tenant.domain.as_deref().map_or_else(String::new, show::domain),
             tenant.schema_name.clone().unwrap_or_default(),
             show::short_time(tenant.created_at),
         ]);
     }
-    table.print();
+    if page.tenants.is_empty() {
+        show::note("no tenant fits, or the page is behind the last one");
+    } else {
+        table.print();
+    }
     if let Some(total) = page.total {
         show::note(format!("{} of {total}", page.tenants.len()));
     }
@@ -103,16 +111,40 @@ fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         show::raw(&answer.text);
         return Ok(Done::Well);
     }
-    let fields: BTreeMap<String, Box<RawValue>> = answer.parse()?;
-    let mut table = Table::new(&["field", "value"]);
+    let Fields(fields) = answer.parse()?;
+    let mut record = Record::default();
     for (name, value) in fields {
-        // As text: a number keeps its digits, and nothing is too deep.
-        let text = match value.get() {
-            "null" => "–".to_owned(),
-            other => serde_json::from_str(other).unwrap_or_else(|_| other.to_owned()),
-        };
-        table.row([name, text]);
+        let value = value_text(&name, value.get());
+        record.field(name, value);
     }
-    table.print();
+    record.print();
     Ok(Done::Well)
+}
+
+/// A field as people read it; `value` is JSON. A number keeps its digits, and nothing is too deep.
+fn value_text(name: &str, value: &str) -> String {
+    let text: Option<String> = serde_json::from_str(value).ok();
+    match text {
+        _ if value == "null" => DASH.to_owned(),
+        Some(domain) if name == "domain" => show::domain(&domain),
+        Some(at) if name.ends_with("_at") || name == "last_activity" => {
+            at.parse().map_or(at, |at| show::short_time(Some(at)))
+        }
+        Some(text) => text,
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_domains_times_and_what_is_missing() {
+        assert_eq!(value_text("domain", r#""xn--bcher-kva.example""#), "bücher.example");
+        assert_eq!(value_text("description", "null"), DASH);
+        assert_eq!(value_text("tenant_id", "12345678901234567890"), "12345678901234567890");
+        assert!(value_text("created_at", r#""2026-11-26T06:33:47.1Z""#).starts_with("2026-11-2"));
+        assert_eq!(value_text("created_at", r#""soon""#), "soon");
+    }
 }

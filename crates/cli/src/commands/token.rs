@@ -16,26 +16,26 @@ use crate::{
     show::{self, Table, short_time},
 };
 
-/// Make, list and revoke operator tokens.
+/// Create, list and revoke operator tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Make a token and print it, this once
+    /// Create a token and print it; it is shown only once
     Create {
-        /// What to call it
+        /// A name for it
         #[arg(long)]
         name: String,
         /// What it may do
         #[arg(long, value_enum, default_value_t = RoleName::Operator)]
         role: RoleName,
-        /// When it ends: 90d, 12h, or never
+        /// When it expires: 90d, 12h, or never
         #[arg(long, default_value = "90d", value_parser = expiry)]
         expires: Expiry,
     },
-    /// List all tokens; never the secrets
+    /// List all tokens, without their secrets
     List,
-    /// Take a token back, at once
+    /// Revoke a token; in force within 5 seconds
     Revoke {
-        /// What it is called
+        /// Its name
         name: String,
     },
 }
@@ -43,7 +43,7 @@ pub(crate) enum Token {
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleName {
-    /// Look
+    /// Read everything but API keys
     Viewer,
     /// Submit, cancel and retry batches; reveal keys
     Operator,
@@ -69,7 +69,7 @@ fn expiry(text: &str) -> Result<Expiry, String> {
     if text == "never" {
         return Ok(Expiry(None));
     }
-    let wrong = || format!("`{text}` is no time; write 90d, 12h or never");
+    let wrong = || "not a duration; use 90d, 12h or never".to_owned();
     let (number, days) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
         (Some(number), _) => (number, true),
         (None, Some(number)) => (number, false),
@@ -101,7 +101,7 @@ impl Token {
                 create(global, pool, &name, role.into(), ends).await
             }
             Self::List => list(global, pool).await,
-            Self::Revoke { name } => revoke(pool, &name).await,
+            Self::Revoke { name } => revoke(global, pool, &name).await,
         }
     }
 }
@@ -117,8 +117,8 @@ async fn create(
     let mut tx = pool.begin().await.map_err(unreachable)?;
     let new = operators::NewOperator { name, role, hash: &token.hash(), expires_at };
     let Some(id) = operators::create(&mut tx, new).await.map_err(unreachable)? else {
-        return Err(Failure::new(format!("a token named `{name}` is in use"))
-            .advise(format!("choose another name, or `tenantry token revoke {name}` first"))
+        return Err(Failure::new(format!("a valid token with the name `{name}` exists"))
+            .advise(format!("use another name, or revoke it with `tenantry token revoke {name}`"))
             .into());
     };
     let detail = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at });
@@ -131,9 +131,7 @@ async fn create(
     } else {
         let ends = expires_at.map_or_else(|| "never".to_owned(), |at| short_time(Some(at)));
         show::line(token.expose());
-        show::note(format!(
-            "token `{name}` with role {role}, expires {ends}; it is not shown again"
-        ));
+        show::note(format!("token `{name}`: role {role}, expires {ends}; it is not shown again"));
         show::note("use it: `export TENANTRY_TOKEN=…`");
     }
     Ok(Done::Well)
@@ -146,7 +144,8 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         show::raw(&serde_json::to_string(&tokens)?);
         return Ok(Done::Well);
     }
-    let mut table = Table::new(&["name", "role", "status", "created", "expires", "last used"]);
+    let mut table =
+        Table::new(&["name", "role", "=status", "?=created", "=expires", "?=last used"]);
     for token in tokens {
         let expired = token.expires_at.is_some_and(|at| at <= Utc::now());
         let status = match (token.revoked_at, expired) {
@@ -167,16 +166,20 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-async fn revoke(pool: &PgPool, name: &str) -> anyhow::Result<Done> {
+async fn revoke(global: &Global, pool: &PgPool, name: &str) -> anyhow::Result<Done> {
     let mut tx = pool.begin().await.map_err(unreachable)?;
     let Some(id) = operators::revoke(&mut tx, name).await.map_err(unreachable)? else {
-        return Err(Failure::new(format!("no live token is named `{name}`"))
+        return Err(Failure::new(format!("no valid token has the name `{name}`"))
             .advise("`tenantry token list` shows them")
             .into());
     };
     record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
     tx.commit().await.map_err(unreachable)?;
-    show::line(format!("token `{name}` is revoked"));
+    if global.json {
+        show::raw(&json!({ "id": id, "name": name, "revoked": true }).to_string());
+    } else {
+        show::line(format!("token `{name}` is revoked"));
+    }
     Ok(Done::Well)
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::API;
 use crate::{
     client::{Answer, Batch, Client, Item, Progress, Results},
+    failure::Stop,
     show::{self, BatchBar},
+    stack::Signals,
 };
 
 /// Between two looks at a batch: quick at first, for small ones, then easy on the API.
@@ -15,6 +17,15 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// Failed items that are shown at the end of a watch.
 const SHOWN_FAILURES: usize = 20;
 
+/// What a watch came to.
+#[derive(Debug)]
+pub(super) enum Watched {
+    /// The batch has ended.
+    Ended(Box<Ended>),
+    /// The user looks no longer; the batch goes on.
+    Left(Stop),
+}
+
 /// A batch that has ended, and the answer that said so.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -22,8 +33,17 @@ pub(super) struct Ended {
     pub(super) answer: Answer,
 }
 
+/// Shows the batch's progress until it ends, or until Ctrl-C.
+pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Result<Watched> {
+    let mut signals = Signals::install()?;
+    tokio::select! {
+        ended = to_the_end(client, id, total) => Ok(Watched::Ended(Box::new(ended?))),
+        stop = signals.next() => Ok(Watched::Left(stop)),
+    }
+}
+
 /// Shows the batch's progress until it ends.
-pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
+pub(super) async fn to_the_end(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
     let mut bar = BatchBar::new(total);
     bar.show(&Progress { total, queued: total, ..Progress::default() });
     let (mut pause, mut told) = (FIRST_LOOK, None);
@@ -38,7 +58,7 @@ pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Resu
         // A batch that was just submitted waits for a moment by right.
         if pause >= LONGEST_LOOK && told != batch.waiting_for {
             if let Some(waiting_for) = &batch.waiting_for {
-                show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+                bar.note(&format!("waits: {}", waiting_for.message));
             }
             told = batch.waiting_for;
         }
@@ -49,17 +69,8 @@ pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Resu
 
 /// Says how an ended batch went: one sentence, the first failures, what comes next.
 pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let took = batch.seconds().filter(|s| *s > 0.0);
-    let mut told = format!("batch {}: {}", batch.batch_id, show::counts(&batch.progress));
-    if let Some(seconds) = took {
-        let rate = batch.progress.tenants_per_second.unwrap_or_else(|| {
-            // As many as a double holds exactly; a batch has 10,000.
-            f64::from(u32::try_from(batch.progress.succeeded).unwrap_or(u32::MAX)) / seconds
-        });
-        let took = show::duration(Duration::from_secs_f64(seconds));
-        told.push_str(&format!(" in {took} ({rate:.0} tenants/s)"));
-    }
-    show::line(told);
+    let pace = batch.seconds().map_or_else(String::new, |took| show::pace(&batch.progress, took));
+    show::line(format!("batch {}: {}{pace}", batch.batch_id, show::counts(&batch.progress)));
     if !batch.is_clean() {
         failures(client, batch).await?;
     }
@@ -71,18 +82,24 @@ pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
 
 async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     let id = &batch.batch_id;
-    let path = format!("{API}/batches/{id}/results?status=failed&limit={SHOWN_FAILURES}");
-    let failed: Results = client.get(&path).await?.parse()?;
-    if !failed.results.is_empty() {
-        show::items_table(&failed.results).print();
+    let failed = failed(client, id, SHOWN_FAILURES).await?;
+    if !failed.is_empty() {
+        show::items_table(&failed).print();
     }
     let all = format!("all results: `tenantry batch results {id}`");
-    if may_be_retried(&batch.progress, &failed.results) {
+    if may_be_retried(&batch.progress, &failed) {
         show::note(format!("{all}; retry them: `tenantry batch retry {id}`"));
     } else {
         show::note(format!("{all}; a retry cannot help: correct these tenants and submit them"));
     }
     Ok(())
+}
+
+/// The first failed items of a batch, with their reasons.
+pub(super) async fn failed(client: &Client, id: &str, most: usize) -> anyhow::Result<Vec<Item>> {
+    let path = format!("{API}/batches/{id}/results?status=failed&limit={most}");
+    let page: Results = client.get(&path).await?.parse()?;
+    Ok(page.results)
 }
 
 /// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.

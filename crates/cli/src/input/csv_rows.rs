@@ -1,13 +1,17 @@
-//! Tenants as a spreadsheet writes them.
+//! Tenants as a spreadsheet writes them, with `,`, `;` or tabs between the columns.
 //!
-//! `settings.features` is a list (`a;b`), `settings.limits.<name>` a whole number,
-//! `settings.metadata.<name>` a text. An empty cell means "not given".
+//! `settings.features` is a list (`a|b`), `settings.limits.<name>` a whole number,
+//! `settings.metadata.<name>` a text. An empty cell means "not given"; a row of empty cells is none.
 
 use serde_json::{
     Map, Value,
     value::{RawValue, to_raw_value},
 };
 
+use super::{
+    mistakes::Mistakes,
+    separator::{self, Separated},
+};
 use crate::failure::Failure;
 
 const PLAIN: [&str; 5] = ["tenant_name", "domain", "schema_name", "description", "external_id"];
@@ -25,15 +29,36 @@ enum Column {
 
 /// One tenant for each row of `text`.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let Separated { rows, separator, lines_before } = separator::find(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .delimiter(separator)
+        .flexible(true)
+        .from_reader(rows.as_bytes());
     let columns = columns(reader.headers().map_err(|e| bad(&e))?)?;
-    let mut tenants = Vec::new();
+    let (mut tenants, mut mistakes) = (Vec::new(), Mistakes::default());
     for row in reader.records() {
         let row = row.map_err(|e| bad(&e))?;
-        let line = row.position().map_or(0, csv::Position::line);
-        tenants.push(to_raw_value(&tenant(&columns, &row, line)?)?);
+        if row.iter().all(str::is_empty) {
+            continue;
+        }
+        let line = lines_before + row.position().map_or(0, |position| line(rows, position));
+        match tenant(&columns, &row) {
+            Ok(tenant) => tenants.push(to_raw_value(&tenant)?),
+            Err(what) => mistakes.add(line, &what),
+        }
     }
+    mistakes.none_or("correct these rows; nothing was submitted")?;
     Ok(tenants)
+}
+
+/// The line of a row. Empty lines before it belong to its position, as the library counts.
+fn line(rows: &str, position: &csv::Position) -> u64 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let rest = rows.as_bytes().get(start..).unwrap_or_default();
+    let empty = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let skipped = empty.filter(|byte| **byte == b'\n').count();
+    position.line() + u64::try_from(skipped).unwrap_or(0)
 }
 
 fn columns(header: &csv::StringRecord) -> anyhow::Result<Vec<Column>> {
@@ -41,7 +66,7 @@ fn columns(header: &csv::StringRecord) -> anyhow::Result<Vec<Column>> {
     for name in header {
         let column = column(name).ok_or_else(|| unknown_column(name))?;
         if columns.contains(&column) {
-            return Err(Failure::usage(format!("column `{name}` is there twice")).into());
+            return Err(Failure::usage(format!("the header has the column `{name}` twice")).into());
         }
         columns.push(column);
     }
@@ -68,14 +93,21 @@ fn unknown_column(name: &str) -> Failure {
     ))
 }
 
-fn tenant(columns: &[Column], row: &csv::StringRecord, line: u64) -> anyhow::Result<Value> {
+/// The tenant of one row, or what is wrong with the row.
+fn tenant(columns: &[Column], row: &csv::StringRecord) -> Result<Value, String> {
+    if row.len() != columns.len() {
+        let (has, wants) = (row.len(), columns.len());
+        return Err(format!("the row has {has} columns, the header has {wants}"));
+    }
     let mut tenant = Map::new();
     for (column, cell) in columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         match column {
             Column::Plain(name) => _ = tenant.insert(name.clone(), cell.into()),
             Column::Features => _ = settings(&mut tenant).insert("features".into(), list(cell)),
             Column::Limit(name) => {
-                let number: i64 = cell.parse().map_err(|_| not_whole(line, name, cell))?;
+                let not_whole =
+                    |_| format!("settings.limits.{name} is `{cell}`, not a whole number");
+                let number: i64 = cell.parse().map_err(not_whole)?;
                 below(settings(&mut tenant), "limits").insert(name.clone(), number.into());
             }
             Column::Metadata(name) => {
@@ -101,12 +133,8 @@ fn list(cell: &str) -> Value {
     cell.split([';', '|', ',']).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-fn not_whole(line: u64, name: &str, cell: &str) -> Failure {
-    Failure::usage(format!("line {line}: settings.limits.{name} is `{cell}`, not a whole number"))
-}
-
 fn bad(error: &csv::Error) -> Failure {
-    Failure::usage(format!("it is no CSV: {error}")).advise("every row needs the header's columns")
+    Failure::usage(format!("not a valid CSV file: {error}"))
 }
 
 #[cfg(test)]
@@ -160,7 +188,7 @@ mod tests {
         for (text, told) in [
             ("tenant_name,domian\nA,a.example\n", "domian"),
             ("tenant_name,tenant_name\nA,B\n", "twice"),
-            ("tenant_name,domain\nA\n", "no CSV"),
+            ("tenant_name,domain\nA\n", "the row has 1 columns, the header has 2"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
@@ -174,5 +202,41 @@ mod tests {
         let error = parse(text).unwrap_err().to_string();
 
         assert!(error.starts_with("line 3:"), "{error}");
+    }
+
+    #[test]
+    fn reads_semicolons_tabs_and_a_line_that_names_the_separator() {
+        for text in [
+            "tenant_name;domain;settings.features\nAcme, Inc.;a.example;sso|audit\n",
+            "tenant_name\tdomain\tsettings.features\nAcme, Inc.\ta.example\tsso;audit\n",
+            "sep=;\r\ntenant_name;domain;settings.features\r\nAcme, Inc.;a.example;\"sso;audit\"\r\n",
+        ] {
+            let tenants = read(text);
+
+            let features = json!({ "features": ["sso", "audit"] });
+            let acme = json!({ "tenant_name": "Acme, Inc.", "domain": "a.example",
+                "settings": features });
+            assert_eq!(tenants, [acme], "{text}");
+        }
+    }
+
+    #[test]
+    fn skips_rows_without_a_text() {
+        let tenants = read("tenant_name,domain\nA,a.example\n,\n , \n,,,\nB,b.example\n\n");
+
+        assert_eq!(tenants.len(), 2);
+    }
+
+    #[test]
+    fn tells_all_bad_rows_at_once_with_their_lines() {
+        let text = "sep=,\ntenant_name,settings.limits.users\nA,many\nB,7\nC\n\nD,1.5\n";
+
+        let told = parse(text).unwrap_err().to_string();
+
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(lines.len(), 4, "{told}");
+        assert!(lines[1].starts_with("line 3: settings.limits.users is `many`"), "{told}");
+        assert!(lines[2].starts_with("line 5: the row has 1 columns"), "{told}");
+        assert!(lines[3].starts_with("line 7: settings.limits.users is `1.5`"), "{told}");
     }
 }

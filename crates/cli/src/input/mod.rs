@@ -2,6 +2,8 @@
 //! domain will do is the API's business, so that there is one answer to it.
 
 mod csv_rows;
+mod mistakes;
+mod separator;
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +15,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::value::RawValue;
 
+use self::mistakes::Mistakes;
 use crate::failure::Failure;
 
 /// How the tenants are written.
@@ -22,7 +25,7 @@ pub(crate) enum Format {
     Json,
     /// One tenant a line
     Ndjson,
-    /// A header line, then one tenant a line; `settings.features` takes `a;b`
+    /// A header line, then one tenant a line, with commas, semicolons or tabs
     Csv,
 }
 
@@ -74,12 +77,12 @@ type Fields = BTreeMap<String, Box<RawValue>>;
 
 fn json(text: &str) -> anyhow::Result<Submission> {
     let document: Box<RawValue> = serde_json::from_str(text)
-        .map_err(|e| Failure::usage(format!("it is no JSON: {e}")).advise(json_advice(text)))?;
+        .map_err(|e| Failure::usage(format!("not valid JSON: {e}")).advise(json_advice(text)))?;
     if let Some(tenants) = list(&document) {
         return Ok(Submission::of(tenants));
     }
     let Ok(mut body) = serde_json::from_str::<Fields>(document.get()) else {
-        return Err(Failure::usage("it is neither an object nor an array")
+        return Err(Failure::usage("not a JSON object or array")
             .advise(r#"write {"tenants": [{"tenant_name": "…", "domain": "…"}]}"#)
             .into());
     };
@@ -123,17 +126,15 @@ fn json_advice(text: &str) -> &'static str {
 }
 
 fn ndjson(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(at, line)| {
-            serde_json::from_str(line).map_err(|e| {
-                Failure::usage(format!("line {} is no JSON: {e}", at + 1))
-                    .advise("NDJSON is one whole JSON object a line")
-                    .into()
-            })
-        })
-        .collect()
+    let (mut tenants, mut mistakes) = (Vec::new(), Mistakes::default());
+    for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+        match serde_json::from_str(text) {
+            Ok(tenant) => tenants.push(tenant),
+            Err(error) => mistakes.add(line, &format!("not valid JSON: {error}")),
+        }
+    }
+    mistakes.none_or("NDJSON has one whole JSON object on each line")?;
+    Ok(tenants)
 }
 
 fn by_name(file: &Path) -> Option<Format> {
@@ -146,7 +147,7 @@ fn by_name(file: &Path) -> Option<Format> {
 }
 
 fn unknown_format(file: &Path) -> Failure {
-    Failure::usage(format!("cannot tell from its name how {} is written", shown(file)))
+    Failure::usage(format!("the name of {} does not tell its format", shown(file)))
         .advise("pass --format json, ndjson or csv")
 }
 
@@ -160,8 +161,23 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
                 .advise("look at the path; `-` reads standard input")
         })?;
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{} is not UTF-8", shown(file))).into())
+    decoded(bytes, file)
+}
+
+/// The text in `bytes`, which must be UTF-8: others cannot be told apart for sure.
+fn decoded(bytes: Vec<u8>, file: &Path) -> anyhow::Result<String> {
+    let utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    // Every other byte of English in UTF-16 is 0, also without a mark at its beginning.
+    let utf_16 = utf_16 || bytes.iter().take(2).any(|byte| *byte == 0);
+    match String::from_utf8(bytes) {
+        Ok(text) if !utf_16 => Ok(text),
+        _ => {
+            let encoding = if utf_16 { "is UTF-16, not UTF-8" } else { "is not UTF-8" };
+            Err(Failure::usage(format!("{} {encoding}", shown(file)))
+                .advise("save it as UTF-8; Excel calls that `CSV UTF-8 (comma delimited)`")
+                .into())
+        }
+    }
 }
 
 fn shown(file: &Path) -> String {
@@ -237,7 +253,7 @@ mod tests {
         let bad = parse("{\"tenant_name\":\"A\"}\n\n{oops\n", Format::Ndjson).unwrap_err();
 
         assert_eq!(good.unwrap().tenants.len(), 2);
-        assert!(bad.to_string().starts_with("line 3 is no JSON"), "{bad}");
+        assert!(bad.to_string().starts_with("line 3: not valid JSON"), "{bad}");
     }
 
     #[test]
@@ -254,6 +270,20 @@ mod tests {
         let read = parse("\u{feff}tenant_name,domain\nA,a.example\n", Format::Csv).unwrap();
 
         assert_eq!(tenants(&read), [json!({"tenant_name": "A", "domain": "a.example"})]);
+    }
+
+    #[test]
+    fn a_file_in_utf_16_is_refused_with_what_to_do() {
+        let little: Vec<u8> = "\u{feff}tenant".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let bare: Vec<u8> = "tenant".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let latin_1 = b"tenant_name,domain\nCaf\xe9,a.example\n".to_vec();
+
+        for (bytes, told) in [(little, "UTF-16"), (bare, "UTF-16"), (latin_1, "is not UTF-8")] {
+            let error = decoded(bytes, Path::new("x.csv")).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+            let advice = format!("{:?}", error.downcast_ref::<Failure>());
+            assert!(advice.contains("CSV UTF-8"), "{advice}");
+        }
     }
 
     #[test]

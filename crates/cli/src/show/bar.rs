@@ -45,6 +45,15 @@ impl BatchBar {
         }
     }
 
+    /// Says something beside the bar.
+    pub(crate) fn note(&self, text: &str) {
+        let text = super::plain(text);
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => super::note(text),
+        }
+    }
+
     /// Leaves the last state standing.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

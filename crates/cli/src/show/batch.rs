@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Table, duration, short_time};
+use super::{DASH, Table, domain, duration, short_time};
 use crate::client::{Batch, BatchRow, Item, Progress, WaitResult};
 
 /// One batch.
 pub(crate) fn batch_table(batch: &Batch) -> Table {
-    let mut table = Table::new(&["batch", "state", "mode", "tenants", "created", ">took"]);
+    let mut table = Table::new(&["=batch", "~status", "??mode", "~tenants", "?=created", "?>took"]);
     table.row([
         batch.batch_id.clone(),
         standing(&batch.state, batch.paused, batch.run_at),
@@ -24,7 +24,7 @@ pub(crate) fn batch_table(batch: &Batch) -> Table {
 
 /// One line a batch.
 pub(crate) fn batches_table(batches: &[BatchRow]) -> Table {
-    let mut table = Table::new(&["batch", "state", "mode", ">tenants", "created", ">took"]);
+    let mut table = Table::new(&["=batch", "~status", "??mode", ">tenants", "?=created", "?>took"]);
     for batch in batches {
         table.row([
             batch.batch_id.clone(),
@@ -47,13 +47,13 @@ fn standing(state: &str, paused: bool, run_at: Option<DateTime<Utc>>) -> String 
     }
 }
 
-/// `200 active`, `198 active, 2 failed`, `3 queued, 8 running, 189 active`.
+/// `200 succeeded`, `198 succeeded, 2 failed`, `3 queued, 8 running, 189 succeeded`.
 pub(crate) fn counts(progress: &Progress) -> String {
     let words = [
         (progress.queued, "queued"),
         (progress.running, "running"),
         (progress.retrying, "retrying"),
-        (progress.succeeded, "active"),
+        (progress.succeeded, "succeeded"),
         (progress.failed, "failed"),
         (progress.cancelled, "cancelled"),
         (progress.rolled_back, "rolled back"),
@@ -63,11 +63,26 @@ pub(crate) fn counts(progress: &Progress) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
+/// ` in 4.2 s (46 tenants/s)`, without the rate where nothing was made.
+pub(crate) fn pace(progress: &Progress, seconds: f64) -> String {
+    if seconds <= 0.0 {
+        return String::new();
+    }
+    let took = duration(Duration::from_secs_f64(seconds));
+    // As many as a double holds exactly; a batch has 10,000.
+    let made = f64::from(u32::try_from(progress.succeeded).unwrap_or(u32::MAX));
+    if made > 0.0 {
+        format!(" in {took} ({:.0} tenants/s)", made / seconds)
+    } else {
+        format!(" in {took}")
+    }
+}
+
 /// One line an item; a column for errors only if there are some.
 pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Table {
     let items: Vec<&Item> = items.into_iter().collect();
     let failed = items.iter().any(|item| item.error.is_some());
-    let mut columns = vec![">#", "tenant", "status", ">id", "schema", "domain", ">ms"];
+    let mut columns = vec![">#", "tenant", "=status", ">id", "?schema", "?domain"];
     columns.extend(failed.then_some("error"));
     let mut table = Table::new(&columns);
     for item in items {
@@ -77,8 +92,7 @@ pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a Item>) -> Tabl
             item.status.clone(),
             item.tenant_id.map_or_else(dash, |id| id.to_string()),
             text(&item.schema_name),
-            text(&item.domain),
-            item.step_ms().map_or_else(dash, |ms| format!("{ms:.0}")),
+            item.domain.as_deref().map_or_else(dash, domain),
         ];
         cells.extend(failed.then(|| reason(item)));
         table.row(cells);
@@ -95,18 +109,27 @@ fn reason(item: &Item) -> String {
 
 /// The result form, one line a tenant. Keys are not shown: `keys reveal` does.
 pub(crate) fn wait_table(result: &WaitResult, most: usize) -> Table {
-    let mut table = Table::new(&["tenant", "status", ">id", "schema", "domain", "error"]);
+    let mut table = Table::new(&["tenant", "=status", ">id", "?schema", "?domain", "error"]);
     for row in result.results.iter().take(most) {
         table.row([
             text(&row.tenant_name),
-            row.status.clone(),
+            one_word(&row.status).to_owned(),
             row.tenant_id.map_or_else(dash, |id| id.to_string()),
             text(&row.schema_name),
-            text(&row.domain),
+            row.domain.as_deref().map_or_else(dash, domain),
             row.error.as_ref().map_or_else(String::new, error_text),
         ]);
     }
     table
+}
+
+/// The result form keeps the words of the original API; the command has one word for each.
+fn one_word(status: &str) -> &str {
+    match status {
+        "success" => "succeeded",
+        "error" => "failed",
+        other => other,
+    }
 }
 
 /// The API tells an error as an object or as a text.
@@ -125,7 +148,7 @@ fn text(value: &Option<String>) -> String {
 }
 
 fn dash() -> String {
-    "–".to_owned()
+    DASH.to_owned()
 }
 
 #[cfg(test)]
@@ -136,8 +159,17 @@ mod tests {
     fn counts_only_what_there_is() {
         let progress = Progress { total: 200, succeeded: 198, failed: 2, ..Progress::default() };
 
-        assert_eq!(counts(&progress), "198 active, 2 failed");
+        assert_eq!(counts(&progress), "198 succeeded, 2 failed");
         assert_eq!(counts(&Progress::default()), "nothing");
+    }
+
+    #[test]
+    fn a_rate_is_said_only_where_something_was_made() {
+        let made = Progress { succeeded: 200, ..Progress::default() };
+
+        assert_eq!(pace(&made, 4.0), " in 4.0 s (50 tenants/s)");
+        assert_eq!(pace(&Progress::default(), 0.002), " in 2 ms");
+        assert_eq!(pace(&made, 0.0), "");
     }
 
     #[test]

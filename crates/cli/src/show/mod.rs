@@ -3,19 +3,31 @@
 
 mod bar;
 mod batch;
+mod column;
+mod fit;
+mod host;
 mod queue;
+mod record;
 mod table;
+mod terminal;
+mod text;
+mod time;
 
 use std::{
     fmt::Display,
     io::{self, IsTerminal as _, Write as _},
-    time::Duration,
 };
 
 pub(crate) use bar::BatchBar;
-pub(crate) use batch::{batch_table, batches_table, counts, items_table, wait_table};
+pub(crate) use batch::{batch_table, batches_table, counts, items_table, pace, wait_table};
+pub(crate) use host::domain;
 pub(crate) use queue::{queue_sentence, workers_table};
-pub(crate) use table::{Table, short_time};
+pub(crate) use record::Record;
+pub(crate) use table::Table;
+pub(crate) use time::{duration, short_time};
+
+/// Stands where a table has nothing to say.
+pub(crate) const DASH: &str = "–";
 
 /// One line of the result. A reader that has left wants no more: that is not a failure.
 pub(crate) fn line(text: impl Display) {
@@ -48,15 +60,6 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// A time as people say it: `85 ms`, `4.2 s`, `3 min 20 s`.
-pub(crate) fn duration(time: Duration) -> String {
-    match time.as_secs_f64() {
-        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
-        s if s < 60.0 => format!("{s:.1} s"),
-        s => format!("{:.0} min {:.0} s", (s / 60.0).floor(), s % 60.0),
-    }
-}
-
 /// A key cut down to what tells it from others: its prefix, four characters, its last four.
 pub(crate) fn masked(key: &str) -> String {
     let random = key.rfind('_').map_or(0, |at| at + 1);
@@ -70,13 +73,6 @@ pub(crate) fn masked(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn says_times_as_people_do() {
-        for (ms, said) in [(85, "85 ms"), (4_210, "4.2 s"), (200_000, "3 min 20 s")] {
-            assert_eq!(duration(Duration::from_millis(ms)), said);
-        }
-    }
 
     #[test]
     fn a_strangers_name_cannot_move_the_cursor() {

@@ -21,7 +21,7 @@ pub(crate) fn queue_sentence(queue: &Queue) -> String {
 
 /// One line a worker.
 pub(crate) fn workers_table(workers: &[WorkerRow]) -> Table {
-    let mut table = Table::new(&["worker", "host", ">busy", "started", "seen"]);
+    let mut table = Table::new(&["=worker", "host", ">busy", "??=started", "?=seen"]);
     for worker in workers {
         table.row([
             worker.id.clone(),

@@ -62,7 +62,7 @@ async fn check(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<()
         what += "\n  - ";
         what += &lack;
     }
-    let advice = "mend this, or name another database or user in DATABASE_URL; nothing was changed. \
+    let advice = "correct this, or use another database or user in DATABASE_URL; nothing was changed. \
         `--shared` leaves PUBLIC its rights";
     Err(Failure::new(what).advise(advice).into())
 }
@@ -117,7 +117,7 @@ fn not_handed_over(error: sqlx::Error) -> Failure {
 
 fn unreachable(error: sqlx::Error) -> Failure {
     Failure::new(format!("could not reach the database: {}", telemetry::chain(&error)))
-        .advise("look at DATABASE_URL and whether the server runs")
+        .advise("check DATABASE_URL, and that the server runs")
 }
 
 impl Installed {

@@ -33,11 +33,14 @@ pub(crate) use data_dir::DataDir;
 pub(crate) use ready::Ready;
 pub(crate) use signals::Signals;
 
-use crate::{connection::READY_FILE, failure::Failure, show};
+use crate::{commands::config_check, connection::READY_FILE, failure::Failure, show};
 use child::{Kind, Spec};
 use postgres::Postgres;
 use prepare::DevToken;
 use supervisor::Supervisor;
+
+/// The variable that names one more file of settings, as `--config` does.
+const CONFIG_FILE: &str = "TENANTRY_CONFIG_FILE";
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
@@ -175,10 +178,14 @@ fn shared_env(
         Source::Environment(name) => Some(name.as_str()),
         _ => None,
     });
-    for name in named.chain(["TENANTRY_CONFIG_DIR"]) {
+    for name in named.chain(["TENANTRY_CONFIG_DIR", CONFIG_FILE]) {
         if let Ok(value) = std::env::var(name) {
             env.insert(name.to_owned(), absolute_if_path(name, value)?);
         }
+    }
+    if let Some(file) = config_check::config_file() {
+        let file = file.to_str().ok_or_else(|| Failure::usage("--config is not UTF-8"))?;
+        env.insert(CONFIG_FILE.to_owned(), absolute_if_path(CONFIG_FILE, file.to_owned())?);
     }
     if settings.database.url_file.is_none() {
         env.insert("DATABASE_URL".to_owned(), database_url.to_owned());
@@ -193,7 +200,7 @@ fn absolute_if_path(name: &str, value: String) -> anyhow::Result<String> {
     if !name.ends_with("_DIR") && !name.ends_with("_FILE") {
         return Ok(value);
     }
-    let path = std::path::absolute(&value).with_context(|| format!("{name} is no path"))?;
+    let path = std::path::absolute(&value).with_context(|| format!("{name} is not a path"))?;
     path.into_os_string()
         .into_string()
         .map_err(|_| Failure::usage(format!("{name} is not UTF-8")).into())

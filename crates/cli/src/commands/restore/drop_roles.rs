@@ -24,7 +24,7 @@ pub(super) async fn run(
         return Err(Failure::new(format!(
             "roles of installation {installation} have rights in database `{database}`"
         ))
-        .advise("drop that database first, if nobody needs it")
+        .advise("drop that database first, if it is not needed")
         .into());
     }
     let dropped = left_roles::drop_all(&mut conn, installation).await;
