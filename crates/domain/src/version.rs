@@ -55,10 +55,14 @@ fn is_numeric(text: &str) -> bool {
     text.split(['.', '_']).all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// The parts with what joins them, without leading zeros: of zero nothing is left.
+fn short_parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(['.', '_']).map(|part| part.trim_start_matches('0'))
+}
+
 fn without_zeros(text: &str) -> String {
     let mut key = String::with_capacity(text.len());
-    for part in text.split_inclusive(['.', '_']) {
-        let short = part.trim_start_matches('0');
+    for short in short_parts(text) {
         if !short.starts_with(|c: char| c.is_ascii_digit()) {
             key.push('0');
         }
@@ -74,7 +78,11 @@ fn numbers(key: &str) -> impl Iterator<Item = (usize, &str)> {
 
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.key() == other.key()
+        // without a copy of either: a schema's versions are held against all of a set
+        self.0 == other.0
+            || is_numeric(&self.0)
+                && is_numeric(&other.0)
+                && short_parts(&self.0).eq(short_parts(&other.0))
     }
 }
 

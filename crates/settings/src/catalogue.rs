@@ -130,6 +130,7 @@ pub(crate) const KEYS: &[Key] = &[
         .env("TENANT_MIGRATIONS_DIR"),
     Key::new("tenants.migrations_format", Kind::Text(rule::migrations_format)),
     Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
+    Key::new("tenants.granted_roles", Kind::List(rule::role)),
     Key::number("tenants.connection_limit", -1, 10_000),
     Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
@@ -288,6 +289,11 @@ pub(crate) mod rule {
             "must be auto, dated, sqlx, golang-migrate, dbmate, goose, sql-migrate, flyway, diesel, \
              prisma or by-name",
         )
+    }
+
+    pub(super) fn role(text: &str) -> Result<(), &'static str> {
+        let fits = !text.is_empty() && text.len() <= 63 && !text.contains('\0');
+        fits.then_some(()).ok_or("must be names of roles, of 1 to 63 bytes")
     }
 
     pub(super) fn yes_or_no(text: &str) -> Result<(), &'static str> {

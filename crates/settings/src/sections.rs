@@ -188,6 +188,8 @@ pub struct Tenants {
     pub migrations_format: String,
     /// Whether a folder without any migration is no mistake: tenants are to have no tables.
     pub migrations_may_be_empty: YesOrNo,
+    /// Roles that a migration may give rights to; empty = any named role.
+    pub granted_roles: Vec<String>,
     /// Connections a tenant's role may hold open; -1 = no limit.
     pub connection_limit: i32,
     /// Regular expression that a tenant's name has to match as a whole.

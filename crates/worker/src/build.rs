@@ -130,10 +130,12 @@ pub fn configured_migrations(tenants: &settings::Tenants) -> Result<MigrationSet
 /// How the settings want a folder of migrations to be read.
 #[must_use]
 pub fn reading(tenants: &settings::Tenants) -> Reading {
+    let roles = &tenants.granted_roles;
     Reading {
         // `auto` is no format's name
         format: tenants.migrations_format.parse().ok(),
         may_be_empty: tenants.migrations_may_be_empty == settings::YesOrNo::Yes,
+        granted_roles: (!roles.is_empty()).then(|| roles.clone()),
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) fn check(statement: &[Token]) -> Result<(), Finding> {
     Ok(())
 }
 
+/// The bodies in a statement.
+pub(super) fn texts(statement: &[Token]) -> Vec<&Token> {
+    bodies(statement).map(|(_, bodies)| bodies).unwrap_or_default()
+}
+
 /// The texts of a statement that the server will run as code.
 fn bodies(statement: &[Token]) -> Option<(Place, Vec<&Token>)> {
     match word_at(statement, 0) {

@@ -6,6 +6,7 @@
 //! block that runs a migration checks again what it can (`migrations::script`).
 
 mod code;
+mod grantees;
 mod names;
 mod parts;
 mod rules;
@@ -73,6 +74,8 @@ pub(crate) struct Prepared {
     pub(crate) sql: String,
     /// The line of the first CONCURRENTLY.
     pub(crate) outside: Option<u32>,
+    /// The roles that it gives rights to, each with its line.
+    pub(crate) grantees: Vec<(u32, String)>,
     /// All that is wrong with it.
     pub(crate) findings: Vec<Finding>,
 }
@@ -85,7 +88,8 @@ pub(crate) fn prepare(sql: &str) -> Prepared {
     let tokens = match tokens::read(sql, 1) {
         Ok(tokens) => tokens,
         Err(finding) => {
-            return Prepared { sql: sql.to_owned(), outside: None, findings: vec![finding] };
+            let (sql, findings) = (sql.to_owned(), vec![finding]);
+            return Prepared { sql, outside: None, grantees: Vec::new(), findings };
         }
     };
     let statements = parts::statements(&tokens);
@@ -105,5 +109,6 @@ pub(crate) fn prepare(sql: &str) -> Prepared {
         inner.iter().filter_map(|s| transaction::concurrently(s)).collect();
     let outside = concurrently.first().map(|word| word.line);
     left_out.extend(concurrently);
-    Prepared { sql: transaction::blanked(sql, &left_out), outside, findings }
+    let grantees = inner.iter().flat_map(|statement| grantees::of(statement)).collect();
+    Prepared { sql: transaction::blanked(sql, &left_out), outside, grantees, findings }
 }

@@ -11,12 +11,14 @@ use super::set::{Down, Migration, MigrationSet, checksum};
 use crate::lint;
 
 /// How to read a folder of migrations.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// The format; `None` = the one that the files have.
     pub format: Option<Format>,
     /// A folder without any migration is a set of none, and no mistake.
     pub may_be_empty: bool,
+    /// The roles that a migration may give rights to; `None` = any, but PUBLIC and those of tenants.
+    pub granted_roles: Option<Vec<String>>,
 }
 
 /// A set, and what is wrong with it: then it must not be used.
@@ -40,7 +42,7 @@ impl Loaded {
 pub(super) fn from_folder(path: &Path, reading: Reading) -> Loaded {
     let folder = folder::read(path);
     let empty = folder.files.is_empty() && folder.findings.is_empty() && !reading.may_be_empty;
-    let mut loaded = from(folder, reading.format);
+    let mut loaded = from(folder, &reading);
     if empty {
         let message = "holds no migrations, so tenants would have no tables; if they are to have none, \
                        set `tenants.migrations_may_be_empty`";
@@ -53,7 +55,7 @@ pub(super) fn from_folder(path: &Path, reading: Reading) -> Loaded {
 /// Makes a set of files, each a path or name and its text.
 pub(super) fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Loaded {
     let files = files.into_iter().map(|(path, text)| File::new(path, text)).collect();
-    from(Folder { files, ..Folder::default() }, None)
+    from(Folder { files, ..Folder::default() }, &Reading::default())
 }
 
 /// One half of a file, or two: a file that goes forward, with its way back.
@@ -64,8 +66,8 @@ struct Read {
     earlier: Vec<String>,
 }
 
-fn from(folder: Folder, format: Option<Format>) -> Loaded {
-    let format = format.unwrap_or_else(|| Format::recognise(&folder.files));
+fn from(folder: Folder, reading: &Reading) -> Loaded {
+    let format = reading.format.unwrap_or_else(|| Format::recognise(&folder.files));
     let mut findings = folder.findings;
     let mut read = Vec::new();
     for file in &folder.files {
@@ -83,6 +85,7 @@ fn from(folder: Folder, format: Option<Format>) -> Loaded {
     let migrations =
         ups.into_iter().zip(downs).map(|(up, down)| migration(format, up, down, &mut findings));
     let set = MigrationSet::new(migrations.collect()).standing_for(superseded);
+    findings.extend(unknown_roles(&folder.files, reading));
     Loaded { set, findings }
 }
 
@@ -185,6 +188,21 @@ fn migration(
         (None, None) => None,
     };
     Migration { version, former, description, file, sql, checksum, earlier, outside, down }
+}
+
+/// GRANTs to roles that the settings do not name.
+fn unknown_roles(files: &[File], reading: &Reading) -> Vec<LoadError> {
+    let Some(known) = &reading.granted_roles else { return Vec::new() };
+    let mut findings = Vec::new();
+    for file in files {
+        let grantees = lint::prepare(&equal_line_ends(&file.text)).grantees;
+        for (line, role) in grantees.into_iter().filter(|(_, role)| !known.contains(role)) {
+            let message =
+                format!("gives rights to role {role}, which `tenants.granted_roles` has not");
+            findings.push(LoadError::new(&file.path, "unknown_role", message).at(line));
+        }
+    }
+    findings
 }
 
 /// Checks a text and makes it ready to run in a transaction; the line of a CONCURRENTLY, if any.

@@ -208,3 +208,19 @@ fn all_findings_of_a_folder_are_there_at_once() {
     let codes: Vec<_> = found.findings.iter().map(|f| f.code).collect();
     assert_eq!(codes.len(), 5, "{codes:?}");
 }
+
+#[test]
+fn rights_go_to_no_role_that_the_settings_do_not_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "create table a ();\ngrant select on a to reporting, stranger;
+        do $$ begin grant select on a to other; end $$;";
+    fs::write(folder.path().join("1_a.sql"), text).unwrap();
+    let granted_roles = Some(vec!["reporting".to_owned()]);
+
+    let any = MigrationSet::lint(folder.path(), Reading::default());
+    let some = MigrationSet::lint(folder.path(), Reading { granted_roles, ..Reading::default() });
+
+    let found: Vec<_> = some.iter().map(|f| (f.code, f.line)).collect();
+    assert!(any.is_empty(), "{any:?}");
+    assert_eq!(found, [("unknown_role", 2), ("unknown_role", 3)]);
+}

@@ -26,36 +26,12 @@ pub(super) struct Named {
 /// Reads a file's name, or that of its folder.
 pub(super) fn parse(format: Format, file: &File) -> Result<Named, LoadError> {
     let (stem, down) = stem(format, file)?;
-    let words = |text: &str| text.replace('_', " ").trim().to_owned();
-    let (version, description) = match format {
-        Format::Dated => dated(stem).map(|(version, rest)| (version, words(rest))),
-        Format::Sqlx | Format::GolangMigrate => {
-            numbered(stem).map(|(version, rest)| (version, words(rest)))
-        }
-        Format::Dbmate => {
-            let digits = stem.len() - stem.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (version, rest) = stem.split_at(digits);
-            (digits > 0).then(|| (version.to_owned(), words(rest)))
-        }
-        Format::Goose => numbered(stem)
-            .filter(|(version, _)| Version::new(version.as_str()) != "0")
-            .map(|(version, rest)| (version, words(rest))),
-        Format::Flyway => flyway(stem).map(|(version, rest)| (version, words(rest))),
-        Format::Diesel => stem
-            .split_once('_')
-            .map(|(version, rest)| (version.replace('-', ""), words(rest)))
-            .filter(|(version, _)| {
-                version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty()
-            }),
-        Format::SqlMigrate | Format::Prisma | Format::ByName => {
-            Some((stem.to_owned(), words(stem)))
-        }
-    }
-    .filter(|(version, description)| {
-        version.chars().count() <= MAX_VERSION_CHARACTERS && !description.contains('\0')
-    })
-    .ok_or_else(|| bad(format, file))?;
-    let version = Version::new(version);
+    let (version, words) = divided(format, stem)
+        .filter(|(version, words)| {
+            version.chars().count() <= MAX_VERSION_CHARACTERS && !words.contains('\0')
+        })
+        .ok_or_else(|| bad(format, file))?;
+    let (version, description) = (Version::new(version), words.replace('_', " ").trim().to_owned());
     let former = (!down).then(|| former(file)).flatten().filter(|former| *former != version);
     let baseline = format == Format::Flyway && stem.starts_with('B');
     let shown = match &file.folder {
@@ -63,6 +39,30 @@ pub(super) fn parse(format: Format, file: &File) -> Result<Named, LoadError> {
         _ => file.name.clone(),
     };
     Ok(Named { version, former, description, file: shown, down, baseline })
+}
+
+/// The version and the words of a name.
+fn divided(format: Format, stem: &str) -> Option<(String, &str)> {
+    match format {
+        Format::Dated => dated(stem),
+        Format::Sqlx | Format::GolangMigrate => numbered(stem),
+        Format::Goose => {
+            numbered(stem).filter(|(version, _)| Version::new(version.as_str()) != "0")
+        }
+        Format::Dbmate => {
+            let digits = stem.len() - stem.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let (version, rest) = stem.split_at(digits);
+            (digits > 0).then(|| (version.to_owned(), rest))
+        }
+        Format::Flyway => flyway(stem),
+        Format::Diesel => {
+            let (version, rest) = stem.split_once('_')?;
+            let version = version.replace('-', "");
+            let digits = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit());
+            digits.then_some((version, rest))
+        }
+        Format::SqlMigrate | Format::Prisma | Format::ByName => Some((stem.to_owned(), stem)),
+    }
 }
 
 fn bad(format: Format, file: &File) -> LoadError {
