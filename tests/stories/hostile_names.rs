@@ -25,7 +25,7 @@ fn refused() -> Vec<(&'static str, String, &'static str)> {
         "",
         "ä",
         "a\u{0}b",
-        "a\n",
+        "a\nb",
         "a\\b",
         "a.b",
         "\u{212a}elvin",
@@ -38,7 +38,7 @@ fn refused() -> Vec<(&'static str, String, &'static str)> {
     }
     let label = "a".repeat(64);
     let domains = [
-        "example.com\n",
+        "exam\nple.com",
         "a-.com",
         "-a.com",
         "localhost",
