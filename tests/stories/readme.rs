@@ -81,7 +81,9 @@ fn agrees(shown: &Value, told: &Value) -> bool {
         }
         (Value::Object(shown), Value::Object(told)) => {
             shown.len() == told.len()
-                && shown.iter().all(|(name, value)| told.get(name).is_some_and(|it| agrees(value, it)))
+                && shown
+                    .iter()
+                    .all(|(name, value)| told.get(name).is_some_and(|it| agrees(value, it)))
         }
         (Value::Array(shown), Value::Array(told)) => {
             shown.len() == told.len() && shown.iter().zip(told).all(|(a, b)| agrees(a, b))
@@ -112,7 +114,10 @@ async fn the_commands_of_readme_do_what_it_says() {
     assert_eq!(submitted.code, Some(0), "{submitted:?}");
     assert!(agrees(&shown, &told), "README: {shown}\nis: {told}");
     assert_eq!(connected.code, Some(0), "{connected:?}");
-    assert!(connected.out.starts_with("postgres") && connected.out.contains("_1:"), "{connected:?}");
+    assert!(
+        connected.out.starts_with("postgres") && connected.out.contains("_1:"),
+        "{connected:?}"
+    );
     dev.terminate(ENDS_IN).await;
 }
 

@@ -1,18 +1,15 @@
 //! What callers of the original API are answered. They know the paths below `/api`, not `/api/v1`:
 //! a create is waited for without being asked to, and answered with the fields they read.
 
-use std::convert::Infallible;
-
 use axum::{
-    extract::{FromRequestParts, Request},
-    http::{Extensions, Method, request::Parts},
+    extract::Request,
+    http::{Extensions, Method},
     middleware::Next,
     response::Response,
 };
 use domain::{BatchId, TenantId};
 use serde::Serialize;
 
-use crate::context::Context;
 use crate::result_form::{Outcome, ResultForm, Summary, TenantResult};
 
 /// How long a create is waited for, in seconds.
@@ -31,14 +28,6 @@ impl Form {
     /// The form for a request, as [`mark`] has found it.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or(Self::V1)
-    }
-}
-
-impl FromRequestParts<Context> for Form {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.extensions))
     }
 }
 

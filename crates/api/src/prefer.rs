@@ -30,9 +30,13 @@ pub(crate) fn wait_secs(
     asked(headers).or(unasked).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
 }
 
-/// The wait of one call. `None` when none was asked for, or its operator waits too often already.
+/// The wait of one call, and the form of its answer.
 #[derive(Debug)]
-pub(crate) struct Wait(Option<Granted>);
+pub(crate) struct Wait {
+    /// `None` when none was asked for, or its operator waits too often already.
+    granted: Option<Granted>,
+    form: Form,
+}
 
 #[derive(Debug)]
 struct Granted {
@@ -46,12 +50,17 @@ struct Granted {
 impl Wait {
     /// How long to wait, if at all.
     pub(crate) fn duration(&self) -> Option<Duration> {
-        self.0.as_ref().map(|granted| Duration::from_secs(granted.secs))
+        self.granted.as_ref().map(|granted| Duration::from_secs(granted.secs))
+    }
+
+    /// The form of the answer that is waited for.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// Says in the answer what was honoured.
     pub(crate) fn apply_to(&self, headers: &mut HeaderMap) {
-        if let Some(Granted { secs, asked_for: true, .. }) = &self.0 {
+        if let Some(Granted { secs, asked_for: true, .. }) = &self.granted {
             let value = HeaderValue::from_str(&format!("wait={secs}"));
             headers.insert(PREFERENCE_APPLIED, value.expect("a word and a number"));
         }
@@ -69,7 +78,7 @@ impl FromRequestParts<Context> for Wait {
             let caller = parts.extensions.get::<Caller>()?;
             Some(Granted { secs, asked_for, _share: cx.wait_of(caller.id)? })
         };
-        Ok(Self(granted()))
+        Ok(Self { granted: granted(), form: Form::of(&parts.extensions) })
     }
 }
 

@@ -17,8 +17,8 @@ mod operator_token;
 mod sealer;
 
 pub use api_key::{ApiKey, KeyError, parse_key};
-pub use login::LoginPassword;
 pub use key_hash::KeyHash;
+pub use login::LoginPassword;
 pub use master_key::{KeyId, MasterKey, MasterKeyError, MasterKeys, MasterKeysError};
 pub use minter::{Minter, MinterError};
 pub use operator_token::{OperatorToken, hash_operator_token, parse_operator_token};

@@ -61,7 +61,7 @@ impl fmt::Debug for LoginPassword {
     }
 }
 
-/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. The password is ASCII, which SASLprep
+/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. The password is ASCII, which `SASLprep`
 /// leaves as it is.
 fn verifier(password: &str, salt: &[u8], iterations: u32) -> String {
     let mut salted = Zeroizing::new([0u8; 32]);

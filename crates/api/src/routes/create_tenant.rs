@@ -79,7 +79,6 @@ pub(crate) async fn create_tenant(
     State(cx): State<Context>,
     place: Place,
     wait: Wait,
-    form: Form,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
@@ -91,7 +90,7 @@ pub(crate) async fn create_tenant(
     let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = answer(&cx, &caller, &place, submitted, &wait, form).await?;
+    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -122,14 +121,13 @@ async fn answer(
     place: &Place,
     submitted: Submitted,
     wait: &Wait,
-    form: Form,
 ) -> Result<Response, Problem> {
     let batch = submitted.batch;
     // Without a wait, one look: what was refused at submission is over already.
     let at_most = wait.duration().unwrap_or_default();
     let finished = wait::until_finished(cx, place, batch, at_most).await?;
     if !finished {
-        return not_finished(cx, caller, submitted, form).await;
+        return not_finished(cx, caller, submitted, wait.form()).await;
     }
     let mut conn = cx.pool().acquire().await?;
     let item = items::results(&mut conn, batch, None, None, 1).await?.pop();
@@ -137,9 +135,9 @@ async fn answer(
     let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
     match (item.tenant_id, item.error) {
         (Some(tenant), None) if wait.duration().is_some() => {
-            created(cx, caller, submitted, tenant, form).await
+            created(cx, caller, submitted, tenant, wait.form()).await
         }
-        (_, None) => not_finished(cx, caller, submitted, form).await,
+        (_, None) => not_finished(cx, caller, submitted, wait.form()).await,
         (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
     }
 }

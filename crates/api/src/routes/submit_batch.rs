@@ -149,7 +149,6 @@ pub(crate) async fn submit_batch(
     Params(how): Params<HowParams>,
     place: Place,
     wait: Wait,
-    form: Form,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -167,7 +166,7 @@ pub(crate) async fn submit_batch(
     let submission = Submission { caller: &caller, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = answer(&cx, &caller, &place, submitted, &wait, form).await?;
+    let mut response = answer(&cx, &caller, &place, submitted, &wait).await?;
     wait.apply_to(response.headers_mut());
     Ok(response)
 }
@@ -178,14 +177,13 @@ async fn answer(
     place: &Place,
     submitted: Submitted,
     wait: &Wait,
-    form: Form,
 ) -> Result<Response, Problem> {
     let finished = match wait.duration() {
         Some(at_most) => wait::until_finished(cx, place, submitted.batch, at_most).await?,
         None => false,
     };
     let keys_for = (!submitted.replayed).then_some(caller);
-    match form {
+    match wait.form() {
         Form::V1 if finished => {
             Ok(Json(result_form::read(cx, submitted.batch, keys_for).await?).into_response())
         }

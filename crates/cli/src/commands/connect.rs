@@ -94,10 +94,10 @@ async fn refusal(conn: &mut PgConnection, id: TenantId) -> Failure {
     match tenants::find(conn, id).await {
         Err(error) => database_failure(&error),
         Ok(None) => Failure::new(format!("there is no tenant {id}")),
-        Ok(Some(tenant)) if tenant.state == TenantState::Active => {
-            Failure::new(format!("tenant {id} has a login already, and its password was shown once"))
-                .advise("`--new` makes another password; the old one stops working")
-        }
+        Ok(Some(tenant)) if tenant.state == TenantState::Active => Failure::new(format!(
+            "tenant {id} has a login already, and its password was shown once"
+        ))
+        .advise("`--new` makes another password; the old one stops working"),
         Ok(Some(tenant)) => Failure::new(format!(
             "tenant {id} is {}: only an active tenant can connect",
             tenant.state
@@ -132,7 +132,10 @@ mod tests {
     fn a_login_goes_where_the_database_is() {
         for (url, login) in [
             ("postgres://u:p@db.example:5433/app", "postgres://tn_a_1:s3@db.example:5433/app"),
-            ("postgresql://u@db/app?sslmode=require", "postgresql://tn_a_1:s3@db/app?sslmode=require"),
+            (
+                "postgresql://u@db/app?sslmode=require",
+                "postgresql://tn_a_1:s3@db/app?sslmode=require",
+            ),
             ("postgres:///app?host=/run/pg", "postgres://tn_a_1:s3@/app?host=/run/pg"),
             ("postgres://u:p%40x@[::1]:1/app", "postgres://tn_a_1:s3@[::1]:1/app"),
         ] {
