@@ -44,16 +44,28 @@ impl TenantName {
     /// When `text` is blank, longer than 255 characters, or has a control character.
     pub fn parse(text: &str) -> Result<Self, TenantNameError> {
         let text = text.trim();
-        if text.chars().nth(MAX_CHARS).is_some() {
-            return Err(TenantNameError::TooLong);
-        }
-        if text.chars().any(|c| c.is_control() || turns_direction(c)) {
+        if text.chars().any(turns_direction) {
             return Err(TenantNameError::ControlCharacter);
         }
-        if text.chars().all(shows_nothing) {
+        Self::from_registry(text.to_owned())
+    }
+
+    /// The name as the registry holds it. An earlier release accepted white space around it, and
+    /// characters that turn the direction of a text.
+    ///
+    /// # Errors
+    /// When `stored` is blank, longer than 255 characters, or has a control character.
+    pub fn from_registry(stored: String) -> Result<Self, TenantNameError> {
+        if stored.chars().nth(MAX_CHARS).is_some() {
+            return Err(TenantNameError::TooLong);
+        }
+        if stored.chars().any(char::is_control) {
+            return Err(TenantNameError::ControlCharacter);
+        }
+        if stored.chars().all(shows_nothing) {
             return Err(TenantNameError::Empty);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(stored))
     }
 
     /// The name reduced to `[a-z0-9_]`, for the readable part of a schema's or a key's name. Letters
@@ -106,6 +118,14 @@ mod tests {
             assert_eq!(TenantName::parse(name).unwrap().as_str(), name);
         }
         assert_eq!(TenantName::parse("\u{a0} Acme\t\n").unwrap().as_str(), "Acme");
+    }
+
+    #[test]
+    fn a_name_that_an_earlier_release_took_stays_as_it_is() {
+        for name in [" Acme ", "\u{202e}evil"] {
+            assert_eq!(TenantName::from_registry(name.to_owned()).unwrap().as_str(), name);
+        }
+        assert!(TenantName::from_registry("a\n".to_owned()).is_err());
     }
 
     #[test]

@@ -57,9 +57,11 @@ fn wrong_columns(row: &PgRow) -> sqlx::Result<Vec<Unreadable>> {
     let mut note =
         |field, why: Option<String>| wrong.extend(why.map(|why| Unreadable { field, why }));
     note("settings", wrong_settings(row.try_get(1)?));
-    note("name", wrong_text::<TenantName>(row.try_get(4)?));
+    note("name", TenantName::from_registry(row.try_get(4)?).err().map(|why| why.to_string()));
     note("domain", wrong_text::<Domain>(row.try_get(5)?));
-    note("external_id", row.try_get::<Option<&str>, _>(6)?.and_then(wrong_text::<ExternalId>));
+    let external_id: Option<&str> = row.try_get(6)?;
+    let why = external_id.and_then(|id| ExternalId::parse(id).err());
+    note("external_id", why.map(|why| why.to_string()));
     wrong.extend(names::unreadable(row.try_get(2)?, row.try_get(3)?));
     Ok(wrong)
 }

@@ -106,7 +106,7 @@ pub async fn claim(
                 checkpoints: row.checkpoints,
                 tenant: ClaimedTenant {
                     id: TenantId::new(row.tenant_id),
-                    name: TenantName::parse(&row.tenant_name).map_err(decode)?,
+                    name: TenantName::from_registry(row.tenant_name).map_err(decode)?,
                     schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
                     role: RoleName::parse(&row.role_name).map_err(decode)?,
                 },
