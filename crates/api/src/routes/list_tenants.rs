@@ -41,13 +41,14 @@ pub(crate) struct TenantParams {
     /// bytes, without U+0000.
     #[param(max_length = 255, pattern = "^[^\\x00]*$")]
     q: Option<String>,
-    /// Only the tenant that holds this external id: neither deleted nor released.
+    /// Only the tenant that holds this external id: neither deleted nor released. A text that could
+    /// be no tenant's, here and below, is refused.
     #[param(min_length = 1, max_length = 255, pattern = "^[^\\x00]*$")]
     external_id: Option<String>,
-    /// Only the tenant that holds this domain, in any writing of it.
+    /// Only the tenant that holds this domain, in any writing of it: a host name of two labels or more.
     #[param(min_length = 1, max_length = 254)]
     domain: Option<String>,
-    /// Only the tenant that holds this schema name.
+    /// Only the tenant that holds this schema name; no reserved one.
     #[param(min_length = 1, max_length = 63, pattern = "^[A-Za-z_][A-Za-z0-9_]*$")]
     schema_name: Option<String>,
 }
