@@ -48,3 +48,14 @@ async fn a_process_that_ends_lets_waiting_callers_go() {
 
     assert_eq!(answer.status, StatusCode::ACCEPTED);
 }
+
+#[tokio::test]
+async fn a_batch_says_why_it_waits_in_the_answer_that_accepts_it_too() {
+    let app = App::start().await;
+
+    let accepted = app.post("/tenants/batch", &json!({ "tenants": tenants(1) })).await;
+
+    let shown = app.get(&format!("/batches/{}", accepted.batch())).await;
+    assert_eq!(accepted.body["waiting_for"]["code"], "no_worker");
+    assert_eq!(accepted.body["waiting_for"], shown.body["waiting_for"]);
+}
