@@ -1,4 +1,4 @@
-//! A tenant's names, as the registry keeps them and somebody may have written them.
+//! Parses the names in a tenant's row, which may have been edited by hand.
 
 use domain::{RoleName, SchemaName};
 
@@ -15,7 +15,7 @@ pub(crate) fn read(schema: &str, role: &str) -> Result<(SchemaName, RoleName), U
     Ok((schema_name(schema)?, role_name(role)?))
 }
 
-/// Which of the two is none.
+/// The names that cannot be parsed.
 pub(crate) fn unreadable(schema: &str, role: &str) -> impl Iterator<Item = Unreadable> {
     schema_name(schema).err().into_iter().chain(role_name(role).err())
 }

@@ -31,7 +31,7 @@ pub(crate) struct TenantStatusView {
     migration_version: Option<String>,
     /// When its names were reserved.
     created_at: DateTime<Utc>,
-    /// When one of its keys was last used, or somebody last asked for a change of it; null before.
+    /// Last use of one of its keys, or last change that a caller asked for; null if there was none.
     last_activity: Option<DateTime<Utc>>,
 }
 

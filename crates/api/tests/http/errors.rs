@@ -217,7 +217,7 @@ async fn a_queue_that_is_missing_or_older_is_not_migrated_and_no_bug() {
     }
 }
 
-/// A pool of one connection that waits 200 ms: on the database, or on a port where nobody listens.
+/// A pool of one connection with a time-out of 200 ms: to the database, or to a closed port.
 fn hasty_pool(db: &harness::Db, port: Option<u16>) -> sqlx::PgPool {
     let mut options = store::with_settings(db.pool.connect_options().as_ref().clone());
     if let Some(port) = port {

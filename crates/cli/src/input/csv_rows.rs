@@ -1,7 +1,7 @@
 //! Tenants as a spreadsheet writes them, with `,`, `;` or tabs between the columns.
 //!
 //! `settings.features` is a list (`a|b`), `settings.limits.<name>` a whole number,
-//! `settings.metadata.<name>` a text. An empty cell means "not given"; a row of empty cells is none.
+//! `settings.metadata.<name>` a text. An empty cell means "not given"; rows of empty cells are skipped.
 
 use serde_json::{
     Map, Value,

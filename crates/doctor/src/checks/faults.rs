@@ -69,7 +69,7 @@ async fn elsewhere(
 
 /// What differs of shape, role and rights, in one.
 fn differs(looked: verify::Faults, elsewhere: Vec<Elsewhere>) -> Option<Fault> {
-    // what all may do in the database is mended there, and what belongs to the role is somebody's data
+    // PUBLIC's rights have a repair of their own; objects that the role owns are data
     let fixable = !(looked.role.is_empty() && looked.rights.is_empty())
         || elsewhere.iter().any(|it| it.remedy.is_some());
     let elsewhere = elsewhere.into_iter().map(|it| it.sentence);

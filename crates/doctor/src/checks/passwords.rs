@@ -1,4 +1,4 @@
-//! Passwords of tenants' roles that no `tenantry tenant connect` gave: a way in that somebody else made.
+//! Passwords of tenants' roles that `tenantry tenant connect` did not set.
 
 use domain::InstallationId;
 use sqlx::PgConnection;
