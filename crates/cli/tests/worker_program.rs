@@ -12,6 +12,9 @@ use std::{
 
 use secrecy::ExposeSecret;
 
+#[path = "support/broken_tls.rs"]
+mod broken_tls;
+
 fn worker(url: &str) -> Command {
     let master_key = keys::MasterKey::generate();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry-worker"));
@@ -120,4 +123,19 @@ async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
             .await
             .unwrap();
     assert_eq!(open, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preferred_tls_that_fails_is_done_without_and_logged() {
+    let db = harness::fresh_db().await;
+    let url = broken_tls::before(&db).await;
+
+    let mut child =
+        worker(&url).env("TENANTRY__LOG__FORMAT", "text").stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    read_until(&mut log, "not encrypted, because TLS failed");
+    read_until(&mut log, "starts");
+    terminate(&child);
+
+    assert!(child.wait().unwrap().success());
 }

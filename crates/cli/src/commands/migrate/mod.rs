@@ -43,7 +43,8 @@ impl Migrate {
         if let Self::Tenant(tenant) = &self
             && tenant.needs_no_database()
         {
-            starter::write(&settings)?;
+            let wrote = starter::write(&settings)?;
+            wrote.tell(global);
             return Ok(Done::Well);
         }
         let url = connection::database_url(&settings)?;

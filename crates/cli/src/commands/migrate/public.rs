@@ -58,7 +58,7 @@ impl Public {
                 record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
-            Self::Down { .. } => down(pool).await,
+            Self::Down { .. } => down(global, pool).await,
         }
     }
 }
@@ -112,16 +112,17 @@ async fn status(
     Ok(Done::well_if(current))
 }
 
-async fn down(pool: &PgPool) -> anyhow::Result<Done> {
+async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     refuse_copy(pool).await?;
     let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
+    if let Some(version) = reverted
+        && has_audit_log(pool).await?
+    {
+        record(pool, "schema.reverted", json!({ "version": version })).await?;
+    }
     match reverted {
-        Some(version) => {
-            if has_audit_log(pool).await? {
-                record(pool, "schema.reverted", json!({ "version": version })).await?;
-            }
-            show::line(format!("migration {version} is taken back"));
-        }
+        _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
+        Some(version) => show::line(format!("migration {version} is taken back")),
         None => show::line("there is no migration to take back"),
     }
     Ok(Done::Well)

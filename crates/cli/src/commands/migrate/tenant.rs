@@ -138,7 +138,7 @@ impl Tenant {
             Self::Relearn => relearn(global, settings, pool).await,
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {
-                    starter::write(settings)?;
+                    show::note(starter::write(settings)?);
                 }
                 let fleet = fleet(settings, pool, Direction::Init, MigrationSet::empty());
                 migrate(global, fleet, &Which { schema, all }).await
