@@ -142,18 +142,22 @@ impl Floor {
 
     /// Makes `tenants` tenants and says how long it took.
     pub(crate) async fn make(&self, tenants: usize) -> anyhow::Result<Duration> {
-        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
+        let texts = self.texts(tenants);
         let started = Instant::now();
-        stream::iter(0..tenants)
-            .map(|n| {
-                let sql = self.tenant.replace("{n}", &format!("{}_{round}_{n}", self.database));
-                async move { sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await }
-            })
+        stream::iter(texts)
+            .map(|sql| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool))
             .buffer_unordered(self.connections)
             .try_for_each(|_| async { Ok(()) })
             .await
             .context("the floor's DDL failed")?;
         Ok(started.elapsed())
+    }
+
+    /// The text of each of `tenants` new tenants.
+    pub(crate) fn texts(&self, tenants: usize) -> Vec<String> {
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
+        let name = |n| format!("{}_{round}_{n}", self.database);
+        (0..tenants).map(|n| self.tenant.replace("{n}", &name(n))).collect()
     }
 
     pub(crate) async fn close(self) {
