@@ -97,12 +97,28 @@ async fn a_migration_that_leaves_its_transaction_stops_the_start_with_file_and_l
 }
 
 #[tokio::test]
+async fn a_check_that_a_file_puts_off_stops_the_start_with_what_to_write() {
+    let db = harness::fresh_db().await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = "create table a (id int primary key);
+        create table b (a int references a deferrable initially deferred);
+        insert into a values (1); insert into b values (1);
+        alter table b add column x int;";
+    fs::write(folder.path().join("0001_put_off.sql"), text).unwrap();
+
+    let said = refuse(worker(&db.url).env("TENANT_MIGRATIONS_DIR", folder.path()));
+
+    assert!(said.contains("0001_put_off.sql") && said.contains("set constraints all"), "{said}");
+}
+
+#[tokio::test]
 async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
     let db = harness::fresh_db().await;
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready.json");
     let mut child = worker(&db.url)
         .env("TENANTRY__LOG__FORMAT", "text")
+        .env("RUST_LOG", "debug")
         .arg("--ready-file")
         .arg(&ready)
         .stderr(Stdio::piped())
@@ -110,6 +126,7 @@ async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let pid = wait_for(&ready)["pid"].as_u64();
+    read_until(&mut log, "RUST_LOG has no effect");
     read_until(&mut log, "starts");
 
     terminate(&child);

@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("the database cannot be used")]
     Session(#[source] Unreachable),
     /// What the provisioning needs could not be read.
-    #[error("could not read what provisioning needs")]
+    #[error("the worker cannot provision")]
     Build(#[source] BuildError),
     /// The plan contradicts itself.
     #[error("the plan cannot be followed")]

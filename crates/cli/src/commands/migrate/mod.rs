@@ -57,12 +57,12 @@ impl Migrate {
     /// What a command that was not confirmed would lose.
     fn lacks_a_yes(&self) -> Option<&'static str> {
         match self {
-            Self::Public(public::Public::Down { yes: false }) => {
-                Some("this takes the newest migration back, with the data in it")
-            }
-            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => {
-                Some("this takes migrations back, with the data in what they made")
-            }
+            Self::Public(public::Public::Down { yes: false }) => Some(
+                "this reverts the newest migration: the tables and columns it added are dropped, with their data",
+            ),
+            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => Some(
+                "this reverts migrations: the tables and columns they added are dropped, with their data",
+            ),
             _ => None,
         }
     }

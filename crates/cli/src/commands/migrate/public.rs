@@ -37,7 +37,7 @@ pub(crate) enum Public {
     },
     /// Take the newest migration back
     Down {
-        /// Yes, with the data in what it made
+        /// Confirm: the tables and columns that it added are dropped, with their data
         #[arg(long)]
         yes: bool,
     },

@@ -70,7 +70,7 @@ pub(crate) enum Tenant {
         /// The version to go back to, which stays; 0 or none = before the first
         #[arg(long, value_name = "VERSION")]
         to: Option<Target>,
-        /// Yes, with the data in what they made
+        /// Confirm: the tables and columns that these migrations added are dropped, with their data
         #[arg(long)]
         yes: bool,
         #[command(flatten)]

@@ -151,11 +151,10 @@ async fn all(
         table.print();
     }
     show::line(format!(
-        "{} tenants: {} have every migration up to {}, {} do not",
-        tenants.len(),
-        tenants.len() - others.len(),
+        "up to date with version {}: {} of {} tenants",
         version(set.head()),
-        others.len(),
+        tenants.len() - others.len(),
+        tenants.len(),
     ));
     if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
         show::note("`tenantry migrate tenant up --all` applies what is pending");
