@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
+use crate::path::TenantPath;
 use crate::{grants, role};
 
 /// A schema that still bears the original's mark.
@@ -55,10 +56,11 @@ pub async fn hand_over(
     copied: &Copied,
     heir: &InstallationId,
     connection_limit: i32,
+    path: TenantPath,
 ) -> sqlx::Result<bool> {
     let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
     let role = RoleName::of(heir, mark.tenant);
-    let owner = role::claim(conn, &role, &copied.schema, connection_limit, &mark).await?;
+    let owner = role::claim(conn, &role, &copied.schema, connection_limit, &mark, path).await?;
     if !owner.is(&mark) {
         return Ok(false);
     }

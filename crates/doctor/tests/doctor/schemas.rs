@@ -56,7 +56,16 @@ async fn a_role_whose_tenant_is_gone_is_dropped() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
     let name = ward.role(777);
-    role::create(&mut conn, &name, &ward::schema(777), 5, &ward.mark(777)).await.unwrap();
+    role::create(
+        &mut conn,
+        &name,
+        &ward::schema(777),
+        5,
+        &ward.mark(777),
+        tenantdb::TenantPath::ALONE,
+    )
+    .await
+    .unwrap();
 
     let role = Subject::Role(name.to_string());
     ward.heals(Kind::RoleWithoutTenant, role, &["role tn_us_777"]).await;
