@@ -41,7 +41,7 @@ pub async fn create_extensions(conn: &mut PgConnection, shared: &Shared) -> sqlx
     }
     let create = CREATE.replace("{extensions}", &list(&shared.extensions));
     let mut tx = conn.begin().await?;
-    // alone, as default privileges change for a moment
+    // one process at a time creates the schema
     sqlx::raw_sql(
         "set local lock_timeout = '10s';
          select from tenantry.leases where name = 'bootstrap' for update",

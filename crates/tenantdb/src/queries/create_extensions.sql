@@ -7,7 +7,6 @@ declare
     name text;
     fixed text;
     trusted boolean;
-    closed boolean;
 begin
     if to_regnamespace('tenantry_extensions') is null then
         create schema tenantry_extensions;
@@ -31,20 +30,8 @@ begin
         if super and not trusted then
             perform set_config('role', 'none', true);
         end if;
-        -- what the extension lets everybody call is to stay so: the owner's new functions are nobody's
-        closed := exists (
-            select from pg_catalog.pg_default_acl a
-            where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0
-                and a.defaclobjtype = 'f'
-                and not exists (select from aclexplode(a.defaclacl) x where x.grantee = 0));
-        if closed then
-            alter default privileges grant execute on functions to public;
-        end if;
         execute format('create extension if not exists %I%s cascade', name,
             case when fixed is null then ' schema tenantry_extensions' else '' end);
-        if closed then
-            alter default privileges revoke execute on functions from public;
-        end if;
         perform set_config('role', me, true);
     end loop;
 end

@@ -22,7 +22,8 @@ begin
         if {extensions} and not has_schema_privilege(tenants, 'tenantry_extensions', 'usage') then
             execute format('grant usage on schema tenantry_extensions to %I', tenants);
         end if;
-        -- an extension that was moved here may have lost what it lets everybody call
+        -- Functions that an extension lets everybody call, and that default privileges or a move from
+        -- schema public closed: what the extension itself grants or revokes leaves a row in pg_init_privs.
         for routine in
             select p.oid from pg_catalog.pg_proc p
             where {extensions} and p.pronamespace = to_regnamespace('tenantry_extensions')

@@ -6,8 +6,9 @@ with me (name, super) as (
 -- a superuser who connected and acts as the owner of schema tenantry
 ), boss (super) as (
     select r.rolsuper from pg_catalog.pg_roles r where r.rolname = session_user
-), home (owner, ours) as (
-    select quote_ident(pg_get_userbyid(n.nspowner)), pg_has_role(n.nspowner, 'usage') or boss.super
+), home (owner, ours, mark) as (
+    select quote_ident(pg_get_userbyid(n.nspowner)), pg_has_role(n.nspowner, 'usage') or boss.super,
+        obj_description(n.oid, 'pg_namespace')
     from pg_catalog.pg_namespace n, boss where n.nspname = 'tenantry_extensions'
 ), extension (name, installed_in, relocatable, owner, available, trusted, fixed, requires) as (
     select x.name, n.nspname, e.extrelocatable, quote_ident(pg_get_userbyid(e.extowner)),
@@ -36,6 +37,9 @@ with me (name, super) as (
 select format('schema tenantry_extensions belongs to %s', h.owner),
     format('as %s: alter schema tenantry_extensions owner to %s', h.owner, me.name)
 from home h, me where not h.ours and cardinality($1::text[]) > 0
+union all
+select 'schema tenantry_extensions is a tenant''s', 'it was free before this release: list no extensions'
+from home h where cardinality($1::text[]) > 0 and starts_with(h.mark, 'tenantry:')
 union all
 select format('the server does not have the extension %s, which `tenants.extensions` lists', x.name),
     'install its package on the server, or take it out of the list'

@@ -150,62 +150,48 @@ async fn an_owner_without_superuser_rights_does_it_too() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_shared_is_said_with_what_mends_it() {
-    let site = site().await;
-    site.provisioned(7, "acme").await;
-    site.run(
-        "create schema other; create extension pg_trgm schema other;
-         create table public.open (); grant insert, select on public.open to public;
-         create table public.by_column (a int, b int); grant update (a) on public.by_column to public;
-         create sequence public.counter",
-    )
-    .await;
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let shared = Shared {
-        extensions: owned(&["pgcrypto", "pg_trgm", "no_such", "earthdistance", "plpgsql"]),
-        tables: owned(&[
-            "public.open",
-            "public.by_column",
-            "public.gone",
-            "public.counter",
-            "acme.person",
-        ]),
-    };
-    let mut conn = site.db.pool.acquire().await.unwrap();
-
-    let told = share::lacking(&mut conn, &shared).await.unwrap();
-
-    let all = told.join("\n");
-    for part in [
-        "extension pgcrypto is in schema apalis",
-        "while no worker runs: create schema if not exists tenantry_extensions authorization",
-        "extension pg_trgm is in schema other",
-        "alter extension pg_trgm set schema tenantry_extensions",
-        "does not have the extension no_such",
-        "extension earthdistance needs the extension cube (list it in `tenants.extensions` too)",
-        "PUBLIC has INSERT on public.open",
-        "PUBLIC has UPDATE on public.by_column",
-        "there is no table public.gone",
-        "there is no table public.counter",
-        "table acme.person is in a tenant's schema",
-    ] {
-        assert!(all.contains(part), "{part}:\n{all}");
-    }
-    assert_eq!(told.len(), 9, "{all}");
-}
-
-#[tokio::test]
-async fn an_untrusted_extension_takes_a_superuser() {
+async fn a_superuser_who_acts_for_the_owner_gives_it_what_it_lacks() {
     let site = site().await;
     site.hand_to_an_owner().await;
-    let mut conn = site.connect_as(&site.owner()).await.unwrap();
-    let shared = Shared { extensions: vec!["pageinspect".to_owned()], tables: Vec::new() };
+    let strangers = format!("tn_{}_stranger", site.installation);
+    site.run(&format!(
+        "create role {strangers}; create schema reference authorization {strangers};
+         create table reference.countries (code text primary key);
+         alter table reference.countries owner to {strangers};
+         grant tn_{}_tenants to {} with admin option",
+        site.installation,
+        site.owner()
+    ))
+    .await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    execute(&mut conn, &format!("set role {}", site.owner())).await.unwrap();
+    let (extensions, tables) = (vec!["amcheck".to_owned()], vec!["reference.countries".to_owned()]);
+    let shared = Shared { extensions, tables };
 
-    let told = share::lacking(&mut conn, &shared).await.unwrap();
+    share(&site, &mut conn, &shared).await;
 
-    let part = "create extension pageinspect schema tenantry_extensions";
-    assert!(told.len() == 1 && told[0].contains(part), "{told:?}");
-    conn.close().await.unwrap();
+    let faults = share::faults(&mut conn, &site.installation, &shared).await.unwrap();
+    assert_eq!(faults, share::ShareFaults::default());
+    let table = "create table account (country text references reference.countries (code))";
+    let set = set_sharing(&[("1_a.sql", table)], &shared);
+    site.tenant(1, "acme").provision(&mut conn, &set).await;
+    execute(&mut conn, "reset role").await.unwrap();
+    let owner: String = sqlx::query_scalar(
+        "select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = 'tenantry_extensions'",
+    )
+    .fetch_one(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(owner, site.owner());
+    // the extension itself takes its functions from PUBLIC
+    let of_extension =
+        "select count(*) from pg_proc where pronamespace = 'tenantry_extensions'::regnamespace";
+    let open = format!(
+        "{of_extension} and has_function_privilege('tn_{}_tenants', oid, 'execute')",
+        site.installation
+    );
+    assert!(count(&mut conn, of_extension).await > 0);
+    assert_eq!(count(&mut conn, &open).await, 0);
 }
 
 #[tokio::test]
