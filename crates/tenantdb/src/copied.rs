@@ -113,6 +113,18 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
     Ok(())
 }
 
+/// Takes from the original's group what tenants shared: the right to use extensions and to read tables.
+/// What may not be revoked stays, and [`heirless`] names it.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn disown_shared(conn: &mut PgConnection, original: &InstallationId) -> sqlx::Result<()> {
+    let group = literal(RoleName::group(original).as_str());
+    let revoke = include_str!("queries/disown_shared.sql").replace("{group}", &group);
+    sqlx::raw_sql(AssertSqlSafe(revoke)).execute(conn).await?;
+    Ok(())
+}
+
 /// Gives the session's own user back its rights until the transaction ends: a superuser may drop what a
 /// dump restored as a superuser's.
 ///

@@ -101,6 +101,7 @@ impl Adoption<'_> {
         let failed = |e| database_failure(&e);
         let mut conn = self.pool.acquire().await.map_err(failed)?;
         copied::drop_makers(&mut conn, &self.original).await.map_err(failed)?;
+        copied::disown_shared(&mut conn, &self.original).await.map_err(failed)?;
         let mode = store::database_mode(&mut conn).await.map_err(failed)?;
         let mode = mode.unwrap_or(DatabaseMode::Own);
         tenantdb::bootstrap_as(&mut conn, &self.heir, mode, &[])
