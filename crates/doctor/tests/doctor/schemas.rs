@@ -252,6 +252,21 @@ async fn a_spare_whose_role_was_dropped_leaves_the_pool_with_its_schema() {
 }
 
 #[tokio::test]
+async fn a_spare_of_another_list_of_extensions_is_no_trouble_and_one_of_this_list_is() {
+    let ward = Ward::healthy().await;
+    let longer = "do $$ begin execute format('alter role %I set search_path to tenantry_spare_950_,
+        tenantry_extensions, pg_temp', (select 'tn_' || id || '_950' from tenantry.installation)); end $$";
+    ward.run(longer).await;
+    let of_this_list = ward.found().await;
+
+    ward.run("update tenantry.spares set stamp = 'another'").await;
+
+    let spare = Subject::Spare(TenantId::new(ward::SPARE));
+    assert_eq!(of_this_list, [(Kind::SpareChanged, spare)]);
+    assert_eq!(ward.found().await, []);
+}
+
+#[tokio::test]
 async fn what_is_left_of_a_spare_that_is_not_in_the_pool_is_dropped() {
     let ward = Ward::healthy().await;
     ward.run("delete from tenantry.spares").await;

@@ -1,8 +1,8 @@
 -- For each schema of the tables: what else PUBLIC may do there. $1: tables as schema.table.
-select format('tenants may enter schema %I for its shared tables, where PUBLIC may also %s', n.nspname,
-    concat_ws(' and ',
-        case when r.count > 0 then format('call %s functions', r.count) end,
-        case when c.count > 0 then format('use %s tables or sequences', c.count) end))
+select format('tenants may enter schema %I for its shared tables, and have what PUBLIC has there: %s', n.nspname,
+    concat_ws(', ',
+        case when r.count > 0 then format('functions (%s)', r.count) end,
+        case when c.count > 0 then format('tables or sequences (%s)', c.count) end))
 from (select distinct split_part(t, '.', 1) from unnest($1::text[]) t) x (name)
 join pg_catalog.pg_namespace n on n.nspname = x.name
 cross join lateral (

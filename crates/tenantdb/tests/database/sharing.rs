@@ -256,6 +256,29 @@ async fn a_table_that_tenants_may_change_by_their_group_is_told() {
 }
 
 #[tokio::test]
+async fn what_tenants_find_beside_a_shared_table_and_what_is_not_listed_any_more_are_told() {
+    let site = site().await;
+    site.run(COUNTRIES).await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    share(&site, &mut conn, &shared()).await;
+    assert_eq!(share::opened(&mut conn, &shared()).await.unwrap(), [""; 0]);
+    site.run(
+        "create function public.f() returns int language sql as 'select 1';
+         grant execute on function public.f() to public;
+         create table public.other (); grant select on public.other to public",
+    )
+    .await;
+
+    let opened = share::opened(&mut conn, &shared()).await.unwrap();
+
+    let told = "tenants may enter schema public for its shared tables, and have what PUBLIC has there: \
+                functions (1), tables or sequences (1)";
+    assert_eq!(opened, [told]);
+    assert_eq!(share::unlisted(&mut conn, &shared()).await.unwrap(), [""; 0]);
+    assert_eq!(share::unlisted(&mut conn, &Shared::default()).await.unwrap(), ["citext"]);
+}
+
+#[tokio::test]
 async fn a_role_follows_the_list_and_a_set_is_another_with_it() {
     let site = site().await;
     let tenant = site.provisioned(1, "acme").await;
