@@ -1,6 +1,6 @@
 -- A row for each way in which what tenants share is not as the settings list it, or is open to more than
--- their use: the sentence, and whether tenants cannot be made so. $1: the tenants' group, $2: extensions, $3: tables as
--- schema.table.
+-- their use: the sentence, and whether tenants cannot be made so. $1: the tenants' group, $2: extensions,
+-- $3: tables as schema.table.
 select format('extension %s is not in schema tenantry_extensions', x.name), true
 from unnest($2::text[]) x (name)
 where not exists (

@@ -57,6 +57,10 @@ async fn faults_of(site: &Site, conn: &mut PgConnection, tenant: &Tenant) -> Vec
     found
 }
 
+fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
+    Newcomer { schema: &tenant.schema, role: &tenant.role, mark: tenant.mark.clone() }
+}
+
 /// What no tenant may do with what it shares.
 const REFUSED: &[&str] = &[
     "create table tenantry_extensions.x ()",
@@ -319,17 +323,14 @@ async fn a_spare_with_extensions_becomes_a_tenant_and_is_as_promised() {
     newcomers::migrate(&mut tx, &made, &set).await.unwrap();
     tx.commit().await.unwrap();
     newcomers::grant(&mut conn, &made, &promise).await.unwrap();
-    let newcomer =
-        |t: &'static Tenant| Newcomer { schema: &t.schema, role: &t.role, mark: t.mark.clone() };
-    let tenant: &'static Tenant = Box::leak(Box::new(tenant));
-    let adoption = adoption::Adoption { spare: id, tenant: newcomer(tenant) };
+    let adoption = adoption::Adoption { spare: id, tenant: newcomer(&tenant) };
 
     adoption::adopt(&mut conn, &site.installation, &[adoption], set.path()).await.unwrap();
 
-    let adopted = [(newcomer(tenant), None)];
+    let adopted = [(newcomer(&tenant), None)];
     verify::verify_adopted(&mut conn, &adopted, set.path()).await.unwrap();
     assert!(verify::verify_adopted(&mut conn, &adopted, TenantPath::ALONE).await.is_err());
-    assert_eq!(faults_of(&site, &mut conn, tenant).await, [""; 0]);
+    assert_eq!(faults_of(&site, &mut conn, &tenant).await, [""; 0]);
 }
 
 #[tokio::test]
