@@ -53,7 +53,9 @@ impl Fleet {
         .execute(&mut *tx)
         .await
         .unwrap();
-        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+            .await
+            .unwrap();
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
         migrations::apply(&mut tx, &schema, &set).await.unwrap();

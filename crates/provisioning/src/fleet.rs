@@ -21,6 +21,7 @@ use store::{
 use tenantdb::{
     Promise, grants,
     migrations::{self, MigrateError, MigrationSet, Target},
+    role,
 };
 
 /// Tenants read at a time.
@@ -93,13 +94,15 @@ pub struct Moved {
     pub out_of_order: Vec<Version>,
     /// What was taken back, newest first.
     pub reverted: Vec<Version>,
+    /// Whether the role's search path was another one: of other extensions.
+    pub path_changed: bool,
 }
 
 impl Moved {
     /// Whether there was something to do.
     #[must_use]
     pub fn changed(&self) -> bool {
-        !(self.applied.is_empty() && self.reverted.is_empty())
+        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
     }
 }
 
@@ -118,8 +121,8 @@ pub enum FleetError {
     /// A migration failed, or was edited after it had been applied.
     #[error("could not migrate the schema")]
     Migrate(#[source] MigrateError),
-    /// The role could not be given its rights on new tables.
-    #[error("could not grant access to what is new")]
+    /// The role could not be given its rights on new tables, or its search path.
+    #[error("could not give the role its rights and its search path")]
     Grant(#[source] sqlx::Error),
     /// The registry could not be told.
     #[error("could not record the version")]
@@ -268,9 +271,14 @@ async fn in_transaction(
 ) -> Result<Moved, FleetError> {
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
     store::open_stage(&mut tx, &[tenant], run.limits).await.map_err(FleetError::Lock)?;
-    let moved = move_schema(run, &mut tx, schema).await.map_err(FleetError::Migrate)?;
+    let mut moved = move_schema(run, &mut tx, schema).await.map_err(FleetError::Migrate)?;
     if let Some(promise) = run.promise.as_ref().filter(|_| !moved.applied.is_empty()) {
         grants::grant(&mut tx, schema, role, promise).await.map_err(FleetError::Grant)?;
+    }
+    if run.direction == Direction::Up {
+        let path = run.migrations.path();
+        let followed = role::follow_path(&mut tx, role, schema, path).await;
+        moved.path_changed = followed.map_err(FleetError::Grant)?;
     }
     let version = moved.to.as_ref();
     if !tenants::set_version(&mut tx, tenant, version).await.map_err(FleetError::Record)? {
@@ -294,7 +302,7 @@ async fn record(
         action: "tenant.migrated",
         tenant: Some(tenant),
         detail: json!({ "from": moved.from, "to": moved.to,
-            "applied": moved.applied, "reverted": moved.reverted }),
+            "applied": moved.applied, "reverted": moved.reverted, "path_changed": moved.path_changed }),
         ..Default::default()
     };
     audit::append(conn, entry).await
@@ -313,6 +321,7 @@ async fn move_schema(
             applied: done.applied,
             out_of_order: done.out_of_order,
             reverted: Vec::new(),
+            path_changed: false,
         }),
         Direction::Down(to) => {
             migrations::revert(conn, schema, &run.migrations, to.as_ref()).await.map(|done| Moved {
@@ -321,6 +330,7 @@ async fn move_schema(
                 applied: Vec::new(),
                 out_of_order: Vec::new(),
                 reverted: done.reverted,
+                path_changed: false,
             })
         }
     }
@@ -339,7 +349,14 @@ async fn init(
     }
     let stands = had.into_iter().next_back().map(|newest| newest.version);
     let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
-    Ok(Moved { from: stands.clone(), to: stands, applied, out_of_order, reverted })
+    Ok(Moved {
+        from: stands.clone(),
+        to: stands,
+        applied,
+        out_of_order,
+        reverted,
+        path_changed: false,
+    })
 }
 
 /// Connections of our own, outside the pool: each is counted, and closed when it has done its

@@ -72,7 +72,7 @@ impl World {
         if !ids.is_empty() {
             self.build(conn, &named, &set, &promise).await;
             let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
-            store::spares::record(conn, &ids, &prints, "stamp", set.head()).await.unwrap();
+            store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
         self.register(conn, tenants, set.head().unwrap().as_str()).await;
     }
@@ -93,7 +93,7 @@ impl World {
                 Newcomer { schema, role, mark: Mark { installation, tenant } }
             })
             .collect();
-        newcomers::create_roles(conn, &newcomers, 5).await.unwrap();
+        newcomers::create_roles(conn, &newcomers, 5, tenantdb::TenantPath::ALONE).await.unwrap();
         newcomers::create_schemas(conn, &newcomers).await.unwrap();
         newcomers::migrate(conn, &newcomers, set).await.unwrap();
         newcomers::grant(conn, &newcomers, promise).await.unwrap();

@@ -37,8 +37,8 @@ pub async fn apply(
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<Applied, MigrateError> {
-    let state =
-        State::read(conn, schema).await.map_err(|source| MigrateError::Database { source })?;
+    let state = State::read(conn, schema, set.path()).await;
+    let state = state.map_err(|source| MigrateError::Database { source })?;
     let standing = set.compare(state.applied.iter().flatten().map(AppliedMigration::record));
     hold(&standing)?;
     let pending = &standing.missing;
@@ -67,7 +67,7 @@ pub(crate) async fn apply_to_empty(
     set: &MigrationSet,
 ) -> Result<(), MigrateError> {
     let failed = |source| MigrateError::Database { source };
-    let state = State::of_session(conn).await.map_err(failed)?;
+    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     let script = script::plain(schemas, &state, &all, set.defers());
     let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;

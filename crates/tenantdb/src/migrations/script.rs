@@ -63,7 +63,7 @@ pub(super) fn up<'a>(
 ) -> Script<'a> {
     let files = pending.iter().map(|m| (m.version(), m.file(), m.sql()));
     let (block, steps) = block(files, defers);
-    let mut text = enter(schema);
+    let mut text = enter(schema, state);
     if state.applied.is_none() {
         write(&mut text, &version_table(schema));
     }
@@ -91,7 +91,7 @@ pub(super) fn plain(
 ) -> String {
     let mut text = String::new();
     for schema in schemas {
-        write(&mut text, &(enter(schema) + &version_table(schema)));
+        write(&mut text, &(enter(schema, state) + &version_table(schema)));
         for migration in all {
             // A text may end in a comment, or without a semicolon.
             write(&mut text, &format!("{}\n;\n", migration.sql()));
@@ -150,7 +150,7 @@ pub(super) fn down<'a>(
     let table = format!("{}.{VERSION_TABLE}", Ident::from(schema));
     let (block, steps) = block(back.iter().map(|back| (back.version, back.file, back.sql)), defers);
     let versions: Vec<String> = back.iter().map(|back| literal(back.recorded.as_str())).collect();
-    let mut text = enter(schema);
+    let mut text = enter(schema, state);
     if !versions.is_empty() {
         let versions = versions.join(", ");
         write(&mut text, &format!("delete from {table} where version::text in ({versions});\n"));
@@ -160,13 +160,9 @@ pub(super) fn down<'a>(
     Script { text, steps }
 }
 
-fn enter(schema: &SchemaName) -> String {
-    format!("select set_config('search_path', {}, true);\n", literal(&path(schema)))
-}
-
-/// The search path while a tenant's migrations run, as `current_setting` spells it.
-pub(super) fn path(schema: &SchemaName) -> String {
-    format!("{}, pg_temp", Ident::from(schema))
+fn enter(schema: &SchemaName, state: &State) -> String {
+    let path = literal(&state.tenants.of(schema));
+    format!("select set_config('search_path', {path}, true);\n")
 }
 
 /// What the first column is called of the row that a script ends with.

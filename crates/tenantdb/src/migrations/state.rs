@@ -5,12 +5,15 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use super::applied::AppliedMigration;
 use super::error::MigrateError;
-use super::script::{self, Script};
+use super::script::Script;
 use super::{applied, blame};
+use crate::path::TenantPath;
 
 /// What a script starts from.
 #[derive(Debug)]
 pub(super) struct State {
+    /// The search path of tenants.
+    pub(super) tenants: TenantPath,
     /// The search path to come back to.
     pub(super) path: String,
     /// The role that runs the migrations.
@@ -23,7 +26,11 @@ pub(super) struct State {
 
 impl State {
     /// Reads it: one message for a schema without version table, two for others.
-    pub(super) async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Self> {
+    pub(super) async fn read(
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+        tenants: TenantPath,
+    ) -> sqlx::Result<Self> {
         let table = applied::table(schema);
         let row = sqlx::query(
             "select current_setting('search_path'), current_user::text,
@@ -40,16 +47,20 @@ impl State {
             false => None,
         };
         let numbers = row.try_get(3)?;
-        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, applied, numbers })
+        let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Self { tenants, path, actor, applied, numbers })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
-    pub(super) async fn of_session(conn: &mut PgConnection) -> sqlx::Result<Self> {
+    pub(super) async fn of_session(
+        conn: &mut PgConnection,
+        tenants: TenantPath,
+    ) -> sqlx::Result<Self> {
         let row = sqlx::query("select current_setting('search_path'), current_user::text")
             .fetch_one(conn)
             .await?;
         let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self { path, actor, applied: None, numbers: false })
+        Ok(Self { tenants, path, actor, applied: None, numbers: false })
     }
 
     /// Sends a script, and makes sure that it ended in the schema and role it began in.
@@ -75,7 +86,7 @@ impl State {
         let (current, path, actor): (Option<String>, Option<String>, Option<String>) =
             (read(0)?, read(1)?, read(2)?);
         let stayed = current.as_deref() == Some(schema.as_str())
-            && path == Some(script::path(schema))
+            && path == Some(self.tenants.of(schema))
             && actor.as_ref() == Some(&self.actor);
         if stayed { Ok(()) } else { Err(MigrateError::Escaped) }
     }

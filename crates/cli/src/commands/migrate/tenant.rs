@@ -20,6 +20,7 @@ use store::{StageLimits, audit};
 use tenantdb::{
     Promise,
     migrations::{MigrationSet, Target},
+    share,
 };
 
 use super::{lint, starter};
@@ -186,6 +187,14 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
 async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
+    let faults = share::faults(&mut conn, &installation, set.shared()).await;
+    let missing = faults.map_err(|e| database_failure(&e))?.missing;
+    if !missing.is_empty() {
+        return Err(Failure::new(missing.join("; "))
+            .advise("run `tenantry migrate public up`; no tenant was touched")
+            .into());
+    }
     learning::learn(&mut conn, set).await.map_err(|e| unlearnt(&e).into())
 }
 
