@@ -7,8 +7,8 @@ use tenantdb::migrations::MigrateError;
 use crate::{
     Checked, Kind, Report, Scope,
     checks::{
-        self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas,
-        spares, stranded, unreadable,
+        self, application_role, database_rights, guards, ids, jobs, master_key, passwords, promise,
+        roles, schemas, spares, stranded, unreadable,
     },
     report::Gatherer,
 };
@@ -98,6 +98,8 @@ async fn look(
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
+    let during_role = during("look at the application's role");
+    application_role::look(conn, gatherer).await.map_err(during_role)?;
     passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
     unreadable::walk(conn, gatherer).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;

@@ -132,6 +132,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
     Key::new("tenants.granted_roles", Kind::List(rule::role)),
     Key::number("tenants.connection_limit", -1, 10_000),
+    Key::new("tenants.application_role", Kind::Text(rule::role)).optional(),
+    Key::number("tenants.application_role_limit", 1, 1_000_000),
     Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.domain_suffixes", Kind::List(rule::domain_suffix)),

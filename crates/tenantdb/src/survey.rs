@@ -74,6 +74,8 @@ pub struct Subject<'a> {
     pub mark: &'a Mark,
     /// Another's schema, which the role must be refused.
     pub neighbour: Option<&'a SchemaName>,
+    /// The application's role, the only one that may be a member of the role.
+    pub application_role: Option<&'a str>,
 }
 
 /// What was found.
@@ -273,7 +275,7 @@ fn about(statements: String, seats: &[Seat<'_>]) -> String {
 /// one by one in a list of VALUES, of which the server would analyse every call; and once, hence the
 /// OFFSET.
 fn subjects(seats: &[Seat<'_>]) -> String {
-    let columns: [fn(&Seat<'_>) -> Option<String>; 6] = [
+    let columns: [fn(&Seat<'_>) -> Option<String>; 7] = [
         |seat| Some(seat.schema.to_owned()),
         |seat| Some(Ident::quote(seat.schema).to_string()),
         |seat| Some(Ident::from(seat.subject?.role).to_string()),
@@ -287,6 +289,7 @@ fn subjects(seats: &[Seat<'_>]) -> String {
                 seat.subject?.neighbour.filter(|other| other.as_str() != seat.schema)?;
             Some(Ident::from(neighbour).to_string())
         },
+        |seat| Some(Ident::quote(seat.subject?.application_role?).to_string()),
     ];
     let columns = columns.map(|cell| {
         let cell = |seat| cell(seat).map_or_else(|| "null".to_owned(), |text| literal(&text));
@@ -295,9 +298,10 @@ fn subjects(seats: &[Seat<'_>]) -> String {
     });
     format!(
         "(select (n - 1)::int, name, to_regnamespace(schema)::oid, to_regrole(role)::oid,
-             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid
-         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, n)
-         offset 0) s (n, name, schema, role, tenants, mark, neighbour)",
+             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid,
+             to_regrole(application)::oid
+         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, application, n)
+         offset 0) s (n, name, schema, role, tenants, mark, neighbour, application)",
         columns.join(", ")
     )
 }

@@ -41,6 +41,7 @@ pub(crate) async fn walk(
     if !gatherer.scope.wants(Kind::SpareChanged) {
         return Ok(());
     }
+    let application = gatherer.scope.application_role.as_deref();
     let mut after = i64::MIN;
     loop {
         // one without a fingerprint was built by an older version: it is given to no tenant
@@ -56,7 +57,7 @@ pub(crate) async fn walk(
         after = *last;
         let spares: Vec<_> =
             rows.iter().map(|(id, built)| (TenantId::new(*id), built.as_str())).collect();
-        let faults = verify::look_at_spares(conn, installation, &spares).await?;
+        let faults = verify::look_at_spares(conn, installation, application, &spares).await?;
         let changed = spares.iter().zip(faults).filter(|(_, f)| !f.foreign && !f.is_empty());
         for ((id, _), faults) in changed {
             let sentence = format!("spare {id}: {}", faults.into_sentences().join("; "));

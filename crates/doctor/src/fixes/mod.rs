@@ -37,6 +37,8 @@ pub(crate) struct Surgery {
     pub(crate) dead_after: Duration,
     /// Connections that a tenant's role may hold, if it may hold none now.
     pub(crate) connection_limit: i32,
+    /// The role that is a member of every tenant's.
+    pub(crate) application_role: Option<String>,
     /// What the migrations give, for repairs of rights.
     pub(crate) promise: Option<Promise>,
 }

@@ -68,7 +68,7 @@ impl Migrate {
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
         match self {
-            Self::Public(public) => public.run(global, pool).await,
+            Self::Public(public) => public.run(global, settings, pool).await,
             Self::Tenant(tenant) => tenant.run(global, settings, pool).await,
             Self::Lint(lint) => Ok(lint.run(global, settings)),
         }

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use domain::DatabaseMode;
 use serde_json::json;
+use settings::Settings;
 use sqlx::PgPool;
 use store::audit;
 
@@ -45,7 +46,12 @@ pub(crate) enum Public {
 
 impl Public {
     /// Does it.
-    pub(super) async fn run(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+    pub(super) async fn run(
+        self,
+        global: &Global,
+        settings: &Settings,
+        pool: &PgPool,
+    ) -> anyhow::Result<Done> {
         match self {
             Self::Status => status(global, pool, None).await,
             Self::Up { revoke_public, shared } => {
@@ -54,7 +60,7 @@ impl Public {
                     (_, true) => Some(DatabaseMode::Shared),
                     _ => None,
                 };
-                let installed = install(pool, wanted).await?;
+                let installed = install(pool, wanted, &settings.tenants).await?;
                 record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
