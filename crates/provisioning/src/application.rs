@@ -83,6 +83,16 @@ impl Application {
         application_role::grant(conn, role, &self.name).await.during(ACT)?;
         Ok(())
     }
+
+    /// Takes it out of a tenant's role.
+    pub(crate) async fn leave(
+        &self,
+        conn: &mut PgConnection,
+        role: &RoleName,
+    ) -> Result<(), StepError> {
+        let left = application_role::revoke(conn, role, &self.name).await;
+        left.during("take the application's role out of the tenant's")
+    }
 }
 
 /// The application's role may become no more tenants.

@@ -48,6 +48,9 @@ impl Step for GrantAccess {
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
+        if let Some(application) = &self.parts.application {
+            application.leave(cx.tx(), &tenant.role).await?;
+        }
         grants::revoke(cx.tx(), &tenant.schema, &tenant.role).await.during("revoke access")
     }
 }
