@@ -10,11 +10,13 @@ use sqlx::{AssertSqlSafe, PgPool, PgTransaction};
 async fn begin_as(pool: &PgPool, tenant: &Value) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
     // SET LOCAL ROLE and SET LOCAL search_path, with parameters
-    sqlx::query("select set_config('role', $1, true), set_config('search_path', quote_ident($2), true)")
-        .bind(tenant["role_name"].as_str())
-        .bind(tenant["schema_name"].as_str())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "select set_config('role', $1, true), set_config('search_path', quote_ident($2), true)",
+    )
+    .bind(tenant["role_name"].as_str())
+    .bind(tenant["schema_name"].as_str())
+    .execute(&mut *tx)
+    .await?;
     Ok(tx)
 }
 
