@@ -13,8 +13,10 @@ use crate::support::{CONNECTIONS, Site, Tenant, count, execute, site, sqlstate};
 /// A role that is fit for an application of this site.
 async fn application(site: &Site) -> String {
     let role = format!("tn_{}_App", site.installation);
+    // from 16 on the membership itself gives no right
+    let inherit = if site.makers_are_members() { "inherit" } else { "noinherit" };
     site.run(&format!(
-        "create role \"{role}\" login noinherit;
+        "create role \"{role}\" login {inherit};
          do $$ begin execute format('grant connect on database %I to \"{role}\"',
              current_database()); end $$"
     ))
