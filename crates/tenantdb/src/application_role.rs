@@ -101,13 +101,13 @@ pub async fn held(
     application: &str,
     most: i64,
 ) -> sqlx::Result<Vec<RoleName>> {
+    // without a join: the server would expect one name, and read all memberships for each
     let names: Vec<String> = sqlx::query_scalar(
-        "select r.rolname::text
+        "select pg_get_userbyid(m.roleid)::text
          from pg_catalog.pg_auth_members m
-         join pg_catalog.pg_roles r on r.oid = m.roleid
          where m.member = to_regrole(quote_ident($1))::oid
-             and r.rolname ~ ('^tn_' || $2 || '_[0-9]+$')
-         group by r.rolname order by length(r.rolname), r.rolname limit $3",
+             and pg_get_userbyid(m.roleid)::text ~ ('^tn_' || $2 || '_[0-9]+$')
+         group by m.roleid order by m.roleid limit $3",
     )
     .bind(application)
     .bind(installation.as_str())
@@ -147,14 +147,20 @@ pub async fn time_first_set_role(
 ) -> sqlx::Result<Duration> {
     // before 16 who is a member may also set the role
     let right = if makers::are_members(conn) { "set" } else { "member" };
-    let began = Instant::now();
-    sqlx::query_scalar::<_, bool>("select pg_has_role($1::name, $2::name, $3)")
-        .bind(application)
-        .bind(role.as_str())
-        .bind(right)
-        .fetch_one(conn)
-        .await?;
-    Ok(began.elapsed())
+    let mut took = [Duration::ZERO; 2];
+    for took in &mut took {
+        let began = Instant::now();
+        sqlx::query_scalar::<_, bool>("select pg_has_role($1::name, $2::name, $3)")
+            .bind(application)
+            .bind(role.as_str())
+            .bind(right)
+            .fetch_one(&mut *conn)
+            .await?;
+        *took = began.elapsed();
+    }
+    // the second finds the memberships in the session's memory, and costs what asking costs
+    let [first, second] = took;
+    Ok(first.saturating_sub(second))
 }
 
 /// The statement that makes `application` a member of roles, which have one maker.

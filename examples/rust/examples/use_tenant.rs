@@ -1,5 +1,5 @@
 //! Uses a tenant from the application's own pool: `use_tenant acme.example other.example`.
-//! APP_DATABASE_URL is the application's login, TENANTRY_URL and TENANTRY_TOKEN are the API's.
+//! `APP_DATABASE_URL` is the login of the application, `TENANTRY_URL` and `TENANTRY_TOKEN` are the API's.
 
 use std::{env, error::Error};
 
