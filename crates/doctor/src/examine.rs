@@ -7,8 +7,8 @@ use tenantdb::migrations::MigrateError;
 use crate::{
     Checked, Kind, Report, Scope,
     checks::{
-        self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas,
-        shared_objects, spares, stranded, unreadable,
+        self, application_role, database_rights, guards, ids, jobs, master_key, passwords, promise,
+        roles, schemas, shared_objects, spares, stranded, unreadable,
     },
     report::Gatherer,
 };
@@ -100,6 +100,8 @@ async fn look(
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
     let looked = shared_objects::look(conn, installation, gatherer).await;
     looked.map_err(during("look at what tenants share"))?;
+    let during_role = during("look at the application's role");
+    application_role::look(conn, gatherer).await.map_err(during_role)?;
     passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
     unreadable::walk(conn, gatherer).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;

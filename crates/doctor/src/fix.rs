@@ -67,9 +67,11 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
         Kind::ShapeDiffers => Some(learn(pool, &scope).await?),
         _ => None,
     };
-    let Scope { dead_after, connection_limit, .. } = scope;
+    let Scope { dead_after, connection_limit, ref application_role, .. } = scope;
+    let application_role = application_role.clone();
     let path = scope.migrations.path();
-    let surgery = Surgery { installation, dead_after, connection_limit, promise, path };
+    let surgery =
+        Surgery { installation, dead_after, connection_limit, application_role, promise, path };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
     let mut seen = BTreeSet::new();
     loop {

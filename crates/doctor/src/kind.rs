@@ -157,6 +157,10 @@ kinds! {
         "A tenant's transaction has been open for minutes, and the server keeps all rows that it could see.", None;
     TenantHoldsLocks = "tenant_holds_locks":
         "A tenant's session holds locks on Tenantry's tables, or a thousand of others.", None;
+    ApplicationRoleUnfit = "application_role_unfit":
+        "The application's role cannot become the tenants, or would have their rights without that.", None;
+    ApplicationRoleFilling = "application_role_filling":
+        "The application's role is a member of nearly as many tenants' roles as it may be.", None;
     ConnectionsNotEnough = "connections_not_enough":
         "The tenants that are connected may take every connection that the server has left.", None;
 }
@@ -171,7 +175,13 @@ impl Kind {
     /// Whether it may be as somebody wants it, and is told without being wrong.
     #[must_use]
     pub const fn is_notice(self) -> bool {
-        matches!(self, Self::DatabaseShared | Self::RoleWithPassword | Self::ConnectionsNotEnough)
+        matches!(
+            self,
+            Self::DatabaseShared
+                | Self::RoleWithPassword
+                | Self::ApplicationRoleFilling
+                | Self::ConnectionsNotEnough
+        )
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Scope {
     pub dead_after: Duration,
     /// Connections that a tenant's role may hold, where a repair has to say: -1 = any number.
     pub connection_limit: i32,
+    /// The role that may become every tenant: `tenants.application_role`.
+    pub application_role: Option<String>,
+    /// Tenants that it may become: `tenants.application_role_limit`.
+    pub application_role_limit: u32,
     /// Most findings told of one kind; all are counted.
     pub limit: u32,
     /// Opens what lies sealed; `None` = the master key is not looked at.
@@ -51,6 +55,8 @@ impl Scope {
             grace: Duration::from_secs(120),
             dead_after: Duration::from_secs(12),
             connection_limit: -1,
+            application_role: None,
+            application_role_limit: 10_000,
             limit: 1_000,
             sealer: None,
             kinds: None,

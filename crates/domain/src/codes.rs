@@ -63,6 +63,8 @@ codes! {
         "A tenant migration failed in this tenant's schema.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
+    APPLICATION_ROLE_FULL = "application_role_full":
+        "The application's role may become no more tenants: `tenants.application_role_limit`.";
     DATABASE_UNAVAILABLE = "database_unavailable":
         "The database could not be reached, or was too busy.";
     DATABASE_REFUSED = "database_refused":

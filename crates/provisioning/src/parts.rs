@@ -7,6 +7,8 @@ use keys::{Minter, Sealer};
 use store::items::Claim;
 use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
+use crate::Application;
+
 /// Changed with what a role or a schema is made of, besides migrations and settings.
 const RECIPE: &str = "r2";
 
@@ -36,6 +38,8 @@ pub struct Parts {
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
     pub connection_limit: i32,
+    /// The application's role, if it is to become the tenants.
+    pub application: Option<Application>,
     /// See [`Parts::stamp`].
     stamp: String,
 }
@@ -51,7 +55,22 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        Self { installation, migrations, promise, keys, connection_limit, stamp }
+        Self { installation, migrations, promise, keys, connection_limit, application: None, stamp }
+    }
+
+    /// The same, with an application's role that every tenant's role gets as a member.
+    #[must_use]
+    pub fn with_application(mut self, application: Option<Application>) -> Self {
+        if let Some(application) = &application {
+            self.stamp = format!("{}/{}", self.stamp, application.name());
+        }
+        Self { application, ..self }
+    }
+
+    /// The name of the application's role.
+    #[must_use]
+    pub fn application_role(&self) -> Option<&str> {
+        self.application.as_ref().map(Application::name)
     }
 
     /// What a tenant built in advance bears: another one whenever anything changes that it is made
@@ -68,11 +87,12 @@ impl Parts {
     }
 
     /// The tenants of `claims`, as their database is to know them.
-    pub(crate) fn newcomers<'a>(&self, claims: &'a [Claim]) -> Vec<Newcomer<'a>> {
+    pub(crate) fn newcomers<'a>(&'a self, claims: &'a [Claim]) -> Vec<Newcomer<'a>> {
         let newcomer = |claim: &'a Claim| Newcomer {
             schema: &claim.tenant.schema,
             role: &claim.tenant.role,
             mark: self.mark(claim.tenant.id),
+            application_role: self.application_role(),
         };
         claims.iter().map(newcomer).collect()
     }

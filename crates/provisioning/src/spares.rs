@@ -97,7 +97,7 @@ impl SpareBuilder {
         }
         let ready = spares::count(&mut tx, parts.stamp()).await?.ready;
         let wanted = size.saturating_sub(usize::try_from(ready).unwrap_or(usize::MAX)).min(most);
-        if wanted == 0 {
+        if wanted == 0 || !self.has_room_for(&mut tx, wanted).await? {
             return Ok(0);
         }
         let ids = spares::allocate_ids(&mut tx, wanted).await?;
@@ -116,12 +116,26 @@ impl SpareBuilder {
         Ok(wanted)
     }
 
+    /// Whether the application's role may become so many tenants more: the last places are left to
+    /// tenants that are asked for.
+    async fn has_room_for(&self, conn: &mut PgConnection, spares: usize) -> sqlx::Result<bool> {
+        match &self.parts.application {
+            Some(application) => application.has_room_for(conn, spares).await,
+            None => Ok(true),
+        }
+    }
+
     async fn make(&self, conn: &mut PgConnection, ids: &[TenantId]) -> Result<(), SpareError> {
         let parts = &self.parts;
         let names: Vec<Names> = ids.iter().map(|id| self.names(*id)).collect();
         let newcomers: Vec<Newcomer<'_>> = names
             .iter()
-            .map(|Names { id, schema, role }| Newcomer { schema, role, mark: parts.mark(*id) })
+            .map(|Names { id, schema, role }| Newcomer {
+                schema,
+                role,
+                mark: parts.mark(*id),
+                application_role: parts.application_role(),
+            })
             .collect();
         let path = parts.migrations.path();
         newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
@@ -166,8 +180,10 @@ impl SpareBuilder {
         let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;
         let looked_at = ready.iter().map(|spare| (spare.id, spare.fingerprint.as_str()));
         let looked_at: Vec<_> = looked_at.collect();
-        let (installation, path) = (&self.parts.installation, self.parts.migrations.path());
-        let faults = verify::look_at_spares(&mut conn, installation, &looked_at, path).await?;
+        let (installation, application) = (&self.parts.installation, self.parts.application_role());
+        let path = self.parts.migrations.path();
+        let faults =
+            verify::look_at_spares(&mut conn, installation, application, &looked_at, path).await?;
         let mut unfit = Vec::new();
         for (spare, faults) in ready.iter().zip(faults) {
             let role = self.names(spare.id).role;

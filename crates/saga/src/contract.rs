@@ -135,6 +135,11 @@ const SNAPSHOT: &str = "
             -- a tenant's place among tenants goes with its role
             and not m.roleid::regrole::text ~ '^tn_.*_tenants$'
         union all
+        select format('has member %s', m.member::regrole)
+        from pg_auth_members m join pg_roles r on r.oid = m.roleid where r.rolname = $1
+            -- who makes a role is in it as long as it is there
+            and not m.admin_option
+        union all
         select format('tenant %s version %s active %s', state, migration_version,
                       activated_at is not null)
         from tenantry.tenants where id = $2

@@ -134,6 +134,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.extensions", Kind::List(rule::extension)),
     Key::new("tenants.shared_tables", Kind::List(rule::shared_table)),
     Key::number("tenants.connection_limit", -1, 10_000),
+    Key::new("tenants.application_role", Kind::Text(rule::role)).optional(),
+    Key::number("tenants.application_role_limit", 1, 1_000_000),
     Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.domain_suffixes", Kind::List(rule::domain_suffix)),

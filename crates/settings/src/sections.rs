@@ -196,6 +196,10 @@ pub struct Tenants {
     pub shared_tables: Vec<String>,
     /// Connections a tenant's role may hold open; -1 = no limit.
     pub connection_limit: i32,
+    /// Role of the application, which may become any tenant by SET ROLE.
+    pub application_role: Option<String>,
+    /// Tenants that it may become.
+    pub application_role_limit: u32,
     /// Regular expression that a tenant's name has to match as a whole.
     pub name_pattern: Option<String>,
     /// Regular expression that a schema name in a request has to match as a whole.

@@ -14,6 +14,7 @@
 //! per owner of it [`hand_over()`], once per process [`rights::check`] and [`Promise::learn`].
 
 pub mod adoption;
+pub mod application_role;
 mod bootstrap;
 pub mod bootstrapped;
 pub mod copied;

@@ -9,7 +9,7 @@ use crate::ident::Ident;
 use crate::makers;
 use crate::promise::Promise;
 use crate::survey::{self, Grant, Subject};
-use crate::{grants, verify};
+use crate::{application_role, grants, verify};
 
 /// Why a role could not be put back. What was changed by then is the caller's to roll back.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,14 @@ async fn mend_role(
     for change in changes {
         let text = makers::changing(conn, subject.role, change.clone());
         refused.extend(attempt(conn, &change, text).await?);
+    }
+    for membership in
+        application_role::members(conn, subject.role, subject.application_role).await?
+    {
+        refused.extend(attempt(conn, &membership.told, membership.revoke).await?);
+    }
+    if let Some(application) = subject.application_role {
+        application_role::grant(conn, std::slice::from_ref(subject.role), application).await?;
     }
     let mut revokes = groups_to_leave(conn, subject.role).await?;
     let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;

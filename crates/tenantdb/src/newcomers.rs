@@ -12,7 +12,7 @@ use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
 use crate::path::TenantPath;
 use crate::promise::Promise;
-use crate::{grants, role, schema};
+use crate::{application_role, grants, role, schema};
 
 /// A tenant that is to be made.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Newcomer<'a> {
     pub role: &'a RoleName,
     /// The mark that both are to bear.
     pub mark: Mark,
+    /// The application's role, which is to be a member of the role.
+    pub application_role: Option<&'a str>,
 }
 
 /// What [`role::create`] does, for all.
@@ -81,7 +83,11 @@ pub async fn grant(
     let grants = joined(newcomers.iter().map(|n| grants::text(n.schema, n.role, promise)));
     let roles: Vec<String> = newcomers.iter().map(|n| Ident::from(n.role).to_string()).collect();
     let group = Ident::from(&first.role.its_group());
-    let join = format!("grant {group} to {}", roles.join(", "));
+    let mut join = format!("grant {group} to {}", roles.join(", "));
+    if let Some(application) = first.application_role {
+        let roles: Vec<&RoleName> = newcomers.iter().map(|n| n.role).collect();
+        join = application_role::granting(conn, &roles, application) + "; " + &join;
+    }
     send(conn, grants + ";\n" + &makers::changing(conn, first.role, join)).await
 }
 

@@ -77,6 +77,8 @@ pub struct Subject<'a> {
     pub neighbour: Option<&'a SchemaName>,
     /// The search path of tenants.
     pub path: TenantPath,
+    /// The application's role, the only one that may be a member of the role.
+    pub application_role: Option<&'a str>,
 }
 
 /// What was found.
@@ -276,7 +278,7 @@ fn about(statements: String, seats: &[Seat<'_>]) -> String {
 /// one by one in a list of VALUES, of which the server would analyse every call; and once, hence the
 /// OFFSET.
 fn subjects(seats: &[Seat<'_>]) -> String {
-    let columns: [fn(&Seat<'_>) -> Option<String>; 7] = [
+    let columns: [fn(&Seat<'_>) -> Option<String>; 8] = [
         |seat| Some(seat.schema.to_owned()),
         |seat| Some(Ident::quote(seat.schema).to_string()),
         |seat| Some(Ident::from(seat.subject?.role).to_string()),
@@ -291,6 +293,7 @@ fn subjects(seats: &[Seat<'_>]) -> String {
             Some(Ident::from(neighbour).to_string())
         },
         |seat| Some(seat.subject?.path.rest()),
+        |seat| Some(Ident::quote(seat.subject?.application_role?).to_string()),
     ];
     let columns = columns.map(|cell| {
         let cell = |seat| cell(seat).map_or_else(|| "null".to_owned(), |text| literal(&text));
@@ -299,9 +302,11 @@ fn subjects(seats: &[Seat<'_>]) -> String {
     });
     format!(
         "(select (n - 1)::int, name, to_regnamespace(schema)::oid, to_regrole(role)::oid,
-             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid, path
-         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, path, n)
-         offset 0) s (n, name, schema, role, tenants, mark, neighbour, path)",
+             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid, path,
+             to_regrole(application)::oid
+         from unnest({}) with ordinality
+             u (name, schema, role, tenants, mark, neighbour, path, application, n)
+         offset 0) s (n, name, schema, role, tenants, mark, neighbour, path, application)",
         columns.join(", ")
     )
 }

@@ -17,9 +17,9 @@ pub use crate::survey::Subject;
 /// Checks a tenant's schema and role: that both bear the mark, that the schema
 /// holds exactly what the migrations make, applied as they are now; that the role is as it was made,
 /// may use its own tables and sequences, and is refused the neighbour's schema, `tenantry`, `apalis`,
-/// creating in `public` and temporary tables; that the schema and all in it belong to one owner, and
-/// others have no right there that no migration gave. Schemas that do not exist are passed over. One
-/// message, and another if a right is not as we give it.
+/// creating in `public` and temporary tables; that no role but the application's is a member of it; that
+/// the schema and all in it belong to one owner, and others have no right there that no migration gave.
+/// Schemas that do not exist are passed over. One message, and another if a right is not as we give it.
 ///
 /// When the version table is missing, a transaction of the caller is aborted.
 ///
@@ -28,13 +28,10 @@ pub use crate::survey::Subject;
 pub async fn verify(
     conn: &mut PgConnection,
     schema: &SchemaName,
-    role: &RoleName,
-    mark: &Mark,
+    subject: Subject<'_>,
     set: &MigrationSet,
     promise: &Promise,
-    neighbour: Option<&SchemaName>,
 ) -> Result<(), VerifyError> {
-    let subject = Subject { role, mark, neighbour, path: set.path() };
     let found = look(conn, schema, subject, set, promise).await;
     let faults = found.map_err(|source| VerifyError::Database { source })?;
     faults.into_result()
@@ -116,6 +113,7 @@ pub async fn verify_adopted(
 pub async fn look_at_spares(
     conn: &mut PgConnection,
     installation: &InstallationId,
+    application_role: Option<&str>,
     spares: &[(TenantId, &str)],
     path: TenantPath,
 ) -> sqlx::Result<Vec<Faults>> {
@@ -129,7 +127,9 @@ pub async fn look_at_spares(
         .collect();
     let subjects: Vec<_> = names
         .iter()
-        .map(|(schema, role, mark)| (schema, Subject { role, mark, neighbour: None, path }))
+        .map(|(schema, role, mark)| {
+            (schema, Subject { role, mark, neighbour: None, path, application_role })
+        })
         .collect();
     let surveys = survey::read_rights(conn, &subjects, false).await?;
     let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
@@ -149,8 +149,8 @@ fn subjects<'a>(
     path: TenantPath,
 ) -> Vec<(&'a SchemaName, Subject<'a>)> {
     let subject = |(newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
-        let (role, mark, neighbour) = (newcomer.role, &newcomer.mark, *neighbour);
-        let subject = Subject { role, mark, neighbour, path };
+        let &Newcomer { role, ref mark, application_role, .. } = newcomer;
+        let subject = Subject { role, mark, neighbour: *neighbour, path, application_role };
         (newcomer.schema, subject)
     };
     newcomers.iter().map(subject).collect()
@@ -226,7 +226,7 @@ enum About {
 }
 
 /// What a broken rule of `queries/rights.sql` means, in its order.
-const RULES: [(About, &str); 22] = [
+const RULES: [(About, &str); 24] = [
     (About::Schema, NO_SCHEMA),
     (About::Owner, NO_ROLE),
     (About::Schema, "the schema does not bear the tenant's mark"),
@@ -247,8 +247,10 @@ const RULES: [(About, &str); 22] = [
     (About::Role, "the role's password has an end (VALID UNTIL)"),
     (About::Role, "the role's connection limit is 0"),
     (About::Role, "the role's search_path is not its schema"),
+    (About::Role, "the application's role is not a member of the role, as it should be"),
     (About::Role, "the role has settings besides its search_path"),
     (About::Rights, "the role has not the default privileges in its schema that it was given"),
+    (About::Role, "another role is a member of the role"),
     // the last, as others tell more of it
     (About::Rights, "others than the role and the owner have rights on the schema"),
 ];

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{DatabaseMode, InstallationId};
 use keys::{MasterKeys, Minter, Sealer};
 use provisioning::{
-    KeyRules, Parts,
+    Application, KeyRules, Parts,
     learning::{self, LearnError},
 };
 use settings::Settings;
@@ -15,7 +15,7 @@ use store::{
     master_keys::{self, MasterKeyRefusal},
 };
 use tenantdb::{
-    MigrationSet, Shared, bootstrapped,
+    MigrationSet, Shared, application_role, bootstrapped,
     migrations::{LoadError, Reading},
     rights::{self, RightsError},
     share,
@@ -51,6 +51,9 @@ pub enum BuildError {
         .0.join("; ")
     )]
     Unprepared(Vec<String>),
+    /// The role of `tenants.application_role` cannot become the tenants.
+    #[error("`tenants.application_role` cannot be used: {}", .0.join("; "))]
+    ApplicationRole(Vec<String>),
     /// The control database could not be read.
     #[error("could not read the control database")]
     Database(#[source] sqlx::Error),
@@ -85,6 +88,16 @@ async fn ready_for_tenants(
     if missing.is_empty() { Ok(()) } else { Err(BuildError::Unprepared(missing)) }
 }
 
+/// Refuses an application's role that could not become the tenants, or would have their rights without.
+async fn fit_for_application(
+    conn: &mut PgConnection,
+    tenants: &settings::Tenants,
+) -> Result<(), BuildError> {
+    let Some(role) = &tenants.application_role else { return Ok(()) };
+    let lacking = application_role::lacking(conn, role).await.map_err(BuildError::Database)?;
+    if lacking.is_empty() { Ok(()) } else { Err(BuildError::ApplicationRole(lacking)) }
+}
+
 /// The parts of the plan, from the settings and the control database.
 ///
 /// # Errors
@@ -103,6 +116,7 @@ pub async fn build_parts(
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
     ready_for_tenants(&mut conn, &installation, migrations.shared()).await?;
+    fit_for_application(&mut conn, &settings.tenants).await?;
     let promise = learning::learn(&mut conn, &migrations).await?;
     let keys = &settings.keys;
     let rules = KeyRules {
@@ -111,13 +125,14 @@ pub async fn build_parts(
         sealed_for: Duration::from_secs(u64::from(keys.sealed_hours) * 3600),
         valid_for: keys.expires_days.map(|d| Duration::from_secs(u64::from(d) * 86_400)),
     };
-    Ok(Arc::new(Parts::new(
-        installation,
-        Arc::new(migrations),
-        Arc::new(promise),
-        Arc::new(rules),
-        settings.tenants.connection_limit,
-    )))
+    let tenants = &settings.tenants;
+    let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
+    let parts =
+        Parts::new(installation, migrations, promise, Arc::new(rules), tenants.connection_limit);
+    let limit = tenants.application_role_limit;
+    let application = tenants.application_role.clone();
+    let application = application.map(|name| Application::new(name, limit));
+    Ok(Arc::new(parts.with_application(application)))
 }
 
 /// The tenant migrations that the settings name.

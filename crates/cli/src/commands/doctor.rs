@@ -83,6 +83,8 @@ impl Doctor {
         let mut scope = Scope::new(migrations);
         scope.grace = Duration::from_secs(self.grace);
         scope.connection_limit = settings.tenants.connection_limit;
+        scope.application_role = settings.tenants.application_role.clone();
+        scope.application_role_limit = settings.tenants.application_role_limit;
         scope.dead_after = Duration::from_millis(settings.worker.dead_after_ms);
         if self.all_tenants {
             scope.depth = Depth::All;

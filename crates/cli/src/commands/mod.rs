@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod application_role;
 pub(crate) mod batch;
 mod batch_id;
 pub(crate) mod config_check;

@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{API, client, connect::Connect, cursor_text, find_tenant, query};
+use super::{
+    API, application_role::ApplicationRole, client, connect::Connect, cursor_text, find_tenant,
+    query,
+};
 use crate::{
     args::Global,
     client::{Answer, Fields, Tenants},
@@ -42,14 +45,16 @@ pub(crate) enum Tenant {
         tenant: String,
     },
     Connect(Connect),
+    ApplicationRole(ApplicationRole),
 }
 
 impl Tenant {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
-            // The one that works on the database.
+            // These work on the database.
             Self::Connect(connect) => connect.run(global).await,
+            Self::ApplicationRole(command) => command.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query([
                     ("page", page.map(|page| page.to_string())),

@@ -7,7 +7,7 @@ use domain::DatabaseMode;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use tenantdb::{
-    Shared,
+    Shared, application_role,
     public_rights::{self, Loss, PublicRights},
     requirements, share,
 };
@@ -39,9 +39,10 @@ pub(crate) struct Installed {
 pub(crate) async fn install(
     pool: &PgPool,
     wanted: Option<DatabaseMode>,
-    shared: &Shared,
+    tenants: &settings::Tenants,
 ) -> anyhow::Result<Installed> {
-    check(pool, wanted, shared).await?;
+    let shared = &worker::shared(tenants);
+    check(pool, wanted, shared, tenants.application_role.as_deref()).await?;
     connection::refuse_copy(pool).await?;
     watched(pool, make(pool, wanted, shared)).await
 }
@@ -64,12 +65,21 @@ async fn make(
 }
 
 /// Refuses, before anything is made, with all that is missing.
-async fn check(pool: &PgPool, wanted: Option<DatabaseMode>, shared: &Shared) -> anyhow::Result<()> {
+async fn check(
+    pool: &PgPool,
+    wanted: Option<DatabaseMode>,
+    shared: &Shared,
+    application: Option<&str>,
+) -> anyhow::Result<()> {
     let mut conn = pool.acquire().await.map_err(unreachable)?;
     let losses = public_rights::losses(&mut conn).await.map_err(unreachable)?;
     let mode = decide(wanted, chosen_before(&mut conn).await?, &losses);
     let mut lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
     lacking.extend(share::lacking(&mut conn, shared).await.map_err(unreachable)?);
+    if let Some(role) = application {
+        let unfit = application_role::lacking(&mut conn, role).await.map_err(unreachable)?;
+        lacking.extend(unfit.into_iter().map(|it| format!("tenants.application_role: {it}")));
+    }
     if lacking.is_empty() {
         return Ok(());
     }

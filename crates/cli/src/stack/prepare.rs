@@ -72,7 +72,6 @@ pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<D
 }
 
 async fn prepare(pool: &PgPool, settings: &Settings) -> anyhow::Result<DevToken> {
-    let shared = worker::shared(&settings.tenants);
-    install(pool, None, &shared).await?.warn();
+    install(pool, None, &settings.tenants).await?.warn();
     DevToken::make(pool).await.context("could not make an operator token")
 }

@@ -33,12 +33,7 @@ pub(super) async fn faults(
         return Ok(Vec::new());
     }
     let neighbour = neighbour(conn, tenant.id).await?;
-    let subject = verify::Subject {
-        role: &tenant.role,
-        mark: &mark,
-        neighbour: neighbour.as_ref(),
-        path: set.path(),
-    };
+    let subject = promised.subject(tenant, &mark, neighbour.as_ref());
     let applied = migrations::applied(conn, schema).await?;
     let mut found = versions(set, &applied);
     let mut looked = if tenant.in_depth && found.is_empty() {

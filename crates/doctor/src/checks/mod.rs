@@ -1,6 +1,7 @@
 //! The checks, one a file. Most are one statement each; the modules with a function walk in pages
 //! instead, or look at one tenant after another.
 
+pub(crate) mod application_role;
 mod atomic_parts;
 mod checkpoints;
 mod connections_left;

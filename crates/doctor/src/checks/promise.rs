@@ -93,6 +93,8 @@ pub(super) struct Promised<'a> {
     pub(super) installation: &'a InstallationId,
     pub(super) set: &'a MigrationSet,
     pub(super) promise: Promise,
+    /// The role that is a member of every tenant's.
+    application_role: Option<&'a str>,
     /// Roles that have something outside the tenants' schemas, which is rare.
     elsewhere: HashSet<String>,
     /// It was found already what all roles may do in the database, and it is more than it should be.
@@ -102,6 +104,16 @@ pub(super) struct Promised<'a> {
 impl Promised<'_> {
     pub(super) fn mark(&self, tenant: &Tenant) -> Mark {
         Mark { installation: self.installation.clone(), tenant: tenant.id }
+    }
+
+    pub(super) fn subject<'s>(
+        &'s self,
+        tenant: &'s Tenant,
+        mark: &'s Mark,
+        neighbour: Option<&'s SchemaName>,
+    ) -> verify::Subject<'s> {
+        let (path, application_role) = (self.set.path(), self.application_role);
+        verify::Subject { role: &tenant.role, mark, neighbour, path, application_role }
     }
 
     pub(super) fn has_elsewhere(&self, tenant: &Tenant) -> bool {
@@ -160,7 +172,8 @@ async fn promised<'a>(
     let elsewhere = elsewhere.into_iter().map(|it| it.role).collect();
     let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
     let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
-    Ok(Promised { installation, set, promise, elsewhere, shared })
+    let application_role = gatherer.scope.application_role.as_deref();
+    Ok(Promised { installation, set, promise, application_role, elsewhere, shared })
 }
 
 /// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
@@ -224,13 +237,10 @@ async fn suspects<'a>(
     tenants: &'a [Tenant],
 ) -> sqlx::Result<Vec<(&'a Tenant, verify::Faults)>> {
     let marks: Vec<Mark> = tenants.iter().map(|tenant| promised.mark(tenant)).collect();
-    let path = promised.set.path();
     let subjects: Vec<_> = tenants
         .iter()
         .zip(&marks)
-        .map(|(tenant, mark)| {
-            (&tenant.schema, verify::Subject { role: &tenant.role, mark, neighbour: None, path })
-        })
+        .map(|(tenant, mark)| (&tenant.schema, promised.subject(tenant, mark, None)))
         .collect();
     let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {
         Ok(faults) => faults,

@@ -42,6 +42,7 @@ pub(crate) async fn walk(
         return Ok(());
     }
     let set = gatherer.scope.migrations.clone();
+    let application = gatherer.scope.application_role.as_deref();
     let mut after = i64::MIN;
     loop {
         // one without a fingerprint was built by an older version, one of another set of migrations or
@@ -60,7 +61,8 @@ pub(crate) async fn walk(
         after = *last;
         let spares: Vec<_> =
             rows.iter().map(|(id, built)| (TenantId::new(*id), built.as_str())).collect();
-        let faults = verify::look_at_spares(conn, installation, &spares, set.path()).await?;
+        let faults =
+            verify::look_at_spares(conn, installation, application, &spares, set.path()).await?;
         let changed = spares.iter().zip(faults).filter(|(_, f)| !f.foreign && !f.is_empty());
         for ((id, _), faults) in changed {
             let sentence = format!("spare {id}: {}", faults.into_sentences().join("; "));

@@ -23,8 +23,10 @@ pub(super) async fn run(
             .fetch_optional(&mut *conn)
             .await?;
     let Some(built) = built else { return Ok(Outcome::Gone) };
+    let (installation, application) = (&mark.installation, surgery.application_role.as_deref());
+    let built = [(spare, built.as_str())];
     let looked =
-        verify::look_at_spares(conn, &mark.installation, &[(spare, &built)], surgery.path).await?;
+        verify::look_at_spares(conn, installation, application, &built, surgery.path).await?;
     if looked.iter().all(verify::Faults::is_empty) {
         return Ok(Outcome::Gone);
     }

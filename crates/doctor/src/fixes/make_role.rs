@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sqlx::PgConnection;
-use tenantdb::{Mark, Owner, grants, role, schema};
+use tenantdb::{Mark, Owner, application_role, grants, role, schema};
 
 use super::{Deed, Outcome, Surgery, tenant};
 use crate::FixError;
@@ -35,6 +35,9 @@ pub(super) async fn run(
         role::claim(conn, &role, &schema, surgery.connection_limit, &mark, surgery.path).await?;
     if !owner.is(&mark) {
         return Ok(Outcome::Refused(format!("role {role} was taken at this moment")));
+    }
+    if let Some(application) = &surgery.application_role {
+        application_role::grant(conn, std::slice::from_ref(&role), application).await?;
     }
     grants::regrant(conn, &schema, &role).await?;
     let detail = json!({ "role": role.as_str() });

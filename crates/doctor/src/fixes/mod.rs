@@ -39,6 +39,8 @@ pub(crate) struct Surgery {
     pub(crate) connection_limit: i32,
     /// The search path of tenants.
     pub(crate) path: TenantPath,
+    /// The role that is a member of every tenant's.
+    pub(crate) application_role: Option<String>,
     /// What the migrations give, for repairs of rights.
     pub(crate) promise: Option<Promise>,
 }

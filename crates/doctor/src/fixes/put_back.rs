@@ -26,7 +26,9 @@ pub(super) async fn run(
     let Some(promise) = surgery.promise.as_ref().filter(|_| owned && held.state == "active") else {
         return Ok(Outcome::Gone);
     };
-    let subject = Subject { role: &role, mark: &mark, neighbour: None, path: promise.path() };
+    let application_role = surgery.application_role.as_deref();
+    let (neighbour, path) = (None, promise.path());
+    let subject = Subject { role: &role, mark: &mark, neighbour, path, application_role };
     let before = look(conn, &schema, subject, promise).await?;
     if before.is_empty() {
         return Ok(Outcome::Gone);

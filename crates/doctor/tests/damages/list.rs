@@ -85,6 +85,8 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("alter table SCHEMA.person owner to pg_monitor", Mended),
     ("alter schema SCHEMA owner to ROLE", SHAPE),
     ("grant usage on schema tenantry to ROLE", Mended),
+    ("grant ROLE to pg_monitor", Mended),
+    ("grant ROLE to pg_monitor with admin option", Mended),
     ("grant create on schema public to ROLE", Mended),
     (
         "do $$ begin execute format('grant temporary on database %I to ROLE', current_database()); end $$",
@@ -155,7 +157,6 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("alter table SCHEMA.person set (autovacuum_enabled = false)", Legal),
     ("alter role ROLE connection limit 9", Legal),
     ("alter role ROLE valid until 'infinity'", Legal),
-    ("grant ROLE to pg_monitor", Legal),
     ("vacuum (full, analyze) SCHEMA.person", Legal),
     ("reindex table SCHEMA.person", Legal),
 ];

@@ -23,6 +23,8 @@ const REFUSED: &[(&str, i32, &str)] = &[
     ("alter role ROLE set session_preload_libraries to 'x'", 0, "settings besides its search_path"),
     ("grant pg_read_all_data to ROLE", 160_000, "`revoke pg_read_all_data from"),
     ("grant RIVAL to ROLE", 160_000, "`revoke tn_"),
+    ("grant ROLE to pg_monitor", 160_000, "`revoke tn_"),
+    ("grant ROLE to pg_monitor with admin option", 160_000, "`revoke tn_"),
 ];
 
 async fn mend(pool: &PgPool) -> Fixed {

@@ -90,7 +90,8 @@ impl World {
             .zip(&roles)
             .map(|((id, schema), role)| {
                 let (installation, tenant) = (self.installation.clone(), TenantId::new(*id));
-                Newcomer { schema, role, mark: Mark { installation, tenant } }
+                let mark = Mark { installation, tenant };
+                Newcomer { schema, role, mark, application_role: None }
             })
             .collect();
         newcomers::create_roles(conn, &newcomers, 5, tenantdb::TenantPath::ALONE).await.unwrap();

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod application_role;
 mod batches;
 mod database;
 mod healthy;

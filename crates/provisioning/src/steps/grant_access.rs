@@ -10,7 +10,7 @@ use tenantdb::{grants, newcomers};
 use crate::Parts;
 
 /// Grants the role the use of what lies in the schema, by name, and of what later migrations
-/// will put there, by default privileges.
+/// will put there, by default privileges. Makes the application's role a member of it, if there is one.
 #[derive(Debug)]
 pub struct GrantAccess {
     parts: Arc<Parts>,
@@ -29,12 +29,18 @@ impl Step for GrantAccess {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
+        if let Some(application) = &self.parts.application {
+            application.join(cx.tx(), &tenant.role).await?;
+        }
         grants::grant(cx.tx(), &tenant.schema, &tenant.role, &self.parts.promise)
             .await
             .during("grant access")
     }
 
     async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        if let Some(application) = &self.parts.application {
+            application.make_room(tx, claims.len()).await?;
+        }
         newcomers::grant(tx, &self.parts.newcomers(claims), &self.parts.promise)
             .await
             .during("grant access")
@@ -42,6 +48,9 @@ impl Step for GrantAccess {
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
+        if let Some(application) = &self.parts.application {
+            application.leave(cx.tx(), &tenant.role).await?;
+        }
         grants::revoke(cx.tx(), &tenant.schema, &tenant.role).await.during("revoke access")
     }
 }

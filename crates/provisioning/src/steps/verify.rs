@@ -6,7 +6,7 @@ use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
 use store::{ErrorClass, items::Claim};
-use tenantdb::verify::{self, VerifyError};
+use tenantdb::verify::{self, Subject, VerifyError};
 
 use crate::Parts;
 
@@ -41,9 +41,11 @@ impl Step for Verify {
         let neighbour = cx.claim().neighbour.as_ref();
         let mark = self.parts.mark(tenant.id);
         let parts = &self.parts;
-        let (schema, role) = (&tenant.schema, &tenant.role);
+        let (role, application_role) = (&tenant.role, parts.application_role());
+        let path = parts.migrations.path();
+        let subject = Subject { role, mark: &mark, neighbour, path, application_role };
         let (set, promise) = (&parts.migrations, &parts.promise);
-        verify::verify(cx.tx(), schema, role, &mark, set, promise, neighbour)
+        verify::verify(cx.tx(), &tenant.schema, subject, set, promise)
             .await
             .map_err(Refuted)
             .during("verify the tenant")

@@ -28,6 +28,12 @@ select 'rights', s.n, quote_ident(s.name),
     r.rolconnlimit = 0,
     -- the path as `alter role … set search_path` keeps it
     not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', s.name, s.path)],
+    -- the OFFSET: by index, and not by a hash of all memberships
+    s.application is not null and not exists (select from pg_auth_members m
+        where m.roleid = s.role and m.member = s.application and not m.admin_option
+            and coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+            and not coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, false)
+        offset 0),
     cardinality(r.rolconfig) > 1 or exists (select from pg_db_role_setting c
         where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role),
     -- on tables, sequences and functions
@@ -35,6 +41,16 @@ select 'rights', s.n, quote_ident(s.name),
           where a.defaclrole = n.nspowner and a.defaclnamespace = s.schema
               and a.defaclacl @> format(case a.defaclobjtype when 'r' then '%s=arwd/%s' when 'S' then '%s=rU/%s'
                   when 'f' then '%s=X/%s' end, s.role::regrole, n.nspowner::regrole)::aclitem),
+    -- the application's role, who makes roles, and the owner of all may; see `members.sql`
+    exists (select from pg_auth_members m
+        where m.roleid = s.role
+            and not (m.member = coalesce(s.application, 0) and not m.admin_option
+                and coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+                and not coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, false))
+            and m.member <> to_regrole(quote_ident(current_user))::oid
+            and m.member is distinct from (select a.nspowner from pg_namespace a where a.nspname = 'tenantry')
+            and not starts_with(pg_get_userbyid(m.member)::text, 'tn_' || split_part(s.mark, ':', 2) || '_maker_')
+        offset 0),
     exists (select from aclexplode(n.nspacl) x where x.grantee not in (n.nspowner, s.role))
 from {subjects}
 left join lateral (select a.nspowner, a.nspacl from pg_namespace a where a.oid = s.schema offset 0) n on true

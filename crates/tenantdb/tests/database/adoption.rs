@@ -17,7 +17,7 @@ async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &Migration
     let id = TenantId::new(id);
     let (schema, role) = (SchemaName::of_spare(id), RoleName::of(&site.installation, id));
     let mark = Mark { installation: site.installation.clone(), tenant: id };
-    let spare = [Newcomer { schema: &schema, role: &role, mark }];
+    let spare = [Newcomer { schema: &schema, role: &role, mark, application_role: None }];
     let promise = Promise::learn(conn, set).await.unwrap();
     newcomers::create_roles(conn, &spare, CONNECTIONS, tenantdb::TenantPath::ALONE).await.unwrap();
     newcomers::create_schemas(conn, &spare).await.unwrap();
@@ -27,7 +27,8 @@ async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &Migration
 }
 
 fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
-    Newcomer { schema: &tenant.schema, role: &tenant.role, mark: tenant.mark.clone() }
+    let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
+    Newcomer { schema, role, mark, application_role: None }
 }
 
 async fn adopt(

@@ -1,7 +1,9 @@
 //! Nothing costs more because there are more tenants.
 
 use sqlx::Connection;
-use tenantdb::{MigrationSet, Promise, adoption, migrations, role, schema, shape, verify};
+use tenantdb::{
+    MigrationSet, Promise, adoption, application_role, migrations, role, schema, shape, verify,
+};
 
 use crate::support::{count, counters, grown, set_of, site};
 
@@ -12,11 +14,13 @@ const OTHERS: u32 = 600;
 async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped() {
     let site = site().await;
     site.run(&format!(
-        "do $$ begin for n in 1..{OTHERS} loop
+        "create role tn_{0}_app noinherit;
+         do $$ begin for n in 1..{OTHERS} loop
              execute format('create schema o%s; create table o%s.a (id int primary key, b text default 1);
                  create function o%s.f() returns int language sql as ''select 1'';
                  comment on schema o%s is ''x''', n, n, n, n);
              execute format('create role tn_{0}_o%s in role tn_{0}_tenants', n);
+             execute format('grant tn_{0}_o%s to tn_{0}_app', n);
              execute format('comment on role tn_{0}_o%s is ''x''', n);
              execute format('alter role tn_{0}_o%s set search_path to o%s, pg_temp', n, n);
              execute format('alter default privileges in schema o%s
@@ -38,9 +42,14 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     shape::read(&mut conn, &tenant.schema).await.unwrap();
     migrations::applied(&mut conn, &tenant.schema).await.unwrap();
     let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
-    verify::verify(&mut conn, schema, role, mark, &set, &promise, Some(schema)).await.unwrap();
-    let subject =
-        verify::Subject { role, mark, neighbour: None, path: tenantdb::TenantPath::ALONE };
+    let application = format!("tn_{}_app", site.installation);
+    let roles = std::slice::from_ref(role);
+    assert_eq!(application_role::grant(&mut conn, roles, &application).await.unwrap(), 1);
+    let application_role = Some(application.as_str());
+    let (neighbour, path) = (Some(schema), tenantdb::TenantPath::ALONE);
+    let subject = verify::Subject { role, mark, neighbour, path, application_role };
+    verify::verify(&mut conn, schema, subject, &set, &promise).await.unwrap();
+    let subject = verify::Subject { neighbour: None, ..subject };
     adoption::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
     migrations::revert(&mut conn, schema, &set, Some(&migrations::Target::Start)).await.unwrap();

@@ -321,8 +321,8 @@ async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
         apply(&mut tx, &tenant.schema, &set).await.unwrap();
         grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();
 
-        let (schema, role) = (&tenant.schema, &tenant.role);
-        let told = verify::verify(&mut tx, schema, role, &tenant.mark, &set, &promise, None).await;
+        let (schema, subject) = (&tenant.schema, tenant.subject());
+        let told = verify::verify(&mut tx, schema, subject, &set, &promise).await;
 
         assert!(told.is_ok(), "{name}: {told:?}");
         tx.rollback().await.unwrap();

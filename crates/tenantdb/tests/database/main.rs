@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, in a helper too")]
 
 mod adoption;
+mod application_role;
 mod bootstrap;
 mod confinement;
 mod cost;

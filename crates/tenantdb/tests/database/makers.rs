@@ -41,7 +41,12 @@ fn tenants(site: &Site, from: i64, count: i64) -> Vec<Tenant> {
 async fn make_roles(conn: &mut PgConnection, tenants: &[Tenant]) -> sqlx::Result<()> {
     let newcomers: Vec<Newcomer<'_>> = tenants
         .iter()
-        .map(|t| Newcomer { schema: &t.schema, role: &t.role, mark: t.mark.clone() })
+        .map(|t| Newcomer {
+            schema: &t.schema,
+            role: &t.role,
+            mark: t.mark.clone(),
+            application_role: None,
+        })
         .collect();
     newcomers::create_roles(conn, &newcomers, CONNECTIONS, tenantdb::TenantPath::ALONE).await
 }
@@ -95,7 +100,8 @@ async fn what_a_maker_made_is_claimed_adopted_and_dropped_by_the_owner() {
     }
     schema::create(&mut conn, &spare.schema, &spare.mark).await.unwrap();
     let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
-    let adoption = Adoption { spare: id, tenant: Newcomer { schema, role, mark } };
+    let adoption =
+        Adoption { spare: id, tenant: Newcomer { schema, role, mark, application_role: None } };
 
     adoption::adopt(&mut conn, installation, &[adoption], tenantdb::TenantPath::ALONE)
         .await

@@ -46,10 +46,10 @@ async fn share(site: &Site, conn: &mut PgConnection, shared: &Shared) {
 async fn faults_of(site: &Site, conn: &mut PgConnection, tenant: &Tenant) -> Vec<String> {
     let set = set_sharing(FILES, &shared());
     let promise = Promise::learn(conn, &set).await.unwrap();
-    let Tenant { schema, role, mark } = tenant;
     let mut faults = share::faults(conn, &site.installation, &shared()).await.unwrap();
     let mut found = [faults.missing, std::mem::take(&mut faults.open)].concat();
-    match verify::verify(conn, schema, role, mark, &set, &promise, None).await {
+    let subject = verify::Subject { path: set.path(), ..tenant.subject() };
+    match verify::verify(conn, &tenant.schema, subject, &set, &promise).await {
         Ok(()) => {}
         Err(verify::VerifyError::Violated { violations }) => found.extend(violations),
         Err(error) => panic!("{error:?}"),
@@ -58,7 +58,8 @@ async fn faults_of(site: &Site, conn: &mut PgConnection, tenant: &Tenant) -> Vec
 }
 
 fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
-    Newcomer { schema: &tenant.schema, role: &tenant.role, mark: tenant.mark.clone() }
+    let Tenant { schema, role, mark } = tenant;
+    Newcomer { schema, role, mark: mark.clone(), application_role: None }
 }
 
 /// What no tenant may do with what it shares.
@@ -316,7 +317,7 @@ async fn a_spare_with_extensions_becomes_a_tenant_and_is_as_promised() {
     assert!(promise.survives_renaming());
     let (spare, tenant) = (site.tenant(900, "x"), site.tenant(1, "acme"));
     let name = domain::SchemaName::of_spare(id);
-    let made = [Newcomer { schema: &name, role: &spare.role, mark: spare.mark.clone() }];
+    let made = [Newcomer { schema: &name, ..newcomer(&spare) }];
     newcomers::create_roles(&mut conn, &made, CONNECTIONS, set.path()).await.unwrap();
     newcomers::create_schemas(&mut conn, &made).await.unwrap();
     let mut tx = conn.begin().await.unwrap();

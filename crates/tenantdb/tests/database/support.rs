@@ -8,7 +8,8 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
 use tenantdb::migrations::Reading;
-use tenantdb::{Mark, MigrationSet, Promise, grants, migrations, role, schema, verify};
+use tenantdb::verify::{self, Subject};
+use tenantdb::{Mark, MigrationSet, Promise, TenantPath, grants, migrations, role, schema};
 
 /// Sessions a tenant may have in these tests.
 pub(crate) const CONNECTIONS: i32 = 5;
@@ -124,6 +125,12 @@ impl Tenant {
         grants::grant(conn, &self.schema, &self.role, &promise).await.unwrap();
     }
 
+    /// The tenant alone, without a neighbour and an application's role.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let (neighbour, path, application_role) = (None, TenantPath::ALONE, None);
+        Subject { role: &self.role, mark: &self.mark, neighbour, path, application_role }
+    }
+
     /// What `verify` finds wrong, given the migrations of this repository.
     pub(crate) async fn faults(
         &self,
@@ -132,9 +139,9 @@ impl Tenant {
     ) -> Vec<String> {
         let set = MigrationSet::embedded();
         let promise = Promise::learn(conn, &set).await.unwrap();
-        let next = neighbour.map(|n| &n.schema);
-        match verify::verify(conn, &self.schema, &self.role, &self.mark, &set, &promise, next).await
-        {
+        let neighbour = neighbour.map(|n| &n.schema);
+        let subject = Subject { neighbour, ..self.subject() };
+        match verify::verify(conn, &self.schema, subject, &set, &promise).await {
             Ok(()) => Vec::new(),
             Err(verify::VerifyError::Violated { violations }) => violations,
             Err(error) => panic!("{error:?}"),

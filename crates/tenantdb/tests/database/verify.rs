@@ -208,11 +208,11 @@ async fn every_kind_of_object_is_compared_under_any_schema_name() {
         let tenant = site.tenant(id, name);
         tenant.provision(&mut tx, &set).await;
 
-        let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
-        verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await.unwrap();
+        let (schema, subject) = (&tenant.schema, tenant.subject());
+        verify::verify(&mut tx, schema, subject, &set, &promise).await.unwrap();
         // entered or not, the answer is the same
         tenantdb::schema::enter(&mut tx, schema).await.unwrap();
-        verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await.unwrap();
+        verify::verify(&mut tx, schema, subject, &set, &promise).await.unwrap();
         execute(&mut tx, "set local search_path to default").await.unwrap();
     }
 }
@@ -232,12 +232,12 @@ async fn a_right_that_a_migration_gave_is_left_to_whom_it_gave_it() {
     let mut tx = site.begin().await;
     let promise = Promise::learn(&mut tx, &set).await.unwrap();
     tenant.provision(&mut tx, &set).await;
-    let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
+    let (schema, subject) = (&tenant.schema, tenant.subject());
 
-    verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await.unwrap();
+    verify::verify(&mut tx, schema, subject, &set, &promise).await.unwrap();
 
     execute(&mut tx, "grant insert on acme.t to pg_monitor").await.unwrap();
-    let more = verify::verify(&mut tx, schema, role, mark, &set, &promise, None).await;
+    let more = verify::verify(&mut tx, schema, subject, &set, &promise).await;
     assert!(more.unwrap_err().to_string().ends_with("pg_monitor has INSERT on table t"));
 }
 

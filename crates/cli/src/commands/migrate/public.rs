@@ -60,7 +60,7 @@ impl Public {
                     (_, true) => Some(DatabaseMode::Shared),
                     _ => None,
                 };
-                let installed = install(pool, wanted, &worker::shared(&settings.tenants)).await?;
+                let installed = install(pool, wanted, &settings.tenants).await?;
                 record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }

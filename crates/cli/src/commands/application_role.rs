@@ -1,0 +1,222 @@
+//! `tenantry tenant application-role`: lets the application's role become the tenants that exist.
+
+use std::time::Duration;
+
+use clap::Args;
+use domain::{InstallationId, RoleName, TenantId, TenantState};
+use serde_json::json;
+use settings::Settings;
+use sqlx::{PgConnection, PgPool};
+use store::{
+    StageLimits, audit,
+    tenants::{self, Filter},
+};
+use tenantdb::application_role;
+
+use super::config_check;
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::{self, database_failure},
+    failure::{Done, Failure},
+    show,
+};
+
+/// Tenants that one transaction takes. Each is a row lock and a lock of its role.
+const PORTION: i64 = 100;
+
+/// Longest time for a statement, and longest wait for work on a tenant to end.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(30),
+    lock: Duration::from_secs(30),
+    silence: Duration::from_secs(30),
+};
+
+/// Let the role of `tenants.application_role` become every active tenant by SET ROLE
+///
+/// New tenants let it by themselves. It works in portions of 100 tenants: stopped half-way, it goes on
+/// where it was when it is run again. At the end it measures what the first SET ROLE costs here.
+#[derive(Debug, Args)]
+pub(crate) struct ApplicationRole {
+    /// Take this role out of every tenant's role instead: the application has another one now, or none
+    #[arg(long, value_name = "ROLE")]
+    revoke: Option<String>,
+}
+
+impl ApplicationRole {
+    /// Does it, on the database of the settings.
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let settings = config_check::load()?;
+        let url = connection::database_url(&settings)?;
+        let pool = connection::patient_pool(&url, &settings).await?;
+        let done = self.on(global, &settings, &pool).await;
+        pool.close().await;
+        done
+    }
+
+    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+        connection::refuse_copy(pool).await?;
+        let configured = settings.tenants.application_role.as_deref();
+        let told = match (self.revoke, configured) {
+            (Some(role), Some(configured)) if role == configured => {
+                return Err(Failure::new(format!(
+                    "`tenants.application_role` is {role}: new tenants would get it again"
+                ))
+                .advise("remove or change the setting, restart the workers, then run this again")
+                .into());
+            }
+            (Some(role), _) => revoke(pool, &role).await?,
+            (None, Some(role)) => {
+                let limit = settings.tenants.application_role_limit;
+                refuse_unfit(&mut *acquire(pool).await?, role, limit).await?;
+                grant(pool, role).await?
+            }
+            (None, None) => {
+                return Err(Failure::new("`tenants.application_role` is not set")
+                    .advise("set it to the role of your application; `--revoke ROLE` takes one out")
+                    .into());
+            }
+        };
+        if global.json {
+            show::raw(&told.to_string());
+        }
+        Ok(Done::Well)
+    }
+}
+
+/// Refuses a role that is not fit, or that may not become as many tenants as there are.
+async fn refuse_unfit(conn: &mut PgConnection, role: &str, limit: u32) -> anyhow::Result<()> {
+    let lacking = application_role::lacking(conn, role).await.map_err(failed)?;
+    if !lacking.is_empty() {
+        let what = format!("`tenants.application_role` cannot be used: {}", lacking.join("; "));
+        return Err(Failure::new(what).advise("correct this; nothing was changed").into());
+    }
+    let active = Filter { state: Some(TenantState::Active), ..Filter::default() };
+    let there = tenants::count(conn, &active, i64::from(limit) + 1).await.map_err(failed)?;
+    if there > i64::from(limit) {
+        let what = format!(
+            "there are more than {limit} tenants, and role {role} may become {limit} \
+             (`tenants.application_role_limit`)"
+        );
+        let advice = "tenants can log in by themselves: `tenantry tenant connect`; a higher limit \
+                      makes each new tenant slow the application down for longer";
+        return Err(Failure::new(what).advise(advice).into());
+    }
+    Ok(())
+}
+
+/// Makes the role a member of all tenants' roles, and tells what it costs.
+async fn grant(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
+    let (mut after, mut granted, mut seen) = (None, 0, 0);
+    let mut any: Option<RoleName> = None;
+    loop {
+        let page = tenants::fleet_page(&mut *acquire(pool).await?, after, None, PORTION).await;
+        let page = page.map_err(failed)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        let named = page.iter().filter_map(|tenant| Some((tenant.id, tenant.names().ok()?.1)));
+        let (ids, roles): (Vec<TenantId>, Vec<RoleName>) = named.unzip();
+        granted += grant_portion(pool, role, &ids, &roles).await?;
+        seen += ids.len();
+        show::note(format!("{seen} tenants, {granted} of them new to role {role}"));
+        any = roles.into_iter().next_back().or(any);
+    }
+    let measured = match any {
+        Some(tenant) => Some(measure(pool, role, &tenant).await?),
+        None => None,
+    };
+    show_measured(role, measured);
+    Ok(json!({ "role": role, "tenants": seen, "granted": granted,
+        "memberships": measured.map(|(count, _)| count),
+        "first_set_role_ms": measured.map(|(_, took)| took.as_secs_f64() * 1e3) }))
+}
+
+async fn grant_portion(
+    pool: &PgPool,
+    role: &str,
+    ids: &[TenantId],
+    roles: &[RoleName],
+) -> anyhow::Result<usize> {
+    let mut conn = acquire(pool).await?;
+    if application_role::missing(&mut conn, roles, role).await.map_err(failed)?.is_empty() {
+        return Ok(0);
+    }
+    drop(conn);
+    let mut tx = pool.begin().await.map_err(failed)?;
+    store::open_stage(&mut tx, ids, LIMITS).await.map_err(failed)?;
+    let granted = application_role::grant(&mut tx, roles, role).await.map_err(failed)?;
+    record(&mut tx, "tenant.application_role_granted", role, granted).await?;
+    tx.commit().await.map_err(failed)?;
+    Ok(granted)
+}
+
+/// How many memberships the role has, and how long the first SET ROLE takes with them.
+async fn measure(pool: &PgPool, role: &str, tenant: &RoleName) -> anyhow::Result<(u32, Duration)> {
+    let options = store::with_settings((*pool.connect_options()).clone());
+    let mut fresh = store::open(&options).await.map_err(failed)?;
+    let took = application_role::time_first_set_role(&mut fresh, role, tenant).await;
+    let took = took.map_err(failed)?;
+    let count = application_role::count(&mut fresh, role, u32::MAX).await.map_err(failed)?;
+    Ok((count, took))
+}
+
+fn show_measured(role: &str, measured: Option<(u32, Duration)>) {
+    let Some((count, took)) = measured else { return };
+    show::note(format!(
+        "role {role} is a member of {count} roles: its first SET ROLE in a session, and its first after \
+         each new tenant, takes {:.1} ms on this server",
+        took.as_secs_f64() * 1e3
+    ));
+}
+
+/// Takes the role out of all tenants' roles.
+async fn revoke(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
+    let installation = store::installation(&mut *acquire(pool).await?).await.map_err(failed)?;
+    let mut revoked = 0;
+    loop {
+        let taken = revoke_portion(pool, &installation, role).await?;
+        if taken == 0 {
+            return Ok(json!({ "role": role, "revoked": revoked }));
+        }
+        revoked += taken;
+        show::note(format!("role {role} is out of {revoked} roles"));
+    }
+}
+
+async fn revoke_portion(
+    pool: &PgPool,
+    installation: &InstallationId,
+    role: &str,
+) -> anyhow::Result<usize> {
+    let mut tx = pool.begin().await.map_err(failed)?;
+    store::open_stage(&mut tx, &[], LIMITS).await.map_err(failed)?;
+    let held = application_role::held(&mut tx, installation, role, PORTION).await;
+    let held = held.map_err(failed)?;
+    for tenant in &held {
+        application_role::revoke(&mut tx, tenant, role).await.map_err(failed)?;
+    }
+    if !held.is_empty() {
+        record(&mut tx, "tenant.application_role_revoked", role, held.len()).await?;
+    }
+    tx.commit().await.map_err(failed)?;
+    Ok(held.len())
+}
+
+async fn record(
+    conn: &mut PgConnection,
+    action: &str,
+    role: &str,
+    tenants: usize,
+) -> anyhow::Result<()> {
+    let (actor, detail) = (actor(), json!({ "role": role, "tenants": tenants }));
+    let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
+    Ok(audit::append(conn, entry).await.map_err(failed)?)
+}
+
+async fn acquire(pool: &PgPool) -> anyhow::Result<sqlx::pool::PoolConnection<sqlx::Postgres>> {
+    Ok(pool.acquire().await.map_err(failed)?)
+}
+
+fn failed(error: sqlx::Error) -> Failure {
+    database_failure(&error)
+}
