@@ -5,6 +5,7 @@
 //! [`Verdict`]; the worker acts on it. The steps are in [`steps`], one a file, and so are the
 //! plans that put them in order.
 
+mod carry_over;
 mod fleet;
 pub mod learning;
 mod parts;
@@ -16,6 +17,7 @@ pub mod steps;
 mod together;
 mod verdict;
 
+pub use carry_over::{CarriedOver, Left, carry_over};
 pub use fleet::{Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one};
 pub use parts::{KeyRules, Parts};
 pub use plans::Plans;

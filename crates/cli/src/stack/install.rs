@@ -1,11 +1,13 @@
 //! Installs Tenantry in a database. First it checks what it needs and which roles would lose rights.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
 use domain::DatabaseMode;
+use provisioning::{CarriedOver, Left, carry_over};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
+use store::StageLimits;
 use tenantdb::{
     public_rights::{self, Loss, PublicRights},
     requirements,
@@ -13,6 +15,16 @@ use tenantdb::{
 
 use super::lock_watch::watched;
 use crate::{connection, failure::Failure, show};
+
+/// Tenants without a row in the ledger that people are shown by name.
+const SHOWN_TENANTS: usize = 20;
+
+/// How long carrying over the tables of one portion of tenants may wait and run.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(120),
+    lock: Duration::from_secs(5),
+    silence: Duration::from_secs(10),
+};
 
 /// Roles that people are shown by name; programs get all.
 const SHOWN_ROLES: usize = 20;
@@ -27,6 +39,8 @@ pub(crate) struct Installed {
     left: PublicRights,
     /// Who would lose, or lost, what through PUBLIC; the own mode gave it back by name.
     losses: Vec<Loss>,
+    /// Version tables of tenants that a release before this one made.
+    carried_over: CarriedOver,
 }
 
 /// Brings schema, queue and roles to the newest version, in the mode that is wanted, else in the one
@@ -45,7 +59,10 @@ async fn make(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<Ins
     // what lacked the columns until now
     connection::refuse_copy(pool).await?;
     queue::setup(pool).await.context("could not set up the queue")?;
-    prepare(pool, wanted).await
+    let installed = prepare(pool, wanted).await?;
+    let carried_over = carry_over(pool, LIMITS).await;
+    let carried_over = carried_over.context("could not carry the version tables over")?;
+    Ok(Installed { carried_over, ..installed })
 }
 
 /// Refuses, before anything is made, with all that is missing.
@@ -106,7 +123,7 @@ async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<
     store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;
-    Ok(Installed { mode, before, left, losses })
+    Ok(Installed { mode, before, left, losses, carried_over: CarriedOver::default() })
 }
 
 fn not_handed_over(error: sqlx::Error) -> Failure {
@@ -129,8 +146,33 @@ impl Installed {
         }
     }
 
+    /// Tells people which version tables were carried over into the ledger, and which were not.
+    pub(crate) fn tell_carried_over(&self) {
+        let CarriedOver { done, left } = &self.carried_over;
+        if *done > 0 {
+            show::note(format!("the version tables of {done} tenants are in the ledger now"));
+        }
+        for Left { tenant, schema, error } in left.iter().take(SHOWN_TENANTS) {
+            let why = error.as_ref().map_or_else(
+                || "it has no table tenantry_migrations".to_owned(),
+                |error| telemetry::chain(error),
+            );
+            let schema = show::plain(schema);
+            show::note(format!(
+                "tenant {tenant}, schema {schema}, has no row in the ledger: {why}"
+            ));
+        }
+        if left.len() > SHOWN_TENANTS {
+            show::note(format!(
+                "and {} more; `tenantry doctor` names all",
+                left.len() - SHOWN_TENANTS
+            ));
+        }
+    }
+
     /// Tells people of a shared database; of its own nobody needs to be told.
     pub(super) fn warn(&self) {
+        self.tell_carried_over();
         if self.mode == DatabaseMode::Shared {
             self.tell(show::note);
         }
@@ -194,6 +236,16 @@ impl Installed {
             "would_lose": (!own).then_some(&roles),
             "public_has": self.left.all(),
         })
+    }
+
+    /// What [`Self::tell_carried_over`] tells, for programs.
+    pub(crate) fn ledger_json(&self) -> serde_json::Value {
+        let CarriedOver { done, left } = &self.carried_over;
+        let left = left.iter().map(|Left { tenant, schema, error }| {
+            json!({ "tenant_id": tenant, "schema": schema,
+                "error": error.as_ref().map(|error| telemetry::chain(error)) })
+        });
+        json!({ "carried_over": done, "without_row": left.collect::<Vec<_>>() })
     }
 
     fn roles(&self) -> BTreeMap<&str, Vec<&str>> {

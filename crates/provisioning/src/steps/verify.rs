@@ -42,8 +42,7 @@ impl Step for Verify {
         let mark = self.parts.mark(tenant.id);
         let parts = &self.parts;
         let (schema, role) = (&tenant.schema, &tenant.role);
-        let (set, promise) = (&parts.migrations, &parts.promise);
-        verify::verify(cx.tx(), schema, role, &mark, set, promise, neighbour)
+        verify::verify(cx.tx(), schema, role, &mark, &parts.promise, neighbour)
             .await
             .map_err(Refuted)
             .during("verify the tenant")
@@ -56,7 +55,7 @@ impl Step for Verify {
         let verified = if self.adopted {
             verify::verify_adopted(tx, &looked_at).await
         } else {
-            verify::verify_newcomers(tx, &looked_at, &parts.migrations, &parts.promise).await
+            verify::verify_newcomers(tx, &looked_at, &parts.promise).await
         };
         verified.map_err(Refuted).during("verify the tenants")
     }

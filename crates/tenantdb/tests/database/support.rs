@@ -7,6 +7,7 @@ use std::str::FromStr;
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
+use tenantdb::ledger::{self, AppliedMigration};
 use tenantdb::migrations::Reading;
 use tenantdb::{Mark, MigrationSet, Promise, grants, migrations, role, schema, verify};
 
@@ -98,6 +99,8 @@ impl Site {
             "create role {owner} login createrole; alter schema tenantry owner to {owner};
              alter table tenantry.installation owner to {owner};
              alter table tenantry.leases owner to {owner};
+             alter table tenantry.migration_sets owner to {owner};
+             alter table tenantry.tenant_migrations owner to {owner};
              do $$ begin execute format('alter database %I owner to {owner}',
                  current_database()); end $$"
         ))
@@ -119,9 +122,32 @@ impl Tenant {
         let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark);
         assert!(role.await.unwrap().is(&self.mark));
         assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));
-        migrations::apply(conn, &self.schema, set).await.unwrap();
+        self.apply(conn, set).await.unwrap();
         let promise = Promise::learn(conn, set).await.unwrap();
         grants::grant(conn, &self.schema, &self.role, &promise).await.unwrap();
+    }
+
+    pub(crate) async fn apply(
+        &self,
+        conn: &mut PgConnection,
+        set: &MigrationSet,
+    ) -> Result<migrations::Applied, migrations::MigrateError> {
+        migrations::apply(conn, self.mark.tenant, &self.schema, set).await
+    }
+
+    pub(crate) async fn revert(
+        &self,
+        conn: &mut PgConnection,
+        set: &MigrationSet,
+        target: Option<&migrations::Target>,
+    ) -> Result<migrations::Reverted, migrations::MigrateError> {
+        migrations::revert(conn, self.mark.tenant, &self.schema, set, target).await
+    }
+
+    /// What the ledger says is applied.
+    pub(crate) async fn applied(&self, conn: &mut PgConnection) -> Vec<AppliedMigration> {
+        let entry = ledger::read(conn, &[self.mark.tenant]).await.unwrap().pop().flatten();
+        entry.map(|entry| entry.applied).unwrap_or_default()
     }
 
     /// What `verify` finds wrong, given the migrations of this repository.
@@ -133,8 +159,7 @@ impl Tenant {
         let set = MigrationSet::embedded();
         let promise = Promise::learn(conn, &set).await.unwrap();
         let next = neighbour.map(|n| &n.schema);
-        match verify::verify(conn, &self.schema, &self.role, &self.mark, &set, &promise, next).await
-        {
+        match verify::verify(conn, &self.schema, &self.role, &self.mark, &promise, next).await {
             Ok(()) => Vec::new(),
             Err(verify::VerifyError::Violated { violations }) => violations,
             Err(error) => panic!("{error:?}"),
