@@ -56,7 +56,7 @@ impl Fleet {
         tenantdb::role::create(&mut tx, &role, &schema, 5, &mark).await.unwrap();
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
-        migrations::apply(&mut tx, &schema, &set).await.unwrap();
+        migrations::apply(&mut tx, tenant, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
         let activation = store::tenants::Activation {
@@ -64,8 +64,7 @@ impl Fleet {
             batch: domain::BatchId::mint(),
             detail: serde_json::json!({}),
         };
-        let head = set.head();
-        let activated = store::tenants::activate(&mut tx, &[activation], head, "cli:test").await;
+        let activated = store::tenants::activate(&mut tx, &[activation], "cli:test").await;
         assert_eq!(activated.unwrap(), 1);
         tx.commit().await.unwrap();
     }
@@ -92,9 +91,9 @@ impl Fleet {
         tenantry(Path::new(self.dir.path()), &all, &env)
     }
 
-    /// Each tenant's version in the registry, by id.
+    /// Each tenant's version in the ledger, by id.
     async fn versions(&self) -> Vec<Option<i64>> {
-        let query = "select migration_version::bigint from tenantry.tenants order by id";
+        let query = "select version::bigint from tenantry.tenant_migrations order by tenant_id";
         sqlx::query_scalar(query).fetch_all(&self.db.pool).await.unwrap()
     }
 }
@@ -231,16 +230,15 @@ async fn a_schema_by_name_is_the_only_one_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn makes_a_missing_version_table_and_leaves_others_alone() {
+async fn makes_a_missing_row_of_the_ledger_and_leaves_others_alone() {
     let fleet = Fleet::of(2).await;
-    sqlx::query("drop table t_1.tenantry_migrations").execute(&fleet.db.pool).await.unwrap();
+    let forget = "delete from tenantry.tenant_migrations where tenant_id = 1";
+    sqlx::query(forget).execute(&fleet.db.pool).await.unwrap();
 
     let ran = fleet.run(&["init", "--all"]);
 
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let made = "select (select count(*) from t_1.tenantry_migrations) = 0
-        and (select count(*) from t_2.tenantry_migrations) = 2";
-    assert!(holds(&fleet.db.pool, made).await);
+    assert_eq!(fleet.versions().await, [None, Some(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

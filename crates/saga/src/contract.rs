@@ -135,9 +135,11 @@ const SNAPSHOT: &str = "
             -- a tenant's place among tenants goes with its role
             and not m.roleid::regrole::text ~ '^tn_.*_tenants$'
         union all
-        select format('tenant %s version %s active %s', state, migration_version,
-                      activated_at is not null)
+        select format('tenant %s active %s', state, activated_at is not null)
         from tenantry.tenants where id = $2
+        union all
+        select format('migrations of set %s up to %s', set_hash, version)
+        from tenantry.tenant_migrations where tenant_id = $2
         union all
         select format('key %s sealed %s', encode(hash, 'hex'), sealed is not null)
         from tenantry.api_keys where tenant_id = $2 and revoked_at is null
