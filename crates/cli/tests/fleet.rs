@@ -98,6 +98,14 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    async fn ledger(&self) -> Vec<(i64, String, Option<String>)> {
+        let query =
+            "select tenant_id, set_hash, version from tenantry.tenant_migrations order by 1";
+        sqlx::query_as(query).fetch_all(&self.db.pool).await.unwrap()
+    }
+}
+
 fn schema(id: i64) -> SchemaName {
     SchemaName::parse(&format!("t_{id}")).unwrap()
 }
@@ -285,4 +293,55 @@ async fn a_lower_version_that_comes_later_is_pending_and_applied_out_of_order() 
     assert!(up.out.contains("2 migrated, 0 up to date"), "{}", up.out);
     assert_eq!(again.code, 0, "{}", again.out);
     assert_eq!(fleet.versions().await, [Some(4); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_goes_back_into_version_tables_and_is_made_of_them_again() {
+    let fleet = Fleet::of(3).await;
+    let before = fleet.ledger().await;
+    let public = |args: &[&str]| {
+        let all: Vec<&str> = ["migrate", "public"].iter().chain(args).copied().collect();
+        tenantry(fleet.dir.path(), &all, &[("DATABASE_URL", fleet.db.url.as_str())])
+    };
+
+    let down = public(&["down", "--yes"]);
+    let rights =
+        "select bool_and(has_table_privilege(role_name, schema_name || '.tenantry_migrations',
+            'select') and not has_table_privilege(role_name, schema_name || '.tenantry_migrations',
+            'insert, update, delete, truncate')) and count(*) = 3
+            and bool_and(migration_version = '0002') from tenantry.tenants";
+    let as_before = holds(&fleet.db.pool, rights).await;
+    let rows = "select count(*) = 2 from t_2.tenantry_migrations";
+    let complete = holds(&fleet.db.pool, rows).await;
+    let up = public(&["up"]);
+    let status = fleet.run(&["status", "--all"]);
+
+    assert_eq!(down.code, 0, "{}{}", down.out, down.err);
+    assert!(as_before && complete);
+    assert_eq!(up.code, 0, "{}{}", up.out, up.err);
+    assert!(up.err.contains("the version tables of 3 tenants are in the ledger now"), "{}", up.err);
+    assert_eq!(fleet.ledger().await, before);
+    assert_eq!(status.code, 0, "{}", status.out);
+    let none = "select count(*) = 0 from pg_class where relname = 'tenantry_migrations'";
+    assert!(holds(&fleet.db.pool, none).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_at_the_newest_version_is_not_locked_and_its_schemas_are_not_read() {
+    let fleet = Fleet::of(3).await;
+    let mut tx = fleet.db.pool.begin().await.unwrap();
+    sqlx::raw_sql(
+        "select from tenantry.tenant_locks for update;
+         lock table t_1.person, t_2.person, t_3.person in access exclusive mode",
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+
+    let up = fleet.run(&["up", "--all"]);
+    let status = fleet.run(&["status", "--all"]);
+
+    assert_eq!((up.code, status.code), (0, 0), "{}{}", up.err, status.err);
+    assert!(up.out.contains("3 tenants: 0 migrated, 3 up to date, 0 failed"), "{}", up.out);
+    assert!(status.out.contains("3 have every migration up to 0002"), "{}", status.out);
 }

@@ -45,3 +45,56 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
     })
     .transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETS: &str = "
+        insert into tenantry.migration_sets (hash, versions, descriptions, checksums) values
+            ('older', '{1,2}', '{a,b}', '{A,B}'),
+            ('newest', '{1,2,3}', '{a,b,c}', '{A,B,C}'),
+            ('holed', '{1,3}', '{a,c}', '{A,C}'),
+            ('spelled', '{0001,0002,3}', '{a,b,c}', '{A,B,C}'),
+            ('edited', '{1,2,3}', '{a,b,c}', '{A,X,C}');
+        insert into tenantry.promises (set_hash, server_major, survey_format, shape, learnt_at) values
+            ('older', 15, 1, '{}', now() - interval '1 day'), ('newest', 15, 1, '{}', now());
+        insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+        values ('A', 'a.example.com', 's', 'r', 'active')";
+
+    #[tokio::test]
+    async fn a_tenant_is_behind_while_it_lacks_a_migration_wherever_its_place_is() {
+        let db = harness::fresh_db().await;
+        sqlx::raw_sql(SETS).execute(&db.pool).await.unwrap();
+        let mut conn = db.pool.acquire().await.unwrap();
+        let id = TenantId::new(1);
+        let behind = status(&mut conn, id).await.unwrap().unwrap();
+        assert_eq!((behind.is_behind, behind.migration_version), (true, None));
+
+        for (set, version, is_behind) in [
+            ("newest", Some("3"), false),
+            ("newest", Some("2"), true),
+            ("newest", None, true),
+            ("older", Some("2"), true),
+            ("holed", Some("3"), true),
+            ("spelled", Some("3"), false),
+            ("spelled", Some("0002"), true),
+            ("edited", Some("3"), false),
+        ] {
+            sqlx::query(
+                "insert into tenantry.tenant_migrations values (1, $1, $2)
+                 on conflict (tenant_id) do update set set_hash = $1, version = $2",
+            )
+            .bind(set)
+            .bind(version)
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+
+            let found = status(&mut conn, id).await.unwrap().unwrap();
+
+            let told = (found.is_behind, found.migration_version.as_deref());
+            assert_eq!(told, (is_behind, version), "{set} {version:?}");
+        }
+    }
+}
