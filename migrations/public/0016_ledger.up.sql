@@ -19,7 +19,6 @@ create table tenantry.tenant_migrations (
     version text,
     applied_at timestamptz not null default now()
 );
-create index tenant_migrations_by_version on tenantry.tenant_migrations (set_hash, version);
 
 -- The version table is no part of what a set makes.
 update tenantry.promises p

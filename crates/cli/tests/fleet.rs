@@ -327,6 +327,24 @@ async fn the_ledger_goes_back_into_version_tables_and_is_made_of_them_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_set_changes_and_nothing_else_keeps_its_time_of_change() {
+    let fleet = Fleet::of(1).await;
+    let rename = "insert into tenantry.migration_sets
+            select 'same', versions, descriptions, checksums from tenantry.migration_sets;
+        update tenantry.tenant_migrations set set_hash = 'same';
+        update tenantry.tenants set updated_at = '2020-01-01'";
+    sqlx::raw_sql(rename).execute(&fleet.db.pool).await.unwrap();
+
+    let up = fleet.run(&["up", "--all"]);
+
+    assert_eq!(up.code, 0, "{}", up.err);
+    assert!(up.out.contains("0 migrated, 1 up to date"), "{}", up.out);
+    let kept = "select t.updated_at = '2020-01-01' and m.set_hash <> 'same'
+        from tenantry.tenants t join tenantry.tenant_migrations m on m.tenant_id = t.id";
+    assert!(holds(&fleet.db.pool, kept).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_at_the_newest_version_is_not_locked_and_its_schemas_are_not_read() {
     let fleet = Fleet::of(3).await;
     let mut tx = fleet.db.pool.begin().await.unwrap();

@@ -145,6 +145,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     };
     let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
     let mut tx = conn.begin().await?;
+    ledger::register(&mut tx, set).await?;
     promises::relearn_texts(&mut tx, &texts(set, &known)).await?;
     promises::forget(&mut tx, key).await?;
     promises::remember(&mut tx, key, &shape).await?;

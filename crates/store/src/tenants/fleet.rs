@@ -68,7 +68,8 @@ impl From<Row> for FleetTenant {
 }
 
 /// At most `limit` active tenants with an id above `after`, ordered by id; with `other_than`, only
-/// those that the ledger does not have at that place.
+/// those that the ledger does not have at that place. The ledger is read from `after` on too: else each page
+/// would read it from its beginning.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -82,7 +83,7 @@ pub async fn fleet_page(
         Row,
         r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
          from tenantry.tenants t
-         left join tenantry.tenant_migrations m on m.tenant_id = t.id
+         left join tenantry.tenant_migrations m on m.tenant_id = t.id and m.tenant_id > $1
          where t.state = 'active' and t.id > $1
              and ($2::text is null or m.set_hash is distinct from $2 or m.version is distinct from $3)
          order by t.id limit $4"#,
@@ -147,7 +148,8 @@ pub async fn unplaced(
          from (
              select id, schema_name, state from tenantry.tenants t
              where id > $1 and state not in ('deleted', 'released')
-                 and not exists (select from tenantry.tenant_migrations m where m.tenant_id = t.id)
+                 and not exists (select from tenantry.tenant_migrations m
+                                 where m.tenant_id = t.id and m.tenant_id > $1)
              order by id limit $2
          ) t"#,
         after.map_or(i64::MIN, TenantId::get),
