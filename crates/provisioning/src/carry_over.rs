@@ -68,13 +68,13 @@ impl CarriedOver {
         portion: &[(TenantId, SchemaName)],
         limits: StageLimits,
     ) -> sqlx::Result<()> {
-        if take_all(conn, portion, limits).await.is_ok() {
-            self.done += portion.len();
+        if let Ok(done) = take_all(conn, portion, limits).await {
+            self.done += done;
             return Ok(());
         }
         for one in portion {
             match take_all(conn, std::slice::from_ref(one), limits).await {
-                Ok(()) => self.done += 1,
+                Ok(done) => self.done += done,
                 Err(error) if error.as_database_error().is_none() => return Err(error),
                 Err(error) => {
                     let (tenant, schema) = (one.0, one.1.as_str().to_owned());
@@ -86,18 +86,19 @@ impl CarriedOver {
     }
 }
 
+/// Says how many were still to be carried over once we had their locks.
 async fn take_all(
     conn: &mut PgConnection,
     portion: &[(TenantId, SchemaName)],
     limits: StageLimits,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<usize> {
     let mut tx = conn.begin().await?;
     let ids: Vec<TenantId> = portion.iter().map(|(tenant, _)| *tenant).collect();
     store::open_stage(&mut tx, &ids, limits).await?;
-    // another process may have carried some over before we had their locks
     let entries = ledger::read(&mut tx, &ids).await?;
     let missing = portion.iter().zip(&entries).filter(|(_, entry)| entry.is_none());
     let missing: Vec<_> = missing.map(|(one, _)| one.clone()).collect();
     ledger::carry_over(&mut tx, &missing).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(missing.len())
 }

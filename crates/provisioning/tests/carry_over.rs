@@ -162,6 +162,34 @@ async fn a_migration_of_the_same_tenant_at_the_same_time_finds_the_table_or_the_
     assert_eq!(number(&db.pool, newest).await, 8);
 }
 
+#[tokio::test]
+async fn what_another_process_carries_over_meanwhile_is_not_told_as_missing() {
+    let db = harness::fresh_db().await;
+    for n in 1..=3 {
+        as_before(&db.pool, n, "active", 2).await;
+    }
+    let (id, schema) = (TenantId::new(2), SchemaName::parse("t_2").unwrap());
+    let mut tx = db.pool.begin().await.unwrap();
+    store::open_stage(&mut tx, &[id], LIMITS).await.unwrap();
+    let other = async {
+        let waits = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        while number(&db.pool, waits).await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ledger::carry_over(&mut tx, &[(id, schema)]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+
+    let other = tokio::time::timeout(PATIENCE, other);
+    let (came, other) = tokio::join!(carry_over(&db.pool, LIMITS), other);
+
+    other.unwrap();
+    let came = came.unwrap();
+    assert_eq!((came.done, came.left.len()), (2, 0), "{came:?}");
+    assert_eq!((number(&db.pool, ROWS).await, number(&db.pool, TABLES).await), (3, 0));
+}
+
 /// It has a version table, which no tenant is to have: it is replaced.
 #[tokio::test]
 async fn a_spare_of_a_release_before_is_given_to_nobody() {
