@@ -347,6 +347,8 @@ async fn a_tenant_whose_set_changes_and_nothing_else_keeps_its_time_of_change() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_at_the_newest_version_is_not_locked_and_its_schemas_are_not_read() {
     let fleet = Fleet::of(3).await;
+    let lockable = "insert into tenantry.tenant_locks select id from tenantry.tenants";
+    sqlx::query(lockable).execute(&fleet.db.pool).await.unwrap();
     let mut tx = fleet.db.pool.begin().await.unwrap();
     sqlx::raw_sql(
         "select from tenantry.tenant_locks for update;
