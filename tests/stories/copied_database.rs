@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use harness::Db;
 use serde_json::json;
 use sqlx::PgPool;
+use tenantdb::share;
 
 use super::{
     plain_owner::{owned_database, url_of},
@@ -17,9 +18,13 @@ use super::{
 /// How long a command may take, and how soon a process gives up.
 const ENDS_IN: Duration = Duration::from_secs(90);
 
-/// Spares are part of what is copied.
-const SETTINGS: &[(&str, &str)] =
-    &[("TENANTRY__POOL__SIZE", "3"), ("TENANTRY__WORKER__SWEEP_MS", "300")];
+/// Spares are part of what is copied, and so is what tenants share.
+const SETTINGS: &[(&str, &str)] = &[
+    ("TENANTRY__POOL__SIZE", "3"),
+    ("TENANTRY__WORKER__SWEEP_MS", "300"),
+    ("TENANTRY__TENANTS__EXTENSIONS", "citext"),
+    ("TENANTRY__TENANTS__SHARED_TABLES", "public.countries"),
+];
 
 /// Everything of the roles of one installation, and of who is in which group.
 const ROLES: &str = "
@@ -70,6 +75,11 @@ async fn alone(url: &str) {
     let mut conn = owner.acquire().await.unwrap();
     let installation = store::installation(&mut conn).await.unwrap();
     tenantdb::bootstrap(&mut conn, &installation).await.unwrap();
+    let (extensions, tables) = (vec!["citext".to_owned()], vec!["public.countries".to_owned()]);
+    let shared = tenantdb::Shared { extensions, tables };
+    sqlx::query("create table public.countries (code text)").execute(&mut *conn).await.unwrap();
+    share::create_extensions(&mut conn, &shared).await.unwrap();
+    share::grant(&mut conn, &installation, &shared).await.unwrap();
 }
 
 /// Three tenants, three spares and a batch that no worker has begun; then all processes end.

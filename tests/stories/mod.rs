@@ -33,6 +33,7 @@ mod readme;
 mod restore;
 mod roles_and_tokens;
 mod secrets;
+mod shared_objects;
 mod take_over;
 mod tenant_migrations;
 mod two_users;

@@ -308,7 +308,7 @@ async fn under_api_a_create_that_takes_too_long_is_answered_with_what_is_known()
     let form = batch.json(202);
     assert_eq!(keys_of(&form), ["batch_id", "message", "results", "success", "summary"]);
     assert_eq!(form["success"], false);
-    assert!(form["message"].as_str().unwrap().contains("1 are still worked on"), "{form}");
+    assert!(form["message"].as_str().unwrap().contains("1 not finished"), "{form}");
     assert_eq!(form["results"].as_array().unwrap().len(), 1);
     assert_eq!(form["results"][0]["error_code"], "invalid_domain");
     let summary = &form["summary"];

@@ -35,13 +35,17 @@ async fn a_tenants_own_login_is_shown_once_and_opens_its_own_schema_alone() {
     assert_eq!(up.code, Some(0), "{}", up.err);
     let system = System::on(Db::at(&cluster.url("app")), &url, 1, &[]).await;
     system.provision(tenants(2)).await;
-    let login = async |args: &[&str]| {
-        let args = [&["tenant", "connect", "1", "--json"], args].concat();
+    let login = async |tenant: &str, args: &[&str]| {
+        let args = [&["tenant", "connect", tenant, "--json"], args].concat();
         system.cli(&args).await
     };
+    let domain: String = sqlx::query_scalar("select domain from tenantry.tenants where id = 1")
+        .fetch_one(&system.db.pool)
+        .await
+        .unwrap();
 
-    let first = login(&[]).await;
-    let again = login(&[]).await;
+    let first = login("1", &[]).await;
+    let again = login(&domain, &[]).await;
     let first = first.json();
     let mut tenant = connect(first["database_url"].as_str().unwrap()).await.unwrap();
     let own: i64 =
@@ -49,7 +53,7 @@ async fn a_tenants_own_login_is_shown_once_and_opens_its_own_schema_alone() {
     let neighbours = sqlx::query("select from tenant_tenant_1_2.person").execute(&mut tenant).await;
     let user: String =
         sqlx::query_scalar("select current_user::text").fetch_one(&mut tenant).await.unwrap();
-    let newer = login(&["--new"]).await.json();
+    let newer = login("tenant_tenant_0_1", &["--new"]).await.json();
     let old = connect(first["database_url"].as_str().unwrap()).await.unwrap_err();
     connect(newer["database_url"].as_str().unwrap()).await.unwrap();
 
@@ -66,5 +70,5 @@ async fn a_tenants_own_login_is_shown_once_and_opens_its_own_schema_alone() {
     let doctor = system.cli(&["doctor", "--grace", "0"]).await;
     assert!(!doctor.out.contains("role_with_password"), "{}", doctor.out);
     let gone = system.cli(&["tenant", "connect", "77"]).await;
-    assert!(gone.code == Some(1) && gone.err.contains("there is no tenant 77"), "{}", gone.err);
+    assert!(gone.code == Some(1) && gone.err.contains("no tenant has `77`"), "{}", gone.err);
 }

@@ -15,10 +15,10 @@ use tokio::sync::Mutex as Line;
 
 use crate::problem::Problem;
 
-/// How many times as long as it took a count is used again.
+/// A count is reused for this many times as long as it took.
 const TIMES: u32 = 50;
 
-/// Longest a count is used again: callers look at progress about twice a second.
+/// Longest time for which a count is reused: callers look at progress about twice a second.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// Items up to which a batch is counted each time: that costs less than the rest of the answer.

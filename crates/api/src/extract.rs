@@ -21,7 +21,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Context> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Problem> {
         let Path(id) = Path::from_request_parts(parts, cx).await.map_err(|_| {
-            let detail = "the id in the path is not one of ours";
+            let detail = "nothing has the id in the path";
             Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
         })?;
         Ok(Self(id))
@@ -39,6 +39,7 @@ impl<T: DeserializeOwned> FromRequestParts<Context> for Params<T> {
             let text = rejection.body_text();
             let (_, wrong) = text.split_once(": ").unwrap_or(("", &text));
             let (name, why) = wrong.split_once(": ").unwrap_or(("", wrong));
+            let why = why.replace("invalid digit found in string", "not a whole number");
             Problem::invalid_parameter(name, format!("cannot be read: {why}"))
         })?;
         Ok(Self(params))

@@ -51,9 +51,13 @@ async fn watch(context: &Context) {
             // With the database away a new pool would be no better.
             Err(unreachable) => tell(&unreachable, &mut told),
             Ok(_) if strikes < STRIKES => {}
-            Ok(_) => {
+            Ok(reached) => {
                 error!("no connection of the pool answers, and new ones do: replacing the pool");
-                context.replace_pool(store::pool(options, &context.settings().database));
+                if let Some(unencrypted) = reached.unencrypted {
+                    warn!("{unencrypted}");
+                }
+                let database = &context.settings().database;
+                context.replace_pool(store::pool(reached.options, database));
                 strikes = 0;
             }
         }

@@ -192,7 +192,7 @@ impl Problem {
 
     /// 503: more is asked of this process than it can do at once.
     pub(crate) fn overloaded() -> Self {
-        let detail = "too much is asked at once; come back when Retry-After says so";
+        let detail = "this server is busy; try again after Retry-After seconds";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with_retry_after(1)
     }
 

@@ -10,7 +10,7 @@ use store::tenants::{self, Conflict, Reservation, Wanted};
 
 use crate::{context::Context, problem::Problem};
 
-/// An item of which is known what it will be.
+/// An item whose outcome at admission is decided.
 pub(crate) struct Decided {
     /// Its place in the request, from 0.
     pub(crate) index: u32,

@@ -123,11 +123,11 @@ fn form(
     let ended: Vec<_> = items.into_iter().filter(|item| item.state.is_final()).collect();
     let failed = (ended.len() as u64).saturating_sub(successful);
     let message = match total.saturating_sub(successful + failed) {
-        0 if failed == 0 => format!("all {total} tenants are active"),
-        0 => format!("{successful} of {total} tenants are active, {failed} are not"),
+        0 if failed == 0 => format!("{successful} of {total} tenants succeeded"),
+        0 => format!("{successful} of {total} tenants succeeded, {failed} did not"),
         open => format!(
-            "{successful} of {total} tenants are active, {failed} are not, and {open} are still \
-             worked on: ask GET /api/v1/batches/{} again",
+            "{successful} of {total} tenants succeeded, {failed} did not, {open} not finished: ask \
+             GET /api/v1/batches/{} again",
             batch.id
         ),
     };

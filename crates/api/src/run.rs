@@ -35,7 +35,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let options = options(&settings.database)?;
-    look(&options, &settings.database).await?;
+    let options = look(options, &settings.database).await?;
     let pool = store::pool(options, &settings.database);
     let context = Context::new(settings, pool, stop.clone())?;
     origin_watch::before_serving(&context).await?;
@@ -66,21 +66,29 @@ pub(crate) fn options(database: &settings::Database) -> anyhow::Result<PgConnect
 }
 
 /// Refuses a database whose owner this process may not act for, and says so when the server has too
-/// few connections. A database that is away is told of at `/readyz`.
-async fn look(options: &PgConnectOptions, database: &settings::Database) -> anyhow::Result<()> {
+/// few connections. A database that is away is told of at `/readyz`. Answers how to connect.
+async fn look(
+    options: PgConnectOptions,
+    database: &settings::Database,
+) -> anyhow::Result<PgConnectOptions> {
     let patience = Duration::from_millis(database.acquire_timeout_ms);
-    let mut conn = match store::reach(options, patience).await {
-        Ok(conn) => conn,
-        Err(error) if SessionError::of(error.error()).is_some() => return Err(error.into()),
-        Err(_) => return Ok(()),
-    };
+    let store::Reached { mut conn, options, unencrypted } =
+        match store::reach(&options, patience).await {
+            Ok(reached) => reached,
+            Err(error) if SessionError::of(error.error()).is_some() => return Err(error.into()),
+            Err(_) => return Ok(options),
+        };
+    if let Some(unencrypted) = unencrypted {
+        warn!("{unencrypted}");
+    }
     let room = store::room(&mut conn).await.context("could not count the connections")?;
     let most = database.max_connections;
     let setting = format!("database.max_connections = {most}");
     if let Some(shortage) = room.shortage(most, &setting) {
         warn!("{shortage}");
     }
-    conn.close().await.context("could not close a connection")
+    conn.close().await.context("could not close a connection")?;
+    Ok(options)
 }
 
 async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken) {

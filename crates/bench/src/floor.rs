@@ -165,22 +165,26 @@ impl Floor {
         table: VersionTable,
         tenants: usize,
     ) -> anyhow::Result<Duration> {
-        let tenant = match table {
-            VersionTable::Kept => &self.tenant,
-            VersionTable::Left => &self.tenant_without_versions,
-        };
-        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
+        let texts = self.texts(table, tenants);
         let started = Instant::now();
-        stream::iter(0..tenants)
-            .map(|n| {
-                let sql = tenant.replace("{n}", &format!("{}_{round}_{n}", self.database));
-                async move { sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await }
-            })
+        stream::iter(texts)
+            .map(|sql| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool))
             .buffer_unordered(self.connections)
             .try_for_each(|_| async { Ok(()) })
             .await
             .context("the floor's DDL failed")?;
         Ok(started.elapsed())
+    }
+
+    /// The text of each of `tenants` new tenants.
+    pub(crate) fn texts(&self, table: VersionTable, tenants: usize) -> Vec<String> {
+        let tenant = match table {
+            VersionTable::Kept => &self.tenant,
+            VersionTable::Left => &self.tenant_without_versions,
+        };
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
+        let name = |n| format!("{}_{round}_{n}", self.database);
+        (0..tenants).map(|n| tenant.replace("{n}", &name(n))).collect()
     }
 
     pub(crate) async fn close(self) {

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    Connection as _, PgConnection,
-    postgres::{PgConnectOptions, PgSslMode},
-};
+use sqlx::{Connection as _, postgres::PgConnectOptions};
 use store::origin::{self, OriginError};
 
 use crate::{args::Global, failure::Failure, show, stack::Ready};
@@ -90,39 +87,14 @@ pub(crate) async fn pool(url: &str, settings: &settings::Settings) -> anyhow::Re
     Ok(store::pool(options, &database))
 }
 
-/// `options` that reach a server. With sslmode `prefer`, which is the default, a server whose TLS
-/// fails is reached without TLS, as libpq does it; sqlx does so only where the server offers none.
+/// `options` that reach a server.
 async fn reach(options: PgConnectOptions, patience: Duration) -> anyhow::Result<PgConnectOptions> {
-    let refused = match store::reach(&options, patience).await {
-        Ok(conn) => return closed(conn, options).await,
-        Err(refused) => refused,
-    };
-    let prefers = matches!(options.get_ssl_mode(), PgSslMode::Prefer);
-    if !prefers || !is_failed_handshake(refused.error()) {
-        return Err(unreachable(&refused).into());
+    let reached = store::reach(&options, patience).await.map_err(|e| unreachable(&e))?;
+    if let Some(unencrypted) = reached.unencrypted {
+        show::note(format!("warning: {unencrypted}"));
     }
-    let plain = options.ssl_mode(PgSslMode::Disable);
-    let conn = store::reach(&plain, patience).await.map_err(|e| unreachable(&e))?;
-    show::note(format!(
-        "warning: the connection to PostgreSQL is not encrypted, because TLS failed ({}); \
-         `sslmode=require` in DATABASE_URL refuses this, `sslmode=disable` accepts it silently",
-        telemetry::chain(refused.error()),
-    ));
-    closed(conn, plain).await
-}
-
-async fn closed(conn: PgConnection, options: PgConnectOptions) -> anyhow::Result<PgConnectOptions> {
-    conn.close().await.map_err(|e| database_failure(&e))?;
-    Ok(options)
-}
-
-/// Whether the server spoke, offered TLS, and then the two did not agree.
-fn is_failed_handshake(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Tls(_) => true,
-        sqlx::Error::Io(e) => e.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
-        _ => false,
-    }
+    reached.conn.close().await.map_err(|e| database_failure(&e))?;
+    Ok(reached.options)
 }
 
 fn unreachable(error: &store::Unreachable) -> Failure {

@@ -18,6 +18,9 @@ use nix::{
 };
 use serde_json::Value;
 
+#[path = "support/broken_tls.rs"]
+mod broken_tls;
+
 /// 32 bytes in hex, for tests only.
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -177,4 +180,30 @@ async fn twelve_hostile_megabytes_take_bounded_memory_and_a_short_answer() {
         assert!(answer.len() < 65_536, "{} bytes", answer.len());
         assert!(peak_mib(&process) < 150, "{} MiB", peak_mib(&process));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preferred_tls_that_fails_is_done_without_and_logged() {
+    let db = harness::fresh_db().await;
+    let url = broken_tls::before(&db).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let log = folder.path().join("log");
+    let mut process = Process(
+        command()
+            .env("DATABASE_URL", &url)
+            .env("TENANTRY_MASTER_KEY", MASTER_KEY)
+            .arg("--ready-file")
+            .arg(&file)
+            .stderr(fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap(),
+    );
+
+    let ready = ready(&file, &mut process);
+    let readyz = get(ready["url"].as_str().unwrap(), "/readyz");
+
+    assert_eq!(readyz, "HTTP/1.1 200 OK");
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("not encrypted, because TLS failed").count(), 1, "{log}");
 }

@@ -167,9 +167,12 @@ fn starter_migrations_need_no_database() {
     let env = [("TENANT_MIGRATIONS_DIR", "mine")];
 
     let ran = tenantry(dir.path(), &["migrate", "tenant", "init"], &env);
+    let again = tenantry(dir.path(), &["migrate", "tenant", "init", "--json"], &env);
 
-    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "wrote 4 files to mine\n"), "{}", ran.err);
     assert!(dir.path().join("mine/0001_tenant.up.sql").is_file());
+    let told: serde_json::Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(told, serde_json::json!({ "folder": "mine", "files_written": 0 }));
 }
 
 #[test]

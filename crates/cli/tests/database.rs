@@ -7,10 +7,6 @@ mod support;
 use harness::Db;
 use serde_json::Value;
 use support::{Ran, is_plain, tenantry};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
-    net::{TcpListener, UnixStream},
-};
 
 fn run(db: &Db, args: &[&str]) -> Ran {
     let dir = tempfile::tempdir().unwrap();
@@ -105,6 +101,7 @@ async fn migrates_an_empty_database_and_says_so() {
     let up = run(&db, &["migrate", "public", "up"]);
     let after = run(&db, &["migrate", "public", "status", "--json"]);
     let twice = run(&db, &["migrate", "public", "up"]);
+    let down = run(&db, &["migrate", "public", "down", "--yes", "--json"]);
 
     assert_eq!((before.code, up.code, after.code, twice.code), (1, 0, 0, 0), "{}", up.err);
     assert!(before.out.contains("pending"), "{}", before.out);
@@ -112,6 +109,9 @@ async fn migrates_an_empty_database_and_says_so() {
     let told: Value = serde_json::from_str(&after.out).unwrap();
     assert_eq!((&told["current"], &told["queue"]), (&Value::Bool(true), &Value::Bool(true)));
     assert!(is_plain(&up.out), "{:?}", up.out);
+    let newest = told["migrations"].as_array().unwrap().last().unwrap();
+    let reverted: Value = serde_json::from_str(&down.out).unwrap();
+    assert_eq!(reverted["reverted"], newest["version"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,37 +217,13 @@ fn a_database_that_is_away_is_told_at_once_and_by_its_place() {
     assert!(!away.err.contains("secret") && began.elapsed().as_secs() < 8, "{}", away.err);
 }
 
-/// A server before the socket `behind` that offers TLS and then speaks none.
-async fn broken_tls(behind: String) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut first = [0; 8];
-            client.read_exact(&mut first).await.unwrap();
-            // The code of an SSLRequest; other clients begin with a startup message.
-            if first[4..] == 80_877_103_u32.to_be_bytes() {
-                client.write_all(b"Sno TLS in here").await.unwrap();
-                continue;
-            }
-            let mut server = UnixStream::connect(&behind).await.unwrap();
-            server.write_all(&first).await.unwrap();
-            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preferred_tls_that_fails_is_done_without_and_told_a_required_one_is_not() {
     let db = harness::fresh_db().await;
-    let options = db.pool.connect_options();
-    let folder = options.get_socket().unwrap().display();
-    let port = broken_tls(format!("{folder}/.s.PGSQL.{}", options.get_port())).await;
-    let (user, database) = (options.get_username(), options.get_database().unwrap());
+    let url = support::broken_tls::before(&db).await;
     let run = |mode: &str| {
         let dir = tempfile::tempdir().unwrap();
-        let url = format!("postgres://{user}@127.0.0.1:{port}/{database}{mode}");
+        let url = format!("{url}{mode}");
         tenantry(dir.path(), &["token", "list"], &[("DATABASE_URL", &url)])
     };
 

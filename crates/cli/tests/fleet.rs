@@ -53,7 +53,9 @@ impl Fleet {
         .execute(&mut *tx)
         .await
         .unwrap();
-        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark).await.unwrap();
+        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+            .await
+            .unwrap();
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
         migrations::apply(&mut tx, tenant, &schema, &set).await.unwrap();
@@ -363,5 +365,5 @@ async fn a_fleet_at_the_newest_version_is_not_locked_and_its_schemas_are_not_rea
 
     assert_eq!((up.code, status.code), (0, 0), "{}{}", up.err, status.err);
     assert!(up.out.contains("3 tenants: 0 migrated, 3 up to date, 0 failed"), "{}", up.out);
-    assert!(status.out.contains("3 have every migration up to 0002"), "{}", status.out);
+    assert!(status.out.contains("0002: 3 of 3 tenants"), "{}", status.out);
 }

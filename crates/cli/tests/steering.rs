@@ -204,6 +204,80 @@ async fn what_is_refused_is_told_at_once() {
     assert!(!refused.err.contains("batch watch"), "nothing is left to watch: {}", refused.err);
 }
 
+/// Every command that gives a result and ends by itself; `BATCH` stands for a batch's id.
+const COMMANDS: [&str; 34] = [
+    "submit more.json",
+    "batch list",
+    "batch show BATCH",
+    "batch items BATCH",
+    "batch pause BATCH",
+    "batch resume BATCH",
+    "batch cancel BATCH",
+    "queue show",
+    "queue status",
+    "queue pause",
+    "queue resume",
+    "keys reveal BATCH",
+    "keys acknowledge BATCH",
+    "tenant list",
+    "tenant list --page 99",
+    "tenant show 1",
+    "tenant status 1",
+    "token create --name bob --role viewer",
+    "token list",
+    "token revoke bob",
+    "health",
+    "config check",
+    "migrate lint",
+    "migrate public status",
+    "migrate public up",
+    "migrate tenant check",
+    "migrate tenant status --all",
+    "migrate tenant up --all",
+    "migrate tenant down --all --yes",
+    "migrate tenant relearn",
+    "doctor",
+    "keys roll-master",
+    "restore copy",
+    "migrate public down --yes",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_answers_json() {
+    let system = System::start().await;
+    let batch = system.run(&["submit", system.file(&tenants())]).out.trim().to_owned();
+    let more = json!([{ "tenant_name": "More", "domain": "more.example" }]);
+    fs::write(system.dir.path().join("more.json"), more.to_string()).unwrap();
+    let url = format!("http://{}", system.address);
+    let env = [
+        ("TENANTRY_URL", url.as_str()),
+        ("TENANTRY_TOKEN", system.token.as_str()),
+        ("DATABASE_URL", system.db.url.as_str()),
+        ("TENANTRY_MASTER_KEY", MASTER_KEY),
+    ];
+
+    for command in COMMANDS {
+        let command = command.replace("BATCH", &batch);
+        let args: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+        let ran = tenantry(system.dir.path(), &args, &env);
+
+        let said = if ran.out.is_empty() { ran.err.lines().last() } else { Some(&*ran.out) };
+        let read = said.map(serde_json::from_str::<Value>);
+        assert!(matches!(read, Some(Ok(_))), "{command}: {} {:?} {}", ran.code, ran.out, ran.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledging_says_how_many_keys_were_erased() {
+    let system = System::start().await;
+    let bad = json!([{ "tenant_name": "A", "domain": "a-.com" }]);
+    system.run(&["submit", system.file(&bad)]);
+
+    let none = system.run(&["keys", "acknowledge", "last"]);
+
+    assert!(none.out.contains("has no unread key"), "{}{}", none.out, none.err);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_found_by_the_beginning_of_its_id() {
     let system = System::start().await;

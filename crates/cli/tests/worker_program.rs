@@ -12,6 +12,9 @@ use std::{
 
 use secrecy::ExposeSecret;
 
+#[path = "support/broken_tls.rs"]
+mod broken_tls;
+
 fn worker(url: &str) -> Command {
     let master_key = keys::MasterKey::generate();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry-worker"));
@@ -94,12 +97,28 @@ async fn a_migration_that_leaves_its_transaction_stops_the_start_with_file_and_l
 }
 
 #[tokio::test]
+async fn a_check_that_a_file_puts_off_stops_the_start_with_what_to_write() {
+    let db = harness::fresh_db().await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = "create table a (id int primary key);
+        create table b (a int references a deferrable initially deferred);
+        insert into a values (1); insert into b values (1);
+        alter table b add column x int;";
+    fs::write(folder.path().join("0001_put_off.sql"), text).unwrap();
+
+    let said = refuse(worker(&db.url).env("TENANT_MIGRATIONS_DIR", folder.path()));
+
+    assert!(said.contains("0001_put_off.sql") && said.contains("set constraints all"), "{said}");
+}
+
+#[tokio::test]
 async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
     let db = harness::fresh_db().await;
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready.json");
     let mut child = worker(&db.url)
         .env("TENANTRY__LOG__FORMAT", "text")
+        .env("RUST_LOG", "debug")
         .arg("--ready-file")
         .arg(&ready)
         .stderr(Stdio::piped())
@@ -107,6 +126,7 @@ async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let pid = wait_for(&ready)["pid"].as_u64();
+    read_until(&mut log, "RUST_LOG has no effect");
     read_until(&mut log, "starts");
 
     terminate(&child);
@@ -120,4 +140,19 @@ async fn sigterm_ends_it_in_good_order_and_signs_it_off() {
             .await
             .unwrap();
     assert_eq!(open, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preferred_tls_that_fails_is_done_without_and_logged() {
+    let db = harness::fresh_db().await;
+    let url = broken_tls::before(&db).await;
+
+    let mut child =
+        worker(&url).env("TENANTRY__LOG__FORMAT", "text").stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    read_until(&mut log, "not encrypted, because TLS failed");
+    read_until(&mut log, "starts");
+    terminate(&child);
+
+    assert!(child.wait().unwrap().success());
 }

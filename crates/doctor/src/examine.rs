@@ -8,7 +8,7 @@ use crate::{
     Checked, Kind, Report, Scope,
     checks::{
         self, database_rights, guards, ids, jobs, master_key, passwords, promise, roles, schemas,
-        spares, stranded, unreadable,
+        shared_objects, spares, stranded, unreadable,
     },
     report::Gatherer,
 };
@@ -98,6 +98,8 @@ async fn look(
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
     database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
+    let looked = shared_objects::look(conn, installation, gatherer).await;
+    looked.map_err(during("look at what tenants share"))?;
     passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
     unreadable::walk(conn, gatherer).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;

@@ -68,7 +68,8 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
         _ => None,
     };
     let Scope { dead_after, connection_limit, .. } = scope;
-    let surgery = Surgery { installation, dead_after, connection_limit, promise };
+    let path = scope.migrations.path();
+    let surgery = Surgery { installation, dead_after, connection_limit, promise, path };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
     let mut seen = BTreeSet::new();
     loop {

@@ -147,6 +147,8 @@ kinds! {
         "The control schema or the queue lacks something that guards a promise.", None;
     DatabaseRights = "database_rights":
         "PUBLIC has rights on a database that is Tenantry's own.", None;
+    SharedObjectsDiffer = "shared_objects_differ":
+        "An extension or a table that all tenants share is not as listed, or somebody could change it.", None;
     DefaultRights = "default_rights":
         "Default privileges give others rights in every tenant that is made, and so none can be made.", None;
     DatabaseShared = "database_shared":

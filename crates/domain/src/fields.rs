@@ -13,7 +13,7 @@ use serde_json::{Value, value::RawValue};
 
 /// The fields of a JSON object by name. Texts, and no values: a number's value is in its text alone.
 #[derive(Debug, Default)]
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     by_name: BTreeMap<String, &'a RawValue>,
     /// A name that came twice.
     repeated: Option<String>,
@@ -21,22 +21,25 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of the object `text`; `None` when it is something else.
-    pub(crate) fn of(text: &'a str) -> Option<Self> {
+    #[must_use]
+    pub fn of(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
     /// The field `name`; `null` is taken as absent.
-    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.by_name.get(name).copied().filter(|field| field.get() != "null")
     }
 
     /// Every name once.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
     }
 
     /// A name that came twice.
-    pub(crate) fn repeated(&self) -> Option<&str> {
+    #[must_use]
+    pub fn repeated(&self) -> Option<&str> {
         self.repeated.as_deref()
     }
 }

@@ -46,6 +46,7 @@ pub use domain_name::{Domain, DomainError};
 pub use external_id::{ExternalId, ExternalIdError};
 pub use field_error::{FieldError, pointer_step};
 pub use field_errors::FieldErrors;
+pub use fields::Fields;
 pub use ids::{BatchId, IdError, ItemId, OperatorId, TenantId};
 pub use installation_id::{InstallationId, InstallationIdError};
 pub use item_error::{ItemError, MAX_MESSAGE_BYTES};

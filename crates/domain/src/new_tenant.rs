@@ -65,7 +65,7 @@ fn strangers(fields: &Fields<'_>) -> FieldErrors {
     let mut errors = FieldErrors::default();
     let pointer = |name| format!("/{}", pointer_step(name));
     if let Some(name) = fields.repeated() {
-        let message = "a tenant has each field once";
+        let message = format!("a field is there twice; a tenant has: {}", FIELDS.join(", "));
         errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, message));
     }
     for name in fields.names().filter(|name| !FIELDS.contains(name)) {

@@ -14,7 +14,11 @@ const MAX_BYTES: usize = 63;
 pub const MAX_PREFIX_BYTES: usize = 35;
 
 /// Schemas that are not a tenant's to have, besides `pg_*`.
-const RESERVED: [&str; 4] = ["public", "information_schema", "tenantry", "apalis"];
+const RESERVED: [&str; 5] =
+    ["public", "information_schema", "tenantry", "apalis", "tenantry_extensions"];
+
+/// A name that tenants could have before it was reserved.
+const ONCE_FREE: &str = "tenantry_extensions";
 
 /// What the names of spare schemas begin with, and end with: no derived name ends so.
 const SPARE: (&str, &str) = ("tenantry_spare_", "_");
@@ -136,7 +140,7 @@ impl SchemaName {
     /// When what was stored is not a schema name in its normal form.
     pub fn from_registry(stored: String) -> Result<Self, SchemaNameError> {
         let spare = Self(stored);
-        if spare.is_spare() && spare.0.len() <= MAX_BYTES {
+        if spare.is_spare() && spare.0.len() <= MAX_BYTES || spare.0 == ONCE_FREE {
             return Ok(spare);
         }
         let Self(stored) = spare;
@@ -180,6 +184,7 @@ mod tests {
             "INFORMATION_SCHEMA",
             "tenantry",
             "Apalis",
+            "tenantry_extensions",
             "pg_catalog",
             "PG_temp_3",
             "pg_",
@@ -275,6 +280,8 @@ mod tests {
     #[test]
     fn refuses_a_stored_name_that_is_not_in_normal_form() {
         assert!(SchemaName::from_registry("acme".to_owned()).is_ok());
+        // of a release in which nobody had reserved it
+        assert!(SchemaName::from_registry("tenantry_extensions".to_owned()).is_ok());
         assert!(SchemaName::from_registry("Acme".to_owned()).is_err());
         assert!(SchemaName::from_registry("public".to_owned()).is_err());
     }

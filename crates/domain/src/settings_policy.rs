@@ -109,8 +109,12 @@ impl SettingsPolicy {
     }
 
     fn listed(&self) -> String {
-        let names: Vec<_> = self.available_features.iter().map(String::as_str).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        listed(self.available_features.iter())
+    }
+
+    fn limits_listed(&self) -> String {
+        let names: BTreeSet<_> = self.max_limits.keys().chain(self.default_limits.keys()).collect();
+        listed(names.into_iter())
     }
 
     fn limits(
@@ -144,7 +148,8 @@ impl SettingsPolicy {
         let pointer = format!("/settings/limits/{}", pointer_step(name));
         let max = self.max_limits.get(name).copied();
         if max.is_none() && !self.default_limits.contains_key(name) {
-            return Err(invalid(&pointer, "settings.limits has a limit that does not exist"));
+            let message = format!("there is no such limit; there are: {}", self.limits_listed());
+            return Err(invalid(&pointer, &message));
         }
         let max = max.unwrap_or(i64::MAX);
         match value.as_i64() {
@@ -160,6 +165,11 @@ impl SettingsPolicy {
             _ => Err(invalid(&pointer, &format!("limit {name} must be a whole number"))),
         }
     }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// The fields that settings do not have, or have twice.

@@ -21,6 +21,7 @@ use store::{
 use tenantdb::{
     Promise, grants, ledger,
     migrations::{self, MigrateError, MigrationSet, Target},
+    role,
 };
 
 /// Tenants read at a time.
@@ -93,18 +94,21 @@ pub struct Moved {
     pub out_of_order: Vec<Version>,
     /// What was taken back, newest first.
     pub reverted: Vec<Version>,
+    /// Whether the role's search path was another one: of other extensions.
+    pub path_changed: bool,
 }
 
 impl Moved {
     fn nowhere(version: Option<Version>) -> Self {
         let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
-        Self { from: version.clone(), to: version, applied, out_of_order, reverted }
+        let (from, to, path_changed) = (version.clone(), version, false);
+        Self { from, to, applied, out_of_order, reverted, path_changed }
     }
 
     /// Whether there was something to do.
     #[must_use]
     pub fn changed(&self) -> bool {
-        !(self.applied.is_empty() && self.reverted.is_empty())
+        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
     }
 }
 
@@ -123,8 +127,8 @@ pub enum FleetError {
     /// A migration failed, or was edited after it had been applied.
     #[error("could not migrate the schema")]
     Migrate(#[source] MigrateError),
-    /// The role could not be given its rights on new tables.
-    #[error("could not grant access to what is new")]
+    /// The role could not be given its rights on new tables, or its search path.
+    #[error("could not give the role its rights and its search path")]
     Grant(#[source] sqlx::Error),
     /// The registry could not be told.
     #[error("could not record the version")]
@@ -279,9 +283,14 @@ async fn in_transaction(
 ) -> Result<Moved, FleetError> {
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
     store::open_stage(&mut tx, &[tenant], run.limits).await.map_err(FleetError::Lock)?;
-    let moved = move_schema(run, &mut tx, tenant, schema).await.map_err(FleetError::Migrate)?;
+    let mut moved = move_schema(run, &mut tx, tenant, schema).await.map_err(FleetError::Migrate)?;
     if let Some(promise) = run.promise.as_ref().filter(|_| !moved.applied.is_empty()) {
         grants::grant(&mut tx, schema, role, promise).await.map_err(FleetError::Grant)?;
+    }
+    if run.direction == Direction::Up {
+        let path = run.migrations.path();
+        let followed = role::follow_path(&mut tx, role, schema, path).await;
+        moved.path_changed = followed.map_err(FleetError::Grant)?;
     }
     if !is_active(&mut tx, tenant, &moved).await.map_err(FleetError::Record)? {
         return Err(FleetError::NotActive);
@@ -312,7 +321,7 @@ async fn record(
         action: "tenant.migrated",
         tenant: Some(tenant),
         detail: json!({ "from": moved.from, "to": moved.to,
-            "applied": moved.applied, "reverted": moved.reverted }),
+            "applied": moved.applied, "reverted": moved.reverted, "path_changed": moved.path_changed }),
         ..Default::default()
     };
     audit::append(conn, entry).await
@@ -330,14 +339,11 @@ async fn move_schema(
         Direction::Up => {
             let done = migrations::apply(conn, tenant, schema, set).await?;
             let (applied, out_of_order) = (done.applied, done.out_of_order);
-            let (from, to, reverted) = (done.from, done.to, Vec::new());
-            Ok(Moved { from, to, applied, out_of_order, reverted })
+            Ok(Moved { from: done.from, applied, out_of_order, ..Moved::nowhere(done.to) })
         }
         Direction::Down(to) => {
             let done = migrations::revert(conn, tenant, schema, set, to.as_ref()).await?;
-            let (from, to, reverted) = (done.from, done.to, done.reverted);
-            let (applied, out_of_order) = (Vec::new(), Vec::new());
-            Ok(Moved { from, to, applied, out_of_order, reverted })
+            Ok(Moved { from: done.from, reverted: done.reverted, ..Moved::nowhere(done.to) })
         }
     }
 }

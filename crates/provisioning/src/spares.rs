@@ -123,7 +123,8 @@ impl SpareBuilder {
             .iter()
             .map(|Names { id, schema, role }| Newcomer { schema, role, mark: parts.mark(*id) })
             .collect();
-        newcomers::create_roles(conn, &newcomers, parts.connection_limit).await?;
+        let path = parts.migrations.path();
+        newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
         newcomers::create_schemas(conn, &newcomers).await?;
         let migrated = newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await;
         migrated.map_err(SpareError::Migrations)?;
@@ -165,8 +166,8 @@ impl SpareBuilder {
         let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;
         let looked_at = ready.iter().map(|spare| (spare.id, spare.fingerprint.as_str()));
         let looked_at: Vec<_> = looked_at.collect();
-        let faults =
-            verify::look_at_spares(&mut conn, &self.parts.installation, &looked_at).await?;
+        let (installation, path) = (&self.parts.installation, self.parts.migrations.path());
+        let faults = verify::look_at_spares(&mut conn, installation, &looked_at, path).await?;
         let mut unfit = Vec::new();
         for (spare, faults) in ready.iter().zip(faults) {
             let role = self.names(spare.id).role;

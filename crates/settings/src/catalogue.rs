@@ -131,6 +131,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.migrations_format", Kind::Text(rule::migrations_format)),
     Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
     Key::new("tenants.granted_roles", Kind::List(rule::role)),
+    Key::new("tenants.extensions", Kind::List(rule::extension)),
+    Key::new("tenants.shared_tables", Kind::List(rule::shared_table)),
     Key::number("tenants.connection_limit", -1, 10_000),
     Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
     Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
@@ -294,6 +296,30 @@ pub(crate) mod rule {
     pub(super) fn role(text: &str) -> Result<(), &'static str> {
         let fits = !text.is_empty() && text.len() <= 63 && !text.contains('\0');
         fits.then_some(()).ok_or("must be names of roles, of 1 to 63 bytes")
+    }
+
+    pub(super) fn extension(text: &str) -> Result<(), &'static str> {
+        let fits = text.len() <= 63
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && text.bytes().all(|b| is_word(b) || b == b'-');
+        fits.then_some(()).ok_or("must be names of extensions, such as citext or uuid-ossp")
+    }
+
+    pub(super) fn shared_table(text: &str) -> Result<(), &'static str> {
+        let is_ours = |name: &str| {
+            matches!(name, "tenantry" | "apalis" | "tenantry_extensions" | "information_schema")
+                || name.starts_with("pg_")
+        };
+        let is_identifier = |name: &str| {
+            is_name(name) && name.len() <= 63 && !name.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let named = text.split_once('.').filter(|(schema, table)| {
+            is_identifier(schema) && is_identifier(table) && !is_ours(schema)
+        });
+        named.map(drop).ok_or(
+            "must be tables as schema.table, such as public.countries, in lower case, and not in a \
+             schema of PostgreSQL's or Tenantry's own",
+        )
     }
 
     pub(super) fn yes_or_no(text: &str) -> Result<(), &'static str> {

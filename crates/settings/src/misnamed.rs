@@ -54,23 +54,11 @@ fn known() -> Vec<String> {
     own.chain(paths).chain(others.map(str::to_owned)).collect()
 }
 
-/// The known name that is most like this one, and how many letters differ.
+/// The known name that is most like this one, and how many letters differ; two that changed places
+/// are one.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<(&'a String, usize)> {
-    known.iter().map(|other| (other, distance(name, other))).min_by_key(|(_, distance)| *distance)
-}
-
-/// Letters to insert, delete or replace to make one name of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
+    let distance = |other: &'a String| (other, strsim::osa_distance(name, other));
+    known.iter().map(distance).min_by_key(|(_, distance)| *distance)
 }
 
 #[cfg(test)]
@@ -89,6 +77,7 @@ mod tests {
             ("TENANTRY_MASTERKEY", "TENANTRY_MASTER_KEY"),
             ("TENANTRY_PROFIL", "TENANTRY_PROFILE"),
             ("MAX_TENANTS_PER_BATCHES", "MAX_TENANTS_PER_BATCH"),
+            ("API_KEY_LENGHT", "API_KEY_LENGTH"),
         ] {
             let problems = found(&[wrong]);
 

@@ -190,6 +190,10 @@ pub struct Tenants {
     pub migrations_may_be_empty: YesOrNo,
     /// Roles that a migration may give rights to; empty = any named role.
     pub granted_roles: Vec<String>,
+    /// Extensions whose types and functions every tenant may use.
+    pub extensions: Vec<String>,
+    /// Tables as `schema.table` that every tenant may read, and its migrations may reference.
+    pub shared_tables: Vec<String>,
     /// Connections a tenant's role may hold open; -1 = no limit.
     pub connection_limit: i32,
     /// Regular expression that a tenant's name has to match as a whole.

@@ -199,6 +199,33 @@ fn a_well_known_name_wins_over_the_path_form() {
 }
 
 #[test]
+fn extensions_and_shared_tables_are_lists_of_identifiers() {
+    let (extensions, tables) =
+        ("TENANTRY__TENANTS__EXTENSIONS", "TENANTRY__TENANTS__SHARED_TABLES");
+    let settings =
+        accepted(&[(extensions, "citext, uuid-ossp"), (tables, r#"["public.countries"]"#)]);
+
+    assert_eq!(settings.tenants.extensions, ["citext", "uuid-ossp"]);
+    assert_eq!(settings.tenants.shared_tables, ["public.countries"]);
+    for wrong in ["Citext", "a b", "1a", "a\"b", "a;b"] {
+        assert_refused(&[(extensions, wrong)], extensions, "names of extensions");
+    }
+    for wrong in [
+        "countries",
+        "a.b.c",
+        "public.Countries",
+        "pg_catalog.x",
+        "tenantry.tenants",
+        ".a",
+        "apalis.jobs",
+        "tenantry_extensions.x",
+        "public.a b",
+    ] {
+        assert_refused(&[(tables, wrong)], tables, "schema.table");
+    }
+}
+
+#[test]
 fn an_empty_variable_leaves_an_optional_key_unset() {
     let settings = accepted(&[("DATABASE_URL", ""), ("TENANTRY_MASTER_KEY", "")]);
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, str::FromStr, time::Duration};
 
 use sqlx::{
     Connection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
 use crate::session;
@@ -89,14 +89,25 @@ pub fn pool_options(database: &settings::Database) -> PgPoolOptions {
 }
 
 /// Opens the pool's next connections by `fresh` when these differ from its own: a password was
-/// changed. Connections that are open stay. Says whether they differed.
+/// changed. Connections that are open stay. Says whether they differed. A pool that does without TLS
+/// goes on so where `fresh` only prefers it.
 pub fn renew(pool: &PgPool, fresh: PgConnectOptions) -> bool {
+    let without_tls = matches!(pool.connect_options().get_ssl_mode(), PgSslMode::Disable);
+    let fresh = match fresh.get_ssl_mode() {
+        PgSslMode::Prefer if without_tls => fresh.ssl_mode(PgSslMode::Disable),
+        _ => fresh,
+    };
     // Nothing else shows a password; neither text is kept.
     let differs = format!("{:?}", pool.connect_options()) != format!("{fresh:?}");
     if differs {
         pool.set_connect_options(fresh);
     }
     differs
+}
+
+/// Opens the pool's next connections without TLS.
+pub fn do_without_tls(pool: &PgPool) {
+    pool.set_connect_options(pool.connect_options().as_ref().clone().ssl_mode(PgSslMode::Disable));
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub mod tenants;
 pub mod workers;
 
 pub use attention::{Attention, attention};
-pub use connect::{by_key, options, pool, pool_options, renew};
+pub use connect::{by_key, do_without_tls, options, pool, pool_options, renew};
 pub use connections::Connections;
 pub use error_class::{ErrorClass, classify};
 pub use fit::{Fit, fit, standing, takes_transactions};
@@ -41,7 +41,7 @@ pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
 };
-pub use reach::{Unreachable, is_refused_login, reach};
+pub use reach::{Reached, Unencrypted, Unreachable, is_refused_login, reach};
 pub use room::{Room, room};
 pub use session::{SessionError, WayOut, open, ready, with_settings};
 pub use stage::{StageLimits, open_stage};

@@ -4,7 +4,10 @@
 
 use std::{fmt, io, time::Duration};
 
-use sqlx::{PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use crate::session::{self, SessionError};
 
@@ -19,14 +22,54 @@ pub struct Unreachable {
     source: sqlx::Error,
 }
 
-/// A ready connection to the server of `options`, within `patience`.
+/// A connection, and how it was opened.
+#[derive(Debug)]
+pub struct Reached {
+    /// Ready for use.
+    pub conn: PgConnection,
+    /// What opens further ones.
+    pub options: PgConnectOptions,
+    /// Set where TLS was wanted and failed.
+    pub unencrypted: Option<Unencrypted>,
+}
+
+/// What a log, or a person, is told of a connection without TLS.
+#[derive(Debug)]
+pub struct Unencrypted {
+    cause: sqlx::Error,
+}
+
+/// A ready connection to the server of `options`, within `patience`. With sslmode `prefer`, which is
+/// the default, a server whose TLS fails is reached without TLS, as libpq does it; sqlx does so only
+/// where the server offers none.
 ///
 /// # Errors
 /// [`Unreachable`], with the server's own words where it said any.
-pub async fn reach(
-    options: &PgConnectOptions,
-    patience: Duration,
-) -> Result<PgConnection, Unreachable> {
+pub async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<Reached, Unreachable> {
+    let refused = match open(options, patience).await {
+        Ok(conn) => return Ok(Reached { conn, options: options.clone(), unencrypted: None }),
+        Err(refused) => refused,
+    };
+    let prefers = matches!(options.get_ssl_mode(), PgSslMode::Prefer);
+    if !prefers || !is_failed_handshake(&refused.source) {
+        return Err(refused);
+    }
+    let plain = options.clone().ssl_mode(PgSslMode::Disable);
+    let conn = open(&plain, patience).await?;
+    let unencrypted = Some(Unencrypted { cause: refused.source });
+    Ok(Reached { conn, options: plain, unencrypted })
+}
+
+/// Whether the server spoke, offered TLS, and then the two did not agree.
+fn is_failed_handshake(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(e) => e.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
+        _ => false,
+    }
+}
+
+async fn open(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, Unreachable> {
     let opened = tokio::time::timeout(patience, session::open(options)).await;
     opened
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -63,6 +106,17 @@ impl Unreachable {
 pub fn is_refused_login(error: &sqlx::Error) -> bool {
     let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     matches!(state.as_deref(), Some("28P01" | "28000"))
+}
+
+impl fmt::Display for Unencrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the connection to PostgreSQL is not encrypted, because TLS failed ({}); \
+             `sslmode=require` in DATABASE_URL refuses this, `sslmode=disable` accepts it silently",
+            self.cause
+        )
+    }
 }
 
 impl fmt::Display for Unreachable {

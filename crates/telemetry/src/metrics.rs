@@ -140,7 +140,7 @@ mod tests {
         let text = sample();
 
         assert!(text.contains("tenantry_takeovers_total 0\n"), "{text}");
-        assert!(text.contains("tenantry_fenced_total 0\n"), "{text}");
+        assert!(text.contains("tenantry_fenced_writes_total 0\n"), "{text}");
     }
 
     #[test]

@@ -12,11 +12,11 @@ pub const API_REQUESTS_TOTAL: &str = "tenantry_api_requests_total";
 /// Items taken over from a worker that fell silent. Count.
 pub const TAKEOVERS_TOTAL: &str = "tenantry_takeovers_total";
 /// Tries that failed and will be made again, by [`label::CODE`] of the error. Count.
-pub const RETRIES_TOTAL: &str = "tenantry_retries_total";
+pub const RETRIES_TOTAL: &str = "tenantry_item_retries_total";
 /// Writes refused because another worker owned the item by then. Count.
-pub const FENCED_TOTAL: &str = "tenantry_fenced_total";
+pub const FENCED_TOTAL: &str = "tenantry_fenced_writes_total";
 /// Batches that ended, by [`label::STATE`]. Count.
-pub const SETTLED_TOTAL: &str = "tenantry_settled_total";
+pub const SETTLED_TOTAL: &str = "tenantry_batches_ended_total";
 /// Time for one stage, commit included, by [`label::STAGE`]. Seconds.
 pub const STAGE_SECONDS: &str = "tenantry_stage_seconds";
 /// Time for one step's apply, by [`label::STEP`]. Seconds.

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use settings::{Log, LogFormat};
-use tracing::{Subscriber, field::Field, subscriber};
+use tracing::{Subscriber, field::Field, subscriber, warn};
 use tracing_subscriber::{
     EnvFilter, Layer as _,
     field::MakeExt as _,
@@ -48,6 +48,9 @@ pub fn init(log: &Log) -> Result<(), InitError> {
     let subscriber = build(log, io::stderr().is_terminal(), io::stderr)?;
     // The only failure is that the process has one already, which is fine.
     subscriber::set_global_default(subscriber).ok();
+    if std::env::var_os("RUST_LOG").is_some() {
+        warn!("RUST_LOG has no effect: set TENANTRY__LOG__FILTER");
+    }
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
-use crate::makers;
 use crate::newcomers::Newcomer;
+use crate::path::TenantPath;
+use crate::{makers, role};
 
 const FINGERPRINT: &str = include_str!("queries/fingerprint.sql");
 
@@ -44,9 +45,10 @@ pub async fn adopt(
     conn: &mut PgConnection,
     installation: &InstallationId,
     adoptions: &[Adoption<'_>],
+    path: TenantPath,
 ) -> sqlx::Result<Vec<String>> {
     let mut texts = vec![fingerprint(adoptions.iter().map(|adoption| adoption.spare))];
-    texts.extend(adoptions.iter().map(|adoption| text(conn, installation, adoption)));
+    texts.extend(adoptions.iter().map(|adoption| text(conn, installation, adoption, path)));
     read(conn, texts.join(";\n")).await
 }
 
@@ -61,17 +63,23 @@ async fn read(conn: &mut PgConnection, message: String) -> sqlx::Result<Vec<Stri
     rows.iter().map(|row| row.try_get(1)).collect()
 }
 
-fn text(conn: &PgConnection, installation: &InstallationId, adoption: &Adoption<'_>) -> String {
+fn text(
+    conn: &PgConnection,
+    installation: &InstallationId,
+    adoption: &Adoption<'_>,
+    path: TenantPath,
+) -> String {
     let Adoption { spare, tenant } = adoption;
     let spare_role = RoleName::of(installation, *spare);
     let (spare_schema, schema) =
         (Ident::from(&SchemaName::of_spare(*spare)), Ident::from(tenant.schema));
     let (from, role) = (Ident::from(&spare_role), Ident::from(tenant.role));
     let mark = literal(&tenant.mark.to_string());
+    let finds = role::finds(tenant.role, tenant.schema, path);
     let rename = format!(
         "alter role {from} rename to {role};
          comment on role {role} is {mark};
-         alter role {role} set search_path to {schema}, pg_temp"
+         {finds}"
     );
     format!(
         "alter schema {spare_schema} rename to {schema};

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
+use crate::path::TenantPath;
 use crate::{grants, role};
 
 /// A schema that still bears the original's mark.
@@ -55,10 +56,11 @@ pub async fn hand_over(
     copied: &Copied,
     heir: &InstallationId,
     connection_limit: i32,
+    path: TenantPath,
 ) -> sqlx::Result<bool> {
     let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
     let role = RoleName::of(heir, mark.tenant);
-    let owner = role::claim(conn, &role, &copied.schema, connection_limit, &mark).await?;
+    let owner = role::claim(conn, &role, &copied.schema, connection_limit, &mark, path).await?;
     if !owner.is(&mark) {
         return Ok(false);
     }
@@ -108,6 +110,18 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
          $tenantry$"
     );
     sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes from the original's group what tenants shared: the right to use extensions and to read tables.
+/// What may not be revoked stays, and [`heirless`] names it.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn disown_shared(conn: &mut PgConnection, original: &InstallationId) -> sqlx::Result<()> {
+    let group = literal(RoleName::group(original).as_str());
+    let revoke = include_str!("queries/disown_shared.sql").replace("{group}", &group);
+    sqlx::raw_sql(AssertSqlSafe(revoke)).execute(conn).await?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ async fn mend_role(
     subject: Subject<'_>,
     connection_limit: i32,
 ) -> Result<(), MendError> {
-    let changes = role_changes(conn, schema, subject.role, connection_limit).await?;
+    let changes = role_changes(conn, schema, subject, connection_limit).await?;
     let mut refused = Vec::new();
     for change in changes {
         let text = makers::changing(conn, subject.role, change.clone());
@@ -113,14 +113,15 @@ async fn attempt(
 async fn role_changes(
     conn: &mut PgConnection,
     schema: &SchemaName,
-    role: &RoleName,
+    subject: Subject<'_>,
     connection_limit: i32,
 ) -> sqlx::Result<Vec<String>> {
+    let Subject { role, path, .. } = subject;
     sqlx::query_scalar(
         "select format('alter role %I %s', r.rolname, change.text)
          from pg_catalog.pg_roles r
          cross join lateral (
-             select format('%I, pg_temp', $2::text), exists (
+             select format('%I, %s', $2::text, $4::text), exists (
                  select from pg_catalog.pg_db_role_setting s where s.setrole = r.oid
                      and s.setdatabase = (select d.oid from pg_catalog.pg_database d
                                           where d.datname = current_database()))
@@ -146,6 +147,7 @@ async fn role_changes(
     .bind(role.as_str())
     .bind(schema.as_str())
     .bind(connection_limit)
+    .bind(path.rest())
     .fetch_all(conn)
     .await
 }

@@ -11,6 +11,7 @@ use crate::ledger::Reached;
 use crate::makers;
 use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
+use crate::path::TenantPath;
 use crate::promise::Promise;
 use crate::{grants, role, schema};
 
@@ -33,9 +34,10 @@ pub async fn create_roles(
     conn: &mut PgConnection,
     newcomers: &[Newcomer<'_>],
     connection_limit: i32,
+    path: TenantPath,
 ) -> sqlx::Result<()> {
     let creations = newcomers.iter().map(|newcomer| {
-        role::creation(newcomer.role, newcomer.schema, connection_limit, &newcomer.mark)
+        role::creation(newcomer.role, newcomer.schema, connection_limit, &newcomer.mark, path)
     });
     let Some(first) = newcomers.first() else { return Ok(()) };
     let creation = makers::making(conn, &first.mark.installation, joined(creations));

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::Ident;
 use crate::migrations::{self, MigrateError, MigrationSet};
+use crate::path::TenantPath;
 use crate::shape::{self, Shape};
 use crate::survey::{self, Depth, Grant, Survey};
 
@@ -28,6 +29,7 @@ pub struct Promise {
     locks: usize,
     lock_places: usize,
     survives_renaming: bool,
+    path: TenantPath,
 }
 
 /// What a tenant's role is given rights on, as SQL names it.
@@ -69,6 +71,7 @@ impl Promise {
             locks,
             lock_places,
             survives_renaming,
+            path: set.path(),
         })
     }
 
@@ -155,6 +158,12 @@ impl Promise {
     #[must_use]
     pub fn survives_renaming(&self) -> bool {
         self.survives_renaming
+    }
+
+    /// The search path of tenants that have the set.
+    #[must_use]
+    pub fn path(&self) -> TenantPath {
+        self.path
     }
 
     /// What to look for in a schema to hold it against the promise.

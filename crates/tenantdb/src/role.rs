@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::makers;
 use crate::mark::{Mark, Owner};
+use crate::path::TenantPath;
 use crate::schema::owner_in;
 
 /// Whose the role is. One prepared look-up by unique index.
@@ -38,8 +39,9 @@ pub async fn create(
     schema: &SchemaName,
     connection_limit: i32,
     mark: &Mark,
+    path: TenantPath,
 ) -> sqlx::Result<()> {
-    let creation = creation(role, schema, connection_limit, mark);
+    let creation = creation(role, schema, connection_limit, mark, path);
     let create = makers::making(conn, &mark.installation, creation);
     sqlx::raw_sql(AssertSqlSafe(create)).execute(conn).await?;
     Ok(())
@@ -56,9 +58,10 @@ pub async fn claim(
     schema: &SchemaName,
     connection_limit: i32,
     mark: &Mark,
+    path: TenantPath,
 ) -> sqlx::Result<Owner> {
     let oid = format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()));
-    let creation = creation(role, schema, connection_limit, mark);
+    let creation = creation(role, schema, connection_limit, mark, path);
     let creation = makers::making_in_block(conn, &mark.installation, creation);
     let tag = dollar_tag([creation.as_str()]);
     let claim = format!(
@@ -142,6 +145,34 @@ pub async fn missing_right(
     .await
 }
 
+/// Gives the role the search path of tenants if it has another one, and says whether it had: after the
+/// settings list extensions for the first time, or none any more.
+///
+/// # Errors
+/// SQLSTATE 42501 when the connected role may not change this one.
+pub async fn follow_path(
+    conn: &mut PgConnection,
+    role: &RoleName,
+    schema: &SchemaName,
+    path: TenantPath,
+) -> sqlx::Result<bool> {
+    let has_another: bool = sqlx::query_scalar(
+        "select exists (
+             select from pg_catalog.pg_roles r where r.rolname = $1
+                 and not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', $2::text, $3::text)])",
+    )
+    .bind(role.as_str())
+    .bind(schema.as_str())
+    .bind(path.rest())
+    .fetch_one(&mut *conn)
+    .await?;
+    if has_another {
+        let alter = makers::changing(conn, role, finds(role, schema, path));
+        sqlx::raw_sql(AssertSqlSafe(alter)).execute(conn).await?;
+    }
+    Ok(has_another)
+}
+
 /// Lets the connected role `SET ROLE` to this one from now on; nothing to do for a superuser. Roll
 /// the transaction back, or it stays.
 ///
@@ -174,13 +205,20 @@ pub(crate) fn creation(
     schema: &SchemaName,
     connection_limit: i32,
     mark: &Mark,
+    path: TenantPath,
 ) -> String {
-    let (role, schema) = (Ident::from(role), Ident::from(schema));
+    let finds = finds(role, schema, path);
+    let role = Ident::from(role);
     let mark = literal(&mark.to_string());
     format!(
         "create role {role} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
              connection limit {connection_limit};
          comment on role {role} is {mark};
-         alter role {role} set search_path to {schema}, pg_temp"
+         {finds}"
     )
+}
+
+/// The statement by which the role finds the objects of the schema.
+pub(crate) fn finds(role: &RoleName, schema: &SchemaName, path: TenantPath) -> String {
+    format!("alter role {} set search_path to {}", Ident::from(role), path.of(schema))
 }

@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::mark::{Mark, Owner};
+use crate::path::TenantPath;
 
 /// Whose the schema is. One prepared look-up by unique index.
 ///
@@ -94,9 +95,10 @@ pub async fn enter(conn: &mut PgConnection, schema: &SchemaName) -> Result<(), E
     let name = Ident::from(schema);
     // asked of a path that leads nowhere, current_schema() would make a schema for temporary tables
     let enter = format!(
-        "set local search_path to {name}, pg_temp;
+        "set local search_path to {path};
          select case when has_schema_privilege(to_regnamespace({text})::oid, 'usage')
              then current_schema()::text end",
+        path = TenantPath::ALONE.of(schema),
         text = literal(&name.to_string())
     );
     let current: Option<String> = sqlx::raw_sql(AssertSqlSafe(enter))

@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
+use crate::path::TenantPath;
 use crate::shape::Shape;
 
 const RELATIONS: &str = include_str!("queries/relations.sql");
@@ -73,6 +74,8 @@ pub struct Subject<'a> {
     pub mark: &'a Mark,
     /// Another's schema, which the role must be refused.
     pub neighbour: Option<&'a SchemaName>,
+    /// The search path of tenants.
+    pub path: TenantPath,
 }
 
 /// What was found.
@@ -237,7 +240,7 @@ fn about(statements: String, seats: &[Seat<'_>]) -> String {
 /// one by one in a list of VALUES, of which the server would analyse every call; and once, hence the
 /// OFFSET.
 fn subjects(seats: &[Seat<'_>]) -> String {
-    let columns: [fn(&Seat<'_>) -> Option<String>; 6] = [
+    let columns: [fn(&Seat<'_>) -> Option<String>; 7] = [
         |seat| Some(seat.schema.to_owned()),
         |seat| Some(Ident::quote(seat.schema).to_string()),
         |seat| Some(Ident::from(seat.subject?.role).to_string()),
@@ -251,6 +254,7 @@ fn subjects(seats: &[Seat<'_>]) -> String {
                 seat.subject?.neighbour.filter(|other| other.as_str() != seat.schema)?;
             Some(Ident::from(neighbour).to_string())
         },
+        |seat| Some(seat.subject?.path.rest()),
     ];
     let columns = columns.map(|cell| {
         let cell = |seat| cell(seat).map_or_else(|| "null".to_owned(), |text| literal(&text));
@@ -259,9 +263,9 @@ fn subjects(seats: &[Seat<'_>]) -> String {
     });
     format!(
         "(select (n - 1)::int, name, to_regnamespace(schema)::oid, to_regrole(role)::oid,
-             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid
-         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, n)
-         offset 0) s (n, name, schema, role, tenants, mark, neighbour)",
+             to_regrole(tenants)::oid, mark, to_regnamespace(neighbour)::oid, path
+         from unnest({}) with ordinality u (name, schema, role, tenants, mark, neighbour, path, n)
+         offset 0) s (n, name, schema, role, tenants, mark, neighbour, path)",
         columns.join(", ")
     )
 }

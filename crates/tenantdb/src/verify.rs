@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::adoption;
 use crate::mark::Mark;
 use crate::newcomers::Newcomer;
+use crate::path::TenantPath;
 use crate::promise::Promise;
 use crate::shape;
 use crate::survey::{self, Depth, Grant, Survey};
@@ -29,7 +30,7 @@ pub async fn verify(
     promise: &Promise,
     neighbour: Option<&SchemaName>,
 ) -> Result<(), VerifyError> {
-    let subject = Subject { role, mark, neighbour };
+    let subject = Subject { role, mark, neighbour, path: promise.path() };
     let found = look(conn, schema, subject, promise).await;
     let faults = found.map_err(|source| VerifyError::Database { source })?;
     faults.into_result()
@@ -78,7 +79,7 @@ pub async fn verify_newcomers(
     newcomers: &[(Newcomer<'_>, Option<&SchemaName>)],
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_all(conn, &subjects(newcomers), promise.depth())
+    let surveys = survey::read_all(conn, &subjects(newcomers, promise.path()), promise.depth())
         .await
         .map_err(|source| VerifyError::Database { source })?;
     surveys.iter().try_for_each(|found| faults(found, promise).into_result())
@@ -93,8 +94,9 @@ pub async fn verify_newcomers(
 pub async fn verify_adopted(
     conn: &mut PgConnection,
     adopted: &[(Newcomer<'_>, Option<&SchemaName>)],
+    path: TenantPath,
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_rights(conn, &subjects(adopted), false)
+    let surveys = survey::read_rights(conn, &subjects(adopted, path), false)
         .await
         .map_err(|source| VerifyError::Database { source })?;
     surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
@@ -109,6 +111,7 @@ pub async fn look_at_spares(
     conn: &mut PgConnection,
     installation: &InstallationId,
     spares: &[(TenantId, &str)],
+    path: TenantPath,
 ) -> sqlx::Result<Vec<Faults>> {
     let found = adoption::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
     let names: Vec<_> = spares
@@ -120,7 +123,7 @@ pub async fn look_at_spares(
         .collect();
     let subjects: Vec<_> = names
         .iter()
-        .map(|(schema, role, mark)| (schema, Subject { role, mark, neighbour: None }))
+        .map(|(schema, role, mark)| (schema, Subject { role, mark, neighbour: None, path }))
         .collect();
     let surveys = survey::read_rights(conn, &subjects, false).await?;
     let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
@@ -137,9 +140,11 @@ pub async fn look_at_spares(
 
 fn subjects<'a>(
     newcomers: &'a [(Newcomer<'a>, Option<&'a SchemaName>)],
+    path: TenantPath,
 ) -> Vec<(&'a SchemaName, Subject<'a>)> {
     let subject = |(newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
-        let subject = Subject { role: newcomer.role, mark: &newcomer.mark, neighbour: *neighbour };
+        let (role, mark, neighbour) = (newcomer.role, &newcomer.mark, *neighbour);
+        let subject = Subject { role, mark, neighbour, path };
         (newcomer.schema, subject)
     };
     newcomers.iter().map(subject).collect()

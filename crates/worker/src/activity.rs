@@ -27,14 +27,14 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// So many items more are in work.
+    /// Adds `items` that are in progress.
     pub(crate) fn begin(&self, items: usize) {
         let mut inner = self.lock();
         inner.items += items;
         gauge!(names::WORKER_BUSY).set(inner.items as f64);
     }
 
-    /// So many items are no longer in work. Whether none is left.
+    /// Subtracts `items`; true if nothing is in progress any more.
     pub(crate) fn end(&self, items: usize) -> bool {
         let mut inner = self.lock();
         inner.items = inner.items.saturating_sub(items);

@@ -15,9 +15,10 @@ use store::{
     master_keys::{self, MasterKeyRefusal},
 };
 use tenantdb::{
-    MigrationSet, bootstrapped,
+    MigrationSet, Shared, bootstrapped,
     migrations::{LoadError, Reading},
     rights::{self, RightsError},
+    share,
 };
 
 /// What the provisioning needs could not be read.
@@ -73,11 +74,14 @@ impl BuildError {
 async fn ready_for_tenants(
     conn: &mut PgConnection,
     installation: &InstallationId,
+    shared: &Shared,
 ) -> Result<(), BuildError> {
     let mode = store::database_mode(conn).await.map_err(BuildError::Database)?;
     let own = mode != Some(DatabaseMode::Shared);
     let missing = bootstrapped::missing(conn, installation, own).await;
-    let missing = missing.map_err(BuildError::Database)?;
+    let mut missing = missing.map_err(BuildError::Database)?;
+    let faults = share::faults(conn, installation, shared).await.map_err(BuildError::Database)?;
+    missing.extend(faults.missing);
     if missing.is_empty() { Ok(()) } else { Err(BuildError::Unprepared(missing)) }
 }
 
@@ -98,7 +102,7 @@ pub async fn build_parts(
     agree(&mut conn, &sealer).await?;
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
-    ready_for_tenants(&mut conn, &installation).await?;
+    ready_for_tenants(&mut conn, &installation, migrations.shared()).await?;
     let promise = learning::learn(&mut conn, &migrations).await?;
     let keys = &settings.keys;
     let rules = KeyRules {
@@ -123,7 +127,7 @@ pub async fn build_parts(
 pub fn configured_migrations(tenants: &settings::Tenants) -> Result<MigrationSet, LoadError> {
     match &tenants.migrations_dir {
         Some(dir) => MigrationSet::load_as(dir, reading(tenants)),
-        None => Ok(MigrationSet::embedded()),
+        None => Ok(MigrationSet::embedded().sharing(&shared(tenants))),
     }
 }
 
@@ -136,7 +140,14 @@ pub fn reading(tenants: &settings::Tenants) -> Reading {
         format: tenants.migrations_format.parse().ok(),
         may_be_empty: tenants.migrations_may_be_empty == settings::YesOrNo::Yes,
         granted_roles: (!roles.is_empty()).then(|| roles.clone()),
+        shared: shared(tenants),
     }
+}
+
+/// What tenants share by the settings.
+#[must_use]
+pub fn shared(tenants: &settings::Tenants) -> Shared {
+    Shared { extensions: tenants.extensions.clone(), tables: tenants.shared_tables.clone() }
 }
 
 /// Seals with the installation's master key from now on.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde_json::json;
 use store::{Connections, Fit};
 use telemetry::Metrics;
 use tokio::{net::TcpListener, sync::watch};
@@ -31,7 +32,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/readyz", get(ready))
         .route(
             "/metrics",

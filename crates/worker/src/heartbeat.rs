@@ -79,7 +79,7 @@ impl Heart {
                 }
             }
             if heard.elapsed() > self.dead_after {
-                error!(worker.id = %id, "could not be heard for too long; starting over");
+                error!(worker.id = %id, "no heartbeat for too long: other workers take over this worker's items; starting over");
                 return lost.cancel();
             }
         }

@@ -12,10 +12,10 @@ use tracing::{debug, warn};
 
 use crate::activity::Activity;
 
-/// Without work for this long, a worker has nothing better to do.
+/// Idle time after which a worker builds spares.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// With the pool as it should be, so many times as long between two looks.
+/// A pool at its target is looked at this many times less often.
 const QUIET_FACTOR: u32 = 5;
 
 /// Longest time for one look and what comes of it.
@@ -44,9 +44,9 @@ pub(crate) struct Keeper {
 /// How the pool was left.
 #[derive(Debug, Clone, Copy)]
 enum Pool {
-    /// As many as there should be, and no others.
+    /// At its target, without stale spares.
     AsItShould,
-    /// Something is to be done, or might be, at another time.
+    /// Not at its target, or not known to be.
     Otherwise,
 }
 

@@ -24,5 +24,5 @@ mod standing;
 mod sweeper;
 mod whole_batch;
 
-pub use build::{BuildError, build_parts, configured_migrations, reading};
+pub use build::{BuildError, build_parts, configured_migrations, reading, shared};
 pub use run::{StartError, run};

@@ -85,7 +85,10 @@ impl Outcomes {
     }
 
     fn ended(&self, about: &About, state: ItemState) {
-        counter!(names::ITEMS_TOTAL, "outcome" => state.as_str()).increment(1);
+        // a built item ends with its batch
+        if state != ItemState::Built {
+            counter!(names::ITEMS_TOTAL, "outcome" => state.as_str()).increment(1);
+        }
         self.settler.mark(about.batch, about.mode);
     }
 

@@ -53,6 +53,12 @@ impl Pools {
         }
     }
 
+    /// Opens the next connections without TLS.
+    pub(crate) fn do_without_tls(&self) {
+        store::do_without_tls(&self.work);
+        store::do_without_tls(&self.queue);
+    }
+
     /// Follows changes of the URL and password for as long as it is polled.
     pub(crate) async fn follow(self, settings: Settings) {
         loop {

@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("the database cannot be used")]
     Session(#[source] Unreachable),
     /// What the provisioning needs could not be read.
-    #[error("could not read what provisioning needs")]
+    #[error("the worker cannot provision")]
     Build(#[source] BuildError),
     /// The plan contradicts itself.
     #[error("the plan cannot be followed")]
@@ -231,7 +231,11 @@ async fn agree(pool: &Connections, work: &Work) -> Result<(), BuildError> {
 async fn look(pools: &Pools) -> Result<(PgConnection, Option<String>), Unreachable> {
     let patience = Duration::from_secs(MAX_START_WAIT_SECS);
     let options = pools.work.connect_options();
-    let mut conn = store::reach(&options, patience).await?;
+    let store::Reached { mut conn, unencrypted, .. } = store::reach(&options, patience).await?;
+    if let Some(unencrypted) = unencrypted {
+        warn!("{unencrypted}");
+        pools.do_without_tls();
+    }
     let fit = store::fit(&mut conn).await.map_err(|error| Unreachable::at(&options, error))?;
     Ok((conn, health::misfit(fit)))
 }

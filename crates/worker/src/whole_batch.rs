@@ -1,5 +1,4 @@
-//! What concerns a batch as a whole: activating or turning back one that is all or nothing, and
-//! ending one that is over.
+//! Activates or rolls back atomic batches, and ends batches whose items have all ended.
 //!
 //! Called after an item of the batch has ended or was built, and by the sweep when whoever should
 //! have called it died. Every act locks the batch's row or is guarded by it, so that any number of
@@ -7,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, BatchState, Code, ItemError, Mode, codes};
+use domain::{BatchId, BatchState, Code, ItemError, ItemState, Mode, codes};
 use metrics::counter;
 use queue::{Bell, JobId};
 use saga::crash_point;
@@ -90,9 +89,11 @@ impl WholeBatch {
         let code = match atomic.state {
             BatchState::Queued | BatchState::Running => {
                 if items::all_built(&mut tx, batch).await? {
-                    self.activate(&mut tx, batch).await?;
+                    let activated = self.activate(&mut tx, batch).await?;
                     crash_point("before_commit", "activate_batch");
                     tx.commit().await?;
+                    let outcome = ItemState::Succeeded.as_str();
+                    counter!(names::ITEMS_TOTAL, "outcome" => outcome).increment(activated);
                     crash_point("after_commit", "activate_batch");
                     return Ok(());
                 }
@@ -114,13 +115,13 @@ impl WholeBatch {
         Ok(())
     }
 
-    async fn activate(&self, tx: &mut PgConnection, batch: BatchId) -> Result<(), WholeError> {
+    async fn activate(&self, tx: &mut PgConnection, batch: BatchId) -> Result<u64, WholeError> {
         let tenants = items::activate_built(tx, batch).await?;
         let entry = self.entry("tenant.activated", batch);
         audit::append_for_tenants(tx, entry, &tenants).await?;
         info!(batch.id = %batch, tenants = tenants.len(),
             "all of batch {batch} is built; activated its {} tenants", tenants.len());
-        Ok(())
+        Ok(tenants.len() as u64)
     }
 
     async fn begin_rollback(

@@ -18,7 +18,7 @@ with inst as (
     from tenantry.spares s, inst
 ), space as (
     select nspname, obj_description(oid, 'pg_namespace') as mark from pg_namespace
-    where nspname !~ '^pg_' and nspname not in ('information_schema', 'public', 'tenantry', 'apalis')
+    where nspname !~ '^pg_' and nspname not in ('information_schema', 'public', 'tenantry', 'tenantry_extensions', 'apalis')
 ), actor as (
     select r.rolname, shobj_description(r.oid, 'pg_authid') as mark from pg_roles r, inst
     where r.rolname ~ format('^tn_%s_[0-9]+$', inst.id)
@@ -62,7 +62,7 @@ pub(crate) async fn schemas(pool: &PgPool) -> BTreeMap<String, Option<String>> {
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(
         "select nspname, obj_description(oid, 'pg_namespace') from pg_namespace
          where nspname !~ '^pg_'
-           and nspname not in ('information_schema', 'public', 'tenantry', 'apalis')",
+           and nspname not in ('information_schema', 'public', 'tenantry', 'tenantry_extensions', 'apalis')",
     )
     .fetch_all(pool)
     .await

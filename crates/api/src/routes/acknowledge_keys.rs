@@ -1,8 +1,10 @@
 //! `DELETE /batches/{id}/api-keys`: the caller has the keys, erase them.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use domain::BatchId;
+use serde::Serialize;
 use store::{api_keys, audit, batches};
+use utoipa::ToSchema;
 
 use crate::{
     auth::CanOperate,
@@ -12,6 +14,15 @@ use crate::{
     problem::Problem,
 };
 
+/// What was acknowledged.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Acknowledged {
+    /// Whose keys they are.
+    batch_id: BatchId,
+    /// How many secrets were erased by this call.
+    acknowledged: usize,
+}
+
 /// Acknowledge the API keys of a batch
 ///
 /// Erases the sealed secrets for good; the keys stay valid. Doing it again changes nothing.
@@ -20,13 +31,13 @@ use crate::{
     path = "/batches/{id}/api-keys",
     tag = "keys",
     params(("id" = BatchId, Path, description = "The batch")),
-    responses((status = 204, description = "Erased"), NotFound, Common),
+    responses((status = 200, description = "Erased", body = Acknowledged), NotFound, Common),
 )]
 pub(crate) async fn acknowledge_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Id(id): Id<BatchId>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Acknowledged>, Problem> {
     let mut tx = cx.pool().begin().await?;
     if batches::is_finished(&mut tx, id).await?.is_none() {
         return Err(Problem::batch_not_found(id));
@@ -38,5 +49,5 @@ pub(crate) async fn acknowledge_keys(
         audit::append_for_tenants(&mut tx, entry, &tenants).await?;
     }
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(Acknowledged { batch_id: id, acknowledged: tenants.len() }))
 }

@@ -16,9 +16,9 @@ use crate::{
 
 /// Pause a batch
 ///
-/// Workers begin nothing more of it until it is resumed; what they have begun they finish. Its
-/// deadline does not wait: a batch that is paused past it is cancelled all the same. A batch for
-/// later does not start while it is paused.
+/// Workers start no more of its items until it is resumed; items in progress finish. The deadline keeps
+/// running: a batch that is still paused then is cancelled. A batch with a later `run_at` does not start
+/// while it is paused.
 #[utoipa::path(
     post,
     path = "/batches/{id}/pause",

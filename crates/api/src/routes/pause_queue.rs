@@ -13,8 +13,8 @@ use crate::{
 
 /// Pause the queue
 ///
-/// Workers begin nothing more of any batch until it is resumed; what they have begun they finish.
-/// Batches can still be submitted. Their deadlines do not wait.
+/// Workers start no more items of any batch until the queue is resumed; items in progress finish.
+/// Batches can still be submitted. Their deadlines keep running.
 #[utoipa::path(
     post,
     path = "/queue/pause",

@@ -250,3 +250,43 @@ async fn without_a_connection_the_database_is_away_or_all_are_in_use() {
     assert_eq!((busy.status, busy.code()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
     assert_eq!(free.status, StatusCode::OK, "{free:?}");
 }
+
+/// The codes of problems that the text of a source file makes.
+fn codes_in(source: &str) -> Vec<&str> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let of_status = source.split("StatusCode::").skip(1).filter_map(|after| {
+        let (_status, after) = after.split_once(',')?;
+        after.trim_start().strip_prefix('"')?.split('"').next()
+    });
+    let of_body = source.split("Problem::invalid_body(").skip(1).filter_map(|after| {
+        let arguments = after.split(')').next()?;
+        arguments
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .find(|text| text.contains('_') && !text.starts_with('/'))
+    });
+    of_status.chain(of_body).filter(|code| code.contains('_')).collect()
+}
+
+#[test]
+fn the_page_of_the_api_lists_every_code() {
+    let page = include_str!("../../../../docs/API.md");
+    let mut files: Vec<_> = Vec::new();
+    for folder in ["src", "src/routes", "src/server"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        files.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let sources = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    let sources: Vec<String> = sources.collect();
+
+    let made: std::collections::BTreeSet<&str> =
+        sources.iter().flat_map(|source| codes_in(source)).collect();
+
+    assert!(made.len() > 30 && made.contains("invalid_run_at"), "{made:?}");
+    let missing: Vec<_> = made.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/API.md lacks {missing:?}");
+    for (code, meaning) in domain::codes::ALL {
+        assert!(page.contains(&format!("| `{code}` | {meaning} |")), "docs/API.md lacks {code}");
+    }
+}

@@ -32,10 +32,8 @@ async fn keys_are_revealed_until_they_are_acknowledged() {
     assert_eq!(shown, expected);
     assert_eq!(first.body["keys"][0]["tenant_name"].as_str().map(|n| &n[..4]), Some("Acme"));
     assert_eq!(first.body, again.body);
-    assert_eq!(
-        (acknowledged.status, twice.status),
-        (StatusCode::NO_CONTENT, StatusCode::NO_CONTENT)
-    );
+    assert_eq!(acknowledged.body, json!({ "batch_id": batch, "acknowledged": 2 }));
+    assert_eq!(twice.body, json!({ "batch_id": batch, "acknowledged": 0 }));
     assert_eq!(after.body, json!({ "keys": [] }));
     let sealed = "select count(*) from tenantry.api_keys where sealed is not null";
     assert_eq!(app.count(sealed).await, 0);

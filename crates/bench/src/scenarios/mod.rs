@@ -5,6 +5,7 @@ mod counts;
 mod flat;
 mod idle;
 mod latency;
+mod others;
 mod poll;
 mod submit;
 mod warm;
@@ -39,6 +40,8 @@ pub(crate) enum Scenario {
     Poll,
     /// A system with nothing to do
     Idle,
+    /// What people use instead: psql for each tenant, and a database for each
+    Others,
     /// All of these
     All,
 }
@@ -65,6 +68,7 @@ impl Scenario {
             Self::Submit => submit::measure(stand).await,
             Self::Poll => poll::measure(stand, args).await,
             Self::Idle => idle::measure(stand, args).await,
+            Self::Others => others::measure(stand, args).await,
             Self::All => anyhow::bail!("stands for the others"),
         }
     }

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 pub(crate) use answer::Answer;
 pub(crate) use fields::Fields;
 pub(crate) use views::{
-    Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys, Submitted, Tenants,
-    WaitResult, WaitRow, WorkerRow,
+    AcknowledgedKeys, Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys,
+    Submitted, Tenants, WaitResult, WaitRow, WorkerRow,
 };
 
 use crate::{connection::Target, failure::Failure};

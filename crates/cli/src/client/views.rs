@@ -252,6 +252,12 @@ pub(crate) struct RevealedKeys {
     pub(crate) unreadable: Vec<UnreadableKey>,
 }
 
+/// Keys that are erased.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AcknowledgedKeys {
+    pub(crate) acknowledged: usize,
+}
+
 /// A key that the API cannot show.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct UnreadableKey {

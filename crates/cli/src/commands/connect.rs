@@ -13,7 +13,7 @@ use store::{
 };
 use tenantdb::role;
 
-use super::config_check;
+use super::{config_check, find_tenant};
 use crate::{
     actor::actor,
     args::Global,
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Print how to connect to PostgreSQL as one tenant. The tenant's role gets a password, shown once
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The tenant's id
-    id: i64,
+    /// The tenant's id, domain, schema name or external id
+    tenant: String,
     /// Make another password for a role that has one. The old password stops working
     #[arg(long)]
     new: bool,
@@ -46,13 +46,13 @@ impl Connect {
         let pool = connection::patient_pool(&url, &settings).await?;
         let issued = self.issue(&pool).await;
         pool.close().await;
-        let (IssuedLogin { role, schema }, password) = issued?;
+        let (id, IssuedLogin { role, schema }, password) = issued?;
         let of_tenant = login_url(&url, role.as_str(), password.expose());
         if self.psql {
             return Err(psql(&of_tenant).into());
         }
         if global.json {
-            let told = json!({ "tenant_id": self.id, "role": role.as_str(),
+            let told = json!({ "tenant_id": id, "role": role.as_str(),
                 "schema": schema.as_str(), "database_url": of_tenant });
             show::raw(&told.to_string());
         } else {
@@ -64,10 +64,13 @@ impl Connect {
         Ok(Done::Well)
     }
 
-    async fn issue(&self, pool: &PgPool) -> anyhow::Result<(IssuedLogin, LoginPassword)> {
+    async fn issue(&self, pool: &PgPool) -> anyhow::Result<(TenantId, IssuedLogin, LoginPassword)> {
         connection::refuse_copy(pool).await?;
         let failed = |error: sqlx::Error| database_failure(&error);
-        let (id, password) = (TenantId::new(self.id), LoginPassword::mint());
+        let mut conn = pool.acquire().await.map_err(failed)?;
+        let id = find_tenant::resolve_in(&mut conn, &self.tenant).await?;
+        drop(conn);
+        let password = LoginPassword::mint();
         let limits = StageLimits { statement: PATIENCE, lock: PATIENCE, silence: PATIENCE };
         let mut tx = pool.begin().await.map_err(failed)?;
         store::open_stage(&mut tx, &[id], limits).await.map_err(failed)?;
@@ -85,7 +88,7 @@ impl Connect {
         };
         audit::append(&mut tx, entry).await.map_err(failed)?;
         tx.commit().await.map_err(failed)?;
-        Ok((login, password))
+        Ok((id, login, password))
     }
 }
 

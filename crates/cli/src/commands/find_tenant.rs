@@ -1,8 +1,13 @@
 //! Which tenant is meant: its id, its domain, its schema's name or the caller's own id for it.
 
+use domain::{Domain, ExternalId, SchemaName, TenantId};
+use sqlx::PgConnection;
+use store::tenants::{self, Filter, Page};
+
 use super::{API, query};
 use crate::{
     client::{Client, Tenants},
+    connection::database_failure,
     failure::Failure,
 };
 
@@ -19,11 +24,50 @@ pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> 
             return Ok(id);
         }
     }
-    Err(Failure::new(format!(
-        "no tenant has `{text}` as its id, domain, schema name or external id"
-    ))
-    .advise("`tenantry tenant list` shows the tenants; `--q TEXT` finds by the beginning of a name")
-    .into())
+    Err(nobody(text).into())
+}
+
+/// As [`resolve`], for commands that work on the database and have no API.
+pub(super) async fn resolve_in(conn: &mut PgConnection, text: &str) -> anyhow::Result<TenantId> {
+    let failed = |error: sqlx::Error| database_failure(&error);
+    if let Some(id) = as_id(text).map(TenantId::new)
+        && tenants::find(conn, id).await.map_err(failed)?.is_some()
+    {
+        return Ok(id);
+    }
+    let page = Page { after: None, offset: 0, limit: 1 };
+    for filter in names(text).into_iter().filter_map(|name| holder_of(name, text)) {
+        if let Some(found) = tenants::list(conn, &filter, page).await.map_err(failed)?.first() {
+            return Ok(found.id);
+        }
+    }
+    Err(nobody(text).into())
+}
+
+/// Whoever holds this name; none if the text cannot be such a name.
+fn holder_of(name: &str, text: &str) -> Option<Filter> {
+    let nobody = Filter::default();
+    match name {
+        "domain" => {
+            let domain = Domain::parse(text).ok()?.as_str().to_owned();
+            Some(Filter { domain: Some(domain), ..nobody })
+        }
+        "schema_name" => {
+            let schema = SchemaName::parse(text).ok()?.as_str().to_owned();
+            Some(Filter { schema: Some(schema), ..nobody })
+        }
+        _ => {
+            let external_id = ExternalId::parse(text).ok()?.as_str().to_owned();
+            Some(Filter { external_id: Some(external_id), ..nobody })
+        }
+    }
+}
+
+fn nobody(text: &str) -> Failure {
+    Failure::new(format!("no tenant has `{text}` as its id, domain, schema name or external id"))
+        .advise(
+            "`tenantry tenant list` shows the tenants; `--q TEXT` finds by the beginning of a name",
+        )
 }
 
 fn as_id(text: &str) -> Option<i64> {

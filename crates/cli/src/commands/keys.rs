@@ -1,12 +1,11 @@
 //! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::{API, batch_id::resolve, client, roll_master::RollMaster};
 use crate::{
     args::Global,
-    client::RevealedKeys,
+    client::{AcknowledgedKeys, RevealedKeys},
     failure::Done,
     show::{self, Table},
 };
@@ -51,13 +50,20 @@ impl Keys {
                 let client = client(global)?;
                 let id = resolve(&client, batch).await?;
                 let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
-                if global.json && answer.text.is_empty() {
-                    show::raw(&json!({ "batch_id": id, "acknowledged": true }).to_string());
-                } else if global.json {
+                if global.json {
                     show::raw(&answer.text);
-                } else {
-                    show::line(format!("the keys of batch {id} are erased here; they stay valid"));
+                    return Ok(Done::Well);
                 }
+                if answer.text.is_empty() {
+                    // an API of the release before does not count them
+                    show::line(format!("the keys of batch {id} are erased here; they stay valid"));
+                    return Ok(Done::Well);
+                }
+                show::line(match answer.parse::<AcknowledgedKeys>()?.acknowledged {
+                    0 => format!("batch {id} has no unread key"),
+                    1 => format!("the key of batch {id} is erased here; it stays valid"),
+                    n => format!("{n} keys of batch {id} are erased here; they stay valid"),
+                });
             }
         }
         Ok(Done::Well)

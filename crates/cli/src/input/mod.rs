@@ -6,13 +6,13 @@ mod mistakes;
 mod separator;
 
 use std::{
-    collections::BTreeMap,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use domain::Fields;
 use serde_json::value::RawValue;
 
 use self::mistakes::Mistakes;
@@ -72,23 +72,20 @@ pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<Submission> {
     }
 }
 
-/// The fields of an object, as text.
-type Fields = BTreeMap<String, Box<RawValue>>;
-
 fn json(text: &str) -> anyhow::Result<Submission> {
     let document: Box<RawValue> = serde_json::from_str(text)
         .map_err(|e| Failure::usage(format!("not valid JSON: {e}")).advise(json_advice(text)))?;
     if let Some(tenants) = list(&document) {
         return Ok(Submission::of(tenants));
     }
-    let Ok(mut body) = serde_json::from_str::<Fields>(document.get()) else {
+    let Some(body) = Fields::of(document.get()) else {
         return Err(Failure::usage("not a JSON object or array")
             .advise(r#"write {"tenants": [{"tenant_name": "…", "domain": "…"}]}"#)
             .into());
     };
-    match body.remove("tenants") {
+    match body.get("tenants") {
         None => Ok(Submission::of(vec![document])),
-        Some(tenants) => match list(&tenants) {
+        Some(tenants) => match list(tenants) {
             Some(tenants) => beside(tenants, &body),
             None => Err(Failure::usage("`tenants` is not an array").into()),
         },
@@ -101,14 +98,17 @@ fn list(text: &RawValue) -> Option<Vec<Box<RawValue>>> {
 }
 
 /// What is said beside the tenants.
-fn beside(tenants: Vec<Box<RawValue>>, body: &Fields) -> anyhow::Result<Submission> {
-    if let Some(unknown) = body.keys().find(|key| !["mode", "run_at"].contains(&key.as_str())) {
+fn beside(tenants: Vec<Box<RawValue>>, body: &Fields<'_>) -> anyhow::Result<Submission> {
+    if let Some(name) = body.repeated() {
+        return Err(Failure::usage(format!("`{name}` is there twice")).into());
+    }
+    if let Some(unknown) = body.names().find(|name| !["tenants", "mode", "run_at"].contains(name)) {
         return Err(Failure::usage(format!("unknown field `{unknown}` beside `tenants`")).into());
     }
     Ok(Submission { tenants, mode: text_in(body, "mode")?, run_at: text_in(body, "run_at")? })
 }
 
-fn text_in(body: &Fields, name: &str) -> anyhow::Result<Option<String>> {
+fn text_in(body: &Fields<'_>, name: &str) -> anyhow::Result<Option<String>> {
     let Some(field) = body.get(name) else { return Ok(None) };
     serde_json::from_str(field.get())
         .map_err(|_| Failure::usage(format!("`{name}` is not a string")).into())
@@ -116,8 +116,7 @@ fn text_in(body: &Fields, name: &str) -> anyhow::Result<Option<String>> {
 
 fn json_advice(text: &str) -> &'static str {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let is_object =
-        |line: Option<&str>| line.is_some_and(|line| serde_json::from_str::<Fields>(line).is_ok());
+    let is_object = |line: Option<&str>| line.is_some_and(|line| Fields::of(line).is_some());
     if is_object(lines.next()) && is_object(lines.next()) {
         "one tenant a line is NDJSON: pass --format ndjson"
     } else {
@@ -245,6 +244,17 @@ mod tests {
         let told = parse(r#"{"tenants":[],"modus":"atomic"}"#, Format::Json).unwrap_err();
 
         assert!(told.to_string().contains("modus"), "{told}");
+    }
+
+    #[test]
+    fn refuses_a_field_that_is_there_twice() {
+        for twice in
+            [r#"{"tenants":[1],"tenants":[2]}"#, r#"{"mode":"a","tenants":[1],"mode":"b"}"#]
+        {
+            let told = parse(twice, Format::Json).unwrap_err();
+
+            assert!(told.to_string().contains("is there twice"), "{twice}: {told}");
+        }
     }
 
     #[test]

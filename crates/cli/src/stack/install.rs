@@ -9,8 +9,9 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use store::StageLimits;
 use tenantdb::{
+    Shared,
     public_rights::{self, Loss, PublicRights},
-    requirements,
+    requirements, share,
 };
 
 use super::lock_watch::watched;
@@ -39,6 +40,10 @@ pub(crate) struct Installed {
     left: PublicRights,
     /// Who would lose, or lost, what through PUBLIC; the own mode gave it back by name.
     losses: Vec<Loss>,
+    /// Extensions that all tenants have and nobody lists any more.
+    unlisted: Vec<String>,
+    /// What the shared tables open to tenants.
+    opened: Vec<String>,
     /// Version tables of tenants that a release before this one made.
     carried_over: CarriedOver,
 }
@@ -48,29 +53,40 @@ pub(crate) struct Installed {
 pub(crate) async fn install(
     pool: &PgPool,
     wanted: Option<DatabaseMode>,
+    shared: &Shared,
 ) -> anyhow::Result<Installed> {
-    check(pool, wanted).await?;
+    check(pool, wanted, shared).await?;
     connection::refuse_copy(pool).await?;
-    watched(pool, make(pool, wanted)).await
+    watched(pool, make(pool, wanted, shared)).await
 }
 
-async fn make(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<Installed> {
+async fn make(
+    pool: &PgPool,
+    wanted: Option<DatabaseMode>,
+    shared: &Shared,
+) -> anyhow::Result<Installed> {
     store::migrate(pool).await.context("could not migrate the shared schema")?;
     // what lacked the columns until now
     connection::refuse_copy(pool).await?;
+    // before the queue, which would put into a schema of its own what it needs too
+    let mut conn = pool.acquire().await.map_err(unreachable)?;
+    let created = share::create_extensions(&mut conn, shared).await;
+    created.context("could not create the extensions that `tenants.extensions` lists")?;
+    drop(conn);
     queue::setup(pool).await.context("could not set up the queue")?;
-    let installed = prepare(pool, wanted).await?;
+    let installed = prepare(pool, wanted, shared).await?;
     let carried_over = carry_over(pool, LIMITS).await;
     let carried_over = carried_over.context("could not carry the version tables over")?;
     Ok(Installed { carried_over, ..installed })
 }
 
 /// Refuses, before anything is made, with all that is missing.
-async fn check(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<()> {
+async fn check(pool: &PgPool, wanted: Option<DatabaseMode>, shared: &Shared) -> anyhow::Result<()> {
     let mut conn = pool.acquire().await.map_err(unreachable)?;
     let losses = public_rights::losses(&mut conn).await.map_err(unreachable)?;
     let mode = decide(wanted, chosen_before(&mut conn).await?, &losses);
-    let lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
+    let mut lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
+    lacking.extend(share::lacking(&mut conn, shared).await.map_err(unreachable)?);
     if lacking.is_empty() {
         return Ok(());
     }
@@ -107,7 +123,11 @@ fn decide(
 }
 
 /// Roles, rights and the mode, in one transaction with the look at who loses what.
-async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<Installed> {
+async fn prepare(
+    pool: &PgPool,
+    wanted: Option<DatabaseMode>,
+    shared: &Shared,
+) -> anyhow::Result<Installed> {
     let mut tx = pool.begin().await.map_err(unreachable)?;
     let installation =
         store::installation(&mut tx).await.context("could not read who this installation is")?;
@@ -119,11 +139,16 @@ async fn prepare(pool: &PgPool, wanted: Option<DatabaseMode>) -> anyhow::Result<
     tenantdb::bootstrap_as(&mut tx, &installation, mode, &losses)
         .await
         .context("could not prepare the roles")?;
+    let granted = share::grant(&mut tx, &installation, shared).await;
+    granted.context("could not grant what tenants share")?;
     tenantdb::hand_over(&mut tx, &installation).await.map_err(not_handed_over)?;
     store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
+    let unlisted = share::unlisted(&mut tx, shared).await.context(during)?;
+    let opened = share::opened(&mut tx, shared).await.context(during)?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;
-    Ok(Installed { mode, before, left, losses, carried_over: CarriedOver::default() })
+    let carried_over = CarriedOver::default();
+    Ok(Installed { mode, before, left, losses, unlisted, opened, carried_over })
 }
 
 fn not_handed_over(error: sqlx::Error) -> Failure {
@@ -144,6 +169,13 @@ impl Installed {
             DatabaseMode::Own => self.tell_own(line),
             DatabaseMode::Shared => self.tell_shared(line),
         }
+        for extension in &self.unlisted {
+            line(format!(
+                "extension {extension} is in schema tenantry_extensions, and `tenants.extensions` does \
+                 not list it any more: if no tenant uses it, drop it by hand"
+            ));
+        }
+        self.opened.iter().cloned().for_each(line);
     }
 
     /// Tells people which version tables were carried over into the ledger, and which were not.
@@ -235,6 +267,8 @@ impl Installed {
             "granted": own.then_some(&roles),
             "would_lose": (!own).then_some(&roles),
             "public_has": self.left.all(),
+            "extensions_not_listed": self.unlisted,
+            "opened_by_shared_tables": self.opened,
         })
     }
 

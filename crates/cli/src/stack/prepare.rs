@@ -66,12 +66,13 @@ async fn record(conn: &mut PgConnection, action: &str, name: &str) -> sqlx::Resu
 /// Brings the database to the newest version and makes a token for this run.
 pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<DevToken> {
     let pool = connection::patient_pool(url, settings).await?;
-    let prepared = prepare(&pool).await;
+    let prepared = prepare(&pool, settings).await;
     pool.close().await;
     prepared
 }
 
-async fn prepare(pool: &PgPool) -> anyhow::Result<DevToken> {
-    install(pool, None).await?.warn();
+async fn prepare(pool: &PgPool, settings: &Settings) -> anyhow::Result<DevToken> {
+    let shared = worker::shared(&settings.tenants);
+    install(pool, None, &shared).await?.warn();
     DevToken::make(pool).await.context("could not make an operator token")
 }

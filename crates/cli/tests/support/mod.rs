@@ -37,3 +37,6 @@ pub(crate) fn is_plain(text: &str) -> bool {
 
 #[allow(dead_code, reason = "not every test binary looks at a terminal")]
 pub(crate) mod terminal;
+
+#[allow(dead_code, reason = "not every test binary speaks with a server")]
+pub(crate) mod broken_tls;

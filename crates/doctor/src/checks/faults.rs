@@ -34,8 +34,12 @@ pub(super) async fn faults(
         return Ok(Vec::new());
     }
     let neighbour = neighbour(conn, tenant.id).await?;
-    let subject =
-        verify::Subject { role: &tenant.role, mark: &mark, neighbour: neighbour.as_ref() };
+    let subject = verify::Subject {
+        role: &tenant.role,
+        mark: &mark,
+        neighbour: neighbour.as_ref(),
+        path: set.path(),
+    };
     let entry = ledger::read(conn, &[tenant.id]).await?.pop().flatten();
     let mut found = match &entry {
         Some(entry) => versions(set, entry),

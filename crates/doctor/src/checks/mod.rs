@@ -31,6 +31,7 @@ mod schema_marks;
 pub(crate) mod schemas;
 mod sealed_secrets;
 mod several_keys;
+pub(crate) mod shared_objects;
 mod shared_tenants;
 pub(crate) mod spares;
 mod stale_keys;

@@ -182,11 +182,12 @@ async fn suspects<'a>(
     tenants: &'a [Tenant],
 ) -> sqlx::Result<Vec<(&'a Tenant, verify::Faults)>> {
     let marks: Vec<Mark> = tenants.iter().map(|tenant| promised.mark(tenant)).collect();
+    let path = promised.set.path();
     let subjects: Vec<_> = tenants
         .iter()
         .zip(&marks)
         .map(|(tenant, mark)| {
-            (&tenant.schema, verify::Subject { role: &tenant.role, mark, neighbour: None })
+            (&tenant.schema, verify::Subject { role: &tenant.role, mark, neighbour: None, path })
         })
         .collect();
     let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {

@@ -41,22 +41,26 @@ pub(crate) async fn walk(
     if !gatherer.scope.wants(Kind::SpareChanged) {
         return Ok(());
     }
+    let set = gatherer.scope.migrations.clone();
     let mut after = i64::MIN;
     loop {
-        // one without a fingerprint was built by an older version: it is given to no tenant
+        // one without a fingerprint was built by an older version, one of another set of migrations or
+        // other extensions by another release: it is given to no tenant
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "select id, fingerprint from tenantry.spares
-             where id > $1 and fingerprint <> '' order by id limit $2",
+             where id > $1 and fingerprint <> '' and starts_with(stamp, $3)
+             order by id limit $2",
         )
         .bind(after)
         .bind(AT_ONCE)
+        .bind(set.hash())
         .fetch_all(&mut *conn)
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = *last;
         let spares: Vec<_> =
             rows.iter().map(|(id, built)| (TenantId::new(*id), built.as_str())).collect();
-        let faults = verify::look_at_spares(conn, installation, &spares).await?;
+        let faults = verify::look_at_spares(conn, installation, &spares, set.path()).await?;
         let changed = spares.iter().zip(faults).filter(|(_, f)| !f.foreign && !f.is_empty());
         for ((id, _), faults) in changed {
             let sentence = format!("spare {id}: {}", faults.into_sentences().join("; "));

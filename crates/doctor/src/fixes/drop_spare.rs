@@ -23,7 +23,8 @@ pub(super) async fn run(
             .fetch_optional(&mut *conn)
             .await?;
     let Some(built) = built else { return Ok(Outcome::Gone) };
-    let looked = verify::look_at_spares(conn, &mark.installation, &[(spare, &built)]).await?;
+    let looked =
+        verify::look_at_spares(conn, &mark.installation, &[(spare, &built)], surgery.path).await?;
     if looked.iter().all(verify::Faults::is_empty) {
         return Ok(Outcome::Gone);
     }

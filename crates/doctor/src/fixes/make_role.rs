@@ -31,7 +31,8 @@ pub(super) async fn run(
             "group role {group} does not exist: run `tenantry migrate public up` first"
         )));
     }
-    let owner = role::claim(conn, &role, &schema, surgery.connection_limit, &mark).await?;
+    let owner =
+        role::claim(conn, &role, &schema, surgery.connection_limit, &mark, surgery.path).await?;
     if !owner.is(&mark) {
         return Ok(Outcome::Refused(format!("role {role} was taken at this moment")));
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use domain::{BatchId, InstallationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
-use tenantdb::Promise;
+use tenantdb::{Promise, TenantPath};
 
 pub(crate) use tenant::lock as lock_tenant;
 
@@ -37,6 +37,8 @@ pub(crate) struct Surgery {
     pub(crate) dead_after: Duration,
     /// Connections that a tenant's role may hold, if it may hold none now.
     pub(crate) connection_limit: i32,
+    /// The search path of tenants.
+    pub(crate) path: TenantPath,
     /// What the migrations give, for repairs of rights.
     pub(crate) promise: Option<Promise>,
 }

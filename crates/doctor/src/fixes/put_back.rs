@@ -26,7 +26,7 @@ pub(super) async fn run(
     let Some(promise) = surgery.promise.as_ref().filter(|_| owned && held.state == "active") else {
         return Ok(Outcome::Gone);
     };
-    let subject = Subject { role: &role, mark: &mark, neighbour: None };
+    let subject = Subject { role: &role, mark: &mark, neighbour: None, path: promise.path() };
     let before = look(conn, &schema, subject, promise).await?;
     if before.is_empty() {
         return Ok(Outcome::Gone);

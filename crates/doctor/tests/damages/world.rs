@@ -78,7 +78,7 @@ impl World {
                 .await
                 .unwrap();
             let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
-            store::spares::record(conn, &ids, &prints, "stamp", set.head()).await.unwrap();
+            store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
         self.register(conn, tenants).await;
     }
@@ -99,7 +99,7 @@ impl World {
                 Newcomer { schema, role, mark: Mark { installation, tenant } }
             })
             .collect();
-        newcomers::create_roles(conn, &newcomers, 5).await.unwrap();
+        newcomers::create_roles(conn, &newcomers, 5, tenantdb::TenantPath::ALONE).await.unwrap();
         newcomers::create_schemas(conn, &newcomers).await.unwrap();
         newcomers::migrate(conn, &newcomers, set).await.unwrap();
         newcomers::grant(conn, &newcomers, promise).await.unwrap();

@@ -43,3 +43,31 @@ async fn a_shared_database_is_told_once_and_nothing_of_it_is_wrong() {
     assert!(clean);
     assert_eq!(told(&ward, Kind::DatabaseRights).await.0, [""; 0]);
 }
+
+#[tokio::test]
+async fn what_tenants_share_and_somebody_could_change_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "create schema tenantry_extensions; create extension citext schema tenantry_extensions;
+         create table public.countries (code text primary key);
+         grant create on schema tenantry_extensions to public",
+    )
+    .await;
+    let (extensions, tables) = (vec!["citext".to_owned()], vec!["public.countries".to_owned()]);
+    let mut scope = scope().only([Kind::SharedObjectsDiffer]);
+    scope.migrations = scope.migrations.sharing(&tenantdb::Shared { extensions, tables });
+
+    let report = doctor::examine(&ward.db.pool, &scope).await.unwrap();
+
+    let told: Vec<_> = report.findings.iter().map(|it| it.sentence.as_str()).collect();
+    let all = told.join("\n");
+    assert_eq!(told.len(), 3, "{all}");
+    for part in [
+        "PUBLIC, and so every tenant, may create in schema tenantry_extensions",
+        "may not use schema tenantry_extensions; `tenantry migrate public up`",
+        "may not read table public.countries; `tenantry migrate public up`",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert!(!report.is_clean());
+}

@@ -56,7 +56,16 @@ async fn a_role_whose_tenant_is_gone_is_dropped() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
     let name = ward.role(777);
-    role::create(&mut conn, &name, &ward::schema(777), 5, &ward.mark(777)).await.unwrap();
+    role::create(
+        &mut conn,
+        &name,
+        &ward::schema(777),
+        5,
+        &ward.mark(777),
+        tenantdb::TenantPath::ALONE,
+    )
+    .await
+    .unwrap();
 
     let role = Subject::Role(name.to_string());
     ward.heals(Kind::RoleWithoutTenant, role, &["role tn_us_777"]).await;
@@ -240,6 +249,21 @@ async fn a_spare_whose_role_was_dropped_leaves_the_pool_with_its_schema() {
     let spare = Subject::Spare(TenantId::new(ward::SPARE));
     let gone = ["schema tenantry_spare_950_", "spare 950"];
     ward.heals(Kind::SpareIncomplete, spare, &gone).await;
+}
+
+#[tokio::test]
+async fn a_spare_of_another_list_of_extensions_is_no_trouble_and_one_of_this_list_is() {
+    let ward = Ward::healthy().await;
+    let longer = "do $$ begin execute format('alter role %I set search_path to tenantry_spare_950_,
+        tenantry_extensions, pg_temp', (select 'tn_' || id || '_950' from tenantry.installation)); end $$";
+    ward.run(longer).await;
+    let of_this_list = ward.found().await;
+
+    ward.run("update tenantry.spares set stamp = 'another'").await;
+
+    let spare = Subject::Spare(TenantId::new(ward::SPARE));
+    assert_eq!(of_this_list, [(Kind::SpareChanged, spare)]);
+    assert_eq!(ward.found().await, []);
 }
 
 #[tokio::test]

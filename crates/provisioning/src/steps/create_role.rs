@@ -34,7 +34,8 @@ impl Step for CreateRole {
         let tenant = cx.tenant();
         let mark = self.parts.mark(tenant.id);
         let limit = self.parts.connection_limit;
-        let owner = role::claim(cx.tx(), &tenant.role, &tenant.schema, limit, &mark)
+        let path = self.parts.migrations.path();
+        let owner = role::claim(cx.tx(), &tenant.role, &tenant.schema, limit, &mark, path)
             .await
             .during("create the role")?;
         if owner.is(&mark) {
@@ -45,7 +46,8 @@ impl Step for CreateRole {
 
     async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         let limit = self.parts.connection_limit;
-        newcomers::create_roles(tx, &self.parts.newcomers(claims), limit)
+        let path = self.parts.migrations.path();
+        newcomers::create_roles(tx, &self.parts.newcomers(claims), limit, path)
             .await
             .during("create the roles")
     }

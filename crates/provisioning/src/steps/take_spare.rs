@@ -59,7 +59,8 @@ impl Step for TakeSpare {
             .zip(tenants)
             .map(|(spare, tenant)| Adoption { spare: spare.id, tenant })
             .collect();
-        let adopted = adoption::adopt(tx, &parts.installation, &adoptions).await;
+        let path = parts.migrations.path();
+        let adopted = adoption::adopt(tx, &parts.installation, &adoptions, path).await;
         let found = adopted.during("adopt the spares")?;
         let same = spares.iter().map(|spare| &spare.fingerprint).eq(&found);
         if same { Ok(()) } else { Err(Changed).during("adopt the spares") }

@@ -53,7 +53,7 @@ impl Step for Verify {
         let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
         let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();
         let verified = if self.adopted {
-            verify::verify_adopted(tx, &looked_at).await
+            verify::verify_adopted(tx, &looked_at, parts.migrations.path()).await
         } else {
             verify::verify_newcomers(tx, &looked_at, &parts.promise).await
         };

@@ -6,11 +6,12 @@ use super::names::{self, Known};
 use super::parts;
 use super::rules::{self, Place};
 use super::tokens::{self, Token, word_at};
+use crate::shared::Shared;
 
 /// Checks the bodies in a statement, if it is one that has any.
-pub(super) fn check(statement: &[Token]) -> Result<(), Finding> {
+pub(super) fn check(statement: &[Token], shared: &Shared) -> Result<(), Finding> {
     let Some((place, bodies)) = bodies(statement) else { return Ok(()) };
-    let outer = Known::in_tokens(statement);
+    let outer = Known::in_tokens(statement, shared);
     for body in bodies {
         let tokens = tokens::read(body.text().unwrap_or(""), body.line)?;
         let known = outer.and(&tokens);
@@ -46,7 +47,7 @@ fn bodies(statement: &[Token]) -> Option<(Place, Vec<&Token>)> {
 }
 
 /// String constants after EXECUTE: as much of the dynamic statement as stands in the file.
-fn executed(statement: &[Token], known: &Known) -> Result<(), Finding> {
+fn executed(statement: &[Token], known: &Known<'_>) -> Result<(), Finding> {
     let Some(at) = statement.iter().position(|t| t.is("execute")) else { return Ok(()) };
     let dynamic = statement[at + 1..].iter().take_while(|t| !t.is("using"));
     for text in dynamic.filter(|t| t.text().is_some()) {

@@ -6,8 +6,10 @@
 //! block that runs a migration checks again what it can (`migrations::script`).
 
 mod code;
+mod extensions;
 mod grantees;
 mod names;
+mod outside;
 mod parts;
 mod rules;
 mod tokens;
@@ -17,8 +19,12 @@ mod transaction;
 mod tests_accepted;
 #[cfg(test)]
 mod tests_refused;
+#[cfg(test)]
+mod tests_shared;
 
 use tokens::Token;
+
+use crate::shared::Shared;
 
 /// The rules' names, as callers and documents know them: never renamed.
 pub(crate) mod codes {
@@ -64,13 +70,14 @@ impl Finding {
 /// The first finding.
 #[cfg(test)]
 fn check(sql: &str) -> Result<(), Finding> {
-    prepare(sql).findings.into_iter().next().map_or(Ok(()), Err)
+    prepare(sql, Shared::NOTHING).findings.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// A text that was checked, as it runs in a transaction.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// The text without a BEGIN … COMMIT around it and without CONCURRENTLY; all else is where it was.
+    /// The text without a BEGIN … COMMIT around it, without CONCURRENTLY and without what it says of
+    /// extensions that all tenants share; all else is where it was.
     pub(crate) sql: String,
     /// The line of the first CONCURRENTLY.
     pub(crate) outside: Option<u32>,
@@ -84,7 +91,7 @@ pub(crate) struct Prepared {
 const ALLOWS_DEFINER: &str = "-- tenantry: allow security definer";
 
 /// Checks a migration's text, and makes it ready to run in a transaction.
-pub(crate) fn prepare(sql: &str) -> Prepared {
+pub(crate) fn prepare(sql: &str, shared: &Shared) -> Prepared {
     let tokens = match tokens::read(sql, 1) {
         Ok(tokens) => tokens,
         Err(finding) => {
@@ -95,10 +102,12 @@ pub(crate) fn prepare(sql: &str) -> Prepared {
     let statements = parts::statements(&tokens);
     let (inner, mut left_out) = transaction::without_pair(&statements);
     let mut findings = Vec::new();
-    for statement in inner {
+    let (extensions, inner): (Vec<&[Token]>, Vec<&[Token]>) =
+        inner.iter().copied().partition(|s| extensions::is_left_out(s, shared));
+    for statement in &inner {
         findings.extend(rules::check(statement, rules::Place::Top).err());
-        findings.extend(names::check(statement, &names::Known::in_tokens(statement)).err());
-        findings.extend(code::check(statement).err());
+        findings.extend(names::check(statement, &names::Known::in_tokens(statement, shared)).err());
+        findings.extend(code::check(statement, shared).err());
     }
     if sql.lines().any(|line| line.trim().eq_ignore_ascii_case(ALLOWS_DEFINER)) {
         findings.retain(|finding| finding.code != codes::SECURITY_DEFINER);
@@ -110,5 +119,7 @@ pub(crate) fn prepare(sql: &str) -> Prepared {
     let outside = concurrently.first().map(|word| word.line);
     left_out.extend(concurrently);
     let grantees = inner.iter().flat_map(|statement| grantees::of(statement)).collect();
-    Prepared { sql: transaction::blanked(sql, &left_out), outside, grantees, findings }
+    let sql = transaction::blanked(sql, &left_out);
+    let sql = transaction::without_statements(&sql, &tokens, &extensions);
+    Prepared { sql, outside, grantees, findings }
 }

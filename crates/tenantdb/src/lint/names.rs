@@ -7,15 +7,19 @@
 use std::collections::HashSet;
 
 use super::tokens::{Token, word_at};
-use super::{Finding, codes};
+use super::{Finding, codes, outside};
+use crate::shared::Shared;
 
-/// The names that a unit of code introduces.
+/// The names that a unit of code introduces, and those outside the schema that it may use.
 #[derive(Debug, Clone)]
-pub(super) struct Known(HashSet<String>);
+pub(super) struct Known<'a> {
+    names: HashSet<String>,
+    shared: &'a Shared,
+}
 
-impl Known {
+impl<'a> Known<'a> {
     /// All names that appear without a dot beside them.
-    pub(super) fn in_tokens(tokens: &[Token]) -> Self {
+    pub(super) fn in_tokens(tokens: &[Token], shared: &'a Shared) -> Self {
         let mut known: HashSet<String> =
             ["new", "old", "excluded"].into_iter().map(str::to_owned).collect();
         for (at, token) in tokens.iter().enumerate() {
@@ -29,12 +33,13 @@ impl Known {
                 known.insert(name.to_owned());
             }
         }
-        Self(known)
+        Self { names: known, shared }
     }
 
     /// These and those of an inner unit.
     pub(super) fn and(&self, tokens: &[Token]) -> Self {
-        Self(self.0.union(&Self::in_tokens(tokens).0).cloned().collect())
+        let inner = Self::in_tokens(tokens, self.shared);
+        Self { names: self.names.union(&inner.names).cloned().collect(), ..inner }
     }
 }
 
@@ -87,7 +92,7 @@ const BY_TEXT: &[&str] =
 
 /// What a name with a dot is, by where it stands.
 #[derive(Debug, PartialEq, Eq)]
-enum Stands {
+pub(super) enum Stands {
     /// Where only an object's name can.
     ForObject,
     /// Where `table.column` can and a schema's name makes it three parts.
@@ -106,14 +111,14 @@ struct Level {
 }
 
 /// Refuses the first name of another schema.
-pub(super) fn check(tokens: &[Token], known: &Known) -> Result<(), Finding> {
+pub(super) fn check(tokens: &[Token], known: &Known<'_>) -> Result<(), Finding> {
     let mut levels = vec![Level { query: true, relations: false }];
     for (at, token) in tokens.iter().enumerate() {
         let stands = stands(tokens, at, levels.last().copied().unwrap_or_default());
         if let Some(parts) = parts_from(tokens, at) {
             dotted(tokens, at, parts, &stands, known)?;
         }
-        by_text(tokens, at)?;
+        by_text(tokens, at, known.shared)?;
         step(&mut levels, tokens, at);
         if token.is_sign(";") {
             levels = vec![Level { query: true, relations: false }];
@@ -171,10 +176,7 @@ fn parts_from(tokens: &[Token], at: usize) -> Option<usize> {
 }
 
 fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
-    let mut prior = at;
-    while prior > 0 && tokens[prior - 1].is_any(FILLERS) {
-        prior -= 1;
-    }
+    let prior = without_fillers(&tokens[..at]).len();
     let Some(previous) = before(tokens, prior) else { return Stands::InExpression };
     let earlier = |n: usize| prior.checked_sub(n).map_or("", |at| word_at(tokens, at));
     let object = match previous.word() {
@@ -202,6 +204,16 @@ fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
     if object { Stands::ForObject } else { Stands::InExpression }
 }
 
+/// The tokens without the words at their end that may stand between the kind of an object and its name.
+pub(super) fn without_fillers(mut tokens: &[Token]) -> &[Token] {
+    while let [rest @ .., last] = tokens
+        && last.is_any(FILLERS)
+    {
+        tokens = rest;
+    }
+    tokens
+}
+
 /// The tokens from the last `;` to here.
 fn in_statement(tokens: &[Token], at: usize) -> &[Token] {
     let start =
@@ -222,7 +234,7 @@ fn on_names_object(statement: &[Token]) -> bool {
                     .any(|t| t.is_any(&["index", "trigger", "policy", "rule"]))))
 }
 
-fn lists_objects(statement: &[Token]) -> bool {
+pub(super) fn lists_objects(statement: &[Token]) -> bool {
     matches!(word_at(statement, 0), "drop" | "truncate" | "lock")
 }
 
@@ -231,7 +243,7 @@ fn dotted(
     at: usize,
     parts: usize,
     stands: &Stands,
-    known: &Known,
+    known: &Known<'_>,
 ) -> Result<(), Finding> {
     let token = &tokens[at];
     let name = token.name().unwrap_or("");
@@ -248,12 +260,20 @@ fn dotted(
         (_, Some("type")) => parts > 2,
         (_, Some("rowtype")) | (Stands::ForObject, _) => true,
         (Stands::ForColumn, _) => parts > 2,
-        (Stands::InExpression, _) => next("(") || !known.0.contains(name),
+        (Stands::InExpression, _) => next("(") || !known.names.contains(name),
     };
-    if foreign {
-        return Err(foreign_schema(token, name));
+    if !foreign {
+        return Ok(());
     }
-    Ok(())
+    let second = tokens.get(at + 2).and_then(Token::name).unwrap_or("");
+    if !outside::is_shared(name, second, known.shared) {
+        let mut finding = foreign_schema(token, name);
+        if *stands == Stands::ForObject && parts == 2 {
+            finding.message += "; `tenants.shared_tables` can list tables that all tenants read";
+        }
+        return Err(finding);
+    }
+    outside::used(in_statement(tokens, at), stands, token, second)
 }
 
 fn fills_a_place(tokens: &[Token], at: usize, name: &str) -> bool {
@@ -261,14 +281,18 @@ fn fills_a_place(tokens: &[Token], at: usize, name: &str) -> bool {
 }
 
 /// `'a.b'::regclass`, `nextval('a.b')`: an object's name as text.
-fn by_text(tokens: &[Token], at: usize) -> Result<(), Finding> {
+fn by_text(tokens: &[Token], at: usize, shared: &Shared) -> Result<(), Finding> {
     let Some(text) = tokens[at].text() else { return Ok(()) };
     let cast = tokens.get(at + 1).is_some_and(|t| t.is_sign("::"))
         && word_at(tokens, at + 2).starts_with("reg");
     let argument = before(tokens, at).is_some_and(|t| t.is_sign("("))
         && at.checked_sub(2).is_some_and(|at| tokens[at].is_any(BY_TEXT));
     match text.split_once('.') {
-        Some((schema, _)) if (cast || argument) && schema != "pg_catalog" => {
+        Some((schema, name))
+            if (cast || argument)
+                && schema != "pg_catalog"
+                && !outside::is_shared(schema, name, shared) =>
+        {
             Err(foreign_schema(&tokens[at], schema))
         }
         _ => Ok(()),

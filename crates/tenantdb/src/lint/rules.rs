@@ -1,7 +1,7 @@
 //! Statements that no tenant migration may hold, known by their first words.
 
 use super::tokens::{Token, word_at};
-use super::{Finding, codes};
+use super::{Finding, codes, extensions};
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +218,7 @@ fn definer(first: &Token, statement: &[Token]) -> Result<(), Finding> {
 }
 
 fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
+    extensions::check(statement)?;
     let object = match first.word().unwrap_or("") {
         "create" | "alter" | "drop" => kind(statement),
         "comment" | "security" => statement.iter().skip_while(|t| !t.is("on")).nth(1),

@@ -161,7 +161,7 @@ fn concurrently_is_left_out_and_its_line_is_told() {
     let text =
         "select 'é';\n create  UNIQUE index Concurrently i on a (b);\ndrop index concurrently i";
 
-    let prepared = prepare(text);
+    let prepared = prepare(text, crate::shared::Shared::NOTHING);
 
     let expected =
         "select 'é';\n create  UNIQUE index              i on a (b);\ndrop index              i";
@@ -179,7 +179,7 @@ fn one_begin_and_commit_around_all_of_a_file_are_left_out() {
         ),
         ("start transaction; select 1; commit", "                 ; select 1;       "),
     ] {
-        let prepared = prepare(text);
+        let prepared = prepare(text, crate::shared::Shared::NOTHING);
         assert_eq!((prepared.sql.as_str(), prepared.findings.len()), (expected, 0), "{text}");
     }
     for text in

@@ -1,5 +1,5 @@
-//! What a text says for a run without a transaction of ours, and is the same left out: a BEGIN … COMMIT
-//! around all of it, and CONCURRENTLY.
+//! What a text says that is the same left out: for a run without a transaction of ours a BEGIN … COMMIT
+//! around all of it, and CONCURRENTLY; and whole statements.
 
 use super::tokens::{Token, word_at};
 
@@ -46,6 +46,22 @@ pub(super) fn blanked(sql: &str, words: &[&Token]) -> String {
         {
             text.replace_range(at..at + word.len(), &" ".repeat(word.len()));
         }
+    }
+    text
+}
+
+/// The text with blanks in place of whole statements, so that lines and columns stay.
+pub(super) fn without_statements(sql: &str, tokens: &[Token], statements: &[&[Token]]) -> String {
+    let mut text = sql.to_owned();
+    for statement in statements {
+        let Some(first) = statement.first() else { continue };
+        let Some(at) = tokens.iter().position(|token| std::ptr::eq(token, first)) else { continue };
+        let Some(start) = offset(&text, first) else { continue };
+        let next = tokens.get(at + statement.len());
+        let end = next.and_then(|next| offset(&text, next)).unwrap_or(text.len());
+        let blank = |c: char| if c == '\n' { c } else { ' ' };
+        let blanks: String = text[start..end].chars().map(blank).collect();
+        text.replace_range(start..end, &blanks);
     }
     text
 }

@@ -38,7 +38,7 @@ pub async fn apply(
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<Applied, MigrateError> {
-    let state = State::read(conn, tenant, schema).await.map_err(failed)?;
+    let state = State::read(conn, tenant, schema, set.path()).await.map_err(failed)?;
     let standing = set.compare(state.entry.iter().flat_map(Entry::records));
     hold(&standing)?;
     let pending = &standing.missing;
@@ -70,7 +70,7 @@ pub(crate) async fn build(
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<(), MigrateError> {
-    let state = State::of_session(conn).await.map_err(failed)?;
+    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     state.run(conn, schema, script::up(schema, &state, &all, set.defers(), "")).await
 }
@@ -87,7 +87,7 @@ pub(crate) async fn apply_to_empty(
     set: &MigrationSet,
     record: &str,
 ) -> Result<(), MigrateError> {
-    let state = State::of_session(conn).await.map_err(failed)?;
+    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     let script = script::plain(schemas, &state, &all, set.defers(), record);
     let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;

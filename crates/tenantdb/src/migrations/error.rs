@@ -76,9 +76,10 @@ pub enum MigrateError {
 
 impl MigrateError {
     /// What the database said, where it was the database that refused: decides whether another
-    /// try can help.
+    /// try can help. None of what only another text of the migration can help.
     pub fn database(&self) -> Option<&sqlx::Error> {
         match self {
+            Self::Failed { source, .. } if blame::advice(source).is_some() => None,
             Self::Failed { source, .. } | Self::Database { source } => Some(source),
             _ => None,
         }

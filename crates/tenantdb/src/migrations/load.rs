@@ -9,6 +9,7 @@ use super::names::{self, Named};
 use super::sections::{self, Halves};
 use super::set::{Down, Migration, MigrationSet, checksum};
 use crate::lint;
+use crate::shared::Shared;
 
 /// How to read a folder of migrations.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct Reading {
     pub may_be_empty: bool,
     /// The roles that a migration may give rights to; `None` = any, but PUBLIC and those of tenants.
     pub granted_roles: Option<Vec<String>>,
+    /// What migrations may use outside their tenant's schema.
+    pub shared: Shared,
 }
 
 /// A set, and what is wrong with it: then it must not be used.
@@ -80,11 +83,13 @@ fn from(folder: Folder, reading: &Reading) -> Loaded {
     ups.sort_by(|a, b| names::order(format, &a.named, &b.named));
     findings.extend(repeated(format, &ups));
     findings.extend(repeated(format, &downs));
-    let superseded = superseded(format, &mut ups);
+    let shared = &reading.shared;
+    let superseded = superseded(format, shared, &mut ups);
     let downs = pair(&mut ups, downs, &mut findings);
-    let migrations =
-        ups.into_iter().zip(downs).map(|(up, down)| migration(format, up, down, &mut findings));
+    let pairs = ups.into_iter().zip(downs);
+    let migrations = pairs.map(|(up, down)| migration(format, shared, up, down, &mut findings));
     let set = MigrationSet::new(migrations.collect()).standing_for(superseded);
+    let set = set.sharing(shared);
     findings.extend(unknown_roles(&folder.files, reading));
     Loaded { set, findings }
 }
@@ -125,7 +130,7 @@ fn repeated(format: Format, files: &[Read]) -> Vec<LoadError> {
 
 /// Flyway: the newest baseline takes the place of all migrations up to its version. Those are not run,
 /// but a schema may have them.
-fn superseded(format: Format, ups: &mut Vec<Read>) -> Vec<Migration> {
+fn superseded(format: Format, shared: &Shared, ups: &mut Vec<Read>) -> Vec<Migration> {
     let Some(newest) = ups.iter().rposition(|r| r.named.baseline) else { return Vec::new() };
     let baseline = ups.remove(newest);
     let (older, newer): (Vec<Read>, Vec<Read>) =
@@ -137,7 +142,7 @@ fn superseded(format: Format, ups: &mut Vec<Read>) -> Vec<Migration> {
             // who has this one has all of the baseline
             baseline.earlier.extend(read.earlier);
         } else {
-            superseded.push(migration(format, read, None, &mut Vec::new()));
+            superseded.push(migration(format, shared, read, None, &mut Vec::new()));
         }
     }
     ups.push(baseline);
@@ -165,6 +170,7 @@ fn pair(
 
 fn migration(
     format: Format,
+    shared: &Shared,
     up: Read,
     down: Option<Read>,
     findings: &mut Vec<LoadError>,
@@ -175,14 +181,14 @@ fn migration(
     // what stands between two sections belongs to neither
     let text = if sectioned { halves.up.trim_end() } else { &halves.up };
     let checksum = checksum(text);
-    let (sql, outside) = prepare(&path, &halves.up, findings);
+    let (sql, outside) = prepare(&path, &halves.up, shared, findings);
     let down = match (halves.down, down) {
         (Some(text), _) => {
-            let (sql, outside) = prepare(&path, &text, findings);
+            let (sql, outside) = prepare(&path, &text, shared, findings);
             Some(Down { file: file.clone(), sql, outside })
         }
         (None, Some(down)) => {
-            let (sql, outside) = prepare(&down.path, &down.halves.up, findings);
+            let (sql, outside) = prepare(&down.path, &down.halves.up, shared, findings);
             Some(Down { file: down.named.file, sql, outside })
         }
         (None, None) => None,
@@ -195,7 +201,7 @@ fn unknown_roles(files: &[File], reading: &Reading) -> Vec<LoadError> {
     let Some(known) = &reading.granted_roles else { return Vec::new() };
     let mut findings = Vec::new();
     for file in files {
-        let grantees = lint::prepare(&equal_line_ends(&file.text)).grantees;
+        let grantees = lint::prepare(&equal_line_ends(&file.text), &reading.shared).grantees;
         for (line, role) in grantees.into_iter().filter(|(_, role)| !known.contains(role)) {
             let message =
                 format!("gives rights to role {role}, which `tenants.granted_roles` has not");
@@ -206,8 +212,13 @@ fn unknown_roles(files: &[File], reading: &Reading) -> Vec<LoadError> {
 }
 
 /// Checks a text and makes it ready to run in a transaction; the line of a CONCURRENTLY, if any.
-fn prepare(path: &str, text: &str, findings: &mut Vec<LoadError>) -> (String, Option<u32>) {
-    let prepared = lint::prepare(text);
+fn prepare(
+    path: &str,
+    text: &str,
+    shared: &Shared,
+    findings: &mut Vec<LoadError>,
+) -> (String, Option<u32>) {
+    let prepared = lint::prepare(text, shared);
     findings.extend(
         prepared.findings.into_iter().map(|f| LoadError::new(path, f.code, f.message).at(f.line)),
     );

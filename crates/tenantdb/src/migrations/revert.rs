@@ -67,9 +67,8 @@ pub async fn revert(
     set: &MigrationSet,
     target: Option<&Target>,
 ) -> Result<Reverted, MigrateError> {
-    let state = State::read(conn, tenant, schema)
-        .await
-        .map_err(|source| MigrateError::Database { source })?;
+    let state = State::read(conn, tenant, schema, set.path()).await;
+    let state = state.map_err(|source| MigrateError::Database { source })?;
     let had = in_order(&state, set)?;
     let keeps = match target {
         Some(target) => target.keeps(set)?,

@@ -76,7 +76,7 @@ fn script<'a>(
     (block, steps): (String, Vec<Step<'a>>),
     record: &str,
 ) -> Script<'a> {
-    let text = [record, &enter(schema), &block, &leave(schema, state)].concat();
+    let text = [record, &enter(schema, state), &block, &leave(schema, state)].concat();
     Script { text, steps }
 }
 
@@ -94,7 +94,7 @@ pub(super) fn plain(
 ) -> String {
     let mut text = String::new();
     for schema in schemas {
-        write(&mut text, &enter(schema));
+        write(&mut text, &enter(schema, state));
         for migration in all {
             // A text may end in a comment, or without a semicolon.
             write(&mut text, &format!("{}\n;\n", migration.sql()));
@@ -109,17 +109,12 @@ pub(super) fn plain(
 }
 
 /// Fails where there is no such schema: the server would make the tables among the temporary ones.
-fn enter(schema: &SchemaName) -> String {
+fn enter(schema: &SchemaName, state: &State) -> String {
     format!(
         "select {}::regnamespace, set_config('search_path', {}, true);\n",
         literal(&Ident::from(schema).to_string()),
-        literal(&path(schema))
+        literal(&state.tenants.of(schema))
     )
-}
-
-/// The search path while a tenant's migrations run, as `current_setting` spells it.
-pub(super) fn path(schema: &SchemaName) -> String {
-    format!("{}, pg_temp", Ident::from(schema))
 }
 
 /// What the first column is called of the row that a script ends with.

@@ -9,6 +9,8 @@ use sha2::{Digest, Sha384};
 use super::load::{self, Reading};
 use super::load_error::LoadError;
 use crate::ledger;
+use crate::path::TenantPath;
+use crate::shared::Shared;
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_migrations.rs"));
 
@@ -17,6 +19,7 @@ const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_mig
 pub struct MigrationSet {
     pub(super) migrations: Arc<[Migration]>,
     hash: Arc<str>,
+    shared: Arc<Shared>,
     /// What a baseline stands for: not run, but a schema may have it.
     pub(super) superseded: Arc<[Migration]>,
 }
@@ -75,9 +78,19 @@ impl MigrationSet {
         self.migrations.iter().position(|m| m.version == *version)
     }
 
-    /// Changes whenever a version or the text of a migration does; hexadecimal.
+    /// Changes whenever a version, the text of a migration or what tenants share does; hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// What tenants that have this set share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The search path of tenants that have this set.
+    pub fn path(&self) -> TenantPath {
+        self.shared.path()
     }
 
     /// Whether a constraint may be deferred: only then is there anything to settle between two files.
@@ -93,7 +106,20 @@ impl MigrationSet {
     /// The set of these, oldest first.
     pub(super) fn new(migrations: Vec<Migration>) -> Self {
         let hash = ledger::hash(migrations.iter().map(|m| (&m.version, m.checksum.as_str())));
-        Self { migrations: migrations.into(), hash: hash.into(), superseded: Arc::default() }
+        Self {
+            migrations: migrations.into(),
+            hash: hash.into(),
+            shared: Arc::default(),
+            superseded: Arc::default(),
+        }
+    }
+
+    /// The set for tenants that share this.
+    #[must_use]
+    pub fn sharing(self, shared: &Shared) -> Self {
+        let Some(key) = shared.key() else { return self };
+        let hash = checksum(&format!("{};{key}", self.hash)).into();
+        Self { hash, shared: Arc::new(shared.clone()), ..self }
     }
 
     /// The set, which stands for these too.

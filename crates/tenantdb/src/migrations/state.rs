@@ -5,12 +5,15 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use super::blame;
 use super::error::MigrateError;
-use super::script::{self, Script};
+use super::script::Script;
 use crate::ledger::{self, Entry};
+use crate::path::TenantPath;
 
 /// What a script starts from.
 #[derive(Debug)]
 pub(super) struct State {
+    /// The search path of tenants.
+    pub(super) tenants: TenantPath,
     /// The search path to come back to.
     pub(super) path: String,
     /// The role that runs the migrations.
@@ -25,17 +28,22 @@ impl State {
         conn: &mut PgConnection,
         tenant: TenantId,
         schema: &SchemaName,
+        tenants: TenantPath,
     ) -> sqlx::Result<Self> {
         let entry = ledger::find(conn, tenant, schema).await?;
-        Ok(Self { entry, ..Self::of_session(conn).await? })
+        Ok(Self { entry, ..Self::of_session(conn, tenants).await? })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
-    pub(super) async fn of_session(conn: &mut PgConnection) -> sqlx::Result<Self> {
+    pub(super) async fn of_session(
+        conn: &mut PgConnection,
+        tenants: TenantPath,
+    ) -> sqlx::Result<Self> {
         let row = sqlx::query("select current_setting('search_path'), current_user::text")
             .fetch_one(conn)
             .await?;
-        Ok(Self { path: row.try_get(0)?, actor: row.try_get(1)?, entry: None })
+        let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Self { tenants, path, actor, entry: None })
     }
 
     /// Sends a script, and makes sure that it ended in the schema and role it began in.
@@ -61,7 +69,7 @@ impl State {
         let (current, path, actor): (Option<String>, Option<String>, Option<String>) =
             (read(0)?, read(1)?, read(2)?);
         let stayed = current.as_deref() == Some(schema.as_str())
-            && path == Some(script::path(schema))
+            && path == Some(self.tenants.of(schema))
             && actor.as_ref() == Some(&self.actor);
         if stayed { Ok(()) } else { Err(MigrateError::Escaped) }
     }

@@ -27,7 +27,7 @@ select 'rights', s.n, quote_ident(s.name),
     r.rolvaliduntil < 'infinity',
     r.rolconnlimit = 0,
     -- the path as `alter role … set search_path` keeps it
-    not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, pg_temp', s.name)],
+    not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', s.name, s.path)],
     cardinality(r.rolconfig) > 1 or exists (select from pg_db_role_setting c
         where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role),
     -- on tables, sequences and functions

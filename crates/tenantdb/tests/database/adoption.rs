@@ -19,7 +19,7 @@ async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &Migration
     let mark = Mark { installation: site.installation.clone(), tenant: id };
     let spare = [Newcomer { schema: &schema, role: &role, mark }];
     let promise = Promise::learn(conn, set).await.unwrap();
-    newcomers::create_roles(conn, &spare, CONNECTIONS).await.unwrap();
+    newcomers::create_roles(conn, &spare, CONNECTIONS, tenantdb::TenantPath::ALONE).await.unwrap();
     newcomers::create_schemas(conn, &spare).await.unwrap();
     newcomers::migrate_spares(conn, &spare, set).await.unwrap();
     newcomers::grant(conn, &spare, &promise).await.unwrap();
@@ -37,7 +37,7 @@ async fn adopt(
     tenant: &Tenant,
 ) -> sqlx::Result<Vec<String>> {
     let adoption = Adoption { spare, tenant: newcomer(tenant) };
-    adoption::adopt(conn, &site.installation, &[adoption]).await
+    adoption::adopt(conn, &site.installation, &[adoption], tenantdb::TenantPath::ALONE).await
 }
 
 /// A spare adopted as tenant 1, `acme`, beside tenant 2.
@@ -125,7 +125,13 @@ async fn an_adopted_spare_is_what_would_have_been_built() {
     let (tenant, rival, mut tx) = adopted(&site).await;
 
     assert_eq!(tenant.faults(&mut tx, Some(&rival)).await, Vec::<String>::new());
-    verify::verify_adopted(&mut tx, &[(newcomer(&tenant), Some(&rival.schema))]).await.unwrap();
+    verify::verify_adopted(
+        &mut tx,
+        &[(newcomer(&tenant), Some(&rival.schema))],
+        tenantdb::TenantPath::ALONE,
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let mut session = site.connect_as(tenant.role.as_str()).await.unwrap();
     execute(&mut session, "insert into person (email, full_name) values ('a@b.example', 'A')")
@@ -163,7 +169,12 @@ async fn rights_beyond_the_promised_are_found_in_an_adopted_spare() {
         .await
         .unwrap();
 
-    let found = verify::verify_adopted(&mut tx, &[(newcomer(&tenant), Some(&rival.schema))]).await;
+    let found = verify::verify_adopted(
+        &mut tx,
+        &[(newcomer(&tenant), Some(&rival.schema))],
+        tenantdb::TenantPath::ALONE,
+    )
+    .await;
 
     let error = found.unwrap_err().to_string();
     assert!(error.contains("the role may enter a schema that is not its own"), "{error}");

@@ -70,7 +70,16 @@ async fn a_tenant_cannot_open_more_sessions_than_its_limit() {
     let site = site().await;
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
-    role::create(&mut tx, &tenant.role, &tenant.schema, 1, &tenant.mark).await.unwrap();
+    role::create(
+        &mut tx,
+        &tenant.role,
+        &tenant.schema,
+        1,
+        &tenant.mark,
+        tenantdb::TenantPath::ALONE,
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let (group, role) = (tenant.role.its_group(), tenant.role.as_str());
     site.run(&format!("grant {} to {role}", group.as_str())).await;

@@ -39,7 +39,8 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     tenant.applied(&mut conn).await;
     let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
     verify::verify(&mut conn, schema, role, mark, &promise, Some(schema)).await.unwrap();
-    let subject = verify::Subject { role, mark, neighbour: None };
+    let subject =
+        verify::Subject { role, mark, neighbour: None, path: tenantdb::TenantPath::ALONE };
     adoption::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
     tenant.revert(&mut conn, &set, Some(&migrations::Target::Start)).await.unwrap();

@@ -280,7 +280,16 @@ async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
     for (id, name) in [(1, "acme"), (2, "order")] {
         let tenant = site.tenant(id, name);
         let mut tx = site.begin().await;
-        role::create(&mut tx, &tenant.role, &tenant.schema, 5, &tenant.mark).await.unwrap();
+        role::create(
+            &mut tx,
+            &tenant.role,
+            &tenant.schema,
+            5,
+            &tenant.mark,
+            tenantdb::TenantPath::ALONE,
+        )
+        .await
+        .unwrap();
         schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
         tenant.apply(&mut tx, &set).await.unwrap();
         grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();

@@ -14,5 +14,6 @@ mod ownership;
 mod public_rights;
 mod quoting;
 mod requirements;
+mod sharing;
 mod support;
 mod verify;

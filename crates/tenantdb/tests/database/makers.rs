@@ -43,7 +43,7 @@ async fn make_roles(conn: &mut PgConnection, tenants: &[Tenant]) -> sqlx::Result
         .iter()
         .map(|t| Newcomer { schema: &t.schema, role: &t.role, mark: t.mark.clone() })
         .collect();
-    newcomers::create_roles(conn, &newcomers, CONNECTIONS).await
+    newcomers::create_roles(conn, &newcomers, CONNECTIONS, tenantdb::TenantPath::ALONE).await
 }
 
 async fn make_in_groups(conn: &mut PgConnection, tenants: &[Tenant]) {
@@ -82,18 +82,35 @@ async fn what_a_maker_made_is_claimed_adopted_and_dropped_by_the_owner() {
     let spare = Tenant { schema: SchemaName::of_spare(id), ..site.tenant(7, "unused") };
     let tenant = site.tenant(8, "acme");
     for _twice in 0..2 {
-        let claimed =
-            role::claim(&mut conn, &spare.role, &spare.schema, CONNECTIONS, &spare.mark).await;
+        let claimed = role::claim(
+            &mut conn,
+            &spare.role,
+            &spare.schema,
+            CONNECTIONS,
+            &spare.mark,
+            tenantdb::TenantPath::ALONE,
+        )
+        .await;
         assert!(claimed.unwrap().is(&spare.mark));
     }
     schema::create(&mut conn, &spare.schema, &spare.mark).await.unwrap();
     let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
     let adoption = Adoption { spare: id, tenant: Newcomer { schema, role, mark } };
 
-    adoption::adopt(&mut conn, installation, &[adoption]).await.unwrap();
+    adoption::adopt(&mut conn, installation, &[adoption], tenantdb::TenantPath::ALONE)
+        .await
+        .unwrap();
 
     assert!(role::owner(&mut conn, role).await.unwrap().is(&tenant.mark));
-    let taken = role::create(&mut conn, role, schema, CONNECTIONS, &tenant.mark).await;
+    let taken = role::create(
+        &mut conn,
+        role,
+        schema,
+        CONNECTIONS,
+        &tenant.mark,
+        tenantdb::TenantPath::ALONE,
+    )
+    .await;
     assert_eq!(sqlstate(taken), "42710");
     assert!(schema::drop_owned(&mut conn, schema, &tenant.mark).await.unwrap());
     assert!(role::drop_owned(&mut conn, role, &tenant.mark).await.unwrap());

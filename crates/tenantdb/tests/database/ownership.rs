@@ -31,10 +31,24 @@ async fn a_strangers_role_is_neither_adopted_nor_dropped() {
     site.run(&format!("create role {}", tenant.role.as_str())).await;
     let mut tx = site.begin().await;
 
-    let claimed = role::claim(&mut tx, &tenant.role, &tenant.schema, CONNECTIONS, &tenant.mark);
+    let claimed = role::claim(
+        &mut tx,
+        &tenant.role,
+        &tenant.schema,
+        CONNECTIONS,
+        &tenant.mark,
+        tenantdb::TenantPath::ALONE,
+    );
     let claimed = claimed.await.unwrap();
     let dropped = role::drop_owned(&mut tx, &tenant.role, &tenant.mark).await.unwrap();
-    let created = role::create(&mut tx, &tenant.role, &tenant.schema, CONNECTIONS, &tenant.mark);
+    let created = role::create(
+        &mut tx,
+        &tenant.role,
+        &tenant.schema,
+        CONNECTIONS,
+        &tenant.mark,
+        tenantdb::TenantPath::ALONE,
+    );
     let created = created.await;
     tx.rollback().await.unwrap();
 
@@ -72,7 +86,14 @@ async fn claiming_twice_is_claiming_once_and_undoing_twice_leaves_nothing() {
     for _ in 0..2 {
         assert!(!schema::owner(&mut tx, &tenant.schema).await.unwrap().is(&tenant.mark));
         for _ in 0..2 {
-            let role = role::claim(&mut tx, &tenant.role, &tenant.schema, 1, &tenant.mark);
+            let role = role::claim(
+                &mut tx,
+                &tenant.role,
+                &tenant.schema,
+                1,
+                &tenant.mark,
+                tenantdb::TenantPath::ALONE,
+            );
             assert!(role.await.unwrap().is(&tenant.mark));
             let schema = schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
             assert!(schema.is(&tenant.mark));

@@ -1,10 +1,10 @@
 //! What a database lacks is said before anything is made, all at once.
 
-use domain::DatabaseMode;
-use sqlx::{ConnectOptions, PgConnection};
-use tenantdb::requirements::lacking;
+use domain::{DatabaseMode, SchemaName};
+use sqlx::{ConnectOptions, Connection as _, PgConnection};
+use tenantdb::{Shared, requirements::lacking, schema, share};
 
-use crate::support::execute;
+use crate::support::{execute, site};
 
 /// An empty database and a session of a role that may log in; `{role}` stands for it in `sql`.
 async fn arranged(sql: &str) -> (harness::Db, PgConnection, String) {
@@ -90,4 +90,76 @@ async fn too_few_connections_are_said_before_the_first_installation_alone() {
 
     assert!(few.contains("more connections are free"), "{few}");
     cleaned_up(&db, conn, &role).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_shared_is_said_with_what_mends_it() {
+    let site = site().await;
+    site.provisioned(7, "acme").await;
+    site.run(
+        "create schema other; create extension pg_trgm schema other;
+         create table public.open (); grant insert, select on public.open to public;
+         create table public.by_column (a int, b int); grant update (a) on public.by_column to public;
+         create sequence public.counter",
+    )
+    .await;
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let shared = Shared {
+        extensions: owned(&["pgcrypto", "pg_trgm", "no_such", "earthdistance", "plpgsql"]),
+        tables: owned(&[
+            "public.open",
+            "public.by_column",
+            "public.gone",
+            "public.counter",
+            "acme.person",
+        ]),
+    };
+    let mut conn = site.db.pool.acquire().await.unwrap();
+
+    let told = share::lacking(&mut conn, &shared).await.unwrap();
+
+    let all = told.join("\n");
+    for part in [
+        "extension pgcrypto is in schema apalis",
+        "while no worker runs: create schema if not exists tenantry_extensions authorization",
+        "extension pg_trgm is in schema other",
+        "alter extension pg_trgm set schema tenantry_extensions",
+        "does not have the extension no_such",
+        "extension earthdistance needs the extension cube (list it in `tenants.extensions` too)",
+        "PUBLIC has INSERT on public.open",
+        "PUBLIC has UPDATE on public.by_column",
+        "there is no table public.gone",
+        "there is no table public.counter",
+        "table acme.person is in a tenant's schema",
+    ] {
+        assert!(all.contains(part), "{part}:\n{all}");
+    }
+    assert_eq!(told.len(), 9, "{all}");
+}
+
+#[tokio::test]
+async fn a_tenant_of_an_earlier_release_in_the_schema_of_extensions_is_named() {
+    let site = site().await;
+    let name = SchemaName::from_registry("tenantry_extensions".to_owned()).unwrap();
+    let (tenant, mut conn) = (site.tenant(1, "acme"), site.db.pool.acquire().await.unwrap());
+    let shared = Shared { extensions: vec!["citext".to_owned()], tables: Vec::new() };
+    schema::create(&mut conn, &name, &tenant.mark).await.unwrap();
+
+    let told = share::lacking(&mut conn, &shared).await.unwrap();
+
+    assert!(told[0].contains("schema tenantry_extensions is a tenant's"), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_untrusted_extension_takes_a_superuser() {
+    let site = site().await;
+    site.hand_to_an_owner().await;
+    let mut conn = site.connect_as(&site.owner()).await.unwrap();
+    let shared = Shared { extensions: vec!["pageinspect".to_owned()], tables: Vec::new() };
+
+    let told = share::lacking(&mut conn, &shared).await.unwrap();
+
+    let part = "create extension pageinspect schema tenantry_extensions";
+    assert!(told.len() == 1 && told[0].contains(part), "{told:?}");
+    conn.close().await.unwrap();
 }

@@ -119,7 +119,7 @@ impl Site {
 
 impl Tenant {
     pub(crate) async fn provision(&self, conn: &mut PgConnection, set: &MigrationSet) {
-        let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark);
+        let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark, set.path());
         assert!(role.await.unwrap().is(&self.mark));
         assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));
         self.apply(conn, set).await.unwrap();

@@ -64,8 +64,9 @@ fn counted(findings: usize) -> String {
 }
 
 fn as_json(finding: &LoadError) -> Value {
+    let because = finding.source.as_ref().map(|source| format!(": {source}")).unwrap_or_default();
     json!({ "file": finding.file, "line": finding.line, "code": finding.code,
-        "message": finding.message })
+        "message": format!("{}{because}", finding.message) })
 }
 
 /// Checks the files, then applies them to an empty schema in a transaction that is rolled back.

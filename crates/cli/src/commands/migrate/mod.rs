@@ -43,7 +43,8 @@ impl Migrate {
         if let Self::Tenant(tenant) = &self
             && tenant.needs_no_database()
         {
-            starter::write(&settings)?;
+            let wrote = starter::write(&settings)?;
+            wrote.tell(global);
             return Ok(Done::Well);
         }
         let url = connection::database_url(&settings)?;
@@ -56,19 +57,19 @@ impl Migrate {
     /// What a command that was not confirmed would lose.
     fn lacks_a_yes(&self) -> Option<&'static str> {
         match self {
-            Self::Public(public::Public::Down { yes: false }) => {
-                Some("this takes the newest migration back, with the data in it")
-            }
-            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => {
-                Some("this takes migrations back, with the data in what they made")
-            }
+            Self::Public(public::Public::Down { yes: false }) => Some(
+                "this reverts the newest migration: the tables and columns it added are dropped, with their data",
+            ),
+            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => Some(
+                "this reverts migrations: the tables and columns they added are dropped, with their data",
+            ),
             _ => None,
         }
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
         match self {
-            Self::Public(public) => public.run(global, pool).await,
+            Self::Public(public) => public.run(global, settings, pool).await,
             Self::Tenant(tenant) => tenant.run(global, settings, pool).await,
             Self::Lint(lint) => Ok(lint.run(global, settings)),
         }

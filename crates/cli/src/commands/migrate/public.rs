@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use domain::DatabaseMode;
 use serde_json::json;
+use settings::Settings;
 use sqlx::PgPool;
 use store::audit;
 
@@ -37,7 +38,7 @@ pub(crate) enum Public {
     },
     /// Take the newest migration back
     Down {
-        /// Yes, with the data in what it made
+        /// Confirm: the tables and columns that it added are dropped, with their data
         #[arg(long)]
         yes: bool,
     },
@@ -45,7 +46,12 @@ pub(crate) enum Public {
 
 impl Public {
     /// Does it.
-    pub(super) async fn run(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
+    pub(super) async fn run(
+        self,
+        global: &Global,
+        settings: &Settings,
+        pool: &PgPool,
+    ) -> anyhow::Result<Done> {
         match self {
             Self::Status => status(global, pool, None).await,
             Self::Up { revoke_public, shared } => {
@@ -54,11 +60,11 @@ impl Public {
                     (_, true) => Some(DatabaseMode::Shared),
                     _ => None,
                 };
-                let installed = install(pool, wanted).await?;
+                let installed = install(pool, wanted, &worker::shared(&settings.tenants)).await?;
                 record(pool, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
-            Self::Down { .. } => down(pool).await,
+            Self::Down { .. } => down(global, pool).await,
         }
     }
 }
@@ -114,16 +120,17 @@ async fn status(
     Ok(Done::well_if(current))
 }
 
-async fn down(pool: &PgPool) -> anyhow::Result<Done> {
+async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     refuse_copy(pool).await?;
     let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
+    if let Some(version) = reverted
+        && has_audit_log(pool).await?
+    {
+        record(pool, "schema.reverted", json!({ "version": version })).await?;
+    }
     match reverted {
-        Some(version) => {
-            if has_audit_log(pool).await? {
-                record(pool, "schema.reverted", json!({ "version": version })).await?;
-            }
-            show::line(format!("migration {version} is taken back"));
-        }
+        _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
+        Some(version) => show::line(format!("migration {version} is taken back")),
         None => show::line("there is no migration to take back"),
     }
     Ok(Done::Well)

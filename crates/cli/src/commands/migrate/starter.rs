@@ -1,11 +1,15 @@
 //! Two migrations to begin a folder of one's own with.
 
-use std::{fs, path::Path};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use serde_json::json;
 use settings::Settings;
 
-use crate::{failure::Failure, show};
+use crate::{args::Global, failure::Failure, show};
 
 const FILES: [(&str, &str); 4] = [
     ("0001_tenant.up.sql", include_str!("../../../../../migrations/tenant/0001_tenant.up.sql")),
@@ -14,18 +18,41 @@ const FILES: [(&str, &str); 4] = [
     ("0002_person.down.sql", include_str!("../../../../../migrations/tenant/0002_person.down.sql")),
 ];
 
+/// What was written, and where.
+pub(super) struct Wrote {
+    files: usize,
+    dir: PathBuf,
+}
+
+impl Wrote {
+    /// Tells it as the command's result.
+    pub(super) fn tell(&self, global: &Global) {
+        if global.json {
+            show::raw(&json!({ "folder": self.dir, "files_written": self.files }).to_string());
+        } else {
+            show::line(self);
+        }
+    }
+}
+
+impl fmt::Display for Wrote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        match self.files {
+            0 => write!(f, "{dir} has files already: nothing written"),
+            files => write!(f, "wrote {files} files to {dir}"),
+        }
+    }
+}
+
 /// Fills `TENANT_MIGRATIONS_DIR`, if it is empty.
-pub(super) fn write(settings: &Settings) -> anyhow::Result<()> {
+pub(super) fn write(settings: &Settings) -> anyhow::Result<Wrote> {
     let dir = settings.tenants.migrations_dir.as_deref().ok_or_else(|| {
         Failure::usage("TENANT_MIGRATIONS_DIR is not set: the built-in migrations are in use")
             .advise("set it to a folder for your own, for example ./tenant-migrations")
     })?;
-    if fill(dir).with_context(|| format!("could not write to {}", dir.display()))? {
-        show::line(format!("wrote {} files to {}", FILES.len(), dir.display()));
-    } else {
-        show::line(format!("{} has files already: nothing written", dir.display()));
-    }
-    Ok(())
+    let filled = fill(dir).with_context(|| format!("could not write to {}", dir.display()))?;
+    Ok(Wrote { files: if filled { FILES.len() } else { 0 }, dir: dir.to_owned() })
 }
 
 fn fill(dir: &Path) -> std::io::Result<bool> {

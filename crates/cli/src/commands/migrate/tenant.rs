@@ -20,6 +20,7 @@ use store::{StageLimits, audit};
 use tenantdb::{
     Promise,
     migrations::{MigrationSet, Target},
+    share,
 };
 
 use super::{lint, starter};
@@ -70,7 +71,7 @@ pub(crate) enum Tenant {
         /// The version to go back to, which stays; 0 or none = before the first
         #[arg(long, value_name = "VERSION")]
         to: Option<Target>,
-        /// Yes, with the data in what they made
+        /// Confirm: the tables and columns that these migrations added are dropped, with their data
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -138,7 +139,7 @@ impl Tenant {
             Self::Relearn => relearn(global, settings, pool).await,
             Self::Init { which: MaybeWhich { schema, all } } => {
                 if settings.tenants.migrations_dir.is_some() {
-                    starter::write(settings)?;
+                    show::note(starter::write(settings)?);
                 }
                 let fleet = fleet(settings, pool, Direction::Init, MigrationSet::empty());
                 migrate(global, fleet, &Which { schema, all }).await
@@ -186,6 +187,14 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
 async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
+    let faults = share::faults(&mut conn, &installation, set.shared()).await;
+    let missing = faults.map_err(|e| database_failure(&e))?.missing;
+    if !missing.is_empty() {
+        return Err(Failure::new(missing.join("; "))
+            .advise("run `tenantry migrate public up`; no tenant was touched")
+            .into());
+    }
     learning::learn(&mut conn, set).await.map_err(|e| unlearnt(&e).into())
 }
 

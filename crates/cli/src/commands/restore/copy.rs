@@ -10,7 +10,11 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use store::origin;
-use tenantdb::copied::{self, Copied};
+use tenantdb::{
+    Shared,
+    copied::{self, Copied},
+    share,
+};
 
 use crate::{
     actor::actor,
@@ -36,6 +40,7 @@ struct Adoption<'a> {
     original: InstallationId,
     heir: InstallationId,
     connection_limit: i32,
+    shared: Shared,
 }
 
 /// What was done, by this run.
@@ -59,7 +64,8 @@ pub(super) async fn adopt(
         return Ok(Done::Well);
     };
     let connection_limit = settings.tenants.connection_limit;
-    let adoption = Adoption { pool, original, heir, connection_limit };
+    let shared = worker::shared(&settings.tenants);
+    let adoption = Adoption { pool, original, heir, connection_limit, shared };
     let (count, left) = adoption.run().await?;
     tell(global, &adoption, &count, &left);
     Ok(Done::well_if(left.is_empty()))
@@ -95,11 +101,13 @@ impl Adoption<'_> {
         let failed = |e| database_failure(&e);
         let mut conn = self.pool.acquire().await.map_err(failed)?;
         copied::drop_makers(&mut conn, &self.original).await.map_err(failed)?;
+        copied::disown_shared(&mut conn, &self.original).await.map_err(failed)?;
         let mode = store::database_mode(&mut conn).await.map_err(failed)?;
         let mode = mode.unwrap_or(DatabaseMode::Own);
         tenantdb::bootstrap_as(&mut conn, &self.heir, mode, &[])
             .await
             .map_err(|e| Failure::new(telemetry::chain(&e)))?;
+        share::grant(&mut conn, &self.heir, &self.shared).await.map_err(failed)?;
         drop(conn);
         let count = self.hand_over_all().await?;
         let mut conn = self.pool.acquire().await.map_err(failed)?;
@@ -145,7 +153,8 @@ impl Adoption<'_> {
             tenantdb::schema::drop(&mut tx, &it.schema).await.map_err(failed)?;
             count.spares += 1;
         } else if origin::give_role(&mut tx, tenant, &it.schema, &role).await.map_err(failed)? {
-            let given = copied::hand_over(&mut tx, it, &self.heir, self.connection_limit).await;
+            let (heir, limit) = (&self.heir, self.connection_limit);
+            let given = copied::hand_over(&mut tx, it, heir, limit, self.shared.path()).await;
             if !given.map_err(failed)? {
                 let taken = format!("role {role} exists and is not this installation's");
                 return Err(Failure::new(taken)

@@ -67,7 +67,8 @@ fn done(moved: &Moved) -> String {
         false => format!("applied {version}"),
     });
     let reverted = moved.reverted.iter().map(|version| format!("took back {version}"));
-    let done: Vec<String> = applied.chain(reverted).collect();
+    let path = moved.path_changed.then(|| "changed its search path".to_owned());
+    let done: Vec<String> = applied.chain(reverted).chain(path).collect();
     match done.as_slice() {
         [] => "up to date".to_owned(),
         // a new tenant of a long set
@@ -89,6 +90,7 @@ fn print_json(outcomes: &[FleetOutcome]) {
                 "applied": moved.map(|m| &m.applied),
                 "out_of_order": moved.map(|m| &m.out_of_order),
                 "reverted": moved.map(|m| &m.reverted),
+                "path_changed": moved.map(|m| m.path_changed),
                 "error": outcome.result.as_ref().err().map(|e| telemetry::chain(e)),
             })
         })

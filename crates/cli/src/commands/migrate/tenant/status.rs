@@ -169,11 +169,10 @@ async fn all(
         table.print();
     }
     show::line(format!(
-        "{} tenants: {} have every migration up to {}, {} do not",
-        tenants.len(),
-        tenants.len() - others.len(),
+        "up to date with version {}: {} of {} tenants",
         version(set.head()),
-        others.len(),
+        tenants.len() - others.len(),
+        tenants.len(),
     ));
     if others.iter().any(|(tenant, _)| tenant.place.is_none()) {
         show::note(NO_ROW);

@@ -1,0 +1,135 @@
+//! Extensions and tables that all tenants of a database share: creates and grants what the settings list,
+//! and looks whether it still is so.
+//!
+//! Migrations run as the connected role, so that one references the tables; tenants read them as members
+//! of their group, and what a tenant calls of an extension is what PUBLIC may call.
+
+use domain::{InstallationId, RoleName};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+
+use crate::ident::literal;
+use crate::shared::Shared;
+
+const LACKING: &str = include_str!("queries/shared_lacking.sql");
+const CREATE: &str = include_str!("queries/create_extensions.sql");
+const GRANT: &str = include_str!("queries/grant_shared.sql");
+const FAULTS: &str = include_str!("queries/shared_faults.sql");
+
+/// Everything that sharing this needs and lacks, each as a sentence with what mends it. One message,
+/// writes nothing.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn lacking(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
+    let rows = sqlx::query(LACKING).bind(&shared.extensions).bind(&shared.tables);
+    let rows = rows.fetch_all(conn).await?;
+    let sentence = |row: &sqlx::postgres::PgRow| {
+        let (what, remedy): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(format!("{what} ({remedy})"))
+    };
+    rows.iter().map(sentence).collect()
+}
+
+/// Creates the extensions that are not there, in schema `tenantry_extensions`, of which the connected
+/// role is the owner. Nothing happens for an empty list. Ask [`lacking`] first.
+///
+/// # Errors
+/// When an extension cannot be created.
+pub async fn create_extensions(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<()> {
+    if shared.extensions.is_empty() {
+        return Ok(());
+    }
+    let create = CREATE.replace("{extensions}", &list(&shared.extensions));
+    let mut tx = conn.begin().await?;
+    // one process at a time creates the schema
+    sqlx::raw_sql(
+        "set local lock_timeout = '10s';
+         select from tenantry.leases where name = 'bootstrap' for update",
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Lets the tenants' group use the extensions and read the tables, and the connected role reference
+/// them. Call it where [`crate::bootstrap()`] has made the group.
+///
+/// # Errors
+/// When a right is not ours to grant: ask [`lacking`] first.
+pub async fn grant(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    shared: &Shared,
+) -> sqlx::Result<()> {
+    let grant = GRANT
+        .replace("{group}", &literal(RoleName::group(installation).as_str()))
+        .replace("{tables}", &list(&shared.tables))
+        .replace("{extensions}", if shared.extensions.is_empty() { "false" } else { "true" });
+    sqlx::raw_sql(AssertSqlSafe(grant)).execute(conn).await?;
+    Ok(())
+}
+
+/// How what tenants share differs from what is listed, or is open to more than their use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShareFaults {
+    /// Migrations or tenants lack something.
+    pub missing: Vec<String>,
+    /// Somebody could change what all tenants use.
+    pub open: Vec<String>,
+}
+
+/// Looks at what tenants share. One message.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn faults(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    shared: &Shared,
+) -> sqlx::Result<ShareFaults> {
+    let rows = sqlx::query(FAULTS)
+        .bind(RoleName::group(installation).as_str())
+        .bind(&shared.extensions)
+        .bind(&shared.tables)
+        .fetch_all(conn)
+        .await?;
+    let mut faults = ShareFaults::default();
+    for row in rows {
+        let list = if row.try_get(1)? { &mut faults.missing } else { &mut faults.open };
+        list.push(row.try_get(0)?);
+    }
+    Ok(faults)
+}
+
+/// Extensions in schema `tenantry_extensions` that are not listed, in their order: nobody drops them.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn unlisted(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select e.extname::text from pg_catalog.pg_extension e
+         where e.extnamespace = to_regnamespace('tenantry_extensions') and e.extname <> all ($1::text[])
+         order by 1",
+    )
+    .bind(&shared.extensions)
+    .fetch_all(conn)
+    .await
+}
+
+/// What PUBLIC may do with other objects in the schemas of the tables, which tenants may enter now: for
+/// each schema a sentence.
+///
+/// # Errors
+/// When the catalogues cannot be read.
+pub async fn opened(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(include_str!("queries/shared_opened.sql"))
+        .bind(&shared.tables)
+        .fetch_all(conn)
+        .await
+}
+
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    format!("array[{}]::text[]", names.join(", "))
+}
