@@ -17,7 +17,7 @@ fn write(folder: &TempDir, files: &[(&str, &str)]) {
 async fn tables(system: &System, schema: &str) -> Vec<String> {
     let query = format!(
         "select relname::text from pg_class where relnamespace = '{schema}'::regnamespace
-         and relkind = 'r' and relname <> 'tenantry_migrations' order by 1"
+         and relkind = 'r' order by 1"
     );
     sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&system.db.pool).await.unwrap()
 }

@@ -11,8 +11,8 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 
 use crate::stand::Stand;
 
-/// One tenant, `{n}` its number: the DDL that the steps of the default plan issue, all of it and
-/// nothing else. No look at what is there, no check, key, registry or checkpoint. The group is
+/// One tenant, `{n}` its number: the DDL that the steps of the default plan issue, all of it, and a table of
+/// versions in the schema. No look at what is there, no check, key, registry or checkpoint. The group is
 /// joined last, as it is locked until the COMMIT from PostgreSQL 16 on.
 const TENANT: &str = "
     begin;
@@ -23,21 +23,28 @@ const TENANT: &str = "
     create schema floor_{n};
     comment on schema floor_{n} is 'floor:{n}';
     set local search_path to floor_{n};
-    create table floor_{n}.tenantry_migrations (version bigint primary key,
-        description varchar(200) not null, checksum varchar(96) not null,
-        applied_at timestamptz not null default now());
+    {version_table}
     {migrations}
-    insert into floor_{n}.tenantry_migrations (version, description, checksum) values {versions};
+    {versions}
     grant usage on schema floor_{n} to floor_{n};
     alter default privileges in schema floor_{n}
         grant select, insert, update, delete on tables to floor_{n};
     alter default privileges in schema floor_{n} grant usage, select on sequences to floor_{n};
     alter default privileges in schema floor_{n} grant execute on functions to floor_{n};
     grant select, insert, update, delete on {tables} to floor_{n};
-    grant select on floor_{n}.tenantry_migrations to floor_{n};
+    {right_on_versions}
     grant usage, select on sequence {sequences} to floor_{n};
     grant floor_tenants to floor_{n};
     commit;";
+
+/// What tools keep in each schema, where Tenantry has a row in its ledger.
+const VERSION_TABLE: &str = "
+    create table floor_{n}.tenantry_migrations (version bigint primary key,
+        description varchar(200) not null, checksum varchar(96) not null,
+        applied_at timestamptz not null default now());";
+const VERSIONS: &str =
+    "insert into floor_{n}.tenantry_migrations (version, description, checksum) values";
+const RIGHT_ON_VERSIONS: &str = "grant select on floor_{n}.tenantry_migrations to floor_{n};";
 
 /// As long as one is.
 const CHECKSUM: &str = "0123456789abcdef0123456789abcdef0123456789abcdef\
@@ -83,8 +90,8 @@ impl Shape {
         }
     }
 
-    /// The text that makes a tenant of this shape, `{n}` its number.
-    fn tenant(&self) -> String {
+    /// The text that makes a tenant of this shape, `{n}` its number, with a version table or without.
+    fn tenant(&self, table: VersionTable) -> String {
         let within = |names: &[String]| {
             let names: Vec<_> = names.iter().map(|name| format!("floor_{{n}}.{name}")).collect();
             names.join(", ")
@@ -92,12 +99,22 @@ impl Shape {
         let versions: Vec<_> = (1..=self.migrations.len())
             .map(|n| format!("({n}, 'migration', '{CHECKSUM}')"))
             .collect();
+        let kept = |text: String| if table == VersionTable::Kept { text } else { String::new() };
         TENANT
+            .replace("{version_table}", &kept(VERSION_TABLE.to_owned()))
             .replace("{migrations}", &self.migrations.join("\n"))
-            .replace("{versions}", &versions.join(", "))
+            .replace("{versions}", &kept(format!("{VERSIONS} {};", versions.join(", "))))
+            .replace("{right_on_versions}", &kept(RIGHT_ON_VERSIONS.to_owned()))
             .replace("{tables}", &within(&self.tables))
             .replace("{sequences}", &within(&self.sequences))
     }
+}
+
+/// Whether each tenant's schema has a table of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VersionTable {
+    Kept,
+    Left,
 }
 
 /// Connections, and nothing else.
@@ -105,6 +122,7 @@ pub(crate) struct Floor {
     pool: PgPool,
     connections: usize,
     tenant: String,
+    tenant_without_versions: String,
     /// Part of every name: roles are the whole cluster's.
     database: String,
     rounds: AtomicUsize,
@@ -134,15 +152,20 @@ impl Floor {
         Ok(Self {
             pool,
             connections,
-            tenant: shape.tenant(),
+            tenant: shape.tenant(VersionTable::Kept),
+            tenant_without_versions: shape.tenant(VersionTable::Left),
             database: database.to_owned(),
             rounds: AtomicUsize::new(0),
         })
     }
 
     /// Makes `tenants` tenants and says how long it took.
-    pub(crate) async fn make(&self, tenants: usize) -> anyhow::Result<Duration> {
-        let texts = self.texts(tenants);
+    pub(crate) async fn make(
+        &self,
+        table: VersionTable,
+        tenants: usize,
+    ) -> anyhow::Result<Duration> {
+        let texts = self.texts(table, tenants);
         let started = Instant::now();
         stream::iter(texts)
             .map(|sql| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool))
@@ -154,10 +177,14 @@ impl Floor {
     }
 
     /// The text of each of `tenants` new tenants.
-    pub(crate) fn texts(&self, tenants: usize) -> Vec<String> {
+    pub(crate) fn texts(&self, table: VersionTable, tenants: usize) -> Vec<String> {
+        let tenant = match table {
+            VersionTable::Kept => &self.tenant,
+            VersionTable::Left => &self.tenant_without_versions,
+        };
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let name = |n| format!("{}_{round}_{n}", self.database);
-        (0..tenants).map(|n| self.tenant.replace("{n}", &name(n))).collect()
+        (0..tenants).map(|n| tenant.replace("{n}", &name(n))).collect()
     }
 
     pub(crate) async fn close(self) {

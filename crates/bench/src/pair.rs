@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     figures::{Figures, median},
-    floor::Floor,
+    floor::{Floor, VersionTable},
     stand::Stand,
     system::{Done, System},
 };
@@ -17,6 +17,7 @@ const WARM_UP: usize = 100;
 pub(crate) struct Pair {
     pub(crate) tenants: usize,
     pub(crate) floor: Vec<f64>,
+    floor_without_versions: Vec<f64>,
     pub(crate) system: Vec<f64>,
     pub(crate) item_ms: Vec<f64>,
     accepted_ms: Vec<f64>,
@@ -34,9 +35,9 @@ impl Pair {
         median(&ratios)
     }
 
-    /// Runs the rounds, and prints each. Half of a round's floor comes before its system and half
-    /// after: what the server or the machine does in the background, every some seconds, falls on
-    /// both sides alike, and so does what gets slower or faster by and by.
+    /// Runs the rounds, and prints each. Half of a round's floor, with version tables and without, comes
+    /// before its system and half after: what the server or the machine does in the background, every some
+    /// seconds, falls on both sides alike, and so does what gets slower or faster by and by.
     pub(crate) async fn run(
         stand: &Stand,
         (floor, system): (&Floor, &System),
@@ -45,23 +46,29 @@ impl Pair {
     ) -> anyhow::Result<Self> {
         let mut pair = Self { tenants: tenants * rounds, ..Self::default() };
         system.pool_is_full(system.spares).await?;
-        floor.make(WARM_UP).await?;
+        floor.make(VersionTable::Kept, WARM_UP).await?;
         system.make("warm-up", WARM_UP).await?;
-        println!("\nround   floor tenants/s   system tenants/s   ratio   accepted in");
+        println!(
+            "\nround   floor tenants/s   without version table   system tenants/s   ratio   accepted in"
+        );
         for round in 0..rounds {
             let before = tenants / 2;
             let mut floor_took = pair.on_floor(stand, (floor, system), before).await?;
+            let mut bare_took = floor.make(VersionTable::Left, before).await?;
             let done = pair.on_system(stand, system, round, tenants).await?;
             floor_took += pair.on_floor(stand, (floor, system), tenants - before).await?;
+            bare_took += floor.make(VersionTable::Left, tenants - before).await?;
+            let bare_rate = tenants as f64 / bare_took.as_secs_f64();
             let floor_rate = tenants as f64 / floor_took.as_secs_f64();
             let rate = done.tenants_per_second;
             println!(
-                "{:>5}   {floor_rate:>15.1}   {rate:>16.1}   {:>5.2}   {:>8.1} ms",
+                "{:>5}   {floor_rate:>15.1}   {bare_rate:>21.1}   {rate:>16.1}   {:>5.2}   {:>8.1} ms",
                 round + 1,
                 rate / floor_rate,
                 done.accepted_ms
             );
             pair.floor.push(floor_rate);
+            pair.floor_without_versions.push(bare_rate);
             pair.system.push(rate);
             pair.accepted_ms.push(done.accepted_ms);
             pair.item_ms.extend(system.item_ms(&done.id).await?);
@@ -77,7 +84,7 @@ impl Pair {
     ) -> anyhow::Result<Duration> {
         system.pool_is_full(system.spares).await?;
         let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
-        let took = floor.make(tenants).await?;
+        let took = floor.make(VersionTable::Kept, tenants).await?;
         self.floor_cpu_ms += stand.server_ms() - cpu;
         self.floor_wal += system.wal_bytes().await? - wal;
         Ok(took)
@@ -104,6 +111,8 @@ impl Pair {
     pub(crate) fn tell(&self, figures: &mut Figures) {
         let each = |sum: f64| sum / self.tenants as f64;
         figures.add("floor", median(&self.floor), "tenants/s");
+        let bare = median(&self.floor_without_versions);
+        figures.add("floor without version tables", bare, "tenants/s");
         figures.add("system", median(&self.system), "tenants/s");
         figures.add("ratio", self.ratio(), "");
         figures.add("server CPU, floor", each(self.floor_cpu_ms), "ms");

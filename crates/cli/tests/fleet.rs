@@ -58,7 +58,7 @@ impl Fleet {
             .unwrap();
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
-        migrations::apply(&mut tx, &schema, &set).await.unwrap();
+        migrations::apply(&mut tx, tenant, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
         let activation = store::tenants::Activation {
@@ -66,8 +66,7 @@ impl Fleet {
             batch: domain::BatchId::mint(),
             detail: serde_json::json!({}),
         };
-        let head = set.head();
-        let activated = store::tenants::activate(&mut tx, &[activation], head, "cli:test").await;
+        let activated = store::tenants::activate(&mut tx, &[activation], "cli:test").await;
         assert_eq!(activated.unwrap(), 1);
         tx.commit().await.unwrap();
     }
@@ -94,10 +93,18 @@ impl Fleet {
         tenantry(Path::new(self.dir.path()), &all, &env)
     }
 
-    /// Each tenant's version in the registry, by id.
+    /// Each tenant's version in the ledger, by id.
     async fn versions(&self) -> Vec<Option<i64>> {
-        let query = "select migration_version::bigint from tenantry.tenants order by id";
+        let query = "select version::bigint from tenantry.tenant_migrations order by tenant_id";
         sqlx::query_scalar(query).fetch_all(&self.db.pool).await.unwrap()
+    }
+}
+
+impl Fleet {
+    async fn ledger(&self) -> Vec<(i64, String, Option<String>)> {
+        let query =
+            "select tenant_id, set_hash, version from tenantry.tenant_migrations order by 1";
+        sqlx::query_as(query).fetch_all(&self.db.pool).await.unwrap()
     }
 }
 
@@ -233,16 +240,15 @@ async fn a_schema_by_name_is_the_only_one_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn makes_a_missing_version_table_and_leaves_others_alone() {
+async fn makes_a_missing_row_of_the_ledger_and_leaves_others_alone() {
     let fleet = Fleet::of(2).await;
-    sqlx::query("drop table t_1.tenantry_migrations").execute(&fleet.db.pool).await.unwrap();
+    let forget = "delete from tenantry.tenant_migrations where tenant_id = 1";
+    sqlx::query(forget).execute(&fleet.db.pool).await.unwrap();
 
     let ran = fleet.run(&["init", "--all"]);
 
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let made = "select (select count(*) from t_1.tenantry_migrations) = 0
-        and (select count(*) from t_2.tenantry_migrations) = 2";
-    assert!(holds(&fleet.db.pool, made).await);
+    assert_eq!(fleet.versions().await, [None, Some(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,4 +295,75 @@ async fn a_lower_version_that_comes_later_is_pending_and_applied_out_of_order() 
     assert!(up.out.contains("2 migrated, 0 up to date"), "{}", up.out);
     assert_eq!(again.code, 0, "{}", again.out);
     assert_eq!(fleet.versions().await, [Some(4); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_goes_back_into_version_tables_and_is_made_of_them_again() {
+    let fleet = Fleet::of(3).await;
+    let before = fleet.ledger().await;
+    let public = |args: &[&str]| {
+        let all: Vec<&str> = ["migrate", "public"].iter().chain(args).copied().collect();
+        tenantry(fleet.dir.path(), &all, &[("DATABASE_URL", fleet.db.url.as_str())])
+    };
+
+    let down = public(&["down", "--yes"]);
+    let rights =
+        "select bool_and(has_table_privilege(role_name, schema_name || '.tenantry_migrations',
+            'select') and not has_table_privilege(role_name, schema_name || '.tenantry_migrations',
+            'insert, update, delete, truncate')) and count(*) = 3
+            and bool_and(migration_version = '0002') from tenantry.tenants";
+    let as_before = holds(&fleet.db.pool, rights).await;
+    let rows = "select count(*) = 2 from t_2.tenantry_migrations";
+    let complete = holds(&fleet.db.pool, rows).await;
+    let up = public(&["up"]);
+    let status = fleet.run(&["status", "--all"]);
+
+    assert_eq!(down.code, 0, "{}{}", down.out, down.err);
+    assert!(as_before && complete);
+    assert_eq!(up.code, 0, "{}{}", up.out, up.err);
+    assert!(up.err.contains("the version tables of 3 tenants are in the ledger now"), "{}", up.err);
+    assert_eq!(fleet.ledger().await, before);
+    assert_eq!(status.code, 0, "{}", status.out);
+    let none = "select count(*) = 0 from pg_class where relname = 'tenantry_migrations'";
+    assert!(holds(&fleet.db.pool, none).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_set_changes_and_nothing_else_keeps_its_time_of_change() {
+    let fleet = Fleet::of(1).await;
+    let rename = "insert into tenantry.migration_sets
+            select 'same', versions, descriptions, checksums from tenantry.migration_sets;
+        update tenantry.tenant_migrations set set_hash = 'same';
+        update tenantry.tenants set updated_at = '2020-01-01'";
+    sqlx::raw_sql(rename).execute(&fleet.db.pool).await.unwrap();
+
+    let up = fleet.run(&["up", "--all"]);
+
+    assert_eq!(up.code, 0, "{}", up.err);
+    assert!(up.out.contains("0 migrated, 1 up to date"), "{}", up.out);
+    let kept = "select t.updated_at = '2020-01-01' and m.set_hash <> 'same'
+        from tenantry.tenants t join tenantry.tenant_migrations m on m.tenant_id = t.id";
+    assert!(holds(&fleet.db.pool, kept).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_at_the_newest_version_is_not_locked_and_its_schemas_are_not_read() {
+    let fleet = Fleet::of(3).await;
+    let lockable = "insert into tenantry.tenant_locks select id from tenantry.tenants";
+    sqlx::query(lockable).execute(&fleet.db.pool).await.unwrap();
+    let mut tx = fleet.db.pool.begin().await.unwrap();
+    sqlx::raw_sql(
+        "select from tenantry.tenant_locks for update;
+         lock table t_1.person, t_2.person, t_3.person in access exclusive mode",
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+
+    let up = fleet.run(&["up", "--all"]);
+    let status = fleet.run(&["status", "--all"]);
+
+    assert_eq!((up.code, status.code), (0, 0), "{}{}", up.err, status.err);
+    assert!(up.out.contains("3 tenants: 0 migrated, 3 up to date, 0 failed"), "{}", up.out);
+    assert!(status.out.contains("0002: 3 of 3 tenants"), "{}", status.out);
 }

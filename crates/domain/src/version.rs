@@ -6,8 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Longest version, in characters. The version table's column is as wide, so that no row of it
-/// needs a TOAST table.
+/// Longest version, in characters: it has to fit into a line that people read.
 pub const MAX_VERSION_CHARACTERS: usize = 100;
 
 /// A migration's version, as its file spells it: `0001`, `20250102_000001`, `1.2`, `add_users`.

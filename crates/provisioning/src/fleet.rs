@@ -10,16 +10,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{RoleName, SchemaName, TenantId, Version};
+use domain::{RoleName, SchemaName, TenantId, TenantState, Version};
 use futures::{Stream, TryStreamExt as _, stream};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use store::{
     StageLimits, audit, tenants,
-    tenants::{FleetTenant, UnreadableName},
+    tenants::{FleetTenant, Place, UnreadableName},
 };
 use tenantdb::{
-    Promise, grants,
+    Promise, grants, ledger,
     migrations::{self, MigrateError, MigrationSet, Target},
     role,
 };
@@ -40,8 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Which way to go, and how far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Direction {
-    /// Nowhere: make the version table where it is missing, and correct the registry. The run's
-    /// set of migrations is empty.
+    /// Nowhere: make the row in the ledger where it is missing, which then says that nothing is applied.
+    /// The run's set of migrations is empty.
     Init,
     /// Apply everything that is pending.
     Up,
@@ -99,6 +99,12 @@ pub struct Moved {
 }
 
 impl Moved {
+    fn nowhere(version: Option<Version>) -> Self {
+        let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
+        let (from, to, path_changed) = (version.clone(), version, false);
+        Self { from, to, applied, out_of_order, reverted, path_changed }
+    }
+
     /// Whether there was something to do.
     #[must_use]
     pub fn changed(&self) -> bool {
@@ -183,6 +189,7 @@ pub async fn migrate_one(
 /// The tenants still to come.
 struct Walk {
     run: Arc<FleetRun>,
+    newest: Place,
     after: Option<TenantId>,
     seen: HashSet<TenantId>,
     first: bool,
@@ -190,7 +197,8 @@ struct Walk {
 }
 
 fn walk(run: Arc<FleetRun>) -> impl Stream<Item = sqlx::Result<FleetTenant>> {
-    let walk = Walk { run, after: None, seen: HashSet::new(), first: true, found: false };
+    let newest = newest(&run.migrations);
+    let walk = Walk { run, newest, after: None, seen: HashSet::new(), first: true, found: false };
     stream::try_unfold(walk, async |mut walk: Walk| {
         let page = walk.next_page().await?;
         let page = page.map(|tenants| (stream::iter(tenants.into_iter().map(Ok)), walk));
@@ -204,7 +212,8 @@ impl Walk {
     async fn next_page(&mut self) -> sqlx::Result<Option<Vec<FleetTenant>>> {
         loop {
             let mut conn = self.run.pool.acquire().await?;
-            let page = tenants::fleet_page(&mut conn, self.after, self.behind(), PAGE).await?;
+            let others = (!self.first).then_some(&self.newest);
+            let page = tenants::fleet_page(&mut conn, self.after, others, PAGE).await?;
             drop(conn);
             let Some(last) = page.last() else {
                 if !self.begin_again() {
@@ -221,12 +230,7 @@ impl Walk {
         }
     }
 
-    /// The first walk meets everybody, so that edited migrations are found; the later ones only
-    /// who does not stand at the newest version.
-    fn behind(&self) -> Option<&Version> {
-        self.run.migrations.head().filter(|_| !self.first)
-    }
-
+    /// The first walk meets everybody, the later ones only who does not stand at the newest version.
     fn begin_again(&mut self) -> bool {
         let again = self.run.direction == Direction::Up && (self.first || self.found);
         (self.after, self.first, self.found) = (None, false, false);
@@ -234,7 +238,15 @@ impl Walk {
     }
 }
 
+fn newest(set: &MigrationSet) -> Place {
+    Place { set_hash: set.hash().to_owned(), version: set.head().cloned() }
+}
+
 async fn migrate(run: &FleetRun, seats: &Seats, tenant: FleetTenant) -> FleetOutcome {
+    if run.direction == Direction::Up && tenant.place == Some(newest(&run.migrations)) {
+        let moved = Moved::nowhere(run.migrations.head().cloned());
+        return FleetOutcome { tenant: tenant.id, schema: tenant.schema, result: Ok(moved) };
+    }
     let (mut result, mut pause) = (migrate_once(run, seats, &tenant).await, FIRST_PAUSE);
     for _ in 1..TRIES {
         if !result.as_ref().is_err_and(FleetError::is_transient) {
@@ -271,7 +283,7 @@ async fn in_transaction(
 ) -> Result<Moved, FleetError> {
     let mut tx = conn.begin().await.map_err(FleetError::Connect)?;
     store::open_stage(&mut tx, &[tenant], run.limits).await.map_err(FleetError::Lock)?;
-    let mut moved = move_schema(run, &mut tx, schema).await.map_err(FleetError::Migrate)?;
+    let mut moved = move_schema(run, &mut tx, tenant, schema).await.map_err(FleetError::Migrate)?;
     if let Some(promise) = run.promise.as_ref().filter(|_| !moved.applied.is_empty()) {
         grants::grant(&mut tx, schema, role, promise).await.map_err(FleetError::Grant)?;
     }
@@ -280,8 +292,7 @@ async fn in_transaction(
         let followed = role::follow_path(&mut tx, role, schema, path).await;
         moved.path_changed = followed.map_err(FleetError::Grant)?;
     }
-    let version = moved.to.as_ref();
-    if !tenants::set_version(&mut tx, tenant, version).await.map_err(FleetError::Record)? {
+    if !is_active(&mut tx, tenant, &moved).await.map_err(FleetError::Record)? {
         return Err(FleetError::NotActive);
     }
     if moved.changed() {
@@ -289,6 +300,14 @@ async fn in_transaction(
     }
     tx.commit().await.map_err(FleetError::Commit)?;
     Ok(moved)
+}
+
+/// Whether the tenant is active still; records that it was changed.
+async fn is_active(conn: &mut PgConnection, tenant: TenantId, moved: &Moved) -> sqlx::Result<bool> {
+    if moved.changed() {
+        return tenants::touch(conn, tenant).await;
+    }
+    Ok(tenants::state(conn, tenant).await? == Some(TenantState::Active))
 }
 
 async fn record(
@@ -311,52 +330,36 @@ async fn record(
 async fn move_schema(
     run: &FleetRun,
     conn: &mut PgConnection,
+    tenant: TenantId,
     schema: &SchemaName,
 ) -> Result<Moved, MigrateError> {
+    let set = &run.migrations;
     match &run.direction {
-        Direction::Init => init(run, conn, schema).await,
-        Direction::Up => migrations::apply(conn, schema, &run.migrations).await.map(|done| Moved {
-            from: done.from,
-            to: done.to,
-            applied: done.applied,
-            out_of_order: done.out_of_order,
-            reverted: Vec::new(),
-            path_changed: false,
-        }),
+        Direction::Init => init(set, conn, tenant, schema).await,
+        Direction::Up => {
+            let done = migrations::apply(conn, tenant, schema, set).await?;
+            let (applied, out_of_order) = (done.applied, done.out_of_order);
+            Ok(Moved { from: done.from, applied, out_of_order, ..Moved::nowhere(done.to) })
+        }
         Direction::Down(to) => {
-            migrations::revert(conn, schema, &run.migrations, to.as_ref()).await.map(|done| Moved {
-                from: done.from,
-                to: done.to,
-                applied: Vec::new(),
-                out_of_order: Vec::new(),
-                reverted: done.reverted,
-                path_changed: false,
-            })
+            let done = migrations::revert(conn, tenant, schema, set, to.as_ref()).await?;
+            Ok(Moved { from: done.from, reverted: done.reverted, ..Moved::nowhere(done.to) })
         }
     }
 }
 
 async fn init(
-    run: &FleetRun,
+    nothing: &MigrationSet,
     conn: &mut PgConnection,
+    tenant: TenantId,
     schema: &SchemaName,
 ) -> Result<Moved, MigrateError> {
-    let had = migrations::applied(conn, schema)
-        .await
-        .map_err(|source| MigrateError::Database { source })?;
-    if had.is_empty() {
-        migrations::apply(conn, schema, &run.migrations).await?;
+    let entry = ledger::find(conn, tenant, schema).await;
+    let entry = entry.map_err(|source| MigrateError::Database { source })?;
+    if entry.is_none() {
+        migrations::apply(conn, tenant, schema, nothing).await?;
     }
-    let stands = had.into_iter().next_back().map(|newest| newest.version);
-    let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
-    Ok(Moved {
-        from: stands.clone(),
-        to: stands,
-        applied,
-        out_of_order,
-        reverted,
-        path_changed: false,
-    })
+    Ok(Moved::nowhere(entry.and_then(|entry| entry.version)))
 }
 
 /// Connections of our own, outside the pool: each is counted, and closed when it has done its

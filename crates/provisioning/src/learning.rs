@@ -8,7 +8,7 @@ use domain::Version;
 use sqlx::{Connection as _, PgConnection};
 use store::promises::{self, Text};
 use tenantdb::migrations::{MigrateError, Migration, MigrationSet};
-use tenantdb::{Promise, Shape, survey_format};
+use tenantdb::{Promise, Shape, ledger, survey_format};
 
 /// The tenant migrations are not those that this installation knows, or do not work.
 #[derive(Debug, thiserror::Error)]
@@ -78,12 +78,14 @@ fn listing(differences: &[String]) -> String {
 }
 
 /// What the set makes of an empty schema: the same that it made when the installation first learnt it.
+/// Registers the set, so that tenants' rows in the ledger can name it.
 ///
 /// # Errors
 /// When a version has another text than the installation knows, the set makes something else than it
 /// did at first, or does not work.
 pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promise, LearnError> {
     check_texts(conn, set).await?;
+    ledger::register(conn, set).await?;
     let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
     let key = promises::key(conn, set.hash(), survey_format()).await?;
     if promises::remembered(conn, key).await?.is_none() {
@@ -143,6 +145,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     };
     let shape = serde_json::to_value(promise.in_any_schema()).map_err(decoding)?;
     let mut tx = conn.begin().await?;
+    ledger::register(&mut tx, set).await?;
     promises::relearn_texts(&mut tx, &texts(set, &known)).await?;
     promises::forget(&mut tx, key).await?;
     promises::remember(&mut tx, key, &shape).await?;

@@ -6,6 +6,7 @@
 //! plans that put them in order.
 
 mod application;
+mod carry_over;
 mod fleet;
 pub mod learning;
 mod parts;
@@ -18,6 +19,7 @@ mod together;
 mod verdict;
 
 pub use application::Application;
+pub use carry_over::{CarriedOver, Left, carry_over};
 pub use fleet::{Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one};
 pub use parts::{KeyRules, Parts};
 pub use plans::Plans;

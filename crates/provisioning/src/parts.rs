@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use domain::InstallationId;
 use keys::{Minter, Sealer};
-use store::items::Claim;
+use store::{items::Claim, tenants::Place};
 use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
 use crate::Application;
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
-const RECIPE: &str = "r2";
+const RECIPE: &str = "r3";
 
 /// How API keys are made and kept.
 #[derive(Debug)]
@@ -78,6 +78,12 @@ impl Parts {
     #[must_use]
     pub fn stamp(&self) -> &str {
         &self.stamp
+    }
+
+    /// What a tenant has that was built of these.
+    pub(crate) fn place(&self) -> Place {
+        let version = self.migrations.head().cloned();
+        Place { set_hash: self.migrations.hash().to_owned(), version }
     }
 
     /// The ownership mark of `tenant`'s schema and role.

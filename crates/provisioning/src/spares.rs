@@ -140,11 +140,11 @@ impl SpareBuilder {
         let path = parts.migrations.path();
         newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
         newcomers::create_schemas(conn, &newcomers).await?;
-        let migrated = newcomers::migrate(conn, &newcomers, &parts.migrations).await;
+        let migrated = newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await;
         migrated.map_err(SpareError::Migrations)?;
         newcomers::grant(conn, &newcomers, &parts.promise).await?;
         let looked_at: Vec<_> = newcomers.into_iter().map(|spare| (spare, None)).collect();
-        verify::verify_newcomers(conn, &looked_at, &parts.migrations, &parts.promise)
+        verify::verify_newcomers(conn, &looked_at, &parts.promise)
             .await
             .map_err(SpareError::Refuted)
     }

@@ -50,7 +50,7 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
     };
     match mode {
         Mode::Independent => {
-            let stage = build("provision", parts).step(Activate::new(parts));
+            let stage = build("provision", parts).step(Activate);
             Plan::new(vec![stage], Finish::Succeeded)
         }
         // Activated with the rest of the batch, in one transaction of its own.

@@ -140,9 +140,11 @@ const SNAPSHOT: &str = "
             -- who makes a role is in it as long as it is there
             and not m.admin_option
         union all
-        select format('tenant %s version %s active %s', state, migration_version,
-                      activated_at is not null)
+        select format('tenant %s active %s', state, activated_at is not null)
         from tenantry.tenants where id = $2
+        union all
+        select format('migrations of set %s up to %s', set_hash, version)
+        from tenantry.tenant_migrations where tenant_id = $2
         union all
         select format('key %s sealed %s', encode(hash, 'hex'), sealed is not null)
         from tenantry.api_keys where tenant_id = $2 and revoked_at is null

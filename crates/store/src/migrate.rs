@@ -173,4 +173,28 @@ mod tests {
         assert_eq!(up, ["deleted true", "released false", "active false"]);
         assert_eq!(down, ["deleted true", "deleted true", "active false"]);
     }
+
+    #[tokio::test]
+    async fn what_a_set_was_learnt_to_make_stays_known_without_the_version_table() {
+        let db = harness::fresh_db().await;
+        MIGRATOR.undo(&db.pool, 15).await.unwrap();
+        sqlx::query(
+            r#"insert into tenantry.promises (set_hash, server_major, survey_format, shape) values
+               ('x', 15, 1, '{"table tenantry_migrations": "r", "table person": "r",
+                   "column tenantry_migrations.version": "20/-1",
+                   "index tenantry_migrations.tenantry_migrations_pkey": "i",
+                   "column person.tenantry_migrations": "c", "table tenantry_migrations_2": "r"}')"#,
+        )
+        .execute(&db.pool)
+        .await
+        .unwrap();
+
+        migrate(&db.pool).await.unwrap();
+
+        let left = "select jsonb_object_keys(shape) from tenantry.promises order by 1";
+        let left: Vec<String> = sqlx::query_scalar(left).fetch_all(&db.pool).await.unwrap();
+        let kept =
+            ["column person.tenantry_migrations", "table person", "table tenantry_migrations_2"];
+        assert_eq!(left, kept);
+    }
 }

@@ -116,7 +116,7 @@ async fn a_batch_that_is_all_or_nothing_is_activated_or_turned_back_in_time() {
 
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
-    let active = items::activate_built(&mut tx, batch, Some(&"1".into())).await.unwrap();
+    let active = items::activate_built(&mut tx, batch).await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;

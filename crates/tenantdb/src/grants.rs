@@ -12,7 +12,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::Promise;
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::makers;
-use crate::migrations::VERSION_TABLE;
 
 pub use regrant::regrant;
 pub use revoke::revoke;
@@ -21,8 +20,8 @@ pub use revoke::revoke;
 pub(crate) const DATA: &str = "select, insert, update, delete";
 
 /// Lets the role use the schema and all that the migrations make in it, now and later: data of
-/// tables and views, sequences, functions; of the version table it may only read. Takes it into the
-/// group of tenants, who may connect, unless it is there. One message, which names each object.
+/// tables and views, sequences, functions. Takes it into the group of tenants, who may connect, unless it
+/// is there. One message, which names each object.
 ///
 /// "Later" holds for objects that the connected role makes: run migrations as the same role.
 ///
@@ -56,8 +55,7 @@ pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> S
         "grant usage on schema {schema} to {role};
          alter default privileges in schema {schema} grant {DATA} on tables to {role};
          alter default privileges in schema {schema} grant usage, select on sequences to {role};
-         alter default privileges in schema {schema} grant execute on functions to {role};
-         grant select on {schema}.{VERSION_TABLE} to {role}"
+         alter default privileges in schema {schema} grant execute on functions to {role}"
     );
     let objects = promise.grantable_in(&schema);
     for (right, names) in [

@@ -23,6 +23,7 @@ pub mod grants;
 mod hand_over;
 mod hoards;
 mod ident;
+pub mod ledger;
 pub mod left_roles;
 mod lint;
 pub mod makers;

@@ -3,10 +3,11 @@
 //! Nothing is looked up first. A name that is in use is an error of the server, whoever has it,
 //! and the caller then takes each tenant by itself, with the functions that look.
 
-use domain::{RoleName, SchemaName};
+use domain::{RoleName, SchemaName, TenantId};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::Ident;
+use crate::ledger::Reached;
 use crate::makers;
 use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
@@ -56,8 +57,9 @@ pub async fn create_schemas(
     send(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
 }
 
-/// What [`migrations::apply`] does, for all: two messages. The set is one that a [`Promise`] was learnt
-/// of: it has been applied before.
+/// What [`migrations::apply`] does, for all: two messages, and one statement that writes all their rows in
+/// the ledger. The set is one that a [`Promise`] was learnt of: it is registered, and has been applied
+/// before.
 ///
 /// # Errors
 /// As [`migrations::apply`], for the first that fails; which one and in which file is not told.
@@ -66,8 +68,25 @@ pub async fn migrate(
     newcomers: &[Newcomer<'_>],
     set: &MigrationSet,
 ) -> Result<(), MigrateError> {
-    let schemas: Vec<&SchemaName> = newcomers.iter().map(|newcomer| newcomer.schema).collect();
-    migrations::apply_to_empty(conn, &schemas, set).await
+    let tenants: Vec<TenantId> = newcomers.iter().map(|newcomer| newcomer.mark.tenant).collect();
+    let record = Reached::all_of(set).rows(&tenants);
+    migrations::apply_to_empty(conn, &schemas(newcomers), set, &record).await
+}
+
+/// As [`migrate`], for tenants built in advance: the pool's row of each says what it has.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_spares(
+    conn: &mut PgConnection,
+    spares: &[Newcomer<'_>],
+    set: &MigrationSet,
+) -> Result<(), MigrateError> {
+    migrations::apply_to_empty(conn, &schemas(spares), set, "").await
+}
+
+fn schemas<'a>(newcomers: &[Newcomer<'a>]) -> Vec<&'a SchemaName> {
+    newcomers.iter().map(|newcomer| newcomer.schema).collect()
 }
 
 /// What [`grants::grant`] does, for all, whose roles [`create_roles`] made.

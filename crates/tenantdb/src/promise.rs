@@ -7,7 +7,7 @@ use domain::SchemaName;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::Ident;
-use crate::migrations::{self, MigrateError, MigrationSet, VERSION_TABLE};
+use crate::migrations::{self, MigrateError, MigrationSet};
 use crate::path::TenantPath;
 use crate::shape::{self, Shape};
 use crate::survey::{self, Depth, Grant, Survey};
@@ -45,7 +45,7 @@ impl Promise {
     /// set and process. In a transaction of the caller it works in a savepoint.
     ///
     /// # Errors
-    /// As [`migrations::apply`]: a set that fails here would fail in every tenant.
+    /// As [`migrations::apply()`]: a set that fails here would fail in every tenant.
     pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Self, MigrateError> {
         let failed = |source| MigrateError::Database { source };
         let mut tx = conn.begin().await.map_err(failed)?;
@@ -53,7 +53,7 @@ impl Promise {
         let scratch = scratch_name();
         let create = format!("create schema {}", Ident::from(&scratch));
         sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
-        migrations::apply(&mut tx, &scratch, set).await?;
+        migrations::build(&mut tx, &scratch, set).await?;
         let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
         let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
         let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
@@ -96,7 +96,7 @@ impl Promise {
         for schema in &schemas {
             let create = format!("create schema {}", Ident::from(schema));
             sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
-            migrations::apply(&mut tx, schema, set).await?;
+            migrations::build(&mut tx, schema, set).await?;
         }
         let second = survey::read(&mut tx, &schemas[1], Depth::FULL, None).await.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
@@ -284,8 +284,7 @@ fn depth_of(shape: &Shape) -> Depth {
 
 fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Grantable {
     let named = |kinds: &[&str]| {
-        let relations = survey.relations.iter();
-        let relations = relations.filter(|r| kinds.contains(&&*r.kind) && r.name != VERSION_TABLE);
+        let relations = survey.relations.iter().filter(|r| kinds.contains(&&*r.kind));
         relations.map(|r| format!("{}.{}", scratch.as_str(), Ident::quote(&r.name))).collect()
     };
     Grantable { tables: named(&["r", "p", "v", "m", "f"]), sequences: named(&["S"]), routines }

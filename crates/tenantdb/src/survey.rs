@@ -11,14 +11,13 @@
 
 use std::fmt;
 
-use domain::{RoleName, SchemaName, Version};
+use domain::{RoleName, SchemaName};
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
-use crate::migrations::VERSION_TABLE;
 use crate::path::TenantPath;
 use crate::shape::Shape;
 
@@ -94,15 +93,7 @@ pub(crate) struct Survey {
     pub(crate) spelling: String,
     /// Whether each rule of `queries/rights.sql` is broken, in its order.
     pub(crate) broken: Vec<bool>,
-    /// Version and checksum of each migration applied; `None` without a version table.
-    pub(crate) versions: Option<Vec<(Version, String)>>,
 }
-
-/// Types of a version table's column as `queries/relations.sql` tells them: `varchar(100)`, and `bigint`
-/// as the release before made it. Both are good, so both are told as the older one, and promises that
-/// were remembered then stay good too.
-const VERSIONS_AS_TEXTS: &str = "1043/104";
-const VERSIONS_AS_NUMBERS: &str = "20/-1";
 
 /// A relation.
 #[derive(Debug)]
@@ -124,7 +115,7 @@ pub(crate) struct Grant {
     pub(crate) remedy: String,
 }
 
-/// Reads the shape of one schema; for a subject also rights and versions.
+/// Reads the shape of one schema; for a subject also rights.
 pub(crate) async fn read(
     conn: &mut PgConnection,
     schema: &SchemaName,
@@ -132,40 +123,25 @@ pub(crate) async fn read(
     subject: Option<Subject<'_>>,
 ) -> sqlx::Result<Survey> {
     let seats = [Seat { schema: schema.as_str(), subject }];
-    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
-    let aborted = match ended {
-        // the last statement reads the version table, which may be what is missing
-        Err(error) if is_absent(&error) => {
-            surveys[0].versions = None;
-            conn.is_in_transaction()
-        }
-        other => other.map(|()| false)?,
-    };
-    if !aborted {
-        add_grants(conn, &seats, &mut surveys).await?;
-    }
+    let mut surveys = take_all(conn, &seats, message(&seats, depth)).await?;
+    add_grants(conn, &seats, &mut surveys).await?;
     Ok(surveys.remove(0))
 }
 
 /// Reads the shape of a schema that is no tenant's.
 pub(crate) async fn read_named(conn: &mut PgConnection, schema: &str) -> sqlx::Result<Shape> {
     let seats = [Seat { schema, subject: None }];
-    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, Depth::FULL)).await?;
-    ended.map(|()| surveys.remove(0).shape)
+    Ok(take_all(conn, &seats, message(&seats, Depth::FULL)).await?.remove(0).shape)
 }
 
-/// Reads shape, rights and versions of several schemas. An answer for each in order.
-///
-/// # Errors
-/// SQLSTATE 42P01 when one of them has no version table.
+/// Reads shape and rights of several schemas. An answer for each in order.
 pub(crate) async fn read_all(
     conn: &mut PgConnection,
     subjects: &[(&SchemaName, Subject<'_>)],
     depth: Depth,
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = seats(subjects);
-    let (mut surveys, ended) = take_all(conn, &seats, message(&seats, depth)).await?;
-    ended?;
+    let mut surveys = take_all(conn, &seats, message(&seats, depth)).await?;
     add_grants(conn, &seats, &mut surveys).await?;
     Ok(surveys)
 }
@@ -181,8 +157,7 @@ pub(crate) async fn read_rights(
     let statements: &[&str] =
         if on_objects { &[ENTER, RIGHTS, AS_GIVEN, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
     let text = about(statements.join(";\n"), &seats);
-    let (mut surveys, ended) = take_all(conn, &seats, text).await?;
-    ended?;
+    let mut surveys = take_all(conn, &seats, text).await?;
     add_grants(conn, &seats, &mut surveys).await?;
     Ok(surveys)
 }
@@ -201,8 +176,7 @@ async fn add_grants(
     let (seats, surveys): (Vec<Seat<'_>>, Vec<_>) =
         unusual.into_iter().map(|(s, v)| (*s, v)).unzip();
     let text = about([ENTER, GRANTS, LEAVE].join(";\n"), &seats);
-    let (found, ended) = take_all(conn, &seats, text).await?;
-    ended?;
+    let found = take_all(conn, &seats, text).await?;
     for (survey, found) in surveys.into_iter().zip(found) {
         survey.grants = found.grants;
     }
@@ -224,31 +198,24 @@ fn seats<'a>(subjects: &[(&'a SchemaName, Subject<'a>)]) -> Vec<Seat<'a>> {
     subjects.iter().map(seat).collect()
 }
 
-/// What could be read, and how the message ended.
+/// What the message reads of each.
 async fn take_all(
     conn: &mut PgConnection,
     seats: &[Seat<'_>],
     message: String,
-) -> sqlx::Result<(Vec<Survey>, sqlx::Result<()>)> {
+) -> sqlx::Result<Vec<Survey>> {
     let mut surveys: Vec<Survey> = seats.iter().map(|_| Survey::default()).collect();
     let mut rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch(conn);
-    loop {
-        match rows.try_next().await {
-            Ok(Some(row)) if row.try_get::<&str, _>(0)? == "path" => {}
-            Ok(Some(row)) => {
-                let n = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
-                if let Some(survey) = surveys.get_mut(n) {
-                    survey.take(&row)?;
-                }
-            }
-            Ok(None) => return Ok((surveys, Ok(()))),
-            Err(error) => return Ok((surveys, Err(error))),
+    while let Some(row) = rows.try_next().await? {
+        if row.try_get::<&str, _>(0)? == "path" {
+            continue;
+        }
+        let n = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
+        if let Some(survey) = surveys.get_mut(n) {
+            survey.take(&row)?;
         }
     }
-}
-
-fn is_absent(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "42P01")
+    Ok(surveys)
 }
 
 fn message(seats: &[Seat<'_>], depth: Depth) -> String {
@@ -263,15 +230,12 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     let with_rights = seats.iter().any(|seat| seat.subject.is_some());
     statements.extend(with_rights.then_some(RIGHTS));
     statements.push(LEAVE);
-    let versions: Vec<String> = seats.iter().enumerate().filter_map(versions_of).collect();
-    let versions = versions.join("\nunion all\n");
-    statements.extend(with_rights.then_some(versions.as_str()));
     about(statements.join(";\n"), seats)
 }
 
 /// The statements, of these seats.
 fn about(statements: String, seats: &[Seat<'_>]) -> String {
-    statements.replace("{subjects}", &subjects(seats)).replace("{versions}", VERSION_TABLE)
+    statements.replace("{subjects}", &subjects(seats))
 }
 
 /// A row for each seat: the oids of all that is asked of it. The names are looked up in columns, not
@@ -311,13 +275,6 @@ fn subjects(seats: &[Seat<'_>]) -> String {
     )
 }
 
-fn versions_of((n, seat): (usize, &Seat<'_>)) -> Option<String> {
-    let schema = Ident::quote(seat.schema);
-    seat.subject.map(|_| {
-        format!("select 'version', {n}, version::text, checksum from {schema}.{VERSION_TABLE}")
-    })
-}
-
 impl Grant {
     pub(crate) fn is_on_sequence(&self) -> bool {
         self.object.starts_with("sequence ")
@@ -353,7 +310,6 @@ impl Survey {
                 for rule in 3..row.len() {
                     self.broken.push(row.try_get::<Option<bool>, _>(rule)?.unwrap_or(false));
                 }
-                self.versions = Some(Vec::new());
             }
             "unusual" => self.unusual = true,
             "grant" => self.grants.push(Grant {
@@ -362,10 +318,6 @@ impl Survey {
                 object: row.try_get(4)?,
                 remedy: row.try_get(5)?,
             }),
-            "version" => {
-                let version = (Version::new(row.try_get::<String, _>(2)?), row.try_get(3)?);
-                self.versions.get_or_insert_default().push(version);
-            }
             _ => {}
         }
         Ok(())
@@ -380,11 +332,7 @@ impl Survey {
         {
             for part in row.try_get::<Vec<String>, _>(4 + at)? {
                 let (part, definition) = part.split_once('\t').unwrap_or((&part, ""));
-                let definition = match name == VERSION_TABLE && part == "version" {
-                    true => definition.replace(VERSIONS_AS_TEXTS, VERSIONS_AS_NUMBERS),
-                    false => definition.to_owned(),
-                };
-                self.shape.insert(format!("{part_kind} {name}.{part}"), definition);
+                self.shape.insert(format!("{part_kind} {name}.{part}"), definition.to_owned());
             }
         }
         self.relations.push(Relation { name, kind });

@@ -1,11 +1,10 @@
-//! Holds what exists against what was promised: the mark, the shape, the versions, the rights.
+//! Holds what exists against what was promised: the mark, the shape, the rights.
 
-use domain::{InstallationId, RoleName, SchemaName, TenantId, Version};
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::PgConnection;
 
 use crate::adoption;
 use crate::mark::Mark;
-use crate::migrations::MigrationSet;
 use crate::newcomers::Newcomer;
 use crate::path::TenantPath;
 use crate::promise::Promise;
@@ -15,13 +14,11 @@ use crate::survey::{self, Depth, Grant, Survey};
 pub use crate::survey::Subject;
 
 /// Checks a tenant's schema and role: that both bear the mark, that the schema
-/// holds exactly what the migrations make, applied as they are now; that the role is as it was made,
+/// holds exactly what the migrations make; that the role is as it was made,
 /// may use its own tables and sequences, and is refused the neighbour's schema, `tenantry`, `apalis`,
 /// creating in `public` and temporary tables; that no role but the application's is a member of it; that
 /// the schema and all in it belong to one owner, and others have no right there that no migration gave.
 /// Schemas that do not exist are passed over. One message, and another if a right is not as we give it.
-///
-/// When the version table is missing, a transaction of the caller is aborted.
 ///
 /// # Errors
 /// [`VerifyError::Violated`] lists all that is wrong, in sentences without SQL.
@@ -29,10 +26,9 @@ pub async fn verify(
     conn: &mut PgConnection,
     schema: &SchemaName,
     subject: Subject<'_>,
-    set: &MigrationSet,
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let found = look(conn, schema, subject, set, promise).await;
+    let found = look(conn, schema, subject, promise).await;
     let faults = found.map_err(|source| VerifyError::Database { source })?;
     faults.into_result()
 }
@@ -45,11 +41,10 @@ pub async fn look(
     conn: &mut PgConnection,
     schema: &SchemaName,
     subject: Subject<'_>,
-    set: &MigrationSet,
     promise: &Promise,
 ) -> sqlx::Result<Faults> {
     let found = survey::read(conn, schema, Depth::FULL, Some(subject)).await?;
-    Ok(faults(&found, set, promise))
+    Ok(faults(&found, promise))
 }
 
 /// What [`look`] finds of the roles and rights of several tenants, and of no object's definition. One
@@ -79,13 +74,12 @@ pub async fn look_at_rights(
 pub async fn verify_newcomers(
     conn: &mut PgConnection,
     newcomers: &[(Newcomer<'_>, Option<&SchemaName>)],
-    set: &MigrationSet,
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_all(conn, &subjects(newcomers, set.path()), promise.depth())
+    let surveys = survey::read_all(conn, &subjects(newcomers, promise.path()), promise.depth())
         .await
         .map_err(|source| VerifyError::Database { source })?;
-    surveys.iter().try_for_each(|found| faults(found, set, promise).into_result())
+    surveys.iter().try_for_each(|found| faults(found, promise).into_result())
 }
 
 /// Checks tenants that got what was built and verified in advance, each with its neighbour: that
@@ -276,7 +270,7 @@ fn broken_rules(found: &Survey, rules: &[(About, &str)]) -> Faults {
     faults
 }
 
-fn faults(found: &Survey, set: &MigrationSet, promise: &Promise) -> Faults {
+fn faults(found: &Survey, promise: &Promise) -> Faults {
     let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
     if faults.shape.iter().any(|rule| rule == NO_SCHEMA) {
         return faults;
@@ -287,9 +281,6 @@ fn faults(found: &Survey, set: &MigrationSet, promise: &Promise) -> Faults {
     let differences = shape::differences(&promise.shape_in(&found.spelling), &found.shape);
     let differences = differences.iter().map(|sentence| unqualified(sentence, &found.spelling));
     faults.shape.extend(differences);
-    if let Some(versions) = &found.versions {
-        faults.shape.extend(version_faults(set, versions));
-    }
     faults
 }
 
@@ -314,17 +305,4 @@ fn unqualified(sentence: &str, schema: &str) -> String {
     [" ", ".", "(", ","].iter().fold(sentence.to_owned(), |text, before| {
         text.replace(&format!("{before}{schema}."), before)
     })
-}
-
-fn version_faults(set: &MigrationSet, applied: &[(Version, String)]) -> Vec<String> {
-    let standing = set.compare(applied.iter().map(|(version, checksum)| (version, checksum)));
-    let missing =
-        standing.missing.iter().map(|m| format!("migration {} was not applied", m.version()));
-    let edited = standing
-        .edited
-        .iter()
-        .map(|m| format!("migration {} was edited after it had been applied", m.version()));
-    let unknown =
-        standing.unknown.iter().map(|v| format!("migration {v} is not among those at hand"));
-    missing.chain(edited).chain(unknown).collect()
 }

@@ -79,8 +79,7 @@ impl<'a> Life<'a> {
         };
         register.await.map_err(StartError::Register)?;
         let actor = format!("worker:{id}");
-        let head = work.parts.migrations.head().cloned();
-        let whole = WholeBatch { pool: pools.work.clone(), head, actor };
+        let whole = WholeBatch { pool: pools.work.clone(), actor };
         Ok(Self {
             settings,
             pools,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, BatchState, Code, ItemError, ItemState, Mode, Version, codes};
+use domain::{BatchId, BatchState, Code, ItemError, ItemState, Mode, codes};
 use metrics::counter;
 use queue::{Bell, JobId};
 use saga::crash_point;
@@ -26,8 +26,6 @@ const PAGE: usize = 5_000;
 #[derive(Debug, Clone)]
 pub(crate) struct WholeBatch {
     pub(crate) pool: Connections,
-    /// The version at which tenants are activated.
-    pub(crate) head: Option<Version>,
     /// Who the audit log says it was.
     pub(crate) actor: String,
 }
@@ -118,7 +116,7 @@ impl WholeBatch {
     }
 
     async fn activate(&self, tx: &mut PgConnection, batch: BatchId) -> Result<u64, WholeError> {
-        let tenants = items::activate_built(tx, batch, self.head.as_ref()).await?;
+        let tenants = items::activate_built(tx, batch).await?;
         let entry = self.entry("tenant.activated", batch);
         audit::append_for_tenants(tx, entry, &tenants).await?;
         info!(batch.id = %batch, tenants = tenants.len(),

@@ -41,9 +41,9 @@ pub(crate) struct TenantStatusView {
 pub(crate) enum SchemaStatus {
     /// They are yet to be made.
     Pending,
-    /// Both exist, and the schema has the newest tenant migration.
+    /// Both exist, and the schema has every tenant migration of the set that workers learnt last.
     Provisioned,
-    /// Both exist, and workers have loaded a newer tenant migration.
+    /// Both exist, and the schema lacks a tenant migration.
     Behind,
     /// The tenant should have them, and one is missing.
     Failed,

@@ -17,9 +17,9 @@ const TENANTS: usize = 400;
 /// The most that a tenant may cost, everything counted: what the API, the queue and the sweeps do
 /// meanwhile too. A little above what it costs today.
 const ROUND_TRIPS: f64 = 2.5;
-const STATEMENTS: f64 = 25.0;
+const STATEMENTS: f64 = 21.0;
 const COMMITS: f64 = 0.6;
-const LOG_KIB: f64 = 90.0;
+const LOG_KIB: f64 = 78.0;
 
 /// How long the last statements of a batch may still be under way.
 const SETTLES_IN: Duration = Duration::from_millis(300);

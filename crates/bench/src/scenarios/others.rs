@@ -10,7 +10,7 @@ use tokio::{io::AsyncWriteExt, process::Command};
 use crate::{
     Args,
     figures::{Figures, median},
-    floor::{Floor, Shape},
+    floor::{Floor, Shape, VersionTable},
     stand::Stand,
     system::{Setup, System},
 };
@@ -46,15 +46,17 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     let mut rates = Rates::default();
     for round in 0..args.rounds {
         let rate = |made: usize, began: Instant| made as f64 / began.elapsed().as_secs_f64();
-        rates.floor.push(tenants as f64 / floor.make(tenants).await?.as_secs_f64());
+        rates
+            .floor
+            .push(tenants as f64 / floor.make(VersionTable::Kept, tenants).await?.as_secs_f64());
         let began = Instant::now();
-        scripts(&url, floor.texts(tenants), 1).await?;
+        scripts(&url, floor.texts(VersionTable::Kept, tenants), 1).await?;
         rates.script.push(rate(tenants, began));
         let began = Instant::now();
-        scripts(&url, floor.texts(tenants), args.connections).await?;
+        scripts(&url, floor.texts(VersionTable::Kept, tenants), args.connections).await?;
         rates.scripts.push(rate(tenants, began));
         let began = Instant::now();
-        databases(stand, round, floor.texts(DATABASES)).await?;
+        databases(stand, round, floor.texts(VersionTable::Kept, DATABASES)).await?;
         rates.databases.push(rate(DATABASES, began));
         rates.system.push(system.make(&round.to_string(), tenants).await?.tenants_per_second);
     }

@@ -1,11 +1,13 @@
 //! Installs Tenantry in a database. First it checks what it needs and which roles would lose rights.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
 use domain::DatabaseMode;
+use provisioning::{CarriedOver, Left, carry_over};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
+use store::StageLimits;
 use tenantdb::{
     Shared, application_role,
     public_rights::{self, Loss, PublicRights},
@@ -14,6 +16,16 @@ use tenantdb::{
 
 use super::lock_watch::watched;
 use crate::{connection, failure::Failure, show};
+
+/// Tenants without a row in the ledger that people are shown by name.
+const SHOWN_TENANTS: usize = 20;
+
+/// How long carrying over the tables of one portion of tenants may wait and run.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(120),
+    lock: Duration::from_secs(5),
+    silence: Duration::from_secs(10),
+};
 
 /// Roles that people are shown by name; programs get all.
 const SHOWN_ROLES: usize = 20;
@@ -32,6 +44,8 @@ pub(crate) struct Installed {
     unlisted: Vec<String>,
     /// What the shared tables open to tenants.
     opened: Vec<String>,
+    /// Version tables of tenants that a release before this one made.
+    carried_over: CarriedOver,
 }
 
 /// Brings schema, queue and roles to the newest version, in the mode that is wanted, else in the one
@@ -61,7 +75,10 @@ async fn make(
     created.context("could not create the extensions that `tenants.extensions` lists")?;
     drop(conn);
     queue::setup(pool).await.context("could not set up the queue")?;
-    prepare(pool, wanted, shared).await
+    let installed = prepare(pool, wanted, shared).await?;
+    let carried_over = carry_over(pool, LIMITS).await;
+    let carried_over = carried_over.context("could not carry the version tables over")?;
+    Ok(Installed { carried_over, ..installed })
 }
 
 /// Refuses, before anything is made, with all that is missing.
@@ -140,7 +157,8 @@ async fn prepare(
     let opened = share::opened(&mut tx, shared).await.context(during)?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;
-    Ok(Installed { mode, before, left, losses, unlisted, opened })
+    let carried_over = CarriedOver::default();
+    Ok(Installed { mode, before, left, losses, unlisted, opened, carried_over })
 }
 
 fn not_handed_over(error: sqlx::Error) -> Failure {
@@ -170,8 +188,33 @@ impl Installed {
         self.opened.iter().cloned().for_each(line);
     }
 
+    /// Tells people which version tables were carried over into the ledger, and which were not.
+    pub(crate) fn tell_carried_over(&self) {
+        let CarriedOver { done, left } = &self.carried_over;
+        if *done > 0 {
+            show::note(format!("the version tables of {done} tenants are in the ledger now"));
+        }
+        for Left { tenant, schema, error } in left.iter().take(SHOWN_TENANTS) {
+            let why = error.as_ref().map_or_else(
+                || "it has no table tenantry_migrations".to_owned(),
+                |error| telemetry::chain(error),
+            );
+            let schema = show::plain(schema);
+            show::note(format!(
+                "tenant {tenant}, schema {schema}, has no row in the ledger: {why}"
+            ));
+        }
+        if left.len() > SHOWN_TENANTS {
+            show::note(format!(
+                "and {} more; `tenantry doctor` names all",
+                left.len() - SHOWN_TENANTS
+            ));
+        }
+    }
+
     /// Tells people of a shared database; of its own nobody needs to be told.
     pub(super) fn warn(&self) {
+        self.tell_carried_over();
         if self.mode == DatabaseMode::Shared {
             self.tell(show::note);
         }
@@ -237,6 +280,16 @@ impl Installed {
             "extensions_not_listed": self.unlisted,
             "opened_by_shared_tables": self.opened,
         })
+    }
+
+    /// What [`Self::tell_carried_over`] tells, for programs.
+    pub(crate) fn ledger_json(&self) -> serde_json::Value {
+        let CarriedOver { done, left } = &self.carried_over;
+        let left = left.iter().map(|Left { tenant, schema, error }| {
+            json!({ "tenant_id": tenant, "schema": schema,
+                "error": error.as_ref().map(|error| telemetry::chain(error)) })
+        });
+        json!({ "carried_over": done, "without_row": left.collect::<Vec<_>>() })
     }
 
     fn roles(&self) -> BTreeMap<&str, Vec<&str>> {

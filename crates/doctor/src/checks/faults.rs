@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 use tenantdb::{
     MigrationSet,
     elsewhere::{self, Elsewhere},
-    migrations, verify,
+    ledger::{self, Entry},
+    verify,
 };
 
 use super::promise::{Promised, Tenant};
@@ -34,15 +35,18 @@ pub(super) async fn faults(
     }
     let neighbour = neighbour(conn, tenant.id).await?;
     let subject = promised.subject(tenant, &mark, neighbour.as_ref());
-    let applied = migrations::applied(conn, schema).await?;
-    let mut found = versions(set, &applied);
+    let entry = ledger::read(conn, &[tenant.id]).await?.pop().flatten();
+    let mut found = match &entry {
+        Some(entry) => versions(set, entry),
+        None => vec![no_entry()],
+    };
     let mut looked = if tenant.in_depth && found.is_empty() {
         let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
         if !behind.is_empty() {
             let what = behind.join("; ");
             found.push(Fault { kind: Kind::SequenceBehind, what, fixable: false });
         }
-        verify::look(conn, schema, subject, set, promise).await?
+        verify::look(conn, schema, subject, promise).await?
     } else {
         let looked = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
         looked.into_iter().next().unwrap_or_default()
@@ -92,9 +96,18 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
     Ok(names.into_iter().find_map(|name| SchemaName::from_registry(name).ok()))
 }
 
-fn versions(set: &MigrationSet, applied: &[migrations::AppliedMigration]) -> Vec<Fault> {
-    let told = |kind, what| Fault { kind, what, fixable: false };
-    let standing = set.compare(applied.iter().map(migrations::AppliedMigration::record));
+fn told(kind: Kind, what: String) -> Fault {
+    Fault { kind, what, fixable: false }
+}
+
+fn no_entry() -> Fault {
+    let what = "it has no row in the ledger; `tenantry migrate public up` carries over what a release before \
+                this one recorded";
+    told(Kind::MigrationsBehind, what.to_owned())
+}
+
+fn versions(set: &MigrationSet, entry: &Entry) -> Vec<Fault> {
+    let standing = set.compare(entry.records());
     let mut faults = Vec::new();
     for edited in &standing.edited {
         let what = format!("migration {} was edited after it had been applied", edited.version());

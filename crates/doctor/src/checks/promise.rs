@@ -1,14 +1,18 @@
-//! Holds tenants against what was promised: all of them by the version in the registry, their roles
-//! and rights; some or all by what is in their schemas.
+//! Holds tenants against what was promised: all of them by the ledger, their roles and rights; some or all
+//! by what is in their schemas.
 //!
 //! A tenant may be migrated while it is looked at, so what is found is looked at again under the
 //! tenant's lock before it is told.
 
 use std::collections::HashSet;
 
-use domain::{InstallationId, RoleName, SchemaName, TenantId, Version};
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row};
-use tenantdb::{Mark, MigrationSet, Promise, elsewhere, migrations, verify};
+use tenantdb::{
+    Mark, MigrationSet, Promise, elsewhere,
+    ledger::{self, Entry},
+    verify,
+};
 
 use super::{
     faults::{Fault, faults},
@@ -26,58 +30,12 @@ const KINDS: &[Kind] = &[
     Kind::SequenceBehind,
 ];
 
-/// Tenants read at a time.
-const PAGE: i64 = 500;
-
 /// Tenants whose rights are read in one message.
 const AT_ONCE: i64 = 50;
 
 /// Tenants after which the connection is replaced: a backend's caches grow with every schema it
 /// touches, and never shrink (141 MB after 200 tenants).
 const CONNECTION_USES: usize = 200;
-
-/// Finds active tenants whose version in the registry is not the newest.
-pub(crate) async fn registry(
-    conn: &mut PgConnection,
-    gatherer: &mut Gatherer<'_>,
-) -> sqlx::Result<()> {
-    if !gatherer.scope.wants_any(KINDS) {
-        return Ok(());
-    }
-    let set = gatherer.scope.migrations.clone();
-    let head = set.head();
-    let mut after = i64::MIN;
-    loop {
-        let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
-            "select id, migration_version from tenantry.tenants
-             where state = 'active' and id > $1 and migration_version is distinct from $2
-             order by id limit $3",
-        )
-        .bind(after)
-        .bind(head.map(Version::as_str))
-        .bind(PAGE)
-        .fetch_all(&mut *conn)
-        .await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
-        after = *last;
-        for (id, version) in rows {
-            let version = version.map(Version::new);
-            // the same version may be spelled in another way
-            if version.as_ref() == head {
-                continue;
-            }
-            let known = version.as_ref().is_none_or(|version| set.place(version).is_some());
-            let kind = if known { Kind::MigrationsBehind } else { Kind::MigrationUnknown };
-            let shown = |version: Option<&Version>| {
-                version.map_or_else(|| "none".to_owned(), ToString::to_string)
-            };
-            let (stands, newest) = (shown(version.as_ref()), shown(head));
-            let sentence =
-                format!("tenant {id} stands at version {stands}, and the newest is {newest}");
-            gatherer.add(kind, Subject::Tenant(TenantId::new(id)), sentence, false);
-        }
-    }
-}
 
 /// An active tenant.
 pub(super) struct Tenant {
@@ -249,21 +207,17 @@ async fn suspects<'a>(
         }
         Err(error) => return Err(error),
     };
-    let schemas: Vec<&SchemaName> = tenants.iter().map(|tenant| &tenant.schema).collect();
-    let applied = match migrations::applied_in_all(conn, &schemas).await {
-        Err(error) if is_about_one(&error) => None,
-        applied => Some(applied?),
+    let ids: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id).collect();
+    let entries = ledger::read(conn, &ids).await?;
+    let is_current = |entry: &Option<Entry>| {
+        entry.as_ref().is_some_and(|entry| promised.set.compare(entry.records()).is_current())
     };
-    let is_current = |at: usize| {
-        let applied = applied.as_ref().and_then(|all| all.get(at));
-        applied.is_some_and(|a| promised.set.compare(a.iter().map(|a| a.record())).is_current())
-    };
-    let all = tenants.iter().zip(faults).enumerate();
-    let suspect = all.filter(|(at, (tenant, faults))| {
+    let all = tenants.iter().zip(faults).zip(&entries);
+    let suspect = all.filter(|((tenant, faults), entry)| {
         let asked = tenant.in_depth || promised.has_elsewhere(tenant);
-        asked || !faults.is_empty() || !is_current(*at)
+        asked || !faults.is_empty() || !is_current(entry)
     });
-    Ok(suspect.map(|(_, suspect)| suspect).collect())
+    Ok(suspect.map(|(suspect, _)| suspect).collect())
 }
 
 /// Whether the server refused the look at something, and would not refuse one at another tenant.
@@ -315,11 +269,8 @@ async fn judge(
     tx.rollback().await?;
     let subject = Subject::Tenant(tenant.id);
     for Fault { kind, what, fixable } in faults {
-        // told by its version in the registry already
-        if !gatherer.has(kind, &subject) {
-            let sentence = format!("tenant {}: {what}", tenant.id);
-            gatherer.add(kind, subject.clone(), sentence, fixable);
-        }
+        let sentence = format!("tenant {}: {what}", tenant.id);
+        gatherer.add(kind, subject.clone(), sentence, fixable);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{RoleName, SchemaName, TenantId};
 use sqlx::{PgConnection, Row};
 use store::StageLimits;
-use tenantdb::{Mark, role, schema};
+use tenantdb::{Mark, ledger, role, schema};
 
 use crate::{fixes::Surgery, names};
 
@@ -84,6 +84,7 @@ pub(super) async fn take_back(
     let (schema_name, role_name) = tenant.names()?;
     let schema_dropped = schema::drop_owned(conn, &schema_name, &mark).await?;
     let role_dropped = role::drop_owned(conn, &role_name, &mark).await?;
+    ledger::forget(conn, tenant.id).await?;
     store::api_keys::withdraw(conn, tenant.id).await?;
     store::tenants::release(conn, tenant.id).await?;
     Ok(serde_json::json!({

@@ -57,11 +57,6 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
          select setval('SCHEMA.person_id_seq', 1, false)",
         Told(&[Kind::SequenceBehind]),
     ),
-    ("delete from SCHEMA.tenantry_migrations where version = '0002'", Told(&[Kind::MigrationsBehind])),
-    ("drop table SCHEMA.tenantry_migrations", Told(&[Kind::MigrationsBehind])),
-    ("update SCHEMA.tenantry_migrations set checksum = 'x'", Told(&[Kind::MigrationEdited])),
-    ("insert into SCHEMA.tenantry_migrations values ('99', '', '')", Told(&[Kind::MigrationUnknown])),
-    ("alter table SCHEMA.tenantry_migrations rename version to v", Told(&[Kind::NotLookedAt])),
     // rights
     ("grant usage on schema SCHEMA to public", Mended),
     ("grant usage on schema SCHEMA to public; grant select on SCHEMA.person to public", Mended),
@@ -80,7 +75,6 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("grant create on schema SCHEMA to ROLE", Mended),
     ("grant select on SCHEMA.person to ROLE with grant option", Mended),
     ("grant truncate, references, trigger on SCHEMA.person to ROLE", Mended),
-    ("grant insert on SCHEMA.tenantry_migrations to ROLE", Mended),
     ("alter table SCHEMA.person owner to ROLE", Mended),
     ("alter table SCHEMA.person owner to pg_monitor", Mended),
     ("alter schema SCHEMA owner to ROLE", SHAPE),
@@ -124,8 +118,30 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("drop owned by ROLE; drop role ROLE", Told(&[Kind::TenantWithoutRole])),
     // what the control database knows of it
     (
-        "update tenantry.tenants set migration_version = '1' where id = ID",
+        "update tenantry.tenant_migrations set version = '0001' where tenant_id = ID",
         Told(&[Kind::MigrationsBehind]),
+    ),
+    (
+        "update tenantry.tenant_migrations set version = null where tenant_id = ID",
+        Told(&[Kind::MigrationsBehind]),
+    ),
+    (
+        "delete from tenantry.tenant_migrations where tenant_id = ID",
+        Told(&[Kind::MigrationsBehind]),
+    ),
+    (
+        "insert into tenantry.migration_sets
+     select 'edited', versions, descriptions, array['x', checksums[2]] from tenantry.migration_sets
+     where cardinality(versions) = 2 and hash <> 'edited' limit 1 on conflict do nothing;
+         update tenantry.tenant_migrations set set_hash = 'edited' where tenant_id = ID",
+        Told(&[Kind::MigrationEdited]),
+    ),
+    (
+        "insert into tenantry.migration_sets
+     select 'later', versions || '99'::text, descriptions || ''::text, checksums || 'x'::text from tenantry.migration_sets
+     where cardinality(versions) = 2 and hash <> 'edited' limit 1 on conflict do nothing;
+         update tenantry.tenant_migrations set set_hash = 'later', version = '99' where tenant_id = ID",
+        Told(&[Kind::MigrationUnknown]),
     ),
     ("update tenantry.tenants set settings = '[]' where id = ID", Told(&[Kind::TenantInWrongState])),
     (

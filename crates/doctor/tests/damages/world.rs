@@ -7,7 +7,7 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgConnectOptions};
 use tenantdb::{
-    Mark, MigrationSet, Promise, adoption,
+    Mark, MigrationSet, Promise, adoption, ledger,
     newcomers::{self, Newcomer},
 };
 
@@ -62,6 +62,7 @@ impl World {
     async fn fill(&self, conn: &mut PgConnection, tenants: i64, spares: i64) {
         let set = MigrationSet::embedded();
         let promise = Promise::learn(conn, &set).await.unwrap();
+        ledger::register(conn, &set).await.unwrap();
         let ids: Vec<i64> = (1..=tenants).collect();
         for some in ids.chunks(AT_ONCE) {
             let named = some.iter().map(|id| (*id, schema(*id))).collect::<Vec<_>>();
@@ -71,10 +72,15 @@ impl World {
         let named: Vec<_> = ids.iter().map(|id| (id.get(), SchemaName::of_spare(*id))).collect();
         if !ids.is_empty() {
             self.build(conn, &named, &set, &promise).await;
+            sqlx::query("delete from tenantry.tenant_migrations where tenant_id = any($1)")
+                .bind(named.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+                .execute(&mut *conn)
+                .await
+                .unwrap();
             let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
             store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
-        self.register(conn, tenants, set.head().unwrap().as_str()).await;
+        self.register(conn, tenants).await;
     }
 
     async fn build(
@@ -100,11 +106,10 @@ impl World {
         newcomers::grant(conn, &newcomers, promise).await.unwrap();
     }
 
-    async fn register(&self, conn: &mut PgConnection, tenants: i64, head: &str) {
+    async fn register(&self, conn: &mut PgConnection, tenants: i64) {
         let text = format!(
-            "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at,
-                                           migration_version)
-             select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now(), '{head}'
+            "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at)
+             select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now()
              from generate_series(1, {tenants}) n;
              insert into tenantry.batches (id, state, mode, total, started_at, finished_at)
              values ('{BATCH}', 'completed', 'independent', {tenants}, now(), now());

@@ -106,10 +106,10 @@ async fn kept_totals_that_are_not_those_of_the_items_are_told() {
 #[tokio::test]
 async fn all_or_nothing_in_parts_is_told() {
     for part in [
-        "update tenantry.tenants set state = 'active', activated_at = now(), migration_version = '2'
+        "update tenantry.tenants set state = 'active', activated_at = now()
          where id = 12",
         "with shown as (
-             update tenantry.tenants set state = 'active', activated_at = now(), migration_version = '2'
+             update tenantry.tenants set state = 'active', activated_at = now()
              where id = 12)
          update tenantry.batch_items set state = 'succeeded', finished_at = now() where id = 12",
     ] {

@@ -62,12 +62,12 @@ impl World {
         let user = RoleName::of(us, mark.tenant);
         role::create(conn, &user, &name, 5, &mark, tenantdb::TenantPath::ALONE).await.unwrap();
         schema::create(conn, &name, &mark).await.unwrap();
-        migrations::apply(conn, &name, &self.set).await.unwrap();
+        migrations::apply(conn, mark.tenant, &name, &self.set).await.unwrap();
         grants::grant(conn, &name, &user, promise).await.unwrap();
         sqlx::query(
             "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state,
-                                           activated_at, migration_version)
-             values ($1, 'x', $1 || '.example', $2, $3, 'active', now(), 1)",
+                                           activated_at)
+             values ($1, 'x', $1 || '.example', $2, $3, 'active', now())",
         )
         .bind(id)
         .bind(name.as_str())

@@ -7,11 +7,9 @@ use super::ward::{Ward, tenant};
 #[tokio::test]
 async fn a_tenant_behind_the_newest_migration_is_told_once() {
     for behind in [
-        "update tenantry.tenants set migration_version = '1' where id = 2",
-        "drop table t_2.person; delete from t_2.tenantry_migrations where version = '0002'",
-        "drop table t_2.tenantry_migrations",
-        "drop table t_2.person; delete from t_2.tenantry_migrations where version = '0002';
-         update tenantry.tenants set migration_version = '1' where id = 2",
+        "update tenantry.tenant_migrations set version = '0001' where tenant_id = 2",
+        "update tenantry.tenant_migrations set version = null where tenant_id = 2",
+        "drop table t_2.person; update tenantry.tenant_migrations set version = '0001' where tenant_id = 2",
     ] {
         let ward = Ward::healthy().await;
         ward.run(behind).await;
@@ -21,24 +19,38 @@ async fn a_tenant_behind_the_newest_migration_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_the_ledger_does_not_know_is_told() {
+    let ward = Ward::healthy().await;
+    ward.run("delete from tenantry.tenant_migrations where tenant_id = 2").await;
+
+    ward.only_reports(Kind::MigrationsBehind, tenant(2)).await;
+}
+
+#[tokio::test]
 async fn an_edited_migration_is_told() {
     let ward = Ward::healthy().await;
-    ward.run("update t_2.tenantry_migrations set checksum = 'x' where version = '0001'").await;
+    ward.run(
+        "insert into tenantry.migration_sets
+         select 'edited', versions, descriptions, array['x', checksums[2]] from tenantry.migration_sets;
+         update tenantry.tenant_migrations set set_hash = 'edited' where tenant_id = 2",
+    )
+    .await;
 
     ward.only_reports(Kind::MigrationEdited, tenant(2)).await;
 }
 
 #[tokio::test]
 async fn a_migration_of_a_later_version_is_told() {
-    for later in [
-        "insert into t_2.tenantry_migrations (version, description, checksum) values ('99', 'x', 'x')",
-        "update tenantry.tenants set migration_version = '99' where id = 2",
-    ] {
-        let ward = Ward::healthy().await;
-        ward.run(later).await;
+    let ward = Ward::healthy().await;
+    ward.run(
+        "insert into tenantry.migration_sets
+         select 'later', versions || '99'::text, descriptions || ''::text, checksums || 'x'::text
+         from tenantry.migration_sets;
+         update tenantry.tenant_migrations set set_hash = 'later', version = '99' where tenant_id = 2",
+    )
+    .await;
 
-        ward.only_reports(Kind::MigrationUnknown, tenant(2)).await;
-    }
+    ward.only_reports(Kind::MigrationUnknown, tenant(2)).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use domain::{BatchId, InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use queue::JobId;
 use sqlx::{AssertSqlSafe, PgConnection};
+use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 
 /// The tenant that was built in advance.
@@ -22,12 +23,10 @@ pub(crate) struct Ward {
 const WORLD: &str = "
     insert into tenantry.workers (id, host, pid, version) values ('alive', 'here', 1, 'test');
 
-    insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at,
-                                  migration_version)
+    insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at)
     select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_' || i.id || '_' || n,
            case when n <= 5 then 'active' when n = 7 then 'released' else 'pending' end,
-           case when n <= 5 then now() end,
-           case when n <= 5 then '2' end
+           case when n <= 5 then now() end
     from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
 
     insert into tenantry.batches (id, state, mode, total, started_at, finished_at, paused_at, run_at)
@@ -91,6 +90,7 @@ const EVERYTHING: &str = "
     left join pg_shdescription d on d.objoid = r.oid
     union all select 'rows of stranger', (select string_agg(p::text, '' order by n) from stranger.precious p)
     union all select 'tenant ' || id, t::text from tenantry.tenants t
+    union all select 'migrations of ' || tenant_id, m::text from tenantry.tenant_migrations m
     union all select 'spare ' || id, s::text from tenantry.spares s
     union all select 'item ' || id, i::text from tenantry.batch_items i
     union all select 'batch ' || ltrim(id::text, '0-'), b::text from tenantry.batches b
@@ -128,7 +128,7 @@ impl Ward {
             .await
             .unwrap();
         tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
-        migrations::apply(conn, &schema, &set).await.unwrap();
+        migrations::apply(conn, mark.tenant, &schema, &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
     }
 
@@ -140,7 +140,8 @@ impl Ward {
             .await
             .unwrap();
         tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
-        migrations::apply(conn, &schema, &set).await.unwrap();
+        let spare = Newcomer { schema: &schema, role: &role, mark, application_role: None };
+        newcomers::migrate_spares(conn, &[spare], &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
         let id = TenantId::new(id);
         let prints = tenantdb::adoption::fingerprints(conn, [id]).await.unwrap();

@@ -1,33 +1,18 @@
 //! Makes the tenant visible: the last step, so that nobody ever sees half a tenant.
 
-use std::sync::Arc;
-
 use domain::{Code, codes};
 use saga::{Classify, During, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
 use store::{ErrorClass, items::Claim, tenants};
 
-use crate::Parts;
-
 /// Turns the tenant from `pending` to `active` and records it in the audit log.
 #[derive(Debug)]
-pub struct Activate {
-    parts: Arc<Parts>,
-}
-
-impl Activate {
-    /// The step; a tenant is activated at the newest migration of `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
-    }
-}
+pub struct Activate;
 
 impl Activate {
     /// Whether all of the tenants were pending, and are active now.
     async fn activate(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<bool, StepError> {
         let Some(first) = claims.first() else { return Ok(true) };
-        let version = self.parts.migrations.head();
         let actor = format!("worker:{}", first.worker);
         let tenants: Vec<_> = claims
             .iter()
@@ -37,9 +22,8 @@ impl Activate {
                 detail: serde_json::json!({ "item": claim.item, "attempt": claim.attempt }),
             })
             .collect();
-        let activated = tenants::activate(tx, &tenants, version, &actor)
-            .await
-            .during("activate the tenants")?;
+        let activated =
+            tenants::activate(tx, &tenants, &actor).await.during("activate the tenants")?;
         Ok(activated == claims.len() as u64)
     }
 }

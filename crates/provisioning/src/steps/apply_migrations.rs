@@ -7,6 +7,7 @@ use saga::{Classify, During, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
 use store::{ErrorClass, items::Claim};
 use tenantdb::{
+    ledger,
     migrations::{self, MigrateError},
     newcomers,
 };
@@ -32,7 +33,7 @@ impl Step for ApplyMigrations {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        migrations::apply(cx.tx(), &tenant.schema, &self.parts.migrations)
+        migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.parts.migrations)
             .await
             .map_err(ApplyError)
             .during("apply the tenant migrations")?;
@@ -46,9 +47,10 @@ impl Step for ApplyMigrations {
             .during("apply the tenant migrations")
     }
 
-    /// Nothing: what the migrations made lies in the schema, and goes with it.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
+    /// Forgets them: what they made lies in the schema, and goes with it.
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant().id;
+        ledger::forget(cx.tx(), tenant).await.during("forget its migrations")
     }
 }
 

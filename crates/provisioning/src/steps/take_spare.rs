@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use store::{ErrorClass, items::Claim, spares};
 use tenantdb::{
     adoption::{self, Adoption},
-    role, schema,
+    ledger, role, schema,
 };
 
 use crate::Parts;
@@ -47,7 +47,9 @@ impl Step for TakeSpare {
 
     async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         let parts = &self.parts;
-        let spares = spares::take(tx, parts.stamp(), claims.len()).await.during("take spares")?;
+        let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
+        let taken = spares::take(tx, parts.stamp(), &ids, &parts.place()).await;
+        let spares = taken.during("take spares")?;
         if spares.len() < claims.len() {
             return Err(TooFew).during("take spares");
         }
@@ -70,6 +72,7 @@ impl Step for TakeSpare {
         let mark = self.parts.mark(tenant.id);
         schema::drop_owned(cx.tx(), &tenant.schema, &mark).await.during("drop the schema")?;
         role::drop_owned(cx.tx(), &tenant.role, &mark).await.during("drop the role")?;
+        ledger::forget(cx.tx(), tenant.id).await.during("forget its migrations")?;
         Ok(())
     }
 }

@@ -44,8 +44,7 @@ impl Step for Verify {
         let (role, application_role) = (&tenant.role, parts.application_role());
         let path = parts.migrations.path();
         let subject = Subject { role, mark: &mark, neighbour, path, application_role };
-        let (set, promise) = (&parts.migrations, &parts.promise);
-        verify::verify(cx.tx(), &tenant.schema, subject, set, promise)
+        verify::verify(cx.tx(), &tenant.schema, subject, &parts.promise)
             .await
             .map_err(Refuted)
             .during("verify the tenant")
@@ -58,7 +57,7 @@ impl Step for Verify {
         let verified = if self.adopted {
             verify::verify_adopted(tx, &looked_at, parts.migrations.path()).await
         } else {
-            verify::verify_newcomers(tx, &looked_at, &parts.migrations, &parts.promise).await
+            verify::verify_newcomers(tx, &looked_at, &parts.promise).await
         };
         verified.map_err(Refuted).during("verify the tenants")
     }

@@ -1,4 +1,4 @@
--- $1 batch, $2 the version its schemas stand at. Tenants are found by id: see cancel_waiting.sql.
+-- $1 batch. Tenants are found by id: see cancel_waiting.sql.
 with ended as (
     update tenantry.batch_items
     set state = 'succeeded', finished_at = clock_timestamp()
@@ -6,7 +6,6 @@ with ended as (
     returning tenant_id
 )
 update tenantry.tenants t
-set state = 'active', activated_at = clock_timestamp(), updated_at = clock_timestamp(),
-    migration_version = $2
+set state = 'active', activated_at = clock_timestamp(), updated_at = clock_timestamp()
 where t.id = any(array(select tenant_id from ended)) and t.state || '' = 'pending'
 returning t.id

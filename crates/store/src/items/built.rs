@@ -1,6 +1,6 @@
 //! The built items of an all-or-nothing batch: they go on together, or back together.
 
-use domain::{BatchId, ItemError, ItemId, TenantId, Version};
+use domain::{BatchId, ItemError, ItemId, TenantId};
 use sqlx::PgConnection;
 
 /// Whether every item of `batch` is built.
@@ -34,23 +34,17 @@ pub async fn first_failed(conn: &mut PgConnection, batch: BatchId) -> sqlx::Resu
     .await
 }
 
-/// Makes every tenant of `batch` visible at version `head` and ends its items as succeeded;
-/// returns the tenants. The caller has locked the batch and seen that all of it is built.
+/// Makes every tenant of `batch` visible and ends its items as succeeded; returns the tenants. The caller has locked the batch and seen that all of it is built.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn activate_built(
     conn: &mut PgConnection,
     batch: BatchId,
-    head: Option<&Version>,
 ) -> sqlx::Result<Vec<TenantId>> {
-    let tenants = sqlx::query_file_scalar!(
-        "queries/items/activate_built.sql",
-        batch.get(),
-        head.map(Version::as_str),
-    )
-    .fetch_all(conn)
-    .await?;
+    let tenants = sqlx::query_file_scalar!("queries/items/activate_built.sql", batch.get())
+        .fetch_all(conn)
+        .await?;
     Ok(tenants.into_iter().map(TenantId::new).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Makes a tenant visible.
 
-use domain::{BatchId, TenantId, Version};
+use domain::{BatchId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -15,8 +15,7 @@ pub struct Activation {
     pub detail: Value,
 }
 
-/// `pending → active` for all of `tenants`, with the version their schemas stand at, and the audit
-/// rows of it, by `actor`: one statement. Says how many were pending; of the others nothing is
+/// `pending → active` for all of `tenants`, and the audit rows of it, by `actor`: one statement. Says how many were pending; of the others nothing is
 /// changed or recorded.
 ///
 /// # Errors
@@ -24,7 +23,6 @@ pub struct Activation {
 pub async fn activate(
     conn: &mut PgConnection,
     tenants: &[Activation],
-    migration_version: Option<&Version>,
     actor: &str,
 ) -> sqlx::Result<u64> {
     let ids: Vec<i64> = tenants.iter().map(|activation| activation.tenant.get()).collect();
@@ -34,16 +32,15 @@ pub async fn activate(
         "with activated as (
              update tenantry.tenants t
              set state = 'active', activated_at = clock_timestamp(),
-                 updated_at = clock_timestamp(), migration_version = $2
-             from unnest($1::bigint[], $4::uuid[], $5::jsonb[]) as a (tenant, batch, detail)
+                 updated_at = clock_timestamp()
+             from unnest($1::bigint[], $3::uuid[], $4::jsonb[]) as a (tenant, batch, detail)
              -- found by id: the index by state holds all that wait
              where t.id = a.tenant and t.state || '' = 'pending'
              returning t.id, a.batch, a.detail
          )
          insert into tenantry.audit_log (actor, action, tenant_id, batch_id, detail)
-         select $3, 'tenant.activated', id, batch, detail from activated",
+         select $2, 'tenant.activated', id, batch, detail from activated",
         &ids,
-        migration_version.map(Version::as_str),
         actor,
         &batches,
         &details,
@@ -60,8 +57,7 @@ pub async fn activate(
 pub async fn deactivate(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.tenants
-         set state = 'pending', activated_at = null, updated_at = clock_timestamp(),
-             migration_version = null
+         set state = 'pending', activated_at = null, updated_at = clock_timestamp()
          where id = $1 and state = 'active'",
         tenant.get(),
     )

@@ -87,8 +87,10 @@ pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<
     let row = sqlx::query_as!(
         Row,
         r#"select id, name, description, domain, schema_name, role_name, external_id, state,
-                settings as "settings: Json<Box<RawValue>>", migration_version, created_at, activated_at, updated_at
-         from tenantry.tenants where id = $1"#,
+                settings as "settings: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
+                    as migration_version,
+                created_at, activated_at, updated_at
+         from tenantry.tenants t where id = $1"#,
         id.get(),
     )
     .fetch_optional(conn)

@@ -12,8 +12,17 @@ pub struct FleetTenant {
     pub schema: String,
     /// The role that uses the schema, as the registry has it.
     pub role: String,
-    /// The newest tenant migration it is known to have.
-    pub migration_version: Option<Version>,
+    /// What the ledger says it has, if it has a row there.
+    pub place: Option<Place>,
+}
+
+/// A version of a set of migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The hash of the set.
+    pub set_hash: String,
+    /// The version reached in it; `None` = nothing is applied.
+    pub version: Option<Version>,
 }
 
 /// The registry holds a name that Tenantry never makes: somebody wrote it there.
@@ -42,40 +51,45 @@ struct Row {
     id: i64,
     schema_name: String,
     role_name: String,
-    migration_version: Option<String>,
+    set_hash: Option<String>,
+    version: Option<String>,
 }
 
 impl From<Row> for FleetTenant {
     fn from(r: Row) -> Self {
+        let version = r.version.map(Version::new);
         Self {
             id: TenantId::new(r.id),
             schema: r.schema_name,
             role: r.role_name,
-            migration_version: r.migration_version.map(Version::new),
+            place: r.set_hash.map(|set_hash| Place { set_hash, version }),
         }
     }
 }
 
 /// At most `limit` active tenants with an id above `after`, ordered by id; with `other_than`, only
-/// those whose version is not spelled like that one.
+/// those that the ledger does not have at that place. The ledger is read from `after` on too: else each page
+/// would read it from its beginning.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn fleet_page(
     conn: &mut PgConnection,
     after: Option<TenantId>,
-    other_than: Option<&Version>,
+    other_than: Option<&Place>,
     limit: i64,
 ) -> sqlx::Result<Vec<FleetTenant>> {
     let rows = sqlx::query_as!(
         Row,
-        "select id, schema_name, role_name, migration_version
-         from tenantry.tenants
-         where state = 'active' and id > $1
-             and ($2::text is null or migration_version is distinct from $2)
-         order by id limit $3",
+        r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
+         from tenantry.tenants t
+         left join tenantry.tenant_migrations m on m.tenant_id = t.id and m.tenant_id > $1
+         where t.state = 'active' and t.id > $1
+             and ($2::text is null or m.set_hash is distinct from $2 or m.version is distinct from $3)
+         order by t.id limit $4"#,
         after.map_or(i64::MIN, TenantId::get),
-        other_than.map(Version::as_str),
+        other_than.map(|place| place.set_hash.as_str()),
+        other_than.and_then(|place| place.version.as_ref()).map(Version::as_str),
         limit,
     )
     .fetch_all(conn)
@@ -93,11 +107,61 @@ pub async fn fleet_tenant(
 ) -> sqlx::Result<Option<FleetTenant>> {
     let row = sqlx::query_as!(
         Row,
-        "select id, schema_name, role_name, migration_version
-         from tenantry.tenants where schema_name = $1 and state = 'active'",
+        r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
+         from tenantry.tenants t
+         left join tenantry.tenant_migrations m on m.tenant_id = t.id
+         where t.schema_name = $1 and t.state = 'active'"#,
         schema.as_str(),
     )
     .fetch_optional(conn)
     .await?;
     Ok(row.map(FleetTenant::from))
+}
+
+/// A tenant without a row in the ledger.
+#[derive(Debug)]
+pub struct Unplaced {
+    /// Its id.
+    pub id: TenantId,
+    /// Its schema, as the registry has it.
+    pub schema: String,
+    /// Whether a release before this one left its version table there.
+    pub has_table: bool,
+    /// Whether it is active, and should have a row.
+    pub is_active: bool,
+}
+
+/// At most `limit` tenants with an id above `after` that have no row in the ledger, ordered by id; those that
+/// ended are left out.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn unplaced(
+    conn: &mut PgConnection,
+    after: Option<TenantId>,
+    limit: i64,
+) -> sqlx::Result<Vec<Unplaced>> {
+    let rows = sqlx::query!(
+        r#"select id, schema_name, state = 'active' as "is_active!",
+                  to_regclass(quote_ident(schema_name) || '.tenantry_migrations') is not null
+                      as "has_table!"
+         from (
+             select id, schema_name, state from tenantry.tenants t
+             where id > $1 and state not in ('deleted', 'released')
+                 and not exists (select from tenantry.tenant_migrations m
+                                 where m.tenant_id = t.id and m.tenant_id > $1)
+             order by id limit $2
+         ) t"#,
+        after.map_or(i64::MIN, TenantId::get),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    let unplaced = rows.into_iter().map(|r| Unplaced {
+        id: TenantId::new(r.id),
+        schema: r.schema_name,
+        has_table: r.has_table,
+        is_active: r.is_active,
+    });
+    Ok(unplaced.collect())
 }

@@ -1,7 +1,7 @@
 //! Reads how a tenant is.
 
 use chrono::{DateTime, Utc};
-use domain::{TenantId, TenantState, Version};
+use domain::{TenantId, TenantState};
 use sqlx::PgConnection;
 
 use crate::decode::decode;
@@ -19,8 +19,7 @@ pub struct TenantStatus {
     pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
-    /// Whether workers have loaded a newer tenant migration than it has: by the places in the set that
-    /// was loaded last, never by the versions' texts.
+    /// Whether it lacks a migration of the set that workers learnt last, whatever its place there.
     pub is_behind: bool,
     /// When one of its keys was last used, or its role last got a password.
     pub last_activity: Option<DateTime<Utc>>,
@@ -31,32 +30,71 @@ pub struct TenantStatus {
 /// # Errors
 /// When the row cannot be read.
 pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<TenantStatus>> {
-    let row = sqlx::query!(
-        r#"select name, state, migration_version, created_at,
-                  (to_regnamespace(quote_ident(schema_name)) is not null
-                   and to_regrole(quote_ident(role_name)) is not null) as "is_there!",
-                  (select m.version from tenantry.migration_texts m
-                   order by m.place desc limit 1) as newest,
-                  greatest(login_issued_at,
-                           (select max(k.last_used_at) from tenantry.api_keys k
-                            where k.tenant_id = t.id)) as last_activity
-           from tenantry.tenants t where id = $1"#,
-        id.get(),
-    )
-    .fetch_optional(conn)
-    .await?;
+    let row =
+        sqlx::query_file!("queries/tenants/status.sql", id.get()).fetch_optional(conn).await?;
     row.map(|r| {
-        let version = r.migration_version.as_deref().map(Version::new);
-        let is_behind = r.newest.is_some_and(|newest| version != Some(Version::new(newest)));
         Ok(TenantStatus {
             name: r.name,
             state: decode(&r.state)?,
             is_there: r.is_there,
             migration_version: r.migration_version,
             created_at: r.created_at,
-            is_behind,
+            is_behind: r.is_behind,
             last_activity: r.last_activity,
         })
     })
     .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETS: &str = "
+        insert into tenantry.migration_sets (hash, versions, descriptions, checksums) values
+            ('older', '{1,2}', '{a,b}', '{A,B}'),
+            ('newest', '{1,2,3}', '{a,b,c}', '{A,B,C}'),
+            ('holed', '{1,3}', '{a,c}', '{A,C}'),
+            ('spelled', '{0001,0002,3}', '{a,b,c}', '{A,B,C}'),
+            ('edited', '{1,2,3}', '{a,b,c}', '{A,X,C}');
+        insert into tenantry.promises (set_hash, server_major, survey_format, shape, learnt_at) values
+            ('older', 15, 1, '{}', now() - interval '1 day'), ('newest', 15, 1, '{}', now());
+        insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+        values ('A', 'a.example.com', 's', 'r', 'active')";
+
+    #[tokio::test]
+    async fn a_tenant_is_behind_while_it_lacks_a_migration_wherever_its_place_is() {
+        let db = harness::fresh_db().await;
+        sqlx::raw_sql(SETS).execute(&db.pool).await.unwrap();
+        let mut conn = db.pool.acquire().await.unwrap();
+        let id = TenantId::new(1);
+        let behind = status(&mut conn, id).await.unwrap().unwrap();
+        assert_eq!((behind.is_behind, behind.migration_version), (true, None));
+
+        for (set, version, is_behind) in [
+            ("newest", Some("3"), false),
+            ("newest", Some("2"), true),
+            ("newest", None, true),
+            ("older", Some("2"), true),
+            ("holed", Some("3"), true),
+            ("spelled", Some("3"), false),
+            ("spelled", Some("0002"), true),
+            ("edited", Some("3"), false),
+        ] {
+            sqlx::query(
+                "insert into tenantry.tenant_migrations values (1, $1, $2)
+                 on conflict (tenant_id) do update set set_hash = $1, version = $2",
+            )
+            .bind(set)
+            .bind(version)
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+
+            let found = status(&mut conn, id).await.unwrap().unwrap();
+
+            let told = (found.is_behind, found.migration_version.as_deref());
+            assert_eq!(told, (is_behind, version), "{set} {version:?}");
+        }
+    }
 }

@@ -5,7 +5,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::join;
 use crate::ident::{Ident, literal};
-use crate::migrations::VERSION_TABLE;
 
 const REGRANTS: &str = include_str!("../queries/regrants.sql");
 
@@ -23,7 +22,6 @@ pub async fn regrant(
     let (schema, role) = (Ident::from(schema).to_string(), Ident::from(role).to_string());
     let regrants = REGRANTS
         .replace("{tag}", "$tenantry$")
-        .replace("{versions_text}", &literal(&format!("{schema}.{VERSION_TABLE}")))
         .replace("{schema_text}", &literal(&schema))
         .replace("{role_text}", &literal(&role))
         .replace("{schema}", &schema)

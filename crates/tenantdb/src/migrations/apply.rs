@@ -1,14 +1,14 @@
 //! Brings a schema to the newest version.
 
-use domain::{SchemaName, Version};
+use domain::{SchemaName, TenantId, Version};
 use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
 
-use super::applied::AppliedMigration;
 use super::compare::Standing;
 use super::error::MigrateError;
 use super::script;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
+use crate::ledger::{Entry, Reached};
 
 /// What [`apply`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub struct Applied {
     pub out_of_order: Vec<Version>,
 }
 
-/// Applies what the schema lacks, in the caller's transaction: two messages for a new schema,
-/// whatever the number of migrations, and three for an older one. Holds the checksums of what was
-/// applied before.
+/// Applies what the tenant's schema lacks, in the caller's transaction, and writes its row in the ledger.
+/// One message applies all migrations, whatever their number. Holds the checksums of what was applied
+/// before.
 ///
 /// It looks only into this schema while it runs, and leaves the search path as it found it.
 ///
@@ -34,20 +34,25 @@ pub struct Applied {
 /// to be rolled back then, which leaves nothing.
 pub async fn apply(
     conn: &mut PgConnection,
+    tenant: TenantId,
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<Applied, MigrateError> {
-    let state = State::read(conn, schema, set.path()).await;
-    let state = state.map_err(|source| MigrateError::Database { source })?;
-    let standing = set.compare(state.applied.iter().flatten().map(AppliedMigration::record));
+    let state = State::read(conn, tenant, schema, set.path()).await.map_err(failed)?;
+    let standing = set.compare(state.entry.iter().flat_map(Entry::records));
     hold(&standing)?;
     let pending = &standing.missing;
     // in a new schema the tables are empty: an index locks out nobody
     if standing.newest.is_some() {
         pending.iter().try_for_each(|m| in_transaction(m.version(), m.file(), m.outside))?;
     }
-    if state.applied.is_none() || !pending.is_empty() {
-        state.run(conn, schema, script::up(schema, &state, pending, set.defers())).await?;
+    let reached = Reached::all_of(set);
+    let record = reached.registration() + &reached.rows(&[tenant]);
+    if !pending.is_empty() {
+        let script = script::up(schema, &state, pending, set.defers(), &record);
+        state.run(conn, schema, script).await?;
+    } else if !state.entry.as_ref().is_some_and(|entry| entry.is_all_of(set)) {
+        sqlx::raw_sql(AssertSqlSafe(record)).execute(conn).await.map_err(failed)?;
     }
     let out_of_order = standing.out_of_order(set);
     let applied: Vec<Version> = pending.iter().map(|m| m.version().clone()).collect();
@@ -56,8 +61,23 @@ pub async fn apply(
     Ok(Applied { from, to: set.head().cloned(), applied, out_of_order })
 }
 
-/// Applies the set to schemas in which nothing is, all in one message after a first that looks
-/// where the session stands. The set must have been applied by [`apply`] somewhere before.
+/// Applies the set to an empty schema that is no tenant's. Two messages.
+///
+/// # Errors
+/// As [`apply`].
+pub(crate) async fn build(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    set: &MigrationSet,
+) -> Result<(), MigrateError> {
+    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
+    let all: Vec<&Migration> = set.iter().collect();
+    state.run(conn, schema, script::up(schema, &state, &all, set.defers(), "")).await
+}
+
+/// Applies the set to schemas in which nothing is, and runs the statements of `record`, all in one message
+/// after a first that looks where the session stands. The set must have been applied by [`build`] somewhere
+/// before.
 ///
 /// # Errors
 /// As [`apply`]; which schema, file and line it was is not told.
@@ -65,11 +85,11 @@ pub(crate) async fn apply_to_empty(
     conn: &mut PgConnection,
     schemas: &[&SchemaName],
     set: &MigrationSet,
+    record: &str,
 ) -> Result<(), MigrateError> {
-    let failed = |source| MigrateError::Database { source };
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
-    let script = script::plain(schemas, &state, &all, set.defers());
+    let script = script::plain(schemas, &state, &all, set.defers(), record);
     let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
     let mut ends = rows.iter().filter(is_last);
@@ -77,6 +97,10 @@ pub(crate) async fn apply_to_empty(
         state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
     }
     Ok(())
+}
+
+fn failed(source: sqlx::Error) -> MigrateError {
+    MigrateError::Database { source }
 }
 
 /// Refuses a text that would rather run outside of a transaction.

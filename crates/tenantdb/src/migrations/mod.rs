@@ -3,7 +3,6 @@
 //! All that is pending is sent as one message, in the caller's transaction, and in a block in
 //! which the server refuses COMMIT, whatever a file holds.
 
-mod applied;
 mod apply;
 mod blame;
 mod compare;
@@ -19,9 +18,8 @@ mod sections;
 mod set;
 mod state;
 
-pub use applied::{AppliedMigration, applied, applied_in_all};
-pub(crate) use apply::apply_to_empty;
 pub use apply::{Applied, apply};
+pub(crate) use apply::{apply_to_empty, build};
 pub use compare::Standing;
 pub use error::MigrateError;
 pub use format::{Format, UnknownFormat};
@@ -29,6 +27,3 @@ pub use load::Reading;
 pub use load_error::LoadError;
 pub use revert::{Reverted, Target, revert};
 pub use set::{Migration, MigrationSet};
-
-/// The table in each tenant's schema that holds what was applied there.
-pub const VERSION_TABLE: &str = "tenantry_migrations";

@@ -2,15 +2,15 @@
 
 use std::str::FromStr;
 
-use domain::{SchemaName, Version};
+use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
-use super::applied::AppliedMigration;
 use super::apply::in_transaction;
 use super::error::MigrateError;
 use super::script::{self, Back};
 use super::set::{Migration, MigrationSet};
 use super::state::State;
+use crate::ledger::{AppliedMigration, Reached};
 
 /// What [`revert`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,19 +54,20 @@ impl Target {
 }
 
 /// Runs the way back of every applied migration that the target does not keep, newest first, in the
-/// caller's transaction and in at most three messages. Without a target it takes back the newest
-/// one. Checksums are not held: going back is how an edited migration is mended.
+/// caller's transaction and in one message, and writes the tenant's row in the ledger. Without a target
+/// it takes back the newest one. Checksums are not held: going back is how an edited migration is mended.
 ///
 /// # Errors
 /// As [`super::apply()`]; [`MigrateError::Irreversible`] where a way back is missing,
 /// [`MigrateError::NoSuchVersion`] where the target is none of the set.
 pub async fn revert(
     conn: &mut PgConnection,
+    tenant: TenantId,
     schema: &SchemaName,
     set: &MigrationSet,
     target: Option<&Target>,
 ) -> Result<Reverted, MigrateError> {
-    let state = State::read(conn, schema, set.path()).await;
+    let state = State::read(conn, tenant, schema, set.path()).await;
     let state = state.map_err(|source| MigrateError::Database { source })?;
     let had = in_order(&state, set)?;
     let keeps = match target {
@@ -75,10 +76,12 @@ pub async fn revert(
     };
     let at = had.partition_point(|(place, ..)| *place < keeps);
     let (kept, newer) = had.split_at(at);
-    let back = newer.iter().rev().map(|(_, m, record)| way_back(m, record));
+    let back = newer.iter().rev().map(|(_, m, _)| way_back(m));
     let back = back.collect::<Result<Vec<_>, _>>()?;
     if !back.is_empty() {
-        state.run(conn, schema, script::down(schema, &state, &back, set.defers())).await?;
+        let reached = Reached::at(set, kept.iter().map(|(.., had)| (*had).clone()).collect());
+        let record = reached.registration() + &reached.rows(&[tenant]);
+        state.run(conn, schema, script::down(schema, &state, &back, set.defers(), &record)).await?;
     }
     let newest = |had: &[(usize, &Migration, _)]| had.last().map(|(_, m, _)| m.version().clone());
     let reverted = newer.iter().rev().map(|(_, m, _)| m.version().clone()).collect();
@@ -99,18 +102,16 @@ fn in_order<'a>(
             found.ok_or_else(|| MigrateError::Unknown { version: record.version.clone() })?;
         Ok((place, migration, record))
     };
-    let mut had = state.applied.iter().flatten().map(place).collect::<Result<Vec<_>, _>>()?;
+    let applied = state.entry.iter().flat_map(|entry| &entry.applied);
+    let mut had = applied.map(place).collect::<Result<Vec<_>, _>>()?;
     had.sort_by_key(|(place, ..)| *place);
     Ok(had)
 }
 
-fn way_back<'a>(
-    migration: &'a Migration,
-    recorded: &'a AppliedMigration,
-) -> Result<Back<'a>, MigrateError> {
+fn way_back(migration: &Migration) -> Result<Back<'_>, MigrateError> {
     let version = migration.version();
     let down =
         migration.down().ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
     in_transaction(version, &down.file, down.outside)?;
-    Ok(Back { version, recorded: &recorded.version, file: &down.file, sql: &down.sql })
+    Ok(Back { version, file: &down.file, sql: &down.sql })
 }

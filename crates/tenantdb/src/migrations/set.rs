@@ -1,6 +1,5 @@
 //! The migrations every tenant is to have.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha384};
 
 use super::load::{self, Reading};
 use super::load_error::LoadError;
+use crate::ledger;
 use crate::path::TenantPath;
 use crate::shared::Shared;
 
@@ -105,19 +105,10 @@ impl MigrationSet {
 
     /// The set of these, oldest first.
     pub(super) fn new(migrations: Vec<Migration>) -> Self {
-        let mut digest = Sha384::new();
-        for migration in &migrations {
-            // A number counts as the release before counted it, so that spares and promises of a set
-            // that did not change stay good.
-            match migration.version.number() {
-                Some(number) => digest.update(number.to_be_bytes()),
-                None => digest.update(migration.version.key().as_bytes()),
-            }
-            digest.update(&migration.checksum);
-        }
+        let hash = ledger::hash(migrations.iter().map(|m| (&m.version, m.checksum.as_str())));
         Self {
             migrations: migrations.into(),
-            hash: hex(&digest.finalize()).into(),
+            hash: hash.into(),
             shared: Arc::default(),
             superseded: Arc::default(),
         }
@@ -221,12 +212,5 @@ impl Migration {
 
 /// SHA-384 of a text, in hexadecimal.
 pub(super) fn checksum(text: &str) -> String {
-    hex(&Sha384::digest(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes all that is written");
-        text
-    })
+    ledger::hex(&Sha384::digest(text))
 }

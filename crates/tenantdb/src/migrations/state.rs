@@ -1,12 +1,12 @@
-//! Where a schema and the session stand before a script runs, and after.
+//! Where a tenant and the session stand before a script runs, and after.
 
-use domain::SchemaName;
+use domain::{SchemaName, TenantId};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use super::applied::AppliedMigration;
+use super::blame;
 use super::error::MigrateError;
 use super::script::Script;
-use super::{applied, blame};
+use crate::ledger::{self, Entry};
 use crate::path::TenantPath;
 
 /// What a script starts from.
@@ -18,37 +18,20 @@ pub(super) struct State {
     pub(super) path: String,
     /// The role that runs the migrations.
     actor: String,
-    /// What the version table holds; `None` when there is none.
-    pub(super) applied: Option<Vec<AppliedMigration>>,
-    /// Whether the version table is one of the release before, whose versions are numbers.
-    pub(super) numbers: bool,
+    /// What the ledger says of the tenant.
+    pub(super) entry: Option<Entry>,
 }
 
 impl State {
-    /// Reads it: one message for a schema without version table, two for others.
+    /// Reads it.
     pub(super) async fn read(
         conn: &mut PgConnection,
+        tenant: TenantId,
         schema: &SchemaName,
         tenants: TenantPath,
     ) -> sqlx::Result<Self> {
-        let table = applied::table(schema);
-        let row = sqlx::query(
-            "select current_setting('search_path'), current_user::text,
-                 to_regclass($1) is not null,
-                 exists (select from pg_catalog.pg_attribute
-                         where attrelid = to_regclass($1)::oid and attname = 'version'
-                             and atttypid = 'pg_catalog.int8'::regtype)",
-        )
-        .bind(&table)
-        .fetch_one(&mut *conn)
-        .await?;
-        let applied = match row.try_get(2)? {
-            true => applied::read(conn, 1, [(0, table.as_str())].into_iter()).await?.pop(),
-            false => None,
-        };
-        let numbers = row.try_get(3)?;
-        let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self { tenants, path, actor, applied, numbers })
+        let entry = ledger::find(conn, tenant, schema).await?;
+        Ok(Self { entry, ..Self::of_session(conn, tenants).await? })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
@@ -60,7 +43,7 @@ impl State {
             .fetch_one(conn)
             .await?;
         let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self { tenants, path, actor, applied: None, numbers: false })
+        Ok(Self { tenants, path, actor, entry: None })
     }
 
     /// Sends a script, and makes sure that it ended in the schema and role it began in.

@@ -21,8 +21,7 @@ cross join lateral (
     select 'the schema', n.nspacl, n.nspowner, '{USAGE,CREATE}'::text[], false, '', 'schema ' || n.oid::regnamespace, false
     union all
     select k.noun || ' ' || c.relname, c.relacl, c.relowner,
-        case when c.relname = '{versions}' then '{SELECT}'::text[]
-             when c.relkind = 'S' then '{USAGE,SELECT}' else '{SELECT,INSERT,UPDATE,DELETE}' end,
+        case when c.relkind = 'S' then '{USAGE,SELECT}'::text[] else '{SELECT,INSERT,UPDATE,DELETE}' end,
         true, '', case when c.relkind = 'S' then 'sequence ' else 'table ' end || c.oid::regclass, false
     from pg_depend d
     join pg_class c on c.oid = d.objid and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')

@@ -23,9 +23,6 @@ begin
     loop
         if routine is not null then
             execute format('grant execute on routine %s to %s', routine, {role_text});
-        elsif target = to_regclass({versions_text}) then
-            execute format('revoke insert, update, delete on %s from %s', target, {role_text});
-            execute format('grant select on %s to %s', target, {role_text});
         elsif kind = 'S' then
             execute format('grant usage, select on sequence %s to %s', target, {role_text});
         elsif target is not null then

@@ -21,7 +21,7 @@ async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &Migration
     let promise = Promise::learn(conn, set).await.unwrap();
     newcomers::create_roles(conn, &spare, CONNECTIONS, tenantdb::TenantPath::ALONE).await.unwrap();
     newcomers::create_schemas(conn, &spare).await.unwrap();
-    newcomers::migrate(conn, &spare, set).await.unwrap();
+    newcomers::migrate_spares(conn, &spare, set).await.unwrap();
     newcomers::grant(conn, &spare, &promise).await.unwrap();
     id
 }

@@ -46,7 +46,7 @@ async fn make(conn: &mut PgConnection, site: &Site, application: &str) -> [Tenan
     newcomers::migrate(&mut tx, &made, &set).await.unwrap();
     newcomers::grant(&mut tx, &made, &promise).await.unwrap();
     let looked_at: Vec<_> = made.into_iter().map(|newcomer| (newcomer, None)).collect();
-    verify::verify_newcomers(&mut tx, &looked_at, &set, &promise).await.unwrap();
+    verify::verify_newcomers(&mut tx, &looked_at, &promise).await.unwrap();
     tx.commit().await.unwrap();
     tenants
 }

@@ -40,7 +40,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     role::owner(&mut conn, &tenant.role).await.unwrap();
     schema::owner(&mut conn, &tenant.schema).await.unwrap();
     shape::read(&mut conn, &tenant.schema).await.unwrap();
-    migrations::applied(&mut conn, &tenant.schema).await.unwrap();
+    tenant.applied(&mut conn).await;
     let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
     let application = format!("tn_{}_app", site.installation);
     let roles = std::slice::from_ref(role);
@@ -48,12 +48,12 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let application_role = Some(application.as_str());
     let (neighbour, path) = (Some(schema), tenantdb::TenantPath::ALONE);
     let subject = verify::Subject { role, mark, neighbour, path, application_role };
-    verify::verify(&mut conn, schema, subject, &set, &promise).await.unwrap();
+    verify::verify(&mut conn, schema, subject, &promise).await.unwrap();
     let subject = verify::Subject { neighbour: None, ..subject };
     adoption::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
-    migrations::revert(&mut conn, schema, &set, Some(&migrations::Target::Start)).await.unwrap();
-    migrations::apply(&mut conn, schema, &set).await.unwrap();
+    tenant.revert(&mut conn, &set, Some(&migrations::Target::Start)).await.unwrap();
+    tenant.apply(&mut conn, &set).await.unwrap();
     assert!(schema::drop_owned(&mut conn, schema, mark).await.unwrap());
     let mut whole = grown(&before, &counters(&mut conn, "numscans").await);
     // a cluster has few databases, however many tenants

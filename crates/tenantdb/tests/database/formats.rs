@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use tenantdb::migrations::{MigrateError, Target, applied, apply, revert};
-use tenantdb::{MigrationSet, Promise, grants, role, schema, verify};
+use tenantdb::migrations::{MigrateError, Target};
+use tenantdb::{MigrationSet, Promise, grants, ledger, role, schema, verify};
 
 use crate::support::{count, execute, site};
 
 const TABLES: &str = "select count(*) from pg_class where relnamespace = 'acme'::regnamespace
-    and relkind = 'r' and relname <> 'tenantry_migrations'";
+    and relkind = 'r'";
 
 /// A folder of two migrations, which make tables `a` and `b`.
 struct Sample {
@@ -154,16 +154,16 @@ async fn each_tools_folder_gives_a_tenant_all_its_tables_and_takes_them_back() {
         let mut tx = site.begin().await;
         schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
 
-        let done = apply(&mut tx, &tenant.schema, &set).await.unwrap();
+        let done = tenant.apply(&mut tx, &set).await.unwrap();
         let tables = count(&mut tx, TABLES).await;
-        let again = apply(&mut tx, &tenant.schema, &set).await.unwrap();
-        let recorded = applied(&mut tx, &tenant.schema).await.unwrap();
+        let again = tenant.apply(&mut tx, &set).await.unwrap();
+        let recorded = tenant.applied(&mut tx).await;
 
         let spelled: Vec<_> = recorded.iter().map(|row| row.version.as_str()).collect();
         assert_eq!(spelled, versions, "{format}");
         assert_eq!((done.applied.len(), tables, again.applied.len()), (2, 2, 0), "{format}");
         if *goes_back {
-            let back = revert(&mut tx, &tenant.schema, &set, Some(&Target::Start)).await;
+            let back = tenant.revert(&mut tx, &set, Some(&Target::Start)).await;
             assert_eq!(back.unwrap().reverted.len(), 2, "{format}");
             assert_eq!(count(&mut tx, TABLES).await, 0, "{format}");
         }
@@ -174,44 +174,19 @@ async fn each_tools_folder_gives_a_tenant_all_its_tables_and_takes_them_back() {
 }
 
 #[tokio::test]
-async fn a_version_table_of_numbers_is_altered_once_a_version_is_no_number() {
-    let site = site().await;
-    let tenant = site.tenant(1, "acme");
-    let mut tx = site.begin().await;
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    let old = load(&[("20250102_000001_a.sql", UP_A)]);
-    apply(&mut tx, &tenant.schema, &old).await.unwrap();
-    // as the release before recorded it
-    execute(
-        &mut tx,
-        "update acme.tenantry_migrations set version = '20250102';
-         alter table acme.tenantry_migrations alter column version type bigint using version::bigint",
-    )
-    .await
-    .unwrap();
-
-    let set = load(&[("20250102_000001_a.sql", UP_A), ("20250102_000002_b.sql", UP_B)]);
-    let done = apply(&mut tx, &tenant.schema, &set).await.unwrap();
-
-    assert_eq!(done.applied, ["20250102_000002"]);
-    let recorded = applied(&mut tx, &tenant.schema).await.unwrap();
-    let spelled: Vec<_> = recorded.iter().map(|row| row.version.as_str()).collect();
-    assert_eq!(spelled, ["20250102", "20250102_000002"]);
-}
-
-#[tokio::test]
 async fn an_index_made_concurrently_is_made_for_a_new_tenant_and_refused_for_one_that_has_rows() {
     let site = site().await;
     let tenant = site.tenant(1, "acme");
     let index = ("2_i.sql", "create index concurrently a_id on a (id);");
     let mut tx = site.begin().await;
     schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    apply(&mut tx, &tenant.schema, &load(&[("1_a.sql", UP_A)])).await.unwrap();
+    tenant.apply(&mut tx, &load(&[("1_a.sql", UP_A)])).await.unwrap();
 
     let set = load(&[("1_a.sql", UP_A), index]);
-    let refused = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
-    execute(&mut tx, "drop table acme.a, acme.tenantry_migrations").await.unwrap();
-    let new = apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    let refused = tenant.apply(&mut tx, &set).await.unwrap_err();
+    execute(&mut tx, "drop table acme.a").await.unwrap();
+    ledger::forget(&mut tx, tenant.mark.tenant).await.unwrap();
+    let new = tenant.apply(&mut tx, &set).await.unwrap();
 
     assert!(matches!(refused, MigrateError::NeedsNoTransaction { line: 1, .. }), "{refused:?}");
     assert!(refused.to_string().contains("leave the word"), "{refused}");
@@ -235,11 +210,11 @@ async fn what_a_file_deferred_is_checked_before_the_next_and_deferred_again() {
 
     let mut tx = site.begin().await;
     schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = site.begin().await;
     schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    let failed = apply(&mut tx, &tenant.schema, &broken).await.unwrap_err();
+    let failed = tenant.apply(&mut tx, &broken).await.unwrap_err();
 
     assert!(failed.to_string().starts_with("migration 2 (2_b.sql) failed"), "{failed}");
 }
@@ -258,12 +233,10 @@ async fn a_set_that_cannot_run_in_one_transaction_is_refused_with_file_reason_an
     let mut tx = site.begin().await;
     let tenant = site.tenant(1, "acme");
     schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    apply(&mut tx, &tenant.schema, &load(&[("1_a.sql", "create type mood as enum ('a');")]))
-        .await
-        .unwrap();
+    tenant.apply(&mut tx, &load(&[("1_a.sql", "create type mood as enum ('a');")])).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = site.begin().await;
-    let refused = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+    let refused = tenant.apply(&mut tx, &set).await.unwrap_err();
 
     let told = refused.to_string();
     assert!(told.contains("3_c.sql") && told.contains("create the type anew"), "{told}");
@@ -280,7 +253,7 @@ async fn a_file_may_end_in_select_into_and_in_a_comment() {
     let mut tx = site.begin().await;
     schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
 
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
 
     assert_eq!(count(&mut tx, TABLES).await, 2);
 }
@@ -318,11 +291,11 @@ async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
         .await
         .unwrap();
         schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-        apply(&mut tx, &tenant.schema, &set).await.unwrap();
+        tenant.apply(&mut tx, &set).await.unwrap();
         grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();
 
         let (schema, subject) = (&tenant.schema, tenant.subject());
-        let told = verify::verify(&mut tx, schema, subject, &set, &promise).await;
+        let told = verify::verify(&mut tx, schema, subject, &promise).await;
 
         assert!(told.is_ok(), "{name}: {told:?}");
         tx.rollback().await.unwrap();

@@ -8,6 +8,7 @@ mod bootstrap;
 mod confinement;
 mod cost;
 mod formats;
+mod ledger;
 mod makers;
 mod migrations;
 mod ownership;

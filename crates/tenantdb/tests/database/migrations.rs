@@ -2,7 +2,7 @@
 
 use domain::Version;
 use sqlx::AssertSqlSafe;
-use tenantdb::migrations::{Applied, MigrateError, Reverted, Target, applied, apply, revert};
+use tenantdb::migrations::{Applied, MigrateError, Reverted, Target};
 use tenantdb::{MigrationSet, schema};
 
 use crate::support::{Tenant, count, execute, set_of, site};
@@ -38,14 +38,14 @@ async fn only_what_is_pending_is_applied() {
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
 
-    let first = apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap();
-    let second = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
-    let third = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+    let first = tenant.apply(&mut tx, &set_of(&[A])).await.unwrap();
+    let second = tenant.apply(&mut tx, &set_of(&[A, B])).await.unwrap();
+    let third = tenant.apply(&mut tx, &set_of(&[A, B])).await.unwrap();
 
     assert_eq!(first, went(0, 1, &[1], &[]));
     assert_eq!(second, went(1, 2, &[2], &[]));
     assert_eq!(third, went(2, 2, &[], &[]));
-    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
+    let rows = tenant.applied(&mut tx).await;
     let set = set_of(&[A, B]);
     let recorded: Vec<_> =
         rows.iter().map(|r| (&r.version, r.description.as_str(), &*r.checksum)).collect();
@@ -60,9 +60,9 @@ async fn an_older_migration_that_came_late_is_applied_too() {
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set_of(&[B])).await.unwrap();
+    tenant.apply(&mut tx, &set_of(&[B])).await.unwrap();
 
-    let late = apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+    let late = tenant.apply(&mut tx, &set_of(&[A, B])).await.unwrap();
 
     assert_eq!(late, went(2, 2, &[1], &[1]));
     assert_eq!(count(&mut tx, "select count(*) from acme.a").await, 0);
@@ -76,7 +76,7 @@ async fn an_empty_set_makes_an_empty_schema() {
     with_schema(&tenant, &mut tx).await;
 
     for _ in 0..2 {
-        let done = apply(&mut tx, &tenant.schema, &set_of(&[])).await.unwrap();
+        let done = tenant.apply(&mut tx, &set_of(&[])).await.unwrap();
         assert_eq!(done, went(0, 0, &[], &[]));
     }
 }
@@ -89,8 +89,8 @@ async fn the_search_path_is_left_as_it_was_found() {
     execute(&mut tx, "set local search_path to tenantry, pg_temp").await.unwrap();
     with_schema(&tenant, &mut tx).await;
 
-    apply(&mut tx, &tenant.schema, &MigrationSet::embedded()).await.unwrap();
-    revert(&mut tx, &tenant.schema, &MigrationSet::embedded(), Some(&Target::Start)).await.unwrap();
+    tenant.apply(&mut tx, &MigrationSet::embedded()).await.unwrap();
+    tenant.revert(&mut tx, &MigrationSet::embedded(), Some(&Target::Start)).await.unwrap();
 
     let path: String = sqlx::query_scalar("show search_path").fetch_one(&mut *tx).await.unwrap();
     assert_eq!(path, "tenantry, pg_temp");
@@ -104,7 +104,7 @@ async fn a_failure_names_version_file_and_line_and_leaves_nothing() {
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
 
-    let failed = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+    let failed = tenant.apply(&mut tx, &set).await.unwrap_err();
     tx.rollback().await.unwrap();
 
     let told = failed.to_string();
@@ -133,7 +133,7 @@ async fn a_failure_without_a_position_still_names_its_migration() {
         let mut tx = site.begin().await;
         with_schema(&tenant, &mut tx).await;
 
-        let failed = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+        let failed = tenant.apply(&mut tx, &set).await.unwrap_err();
 
         assert!(
             matches!(&failed, MigrateError::Failed { version, file, .. } if *version == "2" && file == "2_b.sql"),
@@ -157,7 +157,7 @@ async fn a_migration_that_fails_in_one_tenant_only_harms_no_other() {
 
     for (tenant, fine) in [(&bad, false), (&good, true)] {
         let mut tx = site.begin().await;
-        let done = apply(&mut tx, &tenant.schema, &set).await;
+        let done = tenant.apply(&mut tx, &set).await;
         assert_eq!(done.is_ok(), fine, "{done:?}");
         if fine { tx.commit().await.unwrap() } else { tx.rollback().await.unwrap() }
     }
@@ -165,11 +165,11 @@ async fn a_migration_that_fails_in_one_tenant_only_harms_no_other() {
     let mut conn = site.db.pool.acquire().await.unwrap();
     let versions = |rows: Vec<_>| {
         rows.iter()
-            .map(|r: &tenantdb::migrations::AppliedMigration| r.version.to_string())
+            .map(|r: &tenantdb::ledger::AppliedMigration| r.version.to_string())
             .collect::<Vec<_>>()
     };
-    assert_eq!(versions(applied(&mut conn, &good.schema).await.unwrap()), ["0001", "0002", "0003"]);
-    assert_eq!(versions(applied(&mut conn, &bad.schema).await.unwrap()), ["0001", "0002"]);
+    assert_eq!(versions(good.applied(&mut conn).await), ["0001", "0002", "0003"]);
+    assert_eq!(versions(bad.applied(&mut conn).await), ["0001", "0002"]);
 }
 
 #[tokio::test]
@@ -178,10 +178,10 @@ async fn an_edited_migration_is_refused_before_anything_runs() {
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap();
+    tenant.apply(&mut tx, &set_of(&[A])).await.unwrap();
 
     let edited = set_of(&[("1_a.up.sql", "create table a (id bigint);"), B]);
-    let refused = apply(&mut tx, &tenant.schema, &edited).await.unwrap_err();
+    let refused = tenant.apply(&mut tx, &edited).await.unwrap_err();
 
     assert!(matches!(&refused, MigrateError::Edited { version } if *version == "1"), "{refused:?}");
 }
@@ -192,9 +192,9 @@ async fn a_schema_newer_than_the_set_is_refused() {
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set_of(&[A, B])).await.unwrap();
+    tenant.apply(&mut tx, &set_of(&[A, B])).await.unwrap();
 
-    let refused = apply(&mut tx, &tenant.schema, &set_of(&[A])).await.unwrap_err();
+    let refused = tenant.apply(&mut tx, &set_of(&[A])).await.unwrap_err();
 
     assert!(
         matches!(&refused, MigrateError::Unknown { version } if *version == "2"),
@@ -221,14 +221,14 @@ async fn a_migration_that_slips_past_the_lint_cannot_leave_schema_role_or_transa
         let mut tx = site.begin().await;
         with_schema(&tenant, &mut tx).await;
 
-        let refused = apply(&mut tx, &tenant.schema, &set).await.unwrap_err();
+        let refused = tenant.apply(&mut tx, &set).await.unwrap_err();
 
         assert!(matches!(refused, MigrateError::Escaped), "{refused:?}");
     }
     let commit = set_of(&[A, ("2_b.sql", "do $$ begin execute concat('com', 'mit'); end $$")]);
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    let refused = apply(&mut tx, &tenant.schema, &commit).await.unwrap_err();
+    let refused = tenant.apply(&mut tx, &commit).await.unwrap_err();
     assert!(
         matches!(&refused, MigrateError::Failed { version, .. } if *version == "2"),
         "{refused:?}"
@@ -241,7 +241,7 @@ async fn a_missing_schema_is_an_error_and_public_stays_untouched() {
     let tenant = site.tenant(1, "gone");
     let mut tx = site.begin().await;
 
-    let refused = apply(&mut tx, &tenant.schema, &MigrationSet::embedded()).await.unwrap_err();
+    let refused = tenant.apply(&mut tx, &MigrationSet::embedded()).await.unwrap_err();
     tx.rollback().await.unwrap();
 
     assert!(refused.database().is_some(), "{refused:?}");
@@ -258,9 +258,9 @@ async fn hostile_file_names_and_dollar_quotes_arrive_as_they_are() {
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
 
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
 
-    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
+    let rows = tenant.applied(&mut tx).await;
     assert_eq!(rows[0].description, "it's $tenantry$ \\ \"x\"");
     let texts: Vec<String> =
         sqlx::query_scalar(AssertSqlSafe("select t from \"order\".\"a\"\"b\""))
@@ -287,17 +287,17 @@ async fn going_back_runs_newest_first_and_forgets_what_it_took_back() {
     ]);
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
 
-    let newest = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
-    let all = revert(&mut tx, &tenant.schema, &set, Some(&Target::Start)).await.unwrap();
-    let nothing = revert(&mut tx, &tenant.schema, &set, None).await.unwrap();
+    let newest = tenant.revert(&mut tx, &set, None).await.unwrap();
+    let all = tenant.revert(&mut tx, &set, Some(&Target::Start)).await.unwrap();
+    let nothing = tenant.revert(&mut tx, &set, None).await.unwrap();
 
     assert_eq!(newest, went_back(3, 2, &[3]));
     assert_eq!(all, went_back(2, 0, &[2, 1]));
     assert_eq!(nothing, went_back(0, 0, &[]));
-    assert_eq!(applied(&mut tx, &tenant.schema).await.unwrap(), []);
-    let again = apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    assert_eq!(tenant.applied(&mut tx).await, []);
+    let again = tenant.apply(&mut tx, &set).await.unwrap();
     assert_eq!(again.applied.len(), 3);
 }
 
@@ -308,9 +308,9 @@ async fn going_back_past_a_migration_without_a_way_back_is_refused() {
     let set = set_of(&[A, B, B_DOWN]);
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
 
-    let refused = revert(&mut tx, &tenant.schema, &set, Some(&Target::Start)).await.unwrap_err();
+    let refused = tenant.revert(&mut tx, &set, Some(&Target::Start)).await.unwrap_err();
 
     assert!(
         matches!(&refused, MigrateError::Irreversible { version } if *version == "1"),
@@ -325,52 +325,12 @@ async fn a_failing_way_back_names_its_own_file() {
     let set = set_of(&[A, ("1_a.down.sql", "drop table a;\ndrop table gone;")]);
     let mut tx = site.begin().await;
     with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set).await.unwrap();
+    tenant.apply(&mut tx, &set).await.unwrap();
 
-    let failed = revert(&mut tx, &tenant.schema, &set, None).await.unwrap_err();
+    let failed = tenant.revert(&mut tx, &set, None).await.unwrap_err();
 
     assert!(
         matches!(&failed, MigrateError::Failed { version, file, .. } if *version == "1" && file == "1_a.down.sql"),
         "{failed:?}"
     );
-}
-
-/// A version table as the release before made it.
-async fn of_the_release_before(tenant: &Tenant, conn: &mut sqlx::PgConnection) {
-    let alter = format!(
-        "alter table {}.tenantry_migrations alter column version type bigint using version::bigint",
-        tenant.schema.as_str()
-    );
-    execute(conn, &alter).await.unwrap();
-}
-
-async fn type_of_versions(conn: &mut sqlx::PgConnection) -> String {
-    sqlx::query_scalar(
-        "select format_type(atttypid, null) from pg_attribute
-         where attrelid = 'acme.tenantry_migrations'::regclass and attname = 'version'",
-    )
-    .fetch_one(conn)
-    .await
-    .unwrap()
-}
-
-#[tokio::test]
-async fn a_version_table_of_numbers_goes_on() {
-    let site = site().await;
-    let tenant = site.tenant(1, "acme");
-    let [first, second] =
-        [("0001_a.sql", "create table a ()"), ("0002_b.sql", "create table b ()")];
-    let mut tx = site.begin().await;
-    with_schema(&tenant, &mut tx).await;
-    apply(&mut tx, &tenant.schema, &set_of(&[first])).await.unwrap();
-    of_the_release_before(&tenant, &mut tx).await;
-
-    let number = apply(&mut tx, &tenant.schema, &set_of(&[first, second])).await.unwrap();
-    let before = type_of_versions(&mut tx).await;
-
-    assert_eq!((number.from.unwrap().as_str(), number.applied.len()), ("0001", 1));
-    assert_eq!(before, "bigint");
-    let rows = applied(&mut tx, &tenant.schema).await.unwrap();
-    let spelled: Vec<_> = rows.iter().map(|row| row.version.as_str()).collect();
-    assert_eq!(spelled, ["1", "2"]);
 }

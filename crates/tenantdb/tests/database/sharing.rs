@@ -3,7 +3,7 @@
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
     MigrationSet, Promise, Shared, TenantPath, adoption, bootstrap,
-    migrations::{Reading, apply},
+    migrations::Reading,
     newcomers::{self, Newcomer},
     role, schema, share, verify,
 };
@@ -49,7 +49,7 @@ async fn faults_of(site: &Site, conn: &mut PgConnection, tenant: &Tenant) -> Vec
     let mut faults = share::faults(conn, &site.installation, &shared()).await.unwrap();
     let mut found = [faults.missing, std::mem::take(&mut faults.open)].concat();
     let subject = verify::Subject { path: set.path(), ..tenant.subject() };
-    match verify::verify(conn, &tenant.schema, subject, &set, &promise).await {
+    match verify::verify(conn, &tenant.schema, subject, &promise).await {
         Ok(()) => {}
         Err(verify::VerifyError::Violated { violations }) => found.extend(violations),
         Err(error) => panic!("{error:?}"),
@@ -356,5 +356,5 @@ async fn a_tenant_whose_table_references_a_shared_one_is_dropped_and_waits_no_lo
     assert!(role::drop_owned(&mut conn, &tenant.role, &tenant.mark).await.unwrap());
     assert_eq!(count(&mut conn, triggers).await, 0);
     // a second time in the same schema would have found the triggers
-    apply(&mut conn, &tenant.schema, &MigrationSet::empty()).await.unwrap_err();
+    tenant.apply(&mut conn, &MigrationSet::empty()).await.unwrap_err();
 }

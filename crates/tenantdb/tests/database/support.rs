@@ -7,6 +7,7 @@ use std::str::FromStr;
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
+use tenantdb::ledger::{self, AppliedMigration};
 use tenantdb::migrations::Reading;
 use tenantdb::verify::{self, Subject};
 use tenantdb::{Mark, MigrationSet, Promise, TenantPath, grants, migrations, role, schema};
@@ -99,6 +100,8 @@ impl Site {
             "create role {owner} login createrole; alter schema tenantry owner to {owner};
              alter table tenantry.installation owner to {owner};
              alter table tenantry.leases owner to {owner};
+             alter table tenantry.migration_sets owner to {owner};
+             alter table tenantry.tenant_migrations owner to {owner};
              do $$ begin execute format('alter database %I owner to {owner}',
                  current_database()); end $$"
         ))
@@ -120,7 +123,7 @@ impl Tenant {
         let role = role::claim(conn, &self.role, &self.schema, CONNECTIONS, &self.mark, set.path());
         assert!(role.await.unwrap().is(&self.mark));
         assert!(schema::claim(conn, &self.schema, &self.mark).await.unwrap().is(&self.mark));
-        migrations::apply(conn, &self.schema, set).await.unwrap();
+        self.apply(conn, set).await.unwrap();
         let promise = Promise::learn(conn, set).await.unwrap();
         grants::grant(conn, &self.schema, &self.role, &promise).await.unwrap();
     }
@@ -129,6 +132,29 @@ impl Tenant {
     pub(crate) fn subject(&self) -> Subject<'_> {
         let (neighbour, path, application_role) = (None, TenantPath::ALONE, None);
         Subject { role: &self.role, mark: &self.mark, neighbour, path, application_role }
+    }
+
+    pub(crate) async fn apply(
+        &self,
+        conn: &mut PgConnection,
+        set: &MigrationSet,
+    ) -> Result<migrations::Applied, migrations::MigrateError> {
+        migrations::apply(conn, self.mark.tenant, &self.schema, set).await
+    }
+
+    pub(crate) async fn revert(
+        &self,
+        conn: &mut PgConnection,
+        set: &MigrationSet,
+        target: Option<&migrations::Target>,
+    ) -> Result<migrations::Reverted, migrations::MigrateError> {
+        migrations::revert(conn, self.mark.tenant, &self.schema, set, target).await
+    }
+
+    /// What the ledger says is applied.
+    pub(crate) async fn applied(&self, conn: &mut PgConnection) -> Vec<AppliedMigration> {
+        let entry = ledger::read(conn, &[self.mark.tenant]).await.unwrap().pop().flatten();
+        entry.map(|entry| entry.applied).unwrap_or_default()
     }
 
     /// What `verify` finds wrong, given the migrations of this repository.
@@ -141,7 +167,7 @@ impl Tenant {
         let promise = Promise::learn(conn, &set).await.unwrap();
         let neighbour = neighbour.map(|n| &n.schema);
         let subject = Subject { neighbour, ..self.subject() };
-        match verify::verify(conn, &self.schema, subject, &set, &promise).await {
+        match verify::verify(conn, &self.schema, subject, &promise).await {
             Ok(()) => Vec::new(),
             Err(verify::VerifyError::Violated { violations }) => violations,
             Err(error) => panic!("{error:?}"),

@@ -14,7 +14,7 @@ const AS_TENANT: &str = include_str!("isolation.sql");
 
 /// A query as a tenant's role, and what must come of it. `%I` stands for the schema.
 struct Trial<'a> {
-    query: &'a str,
+    query: String,
     schema: &'a str,
     allowed: bool,
 }
@@ -36,7 +36,7 @@ pub(super) struct Tried {
 }
 
 /// Runs queries as the first tenant's role on its own schema, on the second's, and on Tenantry's;
-/// `None` where there are not two tenants.
+/// `None` where there are not two tenants, or no table.
 pub(super) async fn prove(
     database_url: &str,
     database: &settings::Database,
@@ -49,11 +49,12 @@ pub(super) async fn prove(
     let mut conn = store::open(&options).await.context("could not reach the database")?;
     let tenant = find(&mut conn, one).await?;
     let neighbour = find(&mut conn, other).await?;
+    let Some(table) = table(&mut conn, &tenant.schema).await? else { return Ok(None) };
     let mut tx = conn.begin().await?;
     let role = RoleName::parse(&tenant.role).context("the tenant's role is none of ours")?;
     tenantdb::role::lend(&mut tx, &role).await.context("could not become the tenant")?;
     let mut tried = Vec::new();
-    for trial in trials(default_tables, &tenant.schema, &neighbour.schema) {
+    for trial in trials(default_tables, &table, &tenant.schema, &neighbour.schema) {
         let answer = judge(&tenant.role, &trial, ask(&mut tx, &tenant.role, &trial).await?)?;
         let query = trial.query.replace("%I", trial.schema);
         tried.push(Tried { query, allowed: trial.allowed, answer });
@@ -64,24 +65,40 @@ pub(super) async fn prove(
     Ok(Some(Proof { tenant_name: tenant.name, role: tenant.role, trials: tried }))
 }
 
-fn trials<'a>(default_tables: bool, own: &'a str, neighbour: &'a str) -> Vec<Trial<'a>> {
+fn trials<'a>(
+    default_tables: bool,
+    table: &str,
+    own: &'a str,
+    neighbour: &'a str,
+) -> Vec<Trial<'a>> {
     let (write, read) = if default_tables {
-        (
-            "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning email",
-            "select full_name from %I.person",
-        )
+        let write = "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning email";
+        (Some(write), "select full_name from %I.person".to_owned())
     } else {
-        (
-            "select count(*) from %I.tenantry_migrations",
-            "select max(version) from %I.tenantry_migrations",
-        )
+        (None, format!("select count(*) from %I.{table}"))
     };
-    vec![
-        Trial { query: write, schema: own, allowed: true },
-        Trial { query: read, schema: own, allowed: true },
-        Trial { query: read, schema: neighbour, allowed: false },
-        Trial { query: "select count(*) from %I.api_keys", schema: "tenantry", allowed: false },
-    ]
+    let write = write.map(|query| Trial { query: query.to_owned(), schema: own, allowed: true });
+    let keys = "select count(*) from %I.api_keys".to_owned();
+    write
+        .into_iter()
+        .chain([
+            Trial { query: read.clone(), schema: own, allowed: true },
+            Trial { query: read, schema: neighbour, allowed: false },
+            Trial { query: keys, schema: "tenantry", allowed: false },
+        ])
+        .collect()
+}
+
+/// A table of the schema, as `format` in SQL takes it.
+async fn table(conn: &mut PgConnection, schema: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select replace(quote_ident(relname), '%', '%%') from pg_catalog.pg_class
+         where relnamespace = to_regnamespace(quote_ident($1)) and relkind = 'r'
+         order by relname limit 1",
+    )
+    .bind(schema)
+    .fetch_optional(conn)
+    .await
 }
 
 async fn find(conn: &mut PgConnection, id: i64) -> anyhow::Result<store::tenants::Tenant> {
@@ -101,7 +118,7 @@ async fn ask(
                 set_config('tenantry.demo_schema', $3, true)",
     )
     .bind(role)
-    .bind(trial.query)
+    .bind(&trial.query)
     .bind(trial.schema)
     .execute(&mut *savepoint)
     .await?;
@@ -141,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_neighbour_that_can_be_read_is_a_failure() {
-        let neighbour = Trial { query: "select", schema: "other", allowed: false };
+        let neighbour = Trial { query: "select".to_owned(), schema: "other", allowed: false };
 
         assert!(judge("tn_1", &neighbour, Ok("row".to_owned())).is_err());
         assert!(judge("tn_1", &neighbour, Err("permission denied".to_owned())).is_ok());
@@ -149,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_own_schema_that_cannot_be_used_is_a_failure() {
-        let own = Trial { query: "select", schema: "own", allowed: true };
+        let own = Trial { query: "select".to_owned(), schema: "own", allowed: true };
 
         assert!(judge("tn_1", &own, Err("permission denied".to_owned())).is_err());
     }

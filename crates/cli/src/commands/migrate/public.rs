@@ -94,6 +94,7 @@ async fn status(
         if let Some(installed) = installed {
             told["mode"] = json!(installed.mode);
             told["public"] = installed.json();
+            told["ledger"] = installed.ledger_json();
         }
         show::raw(&told.to_string());
         return Ok(Done::well_if(current));
@@ -111,6 +112,7 @@ async fn status(
     show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
     if let Some(installed) = installed {
         installed.tell(show::line);
+        installed.tell_carried_over();
     }
     if !current {
         show::note("`tenantry migrate public up` brings it up to date");

@@ -47,7 +47,7 @@ const SAY_EVERY: Duration = Duration::from_secs(2);
 /// The schemas of tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
-    /// Begin a folder of migrations; with a schema, make its version table where it is missing
+    /// Begin a folder of migrations; with a schema, make its tenant's row in the ledger where it is missing
     Init {
         #[command(flatten)]
         which: MaybeWhich,

@@ -1,10 +1,15 @@
 //! How tenants' schemas stand.
 
-use domain::{SchemaName, Version};
+use std::collections::HashMap;
+
+use domain::{TenantId, Version};
 use serde_json::json;
 use sqlx::PgPool;
 use store::tenants::FleetTenant;
-use tenantdb::migrations::{self, AppliedMigration, Migration, MigrationSet, Standing};
+use tenantdb::{
+    ledger::{self, AppliedMigration},
+    migrations::{Migration, MigrationSet, Standing},
+};
 
 use super::{Which, every_tenant, no_tenant, schema_name};
 use crate::{
@@ -17,8 +22,12 @@ use crate::{
 /// Tenants that lack migrations are shown up to so many; the rest is counted.
 const SHOWN: usize = 40;
 
-/// Schemas whose version tables are read in one message.
-const AT_ONCE: usize = 50;
+/// What to do about a tenant that the ledger does not know.
+const NO_ROW: &str = "without a row in the ledger nothing counts as applied: `tenantry migrate public up` carries over what \
+     a release before this one recorded";
+
+/// Tenants whose rows in the ledger are read in one message.
+const AT_ONCE: usize = 500;
 
 /// One schema's migrations, or what every tenant lacks.
 pub(super) async fn show(
@@ -42,27 +51,33 @@ async fn one(
     let name = schema_name(schema)?;
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
     let found = store::tenants::fleet_tenant(&mut conn, &name).await;
-    found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?;
-    let applied = migrations::applied(&mut conn, &name).await.map_err(|e| database_failure(&e))?;
-    let rows = compare(set, &applied);
+    let tenant = found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?;
+    let read = ledger::read(&mut conn, &[tenant.id]).await.map_err(|e| database_failure(&e))?;
+    let entry = read.into_iter().next().flatten();
+    let rows = compare(set, entry.as_ref().map_or(&[], |entry| &entry.applied));
     let current = rows.iter().all(|row| row.state == "applied");
+    let applied_at = entry.as_ref().map(|entry| entry.applied_at);
     if global.json {
         let rows: Vec<_> = rows
             .iter()
-            .map(|r| {
-                json!({ "version": r.version, "description": r.description, "state": r.state,
-                    "applied_at": r.applied_at })
-            })
+            .map(
+                |r| json!({ "version": r.version, "description": r.description, "state": r.state }),
+            )
             .collect();
-        show::raw(&json!({ "schema": schema, "migrations": rows, "current": current }).to_string());
+        let told = json!({ "schema": schema, "migrations": rows, "current": current,
+            "applied_at": applied_at });
+        show::raw(&told.to_string());
         return Ok(Done::well_if(current));
     }
-    let mut table = Table::new(&[">version", "description", "state", "applied"]);
+    let mut table = Table::new(&[">version", "description", "state"]);
     for row in rows {
-        let at = short_time(row.applied_at);
-        table.row([row.version.to_string(), row.description, row.state.to_owned(), at]);
+        table.row([row.version.to_string(), row.description, row.state.to_owned()]);
     }
     table.print();
+    match applied_at {
+        Some(_) => show::line(format!("last migrated {}", short_time(applied_at))),
+        None => show::note(NO_ROW),
+    }
     Ok(Done::well_if(current))
 }
 
@@ -71,7 +86,6 @@ struct Row {
     version: Version,
     description: String,
     state: &'static str,
-    applied_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// What should be there beside what is, in the order of the set; what the set has not comes last.
@@ -91,7 +105,6 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
                     Some(_) => "edited",
                     None => "pending",
                 },
-                applied_at: found.map(|a| a.applied_at),
             }
         })
         .collect();
@@ -100,7 +113,6 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
         version: a.version.clone(),
         description: a.description.clone(),
         state: "unknown",
-        applied_at: Some(a.applied_at),
     }));
     rows
 }
@@ -108,26 +120,32 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
 /// A tenant, and how its schema stands to the set.
 type Stands<'a> = (&'a FleetTenant, Standing<'a>);
 
-/// Reads every tenant's version table: the registry knows the newest version alone, and a migration
-/// with a lower one may be missing below it.
+/// Compares every tenant with the set. Most are at its newest version, as the ledger's rows tell; the other
+/// rows are read with the files of their sets.
 async fn read<'a>(
     pool: &PgPool,
     set: &'a MigrationSet,
     tenants: &'a [FleetTenant],
 ) -> sqlx::Result<Vec<Stands<'a>>> {
-    let mut stand = Vec::with_capacity(tenants.len());
-    for some in tenants.chunks(AT_ONCE) {
-        let names: Vec<_> = some.iter().map(|tenant| tenant.names().ok()).collect();
-        let schemas: Vec<&SchemaName> = names.iter().flatten().map(|(schema, _)| schema).collect();
-        let mut conn = pool.acquire().await?;
-        let mut applied = migrations::applied_in_all(&mut conn, &schemas).await?.into_iter();
-        for (tenant, names) in some.iter().zip(&names) {
-            // A name that cannot be read leads to no schema: nothing is known to be applied there.
-            let had = names.as_ref().and_then(|_| applied.next()).unwrap_or_default();
-            stand.push((tenant, set.compare(had.iter().map(AppliedMigration::record))));
-        }
+    let is_current = |tenant: &&FleetTenant| {
+        let place = tenant.place.as_ref();
+        place.is_some_and(|it| it.set_hash == set.hash() && it.version.as_ref() == set.head())
+    };
+    let others: Vec<TenantId> =
+        tenants.iter().filter(|tenant| !is_current(tenant)).map(|tenant| tenant.id).collect();
+    let mut conn = pool.acquire().await?;
+    let mut applied = HashMap::new();
+    for some in others.chunks(AT_ONCE) {
+        let entries = ledger::read(&mut conn, some).await?;
+        let had = entries.into_iter().map(|entry| entry.map(|e| e.applied).unwrap_or_default());
+        applied.extend(some.iter().copied().zip(had));
     }
-    Ok(stand)
+    let whole: Vec<AppliedMigration> = set.iter().map(AppliedMigration::from).collect();
+    let stand = tenants.iter().map(|tenant| {
+        let had = applied.get(&tenant.id).unwrap_or(&whole);
+        (tenant, set.compare(had.iter().map(AppliedMigration::record)))
+    });
+    Ok(stand.collect())
 }
 
 async fn all(
@@ -156,6 +174,9 @@ async fn all(
         tenants.len() - others.len(),
         tenants.len(),
     ));
+    if others.iter().any(|(tenant, _)| tenant.place.is_none()) {
+        show::note(NO_ROW);
+    }
     if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
         show::note("`tenantry migrate tenant up --all` applies what is pending");
     }
@@ -180,12 +201,13 @@ fn json_row((tenant, standing): &Stands<'_>) -> serde_json::Value {
 fn row((tenant, standing): &Stands<'_>) -> [String; 5] {
     let edited = standing.edited.iter().map(|m| format!("{} edited", m.version()));
     let unknown = standing.unknown.iter().map(|version| format!("{version} unknown"));
+    let no_row = tenant.place.is_none().then(|| "no row in the ledger".to_owned());
     [
         tenant.id.to_string(),
         tenant.schema.as_str().to_owned(),
         version(standing.newest).to_owned(),
         pending(standing).join(", "),
-        edited.chain(unknown).collect::<Vec<_>>().join(", "),
+        edited.chain(unknown).chain(no_row).collect::<Vec<_>>().join(", "),
     ]
 }
 
@@ -198,7 +220,6 @@ mod tests {
             version: version.into(),
             description: "x".to_owned(),
             checksum: checksum.to_owned(),
-            applied_at: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

@@ -1,0 +1,19 @@
+//! Records that a tenant was changed.
+
+use domain::TenantId;
+use sqlx::PgConnection;
+
+/// Sets the time of change of an active tenant. False when it is not active any more.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn touch(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update tenantry.tenants set updated_at = clock_timestamp()
+         where id = $1 and state = 'active'",
+        tenant.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

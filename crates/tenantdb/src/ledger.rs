@@ -1,0 +1,286 @@
+//! What each tenant has of the migrations: one row in `tenantry.tenant_migrations`, which names a set
+//! of files by its hash and the version reached in it.
+//!
+//! The row is written in the transaction that migrates. A state that is no beginning of the set at hand
+//! is written as a set of exactly what is there.
+
+mod version_tables;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use domain::{SchemaName, TenantId, Version};
+use sha2::{Digest as _, Sha384};
+use sqlx::types::chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
+
+use crate::ident::literal;
+use crate::migrations::{Migration, MigrationSet};
+
+pub use version_tables::carry_over;
+
+/// A migration as it was when it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// Its version, as it was spelled then.
+    pub version: Version,
+    /// Its description then.
+    pub description: String,
+    /// SHA-384 of its text then, in hexadecimal.
+    pub checksum: String,
+}
+
+impl AppliedMigration {
+    /// Version and checksum, for [`compare`](MigrationSet::compare).
+    #[must_use]
+    pub fn record(&self) -> (&Version, &str) {
+        (&self.version, &self.checksum)
+    }
+}
+
+impl From<&Migration> for AppliedMigration {
+    fn from(migration: &Migration) -> Self {
+        Self {
+            version: migration.version().clone(),
+            description: migration.description().to_owned(),
+            checksum: migration.checksum().to_owned(),
+        }
+    }
+}
+
+/// A tenant's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The hash of the set.
+    pub set_hash: String,
+    /// The version reached; `None` = nothing is applied.
+    pub version: Option<Version>,
+    /// What is applied, in the order of the set.
+    pub applied: Vec<AppliedMigration>,
+    /// When the transaction began that wrote the row, by the database's clock.
+    pub applied_at: DateTime<Utc>,
+}
+
+impl Entry {
+    /// Version and checksum of what is applied, for [`compare`](MigrationSet::compare).
+    pub fn records(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.applied.iter().map(AppliedMigration::record)
+    }
+
+    /// Whether all of the set is applied, under its own hash.
+    #[must_use]
+    pub fn is_all_of(&self, set: &MigrationSet) -> bool {
+        self.set_hash == set.hash() && self.version.as_ref() == set.head()
+    }
+}
+
+/// The rows of the tenants, in their order; `None` without a row. Two messages for all of them.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn read(
+    conn: &mut PgConnection,
+    tenants: &[TenantId],
+) -> sqlx::Result<Vec<Option<Entry>>> {
+    let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
+    let rows = sqlx::query(
+        "select tenant_id, set_hash, version, applied_at from tenantry.tenant_migrations
+         where tenant_id = any($1)",
+    )
+    .bind(&ids)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut hashes =
+        rows.iter().map(|row| row.try_get(1)).collect::<sqlx::Result<Vec<String>>>()?;
+    hashes.sort_unstable();
+    hashes.dedup();
+    let sets = sets(conn, &hashes).await?;
+    let mut entries = HashMap::new();
+    for row in &rows {
+        let (tenant, set_hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        let files = sets.get(&set_hash).map(Vec::as_slice).unwrap_or_default();
+        entries.insert(tenant, entry(set_hash, row.try_get(2)?, row.try_get(3)?, files));
+    }
+    Ok(ids.iter().map(|id| entries.remove(id)).collect())
+}
+
+/// The tenant's row. If it has none, the version table in its schema is carried over first, in the caller's
+/// transaction: a release before this one may have left one.
+///
+/// # Errors
+/// When the row or the version table cannot be read.
+pub async fn find(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    schema: &SchemaName,
+) -> sqlx::Result<Option<Entry>> {
+    let entry = read(conn, &[tenant]).await?.pop().flatten();
+    if entry.is_some() || !version_tables::exists(conn, schema).await? {
+        return Ok(entry);
+    }
+    carry_over(conn, &[(tenant, schema.clone())]).await?;
+    Ok(read(conn, &[tenant]).await?.pop().flatten())
+}
+
+async fn sets(
+    conn: &mut PgConnection,
+    hashes: &[String],
+) -> sqlx::Result<HashMap<String, Vec<AppliedMigration>>> {
+    let rows = sqlx::query(
+        "select versions, descriptions, checksums, hash from tenantry.migration_sets
+         where hash = any($1)",
+    )
+    .bind(hashes)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(3)?, files(row)?))).collect()
+}
+
+/// The files that the first three columns of a row hold.
+fn files(row: &PgRow) -> sqlx::Result<Vec<AppliedMigration>> {
+    let versions: Vec<String> = row.try_get(0)?;
+    let descriptions: Vec<String> = row.try_get(1)?;
+    let checksums: Vec<String> = row.try_get(2)?;
+    let files = versions.into_iter().zip(descriptions).zip(checksums);
+    let file = |((version, description), checksum)| AppliedMigration {
+        version: Version::new(version),
+        description,
+        checksum,
+    };
+    Ok(files.map(file).collect())
+}
+
+/// A row with the files of its set. A version that the set does not have is one that is not known.
+fn entry(
+    set_hash: String,
+    version: Option<String>,
+    applied_at: DateTime<Utc>,
+    files: &[AppliedMigration],
+) -> Entry {
+    let version = version.map(Version::new);
+    let applied = version.as_ref().map_or_else(Vec::new, |version| {
+        match files.iter().position(|file| file.version == *version) {
+            Some(at) => files[..=at].to_vec(),
+            None => vec![AppliedMigration {
+                version: version.clone(),
+                description: String::new(),
+                checksum: String::new(),
+            }],
+        }
+    });
+    Entry { set_hash, version, applied, applied_at }
+}
+
+/// Makes a set known, so that rows can name it. One message.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(Reached::all_of(set).registration())).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes the tenant's row: nothing of it is left.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn forget(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
+    sqlx::query("delete from tenantry.tenant_migrations where tenant_id = $1")
+        .bind(tenant.get())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A set and a place in it, to be written.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    hash: String,
+    files: Vec<AppliedMigration>,
+    version: Option<Version>,
+}
+
+impl Reached {
+    /// All of a set.
+    pub(crate) fn all_of(set: &MigrationSet) -> Self {
+        Self::in_set(set, set.head().cloned())
+    }
+
+    fn in_set(set: &MigrationSet, version: Option<Version>) -> Self {
+        let files = set.iter().map(AppliedMigration::from).collect();
+        Self { hash: set.hash().to_owned(), files, version }
+    }
+
+    /// The beginning of `set` that these are, or else a set of exactly these.
+    pub(crate) fn at(set: &MigrationSet, applied: Vec<AppliedMigration>) -> Self {
+        let is = |(wanted, had): (&Migration, &AppliedMigration)| {
+            *wanted.version() == had.version && wanted.has_checksum(&had.checksum)
+        };
+        if applied.len() <= set.iter().len() && set.iter().zip(&applied).all(is) {
+            let newest = applied.len().checked_sub(1).and_then(|at| set.iter().nth(at));
+            return Self::in_set(set, newest.map(|m| m.version().clone()));
+        }
+        Self::exactly(applied)
+    }
+
+    /// A set of exactly these, in this order, all of it.
+    pub(crate) fn exactly(files: Vec<AppliedMigration>) -> Self {
+        let hash = hash(files.iter().map(AppliedMigration::record));
+        let version = files.last().map(|newest| newest.version.clone());
+        Self { hash, files, version }
+    }
+
+    /// The statement that makes the set known, if it is not.
+    pub(crate) fn registration(&self) -> String {
+        let array = |cell: fn(&AppliedMigration) -> &str| {
+            let cells: Vec<String> = self.files.iter().map(|file| literal(cell(file))).collect();
+            format!("array[{}]::text[]", cells.join(", "))
+        };
+        format!(
+            "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
+             values ({}, {}, {}, {}) on conflict do nothing;\n",
+            literal(&self.hash),
+            array(|file| file.version.as_str()),
+            array(|file| &file.description),
+            array(|file| &file.checksum),
+        )
+    }
+
+    /// The statement that writes the tenants' rows.
+    pub(crate) fn rows(&self, tenants: &[TenantId]) -> String {
+        let hash = literal(&self.hash);
+        let version =
+            self.version.as_ref().map_or("null".to_owned(), |version| literal(version.as_str()));
+        let row = |tenant: &TenantId| format!("({}, {hash}, {version})", tenant.get());
+        let rows: Vec<String> = tenants.iter().map(row).collect();
+        format!(
+            "insert into tenantry.tenant_migrations (tenant_id, set_hash, version)
+             values {} on conflict (tenant_id) do update
+             set set_hash = excluded.set_hash, version = excluded.version, applied_at = now();\n",
+            rows.join(", ")
+        )
+    }
+}
+
+/// The hash of a set of these, in hexadecimal.
+pub(crate) fn hash<'a>(files: impl Iterator<Item = (&'a Version, &'a str)>) -> String {
+    let mut digest = Sha384::new();
+    for (version, checksum) in files {
+        // A number counts as the releases before counted it, so that spares and promises of a set
+        // that did not change stay good.
+        match version.number() {
+            Some(number) => digest.update(number.to_be_bytes()),
+            None => digest.update(version.key().as_bytes()),
+        }
+        digest.update(checksum);
+    }
+    hex(&digest.finalize())
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all that is written");
+        text
+    })
+}
