@@ -1,16 +1,23 @@
 //! The connections of a process: those that it holds are enough to go on.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
+};
 
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
-use tokio::time::sleep;
+use tokio::{task::yield_now, time::sleep};
 
 /// Between two looks for a connection that was given back while another is opened.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Looks, a millisecond each, before another is opened: that takes the server about as long, and each
-/// session takes part in every CREATE.
-const LOOKS_BEFORE_OPENING: u32 = 5;
+/// Longest wait for one that is given back before another is opened: that takes the server about as long,
+/// and each session takes part in every CREATE.
+const BEFORE_OPENING: Duration = Duration::from_millis(5);
+
+/// The pool has a connection that was just given back within this time: it asks the server first. A timer
+/// would take 1 to 2 ms.
+const JUST_GIVEN_BACK: Duration = Duration::from_micros(500);
 
 /// A pool that gives out what is given back also while the server refuses it another connection: any
 /// role may take all that the server has, and a caller would wait for one that never comes.
@@ -43,11 +50,13 @@ impl Connections {
 
     /// Waits, not for long, until one is idle; not at all when none is open.
     async fn one_is_given_back(&self) {
-        for _ in 0..LOOKS_BEFORE_OPENING {
-            if self.0.num_idle() > 0 || self.0.size() == 0 {
-                return;
+        let began = Instant::now();
+        while self.0.num_idle() == 0 && self.0.size() > 0 {
+            match began.elapsed() {
+                waited if waited < JUST_GIVEN_BACK => yield_now().await,
+                waited if waited < BEFORE_OPENING => sleep(Duration::from_millis(1)).await,
+                _ => return,
             }
-            sleep(Duration::from_millis(1)).await;
         }
     }
 
