@@ -46,7 +46,9 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     let mut rates = Rates::default();
     for round in 0..args.rounds {
         let rate = |made: usize, began: Instant| made as f64 / began.elapsed().as_secs_f64();
-        rates.floor.push(tenants as f64 / floor.make(tenants).await?.as_secs_f64());
+        rates
+            .floor
+            .push(tenants as f64 / floor.make(VersionTable::Kept, tenants).await?.as_secs_f64());
         let began = Instant::now();
         scripts(&url, floor.texts(VersionTable::Kept, tenants), 1).await?;
         rates.script.push(rate(tenants, began));
