@@ -280,8 +280,7 @@ fn the_page_of_the_api_lists_every_code() {
     let sources = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
     let sources: Vec<String> = sources.collect();
 
-    let made: std::collections::BTreeSet<&str> =
-        sources.iter().flat_map(|source| codes_in(source)).collect();
+    let made: BTreeSet<&str> = sources.iter().flat_map(|source| codes_in(source)).collect();
 
     assert!(made.len() > 30 && made.contains("invalid_run_at"), "{made:?}");
     let missing: Vec<_> = made.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
