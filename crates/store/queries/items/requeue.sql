@@ -15,4 +15,5 @@ set state = 'queued',
     error_retryable = null
 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
     as again (id, tenant_id, domain, schema_name, job_id)
-where i.id = again.id and i.state in ('failed', 'cancelled', 'rolled_back')
+where i.id = again.id
+  and i.state || '' in ('failed', 'cancelled', 'rolled_back') -- found by id

@@ -10,5 +10,5 @@ set state = 'compensating', tries = 0, worker_id = null, next_attempt_at = clock
     job_id = ($2::text[])[picked.n],
     error_code = $3, error_message = $4, error_step = null, error_retryable = true
 from picked
-where i.id = picked.id and i.state = 'built'
+where i.id = picked.id and i.state || '' = 'built' -- found by id
 returning i.id, i.job_id as "job_id!"

@@ -19,7 +19,7 @@ pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> s
              error_step = null, error_retryable = why.retryable
          from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])
              as why (id, code, message, retryable)
-         where i.id = why.id and i.state in ('failed', 'cancelled')",
+         where i.id = why.id and i.state || '' in ('failed', 'cancelled') -- found by id",
         &ids,
         &codes,
         &messages,
