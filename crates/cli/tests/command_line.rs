@@ -172,6 +172,7 @@ fn starter_migrations_need_no_database() {
     assert_eq!((ran.code, ran.out.as_str()), (0, "wrote 4 files to mine\n"), "{}", ran.err);
     assert!(dir.path().join("mine/0001_tenant.up.sql").is_file());
     let told: serde_json::Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(again.code, 1);
     assert_eq!(told, serde_json::json!({ "folder": "mine", "files_written": 0 }));
 }
 

@@ -44,8 +44,7 @@ impl Migrate {
             && tenant.needs_no_database()
         {
             let wrote = starter::write(&settings)?;
-            wrote.tell(global);
-            return Ok(Done::Well);
+            return Ok(wrote.tell(global));
         }
         let url = connection::database_url(&settings)?;
         let pool = connection::patient_pool(&url, &settings).await?;

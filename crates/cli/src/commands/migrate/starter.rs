@@ -9,7 +9,11 @@ use anyhow::Context as _;
 use serde_json::json;
 use settings::Settings;
 
-use crate::{args::Global, failure::Failure, show};
+use crate::{
+    args::Global,
+    failure::{Done, Failure},
+    show,
+};
 
 const FILES: [(&str, &str); 4] = [
     ("0001_tenant.up.sql", include_str!("../../../../../migrations/tenant/0001_tenant.up.sql")),
@@ -25,13 +29,14 @@ pub(super) struct Wrote {
 }
 
 impl Wrote {
-    /// Tells it as the command's result.
-    pub(super) fn tell(&self, global: &Global) {
+    /// Tells it as the command's result; nothing written is a failure.
+    pub(super) fn tell(&self, global: &Global) -> Done {
         if global.json {
             show::raw(&json!({ "folder": self.dir, "files_written": self.files }).to_string());
         } else {
             show::line(self);
         }
+        Done::well_if(self.files > 0)
     }
 }
 
