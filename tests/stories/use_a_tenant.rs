@@ -107,6 +107,8 @@ async fn tenants_that_exist_get_the_applications_role_by_a_command_and_lose_it_b
     let doctor = system.cli_with(&["doctor"], &env).await;
     assert!(doctor.code == Some(0) && doctor.out.contains("nothing is wrong"), "{}", doctor.out);
     let kept = application_role(&system, &["--revoke", &role], &with).await;
+    let nobody = application_role(&system, &["--revoke", "nosuch"], &[]).await;
+    assert!(nobody.code == Some(1) && nobody.err.contains("no role nosuch"), "{nobody:?}");
     assert!(kept.code == Some(1) && kept.err.contains("would get it again"), "{}", kept.err);
     let taken = application_role(&system, &["--revoke", &role, "--json"], &[]).await.json();
     assert_eq!(number(&taken, "revoked"), 5);

@@ -34,16 +34,28 @@ impl Application {
         &self.name
     }
 
-    /// Makes sure that there is room for `wanted` tenants more.
+    /// Refuses a role that would have tenants' rights without being asked, or too many of them: somebody
+    /// may have changed it since the start.
     ///
     /// # Errors
-    /// [`codes::APPLICATION_ROLE_FULL`] when there is not.
+    /// [`codes::RIGHT_REFUSED`] for such a role: the work waits until it is as it should be.
+    pub(crate) async fn check_fit(&self, conn: &mut PgConnection) -> Result<(), StepError> {
+        const ACT: &str = "look at the application's role";
+        let lacking = application_role::lacking(conn, &self.name).await.during(ACT)?;
+        if lacking.is_empty() { Ok(()) } else { Err(Unfit(lacking)).during(ACT) }
+    }
+
+    /// Makes sure that the role is fit, and that there is room for `wanted` tenants more.
+    ///
+    /// # Errors
+    /// As [`Self::check_fit`]; [`codes::APPLICATION_ROLE_FULL`] when there is no room.
     pub(crate) async fn make_room(
         &self,
         conn: &mut PgConnection,
         wanted: usize,
     ) -> Result<(), StepError> {
         const ACT: &str = "count the tenants of the application's role";
+        self.check_fit(conn).await?;
         let has_room = self.has_room_for(conn, wanted).await.during(ACT)?;
         let full = || Full { name: self.name.clone(), limit: self.limit };
         if has_room { Ok(()) } else { Err(full()).during(ACT) }
@@ -92,6 +104,26 @@ impl Application {
     ) -> Result<(), StepError> {
         let left = application_role::revoke(conn, role, &self.name).await;
         left.during("take the application's role out of the tenant's")
+    }
+}
+
+/// The application's role is not what it has to be.
+#[derive(Debug, thiserror::Error)]
+#[error("tenants.application_role: {}", .0.join("; "))]
+struct Unfit(Vec<String>);
+
+impl Classify for Unfit {
+    fn class(&self) -> ErrorClass {
+        // no tenant's fault, and over once an operator has changed the role
+        ErrorClass::Refused
+    }
+
+    fn code(&self) -> Code {
+        codes::RIGHT_REFUSED
+    }
+
+    fn public_message(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 

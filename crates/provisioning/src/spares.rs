@@ -11,7 +11,7 @@ use saga::crash_point;
 use sqlx::PgConnection;
 use store::{Connections, StageLimits, spares};
 use tenantdb::{
-    adoption,
+    adoption, application_role,
     migrations::MigrateError,
     newcomers::{self, Newcomer},
     role, schema,
@@ -120,7 +120,10 @@ impl SpareBuilder {
     /// tenants that are asked for.
     async fn has_room_for(&self, conn: &mut PgConnection, spares: usize) -> sqlx::Result<bool> {
         match &self.parts.application {
-            Some(application) => application.has_room_for(conn, spares).await,
+            Some(application) => {
+                let lacking = application_role::lacking(conn, application.name()).await?;
+                Ok(lacking.is_empty() && application.has_room_for(conn, spares).await?)
+            }
             None => Ok(true),
         }
     }

@@ -11,7 +11,7 @@ use provisioning::{
     Application, Parts, PoolView, SpareBuilder,
     steps::{self, Source},
 };
-use saga::{AnyStep, Bench, assert_contract};
+use saga::{AnyStep, Bench, Outcome, Runner, assert_contract};
 use sqlx::{AssertSqlSafe, PgPool};
 use store::StageLimits;
 
@@ -28,10 +28,13 @@ async fn parts_with(db: &PgPool, name: &str, limit: u32) -> (Arc<Parts>, String)
     (Arc::new(parts.with_application(Some(Application::new(role.clone(), limit)))), role)
 }
 
-fn builder(db: &PgPool, parts: &Arc<Parts>) -> SpareBuilder {
+fn limits() -> StageLimits {
     let secs = Duration::from_secs;
-    let limits = StageLimits { statement: secs(20), lock: secs(10), silence: secs(10) };
-    SpareBuilder::new(db.clone(), Arc::clone(parts), limits)
+    StageLimits { statement: secs(20), lock: secs(10), silence: secs(10) }
+}
+
+fn builder(db: &PgPool, parts: &Arc<Parts>) -> SpareBuilder {
+    SpareBuilder::new(db.clone(), Arc::clone(parts), limits())
 }
 
 /// How many roles of tenants the role may become, and has the rights of none without that.
@@ -88,6 +91,30 @@ async fn tenants_beyond_the_limit_fail_under_a_code_and_leave_nothing() {
     let gone = format!("revoke tn_{0}_{1} from {role}", parts.installation, first[0].0);
     sqlx::raw_sql(AssertSqlSafe(gone)).execute(&db.pool).await.unwrap();
     assert_eq!(make(&db.pool, &parts, &["five"]).await[0].1, "succeeded");
+}
+
+#[tokio::test]
+async fn a_role_that_became_unfit_makes_tenants_wait_and_gets_none() {
+    let db = harness::fresh_db().await;
+    let (parts, role) = parts_with(&db.pool, "app", 9).await;
+    register(&db.pool, WORKER).await;
+    assert_eq!(make(&db.pool, &parts, &["one"]).await[0].1, "succeeded");
+    assert_eq!(builder(&db.pool, &parts).build(8, 1).await.unwrap(), 1);
+    let alter = format!("alter role {role} superuser");
+    sqlx::raw_sql(AssertSqlSafe(alter)).execute(&db.pool).await.unwrap();
+
+    for source in [Source::Nothing, Source::Pool] {
+        let (item, _) = submit(&db.pool, &format!("{source:?}").to_lowercase()).await;
+        let plan = steps::plan(Mode::Independent, source, &parts).unwrap();
+        let claim = claim(&db.pool, item).await;
+        let bench = Runner::new(db.pool.clone(), limits(), 100);
+        let Outcome::Failed(failure) = bench.run(&plan, &claim).await else {
+            panic!("it was made")
+        };
+        assert_eq!(failure.to_item_error().code.as_str(), "right_refused");
+        assert!(failure.error.is_refused(), "the work waits");
+    }
+    assert_eq!(builder(&db.pool, &parts).build(8, 3).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -223,6 +223,13 @@ impl Item {
         self.error.as_ref().is_some_and(|error| error.retryable)
     }
 
+    /// Whether it failed for a reason that an operator can remove, and no change of the request.
+    pub(crate) fn needs_operator(&self) -> bool {
+        const CODES: [&str; 4] =
+            ["application_role_full", "migration_failed", "verify_failed", "database_refused"];
+        self.error.as_ref().is_some_and(|error| CODES.contains(&error.code.as_str()))
+    }
+
     /// How long the tenant's steps took in sum, in milliseconds, if they are known.
     pub(crate) fn step_ms(&self) -> Option<f64> {
         (!self.steps.is_empty()).then(|| self.steps.iter().filter_map(|s| s.duration_ms).sum())

@@ -118,7 +118,7 @@ async fn grant(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
         let (ids, roles): (Vec<TenantId>, Vec<RoleName>) = named.unzip();
         granted += grant_portion(pool, role, &ids, &roles).await?;
         seen += ids.len();
-        show::note(format!("{seen} tenants, {granted} of them new to role {role}"));
+        show::note(format!("role {role} may now become {seen} tenants ({granted} added)"));
         any = roles.into_iter().next_back().or(any);
     }
     let measured = match any {
@@ -171,11 +171,20 @@ fn show_measured(role: &str, measured: Option<(u32, Duration)>) {
 
 /// Takes the role out of all tenants' roles.
 async fn revoke(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
-    let installation = store::installation(&mut *acquire(pool).await?).await.map_err(failed)?;
+    let mut conn = acquire(pool).await?;
+    let installation = store::installation(&mut conn).await.map_err(failed)?;
+    let there = sqlx::query_scalar("select to_regrole(quote_ident($1)) is not null").bind(role);
+    if !there.fetch_one(&mut *conn).await.map_err(failed)? {
+        return Err(Failure::new(format!("there is no role {role}")).into());
+    }
+    drop(conn);
     let mut revoked = 0;
     loop {
         let taken = revoke_portion(pool, &installation, role).await?;
         if taken == 0 {
+            if revoked == 0 {
+                show::note(format!("role {role} was in no tenant's role"));
+            }
             return Ok(json!({ "role": role, "revoked": revoked }));
         }
         revoked += taken;

@@ -90,7 +90,11 @@ async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     if may_be_retried(&batch.progress, &failed) {
         show::note(format!("{all}; retry them: `tenantry batch retry {id}`"));
     } else {
-        show::note(format!("{all}; a retry cannot help: correct these tenants and submit them"));
+        let cure = match failed.iter().any(Item::needs_operator) {
+            true => format!("remove the cause, then run `tenantry batch retry {id}`"),
+            false => "a retry cannot help: correct these tenants and submit them".to_owned(),
+        };
+        show::note(format!("{all}; {cure}"));
     }
     Ok(())
 }

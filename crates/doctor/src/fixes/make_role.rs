@@ -21,6 +21,9 @@ pub(super) async fn run(
     if role::owner(conn, &role).await? != Owner::Nobody {
         return Ok(Outcome::Gone);
     }
+    if let Some(refused) = surgery.refuse_unfit(conn).await? {
+        return Ok(refused);
+    }
     let mark = Mark { installation: surgery.installation.clone(), tenant: id };
     if !schema::owner(conn, &schema).await?.is(&mark) {
         return Ok(Outcome::Refused(format!("schema {schema} does not bear the tenant's mark")));

@@ -23,7 +23,7 @@ use std::time::Duration;
 use domain::{BatchId, InstallationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
-use tenantdb::{Promise, TenantPath};
+use tenantdb::{Promise, TenantPath, application_role};
 
 pub(crate) use tenant::lock as lock_tenant;
 
@@ -43,6 +43,16 @@ pub(crate) struct Surgery {
     pub(crate) application_role: Option<String>,
     /// What the migrations give, for repairs of rights.
     pub(crate) promise: Option<Promise>,
+}
+
+impl Surgery {
+    /// Refuses to make a role a member of tenants' roles that must not be one.
+    async fn refuse_unfit(&self, conn: &mut PgConnection) -> sqlx::Result<Option<Outcome>> {
+        let Some(application) = &self.application_role else { return Ok(None) };
+        let unfit = application_role::lacking(conn, application).await?;
+        let why = || format!("tenants.application_role: {}", unfit.join("; "));
+        Ok((!unfit.is_empty()).then(|| Outcome::Refused(why())))
+    }
 }
 
 /// What came of a repair.

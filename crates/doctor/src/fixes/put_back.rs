@@ -27,6 +27,9 @@ pub(super) async fn run(
         return Ok(Outcome::Gone);
     };
     let application_role = surgery.application_role.as_deref();
+    if let Some(refused) = surgery.refuse_unfit(conn).await? {
+        return Ok(refused);
+    }
     let (neighbour, path) = (None, promise.path());
     let subject = Subject { role: &role, mark: &mark, neighbour, path, application_role };
     let before = look(conn, &schema, subject, promise).await?;

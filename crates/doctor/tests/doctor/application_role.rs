@@ -72,5 +72,10 @@ async fn a_role_that_is_not_fit_or_nearly_full_is_told() {
     assert_eq!(five_of_six, [(Kind::ApplicationRoleFilling, subject.clone())]);
     assert!(Kind::ApplicationRoleFilling.is_notice());
     assert_eq!(unfit, [(Kind::ApplicationRoleUnfit, subject)]);
+    // a tenant's own role, which would become all others
+    let own = Scope { application_role: Some(ward.role(2).to_string()), ..scope() };
+    let fixed = doctor::fix(&ward.db.pool, Kind::ShapeDiffers, &own, "cli:doctor").await.unwrap();
+    assert_eq!((fixed.done.len(), fixed.refused.len()), (0, 5), "{fixed:?}");
+    assert!(fixed.refused[0].reason.contains("one of Tenantry's own"), "{fixed:?}");
     assert!(!Kind::ApplicationRoleUnfit.is_notice());
 }

@@ -47,6 +47,9 @@ impl Step for TakeSpare {
 
     async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         let parts = &self.parts;
+        if let Some(application) = &parts.application {
+            application.check_fit(tx).await?;
+        }
         let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
         let taken = spares::take(tx, parts.stamp(), &ids, &parts.place()).await;
         let spares = taken.during("take spares")?;
