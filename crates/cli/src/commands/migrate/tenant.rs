@@ -56,7 +56,7 @@ pub(crate) enum Tenant {
         which: MaybeWhich,
         /// The newest version that the schema has; 0 or none = nothing is applied [default: none, for an
         /// empty schema only]
-        #[arg(long, value_name = "VERSION", requires = "schema")]
+        #[arg(long, value_name = "VERSION", requires = "schema", conflicts_with = "all")]
         at: Option<Target>,
     },
     /// Show what is applied and what is pending; exit 1 if something is pending
