@@ -81,7 +81,7 @@ async fn a_set_that_makes_another_thing_after_a_restart_refuses_to_start_until_r
 async fn another_text_under_a_known_version_refuses_to_start_until_relearnt() {
     let dir = folder(BASE);
     let mut system = System::configured(1, &settings(dir.path())).await;
-    system.provision(tenants(1)).await;
+    assert_eq!(system.cli(&["migrate", "tenant", "up", "--all"]).await.code, Some(0));
     system.workers.pop().unwrap().terminate(ENDS_IN).await;
     fs::write(dir.path().join("0001_a.sql"), format!("{BASE}create table extra (a int);\n"))
         .unwrap();

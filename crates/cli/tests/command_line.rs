@@ -48,6 +48,8 @@ fn wrong_usage_exits_with_2() {
         &["item", "undo", "last", "first"],
         &["queue", "stop"],
         &["migrate", "tenant", "up"],
+        &["migrate", "tenant", "init", "--at", "1"],
+        &["migrate", "tenant", "init", "--all", "--at", "1"],
         &["migrate", "tenant", "up", "--all", "--schema", "x"],
         &["token", "create", "--name", "x", "--expires", "soon"],
         &["demo", "--tenants", "1"],

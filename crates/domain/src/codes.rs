@@ -61,6 +61,8 @@ codes! {
         "The sequence of tenants' ids gave one that exists: an operator has to repair it.";
     MIGRATION_FAILED = "migration_failed":
         "A tenant migration failed in this tenant's schema.";
+    MIGRATIONS_UNRECORDED = "migrations_unrecorded":
+        "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
     APPLICATION_ROLE_FULL = "application_role_full":

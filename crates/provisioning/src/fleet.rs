@@ -4,6 +4,8 @@
 //! New tenants may appear while a rollout runs, made by a worker that still has the old
 //! migrations: after the first walk the stragglers are looked for until there are none.
 
+mod error;
+
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -16,13 +18,15 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use store::{
     StageLimits, audit, tenants,
-    tenants::{FleetTenant, Place, UnreadableName},
+    tenants::{FleetTenant, Place},
 };
 use tenantdb::{
     Promise, grants, ledger,
     migrations::{self, MigrateError, MigrationSet, Target},
     role,
 };
+
+pub use error::FleetError;
 
 /// Tenants read at a time.
 const PAGE: i64 = 500;
@@ -40,9 +44,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Which way to go, and how far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Direction {
-    /// Nowhere: make the row in the ledger where it is missing, which then says that nothing is applied.
-    /// The run's set of migrations is empty.
-    Init,
+    /// Nowhere: make the row in the ledger where it is missing. It says that the set is applied up to the
+    /// target; `None` = nothing is, and the schema has to be empty.
+    Init(Option<Target>),
     /// Apply everything that is pending.
     Up,
     /// Take back what is newer than the target; `None` = the newest migration alone.
@@ -96,61 +100,32 @@ pub struct Moved {
     pub reverted: Vec<Version>,
     /// Whether the role's search path was another one: of other extensions.
     pub path_changed: bool,
+    /// What the row in the ledger tells of, where it was missing and nothing was run.
+    pub recorded: Option<Recorded>,
+}
+
+/// A row that was made for a schema as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// What counts as applied, oldest first.
+    pub has: Vec<Version>,
+    /// Migrations of the set that do not.
+    pub pending: usize,
 }
 
 impl Moved {
     fn nowhere(version: Option<Version>) -> Self {
         let (applied, out_of_order, reverted) = (Vec::new(), Vec::new(), Vec::new());
-        let (from, to, path_changed) = (version.clone(), version, false);
-        Self { from, to, applied, out_of_order, reverted, path_changed }
+        let (from, to, path_changed, recorded) = (version.clone(), version, false, None);
+        Self { from, to, applied, out_of_order, reverted, path_changed, recorded }
     }
 
     /// Whether there was something to do.
     #[must_use]
     pub fn changed(&self) -> bool {
-        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
-    }
-}
-
-/// Why a tenant's schema was left as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum FleetError {
-    /// Its row names no schema or no role.
-    #[error("could not read its names")]
-    Names(#[source] UnreadableName),
-    /// No connection, or it broke before the work began.
-    #[error("could not connect")]
-    Connect(#[source] sqlx::Error),
-    /// Somebody else works on the tenant.
-    #[error("could not lock the tenant")]
-    Lock(#[source] sqlx::Error),
-    /// A migration failed, or was edited after it had been applied.
-    #[error("could not migrate the schema")]
-    Migrate(#[source] MigrateError),
-    /// The role could not be given its rights on new tables, or its search path.
-    #[error("could not give the role its rights and its search path")]
-    Grant(#[source] sqlx::Error),
-    /// The registry could not be told.
-    #[error("could not record the version")]
-    Record(#[source] sqlx::Error),
-    /// The tenant stopped being active meanwhile.
-    #[error("the tenant is not active any more")]
-    NotActive,
-    /// The connection broke while it was committing: it may stand at either version.
-    #[error("could not commit")]
-    Commit(#[source] sqlx::Error),
-}
-
-impl FleetError {
-    /// What passes by itself: a lock that others held, a lost connection.
-    fn is_transient(&self) -> bool {
-        let cause = match self {
-            Self::Connect(e) | Self::Lock(e) | Self::Grant(e) | Self::Record(e) => Some(e),
-            Self::Commit(e) => Some(e),
-            Self::Migrate(e) => e.database(),
-            Self::NotActive | Self::Names(_) => None,
-        };
-        cause.is_some_and(|e| store::classify(e).is_transient())
+        self.recorded.is_some()
+            || self.path_changed
+            || !(self.applied.is_empty() && self.reverted.is_empty())
     }
 }
 
@@ -321,7 +296,8 @@ async fn record(
         action: "tenant.migrated",
         tenant: Some(tenant),
         detail: json!({ "from": moved.from, "to": moved.to,
-            "applied": moved.applied, "reverted": moved.reverted, "path_changed": moved.path_changed }),
+            "applied": moved.applied, "reverted": moved.reverted, "path_changed": moved.path_changed,
+            "recorded": moved.recorded.as_ref().map(|recorded| &recorded.has) }),
         ..Default::default()
     };
     audit::append(conn, entry).await
@@ -335,7 +311,21 @@ async fn move_schema(
 ) -> Result<Moved, MigrateError> {
     let set = &run.migrations;
     match &run.direction {
-        Direction::Init => init(set, conn, tenant, schema).await,
+        Direction::Init(at) => {
+            let Some(has) = migrations::record(conn, tenant, schema, set, at.as_ref()).await?
+            else {
+                let entry = ledger::read(conn, &[tenant]).await;
+                let entry = entry.map_err(|source| MigrateError::Database { source })?;
+                return Ok(Moved::nowhere(entry.into_iter().flatten().find_map(|e| e.version)));
+            };
+            let pending = set.iter().len() - has.len();
+            let to = has.last().cloned();
+            Ok(Moved {
+                from: None,
+                recorded: Some(Recorded { has, pending }),
+                ..Moved::nowhere(to)
+            })
+        }
         Direction::Up => {
             let done = migrations::apply(conn, tenant, schema, set).await?;
             let (applied, out_of_order) = (done.applied, done.out_of_order);
@@ -346,20 +336,6 @@ async fn move_schema(
             Ok(Moved { from: done.from, reverted: done.reverted, ..Moved::nowhere(done.to) })
         }
     }
-}
-
-async fn init(
-    nothing: &MigrationSet,
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    schema: &SchemaName,
-) -> Result<Moved, MigrateError> {
-    let entry = ledger::find(conn, tenant, schema).await;
-    let entry = entry.map_err(|source| MigrateError::Database { source })?;
-    if entry.is_none() {
-        migrations::apply(conn, tenant, schema, nothing).await?;
-    }
-    Ok(Moved::nowhere(entry.and_then(|entry| entry.version)))
 }
 
 /// Connections of our own, outside the pool: each is counted, and closed when it has done its

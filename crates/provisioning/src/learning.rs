@@ -49,6 +49,17 @@ pub enum LearnError {
         listing(.0)
     )]
     NotRepeatable(Vec<String>),
+    /// Tenants have a version with another text than the set's.
+    #[error(
+        "tenant migration {version} was edited, and {tenants} tenants have it with its old text: put the old \
+         text back and write a new migration"
+    )]
+    Had {
+        /// The first such version.
+        version: Version,
+        /// How many tenants have it.
+        tenants: i64,
+    },
     /// The database failed.
     #[error("could not read what the installation knows of the tenant migrations")]
     Database(#[from] sqlx::Error),
@@ -126,8 +137,12 @@ pub struct Relearnt {
 /// Accepts the texts of the set, and what it makes now, in place of what the installation knew.
 ///
 /// # Errors
-/// When the set does not work, or makes something else in every schema.
+/// When the set does not work, or makes something else in every schema; when a tenant has a version with
+/// another text.
 pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Relearnt, LearnError> {
+    if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
+        return Err(LearnError::Had { version, tenants });
+    }
     let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
     let repeats = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
     if !repeats.is_empty() {

@@ -20,7 +20,9 @@ mod verdict;
 
 pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};
-pub use fleet::{Direction, FleetError, FleetOutcome, FleetRun, Moved, migrate_fleet, migrate_one};
+pub use fleet::{
+    Direction, FleetError, FleetOutcome, FleetRun, Moved, Recorded, migrate_fleet, migrate_one,
+};
 pub use parts::{KeyRules, Parts};
 pub use plans::Plans;
 pub use pool::PoolView;

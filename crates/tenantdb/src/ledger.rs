@@ -104,22 +104,64 @@ pub async fn read(
     Ok(ids.iter().map(|id| entries.remove(id)).collect())
 }
 
+/// What [`find`] found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The tenant's row.
+    pub(crate) entry: Option<Entry>,
+    /// Whether its schema holds something that no row tells of.
+    pub(crate) unrecorded: bool,
+}
+
 /// The tenant's row. If it has none, the version table in its schema is carried over first, in the caller's
-/// transaction: a release before this one may have left one.
+/// transaction: a release before this one may have left one. Only without a row the schema is looked into.
 ///
 /// # Errors
 /// When the row or the version table cannot be read.
-pub async fn find(
+pub(crate) async fn find(
     conn: &mut PgConnection,
     tenant: TenantId,
     schema: &SchemaName,
-) -> sqlx::Result<Option<Entry>> {
+) -> sqlx::Result<Found> {
     let entry = read(conn, &[tenant]).await?.pop().flatten();
-    if entry.is_some() || !version_tables::exists(conn, schema).await? {
-        return Ok(entry);
+    if entry.is_some() {
+        return Ok(Found { entry, unrecorded: false });
+    }
+    let (has_table, holds_something) = version_tables::look(conn, schema).await?;
+    if !has_table {
+        return Ok(Found { entry, unrecorded: holds_something });
     }
     carry_over(conn, &[(tenant, schema.clone())]).await?;
-    Ok(read(conn, &[tenant]).await?.pop().flatten())
+    Ok(Found { entry: read(conn, &[tenant]).await?.pop().flatten(), unrecorded: false })
+}
+
+/// Versions that tenants have with another text than the set's, each with the number of these tenants, in
+/// the set's order. Reads all rows.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn edited(
+    conn: &mut PgConnection,
+    set: &MigrationSet,
+) -> sqlx::Result<Vec<(Version, i64)>> {
+    let rows = sqlx::query(
+        "select s.versions, s.descriptions, s.checksums, m.version, m.tenants
+         from (select set_hash, version, count(*) as tenants from tenantry.tenant_migrations
+               where version is not null group by set_hash, version) m
+         join tenantry.migration_sets s on s.hash = m.set_hash",
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut tenants = HashMap::new();
+    for row in &rows {
+        let (reached, count): (String, i64) = (row.try_get(3)?, row.try_get(4)?);
+        let applied = applied(&Version::new(reached), &files(row)?);
+        for migration in set.compare(applied.iter().map(AppliedMigration::record)).edited {
+            *tenants.entry(migration.version().as_str()).or_insert(0) += count;
+        }
+    }
+    let count = |m: &Migration| Some((m.version().clone(), *tenants.get(m.version().as_str())?));
+    Ok(set.iter().filter_map(count).collect())
 }
 
 async fn sets(
@@ -158,17 +200,20 @@ fn entry(
     files: &[AppliedMigration],
 ) -> Entry {
     let version = version.map(Version::new);
-    let applied = version.as_ref().map_or_else(Vec::new, |version| {
-        match files.iter().position(|file| file.version == *version) {
-            Some(at) => files[..=at].to_vec(),
-            None => vec![AppliedMigration {
-                version: version.clone(),
-                description: String::new(),
-                checksum: String::new(),
-            }],
-        }
-    });
+    let applied = version.as_ref().map_or_else(Vec::new, |version| applied(version, files));
     Entry { set_hash, version, applied, applied_at }
+}
+
+/// The files up to the version.
+fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigration> {
+    match files.iter().position(|file| file.version == *version) {
+        Some(at) => files[..=at].to_vec(),
+        None => vec![AppliedMigration {
+            version: version.clone(),
+            description: String::new(),
+            checksum: String::new(),
+        }],
+    }
 }
 
 /// Makes a set known, so that rows can name it. One message.
@@ -178,6 +223,16 @@ fn entry(
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(Reached::all_of(set).registration())).execute(conn).await?;
     Ok(())
+}
+
+/// What to do about a tenant without a row.
+#[must_use]
+pub fn missing(schema: &str) -> String {
+    format!(
+        "This tenant's record of applied migrations is missing. If an upgrade was interrupted, run \
+         `tenantry migrate public up`; otherwise record what it has: `tenantry migrate tenant init \
+         --schema {schema} --at VERSION`"
+    )
 }
 
 /// Deletes the tenant's row: nothing of it is left.

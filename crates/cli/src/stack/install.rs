@@ -188,6 +188,11 @@ impl Installed {
         self.opened.iter().cloned().for_each(line);
     }
 
+    /// Whether every active tenant has its row in the ledger.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.carried_over.left.is_empty()
+    }
+
     /// Tells people which version tables were carried over into the ledger, and which were not.
     pub(crate) fn tell_carried_over(&self) {
         let CarriedOver { done, left } = &self.carried_over;
@@ -195,11 +200,16 @@ impl Installed {
             show::note(format!("the version tables of {done} tenants are in the ledger now"));
         }
         for Left { tenant, schema, error } in left.iter().take(SHOWN_TENANTS) {
+            let schema = show::plain(schema);
             let why = error.as_ref().map_or_else(
-                || "it has no table tenantry_migrations".to_owned(),
+                || {
+                    format!(
+                        "it has no table tenantry_migrations; record what it has: \
+                         `tenantry migrate tenant init --schema {schema} --at VERSION`"
+                    )
+                },
                 |error| telemetry::chain(error),
             );
-            let schema = show::plain(schema);
             show::note(format!(
                 "tenant {tenant}, schema {schema}, has no row in the ledger: {why}"
             ));

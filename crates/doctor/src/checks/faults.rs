@@ -38,7 +38,7 @@ pub(super) async fn faults(
     let entry = ledger::read(conn, &[tenant.id]).await?.pop().flatten();
     let mut found = match &entry {
         Some(entry) => versions(set, entry),
-        None => vec![no_entry()],
+        None => vec![told(Kind::MigrationsBehind, ledger::missing(schema.as_str()))],
     };
     let mut looked = if tenant.in_depth && found.is_empty() {
         let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
@@ -98,12 +98,6 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
 
 fn told(kind: Kind, what: String) -> Fault {
     Fault { kind, what, fixable: false }
-}
-
-fn no_entry() -> Fault {
-    let what = "it has no row in the ledger; `tenantry migrate public up` carries over what a release before \
-                this one recorded";
-    told(Kind::MigrationsBehind, what.to_owned())
 }
 
 fn versions(set: &MigrationSet, entry: &Entry) -> Vec<Fault> {

@@ -2,7 +2,7 @@
 
 use doctor::Kind;
 
-use super::ward::{Ward, tenant};
+use super::ward::{Ward, scope, tenant};
 
 #[tokio::test]
 async fn a_tenant_behind_the_newest_migration_is_told_once() {
@@ -24,6 +24,11 @@ async fn a_tenant_that_the_ledger_does_not_know_is_told() {
     ward.run("delete from tenantry.tenant_migrations where tenant_id = 2").await;
 
     ward.only_reports(Kind::MigrationsBehind, tenant(2)).await;
+    let report = doctor::examine(&ward.db.pool, &scope()).await.unwrap();
+    let sentence = &report.findings[0].sentence;
+    let words =
+        "otherwise record what it has: `tenantry migrate tenant init --schema t_2 --at VERSION`";
+    assert!(sentence.contains(words), "{sentence}");
 }
 
 #[tokio::test]

@@ -71,6 +71,9 @@ impl Classify for ApplyError {
     fn code(&self) -> Code {
         match self.0.database() {
             Some(error) if self.class().is_transient() => error.code(),
+            None if matches!(self.0, MigrateError::Unrecorded { .. }) => {
+                codes::MIGRATIONS_UNRECORDED
+            }
             _ => codes::MIGRATION_FAILED,
         }
     }

@@ -33,12 +33,21 @@ pub async fn carry_over(
     Ok(())
 }
 
-/// Whether the schema has a version table.
-pub(super) async fn exists(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(table(schema))
-        .fetch_one(conn)
-        .await
+/// Whether the schema has a version table, and whether there is any relation, type or function in it.
+pub(super) async fn look(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+) -> sqlx::Result<(bool, bool)> {
+    sqlx::query_as(
+        "select to_regclass($1) is not null, exists (
+             select from pg_depend
+             where refclassid = 'pg_namespace'::regclass and refobjid = to_regnamespace($2)::oid
+                 and classid in ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass))",
+    )
+    .bind(table(schema))
+    .bind(Ident::from(schema).to_string())
+    .fetch_one(conn)
+    .await
 }
 
 fn table(schema: &SchemaName) -> String {

@@ -31,7 +31,8 @@ pub struct Applied {
 ///
 /// # Errors
 /// [`MigrateError`] names the version, the file and where possible the line. The transaction is
-/// to be rolled back then, which leaves nothing.
+/// to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
+/// and its schema is not empty.
 pub async fn apply(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -39,6 +40,9 @@ pub async fn apply(
     set: &MigrationSet,
 ) -> Result<Applied, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await.map_err(failed)?;
+    if state.unrecorded {
+        return Err(MigrateError::Unrecorded { tenant, schema: schema.clone() });
+    }
     let standing = set.compare(state.entry.iter().flat_map(Entry::records));
     hold(&standing)?;
     let pending = &standing.missing;

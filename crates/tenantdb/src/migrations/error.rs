@@ -1,6 +1,6 @@
 //! Why a schema could not be taken to another version.
 
-use domain::Version;
+use domain::{SchemaName, TenantId, Version};
 
 use super::blame;
 
@@ -59,8 +59,29 @@ pub enum MigrateError {
         /// The line of the file.
         line: u32,
     },
-    /// The version to go back to is none of the set's.
-    #[error("there is no migration {version} among the migrations at hand to go back to")]
+    /// The tenant has no row in the ledger, and its schema holds something.
+    #[error(
+        "tenant {tenant} has no record of its applied migrations, and its schema is not empty: nothing was \
+         run; say --at VERSION, the newest version that it has: \
+         `tenantry migrate tenant init --schema {schema} --at VERSION`"
+    )]
+    Unrecorded {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its schema.
+        schema: SchemaName,
+    },
+    /// The tenant has a row in the ledger, which is not to be written anew.
+    #[error(
+        "the tenant has a record of its applied migrations, up to {}, and --at does not change it",
+        version.as_ref().map_or("none", Version::as_str)
+    )]
+    Recorded {
+        /// The version reached.
+        version: Option<Version>,
+    },
+    /// The version that was asked for is none of the set's.
+    #[error("there is no migration {version} among the migrations at hand")]
     NoSuchVersion {
         /// The version that was asked for.
         version: Version,

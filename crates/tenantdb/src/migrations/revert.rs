@@ -42,7 +42,7 @@ impl FromStr for Target {
 
 impl Target {
     /// The number of migrations of the set that stay.
-    fn keeps(&self, set: &MigrationSet) -> Result<usize, MigrateError> {
+    pub(super) fn keeps(&self, set: &MigrationSet) -> Result<usize, MigrateError> {
         let Self::Version(version) = self else { return Ok(0) };
         match set.place(version) {
             Some(place) => Ok(place + 1),

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 use super::blame;
 use super::error::MigrateError;
 use super::script::Script;
-use crate::ledger::{self, Entry};
+use crate::ledger::{self, Entry, Found};
 use crate::path::TenantPath;
 
 /// What a script starts from.
@@ -20,6 +20,8 @@ pub(super) struct State {
     actor: String,
     /// What the ledger says of the tenant.
     pub(super) entry: Option<Entry>,
+    /// Whether the schema holds something that the ledger does not tell of.
+    pub(super) unrecorded: bool,
 }
 
 impl State {
@@ -30,8 +32,8 @@ impl State {
         schema: &SchemaName,
         tenants: TenantPath,
     ) -> sqlx::Result<Self> {
-        let entry = ledger::find(conn, tenant, schema).await?;
-        Ok(Self { entry, ..Self::of_session(conn, tenants).await? })
+        let Found { entry, unrecorded } = ledger::find(conn, tenant, schema).await?;
+        Ok(Self { entry, unrecorded, ..Self::of_session(conn, tenants).await? })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
@@ -43,7 +45,7 @@ impl State {
             .fetch_one(conn)
             .await?;
         let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self { tenants, path, actor, entry: None })
+        Ok(Self { tenants, path, actor, entry: None, unrecorded: false })
     }
 
     /// Sends a script, and makes sure that it ended in the schema and role it began in.

@@ -22,7 +22,8 @@ use crate::{
 pub(crate) enum Public {
     /// Show what is applied and what is pending; exit 1 if something is pending
     Status,
-    /// Bring schema, queue and roles to the newest version
+    /// Bring schema, queue and roles to the newest version; exit 1 if a tenant has no record of its applied
+    /// migrations then
     ///
     /// Chooses at the first time: a database that no other role uses becomes Tenantry's own, and
     /// PUBLIC loses its rights on it; in another one PUBLIC keeps them, and it is shared. Later it
@@ -82,6 +83,7 @@ async fn status(
         (None, false) => "pending",
     };
     let current = queue && migrations.iter().all(|m| state(m) == "applied");
+    let complete = installed.is_none_or(Installed::is_complete);
     if global.json {
         let rows: Vec<_> = migrations
             .iter()
@@ -97,7 +99,7 @@ async fn status(
             told["ledger"] = installed.ledger_json();
         }
         show::raw(&told.to_string());
-        return Ok(Done::well_if(current));
+        return Ok(Done::well_if(current && complete));
     }
     let mut table = Table::new(&[">version", "description", "state", "applied"]);
     for migration in &migrations {
@@ -117,7 +119,7 @@ async fn status(
     if !current {
         show::note("`tenantry migrate public up` brings it up to date");
     }
-    Ok(Done::well_if(current))
+    Ok(Done::well_if(current && complete))
 }
 
 async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {

@@ -47,10 +47,17 @@ const SAY_EVERY: Duration = Duration::from_secs(2);
 /// The schemas of tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
-    /// Begin a folder of migrations; with a schema, make its tenant's row in the ledger where it is missing
+    /// Begin a folder of migrations; with a schema, record what its tenant has where that record is missing
+    ///
+    /// The schema itself is not changed and not compared with the migrations: `tenantry doctor` compares it
+    /// once all of them are applied.
     Init {
         #[command(flatten)]
         which: MaybeWhich,
+        /// The newest version that the schema has; 0 or none = nothing is applied [default: none, for an
+        /// empty schema only]
+        #[arg(long, value_name = "VERSION", requires = "schema", conflicts_with = "all")]
+        at: Option<Target>,
     },
     /// Show what is applied and what is pending; exit 1 if something is pending
     Status {
@@ -80,8 +87,7 @@ pub(crate) enum Tenant {
     /// Check the files, and apply them to an empty schema in a transaction that is rolled back; exit 1
     /// if something is wrong
     Check,
-    /// Accept the files as they are, and what they make, in place of what this installation knew:
-    /// after a deliberate edit of a version that no tenant has
+    /// Record the edited files as correct; only for versions that no tenant has
     Relearn,
 }
 
@@ -120,7 +126,7 @@ pub(crate) struct Pace {
 impl Tenant {
     /// Only files are wanted.
     pub(super) fn needs_no_database(&self) -> bool {
-        matches!(self, Self::Init { which: MaybeWhich { schema: None, all: false } })
+        matches!(self, Self::Init { which: MaybeWhich { schema: None, all: false }, .. })
     }
 
     /// Does it.
@@ -137,11 +143,11 @@ impl Tenant {
         match self {
             Self::Check => lint::check(global, settings, pool).await,
             Self::Relearn => relearn(global, settings, pool).await,
-            Self::Init { which: MaybeWhich { schema, all } } => {
+            Self::Init { which: MaybeWhich { schema, all }, at } => {
                 if settings.tenants.migrations_dir.is_some() {
                     show::note(starter::write(settings)?);
                 }
-                let fleet = fleet(settings, pool, Direction::Init, MigrationSet::empty());
+                let fleet = fleet(settings, pool, Direction::Init(at), set(settings)?);
                 migrate(global, fleet, &Which { schema, all }).await
             }
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,

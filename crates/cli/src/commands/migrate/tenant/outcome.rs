@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Version;
-use provisioning::{FleetOutcome, Moved};
+use provisioning::{FleetError, FleetOutcome, Moved, Recorded};
 use serde_json::json;
 
 use crate::{
@@ -27,6 +27,8 @@ pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Durat
         print_json(&outcomes);
         return Done::well_if(failed == 0);
     }
+    let has_record = |moved: &Moved| moved.recorded.is_some();
+    let recorded = outcomes.iter().any(|o| o.result.as_ref().is_ok_and(has_record));
     let all = outcomes.len() <= SHOWN;
     let mut table = Table::new(&[">id", "schema", ">from", ">to", "result"]);
     for outcome in outcomes.iter().filter(|o| all || o.result.is_err()) {
@@ -36,13 +38,14 @@ pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Durat
         table.print();
     }
     show::line(format!(
-        "{} tenants: {moved} migrated, {} up to date, {failed} failed, in {}",
+        "{} tenants: {moved} {}, {} up to date, {failed} failed, in {}",
         outcomes.len(),
+        if recorded { "recorded" } else { "migrated" },
         outcomes.len() - moved - failed,
         show::duration(took),
     ));
     if failed > 0 {
-        show::note("the failed ones stand where they stood; correct the cause and run it again");
+        show::note("Failed tenants were not changed. Correct the cause and run it again.");
     }
     Done::well_if(failed == 0)
 }
@@ -61,6 +64,15 @@ fn version(version: &Option<Version>) -> String {
 
 /// Which versions were applied or taken back; those that came late by name.
 fn done(moved: &Moved) -> String {
+    if let Some(Recorded { has, pending }) = &moved.recorded {
+        let has = match has.as_slice() {
+            [] => "none".to_owned(),
+            [only] => only.to_string(),
+            [first, .., last] => format!("{first} to {last}"),
+        };
+        let verb = if *pending == 1 { "is" } else { "are" };
+        return format!("recorded: has {has}; {pending} {verb} pending");
+    }
     let late = |version: &Version| moved.out_of_order.contains(version);
     let applied = moved.applied.iter().map(|version| match late(version) {
         true => format!("applied {version} (out of order)"),
@@ -91,6 +103,8 @@ fn print_json(outcomes: &[FleetOutcome]) {
                 "out_of_order": moved.map(|m| &m.out_of_order),
                 "reverted": moved.map(|m| &m.reverted),
                 "path_changed": moved.map(|m| m.path_changed),
+                "recorded": moved.map(|m| m.recorded.as_ref().map(|recorded| &recorded.has)),
+                "code": outcome.result.as_ref().err().and_then(FleetError::code),
                 "error": outcome.result.as_ref().err().map(|e| telemetry::chain(e)),
             })
         })

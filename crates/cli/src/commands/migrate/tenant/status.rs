@@ -22,10 +22,6 @@ use crate::{
 /// Tenants that lack migrations are shown up to so many; the rest is counted.
 const SHOWN: usize = 40;
 
-/// What to do about a tenant that the ledger does not know.
-const NO_ROW: &str = "without a row in the ledger nothing counts as applied: `tenantry migrate public up` carries over what \
-     a release before this one recorded";
-
 /// Tenants whose rows in the ledger are read in one message.
 const AT_ONCE: usize = 500;
 
@@ -76,7 +72,7 @@ async fn one(
     table.print();
     match applied_at {
         Some(_) => show::line(format!("last migrated {}", short_time(applied_at))),
-        None => show::note(NO_ROW),
+        None => show::note(ledger::missing(name.as_str())),
     }
     Ok(Done::well_if(current))
 }
@@ -169,13 +165,13 @@ async fn all(
         table.print();
     }
     show::line(format!(
-        "up to date with version {}: {} of {} tenants",
-        version(set.head()),
+        "{} of {} tenants have all migrations (newest {})",
         tenants.len() - others.len(),
         tenants.len(),
+        version(set.head()),
     ));
-    if others.iter().any(|(tenant, _)| tenant.place.is_none()) {
-        show::note(NO_ROW);
+    if let Some((tenant, _)) = others.iter().find(|(tenant, _)| tenant.place.is_none()) {
+        show::note(ledger::missing(show::plain(&tenant.schema).as_ref()));
     }
     if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
         show::note("`tenantry migrate tenant up --all` applies what is pending");
