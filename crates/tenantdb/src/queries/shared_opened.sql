@@ -20,7 +20,7 @@ cross join lateral (
 where r.count > 0 or c.count > 0
 union all
 select format('tenants may read %1$I.%2$I, and `tenants.shared_tables` does not list it: if no tenant uses it, '
-    'revoke select on %1$I.%2$I from %3$I', n.nspname, c.relname, $2::text)
+    'run `revoke select on %1$I.%2$I from %3$I`', n.nspname, c.relname, $2::text)
 from pg_catalog.pg_shdepend d
 join pg_catalog.pg_class c on c.oid = d.objid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

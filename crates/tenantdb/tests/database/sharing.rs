@@ -287,7 +287,7 @@ async fn what_tenants_find_beside_a_shared_table_and_what_is_not_listed_any_more
     let revoke = format!("revoke select on public.countries from {group}");
     let told = format!(
         "tenants may read public.countries, and `tenants.shared_tables` does not list it: if no tenant \
-         uses it, {revoke}"
+         uses it, run `{revoke}`"
     );
     assert_eq!(kept, [told]);
     site.run(&revoke).await;
