@@ -3,6 +3,8 @@
 do $$
 declare
     t record;
+    numeric_version constant text := '^[0-9]+([._][0-9]+)*$';
+    zeros constant text := '(^|[._])0+';
 begin
     for t in
         select n.schema_name, n.role_name, m.applied_at,
@@ -11,7 +13,15 @@ begin
         from tenantry.tenant_migrations m
         join tenantry.tenants n on n.id = m.tenant_id and n.state not in ('deleted', 'released')
         join tenantry.migration_sets s on s.hash = m.set_hash
-        cross join lateral (select coalesce(array_position(s.versions, m.version), 0)) p (place)
+        -- 0001 is the same version as 1, and the set has the spelling of whoever registered it first
+        cross join lateral (
+            select coalesce(min(u.place), 0)::int
+            from unnest(s.versions) with ordinality u (version, place)
+            where u.version = m.version
+                or u.version ~ numeric_version and m.version ~ numeric_version
+                    and regexp_replace(u.version, zeros, '\1', 'g')
+                        = regexp_replace(m.version, zeros, '\1', 'g')
+        ) p (place)
         where to_regnamespace(quote_ident(n.schema_name)) is not null
     loop
         execute format('create table %I.tenantry_migrations (version varchar(100) primary key,

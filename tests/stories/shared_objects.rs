@@ -142,7 +142,11 @@ async fn roles_of_tenants_that_were_there_before_follow_the_first_extension() {
     let up = succeeds(&system, &["migrate", "tenant", "up", "--all"]).await;
 
     assert_eq!(behind.code, Some(1), "{}", behind.out);
-    assert!(behind.out.contains("the role's search_path is not its schema"), "{}", behind.out);
+    assert!(
+        behind.out.contains("the role's search_path is not as the settings want it"),
+        "{}",
+        behind.out
+    );
     assert!(fixed.contains("shape_differs: repaired 3, refused 0"), "{fixed}");
     assert!(
         up.contains("changed its search path") && up.contains("1 migrated, 2 up to date"),

@@ -30,8 +30,12 @@ impl Problem {
     }
 
     /// 409: the batch is over.
-    pub(crate) fn batch_finished(id: BatchId) -> Self {
-        let detail = format!("batch {id} is over; `retry` runs what failed of it again");
+    pub(crate) fn batch_finished(id: BatchId, state: BatchState) -> Self {
+        let advice = match state {
+            BatchState::Completed => "",
+            _ => "; `retry` runs what failed of it again",
+        };
+        let detail = format!("batch {id} is `{state}`{advice}");
         Self::new(StatusCode::CONFLICT, "batch_finished", detail)
     }
 
@@ -283,6 +287,16 @@ impl From<queue::EnqueueError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retry_is_advised_only_where_something_came_to_nothing() {
+        let advises = |state| {
+            format!("{:?}", Problem::batch_finished(BatchId::mint(), state)).contains("`retry`")
+        };
+
+        assert!(!advises(BatchState::Completed));
+        assert!(advises(BatchState::CompletedWithFailures) && advises(BatchState::Cancelled));
+    }
 
     #[test]
     fn every_code_of_an_item_has_the_status_of_its_kind() {

@@ -14,7 +14,11 @@ const FARTHEST_DAYS: i64 = 30;
 pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, Problem> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
-        .map_err(|_| refused("must be a time as RFC 3339 writes it, such as 2030-01-31T06:00:00Z"))
+        .map_err(|_| {
+            refused(&format!(
+                "must be a time as RFC 3339 writes it, with a zone, within the next {FARTHEST_DAYS} days"
+            ))
+        })
 }
 
 /// Whether a batch can still be put off to `run_at`. Asked only of a new submission: one that is
@@ -29,7 +33,7 @@ pub(crate) fn check(run_at: Option<DateTime<Utc>>) -> Result<(), Problem> {
         return Err(refused("must be in the future; leave it out to start at once"));
     }
     if run_at > now + TimeDelta::days(FARTHEST_DAYS) {
-        return Err(refused(&format!("must be within {FARTHEST_DAYS} days")));
+        return Err(refused(&format!("must be within the next {FARTHEST_DAYS} days")));
     }
     Ok(())
 }
@@ -46,7 +50,11 @@ mod tests {
     fn takes_a_time_in_any_zone_and_nothing_else() {
         assert_eq!(parse("2030-01-31T06:00:00+02:00").unwrap().to_rfc3339()[11..13], *"04");
         for nonsense in ["", "tomorrow", "2030-01-31", "2030-01-31T06:00:00", "1893456000"] {
-            assert_eq!(parse(nonsense).unwrap_err().code(), "invalid_run_at", "{nonsense}");
+            let problem = format!("{:?}", parse(nonsense).unwrap_err());
+            assert!(problem.contains("invalid_run_at"), "{problem}");
+            // any moment given as an example would be too far away, or past
+            assert!(problem.contains("with a zone, within the next 30 days"), "{problem}");
+            assert!(!problem.contains("20"), "{problem}");
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
     let Some(asked) = batches::cancel(&mut tx, id).await? else {
         return Err(match batches::lock(&mut tx, id).await? {
             None => Problem::batch_not_found(id),
-            Some(state) if state.is_final() => Problem::batch_finished(id),
+            Some(state) if state.is_final() => Problem::batch_finished(id, state),
             Some(state) => Problem::batch_ending(id, state),
         });
     };
@@ -94,7 +94,7 @@ pub(crate) async fn pause(cx: &Context, caller: &Caller, id: BatchId) -> Result<
     let state = batches::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
     if !batches::pause(&mut tx, id).await? {
         return Err(match state {
-            state if state.is_final() => Problem::batch_finished(id),
+            state if state.is_final() => Problem::batch_finished(id, state),
             BatchState::Queued | BatchState::Running => Problem::batch_paused(id),
             ending => Problem::batch_ending(id, ending),
         });
@@ -115,7 +115,7 @@ pub(crate) async fn resume(cx: &Context, caller: &Caller, id: BatchId) -> Result
     let state = batches::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
     if !batches::resume(&mut tx, id).await? {
         return Err(match state.is_final() {
-            true => Problem::batch_finished(id),
+            true => Problem::batch_finished(id, state),
             false => Problem::batch_not_paused(id),
         });
     }

@@ -134,11 +134,30 @@ async fn a_user_who_lacks_rights_is_told_all_of_them_and_nothing_is_made() {
     {
         assert!(refused.err.contains(&remedy), "{}", refused.err);
     }
+    assert!(refused.err.contains("`--shared` leaves PUBLIC its rights"), "{}", refused.err);
     let made = "select count(*) from pg_namespace where nspname in ('tenantry', 'apalis')";
     assert_eq!(count(&db, made).await, 0);
     let drop =
         "do $$ begin execute format('drop role %I', 'weak_in_' || current_database()); end $$";
     sqlx::raw_sql(drop).execute(&db.pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_does_not_fit_the_database_is_refused_without_advice_on_public() {
+    let db = harness::fresh_db().await;
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("DATABASE_URL", db.url.as_str()), ("TENANTRY__TENANTS__SHARED_TABLES", "ref.cur")];
+
+    let refused = tenantry(dir.path(), &["migrate", "public", "up"], &env);
+
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("ref.cur"), "{}", refused.err);
+    assert!(
+        refused.err.contains("Tenantry cannot be set up in this database as the settings say"),
+        "{}",
+        refused.err
+    );
+    assert!(!refused.err.contains("--shared"), "{}", refused.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

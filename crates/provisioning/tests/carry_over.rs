@@ -212,3 +212,51 @@ async fn a_spare_of_a_release_before_is_given_to_nobody() {
         sqlx::query("delete from tenantry.spares").execute(&mut *conn).await.unwrap();
     }
 }
+
+/// Takes back migrations of the control schema, each in a transaction of its own, until none from
+/// `first` on is left.
+async fn down_through(pool: &PgPool, first: i64) -> Result<(), sqlx::migrate::MigrateError> {
+    while store::revert_last(pool).await?.is_some_and(|reverted| reverted > first) {}
+    Ok(())
+}
+
+const TYPES: &str = "select count(*) from pg_attribute
+    where attrelid::regclass::text like 't\\__.tenantry_migrations' and attname = 'version'
+        and atttypid = 'bigint'::regtype";
+
+#[tokio::test]
+async fn a_release_before_versions_were_texts_finds_numbers_in_the_version_tables() {
+    let db = harness::fresh_db().await;
+    for n in 1..=3 {
+        as_before(&db.pool, n, "active", 2).await;
+    }
+    carry_over(&db.pool, LIMITS).await.unwrap();
+
+    down_through(&db.pool, 14).await.unwrap();
+
+    assert_eq!(number(&db.pool, TYPES).await, 3);
+    let versions: Vec<i64> =
+        sqlx::query_scalar("select version from t_2.tenantry_migrations order by 1")
+            .fetch_all(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!(versions, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_version_that_is_no_number_keeps_a_database_from_going_back_and_is_named() {
+    let db = harness::fresh_db().await;
+    for n in 1..=2 {
+        as_before(&db.pool, n, "active", 2).await;
+    }
+    carry_over(&db.pool, LIMITS).await.unwrap();
+    down_through(&db.pool, 15).await.unwrap();
+    let odd = "update t_2.tenantry_migrations set version = '1.2' where version = '0002'";
+    sqlx::query(odd).execute(&db.pool).await.unwrap();
+
+    let refused = down_through(&db.pool, 14).await.unwrap_err();
+
+    let told = telemetry::chain(&refused);
+    assert!(told.contains("schema t_2: version \"1.2\" is not a number"), "{told}");
+    assert_eq!(number(&db.pool, TYPES).await, 0);
+}

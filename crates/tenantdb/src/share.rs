@@ -117,14 +117,19 @@ pub async fn unlisted(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<
     .await
 }
 
-/// What PUBLIC may do with other objects in the schemas of the tables, which tenants may enter now: for
-/// each schema a sentence.
+/// What tenants may use besides what is listed: a sentence for each schema of the tables, which tenants
+/// may enter, with what PUBLIC may do there, and one for each other table that their group may read.
 ///
 /// # Errors
 /// When the catalogues cannot be read.
-pub async fn opened(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
+pub async fn opened(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    shared: &Shared,
+) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(include_str!("queries/shared_opened.sql"))
         .bind(&shared.tables)
+        .bind(RoleName::group(installation).as_str())
         .fetch_all(conn)
         .await
 }

@@ -240,7 +240,10 @@ const RULES: [(About, &str); 24] = [
     (About::Role, "the role does not inherit its group's rights"),
     (About::Role, "the role's password has an end (VALID UNTIL)"),
     (About::Role, "the role's connection limit is 0"),
-    (About::Role, "the role's search_path is not its schema"),
+    (
+        About::Role,
+        "the role's search_path is not as the settings want it: `tenantry migrate tenant up --all` mends it",
+    ),
     (About::Role, "the application's role is not a member of the role, as it should be"),
     (About::Role, "the role has settings besides its search_path"),
     (About::Rights, "the role has not the default privileges in its schema that it was given"),

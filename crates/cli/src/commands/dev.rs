@@ -1,6 +1,10 @@
 //! `tenantry dev`: a running system to work against, until Ctrl-C.
 
-use std::{ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use serde_json::json;
@@ -53,7 +57,7 @@ impl Dev {
         if global.json {
             show::raw(&as_json(&stack).to_string());
         } else {
-            tell(&stack, self.workers);
+            tell(&stack, &self.data_dir, self.workers);
         }
         let stop = tokio::select! {
             () = stack.watch() => return Err(Failure::new("the watch over the processes ended").into()),
@@ -78,7 +82,7 @@ impl Dev {
 pub(super) async fn start(
     signals: &mut Signals,
     settings: &Settings,
-    data_dir: &std::path::Path,
+    data_dir: &Path,
     plan: &Plan,
 ) -> anyhow::Result<ControlFlow<Stop, Stack>> {
     let told = |what: &str, took: Duration| {
@@ -108,16 +112,13 @@ fn as_json(stack: &Stack) -> serde_json::Value {
         "pid": ready.pid, "logs": stack.log_dir() })
 }
 
-fn tell(stack: &Stack, workers: usize) {
+fn tell(stack: &Stack, data_dir: &Path, workers: usize) {
     let ready = &stack.ready;
     show::line(format!("\nTenantry runs. Ctrl-C stops it.\n\n  API       {}", ready.url));
     show::line(format!("  token     {}", ready.token));
     show::line(format!("  database  {}", ready.database_url));
     show::line(format!("  logs      {}", stack.log_dir().display()));
-    show::line(
-        "\nFrom another terminal, in this directory (it finds url and token by itself):\n\
-         \n  tenantry submit tenants.csv --watch\n  tenantry tenant list\n",
-    );
+    show::line(another_terminal(data_dir, &ready.url, &ready.token));
     show::line(format!(
         "Or by hand:\n\n  curl -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"tenants\":[{{\"tenant_name\":\"Acme\",\"domain\":\"acme.example.com\"}}]}}' \\\n    \
@@ -128,5 +129,31 @@ fn tell(stack: &Stack, workers: usize) {
         show::line(
             "No worker runs: batches wait until one joins (ready.json has its environment).\n",
         );
+    }
+}
+
+/// How to call it with this program, which looks for url and token in the usual directory alone.
+fn another_terminal(data_dir: &Path, url: &str, token: &str) -> String {
+    let how = if data_dir == Path::new(DEFAULT_DATA_DIR) {
+        "From another terminal, in this directory (it finds url and token by itself):\n".to_owned()
+    } else {
+        format!("From another terminal:\n\n  export TENANTRY_URL={url} TENANTRY_TOKEN={token}")
+    };
+    format!("\n{how}\n  tenantry submit tenants.csv --watch\n  tenantry tenant list\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_no_other_command_looks_in_gives_its_url_and_token() {
+        let told = |dir: &str| another_terminal(Path::new(dir), "http://127.0.0.1:1", "secret");
+
+        let (usual, other) = (told(DEFAULT_DATA_DIR), told("elsewhere"));
+
+        let export = "export TENANTRY_URL=http://127.0.0.1:1 TENANTRY_TOKEN=secret\n";
+        assert!(other.contains(export) && !other.contains("by itself"), "{other}");
+        assert!(usual.contains("by itself") && !usual.contains("export"), "{usual}");
     }
 }

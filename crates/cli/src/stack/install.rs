@@ -42,7 +42,7 @@ pub(crate) struct Installed {
     losses: Vec<Loss>,
     /// Extensions that all tenants have and nobody lists any more.
     unlisted: Vec<String>,
-    /// What the shared tables open to tenants.
+    /// What is open to tenants besides what is listed.
     opened: Vec<String>,
     /// Version tables of tenants that a release before this one made.
     carried_over: CarriedOver,
@@ -91,23 +91,38 @@ async fn check(
     let mut conn = pool.acquire().await.map_err(unreachable)?;
     let losses = public_rights::losses(&mut conn).await.map_err(unreachable)?;
     let mode = decide(wanted, chosen_before(&mut conn).await?, &losses);
-    let mut lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
-    lacking.extend(share::lacking(&mut conn, shared).await.map_err(unreachable)?);
+    let lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
+    let mut unfit = share::lacking(&mut conn, shared).await.map_err(unreachable)?;
     if let Some(role) = application {
-        let unfit = application_role::lacking(&mut conn, role).await.map_err(unreachable)?;
-        lacking.extend(unfit.into_iter().map(|it| format!("tenants.application_role: {it}")));
+        let role = application_role::lacking(&mut conn, role).await.map_err(unreachable)?;
+        unfit.extend(role.into_iter().map(|it| format!("tenants.application_role: {it}")));
     }
-    if lacking.is_empty() {
+    if lacking.is_empty() && unfit.is_empty() {
         return Ok(());
     }
-    let mut what = "Tenantry cannot be installed in this database".to_owned();
-    for lack in lacking {
-        what += "\n  - ";
-        what += &lack;
+    let shared = requirements::lacking(&mut conn, DatabaseMode::Shared).await;
+    let less_if_shared = shared.map_err(unreachable)?.len() < lacking.len();
+    Err(refusal(&lacking, &unfit, less_if_shared).into())
+}
+
+/// `lacking` is what any installation needs, `unfit` what the settings ask for.
+fn refusal(lacking: &[String], unfit: &[String], less_if_shared: bool) -> Failure {
+    let mut what = match lacking {
+        [] => "Tenantry cannot be set up in this database as the settings say",
+        _ => "Tenantry cannot be installed in this database",
     }
-    let advice = "correct this, or use another database or user in DATABASE_URL; nothing was changed. \
-        `--shared` leaves PUBLIC its rights";
-    Err(Failure::new(what).advise(advice).into())
+    .to_owned();
+    for lack in lacking.iter().chain(unfit) {
+        what += "\n  - ";
+        what += lack;
+    }
+    let mut advice =
+        "correct this, or use another database or user in DATABASE_URL; nothing was changed"
+            .to_owned();
+    if less_if_shared {
+        advice += ". `--shared` leaves PUBLIC its rights";
+    }
+    Failure::new(what).advise(advice)
 }
 
 /// The mode in the database, which may be older or empty: before there were modes, all were own.
@@ -154,7 +169,7 @@ async fn prepare(
     tenantdb::hand_over(&mut tx, &installation).await.map_err(not_handed_over)?;
     store::set_database_mode(&mut tx, mode).await.context("could not keep the mode")?;
     let unlisted = share::unlisted(&mut tx, shared).await.context(during)?;
-    let opened = share::opened(&mut tx, shared).await.context(during)?;
+    let opened = share::opened(&mut tx, &installation, shared).await.context(during)?;
     let left = public_rights::read(&mut tx).await.context(during)?;
     tx.commit().await.context("could not prepare the roles")?;
     let carried_over = CarriedOver::default();

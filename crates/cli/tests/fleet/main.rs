@@ -247,9 +247,11 @@ async fn a_file_that_leaves_the_schema_is_refused_before_anything_runs() {
     fleet.write("0003_leave.up.sql", "create table color ();\ncommit;");
 
     let ran = fleet.run(&["up", "--all"]);
+    let status = fleet.run(&["status", "--all"]);
 
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("0003_leave.up.sql:2"), "{}", ran.err);
+    assert!(status.err.contains("no tenant was looked at or changed"), "{}", status.err);
     assert_eq!(fleet.versions().await, [Some(2)]);
 }
 

@@ -266,7 +266,7 @@ async fn what_tenants_find_beside_a_shared_table_and_what_is_not_listed_any_more
     site.run(COUNTRIES).await;
     let mut conn = site.db.pool.acquire().await.unwrap();
     share(&site, &mut conn, &shared()).await;
-    assert_eq!(share::opened(&mut conn, &shared()).await.unwrap(), [""; 0]);
+    assert_eq!(share::opened(&mut conn, &site.installation, &shared()).await.unwrap(), [""; 0]);
     site.run(
         "create function public.f() returns int language sql as 'select 1';
          grant execute on function public.f() to public;
@@ -274,13 +274,24 @@ async fn what_tenants_find_beside_a_shared_table_and_what_is_not_listed_any_more
     )
     .await;
 
-    let opened = share::opened(&mut conn, &shared()).await.unwrap();
+    let opened = share::opened(&mut conn, &site.installation, &shared()).await.unwrap();
 
     let told = "tenants may enter schema public for its shared tables, and have what PUBLIC has there: \
                 functions (1), tables or sequences (1)";
     assert_eq!(opened, [told]);
     assert_eq!(share::unlisted(&mut conn, &shared()).await.unwrap(), [""; 0]);
     assert_eq!(share::unlisted(&mut conn, &Shared::default()).await.unwrap(), ["citext"]);
+    let none = Shared::default();
+    let kept = share::opened(&mut conn, &site.installation, &none).await.unwrap();
+    let group = format!("tn_{}_tenants", site.installation);
+    let revoke = format!("revoke select on public.countries from {group}");
+    let told = format!(
+        "tenants may read public.countries, and `tenants.shared_tables` does not list it: if no tenant \
+         uses it, run `{revoke}`"
+    );
+    assert_eq!(kept, [told]);
+    site.run(&revoke).await;
+    assert_eq!(share::opened(&mut conn, &site.installation, &none).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]

@@ -114,9 +114,18 @@ async fn each_damage_is_found_and_nothing_else() {
         ("alter role ROLE connection limit 0", &["the role's connection limit is 0"]),
         (
             "alter role ROLE set search_path to rival, pg_temp",
-            &["the role's search_path is not its schema"],
+            &[
+                "the role's search_path is not as the settings want it: `tenantry migrate tenant up --all` \
+              mends it",
+            ],
         ),
-        ("alter role ROLE reset all", &["the role's search_path is not its schema"]),
+        (
+            "alter role ROLE reset all",
+            &[
+                "the role's search_path is not as the settings want it: `tenantry migrate tenant up --all` \
+              mends it",
+            ],
+        ),
         (
             "do $$ begin execute format('alter role ROLE in database %I set search_path to rival',
                  current_database()); end $$",

@@ -179,7 +179,8 @@ impl Pace {
 /// The migrations that the settings name. Says which those are.
 fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
     let set = worker::configured_migrations(&settings.tenants).map_err(|e| {
-        Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was migrated")
+        Failure::new(telemetry::chain(&e))
+            .advise("correct the file; no tenant was looked at or changed")
     })?;
     let place = match &settings.tenants.migrations_dir {
         None => "the built-in migrations".to_owned(),
