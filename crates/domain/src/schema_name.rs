@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn refuses_a_stored_name_that_is_not_in_normal_form() {
         assert!(SchemaName::from_registry("acme".to_owned()).is_ok());
-        // of a release in which nobody had reserved it
+        // an earlier release did not reserve this name
         assert!(SchemaName::from_registry("tenantry_extensions".to_owned()).is_ok());
         assert!(SchemaName::from_registry("Acme".to_owned()).is_err());
         assert!(SchemaName::from_registry("public".to_owned()).is_err());

@@ -34,11 +34,10 @@ impl Application {
         &self.name
     }
 
-    /// Refuses a role that would have tenants' rights without being asked, or too many of them: somebody
-    /// may have changed it since the start.
+    /// Checks that the role is still fit. It may have been altered since the worker started.
     ///
     /// # Errors
-    /// [`codes::RIGHT_REFUSED`] for such a role: the work waits until it is as it should be.
+    /// [`codes::RIGHT_REFUSED`] if it is not: items are retried until the role is fit again.
     pub(crate) async fn check_fit(&self, conn: &mut PgConnection) -> Result<(), StepError> {
         const ACT: &str = "look at the application's role";
         let lacking = application_role::lacking(conn, &self.name).await.during(ACT)?;

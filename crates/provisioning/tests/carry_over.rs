@@ -65,7 +65,7 @@ async fn an_interrupted_run_keeps_what_it_carried_over_and_the_next_one_does_the
     .await
     .unwrap();
 
-    // somebody works on a tenant of the second portion
+    // another session holds the lock of a tenant of the second portion
     let mut tx = db.pool.begin().await.unwrap();
     store::open_stage(&mut tx, &[TenantId::new(60)], LIMITS).await.unwrap();
     let first_portion = async {

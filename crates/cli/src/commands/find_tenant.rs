@@ -44,7 +44,7 @@ pub(super) async fn resolve_in(conn: &mut PgConnection, text: &str) -> anyhow::R
     Err(nobody(text).into())
 }
 
-/// Whoever holds this name; none if the text cannot be such a name.
+/// The filter that finds the tenant with this name; `None` if the text is not a valid name of that kind.
 fn holder_of(name: &str, text: &str) -> Option<Filter> {
     let nobody = Filter::default();
     match name {

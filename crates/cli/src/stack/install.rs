@@ -40,7 +40,7 @@ pub(crate) struct Installed {
     left: PublicRights,
     /// Who would lose, or lost, what through PUBLIC; the own mode gave it back by name.
     losses: Vec<Loss>,
-    /// Extensions that all tenants have and nobody lists any more.
+    /// Extensions that are installed for tenants and no longer in the settings.
     unlisted: Vec<String>,
     /// What is open to tenants besides what is listed.
     opened: Vec<String>,

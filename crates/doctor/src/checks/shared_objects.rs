@@ -6,7 +6,7 @@ use tenantdb::share;
 
 use crate::{Kind, Subject, report::Gatherer};
 
-/// Tells what is missing, and what somebody could change.
+/// Reports shared objects that are missing, and those that roles other than the owner may change.
 pub(crate) async fn look(
     conn: &mut PgConnection,
     installation: &InstallationId,

@@ -14,7 +14,7 @@ pub enum FleetError {
     /// No connection, or it broke before the work began.
     #[error("could not connect")]
     Connect(#[source] sqlx::Error),
-    /// Somebody else works on the tenant.
+    /// Another process holds the tenant's lock.
     #[error("could not lock the tenant")]
     Lock(#[source] sqlx::Error),
     /// A migration failed, or was edited after it had been applied.
