@@ -139,8 +139,8 @@ fn summary(report: &Report) -> String {
     let depth = format!("role and rights of {}, each object of {}{hint}", it.active, it.verified);
     format!(
         "{verdict}; looked at {} tenants ({depth}), {} schemas, {} roles, {} live keys, \
-         {} batches, {} items, {} live jobs",
-        it.tenants, it.schemas, it.roles, it.keys, it.batches, it.items, it.jobs,
+         {} operations, {} items, {} live jobs",
+        it.tenants, it.schemas, it.roles, it.keys, it.operations, it.items, it.jobs,
     )
 }
 

@@ -1,0 +1,57 @@
+drop table tenantry.item_attempts;
+
+drop index tenantry.operation_items_owned, tenantry.operation_items_open, tenantry.operation_items_waiting,
+    tenantry.operation_items_hold;
+-- The release before knows one kind of work.
+delete from tenantry.checkpoints c using tenantry.operation_items i, tenantry.operations o
+where c.item_id = i.id and i.operation_id = o.id and o.kind <> 'provision';
+delete from tenantry.operation_items i using tenantry.operations o
+where i.operation_id = o.id and o.kind <> 'provision';
+delete from tenantry.outbox e using tenantry.operations o where e.operation_id = o.id and o.kind <> 'provision';
+delete from tenantry.idempotency_keys k using tenantry.operations o
+where k.operation_id = o.id and o.kind <> 'provision';
+delete from tenantry.operations where kind <> 'provision';
+update tenantry.operation_items set state = 'queued' where state = 'waiting';
+alter table tenantry.operation_items drop constraint operation_items_state_check;
+update tenantry.operation_items set state = 'compensating' where state = 'unwinding';
+update tenantry.operation_items set state = 'undo_failed' where state = 'stuck';
+alter table tenantry.operation_items
+    drop column result,
+    add constraint operation_items_state_check check (state in ('queued', 'running', 'retrying', 'built',
+        'succeeded', 'compensating', 'failed', 'cancelled', 'rolled_back', 'undo_failed'));
+create index operation_items_owned on tenantry.operation_items (worker_id)
+    where state in ('running', 'compensating');
+create index operation_items_waiting on tenantry.operation_items (id)
+    where state in ('queued', 'retrying', 'compensating');
+alter table tenantry.operations drop column kind, drop column params;
+
+drop index tenantry.outbox_one_finish_per_run;
+update tenantry.outbox set kind = 'batch.finished' where kind = 'operation.finished';
+alter table tenantry.outbox rename column operation_id to batch_id;
+create unique index outbox_one_finish_per_run on tenantry.outbox (batch_id, run) where kind = 'batch.finished';
+alter table tenantry.audit_log rename column operation_id to batch_id;
+alter table tenantry.idempotency_keys rename column operation_id to batch_id;
+alter table tenantry.api_keys rename column operation_id to batch_id;
+alter index tenantry.api_keys_sealed_by_operation rename to api_keys_sealed_by_batch;
+alter index tenantry.audit_log_by_operation rename to audit_log_by_batch;
+alter table tenantry.operation_items rename column input to request;
+alter table tenantry.operation_items rename column operation_id to batch_id;
+do $$
+declare
+    old record;
+begin
+    for old in select conrelid::regclass as of, conname as name,
+                      replace(replace(replace(conname, 'operation_id', 'batch_id'), 'operation_items_', 'batch_items_'), 'operations_', 'batches_') as new
+               from pg_constraint
+               where connamespace = 'tenantry'::regnamespace and conname ~ '^operation(s|_items)_' loop
+        execute format('alter table %s rename constraint %I to %I', old.of, old.name, old.new);
+    end loop;
+    for old in select relname as name, replace(replace(replace(relname, 'operation_id', 'batch_id'), 'operation_items_', 'batch_items_'), 'operations_', 'batches_') as new
+               from pg_class
+               where relnamespace = 'tenantry'::regnamespace and relkind in ('i', 'S')
+                 and relname ~ '^operation(s|_items)_' loop
+        execute format('alter table tenantry.%I rename to %I', old.name, old.new);
+    end loop;
+end $$;
+alter table tenantry.operation_items rename to batch_items;
+alter table tenantry.operations rename to batches;
