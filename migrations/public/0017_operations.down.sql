@@ -19,9 +19,9 @@ alter table tenantry.operation_items
     drop column result,
     add constraint operation_items_state_check check (state in ('queued', 'running', 'retrying', 'built',
         'succeeded', 'compensating', 'failed', 'cancelled', 'rolled_back', 'undo_failed'));
-create index operation_items_owned on tenantry.operation_items (worker_id)
+create index batch_items_owned on tenantry.operation_items (worker_id)
     where state in ('running', 'compensating');
-create index operation_items_waiting on tenantry.operation_items (id)
+create index batch_items_waiting on tenantry.operation_items (id)
     where state in ('queued', 'retrying', 'compensating');
 alter table tenantry.operations drop column kind, drop column params;
 
@@ -36,22 +36,24 @@ alter index tenantry.api_keys_sealed_by_operation rename to api_keys_sealed_by_b
 alter index tenantry.audit_log_by_operation rename to audit_log_by_batch;
 alter table tenantry.operation_items rename column input to request;
 alter table tenantry.operation_items rename column operation_id to batch_id;
-do $$
-declare
-    old record;
-begin
-    for old in select conrelid::regclass as of, conname as name,
-                      replace(replace(replace(conname, 'operation_id', 'batch_id'), 'operation_items_', 'batch_items_'), 'operations_', 'batches_') as new
-               from pg_constraint
-               where connamespace = 'tenantry'::regnamespace and conname ~ '^operation(s|_items)_' loop
-        execute format('alter table %s rename constraint %I to %I', old.of, old.name, old.new);
-    end loop;
-    for old in select relname as name, replace(replace(replace(relname, 'operation_id', 'batch_id'), 'operation_items_', 'batch_items_'), 'operations_', 'batches_') as new
-               from pg_class
-               where relnamespace = 'tenantry'::regnamespace and relkind in ('i', 'S')
-                 and relname ~ '^operation(s|_items)_' loop
-        execute format('alter table tenantry.%I rename to %I', old.name, old.new);
-    end loop;
-end $$;
+alter table tenantry.operation_items rename constraint operation_items_operation_id_fkey to batch_items_batch_id_fkey;
+alter table tenantry.operation_items rename constraint operation_items_operation_id_idx_key to batch_items_batch_id_idx_key;
+alter table tenantry.operation_items rename constraint operation_items_error_message_check to batch_items_error_message_check;
+alter table tenantry.operation_items rename constraint operation_items_pkey to batch_items_pkey;
+alter table tenantry.operation_items rename constraint operation_items_state_check to batch_items_state_check;
+alter table tenantry.operation_items rename constraint operation_items_tenant_id_fkey to batch_items_tenant_id_fkey;
+alter table tenantry.operations rename constraint operations_created_by_fkey to batches_created_by_fkey;
+alter table tenantry.operations rename constraint operations_mode_check to batches_mode_check;
+alter table tenantry.operations rename constraint operations_pkey to batches_pkey;
+alter table tenantry.operations rename constraint operations_state_check to batches_state_check;
+alter table tenantry.operations rename constraint operations_total_check to batches_total_check;
+alter table tenantry.operations rename constraint operations_totals_together to batches_totals_together;
+alter index tenantry.operation_items_by_state rename to batch_items_by_state;
+alter index tenantry.operation_items_by_tenant rename to batch_items_by_tenant;
+alter index tenantry.operations_deadline rename to batches_deadline;
+alter index tenantry.operations_open rename to batches_open;
+alter index tenantry.operations_scheduled rename to batches_scheduled;
+alter index tenantry.operations_under_way rename to batches_under_way;
+alter sequence tenantry.operation_items_id_seq rename to batch_items_id_seq;
 alter table tenantry.operation_items rename to batch_items;
 alter table tenantry.operations rename to batches;

@@ -8,23 +8,25 @@ alter table tenantry.api_keys rename column batch_id to operation_id;
 alter table tenantry.idempotency_keys rename column batch_id to operation_id;
 alter table tenantry.outbox rename column batch_id to operation_id;
 alter table tenantry.audit_log rename column batch_id to operation_id;
-do $$
-declare
-    old record;
-begin
-    for old in select conrelid::regclass as of, conname as name,
-                      replace(replace(replace(conname, 'batches_', 'operations_'), 'batch_items_', 'operation_items_'), 'batch_id', 'operation_id') as new
-               from pg_constraint
-               where connamespace = 'tenantry'::regnamespace and conname ~ '^batch(es|_items)_' loop
-        execute format('alter table %s rename constraint %I to %I', old.of, old.name, old.new);
-    end loop;
-    for old in select relname as name, replace(replace(replace(relname, 'batches_', 'operations_'), 'batch_items_', 'operation_items_'), 'batch_id', 'operation_id') as new
-               from pg_class
-               where relnamespace = 'tenantry'::regnamespace and relkind in ('i', 'S')
-                 and relname ~ '^batch(es|_items)_' loop
-        execute format('alter table tenantry.%I rename to %I', old.name, old.new);
-    end loop;
-end $$;
+alter table tenantry.operation_items rename constraint batch_items_batch_id_fkey to operation_items_operation_id_fkey;
+alter table tenantry.operation_items rename constraint batch_items_batch_id_idx_key to operation_items_operation_id_idx_key;
+alter table tenantry.operation_items rename constraint batch_items_error_message_check to operation_items_error_message_check;
+alter table tenantry.operation_items rename constraint batch_items_pkey to operation_items_pkey;
+alter table tenantry.operation_items rename constraint batch_items_state_check to operation_items_state_check;
+alter table tenantry.operation_items rename constraint batch_items_tenant_id_fkey to operation_items_tenant_id_fkey;
+alter table tenantry.operations rename constraint batches_created_by_fkey to operations_created_by_fkey;
+alter table tenantry.operations rename constraint batches_mode_check to operations_mode_check;
+alter table tenantry.operations rename constraint batches_pkey to operations_pkey;
+alter table tenantry.operations rename constraint batches_state_check to operations_state_check;
+alter table tenantry.operations rename constraint batches_total_check to operations_total_check;
+alter table tenantry.operations rename constraint batches_totals_together to operations_totals_together;
+alter index tenantry.batch_items_by_state rename to operation_items_by_state;
+alter index tenantry.batch_items_by_tenant rename to operation_items_by_tenant;
+alter index tenantry.batches_deadline rename to operations_deadline;
+alter index tenantry.batches_open rename to operations_open;
+alter index tenantry.batches_scheduled rename to operations_scheduled;
+alter index tenantry.batches_under_way rename to operations_under_way;
+alter sequence tenantry.batch_items_id_seq rename to operation_items_id_seq;
 alter index tenantry.api_keys_sealed_by_batch rename to api_keys_sealed_by_operation;
 alter index tenantry.audit_log_by_batch rename to audit_log_by_operation;
 drop index tenantry.outbox_one_finish_per_run;
@@ -40,7 +42,7 @@ alter table tenantry.operations
 -- `waiting`: another item works on its tenant; `stuck`: past the point of no return, and an operator
 -- has to look.
 alter table tenantry.operation_items drop constraint operation_items_state_check;
-drop index tenantry.operation_items_owned, tenantry.operation_items_waiting;
+drop index tenantry.batch_items_owned, tenantry.batch_items_waiting;
 update tenantry.operation_items set state = 'unwinding' where state = 'compensating';
 alter table tenantry.operation_items
     add constraint operation_items_state_check check (state in ('queued', 'waiting', 'running',
@@ -51,7 +53,7 @@ alter table tenantry.operation_items
 create index operation_items_owned on tenantry.operation_items (worker_id)
     where state in ('running', 'unwinding');
 create index operation_items_open on tenantry.operation_items (id)
-    where state in ('queued', 'retrying', 'unwinding');
+    where state in ('queued', 'waiting', 'retrying', 'unwinding');
 -- The items that wait for their tenant.
 create index operation_items_waiting on tenantry.operation_items (tenant_id, id) where state = 'waiting';
 -- One item at a time works on a tenant: from its claim to its end.

@@ -13,6 +13,8 @@ use crate::state::words;
 pub enum ItemState {
     /// Accepted; no worker has begun it.
     Queued,
+    /// Its turn came while another item worked on its tenant; it goes on when that has ended.
+    Waiting,
     /// A worker is on it.
     Running,
     /// A try failed for a passing reason; another one is due.
@@ -32,12 +34,15 @@ pub enum ItemState {
     RolledBack,
     /// Taking it back failed: an operator has to look.
     UndoFailed,
+    /// It failed after the stage from which there is no way back: an operator has to look.
+    Stuck,
 }
 
 words!(
     ItemState,
-    "a state of an operation item",
+    "a state of an item",
     Queued = "queued",
+    Waiting = "waiting",
     Running = "running",
     Retrying = "retrying",
     Built = "built",
@@ -47,6 +52,7 @@ words!(
     Cancelled = "cancelled",
     RolledBack = "rolled_back",
     UndoFailed = "undo_failed",
+    Stuck = "stuck",
 );
 
 impl ItemState {
@@ -55,26 +61,49 @@ impl ItemState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Queued | Self::Running | Self::Retrying | Self::Built | Self::Unwinding => false,
+            Self::Queued
+            | Self::Waiting
+            | Self::Running
+            | Self::Retrying
+            | Self::Built
+            | Self::Unwinding => false,
             Self::Succeeded
             | Self::Failed
             | Self::Cancelled
             | Self::RolledBack
-            | Self::UndoFailed => true,
+            | Self::UndoFailed
+            | Self::Stuck => true,
         }
+    }
+
+    /// Whether an item in this state holds its tenant: no other item works on that meanwhile.
+    #[must_use]
+    pub const fn holds_its_tenant(self) -> bool {
+        matches!(
+            self,
+            Self::Running
+                | Self::Retrying
+                | Self::Built
+                | Self::Unwinding
+                | Self::UndoFailed
+                | Self::Stuck
+        )
     }
 
     /// Whether `next` may follow.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use ItemState::{
-            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Succeeded, UndoFailed,
-            Unwinding,
+            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Stuck, Succeeded,
+            UndoFailed, Unwinding, Waiting,
         };
         match self {
-            Queued => matches!(next, Running | Cancelled),
+            Queued => matches!(next, Waiting | Running | Cancelled),
+            Waiting => matches!(next, Running | Cancelled),
             // To `running` again: another worker took it over from one that died.
-            Running => matches!(next, Running | Succeeded | Built | Retrying | Unwinding),
+            Running => {
+                matches!(next, Running | Succeeded | Built | Retrying | Unwinding | Stuck)
+            }
             // All of its operation were built, or another of it failed.
             Built => matches!(next, Succeeded | Unwinding),
             Retrying => matches!(next, Running | Unwinding | Cancelled),
@@ -86,6 +115,8 @@ impl ItemState {
             Failed | Cancelled | RolledBack => matches!(next, Queued),
             // An operator saw to the cause and has it undone again.
             UndoFailed => matches!(next, Unwinding | Failed),
+            // An operator saw to the cause and has it go on.
+            Stuck => matches!(next, Retrying | Failed),
         }
     }
 }
@@ -97,14 +128,17 @@ mod tests {
     #[test]
     fn the_way_of_a_tenant_is_legal() {
         use ItemState::{
-            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Succeeded, UndoFailed,
-            Unwinding,
+            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Stuck, Succeeded,
+            UndoFailed, Unwinding, Waiting,
         };
         for way in [
             &[Queued, Running, Succeeded][..],
             &[Queued, Running, Retrying, Running, Succeeded],
             &[Queued, Running, Unwinding, Failed, Queued],
             &[Queued, Cancelled, Queued],
+            &[Queued, Waiting, Running, Succeeded],
+            &[Queued, Running, Stuck, Retrying, Running, Succeeded],
+            &[Queued, Running, Stuck, Failed],
             &[Queued, Running, Built, Succeeded],
             &[Queued, Running, Built, Unwinding, RolledBack, Queued],
             &[Queued, Running, Unwinding, UndoFailed, Unwinding, Failed],
@@ -136,7 +170,22 @@ mod tests {
     }
 
     #[test]
-    fn a_compensated_item_is_not_run_again_on_its_own() {
+    fn what_holds_a_tenant_has_been_claimed_and_has_not_come_to_its_end() {
+        for state in ItemState::ALL {
+            let taken_up = !matches!(state, ItemState::Queued | ItemState::Waiting);
+            let needs_an_operator = matches!(state, ItemState::UndoFailed | ItemState::Stuck);
+            let held = taken_up && (!state.is_final() || needs_an_operator);
+            assert_eq!(state.holds_its_tenant(), held, "{state}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_undone_past_the_point_of_no_return() {
+        assert!(!ItemState::Stuck.may_become(ItemState::Unwinding));
+    }
+
+    #[test]
+    fn an_item_that_was_undone_is_not_run_again_on_its_own() {
         assert!(!ItemState::Unwinding.may_become(ItemState::Running));
         assert!(!ItemState::UndoFailed.may_become(ItemState::Queued));
         assert!(!ItemState::Failed.may_become(ItemState::Running));

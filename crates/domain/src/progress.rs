@@ -10,7 +10,7 @@ use crate::{ItemState, Mode, OperationState};
 pub struct Progress {
     /// Items in the batch.
     pub total: u64,
-    /// Accepted, not begun.
+    /// Accepted, not begun; those that wait for their tenant too.
     pub queued: u64,
     /// A worker is on them, doing or undoing; or they are built and wait for the rest.
     pub running: u64,
@@ -18,7 +18,7 @@ pub struct Progress {
     pub retrying: u64,
     /// Active tenants.
     pub succeeded: u64,
-    /// Will not be tenants, including those whose undo failed.
+    /// Will not be tenants, including those that wait for an operator.
     pub failed: u64,
     /// Stopped before they were done.
     pub cancelled: u64,
@@ -30,11 +30,11 @@ impl Progress {
     /// Counts `items` more items in `state`.
     pub fn add(&mut self, state: ItemState, items: u64) {
         let part = match state {
-            ItemState::Queued => &mut self.queued,
+            ItemState::Queued | ItemState::Waiting => &mut self.queued,
             ItemState::Running | ItemState::Built | ItemState::Unwinding => &mut self.running,
             ItemState::Retrying => &mut self.retrying,
             ItemState::Succeeded => &mut self.succeeded,
-            ItemState::Failed | ItemState::UndoFailed => &mut self.failed,
+            ItemState::Failed | ItemState::UndoFailed | ItemState::Stuck => &mut self.failed,
             ItemState::Cancelled => &mut self.cancelled,
             ItemState::RolledBack => &mut self.rolled_back,
         };

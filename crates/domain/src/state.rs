@@ -53,7 +53,7 @@ mod tests {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use crate::{DatabaseMode, ItemState, Mode, OperationState, Role, TenantState};
+    use crate::{DatabaseMode, ItemState, Kind, Mode, OperationState, Role, TenantState};
 
     fn assert_one_word<T>(all: &[T])
     where
@@ -73,6 +73,7 @@ mod tests {
         assert_one_word(OperationState::ALL);
         assert_one_word(TenantState::ALL);
         assert_one_word(Mode::ALL);
+        assert_one_word(Kind::ALL);
         assert_one_word(DatabaseMode::ALL);
         assert_one_word(Role::ALL);
     }
@@ -81,6 +82,6 @@ mod tests {
     fn an_unknown_word_is_named() {
         let unknown = "Queued".parse::<ItemState>().unwrap_err();
 
-        assert_eq!(unknown.to_string(), "`Queued` is not a state of a batch item");
+        assert_eq!(unknown.to_string(), "`Queued` is not a state of an item");
     }
 }

@@ -77,7 +77,13 @@ impl Provisioner {
     /// When the database fails.
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let mut conn = self.pool.acquire().await?;
-        items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await
+        loop {
+            match items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await {
+                // The next one sees who took the tenant.
+                Err(error) if items::is_held(&error) => {}
+                claimed => return claimed,
+            }
+        }
     }
 
     /// Takes a claimed item as far as it goes.

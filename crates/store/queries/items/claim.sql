@@ -1,12 +1,21 @@
 -- $1 items, $2 worker, $3 seconds after which a silent worker is dead
 with before as (
-    select i.id, i.state, i.attempt, i.worker_id
+    select i.id, i.state, i.attempt, i.worker_id,
+           -- One item at a time works on a tenant, in the order of their arrival. Those of an operation that
+           -- is paused, or whose time has not come, are overtaken.
+           i.state || '' in ('queued', 'waiting') and exists (
+               select from tenantry.operation_items e
+               join tenantry.operations f on f.id = e.operation_id
+               where e.tenant_id = i.tenant_id and e.id <> i.id
+                 and (e.state || '' in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
+                      or (e.id < i.id and e.state || '' in ('queued', 'waiting')
+                          and f.paused_at is null and f.run_at is null))) as held
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
       -- found by id: the indexes of open items keep an entry of all that were open since the last vacuum
-      and (i.state || '' in ('queued', 'retrying')
+      and (i.state || '' in ('queued', 'waiting', 'retrying')
            or (i.state || '' in ('running', 'unwinding')
                and not exists (
                    select 1 from tenantry.workers w
@@ -15,6 +24,11 @@ with before as (
     -- one order for all: two workers that claim the same items wait in turn
     order by i.id
     for update of i
+), put_off as (
+    update tenantry.operation_items i
+    set state = 'waiting', next_attempt_at = null
+    from before
+    where i.id = before.id and before.held and i.state || '' = 'queued'
 ), claimed as (
     update tenantry.operation_items i
     set state = case i.state when 'unwinding' then 'unwinding' else 'running' end,
@@ -24,8 +38,8 @@ with before as (
         started_at = coalesce(i.started_at, clock_timestamp()),
         next_attempt_at = null
     from before
-    where i.id = before.id
-      and i.state || '' in ('queued', 'running', 'retrying', 'unwinding')
+    where i.id = before.id and not before.held
+      and i.state || '' in ('queued', 'waiting', 'running', 'retrying', 'unwinding')
     returning i.*, before.state as old_state, before.worker_id as old_worker
 ), begun as (
     update tenantry.operations b
@@ -40,6 +54,8 @@ select c.id,
        c.attempt,
        c.tries,
        c.state,
+       b.kind,
+       b.params,
        b.mode,
        case when b.cancel_requested_at is not null or b.state = 'rolling_back'
             then coalesce(b.cancel_code, 'cancelled') end as cancel_code,

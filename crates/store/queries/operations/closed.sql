@@ -7,7 +7,7 @@ with closed as materialized (
       and not exists (
           select 1 from tenantry.operation_items i
           where i.operation_id = $1
-            and i.state in ('queued', 'running', 'retrying', 'built', 'unwinding'))
+            and i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))
 )
 select closed.run as "run!",
        closed.total as "total!",
@@ -21,7 +21,7 @@ select closed.run as "run!",
 from closed
 cross join lateral (
     select count(*) filter (where i.state = 'succeeded') as succeeded,
-           count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
+           count(*) filter (where i.state in ('failed', 'undo_failed', 'stuck')) as failed,
            count(*) filter (where i.state = 'cancelled') as cancelled,
            count(*) filter (where i.state = 'rolled_back') as rolled_back,
            count(*) filter (where i.finished_at >= closed.started_at) as ended_in_run

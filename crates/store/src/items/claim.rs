@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    Code, ItemId, ItemState, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
+    Code, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
 };
 use sqlx::PgConnection;
 
@@ -16,6 +16,10 @@ pub struct Claim {
     pub item: ItemId,
     /// Its operation.
     pub operation: OperationId,
+    /// What the operation does.
+    pub kind: Kind,
+    /// What the kind has to know, as JSON.
+    pub params: serde_json::Value,
     /// Whether the operation is all or nothing.
     pub mode: Mode,
     /// The worker that claimed it.
@@ -68,14 +72,16 @@ pub struct RecordedError {
     pub step: Option<String>,
 }
 
-/// Claims those of `items` for `worker` that are free: `queued` or `retrying`, or of a worker not
-/// seen for `dead_after`. Left out are those that are final, whose owner lives, or whose operation is
-/// paused, as are all while the whole queue is: whoever ends the pause gives them new jobs.
+/// Claims those of `items` for `worker` that are free: `queued`, `waiting` or `retrying`, or of a worker
+/// not seen for `dead_after`. Left out are those that are final, whose owner lives, or whose operation is
+/// paused, as are all while the whole queue is: the act that ends the pause gives them new jobs. An item
+/// whose tenant another one holds becomes `waiting`: the end of that one gives it a new job.
 ///
 /// Also sets their operations going. One statement.
 ///
 /// # Errors
-/// When the statement fails, or the registry holds a name that is none.
+/// When the statement fails, or the registry holds a name that is none;
+/// [`is_held`] when another claim took a tenant at the same moment: try again.
 pub async fn claim(
     conn: &mut PgConnection,
     items: &[ItemId],
@@ -96,6 +102,8 @@ pub async fn claim(
             Ok(Claim {
                 item: ItemId::new(row.id),
                 operation: OperationId::new(row.operation_id),
+                kind: row.kind.parse().map_err(decode)?,
+                params: row.params,
                 mode: row.mode.parse().map_err(decode)?,
                 worker: worker.to_owned(),
                 attempt: row.attempt,
@@ -117,6 +125,13 @@ pub async fn claim(
             })
         })
         .collect()
+}
+
+/// Whether a claim failed because another one took one of its tenants at the same moment.
+#[must_use]
+pub fn is_held(error: &sqlx::Error) -> bool {
+    const HOLD: &str = "operation_items_hold";
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) == Some(HOLD)
 }
 
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {

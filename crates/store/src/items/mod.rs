@@ -24,7 +24,7 @@ mod wake;
 
 pub use built::{activate_built, all_built, first_failed, turn_built_back};
 pub use cancel_waiting::cancel_waiting;
-pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
+pub use claim::{Claim, ClaimedTenant, RecordedError, claim, is_held};
 pub use count_waiting::count_waiting;
 pub use finish::fail;
 pub use forgotten::{Owned, give_back, owned_by};

@@ -1,0 +1,28 @@
+//! What an operation does to its tenants.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::words;
+
+/// What an operation does to its tenants.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Makes a tenant: names, role, schema, API key.
+    Provision,
+    /// Brings a tenant's schema up or down to a version.
+    Migrate,
+}
+
+words!(Kind, "a kind of operation", Provision = "provision", Migrate = "migrate");
+
+impl Kind {
+    /// Whether its items make their tenants, instead of finding them.
+    #[must_use]
+    pub const fn makes_tenants(self) -> bool {
+        matches!(self, Self::Provision)
+    }
+}
