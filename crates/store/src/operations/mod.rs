@@ -1,5 +1,6 @@
-//! Operations: tenants submitted together.
+//! Operations: what was asked of tenants.
 
+mod admit;
 mod ahead;
 mod atomic;
 mod cancel;
@@ -20,6 +21,7 @@ mod retry;
 mod settle;
 mod unsettled;
 
+pub use admit::{Admission, Selected, admit, select};
 pub use ahead::ahead;
 pub use atomic::{Atomic, begin_rollback, lock_atomic};
 pub use cancel::{Cancelled, cancel};

@@ -29,17 +29,21 @@ impl Filter {
 
     /// The prefix as a pattern for LIKE: lower case, and what is a wildcard stands for itself.
     pub(super) fn pattern(&self) -> Option<String> {
-        let prefix = self.prefix.as_ref()?.to_lowercase();
-        let mut pattern = String::with_capacity(prefix.len() + 1);
-        for c in prefix.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        Some(pattern)
+        self.prefix.as_deref().map(prefix_pattern)
     }
+}
+
+/// A pattern in lower case for LIKE: what begins with `prefix`, in which a wildcard stands for itself.
+pub(crate) fn prefix_pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for c in prefix.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// Which of them.

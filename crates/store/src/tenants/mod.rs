@@ -22,6 +22,7 @@ pub use count::count;
 pub use find::{Tenant, find};
 pub use fleet::{FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, unplaced};
 pub use issue_login::{IssuedLogin, issue_login};
+pub(crate) use list::prefix_pattern;
 pub use list::{Filter, Page, list};
 pub use release::release;
 pub use reserve::{Reservation, reserve};

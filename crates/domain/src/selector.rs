@@ -1,0 +1,85 @@
+//! Which tenants an operation is about.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::TenantState;
+
+/// Which tenants: those that all given fields fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// Every tenant that the operation can be about; alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// In one of these states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<TenantState>,
+    /// Whose settings have this feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature: Option<String>,
+    /// Whose schema lacks this version, and all behind it in the tenant's own set of migrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_below: Option<String>,
+    /// Whose name begins with this, in any letter case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// Registered before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<DateTime<Utc>>,
+    /// With one of these ids of the caller's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_ids: Vec<String>,
+}
+
+/// A selector that says nothing, or more than it can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SelectorError {
+    /// Left empty by mistake, it would be every tenant.
+    #[error("name at least one condition, or `\"all\": true` for every tenant")]
+    Empty,
+    /// All, and yet not all.
+    #[error("`all` stands alone: leave it out to select by other conditions")]
+    AllAndMore,
+}
+
+impl Selector {
+    /// Every tenant.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
+    /// Whether it says what it means.
+    ///
+    /// # Errors
+    /// When it is empty, or `all` is not alone.
+    pub fn check(&self) -> Result<(), SelectorError> {
+        let without_all = Self { all: false, ..self.clone() };
+        match (self.all, without_all == Self::default()) {
+            (false, true) => Err(SelectorError::Empty),
+            (true, false) => Err(SelectorError::AllAndMore),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_selector_does_not_mean_every_tenant() {
+        let read = |json: &str| serde_json::from_str::<Selector>(json).unwrap();
+
+        assert_eq!(read("{}").check(), Err(SelectorError::Empty));
+        assert_eq!(read(r#"{"status": [], "all": false}"#).check(), Err(SelectorError::Empty));
+        assert_eq!(read(r#"{"all": true}"#), Selector::all());
+        assert_eq!(Selector::all().check(), Ok(()));
+        assert_eq!(read(r#"{"feature": "sso"}"#).check(), Ok(()));
+        let both = read(r#"{"all": true, "status": ["active"]}"#);
+        assert_eq!(both.check(), Err(SelectorError::AllAndMore));
+        assert!(serde_json::from_str::<Selector>(r#"{"statuses": ["active"]}"#).is_err());
+    }
+}

@@ -1,0 +1,39 @@
+-- $1 operation, $2 kind, $3 params, $4 who asks, $5 not before, $6 the digest that the caller has seen,
+-- $7 whether to write, $8 states, $9 ids, $10 feature, $11 version, $12 pattern of the name in lower case,
+-- $13 moment, $14 external ids, $15 set and $16 version of those that are left out
+with chosen as materialized (
+    select t.id, t.name, t.domain, t.schema_name
+    from tenantry.tenants t
+    left join tenantry.tenant_migrations m on m.tenant_id = t.id
+    where t.state = any($8::text[])
+      and ($9::bigint[] is null or t.id = any($9))
+      and ($10::text is null or t.settings -> 'features' ? $10)
+      and ($11::text is null or not exists (
+          select from tenantry.migration_sets s
+          where s.hash = m.set_hash
+            and array_position(s.versions, $11) <= array_position(s.versions, m.version)))
+      and ($12::text is null or lower(t.name) like $12)
+      and ($13::timestamptz is null or t.created_at < $13)
+      and ($14::text[] is null or t.external_id = any($14))
+      and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16)
+), told as (
+    select count(*) as tenants,
+           coalesce(encode(sha256(convert_to(string_agg(id::text, ',' order by id), 'UTF8')), 'hex'), '') as digest
+    from chosen
+), operation as (
+    insert into tenantry.operations (id, kind, params, state, mode, total, created_by, run_at)
+    select $1, $2, $3, 'queued', 'independent', tenants, $4, $5
+    from told where $7 and tenants > 0 and ($6::text is null or $6 = digest)
+    returning id
+), items as (
+    insert into tenantry.operation_items
+        (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at)
+    select o.id, row_number() over (order by c.id) - 1, 'queued', '{}', c.id, c.name, c.domain, c.schema_name, $5
+    from operation o cross join chosen c
+    order by c.id
+)
+select tenants as "tenants!", digest as "digest!",
+       exists (select from operation) as "admitted!",
+       array(select id from chosen order by id limit 20) as "sample_ids!",
+       array(select name from chosen order by id limit 20) as "sample_names!"
+from told
