@@ -24,8 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain", "settings"]),
     ("tenantdb", &["domain"]),
     ("queue", &["domain", "settings", "store", "telemetry"]),
-    ("saga", &["domain", "store"]),
-    ("provisioning", &["domain", "keys", "saga", "store", "telemetry", "tenantdb"]),
+    ("engine", &["domain", "store"]),
+    ("operations", &["domain", "keys", "engine", "store", "telemetry", "tenantdb"]),
     ("api", &["domain", "keys", "queue", "settings", "store", "telemetry"]),
     ("worker", WORKER_MAY_USE),
     ("doctor", &["domain", "keys", "queue", "settings", "store", "tenantdb"]),
@@ -40,9 +40,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const WORKER_MAY_USE: &[&str] = &[
     "domain",
     "keys",
-    "provisioning",
+    "operations",
     "queue",
-    "saga",
+    "engine",
     "settings",
     "store",
     "telemetry",
@@ -56,9 +56,9 @@ const CLI_MAY_USE: &[&str] = &[
     "domain",
     "keys",
     "localpg",
-    "provisioning",
+    "operations",
     "queue",
-    "saga",
+    "engine",
     "settings",
     "store",
     "telemetry",
@@ -282,7 +282,7 @@ fn no_step_can_run_inside_a_request() {
     let reached = reach(&the_tree(), "api");
 
     assert!(reached.contains("store"), "{reached:?}");
-    for name in ["provisioning", "saga", "tenantdb", "worker"] {
+    for name in ["operations", "engine", "tenantdb", "worker"] {
         assert!(!reached.contains(name), "api reaches {name}");
     }
 }
@@ -292,10 +292,10 @@ fn a_step_reached_by_a_detour_is_found() {
     let bad = tree(&[
         ("crates/api/Cargo.toml", "[dependencies]\nqueue.workspace = true"),
         ("crates/queue/Cargo.toml", "[dependencies]\nprovisioning.workspace = true"),
-        ("crates/provisioning/Cargo.toml", ""),
+        ("crates/operations/Cargo.toml", ""),
     ]);
 
-    assert!(reach(&bad, "api").contains("provisioning"));
+    assert!(reach(&bad, "api").contains("operations"));
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_member_with_lints_of_its_own_is_found() {
     let bad = tree(&[
         ("crates/localpg/Cargo.toml", own),
         ("crates/keys/Cargo.toml", own),
-        ("crates/saga/Cargo.toml", "[lints]\nworkspace = true"),
+        ("crates/engine/Cargo.toml", "[lints]\nworkspace = true"),
         DOMAIN,
     ]);
 

@@ -9,7 +9,7 @@ mod statements;
 
 use std::{collections::BTreeSet, fs};
 
-use domain::{BatchState, ItemState, TenantState};
+use domain::{ItemState, OperationState, TenantState};
 
 use moves::{Move, moves_of};
 use statements::the_statements;
@@ -21,7 +21,7 @@ const YET_TO_COME: &[(&str, &str, &[&str])] = &[
     ("tenants", "archived", &["active", "deleting"]),
     ("tenants", "deleting", &["active", "archived", "deleted", "suspended"]),
     ("tenants", "suspended", &["active", "archived", "deleting"]),
-    ("batch_items", "retrying", &["compensating"]),
+    ("operation_items", "retrying", &["unwinding"]),
 ];
 
 /// The legal moves of each table, by name.
@@ -35,14 +35,14 @@ fn legal() -> BTreeSet<Move> {
             })
         };
     }
-    let items = of!("batch_items", ItemState);
-    items.chain(of!("batches", BatchState)).chain(of!("tenants", TenantState)).collect()
+    let items = of!("operation_items", ItemState);
+    items.chain(of!("batches", OperationState)).chain(of!("tenants", TenantState)).collect()
 }
 
 fn states(table: &str) -> Vec<&'static str> {
     match table {
-        "batch_items" => ItemState::ALL.iter().map(|state| state.as_str()).collect(),
-        "batches" => BatchState::ALL.iter().map(|state| state.as_str()).collect(),
+        "operation_items" => ItemState::ALL.iter().map(|state| state.as_str()).collect(),
+        "batches" => OperationState::ALL.iter().map(|state| state.as_str()).collect(),
         "tenants" => TenantState::ALL.iter().map(|state| state.as_str()).collect(),
         _ => Vec::new(),
     }
@@ -78,7 +78,7 @@ fn drawn(text: &str) -> BTreeSet<Move> {
     let named = arrows.map(|(from, to)| (from.trim(), to.split(':').next().unwrap_or(to).trim()));
     named
         .filter(|(from, to)| *from != "[*]" && *to != "[*]")
-        .map(|(from, to)| Move::new("batch_items", from, to))
+        .map(|(from, to)| Move::new("operation_items", from, to))
         .collect()
 }
 
@@ -92,10 +92,10 @@ fn the_picture_of_an_items_states_shows_the_moves_that_are_made() {
             .any(|(table, from, to)| to.iter().any(|to| *it == Move::new(table, from, to)))
     };
     let again = ItemState::ALL.iter().filter(|state| state.may_become(**state));
-    let again = again.map(|state| Move::new("batch_items", state.as_str(), state.as_str()));
+    let again = again.map(|state| Move::new("operation_items", state.as_str(), state.as_str()));
     let made: BTreeSet<Move> = legal()
         .into_iter()
-        .filter(|it| it.is_of("batch_items") && !to_come(it))
+        .filter(|it| it.is_of("operation_items") && !to_come(it))
         .chain(again)
         .collect();
 
@@ -107,8 +107,9 @@ fn a_statement_that_does_not_name_the_state_it_leaves_is_found() {
     let moves = |sql: &str| -> Vec<String> {
         moves_of(sql, states).unwrap().iter().map(ToString::to_string).collect()
     };
-    let named = "with b as (select id from tenantry.batch_items where state = 'built' for update)
-        update tenantry.batch_items i set state = case i.state when 'queued' then 'running'
+    let named =
+        "with b as (select id from tenantry.operation_items where state = 'built' for update)
+        update tenantry.operation_items i set state = case i.state when 'queued' then 'running'
             else 'retrying' end
         from b where i.id = b.id and (i.state || '' in ('queued') or i.state = 'running' and b.x)";
     let parameter = "with x as (update tenantry.tenants set state = $2, name = $1
@@ -117,7 +118,7 @@ fn a_statement_that_does_not_name_the_state_it_leaves_is_found() {
 
     assert_eq!(
         moves(named),
-        ["batch_items: queued -> running", "batch_items: running -> retrying"]
+        ["operation_items: queued -> running", "operation_items: running -> retrying"]
     );
     assert_eq!(moves(parameter), ["tenants: pending -> active", "tenants: pending -> released"]);
     let all_but_itself = TenantState::ALL.len() - 1;

@@ -210,9 +210,9 @@ impl Bed {
 
     /// Items that have not ended; `None` while the server does not answer.
     pub(crate) async fn open_items(&self) -> Option<i64> {
-        let open = "select count(*) from tenantry.batch_items i
-            join tenantry.batches b on b.id = i.batch_id where b.finished_at is null
-              and i.state in ('queued', 'running', 'retrying', 'built', 'compensating')";
+        let open = "select count(*) from tenantry.operation_items i
+            join tenantry.operations b on b.id = i.operation_id where b.finished_at is null
+              and i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')";
         sqlx::query_scalar(open).fetch_one(&self.pool).await.ok()
     }
 

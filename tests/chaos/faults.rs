@@ -20,9 +20,9 @@ select count(pg_terminate_backend(pid)) from (
 ) as victims";
 
 /// Items that the process with this id has begun and not ended.
-pub(crate) const HELD: &str = "select count(*) from tenantry.batch_items i
+pub(crate) const HELD: &str = "select count(*) from tenantry.operation_items i
     join tenantry.workers w on w.id = i.worker_id
-    where w.pid = $1 and i.state in ('running', 'compensating')";
+    where w.pid = $1 and i.state in ('running', 'unwinding')";
 
 /// Looks at a worker until it has items in work.
 const LOOKS: usize = 40;

@@ -35,9 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Most violations that are told in words.
 const MOST_TOLD: usize = 40;
 
-const OPEN: &str = "select (select count(*) from tenantry.batches where finished_at is null)
-    + (select count(*) from tenantry.batch_items
-       where state in ('queued', 'running', 'retrying', 'built', 'compensating'))";
+const OPEN: &str = "select (select count(*) from tenantry.operations where finished_at is null)
+    + (select count(*) from tenantry.operation_items
+       where state in ('queued', 'running', 'retrying', 'built', 'unwinding'))";
 
 /// Every item, and everything there is of the tenant it made.
 const ITEMS: &str = "
@@ -55,29 +55,29 @@ with inst as (
     select tenant_id, count(*) as n from tenantry.audit_log
     where action = 'tenant.activated' group by 1
 )
-select i.batch_id, i.idx, i.state, coalesce(t.state = 'active', false) as active,
+select i.operation_id, i.idx, i.state, coalesce(t.state = 'active', false) as active,
        coalesce(space.n, 0) as schemas, coalesce(actor.n, 0) as roles,
        coalesce(space.name = t.schema_name and actor.name = t.role_name, false) as names_agree,
        coalesce(keys.n, 0) as keys, coalesce(activated.n, 0) as activations
-from tenantry.batch_items i
+from tenantry.operation_items i
 cross join inst
 left join tenantry.tenants t on t.id = i.tenant_id
 left join space on space.mark = format('tenantry:%s:%s', inst.id, t.id)
 left join actor on actor.mark = format('tenantry:%s:%s', inst.id, t.id)
 left join keys on keys.tenant_id = t.id
 left join activated on activated.tenant_id = t.id
-order by i.batch_id, i.idx";
+order by i.operation_id, i.idx";
 
 /// Batches, and how often the end of each of their runs was announced.
 const BATCHES: &str = "
 select b.id, b.state, b.total, b.run,
        array(select count(o.id) from generate_series(1, b.run) as r (n)
              left join tenantry.outbox o
-               on o.batch_id = b.id and o.run = r.n and o.kind = 'batch.finished'
+               on o.operation_id = b.id and o.run = r.n and o.kind = 'operation.finished'
              group by r.n order by r.n) as announced,
        (select count(*) from tenantry.outbox o
-        where o.batch_id = b.id and o.kind = 'batch.finished' and o.run > b.run) as beyond
-from tenantry.batches b";
+        where o.operation_id = b.id and o.kind = 'operation.finished' and o.run > b.run) as beyond
+from tenantry.operations b";
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -158,9 +158,9 @@ async fn open_work(bed: &Bed) -> Vec<String> {
             i.id, i.state, i.attempt, i.tries, i.worker_id, i.next_attempt_at, i.job_id,
             (select format('%s by %s, run at %s, done at %s', j.status, j.lock_by, j.run_at, j.done_at)
              from apalis.jobs j where j.id = i.job_id))
-        from tenantry.batch_items i
-        where i.state in ('queued', 'running', 'retrying', 'built', 'compensating')
-        union all select format('batch %s: %s', id, state) from tenantry.batches
+        from tenantry.operation_items i
+        where i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
+        union all select format('batch %s: %s', id, state) from tenantry.operations
         where finished_at is null limit 20";
     sqlx::query_scalar(open).fetch_all(&bed.pool).await.unwrap_or_default()
 }
@@ -218,7 +218,7 @@ fn is_orphan(kind: doctor::Kind) -> bool {
             | Kind::SchemaWithoutTenant
             | Kind::RoleWithoutTenant
             | Kind::KeyWithoutTenant
-            | Kind::BatchShouldHaveEnded
+            | Kind::OperationShouldHaveEnded
     )
 }
 

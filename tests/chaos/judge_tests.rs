@@ -15,23 +15,23 @@ const PLANTED: &[(&str, &str)] = &[
     (
         "do $$ begin
             execute (select format('drop schema %I cascade', t.schema_name) from tenantry.tenants t
-                     join tenantry.batch_items i on i.tenant_id = t.id where i.idx = 0);
+                     join tenantry.operation_items i on i.tenant_id = t.id where i.idx = 0);
          end $$",
         "doctor: tenant_without_schema: ",
     ),
     (
         "insert into tenantry.api_keys (tenant_id, hash, prefix, last4)
-         select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.batch_items where idx = 1",
+         select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.operation_items where idx = 1",
         "has 2 keys",
     ),
     (
-        "update tenantry.batch_items set state = 'failed', error_code = 'internal' where idx = 2",
+        "update tenantry.operation_items set state = 'failed', error_code = 'internal' where idx = 2",
         "is failed, and was to be Made",
     ),
     (
         "delete from tenantry.checkpoints
-         where item_id = (select id from tenantry.batch_items where idx = 3);
-         delete from tenantry.batch_items where idx = 3",
+         where item_id = (select id from tenantry.operation_items where idx = 3);
+         delete from tenantry.operation_items where idx = 3",
         "is there 0 times",
     ),
     (
@@ -54,10 +54,10 @@ const PLANTED: &[(&str, &str)] = &[
     ),
     ("alter role tn_deadbeef_1 connection limit 8", "a stranger's thing was touched, it is: role"),
     (
-        "insert into tenantry.batches (id, state, mode, total, finished_at)
+        "insert into tenantry.operations (id, state, mode, total, finished_at)
          values (gen_random_uuid(), 'completed', 'independent', 1, now());
-         insert into tenantry.batch_items (batch_id, idx, state, request)
-         select id, 0, 'failed', '{}' from tenantry.batches order by created_at desc limit 1",
+         insert into tenantry.operation_items (operation_id, idx, state, input)
+         select id, 0, 'failed', '{}' from tenantry.operations order by created_at desc limit 1",
         "nobody asked for batch",
     ),
 ];

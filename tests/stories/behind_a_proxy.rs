@@ -120,7 +120,7 @@ async fn behind_a_proxy_with_a_prefix_links_lead_back_and_the_audit_names_the_cl
     assert_eq!(description["servers"], json!([{ "url": "/tenantry" }]));
     assert_eq!(cli.code, Some(0), "{cli:?}");
     assert!(refused.err.contains("a proxy sent it"), "{refused:?}");
-    let audited = "select address from tenantry.audit_log where action = 'batch.submitted'
+    let audited = "select address from tenantry.audit_log where action = 'operation.submitted'
                    order by id limit 1";
     let audited: String = sqlx::query_scalar(audited).fetch_one(&system.db.pool).await.unwrap();
     assert_eq!(audited, CLIENT.to_string(), "a client may not make up its address");

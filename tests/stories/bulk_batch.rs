@@ -67,7 +67,7 @@ async fn of_1000_items_10_bad_ones_fail_with_their_codes_and_990_become_tenants(
     assert_eq!(roles(&system.db.pool).await.len(), 990);
     assert_eq!(system.count("select count(*) from tenantry.api_keys").await, 990);
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
-    let events = "select count(*) from tenantry.outbox where kind = 'batch.finished'";
+    let events = "select count(*) from tenantry.outbox where kind = 'operation.finished'";
     assert_eq!(system.count(events).await, 1);
 }
 

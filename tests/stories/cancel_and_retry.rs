@@ -57,7 +57,7 @@ async fn retry_makes_the_failed_ones_once_their_cause_is_gone_and_only_those() {
     assert_eq!((&after[0], &after[2]), (&before[0], &before[2]));
     assert_eq!(after[1]["schema_name"], "in_the_way");
     assert_eq!(orphans(pool).await, Vec::<String>::new());
-    let events = "select count(*) from tenantry.outbox where kind = 'batch.finished'";
+    let events = "select count(*) from tenantry.outbox where kind = 'operation.finished'";
     assert_eq!(system.count(events).await, 2, "one for each end");
     assert_eq!(system.client.command(&path).await.status, 409, "nothing is left to retry");
 }

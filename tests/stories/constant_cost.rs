@@ -21,7 +21,7 @@ const WATCHED: &[&str] = &[
     "pg_attribute",
     "pg_depend",
     "tenantry.tenants",
-    "tenantry.batch_items",
+    "tenantry.operation_items",
     "tenantry.api_keys",
     "tenantry.checkpoints",
     "apalis.jobs",
@@ -38,7 +38,7 @@ async fn batch_is_over(system: &System, batch: &str) {
     // Straight by its key: the API would read the batch's items each time.
     eventually("the batch to be over", Duration::from_secs(120), async || {
         let state: String =
-            sqlx::query_scalar("select state from tenantry.batches where id = $1::uuid")
+            sqlx::query_scalar("select state from tenantry.operations where id = $1::uuid")
                 .bind(batch)
                 .fetch_one(&system.db.pool)
                 .await

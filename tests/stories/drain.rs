@@ -25,7 +25,7 @@ async fn sigterm_drains_and_another_worker_does_the_rest_once() {
     let over = system.finished(&batch).await;
 
     assert_eq!(over["state"], "completed", "{over}");
-    let again = "select count(*) from tenantry.batch_items where attempt <> 1";
+    let again = "select count(*) from tenantry.operation_items where attempt <> 1";
     assert_eq!(system.count(again).await, 0);
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
 }

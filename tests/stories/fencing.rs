@@ -16,7 +16,7 @@ const QUICK: &[(&str, &str)] = &[
 /// Everything that a worker could have changed about the tenants made so far.
 const STATE: &str = "
 select string_agg(line, e'\\n' order by line) from (
-    select format('item %s %s %s %s', id, state, attempt, worker_id) from tenantry.batch_items
+    select format('item %s %s %s %s', id, state, attempt, worker_id) from tenantry.operation_items
     union all select format('tenant %s %s %s', id, state, updated_at) from tenantry.tenants
     union all select format('key %s %s %s', id, tenant_id, revoked_at) from tenantry.api_keys
     union all select format('schema %s %s', oid, nspname) from pg_namespace
@@ -35,7 +35,7 @@ async fn halt_in_the_middle(system: &System) -> i64 {
     eventually("the worker to have items in work", Duration::from_secs(30), async || {
         system.workers[0].signal(Signal::SIGSTOP);
         let held: i64 = sqlx::query_scalar(
-            "select count(*) from tenantry.batch_items i
+            "select count(*) from tenantry.operation_items i
              join tenantry.workers w on w.id = i.worker_id
              where w.pid = $1 and i.state = 'running'",
         )

@@ -19,9 +19,9 @@ async fn twenty_clients_with_one_key_make_one_batch() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let over = system.finished(ids[0].as_str().unwrap()).await;
     assert_eq!(over["state"], "completed", "{over}");
-    assert_eq!(system.count("select count(*) from tenantry.batches").await, 1);
+    assert_eq!(system.count("select count(*) from tenantry.operations").await, 1);
     assert_eq!(system.count("select count(*) from tenantry.tenants").await, 3);
-    let submitted = "select count(*) from tenantry.audit_log where action = 'batch.submitted'";
+    let submitted = "select count(*) from tenantry.audit_log where action = 'operation.submitted'";
     assert_eq!(system.count(submitted).await, 1);
 }
 
@@ -38,7 +38,7 @@ async fn the_same_key_with_another_body_is_refused_and_another_caller_has_keys_o
 
     assert_eq!(other.problem(422), "idempotency_key_reused");
     assert_ne!(elsewhere["batch_id"], first["batch_id"]);
-    assert_eq!(system.count("select count(*) from tenantry.batches").await, 2);
+    assert_eq!(system.count("select count(*) from tenantry.operations").await, 2);
 }
 
 #[tokio::test]

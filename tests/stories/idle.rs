@@ -96,7 +96,7 @@ async fn a_job_that_comes_while_all_is_idle_starts_within_100_ms() {
         let median: f64 = sqlx::query_scalar(
             "select percentile_cont(0.5) within group
                 (order by extract(epoch from started_at - created_at) * 1000)
-             from (select * from tenantry.batch_items order by id desc limit $1) as of_this_round",
+             from (select * from tenantry.operation_items order by id desc limit $1) as of_this_round",
         )
         .bind(JOBS)
         .fetch_one(&system.db.pool)

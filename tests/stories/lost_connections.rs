@@ -30,7 +30,7 @@ async fn connections_broken_again_and_again_lose_no_tenant_and_double_none() {
     let over = system.finished(&batch).await;
 
     assert_eq!(over["state"], "completed", "{over}");
-    let hit = "select count(*) from tenantry.batch_items where attempt > 1";
+    let hit = "select count(*) from tenantry.operation_items where attempt > 1";
     assert!(system.count(hit).await > 0, "no tenant was being made when they broke");
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
     assert_eq!(system.reveal(&batch).await.len(), 250);

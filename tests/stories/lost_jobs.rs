@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::support::{System, orphans, tenants};
 
 async fn items(system: &System) -> Vec<ItemId> {
-    let ids: Vec<i64> = sqlx::query_scalar("select id from tenantry.batch_items order by id")
+    let ids: Vec<i64> = sqlx::query_scalar("select id from tenantry.operation_items order by id")
         .fetch_all(&system.db.pool)
         .await
         .unwrap();
@@ -32,7 +32,7 @@ async fn a_tenant_whose_job_is_delivered_three_times_at_once_is_made_once() {
 
     assert_eq!(over["state"], "completed", "{over}");
     assert_eq!(system.count("select count(*) from apalis.jobs").await, 180);
-    let again = "select count(*) from tenantry.batch_items where attempt <> 1";
+    let again = "select count(*) from tenantry.operation_items where attempt <> 1";
     assert_eq!(system.count(again).await, 0);
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
 }
@@ -44,7 +44,7 @@ async fn tenants_whose_jobs_were_lost_are_made_after_all() {
     for sql in [
         "delete from apalis.jobs",
         // Long enough ago that a job should have come.
-        "update tenantry.batch_items set created_at = created_at - interval '5 minutes'",
+        "update tenantry.operation_items set created_at = created_at - interval '5 minutes'",
     ] {
         sqlx::query(sql).execute(&system.db.pool).await.unwrap();
     }

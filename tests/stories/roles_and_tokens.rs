@@ -77,7 +77,7 @@ async fn without_a_live_token_nothing_is_answered_but_health() {
     for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
         assert_eq!(anonymous.get(path).await.status, 200, "{path}");
     }
-    assert_eq!(system.count("select count(*) from tenantry.batches").await, 0);
+    assert_eq!(system.count("select count(*) from tenantry.operations").await, 0);
 }
 
 #[tokio::test]

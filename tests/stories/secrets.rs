@@ -103,7 +103,7 @@ async fn keys_are_in_no_row_and_no_log_and_gone_once_acknowledged() {
 async fn every_reveal_is_audited_with_who_from_where_and_by_which_request() {
     let system = System::start(1).await;
     let made = system.provision(tenants(3)).await;
-    let batch: String = sqlx::query_scalar("select id::text from tenantry.batches")
+    let batch: String = sqlx::query_scalar("select id::text from tenantry.operations")
         .fetch_one(&system.db.pool)
         .await
         .unwrap();
@@ -117,7 +117,7 @@ async fn every_reveal_is_audited_with_who_from_where_and_by_which_request() {
     assert_eq!(answer.header("x-request-id"), Some("req-0815"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let rows: Vec<String> = sqlx::query_scalar(
-        "select concat_ws(' ', tenant_id, actor, address, request_id, batch_id)
+        "select concat_ws(' ', tenant_id, actor, address, request_id, operation_id)
          from tenantry.audit_log where action = 'keys.revealed' order by tenant_id",
     )
     .fetch_all(&system.db.pool)
@@ -138,7 +138,7 @@ async fn a_tenant_is_audited_from_submission_to_activation_and_the_audit_cannot_
     let told: Vec<String> = sqlx::query_scalar(
         "select concat_ws(' ', split_part(l.actor, ':', 1), l.action, t.name)
          from tenantry.audit_log l left join tenantry.tenants t on t.id = l.tenant_id
-         where l.batch_id = (select id from tenantry.batches) order by l.id",
+         where l.operation_id = (select id from tenantry.operations) order by l.id",
     )
     .fetch_all(pool)
     .await

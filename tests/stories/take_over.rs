@@ -10,9 +10,9 @@ use super::support::{System, eventually, orphans, tell, tenants};
 const TAKEN_OVER_IN_SECS: f64 = 30.0;
 
 /// Items that the process with this id has begun and not ended.
-const HELD: &str = "select i.id from tenantry.batch_items i
+const HELD: &str = "select i.id from tenantry.operation_items i
     join tenantry.workers w on w.id = i.worker_id
-    where w.pid = $1 and i.state in ('running', 'compensating')";
+    where w.pid = $1 and i.state in ('running', 'unwinding')";
 
 async fn held(system: &System, pid: i32) -> Vec<i64> {
     sqlx::query_scalar(HELD).bind(pid).fetch_all(&system.db.pool).await.unwrap()
@@ -52,7 +52,7 @@ async fn tenants_of_a_killed_worker_are_finished_by_another_and_none_is_made_twi
     assert_eq!(over["state"], "completed", "{over}");
     assert_eq!(over["progress"]["succeeded"], 500);
     let took: f64 = sqlx::query_scalar(
-        "select coalesce(extract(epoch from max(finished_at) - $2), 0)::float8 from tenantry.batch_items
+        "select coalesce(extract(epoch from max(finished_at) - $2), 0)::float8 from tenantry.operation_items
          where id = any($1) and attempt = 2",
     )
     .bind(&items)
@@ -65,10 +65,10 @@ async fn tenants_of_a_killed_worker_are_finished_by_another_and_none_is_made_twi
         items.len()
     ));
     assert!(took < TAKEN_OVER_IN_SECS, "{took} s");
-    let again = "select count(*) from tenantry.batch_items where attempt > 2";
+    let again = "select count(*) from tenantry.operation_items where attempt > 2";
     assert_eq!(system.count(again).await, 0);
     let attempts: Vec<i32> =
-        sqlx::query_scalar("select attempt from tenantry.batch_items where id = any($1)")
+        sqlx::query_scalar("select attempt from tenantry.operation_items where id = any($1)")
             .bind(&items)
             .fetch_all(&system.db.pool)
             .await

@@ -136,7 +136,7 @@ async fn a_refused_right_fails_no_tenant_and_work_goes_on_when_it_is_given_back(
     })
     .await;
     let refused = system
-        .count("select count(*) from tenantry.batch_items where error_code = 'right_refused'")
+        .count("select count(*) from tenantry.operation_items where error_code = 'right_refused'")
         .await;
     let grant = format!("grant create on database \"{database}\" to {owner}");
     execute(&system.db, grant).await;

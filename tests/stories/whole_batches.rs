@@ -33,14 +33,14 @@ async fn all_or_nothing_shows_no_tenant_before_the_last_one_is_built() {
     let batch = submit(&system, &json!({ "mode": "atomic", "tenants": tenants(30) })).await;
     // The last item cannot be locked by a worker, so the batch cannot be completed yet.
     let mut tx = system.db.pool.begin().await.unwrap();
-    sqlx::query("select from tenantry.batch_items where idx = 29 for update")
+    sqlx::query("select from tenantry.operation_items where idx = 29 for update")
         .execute(&mut *tx)
         .await
         .unwrap();
 
     system.add_worker(&[]).await;
     eventually("29 are built", PATIENCE, async || {
-        let built = "select count(*) from tenantry.batch_items where state = 'built'";
+        let built = "select count(*) from tenantry.operation_items where state = 'built'";
         (system.count(built).await == 29).then_some(())
     })
     .await;
@@ -80,7 +80,7 @@ async fn all_or_nothing_leaves_nothing_when_one_fails_and_names_it() {
     assert_eq!(count_visible(&system).await, 0);
     assert_eq!(orphans(pool).await, ["a schema of nobody: in_the_way"]);
     assert_eq!(system.reveal(&batch).await.len(), 0);
-    let events = "select count(*) from tenantry.outbox where kind = 'batch.finished'";
+    let events = "select count(*) from tenantry.outbox where kind = 'operation.finished'";
     assert_eq!(system.count(events).await, 1);
 
     sqlx::query("drop schema in_the_way").execute(pool).await.unwrap();
@@ -96,13 +96,13 @@ async fn all_or_nothing_that_is_cancelled_leaves_nothing() {
     let mut system = System::configured(0, ONE_BY_ONE).await;
     let batch = submit(&system, &json!({ "mode": "atomic", "tenants": tenants(20) })).await;
     let mut tx = system.db.pool.begin().await.unwrap();
-    sqlx::query("select from tenantry.batch_items where idx = 19 for update")
+    sqlx::query("select from tenantry.operation_items where idx = 19 for update")
         .execute(&mut *tx)
         .await
         .unwrap();
     system.add_worker(&[]).await;
     eventually("some are built", PATIENCE, async || {
-        let built = "select count(*) from tenantry.batch_items where state = 'built'";
+        let built = "select count(*) from tenantry.operation_items where state = 'built'";
         (system.count(built).await >= 10).then_some(())
     })
     .await;

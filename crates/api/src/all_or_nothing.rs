@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use domain::{ItemError, NewItem, Progress, codes};
 use queue::Line;
 use sqlx::{Connection as _, PgConnection};
-use store::batches;
+use store::operations;
 
 use crate::{problem::Problem, record::Recorder, reserve::Decided, texts::Texts};
 
@@ -32,7 +32,7 @@ pub(crate) async fn record_all_or_none(
     tried.rollback().await?;
     let counts = counts(tenants.len(), refused.len());
     record_refused(conn, recorder, tenants, refused).await?;
-    batches::end_refused(conn, recorder.batch, culprit, counts).await?;
+    operations::end_refused(conn, recorder.batch, culprit, counts).await?;
     Ok(0)
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{BatchId, BatchState, Mode, Progress};
+use domain::{Mode, OperationId, OperationState, Progress};
 use serde::Serialize;
-use store::batches::{Batch, Counts, Culprit};
+use store::operations::{Counts, Culprit, Operation};
 use utoipa::ToSchema;
 
 use crate::waiting::WaitingView;
@@ -15,9 +15,9 @@ use crate::waiting::WaitingView;
 #[schema(as = Batch)]
 pub(crate) struct BatchView {
     /// The batch.
-    pub(crate) batch_id: BatchId,
+    pub(crate) batch_id: OperationId,
     /// Where it is on its way.
-    pub(crate) state: BatchState,
+    pub(crate) state: OperationState,
     /// How its tenants hang together.
     pub(crate) mode: Mode,
     /// Whether workers leave it alone for now. Its deadline does not wait.
@@ -98,7 +98,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// Those of batch `id`, below `public_path`.
-    pub(crate) fn of(public_path: &str, id: BatchId) -> Self {
+    pub(crate) fn of(public_path: &str, id: OperationId) -> Self {
         let this = path(public_path, id);
         Self {
             results: format!("{this}/results"),
@@ -113,13 +113,13 @@ impl Links {
 }
 
 /// Where a batch is found by callers, below `public_path`.
-pub(crate) fn path(public_path: &str, id: BatchId) -> String {
+pub(crate) fn path(public_path: &str, id: OperationId) -> String {
     format!("{public_path}/api/v1/batches/{id}")
 }
 
 impl BatchView {
     /// `batch`, whose items are where `counts` says; its links are below `public_path`.
-    pub(crate) fn of(batch: Batch, counts: Counts, public_path: &str) -> Self {
+    pub(crate) fn of(batch: Operation, counts: Counts, public_path: &str) -> Self {
         let begun = batch.started_at.is_some() || batch.finished_at.is_some();
         Self {
             batch_id: batch.id,
@@ -140,7 +140,7 @@ impl BatchView {
 }
 
 impl ProgressView {
-    fn of(batch: &Batch, counted: Counts) -> Self {
+    fn of(batch: &Operation, counted: Counts) -> Self {
         let counts = counted.progress;
         let ended = counted.ended_in_run;
         let speed = batch.started_at.and_then(|_| per_second(ended, batch.elapsed_ms));
@@ -177,11 +177,11 @@ mod tests {
         Counts { run: 1, progress, ended_in_run: ended }
     }
 
-    fn batch(elapsed_ms: i64) -> Batch {
+    fn batch(elapsed_ms: i64) -> Operation {
         let now = Utc::now();
-        Batch {
-            id: BatchId::mint(),
-            state: BatchState::Running,
+        Operation {
+            id: OperationId::mint(),
+            state: OperationState::Running,
             mode: Mode::Independent,
             run: 1,
             total: 2,
@@ -207,10 +207,13 @@ mod tests {
 
     #[test]
     fn promises_no_time_before_it_knows_a_speed_nor_after_the_end() {
-        let unbegun = BatchView::of(Batch { started_at: None, ..batch(900) }, counts(0, 5), "");
+        let unbegun = BatchView::of(Operation { started_at: None, ..batch(900) }, counts(0, 5), "");
         let first = BatchView::of(batch(900), counts(0, 5), "");
-        let over =
-            BatchView::of(Batch { finished_at: Some(Utc::now()), ..batch(900) }, counts(5, 0), "");
+        let over = BatchView::of(
+            Operation { finished_at: Some(Utc::now()), ..batch(900) },
+            counts(5, 0),
+            "",
+        );
 
         assert_eq!(unbegun.progress.tenants_per_second, None);
         assert_eq!(unbegun.processing_time_ms, None);

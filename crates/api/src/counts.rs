@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::BatchId;
-use store::batches::Counts;
+use domain::OperationId;
+use store::operations::Counts;
 use tokio::sync::Mutex as Line;
 
 use crate::problem::Problem;
@@ -33,7 +33,7 @@ pub(crate) struct OpenCounts(Mutex<Watched>);
 
 #[derive(Debug, Default)]
 struct Watched {
-    batches: HashMap<BatchId, Entry>,
+    batches: HashMap<OperationId, Entry>,
     swept: Option<Instant>,
 }
 
@@ -75,7 +75,7 @@ impl OpenCounts {
     /// What `count` fails with.
     pub(crate) async fn of(
         &self,
-        batch: BatchId,
+        batch: OperationId,
         run: i32,
         count: impl Future<Output = Result<Counts, Problem>>,
     ) -> Result<Counted, Problem> {
@@ -91,11 +91,11 @@ impl OpenCounts {
     }
 
     /// The next to ask about `batch` has it counted: somebody changed it.
-    pub(crate) fn forget(&self, batch: BatchId) {
+    pub(crate) fn forget(&self, batch: OperationId) {
         self.watched().batches.remove(&batch);
     }
 
-    fn watch(&self, batch: BatchId, now: Instant) -> Arc<Line<Option<Counted>>> {
+    fn watch(&self, batch: OperationId, now: Instant) -> Arc<Line<Option<Counted>>> {
         let mut watched = self.watched();
         if watched.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= KEPT) {
             watched.batches.retain(|_, e| now.saturating_duration_since(e.asked) < KEPT);
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_who_ask_at_once_share_one_count() {
-        let (open, asked, batch) = (OpenCounts::default(), Cell::new(0), BatchId::mint());
+        let (open, asked, batch) = (OpenCounts::default(), Cell::new(0), OperationId::mint());
 
         let polls = (0..50).map(|_| open.of(batch, 1, slowly(&asked)));
         let told = join_all(polls).await;
@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_changed_is_counted_anew() {
-        let (open, asked, batch) = (OpenCounts::default(), Cell::new(0), BatchId::mint());
+        let (open, asked, batch) = (OpenCounts::default(), Cell::new(0), OperationId::mint());
         open.of(batch, 1, slowly(&asked)).await.unwrap();
 
         open.forget(batch);
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_gives_up_or_fails_keeps_nobody_waiting() {
-        let (open, batch) = (OpenCounts::default(), BatchId::mint());
+        let (open, batch) = (OpenCounts::default(), OperationId::mint());
         let given_up = open.of(batch, 1, future::pending());
         tokio::time::timeout(Duration::from_millis(1), given_up).await.unwrap_err();
 
@@ -199,13 +199,13 @@ mod tests {
     fn forgets_batches_that_nobody_asks_about() {
         let (open, now) = (OpenCounts::default(), Instant::now());
         for _ in 0..1000 {
-            open.watch(BatchId::mint(), now);
+            open.watch(OperationId::mint(), now);
         }
 
-        let (later, watched) = (now + KEPT, BatchId::mint());
+        let (later, watched) = (now + KEPT, OperationId::mint());
         open.watch(watched, later);
 
-        let kept: Vec<BatchId> = open.watched().batches.keys().copied().collect();
+        let kept: Vec<OperationId> = open.watched().batches.keys().copied().collect();
         assert_eq!(kept, [watched]);
     }
 }

@@ -47,17 +47,17 @@ impl List {
 
 #[cfg(test)]
 mod tests {
-    use domain::{BatchId, TenantId};
+    use domain::{OperationId, TenantId};
 
     use super::*;
 
     #[test]
     fn comes_back_as_what_it_was_made_of() {
-        let batch = BatchId::mint();
+        let batch = OperationId::mint();
 
         let cursor = List::Batches.cursor(batch);
 
-        assert_eq!(List::Batches.after::<BatchId>(&cursor).unwrap(), batch);
+        assert_eq!(List::Batches.after::<OperationId>(&cursor).unwrap(), batch);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use serde::Serialize;
 
 use crate::result_form::{Outcome, ResultForm, Summary, TenantResult};
@@ -47,7 +47,7 @@ pub(crate) struct OriginalForm {
     message: String,
     results: Vec<OriginalResult>,
     summary: Summary,
-    batch_id: BatchId,
+    batch_id: OperationId,
 }
 
 impl From<ResultForm> for OriginalForm {
@@ -96,7 +96,7 @@ impl From<TenantResult> for OriginalResult {
 pub(crate) struct OriginalTenant {
     #[serde(flatten)]
     result: OriginalResult,
-    batch_id: BatchId,
+    batch_id: OperationId,
 }
 
 impl OriginalTenant {

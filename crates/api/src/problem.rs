@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{BatchId, FieldError};
+use domain::{FieldError, OperationId};
 use serde::Serialize;
 use tracing::{error, warn};
 use utoipa::ToSchema;
@@ -28,7 +28,7 @@ struct Inner {
     code: Cow<'static, str>,
     detail: String,
     errors: Vec<FieldProblem>,
-    batch: Option<BatchId>,
+    batch: Option<OperationId>,
     retry_after_secs: Option<u64>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct ProblemBody<'a> {
     errors: &'a [FieldProblem],
     /// The batch the request became all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
-    batch_id: Option<BatchId>,
+    batch_id: Option<OperationId>,
 }
 
 /// What is wrong with one field.
@@ -108,7 +108,7 @@ impl Problem {
     }
 
     /// Names the batch that the request became.
-    pub(crate) fn with_batch(mut self, batch: BatchId) -> Self {
+    pub(crate) fn with_batch(mut self, batch: OperationId) -> Self {
         self.0.batch = Some(batch);
         self
     }

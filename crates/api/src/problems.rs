@@ -1,14 +1,14 @@
 //! The problems of this API by name, and which foreign error is which of them.
 
 use axum::http::StatusCode;
-use domain::{BatchId, BatchState, ItemError, ItemState, TenantId, codes};
+use domain::{ItemError, ItemState, OperationId, OperationState, TenantId, codes};
 use store::ErrorClass;
 
 use crate::problem::{FieldProblem, Problem};
 
 impl Problem {
     /// 404: no such batch.
-    pub(crate) fn batch_not_found(id: BatchId) -> Self {
+    pub(crate) fn batch_not_found(id: OperationId) -> Self {
         Self::new(StatusCode::NOT_FOUND, "batch_not_found", format!("there is no batch {id}"))
     }
 
@@ -30,9 +30,9 @@ impl Problem {
     }
 
     /// 409: the batch is over.
-    pub(crate) fn batch_finished(id: BatchId, state: BatchState) -> Self {
+    pub(crate) fn batch_finished(id: OperationId, state: OperationState) -> Self {
         let advice = match state {
-            BatchState::Completed => "",
+            OperationState::Completed => "",
             _ => "; `retry` runs what failed of it again",
         };
         let detail = format!("batch {id} is `{state}`{advice}");
@@ -40,25 +40,25 @@ impl Problem {
     }
 
     /// 409: the batch is not over.
-    pub(crate) fn batch_open(id: BatchId, state: BatchState) -> Self {
+    pub(crate) fn batch_open(id: OperationId, state: OperationState) -> Self {
         let detail = format!("batch {id} is `{state}`; only one that is over can be retried");
         Self::new(StatusCode::CONFLICT, "batch_open", detail)
     }
 
     /// 409: the batch is paused already.
-    pub(crate) fn batch_paused(id: BatchId) -> Self {
+    pub(crate) fn batch_paused(id: OperationId) -> Self {
         let detail = format!("batch {id} is paused already");
         Self::new(StatusCode::CONFLICT, "batch_paused", detail)
     }
 
     /// 409: the batch is not paused.
-    pub(crate) fn batch_not_paused(id: BatchId) -> Self {
+    pub(crate) fn batch_not_paused(id: OperationId) -> Self {
         let detail = format!("batch {id} is not paused");
         Self::new(StatusCode::CONFLICT, "batch_not_paused", detail)
     }
 
     /// 409: the batch is being stopped or taken back; that is not held up.
-    pub(crate) fn batch_ending(id: BatchId, state: BatchState) -> Self {
+    pub(crate) fn batch_ending(id: OperationId, state: OperationState) -> Self {
         let detail = format!("batch {id} is `{state}`: it ends what it has begun");
         Self::new(StatusCode::CONFLICT, "batch_ending", detail)
     }
@@ -74,7 +74,7 @@ impl Problem {
     }
 
     /// 404: the batch has no such item.
-    pub(crate) fn item_not_found(batch: BatchId, index: u32) -> Self {
+    pub(crate) fn item_not_found(batch: OperationId, index: u32) -> Self {
         let detail = format!("batch {batch} has no item {index}; the first is 0");
         Self::new(StatusCode::NOT_FOUND, "item_not_found", detail)
     }
@@ -86,7 +86,7 @@ impl Problem {
     }
 
     /// 409: the batch is all or nothing, and some of it cannot be run again.
-    pub(crate) fn not_all_retryable(id: BatchId) -> Self {
+    pub(crate) fn not_all_retryable(id: OperationId) -> Self {
         let detail = format!(
             "batch {id} is all or nothing, and not all of its tenants can be tried again; `errors` \
              says which and why, those in `undo_failed` need `undo` or `resolve` first"
@@ -95,7 +95,7 @@ impl Problem {
     }
 
     /// 409: no item of the batch can be run again.
-    pub(crate) fn nothing_to_retry(id: BatchId) -> Self {
+    pub(crate) fn nothing_to_retry(id: OperationId) -> Self {
         let detail = format!("batch {id} has no failed tenant that could succeed unchanged");
         Self::new(StatusCode::CONFLICT, "nothing_to_retry", detail)
     }
@@ -151,7 +151,7 @@ impl Problem {
     }
 
     /// What the failure of the one tenant of a request is answered with.
-    pub(crate) fn of_item(error: ItemError, batch: BatchId) -> Self {
+    pub(crate) fn of_item(error: ItemError, batch: OperationId) -> Self {
         const CONFLICTS: [domain::Code; 7] = [
             codes::DOMAIN_TAKEN,
             codes::SCHEMA_TAKEN,
@@ -291,17 +291,21 @@ mod tests {
     #[test]
     fn a_retry_is_advised_only_where_something_came_to_nothing() {
         let advises = |state| {
-            format!("{:?}", Problem::batch_finished(BatchId::mint(), state)).contains("`retry`")
+            format!("{:?}", Problem::batch_finished(OperationId::mint(), state)).contains("`retry`")
         };
 
-        assert!(!advises(BatchState::Completed));
-        assert!(advises(BatchState::CompletedWithFailures) && advises(BatchState::Cancelled));
+        assert!(!advises(OperationState::Completed));
+        assert!(
+            advises(OperationState::CompletedWithFailures) && advises(OperationState::Cancelled)
+        );
     }
 
     #[test]
     fn every_code_of_an_item_has_the_status_of_its_kind() {
         let status = |code: domain::Code| {
-            Problem::of_item(ItemError::rejected(code, "why"), BatchId::mint()).status().as_u16()
+            Problem::of_item(ItemError::rejected(code, "why"), OperationId::mint())
+                .status()
+                .as_u16()
         };
 
         assert_eq!(status(codes::INVALID_DOMAIN), 422);

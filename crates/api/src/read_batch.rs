@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use domain::BatchId;
-use store::batches::{self, Batch, Counts};
+use domain::OperationId;
+use store::operations::{self, Counts, Operation};
 
 use crate::{batch_view::BatchView, context::Context, problem::Problem};
 
@@ -12,7 +12,7 @@ use crate::{batch_view::BatchView, context::Context, problem::Problem};
 ///
 /// # Errors
 /// 404 when there is none.
-pub(crate) async fn read(cx: &Context, id: BatchId) -> Result<BatchView, Problem> {
+pub(crate) async fn read(cx: &Context, id: OperationId) -> Result<BatchView, Problem> {
     let view = |batch, counts| BatchView::of(batch, counts, cx.public_path());
     let mut asked = Instant::now();
     let mut batch = row(cx, id).await?;
@@ -37,12 +37,12 @@ pub(crate) async fn read(cx: &Context, id: BatchId) -> Result<BatchView, Problem
     }
 }
 
-async fn row(cx: &Context, id: BatchId) -> Result<Batch, Problem> {
+async fn row(cx: &Context, id: OperationId) -> Result<Operation, Problem> {
     let mut conn = cx.pool().acquire().await?;
-    batches::find(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
+    operations::find(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
 }
 
-async fn count(cx: &Context, id: BatchId) -> Result<Counts, Problem> {
+async fn count(cx: &Context, id: OperationId) -> Result<Counts, Problem> {
     let mut conn = cx.pool().acquire().await?;
-    batches::count(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
+    operations::count(&mut conn, id).await?.ok_or_else(|| Problem::batch_not_found(id))
 }

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{BatchId, InstallationId, ItemId, ItemState, NewBatch, NewItem, SettingsPolicy};
+use domain::{InstallationId, ItemId, ItemState, NewBatch, NewItem, OperationId, SettingsPolicy};
 use queue::{JobId, Line};
 use sqlx::PgConnection;
 use store::{
-    batches,
     items::{self, NewItemRow},
+    operations,
 };
 use tokio::task::spawn_blocking;
 
@@ -33,7 +33,7 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub(crate) struct Recorder<'a> {
     pub(crate) cx: &'a Context,
     pub(crate) installation: &'a InstallationId,
-    pub(crate) batch: BatchId,
+    pub(crate) batch: OperationId,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Other batches of its caller that are under way.
@@ -61,7 +61,7 @@ pub(crate) async fn record_each(
     }
     if accepted == 0 {
         // Nothing is open, so nobody else will end it.
-        batches::settle(conn, recorder.batch).await?;
+        operations::settle(conn, recorder.batch).await?;
     }
     Ok(accepted)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use domain::{BatchId, ItemState, Progress, TenantId};
+use domain::{ItemState, OperationId, Progress, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use store::{
-    batches,
     items::{self, ItemResult},
+    operations,
 };
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ pub(crate) struct ResultForm {
     /// The counts.
     pub(crate) summary: Summary,
     /// The batch, for everything else.
-    pub(crate) batch_id: BatchId,
+    pub(crate) batch_id: OperationId,
 }
 
 /// What became of one tenant.
@@ -90,15 +90,15 @@ type KeyOf = HashMap<TenantId, Result<SecretString, &'static str>>;
 /// 404 when there is no such batch.
 pub(crate) async fn read(
     cx: &Context,
-    batch: BatchId,
+    batch: OperationId,
     keys_for: Option<&Caller>,
 ) -> Result<ResultForm, Problem> {
     let mut tx = cx.pool().begin().await?;
-    let found = batches::find(&mut tx, batch).await?;
+    let found = operations::find(&mut tx, batch).await?;
     let found = found.ok_or_else(|| Problem::batch_not_found(batch))?;
     let counts = match found.totals {
         Some(totals) => Some(totals),
-        None => batches::count(&mut tx, batch).await?,
+        None => operations::count(&mut tx, batch).await?,
     };
     let counts = counts.ok_or_else(|| Problem::batch_not_found(batch))?;
     let items = items::results(&mut tx, batch, None, None, i64::from(u32::MAX)).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn read(
 }
 
 fn form(
-    batch: &batches::Batch,
+    batch: &operations::Operation,
     counts: Progress,
     items: Vec<ItemResult>,
     keys: &KeyOf,

@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{BatchId, InstallationId, ItemError, ItemId, Mode, NewTenant, TenantId, codes};
+use domain::{InstallationId, ItemError, ItemId, Mode, NewTenant, OperationId, TenantId, codes};
 use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
-    audit, batches,
+    audit,
     items::{self, ReleasedTenant, Requeued, Retryable},
+    operations,
     tenants::{self, Wanted},
 };
 use tracing::info;
@@ -26,7 +27,11 @@ use crate::{
 ///
 /// # Errors
 /// 404 when there is no such batch; 409 when it is not over, or nothing of it can be retried.
-pub(crate) async fn retry(cx: &Context, caller: &Caller, batch: BatchId) -> Result<u64, Problem> {
+pub(crate) async fn retry(
+    cx: &Context,
+    caller: &Caller,
+    batch: OperationId,
+) -> Result<u64, Problem> {
     let installation = cx.installation().await?;
     let mut tries = 1;
     loop {
@@ -43,10 +48,10 @@ async fn once(
     cx: &Context,
     installation: &InstallationId,
     caller: &Caller,
-    batch: BatchId,
+    batch: OperationId,
 ) -> Result<u64, Problem> {
     let mut tx = cx.pool().begin().await?;
-    let state = batches::lock(&mut tx, batch).await?;
+    let state = operations::lock(&mut tx, batch).await?;
     let state = state.ok_or_else(|| Problem::batch_not_found(batch))?;
     if !state.is_final() {
         return Err(Problem::batch_open(batch, state));
@@ -65,18 +70,18 @@ async fn once(
     items::refuse(&mut tx, &refused).await?;
     let timeout = Duration::from_secs(cx.settings().tenants.batch_timeout_secs);
     let moved = items::requeue(&mut tx, &requeued).await? == requeued.len() as u64
-        && batches::retry(&mut tx, batch, timeout).await?;
+        && operations::retry(&mut tx, batch, timeout).await?;
     if !moved {
         return Err(Problem::try_again());
     }
-    let ahead = batches::ahead(&mut tx, batch).await?;
+    let ahead = operations::ahead(&mut tx, batch).await?;
     queue::enqueue_behind(&mut tx, &jobs, Duration::ZERO, ahead).await?;
     let detail = json!({ "from": state, "retried": jobs.len(), "refused": refused.len() });
-    let entry = caller.did("batch.retried");
-    audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
+    let entry = caller.did("operation.retried");
+    audit::append(&mut tx, audit::Entry { operation: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     cx.ring(Bell::Jobs).await;
-    info!(batch.id = %batch, retried = jobs.len(), "batch {batch} set going again");
+    info!(operation.id = %batch, retried = jobs.len(), "batch {batch} set going again");
     Ok(u64::try_from(jobs.len()).unwrap_or(u64::MAX))
 }
 
@@ -86,12 +91,13 @@ async fn once(
 /// 409 when there are such.
 async fn whole_if_it_must_be(
     conn: &mut PgConnection,
-    batch: BatchId,
+    batch: OperationId,
     mut places: HashMap<ItemId, u32>,
     again: &[Again],
     refused: &[(ItemId, ItemError)],
 ) -> Result<(), Problem> {
-    let found = batches::find(conn, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let found =
+        operations::find(conn, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
     if found.mode == Mode::Independent || again.len() as u64 == found.total {
         return Ok(());
     }

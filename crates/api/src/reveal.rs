@@ -1,6 +1,6 @@
 //! Opens the sealed API keys of a batch, and says in the audit that it did.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use keys::SealError;
 use secrecy::SecretString;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub(crate) async fn reveal(
     conn: &mut PgConnection,
     cx: &Context,
     caller: &Caller,
-    batch: BatchId,
+    batch: OperationId,
 ) -> Result<Keys, Problem> {
     let sealer = cx.sealer().await?;
     let mut keys = Keys::default();
@@ -60,7 +60,7 @@ pub(crate) async fn reveal(
         let tenants: Vec<TenantId> = revealed.iter().map(|r| r.tenant).collect();
         let detail = json!({ "keys_in_batch": revealed.len() });
         let entry = caller.did("keys.revealed");
-        let entry = audit::Entry { batch: Some(batch), detail, ..entry };
+        let entry = audit::Entry { operation: Some(batch), detail, ..entry };
         audit::append_for_tenants(conn, entry, &tenants).await?;
     }
     Ok(keys)

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use domain::BatchId;
+use domain::OperationId;
 use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
-    audit, batches,
+    audit,
     items::{self, ItemResult},
+    operations,
 };
 use tracing::info;
 
@@ -21,24 +22,24 @@ use crate::{auth::Caller, context::Context, problem::Problem};
 pub(crate) async fn undo(
     cx: &Context,
     caller: &Caller,
-    batch: BatchId,
+    batch: OperationId,
     index: u32,
 ) -> Result<(), Problem> {
     let mut tx = cx.pool().begin().await?;
-    batches::lock(&mut tx, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
+    operations::lock(&mut tx, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
     let job = JobId::mint();
     let Some(item) = items::undo(&mut tx, batch, index, &job.to_string()).await? else {
         return Err(not_undo_failed(&mut tx, batch, index).await?);
     };
-    let reopened = batches::reopen(&mut tx, batch).await?;
+    let reopened = operations::reopen(&mut tx, batch).await?;
     queue::enqueue(&mut tx, &[(item, job)], Duration::ZERO).await?;
     let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
     let entry = caller.did("item.undo_retried");
-    audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
+    audit::append(&mut tx, audit::Entry { operation: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     cx.ring(Bell::Jobs).await;
     cx.counts().forget(batch);
-    info!(batch.id = %batch, item.id = %item, "the undo of item {item} is tried again");
+    info!(operation.id = %batch, item.id = %item, "the undo of item {item} is tried again");
     Ok(())
 }
 
@@ -49,35 +50,35 @@ pub(crate) async fn undo(
 pub(crate) async fn resolve(
     cx: &Context,
     caller: &Caller,
-    batch: BatchId,
+    batch: OperationId,
     index: u32,
     note: &str,
 ) -> Result<(), Problem> {
     let mut tx = cx.pool().begin().await?;
-    batches::lock(&mut tx, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
+    operations::lock(&mut tx, batch).await?.ok_or_else(|| Problem::batch_not_found(batch))?;
     let Some(resolved) = items::resolve(&mut tx, batch, index).await? else {
         return Err(not_undo_failed(&mut tx, batch, index).await?);
     };
     let entry = audit::Entry {
-        batch: Some(batch),
+        operation: Some(batch),
         tenant: resolved.tenant,
         detail: json!({ "index": index, "note": note }),
         ..caller.did("item.resolved")
     };
     audit::append(&mut tx, entry).await?;
-    let ended = batches::settle(&mut tx, batch).await?;
+    let ended = operations::settle(&mut tx, batch).await?;
     tx.commit().await?;
     if ended.is_some() {
         cx.ring(Bell::Ends).await;
     }
     cx.counts().forget(batch);
-    info!(batch.id = %batch, index, "item {index} of batch {batch} was resolved by hand");
+    info!(operation.id = %batch, index, "item {index} of batch {batch} was resolved by hand");
     Ok(())
 }
 
 async fn not_undo_failed(
     conn: &mut PgConnection,
-    batch: BatchId,
+    batch: OperationId,
     index: u32,
 ) -> Result<Problem, Problem> {
     let item = find(conn, batch, index).await?;
@@ -90,7 +91,7 @@ async fn not_undo_failed(
 /// 404 when there is none.
 pub(crate) async fn find(
     conn: &mut PgConnection,
-    batch: BatchId,
+    batch: OperationId,
     index: u32,
 ) -> Result<ItemResult, Problem> {
     let found = items::results(conn, batch, None, index.checked_sub(1), 1).await?.pop();

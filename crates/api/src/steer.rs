@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, BatchState, ItemError, codes};
+use domain::{ItemError, OperationId, OperationState, codes};
 use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
-    audit, batches,
+    audit,
     items::{self, Waiters},
-    queue_state,
+    operations, queue_state,
 };
 use tracing::info;
 
@@ -43,10 +43,10 @@ where
 ///
 /// # Errors
 /// 404 when there is no such batch; 409 when it is over.
-pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result<(), Problem> {
+pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: OperationId) -> Result<(), Problem> {
     let mut tx = cx.pool().begin().await?;
-    let Some(asked) = batches::cancel(&mut tx, id).await? else {
-        return Err(match batches::lock(&mut tx, id).await? {
+    let Some(asked) = operations::cancel(&mut tx, id).await? else {
+        return Err(match operations::lock(&mut tx, id).await? {
             None => Problem::batch_not_found(id),
             Some(state) if state.is_final() => Problem::batch_finished(id, state),
             Some(state) => Problem::batch_ending(id, state),
@@ -54,21 +54,21 @@ pub(crate) async fn cancel(cx: &Context, caller: &Caller, id: BatchId) -> Result
     };
     let cancelled = items::cancel_waiting(&mut tx, id).await?;
     let turned_back = if asked.all_or_nothing { turn_back_built(&mut tx, id).await? } else { 0 };
-    let woken = if asked.was_paused { wake(&mut tx, Waiters::Batch(id)).await? } else { 0 };
+    let woken = if asked.was_paused { wake(&mut tx, Waiters::Operation(id)).await? } else { 0 };
     let detail = json!({ "cancelled_before_start": cancelled, "turned_back": turned_back });
-    let entry = caller.did("batch.cancelled");
-    audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
+    let entry = caller.did("operation.cancelled");
+    audit::append(&mut tx, audit::Entry { operation: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
     if turned_back + woken > 0 {
         cx.ring(Bell::Jobs).await;
     }
     cx.counts().forget(id);
-    info!(batch.id = %id, cancelled, "batch {id} is being cancelled");
+    info!(operation.id = %id, cancelled, "batch {id} is being cancelled");
     Ok(())
 }
 
 /// What is built and not yet visible has no worker that would see the request.
-async fn turn_back_built(conn: &mut PgConnection, batch: BatchId) -> Result<u64, Problem> {
+async fn turn_back_built(conn: &mut PgConnection, batch: OperationId) -> Result<u64, Problem> {
     let message = "the batch was cancelled before all of its tenants were built";
     let reason = ItemError { retryable: true, ..ItemError::rejected(codes::CANCELLED, message) };
     let mut turned = 0;
@@ -89,20 +89,20 @@ async fn turn_back_built(conn: &mut PgConnection, batch: BatchId) -> Result<u64,
 ///
 /// # Errors
 /// 404 when there is no such batch; 409 when it is paused, ending or over.
-pub(crate) async fn pause(cx: &Context, caller: &Caller, id: BatchId) -> Result<(), Problem> {
+pub(crate) async fn pause(cx: &Context, caller: &Caller, id: OperationId) -> Result<(), Problem> {
     let mut tx = cx.pool().begin().await?;
-    let state = batches::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
-    if !batches::pause(&mut tx, id).await? {
+    let state = operations::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
+    if !operations::pause(&mut tx, id).await? {
         return Err(match state {
             state if state.is_final() => Problem::batch_finished(id, state),
-            BatchState::Queued | BatchState::Running => Problem::batch_paused(id),
+            OperationState::Queued | OperationState::Running => Problem::batch_paused(id),
             ending => Problem::batch_ending(id, ending),
         });
     }
-    let entry = caller.did("batch.paused");
-    audit::append(&mut tx, audit::Entry { batch: Some(id), ..entry }).await?;
+    let entry = caller.did("operation.paused");
+    audit::append(&mut tx, audit::Entry { operation: Some(id), ..entry }).await?;
     tx.commit().await?;
-    info!(batch.id = %id, "batch {id} is paused");
+    info!(operation.id = %id, "batch {id} is paused");
     Ok(())
 }
 
@@ -110,21 +110,21 @@ pub(crate) async fn pause(cx: &Context, caller: &Caller, id: BatchId) -> Result<
 ///
 /// # Errors
 /// 404 when there is no such batch; 409 when it is not paused, or over.
-pub(crate) async fn resume(cx: &Context, caller: &Caller, id: BatchId) -> Result<(), Problem> {
+pub(crate) async fn resume(cx: &Context, caller: &Caller, id: OperationId) -> Result<(), Problem> {
     let mut tx = cx.pool().begin().await?;
-    let state = batches::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
-    if !batches::resume(&mut tx, id).await? {
+    let state = operations::lock(&mut tx, id).await?.ok_or_else(|| Problem::batch_not_found(id))?;
+    if !operations::resume(&mut tx, id).await? {
         return Err(match state.is_final() {
             true => Problem::batch_finished(id, state),
             false => Problem::batch_not_paused(id),
         });
     }
-    let woken = wake(&mut tx, Waiters::Batch(id)).await?;
-    let (detail, entry) = (json!({ "woken": woken }), caller.did("batch.resumed"));
-    audit::append(&mut tx, audit::Entry { batch: Some(id), detail, ..entry }).await?;
+    let woken = wake(&mut tx, Waiters::Operation(id)).await?;
+    let (detail, entry) = (json!({ "woken": woken }), caller.did("operation.resumed"));
+    audit::append(&mut tx, audit::Entry { operation: Some(id), detail, ..entry }).await?;
     tx.commit().await?;
     cx.ring(Bell::Jobs).await;
-    info!(batch.id = %id, woken, "batch {id} goes on");
+    info!(operation.id = %id, woken, "batch {id} goes on");
     Ok(())
 }
 

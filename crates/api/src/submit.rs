@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{BatchId, Mode};
+use domain::{Mode, OperationId};
 use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
-use store::{audit, batches, idempotency};
+use store::{audit, idempotency, operations};
 use tracing::{debug, info};
 
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Submission<'a> {
 /// What a submission became.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Submitted {
-    pub(crate) batch: BatchId,
+    pub(crate) batch: OperationId,
     /// Whether the same request made it before.
     pub(crate) replayed: bool,
 }
@@ -66,18 +66,18 @@ pub(crate) async fn submit(
 
 async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Problem> {
     let installation = cx.installation().await?;
-    let batch = BatchId::mint();
+    let batch = OperationId::mint();
     let mut tx = cx.pool().begin().await?;
     if let Some((key, body_hash)) = &submission.key {
         let caller = submission.caller.id;
-        let claim = idempotency::Claim { caller, key, body_hash, batch };
+        let claim = idempotency::Claim { caller, key, body_hash, operation: batch };
         if !idempotency::claim(&mut tx, claim).await? {
             return replay(&mut tx, submission.caller, key, body_hash).await;
         }
     }
     schedule::check(submission.run_at)?;
-    batches::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
-    let ahead = batches::ahead(&mut tx, batch).await?;
+    operations::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
+    let ahead = operations::ahead(&mut tx, batch).await?;
     let recorder = Recorder { cx, installation, batch, run_at: submission.run_at, ahead };
     let (total, tenants) = (submission.tenants.len(), &submission.tenants);
     let accepted = match submission.mode {
@@ -88,13 +88,13 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
         "mode": submission.mode, "total": total, "accepted": accepted,
         "refused": total - accepted, "run_at": submission.run_at,
     });
-    let entry = submission.caller.did("batch.submitted");
-    audit::append(&mut tx, audit::Entry { batch: Some(batch), detail, ..entry }).await?;
+    let entry = submission.caller.did("operation.submitted");
+    audit::append(&mut tx, audit::Entry { operation: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     if accepted > 0 && submission.run_at.is_none() {
         cx.ring(Bell::Jobs).await;
     }
-    info!(batch.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
+    info!(operation.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })
 }
 
@@ -112,11 +112,15 @@ async fn replay(
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
         return Err(Problem::new(status, "idempotency_key_reused", message));
     }
-    Ok(Submitted { batch: first.batch, replayed: true })
+    Ok(Submitted { batch: first.operation, replayed: true })
 }
 
-fn new_batch_row(cx: &Context, id: BatchId, submission: &Submission<'_>) -> batches::NewBatchRow {
-    batches::NewBatchRow {
+fn new_batch_row(
+    cx: &Context,
+    id: OperationId,
+    submission: &Submission<'_>,
+) -> operations::NewOperationRow {
+    operations::NewOperationRow {
         id,
         mode: submission.mode,
         total: submission.tenants.len(),

@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use domain::BatchId;
+use domain::OperationId;
 use futures::StreamExt as _;
 use queue::Bell;
 use sqlx::PgPool;
 use store::Connections;
-use store::batches;
+use store::operations;
 use tokio::{
     sync::{
         Notify,
@@ -37,9 +37,9 @@ const BUFFERED: usize = 1024;
 
 /// Which batches are waited for, and which of them just ended.
 pub(crate) struct BatchEvents {
-    ended: broadcast::Sender<BatchId>,
+    ended: broadcast::Sender<OperationId>,
     /// How many requests wait for each.
-    waited_for: Mutex<HashMap<BatchId, usize>>,
+    waited_for: Mutex<HashMap<OperationId, usize>>,
     fruitful: Arc<Notify>,
 }
 
@@ -72,7 +72,7 @@ impl BatchEvents {
     }
 
     async fn look(&self, pool: &Connections) {
-        let waited_for: Vec<BatchId> = self
+        let waited_for: Vec<OperationId> = self
             .waited_for
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -84,7 +84,8 @@ impl BatchEvents {
             self.fruitful.notify_one();
             return;
         }
-        let ended = async { batches::ended_among(&mut *pool.acquire().await?, &waited_for).await };
+        let ended =
+            async { operations::ended_among(&mut *pool.acquire().await?, &waited_for).await };
         match ended.await {
             Ok(ended) if ended.is_empty() => {}
             Ok(ended) => {
@@ -101,7 +102,7 @@ impl BatchEvents {
         }
     }
 
-    fn wait_for(&self, batch: BatchId) -> Waiting<'_> {
+    fn wait_for(&self, batch: OperationId) -> Waiting<'_> {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
         *waited_for.entry(batch).or_default() += 1;
         Waiting { events: self, batch }
@@ -111,7 +112,7 @@ impl BatchEvents {
 /// A request that waits for a batch.
 struct Waiting<'a> {
     events: &'a BatchEvents,
-    batch: BatchId,
+    batch: OperationId,
 }
 
 impl Drop for Waiting<'_> {
@@ -134,7 +135,7 @@ impl Drop for Waiting<'_> {
 pub(crate) async fn until_finished(
     cx: &Context,
     place: &Place,
-    batch: BatchId,
+    batch: OperationId,
     at_most: Duration,
 ) -> Result<bool, Problem> {
     if at_most.is_zero() {
@@ -143,13 +144,17 @@ pub(crate) async fn until_finished(
     place.without(finished_within(cx, batch, at_most)).await
 }
 
-async fn is_finished(cx: &Context, batch: BatchId) -> Result<bool, Problem> {
+async fn is_finished(cx: &Context, batch: OperationId) -> Result<bool, Problem> {
     let mut conn = cx.pool().acquire().await?;
-    let finished = batches::is_finished(&mut conn, batch).await?;
+    let finished = operations::is_finished(&mut conn, batch).await?;
     finished.ok_or_else(|| Problem::batch_not_found(batch))
 }
 
-async fn finished_within(cx: &Context, batch: BatchId, at_most: Duration) -> Result<bool, Problem> {
+async fn finished_within(
+    cx: &Context,
+    batch: OperationId,
+    at_most: Duration,
+) -> Result<bool, Problem> {
     // Before the first look: what ends in between is not missed.
     let _waiting = cx.events().wait_for(batch);
     let mut events = cx.events().ended.subscribe();
@@ -171,7 +176,7 @@ async fn finished_within(cx: &Context, batch: BatchId, at_most: Duration) -> Res
 }
 
 /// Returns when `batch` has ended, or when ends were missed.
-async fn heard_of(events: &mut broadcast::Receiver<BatchId>, batch: BatchId) {
+async fn heard_of(events: &mut broadcast::Receiver<OperationId>, batch: OperationId) {
     loop {
         match events.recv().await {
             Ok(other) if other != batch => {}
@@ -188,10 +193,11 @@ mod tests {
     #[tokio::test]
     async fn a_ring_that_names_no_batch_tells_the_requests_whose_batches_have_ended() {
         let db = harness::fresh_db().await;
-        let (stop, ended, open) = (CancellationToken::new(), BatchId::mint(), BatchId::mint());
+        let (stop, ended, open) =
+            (CancellationToken::new(), OperationId::mint(), OperationId::mint());
         for (batch, finished) in [(ended, true), (open, false)] {
             sqlx::query(
-                "insert into tenantry.batches (id, state, mode, total, finished_at)
+                "insert into tenantry.operations (id, state, mode, total, finished_at)
                  values ($1, 'running', 'independent', 1, case when $2 then now() end)",
             )
             .bind(batch.get())
@@ -224,16 +230,16 @@ mod tests {
         let events = BatchEvents::default();
         let mut slow = events.ended.subscribe();
         for _ in 0..=BUFFERED {
-            events.ended.send(BatchId::mint()).unwrap();
+            events.ended.send(OperationId::mint()).unwrap();
         }
 
-        heard_of(&mut slow, BatchId::mint()).await;
+        heard_of(&mut slow, OperationId::mint()).await;
     }
 
     #[test]
     fn a_batch_is_waited_for_until_its_last_request_is_answered() {
         let events = BatchEvents::default();
-        let batch = BatchId::mint();
+        let batch = OperationId::mint();
         let known = || events.waited_for.lock().unwrap().contains_key(&batch);
 
         let (first, second) = (events.wait_for(batch), events.wait_for(batch));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::BatchState;
+use domain::OperationState;
 use serde::Serialize;
 use store::queue_state::{self, Staff};
 use utoipa::ToSchema;
@@ -48,7 +48,7 @@ impl WaitingView {
     fn of_batch(batch: &BatchView, staff: &Staff) -> Option<Self> {
         let counts = &batch.progress.counts;
         let waits = counts.queued + counts.retrying > 0 && counts.running == 0;
-        if !waits || !matches!(batch.state, BatchState::Queued | BatchState::Running) {
+        if !waits || !matches!(batch.state, OperationState::Queued | OperationState::Running) {
             return None;
         }
         if let Some(at) = batch.run_at {

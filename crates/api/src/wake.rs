@@ -6,8 +6,8 @@ use domain::ItemId;
 use queue::JobId;
 use sqlx::PgConnection;
 use store::{
-    batches,
     items::{self, Waiters},
+    operations,
 };
 
 use crate::problem::Problem;
@@ -23,7 +23,7 @@ pub(crate) const PAGE: i64 = 10_000;
 pub(crate) async fn wake(conn: &mut PgConnection, of: Waiters) -> Result<u64, Problem> {
     let (mut after, mut woken) = (ItemId::new(0), 0);
     let ahead = match of {
-        Waiters::Batch(batch) => batches::ahead(conn, batch).await?,
+        Waiters::Operation(batch) => operations::ahead(conn, batch).await?,
         Waiters::Queue => 0,
     };
     loop {

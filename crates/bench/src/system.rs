@@ -117,7 +117,7 @@ impl System {
         // By the database's clock, from the batch's row to its end: polling adds nothing to it.
         let took: f64 = sqlx::query_scalar(
             "select extract(epoch from finished_at - created_at)::float8
-             from tenantry.batches where id = $1::uuid",
+             from tenantry.operations where id = $1::uuid",
         )
         .bind(&id)
         .fetch_one(&self.pool)
@@ -158,7 +158,7 @@ impl System {
     /// The newest batch of this many tenants, once it is there.
     pub(crate) async fn newest_batch(&self, tenants: usize) -> anyhow::Result<Option<String>> {
         let newest =
-            "select id::text from tenantry.batches where total = $1 order by id desc limit 1";
+            "select id::text from tenantry.operations where total = $1 order by id desc limit 1";
         let tenants = i32::try_from(tenants)?;
         Ok(sqlx::query_scalar(newest).bind(tenants).fetch_optional(&self.pool).await?)
     }
@@ -179,7 +179,7 @@ impl System {
     pub(crate) async fn item_ms(&self, batch: &str) -> anyhow::Result<Vec<f64>> {
         Ok(sqlx::query_scalar(
             "select extract(epoch from finished_at - created_at)::float8 * 1000
-             from tenantry.batch_items where batch_id = $1::uuid order by finished_at",
+             from tenantry.operation_items where operation_id = $1::uuid order by finished_at",
         )
         .bind(batch)
         .fetch_all(&self.pool)

@@ -146,14 +146,14 @@ async fn a_refused_whole_names_its_culprit() {
 async fn an_item_whose_undo_failed_is_undone_or_resolved() {
     let system = System::start().await;
     system.json(&["submit", system.file(&tenants())]);
-    system.execute("update tenantry.batch_items set state = 'undo_failed'").await;
+    system.execute("update tenantry.operation_items set state = 'undo_failed'").await;
 
     let undone = system.run(&["item", "undo", "last", "0"]);
     let resolved = system.json(&["item", "resolve", "last", "1", "--note", "dropped by hand"]);
     let again = system.run(&["item", "undo", "last", "1"]);
 
     assert_eq!(undone.code, 0, "{}", undone.err);
-    assert!(undone.out.contains("compensating"), "{}", undone.out);
+    assert!(undone.out.contains("unwinding"), "{}", undone.out);
     assert_eq!(resolved["status"], "failed");
     assert_eq!(again.code, 1);
     assert!(again.err.contains("item_not_undo_failed"), "{}", again.err);

@@ -121,15 +121,15 @@ async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<(
     let row = sqlx::query(
         "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
                 (select count(*) from tenantry.api_keys where revoked_at is null),
-                (select count(*) from tenantry.batches),
-                (select count(*) from tenantry.batch_items)",
+                (select count(*) from tenantry.operations),
+                (select count(*) from tenantry.operation_items)",
     )
     .fetch_one(conn)
     .await?;
     let number = |column| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
     checked.tenants = number(0)?;
     checked.keys = number(1)?;
-    checked.batches = number(2)?;
+    checked.operations = number(2)?;
     checked.items = number(3)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use domain::{BatchId, ItemId, TenantId};
+use domain::{ItemId, OperationId, TenantId};
 use serde::Serialize;
 
 use crate::Kind;
@@ -26,10 +26,10 @@ pub struct Finding {
 pub enum Subject {
     /// A tenant in the registry.
     Tenant(TenantId),
-    /// An item of a batch.
+    /// An item of an operation.
     Item(ItemId),
-    /// A batch.
-    Batch(BatchId),
+    /// An operation.
+    Operation(OperationId),
     /// A job of the queue.
     Job(String),
     /// An API key, by the id of its row.
@@ -61,8 +61,8 @@ impl Subject {
         read(id).map(Self::Item)
     }
 
-    pub(crate) fn batch(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Batch)
+    pub(crate) fn operation(id: &str) -> sqlx::Result<Self> {
+        read(id).map(Self::Operation)
     }
 
     pub(crate) fn key(id: &str) -> sqlx::Result<Self> {
@@ -91,7 +91,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Tenant(id) => write!(f, "tenant {id}"),
             Self::Item(id) => write!(f, "item {id}"),
-            Self::Batch(id) => write!(f, "batch {id}"),
+            Self::Operation(id) => write!(f, "operation {id}"),
             Self::Job(id) => write!(f, "job {id}"),
             Self::Key(id) => write!(f, "key {id}"),
             Self::MasterKey(id) => write!(f, "master key {id}"),

@@ -135,7 +135,7 @@ async fn repair(
 async fn tell(pool: &PgPool, fixed: &Fixed) {
     let bell = match fixed.kind {
         Kind::ItemOwnedByDeadWorker | Kind::ItemWithoutJob => queue::Bell::Jobs,
-        Kind::BatchShouldHaveEnded => queue::Bell::Ends,
+        Kind::OperationShouldHaveEnded => queue::Bell::Ends,
         _ => return,
     };
     if !fixed.done.is_empty() {
@@ -178,7 +178,7 @@ async fn record(
         actor,
         action: deed.action,
         tenant: deed.tenant,
-        batch: deed.batch,
+        operation: deed.operation,
         detail,
         ..audit::Entry::default()
     };

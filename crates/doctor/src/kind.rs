@@ -103,19 +103,19 @@ kinds! {
         "The configured master key is not the installation's.", None;
     SealedUnreadable = "sealed_unreadable":
         "A sealed API key does not open with the configured master keys.", None;
-    BatchShouldHaveEnded = "batch_should_have_ended":
-        "A batch is open and none of its items is.",
-        Some("end the batch");
-    BatchEndedWithOpenItems = "batch_ended_with_open_items":
-        "A batch has ended and some of its items have not.", None;
-    BatchTotalsDiffer = "batch_totals_differ":
-        "What a batch says of itself is not what its items say.", None;
+    OperationShouldHaveEnded = "operation_should_have_ended":
+        "An operation is open and none of its items is.",
+        Some("end the operation");
+    OperationEndedWithOpenItems = "operation_ended_with_open_items":
+        "An operation has ended and some of its items have not.", None;
+    OperationTotalsDiffer = "operation_totals_differ":
+        "What an operation says of itself is not what its items say.", None;
     AtomicBatchInParts = "atomic_batch_in_parts":
-        "Some tenants of an all-or-nothing batch are active and others are not.", None;
+        "Some tenants of an all-or-nothing operation are active and others are not.", None;
     MoreThanOneFinish = "more_than_one_finish":
-        "The end of one run of a batch was announced more than once.", None;
+        "The end of one run of an operation was announced more than once.", None;
     FinishWithoutEvent = "finish_without_event":
-        "A batch has ended and its end was not announced.", None;
+        "An operation has ended and its end was not announced.", None;
     EventWithoutFinish = "event_without_finish":
         "An end was announced that has not happened.", None;
     MigrationsBehind = "migrations_behind":

@@ -42,8 +42,8 @@ pub struct Checked {
     pub roles: u64,
     /// API keys that are not revoked.
     pub keys: u64,
-    /// Batches.
-    pub batches: u64,
+    /// Operations.
+    pub operations: u64,
     /// Their items.
     pub items: u64,
     /// Jobs that are alive.

@@ -60,7 +60,7 @@ bigint_id!(
     "tenant"
 );
 bigint_id!(
-    /// One tenant asked for in a batch: its row in `batch_items`, and what a job points at.
+    /// One tenant asked for in a batch: its row in `operation_items`, and what a job points at.
     ItemId,
     "item"
 );
@@ -76,9 +76,9 @@ bigint_id!(
 )]
 #[serde(transparent)]
 #[schema(value_type = Uuid)]
-pub struct BatchId(Uuid);
+pub struct OperationId(Uuid);
 
-impl BatchId {
+impl OperationId {
     /// A fresh id, later in order than the ones this process minted before.
     #[must_use]
     pub fn mint() -> Self {
@@ -98,13 +98,13 @@ impl BatchId {
     }
 }
 
-impl fmt::Display for BatchId {
+impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl FromStr for BatchId {
+impl FromStr for OperationId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn prints_and_reads_back_the_same_id() {
         let tenant = TenantId::new(42);
-        let batch = BatchId::mint();
+        let batch = OperationId::mint();
 
         assert_eq!(tenant.to_string(), "42");
         assert_eq!("42".parse(), Ok(tenant));
@@ -129,13 +129,13 @@ mod tests {
     #[test]
     fn refuses_text_that_is_no_id_and_says_of_what() {
         assert_eq!("x".parse::<ItemId>().unwrap_err().to_string(), "not a valid item id");
-        assert_eq!("1".parse::<BatchId>().unwrap_err().to_string(), "not a valid batch id");
+        assert_eq!("1".parse::<OperationId>().unwrap_err().to_string(), "not a valid batch id");
         assert!("99999999999999999999".parse::<TenantId>().is_err());
     }
 
     #[test]
     fn is_a_bare_number_or_uuid_in_json() {
-        let batch = BatchId::mint();
+        let batch = OperationId::mint();
 
         assert_eq!(serde_json::to_string(&OperatorId::new(7)).unwrap(), "7");
         assert_eq!(serde_json::to_string(&batch).unwrap(), format!("\"{batch}\""));
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn mints_batch_ids_in_order() {
-        let minted: Vec<_> = (0..100).map(|_| BatchId::mint()).collect();
+        let minted: Vec<_> = (0..100).map(|_| OperationId::mint()).collect();
 
         assert!(minted.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(minted[0].get().get_version_num(), 7);

@@ -1,11 +1,11 @@
-//! The life of one item of a batch.
+//! The life of one item of an operation.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::state::words;
 
-/// Where one item of a batch is on its way.
+/// Where one item of an operation is on its way.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -17,18 +17,18 @@ pub enum ItemState {
     Running,
     /// A try failed for a passing reason; another one is due.
     Retrying,
-    /// All of the tenant is there and nobody can see it yet: its batch is all or nothing, and
+    /// All of the tenant is there and nobody can see it yet: its operation is all or nothing, and
     /// waits for the rest.
     Built,
     /// The tenant is active.
     Succeeded,
     /// What was made is being taken back.
-    Compensating,
+    Unwinding,
     /// It will not become a tenant, and nothing of it is left.
     Failed,
     /// Stopped before it was done, and nothing of it is left.
     Cancelled,
-    /// It was done, and taken back because its batch was all or nothing.
+    /// It was done, and taken back because its operation was all or nothing.
     RolledBack,
     /// Taking it back failed: an operator has to look.
     UndoFailed,
@@ -36,13 +36,13 @@ pub enum ItemState {
 
 words!(
     ItemState,
-    "a state of a batch item",
+    "a state of an operation item",
     Queued = "queued",
     Running = "running",
     Retrying = "retrying",
     Built = "built",
     Succeeded = "succeeded",
-    Compensating = "compensating",
+    Unwinding = "unwinding",
     Failed = "failed",
     Cancelled = "cancelled",
     RolledBack = "rolled_back",
@@ -50,14 +50,12 @@ words!(
 );
 
 impl ItemState {
-    /// Whether its own way is over: a batch of such items only is over too. A retry of the batch,
+    /// Whether its own way is over: an operation of such items only is over too. A retry of the operation,
     /// or its rolling back, may still move it.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Queued | Self::Running | Self::Retrying | Self::Built | Self::Compensating => {
-                false
-            }
+            Self::Queued | Self::Running | Self::Retrying | Self::Built | Self::Unwinding => false,
             Self::Succeeded
             | Self::Failed
             | Self::Cancelled
@@ -70,24 +68,24 @@ impl ItemState {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use ItemState::{
-            Built, Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running,
-            Succeeded, UndoFailed,
+            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Succeeded, UndoFailed,
+            Unwinding,
         };
         match self {
             Queued => matches!(next, Running | Cancelled),
             // To `running` again: another worker took it over from one that died.
-            Running => matches!(next, Running | Succeeded | Built | Retrying | Compensating),
-            // All of its batch were built, or another of it failed.
-            Built => matches!(next, Succeeded | Compensating),
-            Retrying => matches!(next, Running | Compensating | Cancelled),
-            Compensating => {
-                matches!(next, Compensating | Failed | Cancelled | RolledBack | UndoFailed)
+            Running => matches!(next, Running | Succeeded | Built | Retrying | Unwinding),
+            // All of its operation were built, or another of it failed.
+            Built => matches!(next, Succeeded | Unwinding),
+            Retrying => matches!(next, Running | Unwinding | Cancelled),
+            Unwinding => {
+                matches!(next, Unwinding | Failed | Cancelled | RolledBack | UndoFailed)
             }
             Succeeded => false,
-            // A retry of the batch.
+            // A retry of the operation.
             Failed | Cancelled | RolledBack => matches!(next, Queued),
             // An operator saw to the cause and has it undone again.
-            UndoFailed => matches!(next, Compensating | Failed),
+            UndoFailed => matches!(next, Unwinding | Failed),
         }
     }
 }
@@ -99,17 +97,17 @@ mod tests {
     #[test]
     fn the_way_of_a_tenant_is_legal() {
         use ItemState::{
-            Built, Cancelled, Compensating, Failed, Queued, Retrying, RolledBack, Running,
-            Succeeded, UndoFailed,
+            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Succeeded, UndoFailed,
+            Unwinding,
         };
         for way in [
             &[Queued, Running, Succeeded][..],
             &[Queued, Running, Retrying, Running, Succeeded],
-            &[Queued, Running, Compensating, Failed, Queued],
+            &[Queued, Running, Unwinding, Failed, Queued],
             &[Queued, Cancelled, Queued],
             &[Queued, Running, Built, Succeeded],
-            &[Queued, Running, Built, Compensating, RolledBack, Queued],
-            &[Queued, Running, Compensating, UndoFailed, Compensating, Failed],
+            &[Queued, Running, Built, Unwinding, RolledBack, Queued],
+            &[Queued, Running, Unwinding, UndoFailed, Unwinding, Failed],
         ] {
             for pair in way.windows(2) {
                 assert!(pair[0].may_become(pair[1]), "{} -> {}", pair[0], pair[1]);
@@ -139,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_compensated_item_is_not_run_again_on_its_own() {
-        assert!(!ItemState::Compensating.may_become(ItemState::Running));
+        assert!(!ItemState::Unwinding.may_become(ItemState::Running));
         assert!(!ItemState::UndoFailed.may_become(ItemState::Queued));
         assert!(!ItemState::Failed.may_become(ItemState::Running));
     }

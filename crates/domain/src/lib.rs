@@ -7,7 +7,6 @@
 //! [`Progress`] says that the batch is over.
 
 mod backoff;
-mod batch_state;
 mod code;
 pub mod codes;
 mod database_mode;
@@ -25,6 +24,7 @@ mod mode;
 mod name_policy;
 mod new_batch;
 mod new_tenant;
+mod operation_state;
 mod progress;
 mod role;
 mod role_name;
@@ -39,7 +39,6 @@ mod text;
 mod version;
 
 pub use backoff::Backoff;
-pub use batch_state::BatchState;
 pub use code::Code;
 pub use database_mode::DatabaseMode;
 pub use domain_name::{Domain, DomainError};
@@ -47,7 +46,7 @@ pub use external_id::{ExternalId, ExternalIdError};
 pub use field_error::{FieldError, pointer_step};
 pub use field_errors::FieldErrors;
 pub use fields::Fields;
-pub use ids::{BatchId, IdError, ItemId, OperatorId, TenantId};
+pub use ids::{IdError, ItemId, OperationId, OperatorId, TenantId};
 pub use installation_id::{InstallationId, InstallationIdError};
 pub use item_error::{ItemError, MAX_MESSAGE_BYTES};
 pub use item_state::ItemState;
@@ -55,6 +54,7 @@ pub use mode::Mode;
 pub use name_policy::{NamePolicy, Pattern};
 pub use new_batch::{MAX_ITEM_BYTES, NewBatch, NewItem, Request};
 pub use new_tenant::NewTenant;
+pub use operation_state::OperationState;
 pub use progress::Progress;
 pub use role::Role;
 pub use role_name::{RoleName, RoleNameError};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BatchState, ItemState, Mode};
+use crate::{ItemState, Mode, OperationState};
 
 /// How many items of a batch are where. The parts add up to `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -31,7 +31,7 @@ impl Progress {
     pub fn add(&mut self, state: ItemState, items: u64) {
         let part = match state {
             ItemState::Queued => &mut self.queued,
-            ItemState::Running | ItemState::Built | ItemState::Compensating => &mut self.running,
+            ItemState::Running | ItemState::Built | ItemState::Unwinding => &mut self.running,
             ItemState::Retrying => &mut self.retrying,
             ItemState::Succeeded => &mut self.succeeded,
             ItemState::Failed | ItemState::UndoFailed => &mut self.failed,
@@ -63,17 +63,17 @@ impl Progress {
     /// The state a batch ends in when no item is [`open`](Self::open). `cancelling`: somebody
     /// asked for it to stop.
     #[must_use]
-    pub const fn outcome(&self, mode: Mode, cancelling: bool) -> BatchState {
+    pub const fn outcome(&self, mode: Mode, cancelling: bool) -> OperationState {
         if self.succeeded == self.total {
-            BatchState::Completed
+            OperationState::Completed
         } else if matches!(mode, Mode::Atomic) {
-            if cancelling { BatchState::Cancelled } else { BatchState::RolledBack }
+            if cancelling { OperationState::Cancelled } else { OperationState::RolledBack }
         } else if cancelling && self.cancelled > 0 {
-            BatchState::Cancelled
+            OperationState::Cancelled
         } else if self.succeeded > 0 {
-            BatchState::CompletedWithFailures
+            OperationState::CompletedWithFailures
         } else {
-            BatchState::Failed
+            OperationState::Failed
         }
     }
 }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn counts_undoing_as_running_and_a_failed_undo_as_failed() {
-        let progress = of(&[(ItemState::Compensating, 2), (ItemState::UndoFailed, 3)]);
+        let progress = of(&[(ItemState::Unwinding, 2), (ItemState::UndoFailed, 3)]);
 
         assert_eq!((progress.running, progress.failed, progress.total), (2, 3, 5));
         assert_eq!(progress.open(), 2);
@@ -120,15 +120,15 @@ mod tests {
     fn ends_as_its_items_ended() {
         use ItemState::{Cancelled, Failed, Succeeded, UndoFailed};
         for (items, cancelling, outcome) in [
-            (&[(Succeeded, 3)][..], false, BatchState::Completed),
-            (&[(Succeeded, 3)], true, BatchState::Completed),
-            (&[(Succeeded, 2), (Failed, 1)], false, BatchState::CompletedWithFailures),
-            (&[(Failed, 3)], false, BatchState::Failed),
-            (&[(UndoFailed, 3)], false, BatchState::Failed),
-            (&[(Succeeded, 1), (Cancelled, 2)], true, BatchState::Cancelled),
-            (&[(Succeeded, 1), (Cancelled, 2)], false, BatchState::CompletedWithFailures),
-            (&[(Cancelled, 3)], true, BatchState::Cancelled),
-            (&[(Succeeded, 1), (Failed, 2)], true, BatchState::CompletedWithFailures),
+            (&[(Succeeded, 3)][..], false, OperationState::Completed),
+            (&[(Succeeded, 3)], true, OperationState::Completed),
+            (&[(Succeeded, 2), (Failed, 1)], false, OperationState::CompletedWithFailures),
+            (&[(Failed, 3)], false, OperationState::Failed),
+            (&[(UndoFailed, 3)], false, OperationState::Failed),
+            (&[(Succeeded, 1), (Cancelled, 2)], true, OperationState::Cancelled),
+            (&[(Succeeded, 1), (Cancelled, 2)], false, OperationState::CompletedWithFailures),
+            (&[(Cancelled, 3)], true, OperationState::Cancelled),
+            (&[(Succeeded, 1), (Failed, 2)], true, OperationState::CompletedWithFailures),
         ] {
             assert_eq!(
                 of(items).outcome(Mode::Independent, cancelling),
@@ -142,10 +142,10 @@ mod tests {
     fn all_or_nothing_ends_as_all_or_as_nothing() {
         use ItemState::{Cancelled, Failed, RolledBack, Succeeded};
         for (items, cancelling, outcome) in [
-            (&[(Succeeded, 3)][..], true, BatchState::Completed),
-            (&[(RolledBack, 2), (Failed, 1)], false, BatchState::RolledBack),
-            (&[(Cancelled, 2), (Failed, 1)], false, BatchState::RolledBack),
-            (&[(RolledBack, 2), (Cancelled, 1)], true, BatchState::Cancelled),
+            (&[(Succeeded, 3)][..], true, OperationState::Completed),
+            (&[(RolledBack, 2), (Failed, 1)], false, OperationState::RolledBack),
+            (&[(Cancelled, 2), (Failed, 1)], false, OperationState::RolledBack),
+            (&[(RolledBack, 2), (Cancelled, 1)], true, OperationState::Cancelled),
         ] {
             assert_eq!(of(items).outcome(Mode::Atomic, cancelling), outcome, "{items:?}");
         }

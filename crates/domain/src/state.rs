@@ -53,7 +53,7 @@ mod tests {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use crate::{BatchState, DatabaseMode, ItemState, Mode, Role, TenantState};
+    use crate::{DatabaseMode, ItemState, Mode, OperationState, Role, TenantState};
 
     fn assert_one_word<T>(all: &[T])
     where
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_value_is_the_same_word_printed_parsed_and_in_json() {
         assert_one_word(ItemState::ALL);
-        assert_one_word(BatchState::ALL);
+        assert_one_word(OperationState::ALL);
         assert_one_word(TenantState::ALL);
         assert_one_word(Mode::ALL);
         assert_one_word(DatabaseMode::ALL);

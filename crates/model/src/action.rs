@@ -1,10 +1,10 @@
 //! What can happen, one atomic thing at a time.
 
-use domain::{BatchState, ItemState, Mode};
+use domain::{ItemState, Mode, OperationState};
 
 use crate::{
     Protocol, Variant,
-    state::{Batch, Hand, Phase, Process, Reason, Row, State},
+    state::{Hand, Operation, Phase, Process, Reason, Row, State},
 };
 
 /// Something that happens. Workers, items and jobs are meant by their place in the [`State`].
@@ -16,7 +16,7 @@ pub enum Action {
     Skip(usize, usize),
     /// A worker's handler runs its next transaction.
     Step(usize, Answer),
-    /// A worker's handler sees between two stages that the batch is cancelled.
+    /// A worker's handler sees between two stages that the operation is cancelled.
     SeeCancel(usize),
     /// A worker is declared dead, and the jobs it holds are freed.
     Bury(usize),
@@ -26,7 +26,7 @@ pub enum Action {
     Beat(usize),
     /// A worker finds that it was declared dead, and goes on under a fresh id.
     StartOver(usize),
-    /// A worker sees that the batch is over.
+    /// A worker sees that the operation is over.
     SeeEnd(usize),
     /// A worker writes the end it saw.
     WriteEnd(usize),
@@ -36,7 +36,7 @@ pub enum Action {
     Reconcile(usize),
     /// A paused worker runs again.
     Resume(usize),
-    /// An operator resumes a paused batch; its items that wait get new jobs.
+    /// An operator resumes a paused operation; its items that wait get new jobs.
     LetGo,
     /// Misfortune: a worker is gone.
     Crash(usize),
@@ -51,9 +51,9 @@ pub enum Action {
     LoseJob(usize),
     /// Misfortune: a job is delivered again while a live worker holds it.
     DoubleJob(usize),
-    /// Misfortune: an operator cancels the batch.
+    /// Misfortune: an operator cancels the operation.
     Cancel,
-    /// Misfortune: an operator pauses the batch.
+    /// Misfortune: an operator pauses the operation.
     Hold,
 }
 
@@ -70,7 +70,7 @@ pub enum Answer {
 
 impl Action {
     /// Whether the protocol itself does it, sooner or later. The others come from outside, and
-    /// may never come: the resumption of a paused worker or batch too.
+    /// may never come: the resumption of a paused worker or operation too.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         use Action::{
@@ -134,23 +134,23 @@ impl Protocol {
                 state.workers[w].forget();
             }
             Action::Cancel => self.cancel(state),
-            Action::Hold => state.batch.held = true,
+            Action::Hold => state.operation.held = true,
             Action::LetGo => state.let_go(),
         }
     }
 
     fn write_end(&self, state: &mut State, worker: usize) {
         let Some(outcome) = state.workers[worker].outcome.take() else { return };
-        if !state.batch.state.is_final() || self.variant == Variant::NoSettleGuard {
-            state.batch.state = outcome;
-            state.batch.events += 1;
+        if !state.operation.state.is_final() || self.variant == Variant::NoSettleGuard {
+            state.operation.state = outcome;
+            state.operation.events += 1;
         }
     }
 
-    /// One transaction: asks for the end of the batch, and ends what has not begun.
+    /// One transaction: asks for the end of the operation, and ends what has not begun.
     fn cancel(&self, state: &mut State) {
-        state.batch.state = BatchState::Cancelling;
-        state.batch.cancelled = true;
+        state.operation.state = OperationState::Cancelling;
+        state.operation.cancelled = true;
         for i in 0..state.items.len() {
             let item = &state.items[i];
             let waits = matches!(item.state, ItemState::Queued | ItemState::Retrying);
@@ -160,7 +160,7 @@ impl Protocol {
                 state.items[i].release();
             }
         }
-        if state.batch.held {
+        if state.operation.held {
             state.let_go();
         }
     }
@@ -194,7 +194,7 @@ fn fall_silent(state: &mut State, worker: usize, process: Process) {
 }
 
 fn see_end(state: &mut State, worker: usize) {
-    let outcome = state.progress().outcome(Mode::Independent, state.batch.cancelled);
+    let outcome = state.progress().outcome(Mode::Independent, state.operation.cancelled);
     state.workers[worker].outcome = Some(outcome);
     state.workers[worker].marked = false;
 }
@@ -207,11 +207,11 @@ fn give_back(state: &mut State, item: usize) {
     state.mint_job(item);
 }
 
-impl Batch {
-    /// The claim of an item sets its batch going.
+impl Operation {
+    /// The claim of an item sets its operation going.
     pub(crate) fn begin(&mut self) {
-        if self.state == BatchState::Queued {
-            self.state = BatchState::Running;
+        if self.state == OperationState::Queued {
+            self.state = OperationState::Running;
         }
     }
 }

@@ -31,7 +31,7 @@ impl Protocol {
     /// `store::items::claim`.
     fn claim(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
         let row = &state.items[hand.item];
-        let owned = matches!(row.state, ItemState::Running | ItemState::Compensating);
+        let owned = matches!(row.state, ItemState::Running | ItemState::Unwinding);
         let owner_lives = row.owner.is_some_and(|owner| state.lives(owner));
         let may_take_over = match self.variant {
             Variant::ClaimIgnoresLiveOwner => true,
@@ -41,15 +41,15 @@ impl Protocol {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if state.batch.held || row.state.is_final() || (owned && !may_take_over) {
+        if state.operation.held || row.state.is_final() || (owned && !may_take_over) {
             return hand.then(Phase::Acknowledge);
         }
         state.wrong.stolen |= owned && owner_lives;
         if !owned {
             state.move_item(hand.item, ItemState::Running);
         }
-        state.batch.begin();
-        let cancelled = state.batch.cancelled;
+        state.operation.begin();
+        let cancelled = state.operation.cancelled;
         let life = state.workers[worker].life;
         let row = &mut state.items[hand.item];
         row.attempt += 1;
@@ -62,10 +62,10 @@ impl Protocol {
         self.begin(row, hand, cancelled)
     }
 
-    /// `provisioning::Provisioner::provision`: what a handler does with a fresh claim.
+    /// `operations::Provisioner::provision`: what a handler does with a fresh claim.
     fn begin(&self, row: &Item, hand: Hand, cancelled: bool) -> Hand {
         let phase = match row.state {
-            ItemState::Compensating => Phase::Unwind,
+            ItemState::Unwinding => Phase::Unwind,
             _ if cancelled => Phase::TurnBack(Reason::Cancelled),
             _ if row.tries > self.max_tries => Phase::TurnBack(Reason::Failed),
             _ => Phase::Work,
@@ -76,7 +76,7 @@ impl Protocol {
         Hand { phase, token, tries, seen, known, claimed, ..hand }
     }
 
-    /// `saga::Runner::run_stage`: effects, checkpoint and fence in one transaction.
+    /// `engine::Runner::run_stage`: effects, checkpoint and fence in one transaction.
     fn work_on(&self, state: &mut State, worker: usize, mut hand: Hand, answer: Answer) -> Hand {
         let stage = hand.next_stage();
         let row = &state.items[hand.item];
@@ -110,7 +110,7 @@ impl Protocol {
         if stage == Stage::Activate { hand.then(Phase::Acknowledge) } else { hand }
     }
 
-    /// `provisioning::Provisioner::after_failure`, for an error that may pass.
+    /// `operations::Provisioner::after_failure`, for an error that may pass.
     fn after_failure(&self, hand: Hand) -> Hand {
         if hand.tries < self.max_tries {
             return Hand { phase: Phase::PutBack, ..hand };
@@ -124,7 +124,7 @@ impl Protocol {
             return hand.then(Phase::Refuse);
         }
         if self.passes(state, worker, &hand, hand.seen) {
-            if state.items[hand.item].state != ItemState::Compensating {
+            if state.items[hand.item].state != ItemState::Unwinding {
                 state.move_item(hand.item, ItemState::Retrying);
             }
             state.items[hand.item].owner = None;
@@ -133,7 +133,7 @@ impl Protocol {
         lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
     }
 
-    /// `store::items::begin_compensation`.
+    /// `store::items::begin_unwind`.
     fn turn_back(
         &self,
         state: &mut State,
@@ -148,7 +148,7 @@ impl Protocol {
         if !self.passes(state, worker, &hand, ItemState::Running) {
             return lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge));
         }
-        state.move_item(hand.item, ItemState::Compensating);
+        state.move_item(hand.item, ItemState::Unwinding);
         let row = &mut state.items[hand.item];
         row.tries = 0;
         row.reason = Some(reason);
@@ -157,16 +157,16 @@ impl Protocol {
             _ => row.checkpoints,
         };
         let unwind =
-            Hand { phase: Phase::Unwind, seen: ItemState::Compensating, tries: 1, known, ..hand };
+            Hand { phase: Phase::Unwind, seen: ItemState::Unwinding, tries: 1, known, ..hand };
         lost_or(answer, hand.then(Phase::Refuse), unwind)
     }
 
-    /// `saga::Runner::unwind`: one stage, or the end when none is left.
+    /// `engine::Runner::unwind`: one stage, or the end when none is left.
     fn unwind(&self, state: &mut State, worker: usize, mut hand: Hand, answer: Answer) -> Hand {
         if answer == Answer::Failed {
             return self.after_failed_undo(hand);
         }
-        if !self.passes(state, worker, &hand, ItemState::Compensating) {
+        if !self.passes(state, worker, &hand, ItemState::Unwinding) {
             return lost_or(answer, self.after_failed_undo(hand), hand.then(Phase::Acknowledge));
         }
         let Some(stage) = hand.newest_stage() else {
@@ -197,7 +197,7 @@ impl Protocol {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
         }
-        if self.passes(state, worker, &hand, ItemState::Compensating) {
+        if self.passes(state, worker, &hand, ItemState::Unwinding) {
             self.end(state, worker, &hand, ItemState::UndoFailed, answer);
         }
         lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
@@ -210,7 +210,7 @@ impl Protocol {
         }
     }
 
-    /// The item's last write under this claim; the worker then looks at the batch, if it lives
+    /// The item's last write under this claim; the worker then looks at the operation, if it lives
     /// to hear of it.
     fn end(&self, state: &mut State, worker: usize, hand: &Hand, end: ItemState, answer: Answer) {
         state.move_item(hand.item, end);

@@ -1,10 +1,10 @@
 //! The protocol of items, claims, stages and settling as a small model, and what must hold in
 //! every state it can reach, whatever happens to workers, jobs and answers on the way.
 //!
-//! One batch, two workers, one or two items. [`Protocol`] says how many misfortunes may happen,
+//! One operation, two workers, one or two items. [`Protocol`] says how many misfortunes may happen,
 //! of any kinds together: a worker crashes, or is stopped until its lease is over and runs again;
 //! a job is lost, or delivered again; the answer to a commit is lost; a transaction fails for a
-//! passing reason, or a stage for good; an operator cancels or pauses the batch. The checker
+//! passing reason, or a stage for good; an operator cancels or pauses the operation. The checker
 //! ([stateright](https://docs.rs/stateright)) takes every order of everything. What must hold is
 //! in `properties.rs`; [`Variant`] leaves out one rule of the protocol at a time, and the tests
 //! say what the checker finds then.
@@ -21,28 +21,28 @@
 //! | `Skip` | `work` | `crates/worker/src/lane.rs` |
 //! | `Step` in `Claim` | `claim` | `crates/store/src/items/claim.rs` |
 //! | | | `crates/store/queries/items/claim.sql` |
-//! | `Step` in `Work` | `run_stage` | `crates/saga/src/runner.rs` |
+//! | `Step` in `Work` | `run_stage` | `crates/engine/src/runner.rs` |
 //! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
 //! | | | `crates/store/queries/checkpoints/record.sql` |
-//! | what follows a failure | `after_failure` | `crates/provisioning/src/provision.rs` |
+//! | what follows a failure | `after_failure` | `crates/operations/src/provision.rs` |
 //! | `Step` in `PutBack` | `retry_later` | `crates/worker/src/outcome.rs` |
 //! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
-//! | `Step` in `TurnBack` | `turn_back` | `crates/provisioning/src/provision.rs` |
-//! | its fence | `begin_compensation` | `crates/store/src/items/compensate.rs` |
-//! | `Step` in `Unwind`, a stage | `undo_stage` | `crates/saga/src/unwinder.rs` |
+//! | `Step` in `TurnBack` | `turn_back` | `crates/operations/src/provision.rs` |
+//! | its fence | `begin_unwind` | `crates/store/src/items/unwind.rs` |
+//! | `Step` in `Unwind`, a stage | `undo_stage` | `crates/engine/src/unwinder.rs` |
 //! | its fence | `hold` | `crates/store/src/items/hold.rs` |
-//! | `Step` in `Unwind`, the end | `end` | `crates/saga/src/unwinder.rs` |
+//! | `Step` in `Unwind`, the end | `end` | `crates/engine/src/unwinder.rs` |
 //! | its fence | `fail` | `crates/store/src/items/finish.rs` |
-//! | `Step` in `GiveUp` | `after_failed_undo` | `crates/provisioning/src/provision.rs` |
+//! | `Step` in `GiveUp` | `after_failed_undo` | `crates/operations/src/provision.rs` |
 //! | `Step` in `Acknowledge`, `Refuse` | `deliver` | `crates/queue/src/consume.rs` |
-//! | `SeeCancel` | `provision` | `crates/provisioning/src/provision.rs` |
+//! | `SeeCancel` | `provision` | `crates/operations/src/provision.rs` |
 //! | `Bury` | `free_the_dead` | `crates/worker/src/sweeper/take_over.rs` |
 //! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
 //! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
 //! | `StartOver` | `live_on` | `crates/worker/src/run.rs` |
-//! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/batches/settle.rs` |
-//! | what is seen | | `crates/store/queries/batches/closed.sql` |
-//! | the guard | | `crates/store/queries/batches/settle.sql` |
+//! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/operations/settle.rs` |
+//! | what is seen | | `crates/store/queries/operations/closed.sql` |
+//! | the guard | | `crates/store/queries/operations/settle.sql` |
 //! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
 //! | by the sweep | `quick_round` | `crates/worker/src/sweeper.rs` |
 //! | `GiveBack` | `give_back_forgotten` | `crates/worker/src/sweeper/take_over.rs` |
@@ -60,10 +60,10 @@
 //!   is as good.
 //! - A worker that was declared dead fetches one more job at most before its heartbeat tells it.
 //! - Two jobs that nobody holds, for the same item, count as one.
-//! - Nothing new goes wrong after the batch has finished; late workers still act.
+//! - Nothing new goes wrong after the operation has finished; late workers still act.
 //! - `SeeCancel` may come between two stages. The code looks at the claim only.
-//! - All-or-nothing batches, the retry of a batch and the operator's undo are left out.
-//! - Items move as `domain::ItemState` allows, and a batch ends as `domain::Progress` says: the
+//! - All-or-nothing operations, the retry of an operation and the operator's undo are left out.
+//! - Items move as `domain::ItemState` allows, and an operation ends as `domain::Progress` says: the
 //!   model asks the same code.
 
 mod action;
@@ -81,7 +81,7 @@ pub use properties::{
 };
 pub use protocol::Protocol;
 pub use state::{
-    Batch, Hand, Item, Job, Owner, Phase, Process, Reason, Row, Schema, Stage, Stages, State,
+    Hand, Item, Job, Operation, Owner, Phase, Process, Reason, Row, Schema, Stage, Stages, State,
     Worker, Wrong,
 };
 pub use symmetry::representative;

@@ -21,9 +21,9 @@ pub const STRANGERS_SAFE: &str = "a stranger's schema is left alone";
 /// A live worker keeps what it claimed.
 pub const NOT_STOLEN: &str = "no item is taken from a live worker";
 /// One end, one announcement.
-pub const FINISHED_ONCE: &str = "a batch is finished at most once";
-/// A finished batch has no open item, and its end is what its items say.
-pub const FINISHED_IS_OVER: &str = "a finished batch has no open item, and says how they ended";
+pub const FINISHED_ONCE: &str = "an operation is finished at most once";
+/// A finished operation has no open item, and its end is what its items say.
+pub const FINISHED_IS_OVER: &str = "a finished operation has no open item, and says how they ended";
 /// An end is an end.
 pub const ENDS_STAY: &str = "an ended item stays as it is";
 /// Items move as `domain` allows.
@@ -50,12 +50,12 @@ fn always() -> Vec<Property<Protocol>> {
             s.items.iter().all(|it| !it.planted || it.schema == Schema::Strangers)
         }),
         Property::always(NOT_STOLEN, |_, s: &State| !s.wrong.stolen),
-        Property::always(FINISHED_ONCE, |_, s: &State| s.batch.events <= 1),
+        Property::always(FINISHED_ONCE, |_, s: &State| s.operation.events <= 1),
         Property::always(FINISHED_IS_OVER, |_, s: &State| {
-            let (batch, progress) = (&s.batch, s.progress());
-            !batch.state.is_final()
+            let (operation, progress) = (&s.operation, s.progress());
+            !operation.state.is_final()
                 || (progress.open() == 0
-                    && batch.state == progress.outcome(Mode::Independent, batch.cancelled))
+                    && operation.state == progress.outcome(Mode::Independent, operation.cancelled))
         }),
         Property::always(ENDS_STAY, |_, s: &State| !s.wrong.end_changed),
         Property::always(MOVES_ARE_LEGAL, |_, s: &State| !s.wrong.illegal_move),
@@ -80,9 +80,9 @@ fn sometimes() -> Vec<Property<Protocol>> {
             },
         ),
         Property::sometimes("a committed stage has to be undone", |_, s: &State| {
-            s.items.iter().any(|it| {
-                it.state == ItemState::Compensating && it.checkpoints[Stage::Build as usize]
-            })
+            s.items
+                .iter()
+                .any(|it| it.state == ItemState::Unwinding && it.checkpoints[Stage::Build as usize])
         }),
         Property::sometimes("a cancelled item was begun", |_, s: &State| {
             s.items.iter().any(|it| it.state == ItemState::Cancelled && it.attempt > 0)
@@ -90,7 +90,7 @@ fn sometimes() -> Vec<Property<Protocol>> {
         Property::sometimes("an undo is given up", |_, s: &State| {
             s.items.iter().any(|it| it.state == ItemState::UndoFailed)
         }),
-        Property::sometimes("two workers see the batch's end at once", |_, s: &State| {
+        Property::sometimes("two workers see the operation's end at once", |_, s: &State| {
             s.workers.iter().all(|it| it.outcome.is_some())
         }),
         Property::sometimes("a worker goes on under a fresh id", |_, s: &State| {
@@ -116,10 +116,10 @@ impl Item {
 }
 
 impl State {
-    /// Whether every item has ended, the batch too, and no job is left.
+    /// Whether every item has ended, the operation too, and no job is left.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.batch.state.is_final()
+        self.operation.state.is_final()
             && self.items.iter().all(|it| it.state.is_final())
             && self.jobs.is_empty()
     }

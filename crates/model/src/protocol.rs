@@ -1,6 +1,6 @@
 //! The model as the checker takes it.
 
-use domain::{BatchState, ItemState};
+use domain::{ItemState, OperationState};
 use stateright::{Model, Property};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub struct Protocol {
     /// The rules.
     pub variant: Variant,
-    /// Items in the batch.
+    /// Items in the operation.
     pub items: usize,
     /// Misfortunes, of any kinds together.
     pub faults: u8,
@@ -68,7 +68,7 @@ impl Protocol {
             let Some(hand) = worker.hand else { continue };
             actions.push(Action::Step(w, Answer::Done));
             // Between two stages; the code looks at the claim only, which is one of the cases.
-            if hand.phase == Phase::Work && state.batch.cancelled && !hand.unrecorded {
+            if hand.phase == Phase::Work && state.operation.cancelled && !hand.unrecorded {
                 actions.push(Action::SeeCancel(w));
             }
         }
@@ -111,11 +111,11 @@ impl Protocol {
     fn misfortune(&self, state: &State, actions: &mut Vec<Action>) {
         let paused = (0..2).filter(|w| state.workers[*w].process == Process::Paused);
         actions.extend(paused.map(Action::Resume));
-        if state.batch.held {
+        if state.operation.held {
             actions.push(Action::LetGo);
         }
         // After the end there is nothing left to go wrong, only late workers to be refused.
-        if state.faults_left == 0 || state.batch.state.is_final() {
+        if state.faults_left == 0 || state.operation.state.is_final() {
             return;
         }
         let crashed = state.workers.iter().any(|it| it.process == Process::Crashed);
@@ -139,9 +139,9 @@ impl Protocol {
             }
         }
         self.misdeliver(state, actions);
-        if matches!(state.batch.state, BatchState::Queued | BatchState::Running) {
+        if matches!(state.operation.state, OperationState::Queued | OperationState::Running) {
             actions.push(Action::Cancel);
-            if !state.batch.held {
+            if !state.operation.held {
                 actions.push(Action::Hold);
             }
         }
@@ -160,7 +160,7 @@ impl Protocol {
         }
     }
 
-    /// Whether `worker` finds that no item of the unfinished batch is open.
+    /// Whether `worker` finds that no item of the unfinished operation is open.
     fn sees_the_end(&self, state: &State, worker: usize) -> bool {
         let it = &state.workers[worker];
         let looks = self.variant != Variant::NoSweepSettle || it.marked;
@@ -170,7 +170,7 @@ impl Protocol {
         };
         looks
             && it.outcome.is_none()
-            && !state.batch.state.is_final()
+            && !state.operation.state.is_final()
             && (0..state.items.len()).all(|i| state.items[i].state.is_final() || early(i))
     }
 
@@ -180,7 +180,7 @@ impl Protocol {
         let (it, row) = (&state.workers[worker], &state.items[item]);
         let own_only = matches!(self.variant, Variant::GiveBackOwnOnly | Variant::NoTakeOver);
         self.variant != Variant::NoGiveBack
-            && matches!(row.state, ItemState::Running | ItemState::Compensating)
+            && matches!(row.state, ItemState::Running | ItemState::Unwinding)
             && !it.works_on(item)
             && row.owner.is_some_and(|owner| {
                 let is_own = owner.worker == worker && owner.life == it.life;
@@ -194,7 +194,7 @@ impl Protocol {
         self.variant != Variant::NoReconcile
             && row.owner.is_none()
             && !row.state.is_final()
-            && !state.batch.held
+            && !state.operation.held
             && !state.jobs.iter().any(|job| job.item == item && job.named)
     }
 }

@@ -1,18 +1,18 @@
 //! What is in the database, in the queue, and in the workers' memory.
 
-use domain::{BatchState, ItemState, Progress, TenantState};
+use domain::{ItemState, OperationState, Progress, TenantState};
 
 /// Everything, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct State {
-    /// `tenantry.batch_items`, with the tenant each is about.
+    /// `tenantry.operation_items`, with the tenant each is about.
     pub items: Vec<Item>,
     /// The two worker processes, with their rows in `tenantry.workers`.
     pub workers: [Worker; 2],
     /// `apalis.jobs` that are not done, in order.
     pub jobs: Vec<Job>,
-    /// `tenantry.batches`.
-    pub batch: Batch,
+    /// `tenantry.operations`.
+    pub operation: Operation,
     /// Misfortunes that may still happen.
     pub faults_left: u8,
     /// What went wrong on the way here, and cannot be seen in the rest of the state.
@@ -70,7 +70,7 @@ pub struct Owner {
 pub enum Reason {
     /// A permanent error, or too many tries.
     Failed,
-    /// Its batch was cancelled.
+    /// Its operation was cancelled.
     Cancelled,
 }
 
@@ -110,11 +110,11 @@ pub struct Worker {
     /// Whether it fetched a job since it was declared dead: its heartbeat tells it so before it
     /// fetches another.
     pub late: bool,
-    /// Whether it ended an item and has not looked at the batch since. Only kept where it makes
+    /// Whether it ended an item and has not looked at the operation since. Only kept where it makes
     /// a difference: elsewhere the sweep looks anyway.
     pub marked: bool,
-    /// The end of the batch it saw and is about to write.
-    pub outcome: Option<BatchState>,
+    /// The end of the operation it saw and is about to write.
+    pub outcome: Option<OperationState>,
 }
 
 /// Whether a process runs.
@@ -182,16 +182,16 @@ pub enum Phase {
     Refuse,
 }
 
-/// The batch's row and its events in the outbox.
+/// The operation's row and its events in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Batch {
+pub struct Operation {
     /// Its state; a final one means that it is finished.
-    pub state: BatchState,
+    pub state: OperationState,
     /// Whether somebody asked for its end.
     pub cancelled: bool,
     /// Whether an operator paused it: nothing of it is claimed.
     pub held: bool,
-    /// `batch.finished` events.
+    /// `operation.finished` events.
     pub events: u8,
 }
 
@@ -209,14 +209,19 @@ pub struct Wrong {
 }
 
 impl State {
-    /// One batch of `items` items just submitted; `planted`: the first one's schema name is
+    /// One operation of `items` items just submitted; `planted`: the first one's schema name is
     /// taken by a stranger.
     pub(crate) fn submitted(items: usize, faults: u8, planted: bool) -> Self {
         Self {
             items: (0..items).map(|n| Item::submitted(planted && n == 0)).collect(),
             workers: [Worker::started(), Worker::started()],
             jobs: (0..items).map(|item| Job { item, named: true, holder: None }).collect(),
-            batch: Batch { state: BatchState::Queued, cancelled: false, held: false, events: 0 },
+            operation: Operation {
+                state: OperationState::Queued,
+                cancelled: false,
+                held: false,
+                events: 0,
+            },
             faults_left: faults,
             wrong: Wrong::default(),
         }
@@ -252,7 +257,7 @@ impl State {
     /// Whether the protocol has anybody to run it, and is allowed to.
     #[must_use]
     pub fn may_go_on(&self) -> bool {
-        !self.batch.held && self.workers.iter().any(Worker::runs)
+        !self.operation.held && self.workers.iter().any(Worker::runs)
     }
 
     /// Moves an item, and notes what must never happen on the way.
@@ -272,9 +277,9 @@ impl State {
         self.jobs.push(Job { item, named: true, holder: None });
     }
 
-    /// Lets a paused batch go on: every item that waits gets a new job.
+    /// Lets a paused operation go on: every item that waits gets a new job.
     pub(crate) fn let_go(&mut self) {
-        self.batch.held = false;
+        self.operation.held = false;
         for i in 0..self.items.len() {
             if !self.items[i].state.is_final() && self.items[i].owner.is_none() {
                 self.mint_job(i);

@@ -33,7 +33,7 @@ impl State {
         }
         for worker in &mut self.workers {
             worker.life = 1;
-            if self.batch.state.is_final() {
+            if self.operation.state.is_final() {
                 worker.outcome = None;
             }
             if let Some(hand) = &mut worker.hand {

@@ -24,11 +24,11 @@ pub enum Variant {
     NoOwnershipMark,
     /// A cancel ends waiting items with a committed stage too.
     CancelEndsBegun,
-    /// The end of a batch is written whether it has ended or not.
+    /// The end of an operation is written whether it has ended or not.
     NoSettleGuard,
     /// A worker counts the item it is about to end as ended already.
     SettleBeforeCommit,
-    /// Only a worker that ended an item looks whether its batch is over, no sweep does.
+    /// Only a worker that ended an item looks whether its operation is over, no sweep does.
     NoSweepSettle,
     /// Nobody looks for items without a live job.
     NoReconcile,

@@ -1,4 +1,4 @@
-//! Hints between processes, over LISTEN and NOTIFY: there are jobs, a batch has ended. A poll, which
+//! Hints between processes, over LISTEN and NOTIFY: there are jobs, an operation has ended. A poll, which
 //! is the truth, finds both without them.
 //!
 //! A ring is a statement of its own, after the commit of what it tells of, and says nothing but its
@@ -33,7 +33,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub enum Bell {
     /// Jobs that are due.
     Jobs,
-    /// The end of a batch.
+    /// The end of an operation.
     Ends,
 }
 

@@ -52,7 +52,7 @@ impl EnqueueError {
     }
 }
 
-/// The jobs of `items` by their ids as `batch_items.job_id` has them.
+/// The jobs of `items` by their ids as `operation_items.job_id` has them.
 ///
 /// # Errors
 /// When one of them is not a job's id: its item would get no job.
@@ -81,7 +81,7 @@ pub async fn enqueue(
     enqueue_behind(conn, jobs, delay, 0).await
 }
 
-/// As [`enqueue`], for the jobs of a caller who has `ahead` other batches open: the more there
+/// As [`enqueue`], for the jobs of a caller who has `ahead` other operations open: the more there
 /// are, the wider apart these jobs stand among those of other callers.
 ///
 /// # Errors

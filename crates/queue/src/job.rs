@@ -53,7 +53,7 @@ impl JobId {
         Self(Ulid::generate())
     }
 
-    /// Reads an id as it stands in `batch_items.job_id`.
+    /// Reads an id as it stands in `operation_items.job_id`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Ulid::from_string(text).ok().map(Self)

@@ -1,7 +1,7 @@
 //! The seam to apalis: everything Tenantry knows about its queue.
 //!
 //! An apalis job is a **durable wake-up token** with the payload `{v, item}`; the item's row in
-//! `tenantry.batch_items` is the truth. A lost, late, doubled or reordered job therefore costs
+//! `tenantry.operation_items` is the truth. A lost, late, doubled or reordered job therefore costs
 //! time and never correctness. This crate gives jobs out in the caller's transaction
 //! ([`enqueue`]), consumes them ([`consume`]) and mends what the queue does not mend itself
 //! ([`release_jobs_of`], [`live_jobs`], [`prune`]).

@@ -1,12 +1,12 @@
-//! Who comes next: a fair share for every batch, and for every caller.
+//! Who comes next: a fair share for every operation, and for every caller.
 //!
-//! The queue serves the highest priority first, then the oldest. Served as they came, a batch of
-//! 10,000 would hold up every batch behind it. So each job gets a place in **virtual time**,
+//! The queue serves the highest priority first, then the oldest. Served as they came, an operation of
+//! 10,000 would hold up every operation behind it. So each job gets a place in **virtual time**,
 //! which is written into its priority: the place of the first job waiting now is the present, the
-//! k-th job of a batch stands k places after it, and a batch that comes later stands among the
-//! first of those that came before. A caller with n other batches under way
-//! (`store::batches::ahead`) takes n + 1 places with each job of the next one: the second gets half
-//! the share of the first, the third a third, so that many batches together are served little
+//! k-th job of an operation stands k places after it, and an operation that comes later stands among the
+//! first of those that came before. A caller with n other operations under way
+//! (`store::operations::ahead`) takes n + 1 places with each job of the next one: the second gets half
+//! the share of the first, the third a third, so that many operations together are served little
 //! faster than one.
 
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ use crate::{connect::hstore_schema, job::QUEUE_NAME};
 /// 0 whatever the number of jobs: 2 billion between two moments at which the queue is empty.
 const BEGINNING: i64 = 2_000_000_000;
 
-/// The places of one batch's jobs.
+/// The places of one operation's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Places {
     first: i64,
@@ -25,7 +25,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Places for jobs of a caller who has `ahead` other batches open, when `present` is the
+    /// Places for jobs of a caller who has `ahead` other operations open, when `present` is the
     /// place of the first job waiting.
     pub(crate) fn new(present: Option<i32>, ahead: u32) -> Self {
         let (present, ahead) = (present.map_or(BEGINNING, i64::from), i64::from(ahead));
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn many_batches_of_one_caller_get_the_share_of_one() {
-        // One caller has three batches open, another has one: of the first 40 places, half each.
+        // One caller has three operations open, another has one: of the first 40 places, half each.
         let many: Vec<Places> = (0..3).map(|ahead| Places::new(None, ahead)).collect();
         let single = Places::new(None, 0);
         let horizon = single.priority(40);
@@ -93,7 +93,7 @@ mod tests {
             .map(|places| (0..).take_while(|k| places.priority(*k) > horizon).count())
             .sum();
 
-        // 40 + 20 + 13: more than one batch gets, far less than three do.
+        // 40 + 20 + 13: more than one operation gets, far less than three do.
         assert!(of_many <= 74, "{of_many}");
     }
 

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 pub struct Attention {
     /// A worker has been silent for too long.
     pub silent_workers: bool,
-    /// A batch is not over.
+    /// An operation is not over.
     pub open_batches: bool,
     /// An item is some worker's.
     pub owned_items: bool,
@@ -28,9 +28,9 @@ pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::R
                select from tenantry.workers
                where stopped_at is null
                  and seen_at < clock_timestamp() - make_interval(secs => $1)) as "silent_workers!",
-           exists (select from tenantry.batches where finished_at is null) as "open_batches!",
-           exists (select from tenantry.batch_items
-                   where state in ('running', 'compensating')) as "owned_items!",
+           exists (select from tenantry.operations where finished_at is null) as "open_batches!",
+           exists (select from tenantry.operation_items
+                   where state in ('running', 'unwinding')) as "owned_items!",
            (select count(*) from pg_catalog.pg_locks where not fastpath)
                > current_setting('max_locks_per_transaction')::bigint
                  * (current_setting('max_connections')::bigint

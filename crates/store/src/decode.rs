@@ -19,7 +19,7 @@ pub(crate) fn count(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-/// A number of items, as a column holds it. No batch has more than fit.
+/// A number of items, as a column holds it. No operation has more than fit.
 pub(crate) fn column(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }

@@ -8,7 +8,6 @@
 pub mod api_keys;
 mod attention;
 pub mod audit;
-pub mod batches;
 pub mod checkpoints;
 mod connect;
 mod connections;
@@ -20,6 +19,7 @@ mod installation;
 pub mod items;
 pub mod master_keys;
 mod migrate;
+pub mod operations;
 pub mod operators;
 pub mod origin;
 pub mod promises;

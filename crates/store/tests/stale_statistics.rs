@@ -1,18 +1,17 @@
-//! What works on whole batches takes time in proportion to the batch, also when the planner's
-//! statistics are of a time at which nothing waited: each night but for the first batch's minutes.
+//! What works on whole operations takes time in proportion to the operation, also when the planner's
+//! statistics are of a time at which nothing waited: each night but for the first operation's minutes.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
-use domain::{BatchId, ItemError, ItemId, TenantId, codes};
+use domain::{ItemError, ItemId, OperationId, TenantId, codes};
 use harness::Db;
 use sqlx::{PgConnection, PgPool};
 use store::{
-    batches,
     items::{self, Requeued},
-    tenants,
+    operations, tenants,
 };
 
-/// Items of each of the two batches. A nested loop over those of one and the tenants of both takes
+/// Items of each of the two operations. A nested loop over those of one and the tenants of both takes
 /// half a minute; one look-up for each item a second.
 const ITEMS: i32 = 8_000;
 
@@ -23,68 +22,69 @@ const LIMIT: &str = "set local statement_timeout = '8s'";
 const BY_KEY: &str = "set local enable_seqscan = off; set local enable_hashjoin = off;
     set local enable_mergejoin = off";
 
-/// Done tenants, statistics, then two batches that wait.
-async fn busy_morning() -> (Db, BatchId) {
+/// Done tenants, statistics, then two operations that wait.
+async fn busy_morning() -> (Db, OperationId) {
     let db = harness::fresh_db().await;
     sqlx::raw_sql(
-        "insert into tenantry.batches (id, state, mode, total, finished_at)
+        "insert into tenantry.operations (id, state, mode, total, finished_at)
          values ('00000000-0000-7000-8000-000000000000', 'completed', 'independent', 500, now());
          insert into tenantry.tenants (name, domain, schema_name, role_name, state)
          select 'T', 'old' || g, 'old' || g, 'old' || g, 'active' from generate_series(1, 500) g;
-         insert into tenantry.batch_items (batch_id, idx, state, tenant_id, request)
+         insert into tenantry.operation_items (operation_id, idx, state, tenant_id, input)
          select '00000000-0000-7000-8000-000000000000', id, 'succeeded', id, '{}' from tenantry.tenants;
          insert into tenantry.checkpoints (item_id, stage, attempt, steps)
-         select id, 's', 1, '[]' from tenantry.batch_items;
-         analyze tenantry.tenants, tenantry.batches, tenantry.batch_items, tenantry.checkpoints",
+         select id, 's', 1, '[]' from tenantry.operation_items;
+         analyze tenantry.tenants, tenantry.operations, tenantry.operation_items, tenantry.checkpoints",
     )
     .execute(&db.pool)
     .await
     .unwrap();
-    let batch = waiting(&db.pool, 'a').await;
+    let operation = waiting(&db.pool, 'a').await;
     waiting(&db.pool, 'b').await;
-    (db, batch)
+    (db, operation)
 }
 
-/// A batch all of which waits.
-async fn waiting(pool: &PgPool, name: char) -> BatchId {
-    let batch = BatchId::mint();
+/// An operation all of which waits.
+async fn waiting(pool: &PgPool, name: char) -> OperationId {
+    let operation = OperationId::mint();
     sqlx::query(
-        "with batch as (
-             insert into tenantry.batches (id, state, mode, total, deadline_at)
+        "with operation as (
+             insert into tenantry.operations (id, state, mode, total, deadline_at)
              values ($1, 'queued', 'atomic', $2, now() - interval '1 minute')
          ), made as (
              insert into tenantry.tenants (name, domain, schema_name, role_name)
              select 'T', $3 || g, $3 || g, $3 || g from generate_series(1, $2) g returning id
          )
-         insert into tenantry.batch_items (batch_id, idx, state, tenant_id, request, job_id)
+         insert into tenantry.operation_items (operation_id, idx, state, tenant_id, input, job_id)
          select $1, row_number() over (), 'queued', id, '{}', 'job' from made",
     )
-    .bind(batch.get())
+    .bind(operation.get())
     .bind(ITEMS)
     .bind(name.to_string())
     .execute(pool)
     .await
     .unwrap();
-    batch
+    operation
 }
 
-async fn put(conn: &mut PgConnection, state: &str, batch: BatchId) {
-    sqlx::query("update tenantry.batch_items set state = $2 where batch_id = $1")
-        .bind(batch.get())
+async fn put(conn: &mut PgConnection, state: &str, operation: OperationId) {
+    sqlx::query("update tenantry.operation_items set state = $2 where operation_id = $1")
+        .bind(operation.get())
         .bind(state)
         .execute(conn)
         .await
         .unwrap();
 }
 
-/// The items of `batch` with their tenants.
-async fn rows(conn: &mut PgConnection, batch: BatchId) -> Vec<(ItemId, TenantId)> {
-    let rows: Vec<(i64, i64)> =
-        sqlx::query_as("select id, tenant_id from tenantry.batch_items where batch_id = $1")
-            .bind(batch.get())
-            .fetch_all(conn)
-            .await
-            .unwrap();
+/// The items of `operation` with their tenants.
+async fn rows(conn: &mut PgConnection, operation: OperationId) -> Vec<(ItemId, TenantId)> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "select id, tenant_id from tenantry.operation_items where operation_id = $1",
+    )
+    .bind(operation.get())
+    .fetch_all(conn)
+    .await
+    .unwrap();
     rows.into_iter().map(|(item, tenant)| (ItemId::new(item), TenantId::new(tenant))).collect()
 }
 
@@ -94,44 +94,44 @@ async fn run(conn: &mut PgConnection, sql: &'static str) {
 
 #[tokio::test]
 async fn a_cancelled_or_overdue_batch_gives_its_names_back_in_time() {
-    let (db, batch) = busy_morning().await;
+    let (db, operation) = busy_morning().await;
     let items = u64::from(ITEMS.unsigned_abs());
 
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
-    let cancelled = items::cancel_waiting(&mut tx, batch).await.unwrap();
+    let cancelled = items::cancel_waiting(&mut tx, operation).await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
-    let overdue = batches::cancel_overdue(&mut tx, batch).await.unwrap();
+    let overdue = operations::cancel_overdue(&mut tx, operation).await.unwrap();
 
     assert_eq!((cancelled, overdue), (items, items));
 }
 
 #[tokio::test]
 async fn a_batch_that_is_all_or_nothing_is_activated_or_turned_back_in_time() {
-    let (db, batch) = busy_morning().await;
+    let (db, operation) = busy_morning().await;
     let mut conn = db.pool.acquire().await.unwrap();
-    put(&mut conn, "built", batch).await;
+    put(&mut conn, "built", operation).await;
 
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
-    let active = items::activate_built(&mut tx, batch).await.unwrap();
+    let active = items::activate_built(&mut tx, operation).await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
     let jobs: Vec<String> = (0..ITEMS).map(|n| n.to_string()).collect();
     let reason = ItemError::rejected(codes::CANCELLED, "it was cancelled");
-    let turned = items::turn_built_back(&mut tx, batch, &reason, &jobs).await.unwrap();
+    let turned = items::turn_built_back(&mut tx, operation, &reason, &jobs).await.unwrap();
 
     assert_eq!((active.len(), turned.len()), (jobs.len(), jobs.len()));
 }
 
 #[tokio::test]
 async fn the_items_of_a_batch_get_jobs_in_time() {
-    let (db, batch) = busy_morning().await;
+    let (db, operation) = busy_morning().await;
     let mut tx = db.pool.begin().await.unwrap();
-    let rows = rows(&mut tx, batch).await;
+    let rows = rows(&mut tx, operation).await;
     let jobs: Vec<(ItemId, String)> =
         rows.iter().map(|(item, _)| (*item, item.to_string())).collect();
     run(&mut tx, BY_KEY).await;
@@ -144,10 +144,10 @@ async fn the_items_of_a_batch_get_jobs_in_time() {
 
 #[tokio::test]
 async fn a_batch_is_retried_in_time() {
-    let (db, batch) = busy_morning().await;
+    let (db, operation) = busy_morning().await;
     let mut tx = db.pool.begin().await.unwrap();
-    put(&mut tx, "failed", batch).await;
-    let (ids, requeued): (Vec<TenantId>, Vec<Requeued>) = rows(&mut tx, batch)
+    put(&mut tx, "failed", operation).await;
+    let (ids, requeued): (Vec<TenantId>, Vec<Requeued>) = rows(&mut tx, operation)
         .await
         .into_iter()
         .map(|(id, tenant)| {

@@ -1,6 +1,6 @@
 //! Metric names, their units and labels. Names are a contract with dashboards.
 //!
-//! No label ever names a tenant, a batch or an operator: series must not grow
+//! No label ever names a tenant, an operation or an operator: series must not grow
 //! with the fleet. Per-tenant facts are in tables.
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
@@ -15,8 +15,8 @@ pub const TAKEOVERS_TOTAL: &str = "tenantry_takeovers_total";
 pub const RETRIES_TOTAL: &str = "tenantry_item_retries_total";
 /// Writes refused because another worker owned the item by then. Count.
 pub const FENCED_TOTAL: &str = "tenantry_fenced_writes_total";
-/// Batches that ended, by [`label::STATE`]. Count.
-pub const SETTLED_TOTAL: &str = "tenantry_batches_ended_total";
+/// Operations that ended, by [`label::STATE`]. Count.
+pub const SETTLED_TOTAL: &str = "tenantry_operations_ended_total";
 /// Time for one stage, commit included, by [`label::STAGE`]. Seconds.
 pub const STAGE_SECONDS: &str = "tenantry_stage_seconds";
 /// Time for one step's apply, by [`label::STEP`]. Seconds.
@@ -58,7 +58,7 @@ pub mod label {
     pub const STEP: &str = "step";
     /// An error's stable code.
     pub const CODE: &str = "code";
-    /// A batch's final state, or a spare's.
+    /// An operation's final state, or a spare's.
     pub const STATE: &str = "state";
 }
 
@@ -68,7 +68,7 @@ pub const WORK_BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// Bounds of waits, in seconds: from the promised 100 ms of an idle worker to the
-/// hour a batch has by default.
+/// hour an operation has by default.
 pub const WAIT_BUCKETS: &[f64] = &[
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0,
 ];
@@ -90,7 +90,7 @@ pub fn describe() {
     describe_counter!(TAKEOVERS_TOTAL, Unit::Count, "Items taken over from a silent worker.");
     describe_counter!(RETRIES_TOTAL, Unit::Count, "Failed tries that will be made again.");
     describe_counter!(FENCED_TOTAL, Unit::Count, "Writes refused to a former owner of an item.");
-    describe_counter!(SETTLED_TOTAL, Unit::Count, "Batches that ended.");
+    describe_counter!(SETTLED_TOTAL, Unit::Count, "Operations that ended.");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time for one stage, commit included.");
     describe_histogram!(STEP_SECONDS, Unit::Seconds, "Time for one step's apply.");
     describe_histogram!(ITEM_WAIT_SECONDS, Unit::Seconds, "From enqueueing to the first claim.");

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{DatabaseMode, InstallationId};
 use keys::{MasterKeys, Minter, Sealer};
-use provisioning::{
+use operations::{
     Application, KeyRules, Parts,
     learning::{self, LearnError},
 };

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge};
-use provisioning::{PoolView, SpareBuilder, SpareError};
+use operations::{PoolView, SpareBuilder, SpareError};
 use store::spares::SpareCount;
 use telemetry::names;
 use tokio_util::sync::CancellationToken;

@@ -11,11 +11,11 @@ use std::{
 };
 
 use domain::ItemId;
+use engine::crash_point;
 use futures::FutureExt;
 use metrics::{counter, histogram};
-use provisioning::{Provisioner, Verdict};
+use operations::{Provisioner, Verdict};
 use queue::Handled;
-use saga::crash_point;
 use store::items::Claim;
 use telemetry::names;
 use tokio::sync::oneshot;

@@ -3,7 +3,7 @@
 //! [`run`] is the whole process, one life (`life`) after another. In each the queue's jobs come to
 //! the `handler`, which puts their items into the `inbox`; the `lane`s take them from there in
 //! groups, have them provisioned, and record the `outcome`. Beside the lanes a life says that it
-//! lives (`heartbeat`), sees to whole batches (`settler`, `whole_batch`), mends what others left
+//! lives (`heartbeat`), sees to whole operations (`settler`, `whole_batch`), mends what others left
 //! behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
 //! is told to stop.
 

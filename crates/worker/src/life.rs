@@ -7,9 +7,9 @@ use std::{
 };
 
 use domain::Backoff;
-use provisioning::{Parts, Plans, PoolView, Provisioner, RetryRules, SpareBuilder};
+use engine::Runner;
+use operations::{Parts, Plans, PoolView, Provisioner, RetryRules, SpareBuilder};
 use queue::Consumer;
-use saga::Runner;
 use settings::Settings;
 use store::StageLimits;
 use tokio::task::JoinSet;
@@ -60,7 +60,7 @@ pub(crate) struct Life<'a> {
     activity: Arc<Activity>,
     spares: Arc<PoolView>,
     settler: Settler,
-    /// While no batch is open.
+    /// While no operation is open.
     quiet: Arc<AtomicBool>,
 }
 

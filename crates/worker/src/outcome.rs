@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{BatchId, ItemId, ItemState, Mode, TenantId};
+use domain::{ItemId, ItemState, Mode, OperationId, TenantId};
+use engine::{Finish, Step};
 use metrics::{counter, histogram};
-use provisioning::{Reason, Verdict, steps::TakeSpare};
+use operations::{Reason, Verdict, steps::TakeSpare};
 use queue::JobId;
-use saga::{Finish, Step};
 use store::{
     Connections,
     items::{self, Claim},
@@ -31,7 +31,7 @@ pub(crate) enum RecordError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About {
     pub(crate) item: ItemId,
-    batch: BatchId,
+    operation: OperationId,
     mode: Mode,
     tenant: TenantId,
     started: Instant,
@@ -41,7 +41,7 @@ impl About {
     pub(crate) fn of(claim: &Claim, started: Instant) -> Self {
         Self {
             item: claim.item,
-            batch: claim.batch,
+            operation: claim.operation,
             mode: claim.mode,
             tenant: claim.tenant.id,
             started,
@@ -85,11 +85,11 @@ impl Outcomes {
     }
 
     fn ended(&self, about: &About, state: ItemState) {
-        // a built item ends with its batch
+        // a built item ends with its operation
         if state != ItemState::Built {
             counter!(names::ITEMS_TOTAL, "outcome" => state.as_str()).increment(1);
         }
-        self.settler.mark(about.batch, about.mode);
+        self.settler.mark(about.operation, about.mode);
     }
 
     /// Puts the item back and gives it a job for later: both or neither.
@@ -115,7 +115,7 @@ impl Outcomes {
     }
 }
 
-fn note_stages(stages: &[saga::StageReport]) {
+fn note_stages(stages: &[engine::StageReport]) {
     for stage in stages {
         histogram!(names::STAGE_SECONDS, "stage" => stage.stage).record(stage.took.as_secs_f64());
         for step in &stage.steps {

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use provisioning::Plans;
-use saga::PlanError;
+use engine::PlanError;
+use operations::Plans;
 use settings::Settings;
 use sqlx::{Connection as _, PgConnection};
 use store::{

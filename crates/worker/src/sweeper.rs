@@ -81,7 +81,7 @@ pub(crate) struct Sweeper {
     pub(crate) retain_jobs: Duration,
     pub(crate) in_progress: InProgress,
     pub(crate) whole: WholeBatch,
-    /// Set while no batch is open.
+    /// Set while no operation is open.
     pub(crate) quiet: Arc<AtomicBool>,
     /// By which tenants' roles are known.
     pub(crate) installation: InstallationId,
@@ -132,15 +132,15 @@ impl Sweeper {
         }
         schedule::start_due(&self.pool).await?;
         let mut conn = self.pool.acquire().await?;
-        let overdue = store::batches::overdue(&mut conn).await?;
-        for batch in overdue {
-            store::batches::cancel_overdue(&mut conn, batch).await?;
+        let overdue = store::operations::overdue(&mut conn).await?;
+        for operation in overdue {
+            store::operations::cancel_overdue(&mut conn, operation).await?;
         }
-        let unsettled = store::batches::unsettled(&mut conn).await?;
+        let unsettled = store::operations::unsettled(&mut conn).await?;
         drop(conn);
         let mut ended = false;
-        for batch in unsettled {
-            ended |= self.whole.see_to(batch, None).await;
+        for operation in unsettled {
+            ended |= self.whole.see_to(operation, None).await;
         }
         if ended {
             self.whole.tell_of_ends().await;

@@ -1,28 +1,28 @@
-//! Activates or rolls back atomic batches, and ends batches whose items have all ended.
+//! Activates or rolls back atomic operations, and ends operations whose items have all ended.
 //!
-//! Called after an item of the batch has ended or was built, and by the sweep when whoever should
-//! have called it died. Every act locks the batch's row or is guarded by it, so that any number of
+//! Called after an item of the operation has ended or was built, and by the sweep when whoever should
+//! have called it died. Every act locks the operation's row or is guarded by it, so that any number of
 //! workers may try at once.
 
 use std::time::Duration;
 
-use domain::{BatchId, BatchState, Code, ItemError, ItemState, Mode, codes};
+use domain::{Code, ItemError, ItemState, Mode, OperationId, OperationState, codes};
+use engine::crash_point;
 use metrics::counter;
 use queue::{Bell, JobId};
-use saga::crash_point;
 use serde_json::json;
 use sqlx::PgConnection;
-use store::{Connections, audit, batches, items};
+use store::{Connections, audit, items, operations};
 use telemetry::names;
 use tracing::{info, warn};
 
-/// Longest time for one batch: a connection that went dead without a word would hold up all others.
+/// Longest time for one operation: a connection that went dead without a word would hold up all others.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Built items turned back by one statement.
 const PAGE: usize = 5_000;
 
-/// Sees to whole batches for one worker process.
+/// Sees to whole operations for one worker process.
 #[derive(Debug, Clone)]
 pub(crate) struct WholeBatch {
     pub(crate) pool: Connections,
@@ -30,7 +30,7 @@ pub(crate) struct WholeBatch {
     pub(crate) actor: String,
 }
 
-/// A batch could not be seen to.
+/// An operation could not be seen to.
 #[derive(Debug, thiserror::Error)]
 enum WholeError {
     #[error("it took too long and was given up")]
@@ -42,27 +42,27 @@ enum WholeError {
 }
 
 impl WholeBatch {
-    /// Tells the callers that wait that batches have ended.
+    /// Tells the callers that wait that operations have ended.
     pub(crate) async fn tell_of_ends(&self) {
         queue::ring(&self.pool, Bell::Ends).await;
     }
 
-    /// Does what is due for `batch`, whose mode may be known, and says whether that ended it:
+    /// Does what is due for `operation`, whose mode may be known, and says whether that ended it:
     /// [`Self::tell_of_ends`] then. A failure is left to the next sweep.
-    pub(crate) async fn see_to(&self, batch: BatchId, mode: Option<Mode>) -> bool {
+    pub(crate) async fn see_to(&self, operation: OperationId, mode: Option<Mode>) -> bool {
         crash_point("before", "settle");
-        let due = self.advance_and_settle(batch, mode);
+        let due = self.advance_and_settle(operation, mode);
         let done = tokio::time::timeout(PATIENCE, due).await;
         let ended = done.unwrap_or(Err(WholeError::TookTooLong));
         match &ended {
             Ok(Some(state)) => {
                 counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
-                info!(batch.id = %batch, batch.state = %state, "batch {batch} ended as {state}");
+                info!(operation.id = %operation, operation.state = %state, "operation {operation} ended as {state}");
             }
             Ok(None) => {}
             Err(error) => {
                 let cause = telemetry::chain(error);
-                warn!(batch.id = %batch, %cause, "could not see to batch {batch} yet");
+                warn!(operation.id = %operation, %cause, "could not see to operation {operation} yet");
             }
         }
         crash_point("after", "settle");
@@ -71,25 +71,27 @@ impl WholeBatch {
 
     async fn advance_and_settle(
         &self,
-        batch: BatchId,
+        operation: OperationId,
         mode: Option<Mode>,
-    ) -> Result<Option<BatchState>, WholeError> {
+    ) -> Result<Option<OperationState>, WholeError> {
         if mode != Some(Mode::Independent) {
-            self.advance(batch).await?;
+            self.advance(operation).await?;
         }
         let mut conn = self.pool.acquire().await?;
-        Ok(batches::settle(&mut conn, batch).await?)
+        Ok(operations::settle(&mut conn, operation).await?)
     }
 
-    /// Takes an all-or-nothing batch on: activates it when all is built, turns back what is built
-    /// when it cannot be completed. Does nothing to any other batch.
-    async fn advance(&self, batch: BatchId) -> Result<(), WholeError> {
+    /// Takes an all-or-nothing operation on: activates it when all is built, turns back what is built
+    /// when it cannot be completed. Does nothing to any other operation.
+    async fn advance(&self, operation: OperationId) -> Result<(), WholeError> {
         let mut tx = self.pool.begin().await?;
-        let Some(atomic) = batches::lock_atomic(&mut tx, batch).await? else { return Ok(()) };
+        let Some(atomic) = operations::lock_atomic(&mut tx, operation).await? else {
+            return Ok(());
+        };
         let code = match atomic.state {
-            BatchState::Queued | BatchState::Running => {
-                if items::all_built(&mut tx, batch).await? {
-                    let activated = self.activate(&mut tx, batch).await?;
+            OperationState::Queued | OperationState::Running => {
+                if items::all_built(&mut tx, operation).await? {
+                    let activated = self.activate(&mut tx, operation).await?;
                     crash_point("before_commit", "activate_batch");
                     tx.commit().await?;
                     let outcome = ItemState::Succeeded.as_str();
@@ -97,15 +99,15 @@ impl WholeBatch {
                     crash_point("after_commit", "activate_batch");
                     return Ok(());
                 }
-                let Some(culprit) = items::first_failed(&mut tx, batch).await? else {
+                let Some(culprit) = items::first_failed(&mut tx, operation).await? else {
                     return Ok(());
                 };
-                self.begin_rollback(&mut tx, batch, culprit).await?;
+                self.begin_rollback(&mut tx, operation, culprit).await?;
                 codes::BATCH_ROLLED_BACK
             }
             _ => atomic.code.unwrap_or(codes::CANCELLED),
         };
-        let turned = turn_built_back(&mut tx, batch, code).await?;
+        let turned = turn_built_back(&mut tx, operation, code).await?;
         crash_point("before_commit", "turn_back");
         tx.commit().await?;
         crash_point("after_commit", "turn_back");
@@ -115,51 +117,60 @@ impl WholeBatch {
         Ok(())
     }
 
-    async fn activate(&self, tx: &mut PgConnection, batch: BatchId) -> Result<u64, WholeError> {
-        let tenants = items::activate_built(tx, batch).await?;
-        let entry = self.entry("tenant.activated", batch);
+    async fn activate(
+        &self,
+        tx: &mut PgConnection,
+        operation: OperationId,
+    ) -> Result<u64, WholeError> {
+        let tenants = items::activate_built(tx, operation).await?;
+        let entry = self.entry("tenant.activated", operation);
         audit::append_for_tenants(tx, entry, &tenants).await?;
-        info!(batch.id = %batch, tenants = tenants.len(),
-            "all of batch {batch} is built; activated its {} tenants", tenants.len());
+        info!(operation.id = %operation, tenants = tenants.len(),
+            "all of operation {operation} is built; activated its {} tenants", tenants.len());
         Ok(tenants.len() as u64)
     }
 
     async fn begin_rollback(
         &self,
         tx: &mut PgConnection,
-        batch: BatchId,
+        operation: OperationId,
         culprit: i32,
     ) -> Result<(), WholeError> {
-        if batches::begin_rollback(tx, batch, culprit).await? {
+        if operations::begin_rollback(tx, operation, culprit).await? {
             let detail = json!({ "culprit": culprit });
-            let entry = audit::Entry { detail, ..self.entry("batch.rolling_back", batch) };
+            let entry = audit::Entry { detail, ..self.entry("operation.rolling_back", operation) };
             audit::append(tx, entry).await?;
-            warn!(batch.id = %batch, culprit, "item {culprit} failed; rolling batch {batch} back");
+            warn!(operation.id = %operation, culprit, "item {culprit} failed; rolling operation {operation} back");
         }
         Ok(())
     }
 
-    fn entry(&self, action: &'static str, batch: BatchId) -> audit::Entry<'_> {
-        audit::Entry { actor: &self.actor, action, batch: Some(batch), ..Default::default() }
+    fn entry(&self, action: &'static str, operation: OperationId) -> audit::Entry<'_> {
+        audit::Entry {
+            actor: &self.actor,
+            action,
+            operation: Some(operation),
+            ..Default::default()
+        }
     }
 }
 
-/// Gives every built item of `batch` a job that undoes it; says how many.
+/// Gives every built item of `operation` a job that undoes it; says how many.
 async fn turn_built_back(
     tx: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     code: Code,
 ) -> Result<usize, WholeError> {
     let reason = ItemError {
         code,
-        message: "the batch is all or nothing, and could not be completed".to_owned(),
+        message: "the operation is all or nothing, and could not be completed".to_owned(),
         step: None,
         retryable: true,
     };
     let mut all = 0;
     loop {
         let jobs: Vec<String> = (0..PAGE).map(|_| JobId::mint().to_string()).collect();
-        let turned = items::turn_built_back(tx, batch, &reason, &jobs).await?;
+        let turned = items::turn_built_back(tx, operation, &reason, &jobs).await?;
         let jobs = queue::jobs_of(turned)?;
         queue::enqueue(tx, &jobs, Duration::ZERO).await?;
         all += jobs.len();

@@ -108,11 +108,11 @@ mod tests {
         let steps = STEPS.iter().chain(&["take_spare"]);
         let steps: BTreeSet<_> = steps.map(|step| (*step).to_owned()).collect();
         let worker = named("crates/worker/src", "crash_point(\"");
-        let saga = named("crates/saga/src", "crash_point(\"");
+        let engine = named("crates/engine/src", "crash_point(\"");
 
-        assert_eq!(named("crates/provisioning/src/steps", "StepName::new(\""), steps);
-        assert_eq!(&worker | &saga, kinds);
-        for call in ["crates/worker/src", "crates/saga/src", "crates/provisioning/src"] {
+        assert_eq!(named("crates/operations/src/steps", "StepName::new(\""), steps);
+        assert_eq!(&worker | &engine, kinds);
+        for call in ["crates/worker/src", "crates/engine/src", "crates/operations/src"] {
             for kind in named(call, "crash_point(\"") {
                 for name in named(call, &format!("crash_point(\"{kind}\", \"")) {
                     assert!(points.contains(&format!("{kind}:{name}")), "{kind}:{name}");

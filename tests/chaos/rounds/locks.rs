@@ -67,8 +67,8 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     assert!(refused > 0, "the server had slots enough");
     bed.tally.count(Fault::LocksUsedUp, refused as u64);
     let told: Vec<String> = sqlx::query_scalar(
-        "select format('%s: %s', error_code, error_message) from tenantry.batch_items
-         where batch_id = $1 and state = 'failed'",
+        "select format('%s: %s', error_code, error_message) from tenantry.operation_items
+         where operation_id = $1 and state = 'failed'",
     )
     .bind(id)
     .fetch_all(&bed.pool)

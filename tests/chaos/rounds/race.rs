@@ -23,7 +23,7 @@ const MEETS_IN: Duration = Duration::from_secs(15);
 /// sweeper's.
 const WAITING: &str = "select count(*) from pg_stat_activity
     where datname = current_database() and application_name = 'tenantry-worker'
-      and wait_event_type = 'Lock' and query like '%tenantry.batches%'";
+      and wait_event_type = 'Lock' and query like '%tenantry.operations%'";
 
 /// Longest wait for a batch to be over between two races.
 const ENDS_IN: Duration = Duration::from_secs(60);
@@ -105,7 +105,7 @@ async fn end_well(bed: &mut Bed, id: Uuid) {
 
 async fn wait_for_end(bed: &Bed, id: Uuid) {
     let began = Instant::now();
-    let over = "select finished_at is not null from tenantry.batches where id = $1";
+    let over = "select finished_at is not null from tenantry.operations where id = $1";
     while !sqlx::query_scalar::<_, bool>(over).bind(id).fetch_one(&bed.pool).await.unwrap() {
         assert!(began.elapsed() < ENDS_IN, "batch {id} does not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -118,13 +118,13 @@ async fn settle(bed: &mut Bed, dice: &mut Dice) {
     let wish = bed.wishes.independent(size, 1);
     let id = bed.ask(wish).await;
     let began = Instant::now();
-    let begun = "select started_at is not null from tenantry.batches where id = $1";
+    let begun = "select started_at is not null from tenantry.operations where id = $1";
     while !sqlx::query_scalar::<_, bool>(begun).bind(id).fetch_one(&bed.pool).await.unwrap() {
         assert!(began.elapsed() < MEETS_IN, "no worker begins batch {id}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let mut tx = bed.pool.begin().await.unwrap();
-    let lock = "select id from tenantry.batches where id = $1 for update";
+    let lock = "select id from tenantry.operations where id = $1 for update";
     sqlx::query(lock).bind(id).execute(&mut *tx).await.unwrap();
     let held = Instant::now();
     let mut met = false;

@@ -1,9 +1,9 @@
 //! `DELETE /batches/{id}/api-keys`: the caller has the keys, erase them.
 
 use axum::{Json, extract::State};
-use domain::BatchId;
+use domain::OperationId;
 use serde::Serialize;
-use store::{api_keys, audit, batches};
+use store::{api_keys, audit, operations};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Acknowledged {
     /// Whose keys they are.
-    batch_id: BatchId,
+    batch_id: OperationId,
     /// How many secrets were erased by this call.
     acknowledged: usize,
 }
@@ -30,22 +30,22 @@ pub(crate) struct Acknowledged {
     delete,
     path = "/batches/{id}/api-keys",
     tag = "keys",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses((status = 200, description = "Erased", body = Acknowledged), NotFound, Common),
 )]
 pub(crate) async fn acknowledge_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Json<Acknowledged>, Problem> {
     let mut tx = cx.pool().begin().await?;
-    if batches::is_finished(&mut tx, id).await?.is_none() {
+    if operations::is_finished(&mut tx, id).await?.is_none() {
         return Err(Problem::batch_not_found(id));
     }
     let tenants = api_keys::acknowledge(&mut tx, id).await?;
     if !tenants.is_empty() {
         let entry = caller.did("keys.acknowledged");
-        let entry = audit::Entry { batch: Some(id), ..entry };
+        let entry = audit::Entry { operation: Some(id), ..entry };
         audit::append_for_tenants(&mut tx, entry, &tenants).await?;
     }
     tx.commit().await?;

@@ -1,8 +1,8 @@
 //! `POST /batches/{id}/cancel`: stop what has not begun.
 
 use axum::{extract::State, response::Response};
-use domain::BatchId;
-use store::batches;
+use domain::OperationId;
+use store::operations;
 
 use super::submit_batch::accepted;
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     post,
     path = "/batches/{id}/cancel",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses(
         (status = 202, description = "The batch, `cancelling` or over", body = BatchView),
         (status = 409, description = "It is over (`batch_finished`), or being \
@@ -37,12 +37,12 @@ use crate::{
 pub(crate) async fn cancel_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
     steer::patiently(|| steer::cancel(&cx, &caller, id)).await?;
     // After the commit: a worker that ends the last item at this moment must see the cancelled ones.
     let mut tx = cx.pool().begin().await?;
-    batches::settle(&mut tx, id).await?;
+    operations::settle(&mut tx, id).await?;
     tx.commit().await?;
     accepted(&cx, id).await
 }

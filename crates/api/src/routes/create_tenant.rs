@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{BatchId, Code, ItemError, Mode, NewTenant, TenantId};
+use domain::{Code, ItemError, Mode, NewTenant, OperationId, TenantId};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{items, items::ResultError, tenants};
@@ -46,7 +46,7 @@ pub(crate) struct CreatedTenant {
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key_unreadable: Option<&'static str>,
     /// The batch it was made in.
-    batch_id: BatchId,
+    batch_id: OperationId,
 }
 
 /// Create one tenant

@@ -1,7 +1,7 @@
 //! `GET /batches/{id}`: a batch and how far it is.
 
 use axum::{Json, extract::State};
-use domain::BatchId;
+use domain::OperationId;
 
 use crate::{
     auth::CanView,
@@ -19,13 +19,13 @@ use crate::{
     get,
     path = "/batches/{id}",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses((status = 200, description = "The batch", body = BatchView), NotFound, Common),
 )]
 pub(crate) async fn get_batch(
     _: CanView,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Json<BatchView>, Problem> {
     view(&cx, id).await
 }
@@ -34,6 +34,6 @@ pub(crate) async fn get_batch(
 ///
 /// # Errors
 /// 404 when there is none.
-pub(super) async fn view(cx: &Context, id: BatchId) -> Result<Json<BatchView>, Problem> {
+pub(super) async fn view(cx: &Context, id: OperationId) -> Result<Json<BatchView>, Problem> {
     Ok(Json(explained(cx, read(cx, id).await?).await?))
 }

@@ -7,12 +7,12 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use domain::{BatchId, ItemState};
+use domain::{ItemState, OperationId};
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use store::{
-    batches,
     items::{self, ItemResult},
+    operations,
 };
 use utoipa::ToSchema;
 
@@ -59,7 +59,7 @@ pub(crate) struct ResultPage {
     get,
     path = "/batches/{id}/results",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch"), ResultParams),
+    params(("id" = OperationId, Path, description = "The batch"), ResultParams),
     responses(
         (status = 200, description = "By index", content(
             (ResultPage = "application/json"),
@@ -73,7 +73,7 @@ pub(crate) struct ResultPage {
 pub(crate) async fn get_results(
     _: CanView,
     State(cx): State<Context>,
-    Id(batch): Id<BatchId>,
+    Id(batch): Id<OperationId>,
     Params(params): Params<ResultParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -81,7 +81,7 @@ pub(crate) async fn get_results(
     let after = params.cursor.as_deref().map(|c| List::Results.after(c)).transpose()?;
     let from = Position { batch, state, after };
     let mut conn = cx.pool().acquire().await?;
-    if batches::is_finished(&mut conn, batch).await?.is_none() {
+    if operations::is_finished(&mut conn, batch).await?.is_none() {
         return Err(Problem::batch_not_found(batch));
     }
     drop(conn);
@@ -99,7 +99,7 @@ pub(crate) async fn get_results(
 /// Where in a batch's results to go on.
 #[derive(Clone, Copy)]
 struct Position {
-    batch: BatchId,
+    batch: OperationId,
     state: Option<ItemState>,
     after: Option<u32>,
 }

@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use domain::{BatchId, BatchState, Mode};
+use domain::{Mode, OperationId, OperationState};
 use serde::{Deserialize, Serialize};
-use store::batches::{self, BatchLine};
+use store::operations::{self, BatchLine};
 use utoipa::ToSchema;
 
 use crate::{
@@ -44,9 +44,9 @@ pub(crate) struct BatchPage {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BatchSummary {
     /// The batch.
-    batch_id: BatchId,
+    batch_id: OperationId,
     /// Where it is on its way.
-    state: BatchState,
+    state: OperationState,
     /// How its tenants hang together.
     mode: Mode,
     /// Whether workers leave it alone for now.
@@ -103,7 +103,7 @@ pub(crate) async fn list_batches(
     let before = params.cursor.as_deref().map(|c| List::Batches.after(c)).transpose()?;
     let mut conn = cx.pool().acquire().await?;
     // One more than asked for says whether there is a next page.
-    let mut found = batches::list(&mut conn, before, i64::from(limit) + 1).await?;
+    let mut found = operations::list(&mut conn, before, i64::from(limit) + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let last = found.last().filter(|_| more).map(|batch| List::Batches.cursor(batch.id));

@@ -1,7 +1,7 @@
 //! `POST /batches/{id}/pause`: hold a batch where it is.
 
 use axum::{Json, extract::State};
-use domain::BatchId;
+use domain::OperationId;
 
 use super::get_batch::view;
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     post,
     path = "/batches/{id}/pause",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses(
         (status = 200, description = "The batch, paused", body = BatchView),
         (status = 409, description = "It is paused (`batch_paused`), being stopped or \
@@ -36,7 +36,7 @@ use crate::{
 pub(crate) async fn pause_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Json<BatchView>, Problem> {
     steer::patiently(|| steer::pause(&cx, &caller, id)).await?;
     view(&cx, id).await

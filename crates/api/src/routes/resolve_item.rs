@@ -1,7 +1,7 @@
 //! `POST /batches/{id}/items/{index}/resolve`: somebody has taken a tenant's remains away.
 
 use axum::{Json, extract::State};
-use domain::BatchId;
+use domain::OperationId;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -44,7 +44,7 @@ struct Resolution {
     path = "/batches/{id}/items/{index}/resolve",
     tag = "batches",
     params(
-        ("id" = BatchId, Path, description = "The batch"),
+        ("id" = OperationId, Path, description = "The batch"),
         ("index" = u32, Path, description = "The item's place in the request, from 0"),
     ),
     request_body = Resolution,
@@ -60,7 +60,7 @@ struct Resolution {
 pub(crate) async fn resolve_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id((batch, index)): Id<(BatchId, u32)>,
+    Id((batch, index)): Id<(OperationId, u32)>,
     document: Document,
 ) -> Result<Json<ResultView>, Problem> {
     let note = note(body::json(&document.bytes)?)?;

@@ -1,7 +1,7 @@
 //! `POST /batches/{id}/resume`: go on with a paused batch.
 
 use axum::{Json, extract::State};
-use domain::BatchId;
+use domain::OperationId;
 
 use super::get_batch::view;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     post,
     path = "/batches/{id}/resume",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses(
         (status = 200, description = "The batch, going on", body = BatchView),
         (status = 409, description = "It is not paused (`batch_not_paused`), or over \
@@ -34,7 +34,7 @@ use crate::{
 pub(crate) async fn resume_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Json<BatchView>, Problem> {
     steer::patiently(|| steer::resume(&cx, &caller, id)).await?;
     view(&cx, id).await

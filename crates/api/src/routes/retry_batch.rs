@@ -1,7 +1,7 @@
 //! `POST /batches/{id}/retry`: run failed tenants again.
 
 use axum::{extract::State, response::Response};
-use domain::BatchId;
+use domain::OperationId;
 
 use super::submit_batch::accepted;
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     post,
     path = "/batches/{id}/retry",
     tag = "batches",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses(
         (status = 202, description = "The batch, going again", body = BatchView),
         (status = 409, description = "It is not over (`batch_open`), or no tenant of it can be \
@@ -40,7 +40,7 @@ use crate::{
 pub(crate) async fn retry_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
     retry(&cx, &caller, id).await?;
     accepted(&cx, id).await

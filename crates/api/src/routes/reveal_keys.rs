@@ -1,10 +1,10 @@
 //! `POST /batches/{id}/api-keys/reveal`: the keys, until they are acknowledged.
 
 use axum::{Json, extract::State};
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::batches;
+use store::operations;
 use utoipa::ToSchema;
 
 use crate::{
@@ -73,16 +73,16 @@ impl From<Unreadable> for UnreadableKey {
     post,
     path = "/batches/{id}/api-keys/reveal",
     tag = "keys",
-    params(("id" = BatchId, Path, description = "The batch")),
+    params(("id" = OperationId, Path, description = "The batch")),
     responses((status = 200, description = "The keys", body = RevealedKeys), NotFound, Common),
 )]
 pub(crate) async fn reveal_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    Id(id): Id<BatchId>,
+    Id(id): Id<OperationId>,
 ) -> Result<Json<RevealedKeys>, Problem> {
     let mut tx = cx.pool().begin().await?;
-    if batches::is_finished(&mut tx, id).await?.is_none() {
+    if operations::is_finished(&mut tx, id).await?.is_none() {
         return Err(Problem::batch_not_found(id));
     }
     let keys = reveal(&mut tx, &cx, &caller, id).await?;

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use domain::{BatchId, Mode};
+use domain::{Mode, OperationId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -193,14 +193,14 @@ async fn answer(
 }
 
 /// 202: the batch as it is now, and where to find it.
-pub(super) async fn accepted(cx: &Context, batch: BatchId) -> Result<Response, Problem> {
+pub(super) async fn accepted(cx: &Context, batch: OperationId) -> Result<Response, Problem> {
     Ok(located(cx, batch, (StatusCode::ACCEPTED, view(cx, batch).await?)))
 }
 
 /// What the callers of the original API read, of a batch that is `finished` or not.
 pub(super) async fn original(
     cx: &Context,
-    batch: BatchId,
+    batch: OperationId,
     keys_for: Option<&Caller>,
     finished: bool,
 ) -> Result<Response, Problem> {
@@ -209,7 +209,7 @@ pub(super) async fn original(
     Ok(located(cx, batch, (status, Json(results))))
 }
 
-fn located(cx: &Context, batch: BatchId, answer: impl IntoResponse) -> Response {
+fn located(cx: &Context, batch: OperationId, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     let location = HeaderValue::from_str(&batch_view::path(cx.public_path(), batch));
     let location = location.expect("a path of letters, digits and hyphens");

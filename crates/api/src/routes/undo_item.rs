@@ -1,7 +1,7 @@
 //! `POST /batches/{id}/items/{index}/undo`: take a tenant's remains back after all.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::BatchId;
+use domain::OperationId;
 
 use crate::{
     auth::CanAdminister,
@@ -22,11 +22,11 @@ use crate::{
     path = "/batches/{id}/items/{index}/undo",
     tag = "batches",
     params(
-        ("id" = BatchId, Path, description = "The batch"),
+        ("id" = OperationId, Path, description = "The batch"),
         ("index" = u32, Path, description = "The item's place in the request, from 0"),
     ),
     responses(
-        (status = 202, description = "The item, `compensating`", body = ResultView),
+        (status = 202, description = "The item, `unwinding`", body = ResultView),
         (status = 409, description = "Its undo did not fail (`item_not_undo_failed`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
@@ -36,7 +36,7 @@ use crate::{
 pub(crate) async fn undo_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id((batch, index)): Id<(BatchId, u32)>,
+    Id((batch, index)): Id<(OperationId, u32)>,
 ) -> Result<(StatusCode, Json<ResultView>), Problem> {
     steer::patiently(|| see_to::undo(&cx, &caller, batch, index)).await?;
     let mut conn = cx.pool().acquire().await?;

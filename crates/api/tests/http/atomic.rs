@@ -1,7 +1,7 @@
 //! All or nothing, as far as it is decided without a worker.
 
 use axum::http::StatusCode;
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App, tenant, tenants};
@@ -12,12 +12,12 @@ async fn submit(app: &App, tenants: Vec<Value>) -> Answer {
     answer
 }
 
-async fn act(app: &App, batch: BatchId, what: &str) -> Answer {
+async fn act(app: &App, batch: OperationId, what: &str) -> Answer {
     app.post(&format!("/batches/{batch}/{what}"), &Value::Null).await
 }
 
 /// State and code of every item.
-async fn items(app: &App, batch: BatchId) -> Vec<String> {
+async fn items(app: &App, batch: OperationId) -> Vec<String> {
     let results = app.results(batch).await;
     let told = |r: &Value| {
         let code = r["error"]["code"].as_str().unwrap_or("-");
@@ -61,8 +61,9 @@ async fn one_refused_tenant_refuses_the_whole_and_reserves_nothing() {
     );
     assert_eq!(app.with_jobs(answer.batch()).await, 0);
     assert_eq!(app.count("select count(*) from tenantry.tenants").await, 1, "the other batch's");
-    let told = "select count(*) from tenantry.outbox o join tenantry.batches b on b.id = o.batch_id
-        where o.kind = 'batch.finished' and b.mode = 'atomic' and o.run = 1
+    let told =
+        "select count(*) from tenantry.outbox o join tenantry.operations b on b.id = o.operation_id
+        where o.kind = 'operation.finished' and b.mode = 'atomic' and o.run = 1
           and o.payload ->> 'state' = 'rolled_back'
           and o.payload -> 'progress' ->> 'cancelled' = '3'
           and o.payload -> 'progress' ->> 'failed' = '2'";
@@ -109,7 +110,7 @@ async fn what_was_rolled_back_runs_again_whole_or_not_at_all() {
     let app = App::start().await;
     let batch = submit(&app, tenants(3)).await.batch();
     app.execute(
-        "update tenantry.batch_items set finished_at = now(), attempt = 1,
+        "update tenantry.operation_items set finished_at = now(), attempt = 1,
              state = (array['rolled_back', 'failed', 'cancelled'])[idx + 1],
              error_code = (array['batch_rolled_back', 'verify_failed', 'batch_rolled_back'])[idx + 1],
              error_message = 'it did'",
@@ -117,7 +118,7 @@ async fn what_was_rolled_back_runs_again_whole_or_not_at_all() {
     .await;
     app.execute("update tenantry.tenants set state = 'released'").await;
     app.execute(
-        "update tenantry.batches set state = 'rolled_back', culprit_idx = 1, finished_at = now()",
+        "update tenantry.operations set state = 'rolled_back', culprit_idx = 1, finished_at = now()",
     )
     .await;
     let shown = app.get(&format!("/batches/{batch}")).await.body["error"].clone();
@@ -142,8 +143,8 @@ async fn what_can_never_succeed_or_is_not_undone_keeps_the_whole_from_running_ag
     let invalid = submit(&app, vec![tenant(0), json!({})]).await.batch();
     let stuck = submit(&app, vec![tenant(1), tenant(2)]).await.batch();
     sqlx::query(
-        "update tenantry.batch_items set finished_at = now(), error_code = 'verify_failed',
-             state = (array['rolled_back', 'undo_failed'])[idx + 1] where batch_id = $1",
+        "update tenantry.operation_items set finished_at = now(), error_code = 'verify_failed',
+             state = (array['rolled_back', 'undo_failed'])[idx + 1] where operation_id = $1",
     )
     .bind(stuck.get())
     .execute(&app.db.pool)
@@ -151,7 +152,7 @@ async fn what_can_never_succeed_or_is_not_undone_keeps_the_whole_from_running_ag
     .unwrap();
     app.execute("update tenantry.tenants set state = 'released'").await;
     app.execute(
-        "update tenantry.batches set state = 'rolled_back', finished_at = now()
+        "update tenantry.operations set state = 'rolled_back', finished_at = now()
          where finished_at is null",
     )
     .await;
@@ -167,13 +168,13 @@ async fn what_can_never_succeed_or_is_not_undone_keeps_the_whole_from_running_ag
 async fn a_cancel_turns_back_what_is_built() {
     let app = App::start().await;
     let batch = submit(&app, tenants(3)).await.batch();
-    app.execute("update tenantry.batch_items set state = 'built' where idx < 2").await;
+    app.execute("update tenantry.operation_items set state = 'built' where idx < 2").await;
     app.execute("delete from apalis.jobs").await;
 
     let answer = act(&app, batch, "cancel").await;
 
     assert_eq!(answer.body["state"], "cancelling");
-    let expected = ["compensating cancelled", "compensating cancelled", "cancelled cancelled"];
+    let expected = ["unwinding cancelled", "unwinding cancelled", "cancelled cancelled"];
     assert_eq!(items(&app, batch).await, expected);
     assert_eq!(app.with_jobs(batch).await, 2);
 }

@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
-use domain::{BatchId, Role};
+use domain::{OperationId, Role};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,12 +43,12 @@ fn acts() -> Vec<Act> {
     let batch = json!({ "tenants": tenants(2) });
     let tenant = tenants(1).remove(0);
     vec![
-        Act { body: batch, ..act("POST /tenants/batch", Before::Nothing, "batch.submitted") },
-        Act { body: tenant, ..act("POST /tenants", Before::Nothing, "batch.submitted") },
-        act("POST /batches/{id}/cancel", Before::Queued, "batch.cancelled"),
-        act("POST /batches/{id}/retry", Before::Cancelled, "batch.retried"),
-        act("POST /batches/{id}/pause", Before::Queued, "batch.paused"),
-        act("POST /batches/{id}/resume", Before::Paused, "batch.resumed"),
+        Act { body: batch, ..act("POST /tenants/batch", Before::Nothing, "operation.submitted") },
+        Act { body: tenant, ..act("POST /tenants", Before::Nothing, "operation.submitted") },
+        act("POST /batches/{id}/cancel", Before::Queued, "operation.cancelled"),
+        act("POST /batches/{id}/retry", Before::Cancelled, "operation.retried"),
+        act("POST /batches/{id}/pause", Before::Queued, "operation.paused"),
+        act("POST /batches/{id}/resume", Before::Paused, "operation.resumed"),
         act("POST /batches/{id}/items/{index}/undo", Before::UndoFailed, "item.undo_retried"),
         of_tenant(act(
             "POST /batches/{id}/items/{index}/resolve",
@@ -64,8 +64,8 @@ fn acts() -> Vec<Act> {
 
 impl Before {
     /// The batch that the act is about; `None` for acts that are about none or make one.
-    async fn prepare(&self, app: &App) -> Option<BatchId> {
-        let steer = async |batch: BatchId, what: &str| {
+    async fn prepare(&self, app: &App) -> Option<OperationId> {
+        let steer = async |batch: OperationId, what: &str| {
             app.command(&format!("/batches/{batch}/{what}"), &Value::Null).await;
         };
         match self {
@@ -140,13 +140,13 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let about = about.filter(|_| !route.contains("/queue"));
         assert_eq!(app.count(rows).await, before + 1, "{route}");
         let row: (String, String, Option<uuid::Uuid>, bool) = sqlx::query_as(
-            "select actor, action, batch_id, tenant_id is not null from tenantry.audit_log
+            "select actor, action, operation_id, tenant_id is not null from tenantry.audit_log
              where request_id = 'req-of-the-act'",
         )
         .fetch_one(&app.db.pool)
         .await
         .unwrap();
-        let told = (row.0.as_str(), row.1.as_str(), row.2.map(BatchId::new), row.3);
+        let told = (row.0.as_str(), row.1.as_str(), row.2.map(OperationId::new), row.3);
         assert_eq!(told, ("operator:ada", act.action, about, act.of_tenant), "{route}");
     }
 }
@@ -160,7 +160,8 @@ async fn an_act_that_is_refused_leaves_no_row() {
 
     for act in acts().iter().filter(|act| act.route.contains("{id}")) {
         let (method, path) = act.route.split_once(' ').unwrap();
-        let unknown = path.replace("{id}", &BatchId::mint().to_string()).replace("{index}", "1");
+        let unknown =
+            path.replace("{id}", &OperationId::mint().to_string()).replace("{index}", "1");
         let request = app.request(method.parse().unwrap(), &unknown);
         let answer = app.send(request.body(Body::from("{}")).unwrap()).await;
         assert!(answer.status.is_client_error(), "{}: {answer:?}", act.route);

@@ -59,8 +59,8 @@ async fn a_hostile_item_is_refused_in_a_few_words_and_recorded_in_a_few_bytes() 
         assert_eq!(codes[7..], ["item_too_large"; 2]);
         assert_eq!(results.body["results"][7]["tenant_name"], "Acme 7");
     }
-    let largest = "select max(pg_column_size(request) + octet_length(error_message))::bigint
-                   from tenantry.batch_items where state = 'failed'";
+    let largest = "select max(pg_column_size(input) + octet_length(error_message))::bigint
+                   from tenantry.operation_items where state = 'failed'";
     assert!(app.count(largest).await < 300_000);
 }
 
@@ -100,7 +100,7 @@ async fn a_batch_that_is_hostile_as_a_whole_is_refused_in_a_few_words() {
         assert_eq!(answer.code(), code, "{}", answer.text);
         assert!(answer.text.len() < 4096, "{} bytes", answer.text.len());
     }
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 0);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 0);
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn the_registry_itself_takes_no_longer_message() {
     let app = App::start().await;
     app.submit(vec![json!({})]).await;
 
-    let long = "update tenantry.batch_items set error_message = repeat('x', 4097)";
+    let long = "update tenantry.operation_items set error_message = repeat('x', 4097)";
     let refused = sqlx::query(long).execute(&app.db.pool).await.unwrap_err();
 
     assert!(refused.to_string().contains("error_message_check"), "{refused}");

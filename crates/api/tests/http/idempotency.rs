@@ -17,7 +17,7 @@ async fn the_same_request_twice_at_once_is_one_batch() {
 
     assert_eq!([a.status, b.status, c.status], [StatusCode::ACCEPTED; 3]);
     assert!(a.batch() == b.batch() && b.batch() == c.batch());
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 1);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 1);
     assert_eq!(app.count("select count(*) from apalis.jobs").await, 50);
 }
 
@@ -63,7 +63,7 @@ async fn a_key_used_for_another_request_is_refused() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(refused.code(), "idempotency_key_reused");
     }
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 1);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 1);
 }
 
 #[tokio::test]
@@ -118,12 +118,13 @@ async fn a_replayed_result_has_no_keys_and_the_first_one_has() {
     let waiting = [KEY[0], ("prefer", "wait=20")];
     let worker = async {
         let batch = loop {
-            let found: Option<uuid::Uuid> = sqlx::query_scalar("select id from tenantry.batches")
-                .fetch_optional(&app.db.pool)
-                .await
-                .unwrap();
+            let found: Option<uuid::Uuid> =
+                sqlx::query_scalar("select id from tenantry.operations")
+                    .fetch_optional(&app.db.pool)
+                    .await
+                    .unwrap();
             if let Some(id) = found {
-                break domain::BatchId::new(id);
+                break domain::OperationId::new(id);
             }
             tokio::task::yield_now().await;
         };

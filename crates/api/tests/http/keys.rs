@@ -1,7 +1,7 @@
 //! API keys: revealed until acknowledged, and nowhere else.
 
 use axum::http::StatusCode;
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use keys::ApiKey;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ async fn every_reveal_is_audited_for_every_tenant() {
     app.delete(&format!("/batches/{batch}/api-keys")).await;
 
     let expected = [
-        "batch.submitted",
+        "operation.submitted",
         "keys.revealed",
         "keys.revealed",
         "keys.acknowledged",
@@ -80,9 +80,9 @@ async fn an_expired_key_is_not_revealed() {
 const OTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Seals the key of the batch's first tenant with [`OTHER_KEY`]: that tenant's id.
-async fn seal_first_with_another_key(app: &App, batch: BatchId, minted: &[ApiKey]) -> i64 {
+async fn seal_first_with_another_key(app: &App, batch: OperationId, minted: &[ApiKey]) -> i64 {
     let hash = minted[0].hash();
-    let sql = "select tenant_id from tenantry.api_keys where batch_id = $1 and hash = $2";
+    let sql = "select tenant_id from tenantry.api_keys where operation_id = $1 and hash = $2";
     let (pool, hash) = (&app.db.pool, hash.as_bytes().as_slice());
     let id: i64 =
         sqlx::query_scalar(sql).bind(batch.get()).bind(hash).fetch_one(pool).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_reveal_gives_what_opens_and_names_the_rest() {
     assert_eq!(answer.body["unreadable"][0]["tenant_id"], unreadable);
     let reason = answer.body["unreadable"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("TENANTRY_MASTER_KEY_PREVIOUS"), "{reason}");
-    assert_eq!(app.audited().await, ["batch.submitted", "keys.revealed", "keys.revealed"]);
+    assert_eq!(app.audited().await, ["operation.submitted", "keys.revealed", "keys.revealed"]);
 }
 
 #[tokio::test]
@@ -121,11 +121,11 @@ async fn a_waiting_call_is_answered_although_its_key_cannot_be_shown() {
         let app = App::start().await;
         let worker = async {
             let batch = loop {
-                let sql = "select id from tenantry.batches";
+                let sql = "select id from tenantry.operations";
                 let found: Option<uuid::Uuid> =
                     sqlx::query_scalar(sql).fetch_optional(&app.db.pool).await.unwrap();
                 if let Some(id) = found {
-                    break BatchId::new(id);
+                    break OperationId::new(id);
                 }
                 tokio::task::yield_now().await;
             };
@@ -170,7 +170,7 @@ async fn a_key_is_in_nothing_but_the_answer_to_a_reveal() {
         "select coalesce(string_agg(t::text, ''), '') from tenantry.audit_log t",
         "select coalesce(string_agg(t::text, ''), '') from tenantry.outbox t",
         "select coalesce(string_agg(t::text, ''), '') from tenantry.idempotency_keys t",
-        "select coalesce(string_agg(t::text, ''), '') from tenantry.batch_items t",
+        "select coalesce(string_agg(t::text, ''), '') from tenantry.operation_items t",
         "select coalesce(string_agg(t::text, ''), '') from tenantry.api_keys t",
         "select coalesce(string_agg(t::text, ''), '') from apalis.jobs t",
     ] {
@@ -182,7 +182,7 @@ async fn a_key_is_in_nothing_but_the_answer_to_a_reveal() {
 #[tokio::test]
 async fn an_unknown_batch_has_no_keys() {
     let app = App::start().await;
-    let batch = BatchId::mint();
+    let batch = OperationId::mint();
 
     let reveal = app.post(&format!("/batches/{batch}/api-keys/reveal"), &Value::Null).await;
     let acknowledge = app.delete(&format!("/batches/{batch}/api-keys")).await;

@@ -230,7 +230,7 @@ fn closing(call: &str) -> String {
 /// Waits until there are `n` batches.
 async fn batches(api: &Served, n: i64) {
     let all = async || {
-        sqlx::query_scalar::<_, i64>("select count(*) from tenantry.batches")
+        sqlx::query_scalar::<_, i64>("select count(*) from tenantry.operations")
             .fetch_one(&api.db.pool)
             .await
             .unwrap()

@@ -163,7 +163,7 @@ async fn results_are_paged_and_found_by_state() {
     sqlx::query(
         "insert into tenantry.checkpoints (item_id, stage, attempt, steps)
          select id, 'tenant', 1, '[{\"name\": \"create_role\", \"state\": \"done\",
-             \"duration_ms\": 1.5}]' from tenantry.batch_items where idx = 0",
+             \"duration_ms\": 1.5}]' from tenantry.operation_items where idx = 0",
     )
     .execute(&app.db.pool)
     .await

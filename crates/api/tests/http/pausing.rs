@@ -1,13 +1,13 @@
 //! Pause and resume, of a batch and of the whole queue.
 
 use axum::http::StatusCode;
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::{Value, json};
 use store::workers;
 
 use crate::support::{Answer, App, tenant, tenants};
 
-async fn act(app: &App, batch: BatchId, what: &str) -> Answer {
+async fn act(app: &App, batch: OperationId, what: &str) -> Answer {
     app.post(&format!("/batches/{batch}/{what}"), &Value::Null).await
 }
 
@@ -25,11 +25,13 @@ async fn use_the_jobs_up(app: &App) {
 async fn a_batch_that_is_resumed_has_a_job_for_whatever_waits() {
     let app = App::start().await;
     let batch = app.submit(tenants(6)).await;
-    app.execute("update tenantry.batch_items set state = 'running', worker_id = 'w' where idx = 0")
-        .await;
-    app.execute("update tenantry.batch_items set state = 'retrying' where idx = 1").await;
-    app.execute("update tenantry.batch_items set state = 'compensating' where idx = 2").await;
-    app.execute("update tenantry.batch_items set state = 'succeeded' where idx = 3").await;
+    app.execute(
+        "update tenantry.operation_items set state = 'running', worker_id = 'w' where idx = 0",
+    )
+    .await;
+    app.execute("update tenantry.operation_items set state = 'retrying' where idx = 1").await;
+    app.execute("update tenantry.operation_items set state = 'unwinding' where idx = 2").await;
+    app.execute("update tenantry.operation_items set state = 'succeeded' where idx = 3").await;
 
     let paused = act(&app, batch, "pause").await;
     use_the_jobs_up(&app).await;
@@ -37,9 +39,12 @@ async fn a_batch_that_is_resumed_has_a_job_for_whatever_waits() {
 
     assert_eq!((paused.status, &paused.body["paused"]), (StatusCode::OK, &json!(true)));
     assert_eq!((resumed.status, &resumed.body["paused"]), (StatusCode::OK, &json!(false)));
-    assert_eq!(app.with_jobs(batch).await, 4, "queued, retrying and compensating ones");
+    assert_eq!(app.with_jobs(batch).await, 4, "queued, retrying and unwinding ones");
     assert_eq!(app.count("select count(*) from apalis.jobs").await, 4);
-    assert_eq!(app.audited().await, ["batch.submitted", "batch.paused", "batch.resumed"]);
+    assert_eq!(
+        app.audited().await,
+        ["operation.submitted", "operation.paused", "operation.resumed"]
+    );
 }
 
 #[tokio::test]
@@ -47,14 +52,14 @@ async fn only_a_batch_under_way_is_paused_and_only_a_paused_one_resumed() {
     let app = App::start().await;
     let open = app.submit(tenants(2)).await;
     let over = app.submit(vec![json!({})]).await;
-    let unknown = BatchId::mint();
+    let unknown = OperationId::mint();
 
     assert_eq!(conflict(&act(&app, open, "resume").await), "batch_not_paused");
     act(&app, open, "pause").await;
     assert_eq!(conflict(&act(&app, open, "pause").await), "batch_paused");
     assert_eq!(conflict(&act(&app, over, "pause").await), "batch_finished");
     assert_eq!(conflict(&act(&app, over, "resume").await), "batch_finished");
-    app.execute("update tenantry.batches set state = 'rolling_back', paused_at = null").await;
+    app.execute("update tenantry.operations set state = 'rolling_back', paused_at = null").await;
     assert_eq!(conflict(&act(&app, open, "pause").await), "batch_ending");
     for what in ["pause", "resume"] {
         assert_eq!(act(&app, unknown, what).await.code(), "batch_not_found");
@@ -65,7 +70,7 @@ async fn only_a_batch_under_way_is_paused_and_only_a_paused_one_resumed() {
 async fn a_cancelled_batch_is_paused_no_more_and_what_is_left_of_it_has_jobs() {
     let app = App::start().await;
     let batch = app.submit(tenants(3)).await;
-    app.execute("update tenantry.batch_items set state = 'compensating' where idx = 1").await;
+    app.execute("update tenantry.operation_items set state = 'unwinding' where idx = 1").await;
     act(&app, batch, "pause").await;
     use_the_jobs_up(&app).await;
 
@@ -126,7 +131,7 @@ async fn the_queue_shows_what_waits_what_runs_and_who_works() {
     }
     workers::retire(&mut conn, "gone").await.unwrap();
     app.execute(
-        "update tenantry.batch_items set state = 'running', worker_id = 'second' where idx < 2",
+        "update tenantry.operation_items set state = 'running', worker_id = 'second' where idx < 2",
     )
     .await;
 

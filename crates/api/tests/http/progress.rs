@@ -1,17 +1,17 @@
 //! What a poll says of a batch, and what it costs.
 
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::{Value, json};
 
 use crate::support::{App, tenants};
 
-async fn progress(app: &App, batch: BatchId) -> Value {
+async fn progress(app: &App, batch: OperationId) -> Value {
     app.get(&format!("/batches/{batch}")).await.body
 }
 
 /// From now on no item can be read but through its key.
-async fn take_items_away(app: &App, batch: BatchId) {
-    sqlx::query("update tenantry.batch_items set state = 'queued' where batch_id = $1")
+async fn take_items_away(app: &App, batch: OperationId) {
+    sqlx::query("update tenantry.operation_items set state = 'queued' where operation_id = $1")
         .bind(batch.get())
         .execute(&app.db.pool)
         .await
@@ -22,7 +22,7 @@ async fn take_items_away(app: &App, batch: BatchId) {
 async fn a_batch_that_is_over_is_told_from_its_row_alone() {
     let app = App::start().await;
     let batch = app.submit(tenants(5)).await;
-    app.execute("update tenantry.batches set state = 'running', started_at = now()").await;
+    app.execute("update tenantry.operations set state = 'running', started_at = now()").await;
     app.succeed(batch, 3).await;
     app.fail_rest(batch, "verify_failed").await;
     app.settle(batch).await;
@@ -48,7 +48,7 @@ async fn each_run_ends_with_totals_of_its_own() {
     app.fail_rest(batch, "attempts_exhausted").await;
     app.settle(batch).await;
 
-    app.execute("update tenantry.batch_items set error_retryable = true").await;
+    app.execute("update tenantry.operation_items set error_retryable = true").await;
     app.post(&format!("/batches/{batch}/retry"), &Value::Null).await;
     let open = progress(&app, batch).await;
     app.succeed(batch, 3).await;
@@ -66,7 +66,7 @@ async fn a_batch_that_an_earlier_version_ended_is_counted() {
     app.succeed(batch, 2).await;
     app.settle(batch).await;
     app.execute(
-        "update tenantry.batches set totals_run = null, total_succeeded = null, total_failed = null,
+        "update tenantry.operations set totals_run = null, total_succeeded = null, total_failed = null,
              total_cancelled = null, total_rolled_back = null, total_ended_in_run = null",
     )
     .await;
@@ -78,7 +78,7 @@ async fn a_batch_that_an_earlier_version_ended_is_counted() {
 async fn batches_that_were_over_before_totals_were_kept_get_theirs() {
     let app = App::start().await;
     let batch = app.submit(tenants(3)).await;
-    app.execute("update tenantry.batches set state = 'running', started_at = now()").await;
+    app.execute("update tenantry.operations set state = 'running', started_at = now()").await;
     app.succeed(batch, 2).await;
     app.fail_rest(batch, "verify_failed").await;
     app.settle(batch).await;
@@ -113,19 +113,19 @@ async fn who_cancels_sees_at_once_what_came_of_it() {
     let app = App::start().await;
     let batch = app.submit(tenants(600)).await;
     // One that is in work keeps the batch open.
-    app.execute("update tenantry.batch_items set state = 'running' where idx = 1").await;
+    app.execute("update tenantry.operation_items set state = 'running' where idx = 1").await;
     // A count that takes its time is used again for half a second.
-    app.execute("alter table tenantry.batch_items rename to fast").await;
+    app.execute("alter table tenantry.operation_items rename to fast").await;
     app.execute(
-        "create view tenantry.batch_items as
+        "create view tenantry.operation_items as
          select fast.* from tenantry.fast, lateral (select pg_sleep(0.02) offset 0) as slow",
     )
     .await;
     while progress(&app, batch).await["progress"]["queued"] == 600 {
         // The count that the submission was answered with serves for some milliseconds more.
     }
-    app.execute("drop view tenantry.batch_items").await;
-    app.execute("alter table tenantry.fast rename to batch_items").await;
+    app.execute("drop view tenantry.operation_items").await;
+    app.execute("alter table tenantry.fast rename to operation_items").await;
 
     app.post(&format!("/batches/{batch}/cancel"), &Value::Null).await;
 

@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use domain::{BatchId, Role};
+use domain::{OperationId, Role};
 use serde_json::json;
 use store::operators;
 
@@ -12,7 +12,7 @@ use crate::support::App;
 
 /// Every call with a token, and the lowest role that may make it.
 fn calls() -> Vec<(Method, String, Role)> {
-    let batch = BatchId::mint();
+    let batch = OperationId::mint();
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     vec![
         (get.clone(), "/tenants".into(), Role::Viewer),

@@ -29,8 +29,8 @@ async fn a_batch_for_later_holds_its_names_and_has_no_jobs() {
     assert_eq!(answer.body["state"], "queued");
     assert!((at(&answer.body["run_at"]) - at(&json!(run_at))).num_milliseconds().abs() < 2);
     assert_eq!(app.count("select count(*) from apalis.jobs").await, 0);
-    let waiting = "select count(*) from tenantry.batch_items i
-        join tenantry.batches b on b.id = i.batch_id
+    let waiting = "select count(*) from tenantry.operation_items i
+        join tenantry.operations b on b.id = i.operation_id
         join tenantry.tenants t on t.id = i.tenant_id and t.state = 'pending'
         where i.job_id is null and i.next_attempt_at = b.run_at
           and b.deadline_at = b.run_at + interval '1 hour'";

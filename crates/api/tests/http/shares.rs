@@ -1,14 +1,14 @@
 //! A caller's many batches do not hold up the one batch of another.
 
 use axum::http::{Method, StatusCode};
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::{Value, json};
-use store::batches;
+use store::operations;
 
 use crate::support::{App, tenant};
 
 /// Twenty batches of one operator, by every way in; each of three tenants but the single ones.
-async fn twenty(app: &App) -> Vec<BatchId> {
+async fn twenty(app: &App) -> Vec<OperationId> {
     let mut submitted = Vec::new();
     for n in 0..20 {
         let three: Vec<Value> = (0..3).map(|k| tenant(n * 10 + k)).collect();
@@ -29,7 +29,7 @@ async fn twenty(app: &App) -> Vec<BatchId> {
 }
 
 /// The batches of the next `n` jobs, as the queue gives them out.
-async fn next(app: &App, n: i32) -> Vec<BatchId> {
+async fn next(app: &App, n: i32) -> Vec<OperationId> {
     sqlx::query(
         "insert into apalis.workers (id, worker_type, storage_name, last_seen)
          values ('w', $1, 's', now()) on conflict do nothing",
@@ -39,15 +39,15 @@ async fn next(app: &App, n: i32) -> Vec<BatchId> {
     .await
     .unwrap();
     let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
-        "select i.batch_id from apalis.get_jobs('w', $1, $2) with ordinality as served
-         join tenantry.batch_items i on i.job_id = served.id order by served.ordinality",
+        "select i.operation_id from apalis.get_jobs('w', $1, $2) with ordinality as served
+         join tenantry.operation_items i on i.job_id = served.id order by served.ordinality",
     )
     .bind(queue::QUEUE_NAME)
     .bind(n)
     .fetch_all(&app.db.pool)
     .await
     .unwrap();
-    ids.into_iter().map(BatchId::new).collect()
+    ids.into_iter().map(OperationId::new).collect()
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn one_batch_of_another_caller_is_not_behind_twenty_of_one() {
 #[tokio::test]
 async fn a_batch_that_is_retried_or_resumed_stands_behind_what_its_caller_has_under_way() {
     let app = App::start().await;
-    let act = async |batch: BatchId, what: &str| {
+    let act = async |batch: OperationId, what: &str| {
         let answer = app.post(&format!("/batches/{batch}/{what}"), &Value::Null).await;
         assert!(answer.status.is_success(), "{what}: {answer:?}");
     };
@@ -91,7 +91,7 @@ async fn only_what_is_under_way_counts_and_no_more_than_a_hundred() {
     let first = app.submit(vec![tenant(1)]).await;
     let ahead = async || {
         let mut conn = app.db.pool.acquire().await.unwrap();
-        batches::ahead(&mut conn, first).await.unwrap()
+        operations::ahead(&mut conn, first).await.unwrap()
     };
     let later = json!({ "tenants": [tenant(2)], "run_at": "2999-01-01T00:00:00Z" });
     assert_eq!(app.post("/tenants/batch", &later).await.status.as_u16(), 422, "too far away");
@@ -109,9 +109,9 @@ async fn only_what_is_under_way_counts_and_no_more_than_a_hundred() {
     assert_eq!(ahead().await, 1);
 
     app.execute(
-        "insert into tenantry.batches (id, state, mode, total, created_by)
+        "insert into tenantry.operations (id, state, mode, total, created_by)
          select gen_random_uuid(), 'queued', 'independent', 1, b.created_by
-         from (select created_by from tenantry.batches order by id limit 1) b,
+         from (select created_by from tenantry.operations order by id limit 1) b,
               generate_series(1, 150)",
     )
     .await;

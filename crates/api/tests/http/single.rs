@@ -1,7 +1,7 @@
 //! One tenant at a time: what is wrong with it is an error of the call.
 
 use axum::http::StatusCode;
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::json;
 
 use crate::support::{App, tenant};
@@ -29,7 +29,7 @@ async fn an_invalid_tenant_is_refused_with_a_pointer_to_each_bad_field() {
     let errors = answer.body["errors"].as_array().unwrap();
     let pointers: Vec<&str> = errors.iter().map(|e| e["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/tenant_name", "/domain", "/x~1y"]);
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 0);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 0);
 }
 
 #[tokio::test]
@@ -48,12 +48,13 @@ async fn a_tenant_made_within_the_wait_comes_with_its_key() {
     let app = App::start().await;
     let worker = async {
         let batch = loop {
-            let found: Option<uuid::Uuid> = sqlx::query_scalar("select id from tenantry.batches")
-                .fetch_optional(&app.db.pool)
-                .await
-                .unwrap();
+            let found: Option<uuid::Uuid> =
+                sqlx::query_scalar("select id from tenantry.operations")
+                    .fetch_optional(&app.db.pool)
+                    .await
+                    .unwrap();
             if let Some(id) = found {
-                break BatchId::new(id);
+                break OperationId::new(id);
             }
             tokio::task::yield_now().await;
         };
@@ -72,7 +73,7 @@ async fn a_tenant_made_within_the_wait_comes_with_its_key() {
     assert_eq!(answer.body["domain"], "acme1.example.com");
     let id = answer.body["tenant_id"].as_i64().unwrap();
     assert_eq!(answer.headers["location"], format!("/api/v1/tenants/{id}").as_str());
-    assert_eq!(app.audited().await, ["batch.submitted", "keys.revealed"]);
+    assert_eq!(app.audited().await, ["operation.submitted", "keys.revealed"]);
     let by_request = "select count(*) from tenantry.audit_log
         where request_id = 'req-7' and actor = 'operator:olga'";
     assert_eq!(app.count(by_request).await, 2);

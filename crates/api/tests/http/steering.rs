@@ -1,12 +1,12 @@
 //! Cancel and retry.
 
 use axum::http::StatusCode;
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::{Value, json};
 
 use crate::support::{App, tenant, tenants};
 
-async fn act(app: &App, batch: BatchId, what: &str) -> crate::support::Answer {
+async fn act(app: &App, batch: OperationId, what: &str) -> crate::support::Answer {
     app.post(&format!("/batches/{batch}/{what}"), &Value::Null).await
 }
 
@@ -30,7 +30,7 @@ async fn a_cancelled_batch_gives_every_unbegun_name_back() {
 async fn what_a_worker_has_begun_is_left_to_it() {
     let app = App::start().await;
     let batch = app.submit(tenants(3)).await;
-    sqlx::query("update tenantry.batch_items set state = 'running' where idx = 1")
+    sqlx::query("update tenantry.operation_items set state = 'running' where idx = 1")
         .execute(&app.db.pool)
         .await
         .unwrap();
@@ -51,7 +51,7 @@ async fn an_item_with_something_to_undo_is_not_cancelled_under_its_worker() {
     let app = App::start().await;
     let batch = app.submit(tenants(2)).await;
     sqlx::query(
-        "with i as (update tenantry.batch_items set state = 'retrying' where idx = 0 returning id)
+        "with i as (update tenantry.operation_items set state = 'retrying' where idx = 0 returning id)
          insert into tenantry.checkpoints (item_id, stage, attempt, steps)
          select id, 'tenant', 1, '[]' from i",
     )
@@ -70,7 +70,7 @@ async fn only_an_open_batch_is_cancelled_and_only_a_finished_one_retried() {
     let app = App::start().await;
     let open = app.submit(tenants(1)).await;
     let over = app.submit(vec![json!({})]).await;
-    let unknown = BatchId::mint();
+    let unknown = OperationId::mint();
 
     let cancel_over = act(&app, over, "cancel").await;
     let retry_open = act(&app, open, "retry").await;
@@ -106,11 +106,11 @@ async fn a_retry_runs_what_failed_again_and_nothing_else() {
     assert_eq!(after[2]["tenant_id"], before[2]["tenant_id"]);
     assert_eq!(after[4]["error"]["code"], "invalid_tenant_name");
     let waiting =
-        "select count(*) from tenantry.batch_items i join apalis.jobs j on j.id = i.job_id
+        "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
         join tenantry.tenants t on t.id = i.tenant_id and t.state = 'pending'
         where i.state = 'queued' and i.tries = 0 and i.finished_at is null";
     assert_eq!(app.count(waiting).await, 2);
-    let run = "select count(*) from tenantry.batches where run = 2 and deadline_at > now()";
+    let run = "select count(*) from tenantry.operations where run = 2 and deadline_at > now()";
     assert_eq!(app.count(run).await, 1);
 }
 
@@ -155,5 +155,8 @@ async fn an_item_whose_name_was_taken_since_then_stays_as_it_ended_and_says_why(
     );
     assert_eq!(answer.body["state"], "queued");
     let again = app.audited().await;
-    assert_eq!(again, ["batch.submitted", "batch.cancelled", "batch.submitted", "batch.retried"]);
+    assert_eq!(
+        again,
+        ["operation.submitted", "operation.cancelled", "operation.submitted", "operation.retried"]
+    );
 }

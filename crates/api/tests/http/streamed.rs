@@ -90,8 +90,8 @@ async fn a_batch_of_several_chunks_is_like_any_other() {
     assert_eq!(app.with_jobs(batch).await, accepted as i64);
     // One job behind the other, over the whole batch.
     let places = "select count(distinct j.priority) from apalis.jobs j
-        join tenantry.batch_items i on i.job_id = j.id where i.idx <> 0 or i.batch_id <> (
-            select min(id::text)::uuid from tenantry.batches)";
+        join tenantry.operation_items i on i.job_id = j.id where i.idx <> 0 or i.operation_id <> (
+            select min(id::text)::uuid from tenantry.operations)";
     assert!(app.count(places).await >= accepted as i64);
     let detail = "select count(*) from tenantry.audit_log where detail ->> 'accepted' = '4098'
         and detail ->> 'refused' = '2' and detail ->> 'total' = '4100'";
@@ -143,7 +143,7 @@ async fn what_is_too_much_is_refused_before_it_has_all_arrived() {
         (413, "body_too_large"),
     ];
     assert_eq!(told, expected);
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 0);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 0);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_malformed_line_in_the_middle_leaves_nothing() {
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "malformed_json"));
     assert!(answer.body["detail"].as_str().unwrap().contains("line 2001, column 22"), "{answer:?}");
     for nothing in [
-        "select count(*) from tenantry.batches",
+        "select count(*) from tenantry.operations",
         "select count(*) from tenantry.tenants",
         "select count(*) from apalis.jobs",
     ] {

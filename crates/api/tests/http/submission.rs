@@ -91,18 +91,18 @@ async fn an_accepted_tenant_is_reserved_and_has_a_job_of_its_own() {
 
     app.submit(tenants(3)).await;
 
-    let matching = "select count(*) from tenantry.batch_items i
+    let matching = "select count(*) from tenantry.operation_items i
         join tenantry.tenants t on t.id = i.tenant_id and t.state = 'pending'
              and t.schema_name = i.schema_name and t.domain = i.domain
              and t.role_name like 'tn\\_%\\_' || t.id
         join apalis.jobs j on j.id = i.job_id";
     assert_eq!(app.count(matching).await, 3);
-    let distinct = "select count(distinct job_id) from tenantry.batch_items";
+    let distinct = "select count(distinct job_id) from tenantry.operation_items";
     assert_eq!(app.count(distinct).await, 3);
-    let jobs_name_items = "select count(*) from apalis.jobs j join tenantry.batch_items i
+    let jobs_name_items = "select count(*) from apalis.jobs j join tenantry.operation_items i
         on i.job_id = j.id and (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id";
     assert_eq!(app.count(jobs_name_items).await, 3);
-    assert_eq!(app.audited().await, ["batch.submitted"]);
+    assert_eq!(app.audited().await, ["operation.submitted"]);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_batch_with_nothing_to_do_is_over_at_once() {
     assert_eq!(body["state"], "failed");
     assert!(body["finished_at"].is_string());
     assert_eq!(body["progress"]["percent"], 100.0);
-    let told = "select count(*) from tenantry.outbox where kind = 'batch.finished'";
+    let told = "select count(*) from tenantry.outbox where kind = 'operation.finished'";
     assert_eq!(app.count(told).await, 1);
     assert_eq!(app.count("select count(*) from apalis.jobs").await, 0);
 }
@@ -138,7 +138,7 @@ async fn one_item_a_line_is_a_batch_too() {
     assert_eq!(good.body["progress"]["total"], 2);
     assert_eq!((bad.status, bad.code()), (StatusCode::BAD_REQUEST, "malformed_json"));
     assert!(bad.body["detail"].as_str().unwrap().contains("line 2"), "{bad:?}");
-    assert_eq!(app.count("select count(*) from tenantry.batches").await, 1);
+    assert_eq!(app.count("select count(*) from tenantry.operations").await, 1);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use domain::{BatchId, Role, TenantId};
+use domain::{OperationId, Role, TenantId};
 use harness::Db;
 use keys::{ApiKey, MasterKeys, Minter, OperatorToken, Sealer};
 use secrecy::SecretString;
@@ -42,7 +42,7 @@ impl Answer {
         self.body["code"].as_str().unwrap_or("no code")
     }
 
-    pub(crate) fn batch(&self) -> BatchId {
+    pub(crate) fn batch(&self) -> OperationId {
         let id = self.body["batch_id"].as_str().unwrap_or_else(|| panic!("no batch in {self:?}"));
         id.parse().unwrap()
     }
@@ -122,7 +122,7 @@ impl App {
     }
 
     /// The batch that `tenants` became.
-    pub(crate) async fn submit(&self, tenants: Vec<Value>) -> BatchId {
+    pub(crate) async fn submit(&self, tenants: Vec<Value>) -> OperationId {
         let answer = self.post("/tenants/batch", &json!({ "tenants": tenants })).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
         answer.batch()
@@ -143,10 +143,10 @@ impl App {
     }
 
     /// Items whose recorded job is in the queue.
-    pub(crate) async fn with_jobs(&self, batch: BatchId) -> i64 {
+    pub(crate) async fn with_jobs(&self, batch: OperationId) -> i64 {
         sqlx::query_scalar(
-            "select count(*) from tenantry.batch_items i join apalis.jobs j on j.id = i.job_id
-             where i.batch_id = $1",
+            "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
+             where i.operation_id = $1",
         )
         .bind(batch.get())
         .fetch_one(&self.db.pool)
@@ -155,7 +155,7 @@ impl App {
     }
 
     /// Every result of `batch`.
-    pub(crate) async fn results(&self, batch: BatchId) -> Vec<Value> {
+    pub(crate) async fn results(&self, batch: OperationId) -> Vec<Value> {
         let answer = self.get(&format!("/batches/{batch}/results?limit=1000")).await;
         answer.body["results"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
     }
@@ -169,13 +169,13 @@ impl App {
     }
 
     /// What a worker would do: the first `n` open items succeed, with a key each.
-    pub(crate) async fn succeed(&self, batch: BatchId, n: i64) -> Vec<ApiKey> {
+    pub(crate) async fn succeed(&self, batch: OperationId, n: i64) -> Vec<ApiKey> {
         let sealer = self.sealer(MASTER_KEY).await;
         let minter = Minter::new("tk_", 32).unwrap();
         let tenants: Vec<i64> = sqlx::query_scalar(
-            "update tenantry.batch_items set state = 'succeeded', finished_at = now(), attempt = 1
-             where id in (select id from tenantry.batch_items
-                          where batch_id = $1 and state = 'queued' order by idx limit $2)
+            "update tenantry.operation_items set state = 'succeeded', finished_at = now(), attempt = 1
+             where id in (select id from tenantry.operation_items
+                          where operation_id = $1 and state = 'queued' order by idx limit $2)
              returning tenant_id",
         )
         .bind(batch.get())
@@ -195,7 +195,7 @@ impl App {
             let key = minter.mint(&domain::TenantName::parse("Acme").unwrap());
             let new = api_keys::NewKey {
                 tenant,
-                batch,
+                operation: batch,
                 hash: *key.hash().as_bytes(),
                 prefix: key.prefix(),
                 last4: key.last4(),
@@ -210,23 +210,23 @@ impl App {
     }
 
     /// What a worker would do: every open item fails and gives its names back.
-    pub(crate) async fn fail_rest(&self, batch: BatchId, code: &str) {
+    pub(crate) async fn fail_rest(&self, batch: OperationId, code: &str) {
         for sql in [
             "update tenantry.tenants set state = 'released' where id in
-                 (select tenant_id from tenantry.batch_items where batch_id = $1
+                 (select tenant_id from tenantry.operation_items where operation_id = $1
                   and state = 'queued' and $2 <> '')",
-            "update tenantry.batch_items set state = 'failed', finished_at = now(), attempt = 1,
+            "update tenantry.operation_items set state = 'failed', finished_at = now(), attempt = 1,
                  tries = 1, error_code = $2, error_message = 'it failed', error_step = 'verify',
                  error_retryable = false
-             where batch_id = $1 and state = 'queued'",
+             where operation_id = $1 and state = 'queued'",
         ] {
             sqlx::query(sql).bind(batch.get()).bind(code).execute(&self.db.pool).await.unwrap();
         }
     }
 
-    pub(crate) async fn settle(&self, batch: BatchId) {
+    pub(crate) async fn settle(&self, batch: OperationId) {
         let mut conn = self.db.pool.acquire().await.unwrap();
-        store::batches::settle(&mut conn, batch).await.unwrap().expect("nothing is open");
+        store::operations::settle(&mut conn, batch).await.unwrap().expect("nothing is open");
     }
 
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {

@@ -35,7 +35,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     }
     let claimed: Vec<f64> = sqlx::query_scalar(
         "select extract(epoch from started_at - created_at)::float8 * 1000
-         from tenantry.batch_items",
+         from tenantry.operation_items",
     )
     .fetch_all(&system.pool)
     .await?;

@@ -140,7 +140,7 @@ fn summary(report: &Report) -> String {
     format!(
         "{verdict}; looked at {} tenants ({depth}), {} schemas, {} roles, {} live keys, \
          {} batches, {} items, {} live jobs",
-        it.tenants, it.schemas, it.roles, it.keys, it.batches, it.items, it.jobs,
+        it.tenants, it.schemas, it.roles, it.keys, it.operations, it.items, it.jobs,
     )
 }
 

@@ -170,7 +170,7 @@ fn cell(state: &str, shown: &str) -> Cell {
         "failed" | "error" | "undo_failed" | "completed_with_failures" | "refused" => {
             cell.fg(Color::Red)
         }
-        "running" | "retrying" | "compensating" | "cancelling" | "rolling_back" | "pending" => {
+        "running" | "retrying" | "unwinding" | "cancelling" | "rolling_back" | "pending" => {
             cell.fg(Color::Yellow)
         }
         _ => cell,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
 use domain::DatabaseMode;
-use provisioning::{CarriedOver, Left, carry_over};
+use operations::{CarriedOver, Left, carry_over};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use store::StageLimits;

@@ -65,7 +65,7 @@ impl Fleet {
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
         let activation = store::tenants::Activation {
             tenant,
-            batch: domain::BatchId::mint(),
+            operation: domain::OperationId::mint(),
             detail: serde_json::json!({}),
         };
         let activated = store::tenants::activate(&mut tx, &[activation], "cli:test").await;

@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check = Check {
         "select i.id::text,
                 format('item %s is %s and no stage of it is recorded', i.id, i.state),
                 false
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          where i.state in ('succeeded', 'built')
            and not exists (select from tenantry.checkpoints c
                            where c.item_id = i.id and c.undone_at is null)"

@@ -17,11 +17,11 @@ pub(crate) const CHECK: Check = Check {
                     when w.stopped_at is not null then 'its worker ' || w.id || ' has stopped'
                     else 'its worker ' || w.id || ' is silent' end),
                 true
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          left join tenantry.workers w on w.id = i.worker_id
          cross join scope s
-         -- without an owner, what compensates waits, and a job brings a worker to it
-         where (i.state = 'running' or (i.state = 'compensating' and i.worker_id is not null))
+         -- without an owner, what unwinds waits, and a job brings a worker to it
+         where (i.state = 'running' or (i.state = 'unwinding' and i.worker_id is not null))
            and case
                when w.id is null then coalesce(i.started_at, i.created_at) < s.settled_before
                when w.stopped_at is not null then w.stopped_at < s.settled_before

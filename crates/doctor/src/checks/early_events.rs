@@ -7,17 +7,17 @@ use crate::{
 
 pub(crate) const CHECK: Check = Check {
     kind: Kind::EventWithoutFinish,
-    subject: Subject::batch,
+    subject: Subject::operation,
     sql: finds!(
-        "select coalesce(o.batch_id::text, '00000000-0000-0000-0000-000000000000'),
-                format('run %s of batch %s was announced as ended, and %s', o.run, o.batch_id, case
-                    when b.id is null then 'there is no such batch'
-                    when o.run > b.run then format('the batch is in run %s', b.run)
+        "select coalesce(o.operation_id::text, '00000000-0000-0000-0000-000000000000'),
+                format('run %s of operation %s was announced as ended, and %s', o.run, o.operation_id, case
+                    when b.id is null then 'there is no such operation'
+                    when o.run > b.run then format('the operation is in run %s', b.run)
                     else 'it is ' || b.state end),
                 false
          from tenantry.outbox o
-         left join tenantry.batches b on b.id = o.batch_id
-         where o.kind = 'batch.finished'
+         left join tenantry.operations b on b.id = o.operation_id
+         where o.kind = 'operation.finished'
            and (b.id is null or o.run > b.run or (o.run = b.run and b.finished_at is null))"
     ),
 };

@@ -16,12 +16,12 @@ pub(crate) const CHECK: Check = Check {
                        k.id, k.tenant_id),
                 false
          from tenantry.api_keys k
-         where k.sealed is null and k.batch_id is not null and k.revoked_at is null
+         where k.sealed is null and k.operation_id is not null and k.revoked_at is null
            and k.created_at > now() - (
                select coalesce(min(o.sealed_until - o.created_at), interval '1 hour')
                from tenantry.api_keys o where o.sealed is not null and o.sealed_until > now())
            and not exists (select from tenantry.audit_log a
-                           where a.batch_id = k.batch_id and a.action like 'keys.%'
+                           where a.operation_id = k.operation_id and a.action like 'keys.%'
                              and a.action <> 'keys.revealed')"
     ),
 };

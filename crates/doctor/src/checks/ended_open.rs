@@ -1,4 +1,4 @@
-//! Batches that ended too early.
+//! Operations that ended too early.
 
 use crate::{
     Kind, Subject,
@@ -6,16 +6,16 @@ use crate::{
 };
 
 pub(crate) const CHECK: Check = Check {
-    kind: Kind::BatchEndedWithOpenItems,
-    subject: Subject::batch,
+    kind: Kind::OperationEndedWithOpenItems,
+    subject: Subject::operation,
     sql: finds!(
         "select b.id::text,
-                format('batch %s is %s and %s of its items are open', b.id, b.state, count(*)),
+                format('operation %s is %s and %s of its items are open', b.id, b.state, count(*)),
                 false
-         from tenantry.batches b
-         join tenantry.batch_items i on i.batch_id = b.id
+         from tenantry.operations b
+         join tenantry.operation_items i on i.operation_id = b.id
          where b.finished_at is not null
-           and i.state in ('queued', 'running', 'retrying', 'built', 'compensating')
+           and i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
          group by b.id, b.state"
     ),
 };

@@ -14,7 +14,7 @@ const BEHIND: &str = "
                greatest((select max(id) from tenantry.tenants),
                         (select max(id) from tenantry.spares where id < 4503599627370496)) as highest
         union all select 'tenantry.spares', max(id) from tenantry.spares where id >= 4503599627370496
-        union all select 'tenantry.batch_items', max(id) from tenantry.batch_items
+        union all select 'tenantry.operation_items', max(id) from tenantry.operation_items
         union all select 'tenantry.api_keys', max(id) from tenantry.api_keys
         union all select 'tenantry.operator_tokens', max(id) from tenantry.operator_tokens
         union all select 'tenantry.outbox', max(id) from tenantry.outbox

@@ -81,7 +81,7 @@ fn live(row: &PgRow) -> sqlx::Result<Live> {
 async fn states(conn: &mut PgConnection, jobs: &[Live]) -> sqlx::Result<HashMap<ItemId, String>> {
     let items: Vec<i64> = jobs.iter().filter_map(|live| live.item).map(ItemId::get).collect();
     let rows: Vec<(i64, String)> =
-        sqlx::query_as("select id, state from tenantry.batch_items where id = any($1)")
+        sqlx::query_as("select id, state from tenantry.operation_items where id = any($1)")
             .bind(items)
             .fetch_all(conn)
             .await?;

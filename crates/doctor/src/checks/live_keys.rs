@@ -15,7 +15,7 @@ pub(crate) const CHECK: Check = Check {
          from tenantry.tenants t
          where t.state = 'active'
            and exists (
-               select from tenantry.batch_items i where i.tenant_id = t.id and i.state = 'succeeded')
+               select from tenantry.operation_items i where i.tenant_id = t.id and i.state = 'succeeded')
            and not exists (
                select from tenantry.api_keys k
                where k.tenant_id = t.id and (k.revoked_at is null or k.revoked_at >= t.activated_at))"

@@ -7,15 +7,15 @@ use crate::{
 
 pub(crate) const CHECK: Check = Check {
     kind: Kind::FinishWithoutEvent,
-    subject: Subject::batch,
+    subject: Subject::operation,
     sql: finds!(
         "select b.id::text,
-                format('run %s of batch %s has ended as %s and was not announced', b.run, b.id, b.state),
+                format('run %s of operation %s has ended as %s and was not announced', b.run, b.id, b.state),
                 false
-         from tenantry.batches b
+         from tenantry.operations b
          where b.finished_at is not null
            and not exists (
                select from tenantry.outbox o
-               where o.kind = 'batch.finished' and o.batch_id = b.id and o.run = b.run)"
+               where o.kind = 'operation.finished' and o.operation_id = b.id and o.run = b.run)"
     ),
 };

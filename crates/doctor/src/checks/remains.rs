@@ -16,7 +16,7 @@ pub(crate) const CHECK: Check = Check {
                 format('item %s is %s, tenant %s is %s, and there is still %s',
                        i.id, i.state, t.id, t.state, remains.list),
                 t.state in ('pending', 'deleted', 'released')
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          join tenantry.tenants t on t.id = i.tenant_id
          cross join scope s
          cross join lateral (select concat_ws(', ',
@@ -45,7 +45,7 @@ pub(crate) const CHECK: Check = Check {
            and remains.list <> ''
            -- a retry may have given the same tenant to another item, whose they are then
            and not exists (
-               select from tenantry.batch_items o
+               select from tenantry.operation_items o
                where o.tenant_id = t.id and o.id <> i.id
                  and o.state not in ('failed', 'cancelled', 'rolled_back'))"
     ),

@@ -7,14 +7,14 @@ use crate::{
 
 pub(crate) const CHECK: Check = Check {
     kind: Kind::MoreThanOneFinish,
-    subject: Subject::batch,
+    subject: Subject::operation,
     sql: finds!(
-        "select o.batch_id::text,
-                format('the end of run %s of batch %s was announced %s times', o.run, o.batch_id, count(*)),
+        "select o.operation_id::text,
+                format('the end of run %s of operation %s was announced %s times', o.run, o.operation_id, count(*)),
                 false
          from tenantry.outbox o
-         where o.kind = 'batch.finished'
-         group by o.batch_id, o.run
+         where o.kind = 'operation.finished'
+         group by o.operation_id, o.run
          having count(*) > 1"
     ),
 };

@@ -17,10 +17,10 @@ pub(crate) const CHECK: Check = Check {
          cross join scope s
          where t.state = 'pending'
            and not exists (
-               select from tenantry.batch_items i
+               select from tenantry.operation_items i
                where i.tenant_id = t.id and i.state not in ('failed', 'cancelled', 'rolled_back'))
            and not exists (
-               select from tenantry.batch_items i
+               select from tenantry.operation_items i
                where i.tenant_id = t.id and (
                    exists (select from tenantry.api_keys k
                            where k.tenant_id = t.id and k.revoked_at is null)

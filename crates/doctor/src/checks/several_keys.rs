@@ -14,7 +14,7 @@ pub(crate) const CHECK: Check = Check {
                        live.tenant_id, live.keys, live.provisioned),
                 false
          from (
-             select k.tenant_id, count(*) as keys, count(k.batch_id) as provisioned
+             select k.tenant_id, count(*) as keys, count(k.operation_id) as provisioned
              from tenantry.api_keys k
              where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
              group by k.tenant_id

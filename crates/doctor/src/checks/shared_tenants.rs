@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check = Check {
         "select i.tenant_id::text,
                 format('tenant %s is made by items %s', i.tenant_id, string_agg(i.id::text, ', ' order by i.id)),
                 false
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          where i.state not in ('failed', 'cancelled', 'rolled_back')
          group by i.tenant_id
          having count(*) > 1 and i.tenant_id is not null"

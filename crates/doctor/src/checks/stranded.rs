@@ -1,6 +1,6 @@
 //! Walks the items that wait for a worker: a live job must bring one to each.
 //!
-//! Items of paused batches, of a paused queue and of batches whose time has not come wait by right.
+//! Items of paused operations, of a paused queue and of operations whose time has not come wait by right.
 
 use domain::ItemId;
 use queue::JobId;
@@ -20,9 +20,9 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
     loop {
         let rows = sqlx::query(
             "select i.id, i.state, i.job_id
-             from tenantry.batch_items i
-             join tenantry.batches b on b.id = i.batch_id
-             where i.id > $1 and i.state in ('queued', 'retrying', 'compensating')
+             from tenantry.operation_items i
+             join tenantry.operations b on b.id = i.operation_id
+             where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
                and i.worker_id is null and b.paused_at is null
                and not exists (select from tenantry.installation where paused_at is not null)
                and greatest(coalesce(i.next_attempt_at, i.created_at), b.run_at)

@@ -16,7 +16,7 @@ pub(crate) const CHECK: Check = Check {
                     when t.state <> 'pending' then format('tenant %s has no time of its activation', t.id)
                     else format('tenant %s is %s', t.id, t.state) end),
                 false
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          left join tenantry.tenants t on t.id = i.tenant_id
          where i.state = 'succeeded'
            and (t.id is null or t.state in ('pending', 'released') or t.activated_at is null)"

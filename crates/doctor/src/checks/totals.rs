@@ -1,8 +1,8 @@
-//! Batches whose size, state, kept totals or announced result is not that of their items.
+//! Operations whose size, state, kept totals or announced result is not that of their items.
 //!
 //! How many were announced as failed and cancelled may change after the end, when an operator sees to
 //! a failed undo; how many succeeded may not. The totals kept for the present run are always those
-//! of the items. A batch that an earlier version ended has none.
+//! of the items. An operation that an earlier version ended has none.
 
 use crate::{
     Kind, Subject,
@@ -10,22 +10,22 @@ use crate::{
 };
 
 pub(crate) const CHECK: Check = Check {
-    kind: Kind::BatchTotalsDiffer,
-    subject: Subject::batch,
+    kind: Kind::OperationTotalsDiffer,
+    subject: Subject::operation,
     sql: finds!(
-        "select b.id::text, format('batch %s is %s and %s', b.id, b.state, fault.sentence), false
-         from tenantry.batches b
+        "select b.id::text, format('operation %s is %s and %s', b.id, b.state, fault.sentence), false
+         from tenantry.operations b
          cross join lateral (
              select count(*) as n, min(i.idx) as first, max(i.idx) as last,
                     count(*) filter (where i.state = 'succeeded') as succeeded,
                     count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
                     count(*) filter (where i.state = 'cancelled') as cancelled,
                     count(*) filter (where i.state = 'rolled_back') as rolled_back
-             from tenantry.batch_items i where i.batch_id = b.id
+             from tenantry.operation_items i where i.operation_id = b.id
          ) as items
          left join lateral (
              select o.payload from tenantry.outbox o
-             where o.kind = 'batch.finished' and o.batch_id = b.id and o.run = b.run
+             where o.kind = 'operation.finished' and o.operation_id = b.id and o.run = b.run
                and b.finished_at is not null
              order by o.id limit 1
          ) as told on true

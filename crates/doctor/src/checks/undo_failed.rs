@@ -10,13 +10,13 @@ pub(crate) const CHECK: Check = Check {
     subject: Subject::item,
     sql: finds!(
         "select i.id::text,
-                format('undoing item %s of batch %s failed (%s): see to the cause, then run '
+                format('undoing item %s of operation %s failed (%s): see to the cause, then run '
                        '`tenantry item undo %s %s`, or clear up by hand and run '
                        '`tenantry item resolve %s %s --note WHAT`',
-                       i.idx, i.batch_id, coalesce(i.error_code, 'no code'), i.batch_id, i.idx,
-                       i.batch_id, i.idx),
+                       i.idx, i.operation_id, coalesce(i.error_code, 'no code'), i.operation_id, i.idx,
+                       i.operation_id, i.idx),
                 false
-         from tenantry.batch_items i
+         from tenantry.operation_items i
          where i.state = 'undo_failed'"
     ),
 };

@@ -24,7 +24,7 @@ const PAGE: i64 = 100;
 const TENANTS: &str = "select id, settings::text, schema_name, role_name, name, domain, external_id
     from tenantry.tenants where id > $1 order by id limit $2";
 
-const REQUESTS: &str = "select id, request::text from tenantry.batch_items
+const REQUESTS: &str = "select id, request::text from tenantry.operation_items
     where id > $1 order by id limit $2";
 
 /// Finds settings, names and domains that are none, and JSON that readers of JSON cannot read.

@@ -18,5 +18,5 @@ pub(super) async fn run(conn: &mut PgConnection, table: &str) -> Result<Outcome,
         .execute(conn)
         .await?;
     let detail = json!({ "table": it.name, "id": it.highest });
-    Ok(Outcome::Done(Deed { action: "ids.advanced", tenant: None, batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "ids.advanced", tenant: None, operation: None, detail }))
 }

@@ -1,6 +1,6 @@
 //! Takes away what is left of a tenant whose item came to nothing.
 
-use domain::{BatchId, ItemId, TenantId};
+use domain::{ItemId, OperationId, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -14,10 +14,10 @@ pub(super) async fn run(
     item: ItemId,
     surgery: &Surgery,
 ) -> Result<Outcome, FixError> {
-    let Some((batch, id)) = names(conn, item).await? else { return Ok(Outcome::Gone) };
+    let Some((operation, id)) = names(conn, item).await? else { return Ok(Outcome::Gone) };
     tenant::lock(conn, id).await?;
-    // Then as a retry takes them: the batch, its items, their tenants.
-    store::batches::lock(conn, batch).await?;
+    // Then as a retry takes them: the operation, its items, their tenants.
+    store::operations::lock(conn, operation).await?;
     if !is_over(conn, item).await? {
         return Ok(Outcome::Gone);
     }
@@ -38,21 +38,27 @@ pub(super) async fn run(
     }
     let detail = json!({ "item": item, "dropped": dropped, "stages": undone });
     let action = "tenant.released";
-    Ok(Outcome::Done(Deed { action, tenant: Some(id), batch: Some(batch), detail }))
+    Ok(Outcome::Done(Deed { action, tenant: Some(id), operation: Some(operation), detail }))
 }
 
-async fn names(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<Option<(BatchId, TenantId)>> {
-    let row: Option<(sqlx::types::Uuid, Option<i64>)> =
-        sqlx::query_as("select batch_id, tenant_id from tenantry.batch_items where id = $1")
-            .bind(item.get())
-            .fetch_optional(conn)
-            .await?;
-    Ok(row.and_then(|(batch, tenant)| Some((BatchId::new(batch), TenantId::new(tenant?)))))
+async fn names(
+    conn: &mut PgConnection,
+    item: ItemId,
+) -> sqlx::Result<Option<(OperationId, TenantId)>> {
+    let row: Option<(sqlx::types::Uuid, Option<i64>)> = sqlx::query_as(
+        "select operation_id, tenant_id from tenantry.operation_items where id = $1",
+    )
+    .bind(item.get())
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.and_then(|(operation, tenant)| {
+        Some((OperationId::new(operation), TenantId::new(tenant?)))
+    }))
 }
 
 async fn is_over(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<bool> {
     let over = sqlx::query(
-        "select from tenantry.batch_items
+        "select from tenantry.operation_items
          where id = $1 and state in ('failed', 'cancelled', 'rolled_back') for update",
     )
     .bind(item.get())

@@ -41,5 +41,5 @@ pub(super) async fn run(
     }
     let detail = json!({ "role": name });
     let tenant = Some(mark.tenant);
-    Ok(Outcome::Done(Deed { action: "role.dropped", tenant, batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "role.dropped", tenant, operation: None, detail }))
 }

@@ -34,5 +34,5 @@ pub(super) async fn run(
     }
     let detail = json!({ "schema": name });
     let tenant = Some(mark.tenant);
-    Ok(Outcome::Done(Deed { action: "schema.dropped", tenant, batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "schema.dropped", tenant, operation: None, detail }))
 }

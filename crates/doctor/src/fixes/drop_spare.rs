@@ -40,5 +40,5 @@ pub(super) async fn run(
         "schema": schema_dropped.then_some(schema.as_str()),
         "role": role_dropped.then_some(role.as_str()),
     });
-    Ok(Outcome::Done(Deed { action: "spare.dropped", tenant: None, batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "spare.dropped", tenant: None, operation: None, detail }))
 }

@@ -1,6 +1,6 @@
-//! Ends a batch that nobody ended.
+//! Ends an operation that nobody ended.
 
-use domain::BatchId;
+use domain::OperationId;
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -8,9 +8,14 @@ use super::{Deed, Outcome};
 use crate::FixError;
 
 /// As a worker does: one guarded UPDATE, and the event with it.
-pub(super) async fn run(conn: &mut PgConnection, batch: BatchId) -> Result<Outcome, FixError> {
-    let Some(state) = store::batches::settle(conn, batch).await? else { return Ok(Outcome::Gone) };
+pub(super) async fn run(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> Result<Outcome, FixError> {
+    let Some(state) = store::operations::settle(conn, operation).await? else {
+        return Ok(Outcome::Gone);
+    };
     let detail = json!({ "state": state });
-    let batch = Some(batch);
-    Ok(Outcome::Done(Deed { action: "batch.settled", tenant: None, batch, detail }))
+    let operation = Some(operation);
+    Ok(Outcome::Done(Deed { action: "operation.settled", tenant: None, operation, detail }))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, ItemId};
+use domain::{ItemId, OperationId};
 use queue::JobId;
 use serde_json::json;
 use sqlx::{PgConnection, types::Uuid};
@@ -18,10 +18,10 @@ pub(super) async fn run(
     dead_after: Duration,
 ) -> Result<Outcome, FixError> {
     let row: Option<(Uuid, Option<i64>, i32, Option<String>)> = sqlx::query_as(
-        "select i.batch_id, i.tenant_id, i.attempt, i.worker_id
-         from tenantry.batch_items i
+        "select i.operation_id, i.tenant_id, i.attempt, i.worker_id
+         from tenantry.operation_items i
          where i.id = $1
-           and (i.state = 'running' or (i.state = 'compensating' and i.worker_id is not null))
+           and (i.state = 'running' or (i.state = 'unwinding' and i.worker_id is not null))
            and not exists (
                select from tenantry.workers w
                where w.id = i.worker_id and w.stopped_at is null
@@ -32,7 +32,7 @@ pub(super) async fn run(
     .bind(dead_after.as_secs_f64())
     .fetch_optional(&mut *conn)
     .await?;
-    let Some((batch, tenant, attempt, worker)) = row else { return Ok(Outcome::Gone) };
+    let Some((operation, tenant, attempt, worker)) = row else { return Ok(Outcome::Gone) };
     let job = JobId::mint();
     if !give_back(conn, Owned { item, attempt }, &job.to_string()).await? {
         return Ok(Outcome::Gone);
@@ -41,7 +41,7 @@ pub(super) async fn run(
     Ok(Outcome::Done(Deed {
         action: "item.given_back",
         tenant: tenant.map(domain::TenantId::new),
-        batch: Some(BatchId::new(batch)),
+        operation: Some(OperationId::new(operation)),
         detail: json!({ "item": item, "worker": worker, "job": job.to_string() }),
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, ItemId};
+use domain::{ItemId, OperationId};
 use queue::JobId;
 use serde_json::json;
 use sqlx::{PgConnection, types::Uuid};
@@ -14,14 +14,14 @@ use crate::FixError;
 /// Unless the item has moved on, or its job is alive after all.
 pub(super) async fn run(conn: &mut PgConnection, item: ItemId) -> Result<Outcome, FixError> {
     let row: Option<(Uuid, Option<i64>, Option<String>)> = sqlx::query_as(
-        "select batch_id, tenant_id, job_id from tenantry.batch_items
-         where id = $1 and state in ('queued', 'retrying', 'compensating') and worker_id is null
+        "select operation_id, tenant_id, job_id from tenantry.operation_items
+         where id = $1 and state in ('queued', 'retrying', 'unwinding') and worker_id is null
          for update",
     )
     .bind(item.get())
     .fetch_optional(&mut *conn)
     .await?;
-    let Some((batch, tenant, job)) = row else { return Ok(Outcome::Gone) };
+    let Some((operation, tenant, job)) = row else { return Ok(Outcome::Gone) };
     let named: Vec<String> = job.iter().cloned().collect();
     if !queue::live_jobs(conn, &named).await?.is_empty() {
         return Ok(Outcome::Gone);
@@ -34,7 +34,7 @@ pub(super) async fn run(conn: &mut PgConnection, item: ItemId) -> Result<Outcome
     Ok(Outcome::Done(Deed {
         action: "item.requeued",
         tenant: tenant.map(domain::TenantId::new),
-        batch: Some(BatchId::new(batch)),
+        operation: Some(OperationId::new(operation)),
         detail: json!({ "item": item, "lost": waiting.job, "job": new.to_string() }),
     }))
 }

@@ -22,11 +22,12 @@ pub(super) async fn run(conn: &mut PgConnection, job: &str) -> Result<Outcome, F
     let Some(payload) = payload else { return Ok(Outcome::Gone) };
     let item = item_in(&payload);
     if let Some(item) = item {
-        let state: Option<String> =
-            sqlx::query_scalar("select state from tenantry.batch_items where id = $1 for update")
-                .bind(item.get())
-                .fetch_optional(&mut *conn)
-                .await?;
+        let state: Option<String> = sqlx::query_scalar(
+            "select state from tenantry.operation_items where id = $1 for update",
+        )
+        .bind(item.get())
+        .fetch_optional(&mut *conn)
+        .await?;
         if state.is_some_and(|state| !ended(&state)) {
             return Ok(Outcome::Gone);
         }
@@ -43,5 +44,5 @@ pub(super) async fn run(conn: &mut PgConnection, job: &str) -> Result<Outcome, F
         return Ok(Outcome::Gone);
     }
     let detail = json!({ "job": job, "item": item });
-    Ok(Outcome::Done(Deed { action: "job.killed", tenant: None, batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "job.killed", tenant: None, operation: None, detail }))
 }

@@ -44,5 +44,5 @@ pub(super) async fn run(
     }
     grants::regrant(conn, &schema, &role).await?;
     let detail = json!({ "role": role.as_str() });
-    Ok(Outcome::Done(Deed { action: "role.created", tenant: Some(id), batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "role.created", tenant: Some(id), operation: None, detail }))
 }

@@ -15,7 +15,7 @@ pub(super) async fn run(
     Ok(Outcome::Done(Deed {
         action: "doctor.makers_handed_over",
         tenant: None,
-        batch: None,
+        operation: None,
         detail: json!({ "role": name }),
     }))
 }

@@ -20,7 +20,7 @@ mod tenant;
 
 use std::time::Duration;
 
-use domain::{BatchId, InstallationId, TenantId};
+use domain::{InstallationId, OperationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 use tenantdb::{Promise, TenantPath, application_role};
@@ -71,7 +71,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Deed {
     pub(crate) action: &'static str,
     pub(crate) tenant: Option<TenantId>,
-    pub(crate) batch: Option<BatchId>,
+    pub(crate) operation: Option<OperationId>,
     pub(crate) detail: Value,
 }
 
@@ -109,7 +109,9 @@ pub(crate) async fn repair(
         (Kind::IdsBehind, Subject::Control(table)) => advance_ids::run(conn, table).await,
         (Kind::KeyWithoutTenant, Subject::Key(key)) => revoke_key::run(conn, *key).await,
         (Kind::SealedPastItsTime, Subject::Key(key)) => erase_secret::run(conn, *key).await,
-        (Kind::BatchShouldHaveEnded, Subject::Batch(batch)) => end_batch::run(conn, *batch).await,
+        (Kind::OperationShouldHaveEnded, Subject::Operation(operation)) => {
+            end_batch::run(conn, *operation).await
+        }
         _ => Err(FixError::NotFixable(kind)),
     }
 }

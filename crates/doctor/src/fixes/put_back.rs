@@ -49,7 +49,7 @@ pub(super) async fn run(
     Ok(Outcome::Done(Deed {
         action: "tenant.rights_restored",
         tenant: Some(id),
-        batch: None,
+        operation: None,
         detail,
     }))
 }

@@ -20,5 +20,5 @@ pub(super) async fn run(
     }
     let dropped = tenant::take_back(conn, &held, surgery).await?;
     let detail = json!({ "dropped": dropped });
-    Ok(Outcome::Done(Deed { action: "tenant.released", tenant: Some(id), batch: None, detail }))
+    Ok(Outcome::Done(Deed { action: "tenant.released", tenant: Some(id), operation: None, detail }))
 }

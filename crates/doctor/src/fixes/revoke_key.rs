@@ -1,6 +1,6 @@
 //! Revokes the key of a tenant that is gone.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use serde_json::json;
 use sqlx::{PgConnection, types::Uuid};
 
@@ -19,16 +19,16 @@ pub(super) async fn run(conn: &mut PgConnection, key: i64) -> Result<Outcome, Fi
          set revoked_at = clock_timestamp(), sealed = null, sealed_until = null
          from gone
          where k.id = $1 and k.tenant_id = gone.id and k.revoked_at is null
-         returning k.tenant_id, k.batch_id",
+         returning k.tenant_id, k.operation_id",
     )
     .bind(key)
     .fetch_optional(conn)
     .await?;
-    let Some((tenant, batch)) = revoked else { return Ok(Outcome::Gone) };
+    let Some((tenant, operation)) = revoked else { return Ok(Outcome::Gone) };
     Ok(Outcome::Done(Deed {
         action: "key.revoked",
         tenant: Some(TenantId::new(tenant)),
-        batch: batch.map(BatchId::new),
+        operation: operation.map(OperationId::new),
         detail: json!({ "key": key }),
     }))
 }

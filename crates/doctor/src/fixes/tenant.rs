@@ -64,7 +64,7 @@ pub(super) async fn hold(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<
 pub(super) async fn is_claimed(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "select exists (
-             select from tenantry.batch_items
+             select from tenantry.operation_items
              where tenant_id = $1 and state not in ('failed', 'cancelled', 'rolled_back'))
          or exists (select from tenantry.spares where id = $1)",
     )

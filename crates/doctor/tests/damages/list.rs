@@ -151,7 +151,7 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("delete from tenantry.checkpoints where item_id = ID", Told(&[Kind::CheckpointMissing])),
     ("delete from tenantry.api_keys where id = ID", Told(&[Kind::TenantWithoutLiveKey])),
     (
-        "update tenantry.api_keys set sealed = null, sealed_until = null, batch_id = gen_random_uuid()
+        "update tenantry.api_keys set sealed = null, sealed_until = null, operation_id = gen_random_uuid()
          where id = ID",
         Told(&[Kind::SecretErasedEarly]),
     ),
@@ -160,10 +160,10 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
         Told(&[Kind::SealedPastItsTime]),
     ),
     (
-        "update tenantry.batch_items set worker_id = 'x' where id = ID",
+        "update tenantry.operation_items set worker_id = 'x' where id = ID",
         Told(&[Kind::ItemInWrongState]),
     ),
-    ("update tenantry.batch_items set finished_at = null where id = ID", Told(&[Kind::ItemInWrongState])),
+    ("update tenantry.operation_items set finished_at = null where id = ID", Told(&[Kind::ItemInWrongState])),
     // legal
     ("update tenantry.tenants set state = 'suspended' where id = ID", Legal),
     ("update tenantry.tenants set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID", Legal),

@@ -93,9 +93,9 @@ const SHARED: &[(&str, Kind, &str)] = &[
         "index tenants.tenants_live_domain is not",
     ),
     (
-        "alter table tenantry.batch_items drop constraint batch_items_batch_id_idx_key",
+        "alter table tenantry.operation_items drop constraint operation_items_operation_id_idx_key",
         Kind::ControlSchemaDiffers,
-        "constraint batch_items.batch_items_batch_id_idx_key is missing",
+        "constraint operation_items.operation_items_operation_id_idx_key is missing",
     ),
     (
         "alter table tenantry.api_keys drop constraint api_keys_hash_key",
@@ -125,9 +125,9 @@ const SHARED: &[(&str, Kind, &str)] = &[
         "trigger tenants.t is in no migration",
     ),
     (
-        "alter table tenantry.batches alter run drop default",
+        "alter table tenantry.operations alter run drop default",
         Kind::ControlSchemaDiffers,
-        "column batches.run is not",
+        "column operations.run is not",
     ),
     (
         "drop index tenantry.outbox_one_finish_per_run",

@@ -1,4 +1,4 @@
-//! As many sound tenants as a test wants, each of one item of one batch that has ended well.
+//! As many sound tenants as a test wants, each of one item of one operation that has ended well.
 
 use std::{str::FromStr, time::Duration};
 
@@ -111,24 +111,24 @@ impl World {
             "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at)
              select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now()
              from generate_series(1, {tenants}) n;
-             insert into tenantry.batches (id, state, mode, total, started_at, finished_at)
+             insert into tenantry.operations (id, state, mode, total, started_at, finished_at)
              values ('{BATCH}', 'completed', 'independent', {tenants}, now(), now());
-             insert into tenantry.batch_items (id, batch_id, idx, state, tenant_id, request, attempt,
+             insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, attempt,
                                                started_at, finished_at)
              select n, '{BATCH}', n - 1, 'succeeded', n, '{{}}', 1, now(), now()
              from generate_series(1, {tenants}) n;
              insert into tenantry.checkpoints (item_id, stage, attempt, steps)
              select n, 'provision', 1, '[]' from generate_series(1, {tenants}) n;
-             insert into tenantry.api_keys (id, tenant_id, batch_id, hash, prefix, last4, sealed, sealed_until)
+             insert into tenantry.api_keys (id, tenant_id, operation_id, hash, prefix, last4, sealed, sealed_until)
              overriding system value
              select n, n, '{BATCH}', sha256(n::text::bytea), 'tk_', 'abcd', 'x', now() + interval '1 day'
              from generate_series(1, {tenants}) n;
-             insert into tenantry.outbox (kind, batch_id, run, payload)
-             values ('batch.finished', '{BATCH}', 1, jsonb_build_object('batch_id', '{BATCH}',
+             insert into tenantry.outbox (kind, operation_id, run, payload)
+             values ('operation.finished', '{BATCH}', 1, jsonb_build_object('operation_id', '{BATCH}',
                  'state', 'completed', 'progress', jsonb_build_object('total', {tenants},
                  'succeeded', {tenants})));
              select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 200000),
-                    setval(pg_get_serial_sequence('tenantry.batch_items', 'id'), {tenants}),
+                    setval(pg_get_serial_sequence('tenantry.operation_items', 'id'), {tenants}),
                     setval(pg_get_serial_sequence('tenantry.api_keys', 'id'), {tenants})",
             self.installation
         );
@@ -184,7 +184,7 @@ pub(crate) const HAND_OVER: &str = "
         end loop;
     end $$";
 
-/// The batch of all tenants.
+/// The operation of all tenants.
 pub(crate) const BATCH: &str = "00000000-0000-0000-0000-000000000001";
 
 pub(crate) fn scope() -> Scope {

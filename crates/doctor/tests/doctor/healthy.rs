@@ -20,7 +20,7 @@ async fn nothing_is_found_where_nothing_is_wrong() {
         schemas: 6,
         roles: 6,
         keys: 6,
-        batches: 6,
+        operations: 6,
         items: 13,
         jobs: 3,
         active: 5,
@@ -47,7 +47,7 @@ async fn what_passes_by_itself_is_given_its_time() {
     let ward = Ward::healthy().await;
     ward.run("delete from apalis.jobs").await;
     ward.run(
-        "update tenantry.batches set finished_at = null, state = 'running' where state = 'failed'",
+        "update tenantry.operations set finished_at = null, state = 'running' where state = 'failed'",
     )
     .await;
     ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;

@@ -10,7 +10,7 @@ async fn an_item_of_a_dead_worker_goes_to_another() {
         "update tenantry.workers set seen_at = now() - interval '1 hour'",
         "update tenantry.workers set stopped_at = now()",
         "delete from tenantry.workers",
-        "update tenantry.batch_items set worker_id = null where id = 9",
+        "update tenantry.operation_items set worker_id = null where id = 9",
     ] {
         let ward = Ward::healthy().await;
         ward.run(dead).await;
@@ -23,16 +23,16 @@ async fn an_item_of_a_dead_worker_goes_to_another() {
 async fn an_undo_of_a_dead_worker_goes_on_as_an_undo() {
     let ward = Ward::healthy().await;
     ward.run("delete from tenantry.workers").await;
-    ward.run("update tenantry.batch_items set state = 'compensating' where id = 9").await;
+    ward.run("update tenantry.operation_items set state = 'unwinding' where id = 9").await;
 
     ward.heals(Kind::ItemOwnedByDeadWorker, item(9), &["item 9", "jobs of 9"]).await;
 
     let state: (String, Option<String>) =
-        sqlx::query_as("select state, worker_id from tenantry.batch_items where id = 9")
+        sqlx::query_as("select state, worker_id from tenantry.operation_items where id = 9")
             .fetch_one(&ward.db.pool)
             .await
             .unwrap();
-    assert_eq!(state, ("compensating".to_owned(), None));
+    assert_eq!(state, ("unwinding".to_owned(), None));
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_waiting_item_without_a_live_job_gets_one() {
         "delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '8'",
         "update apalis.jobs set status = 'Done', done_at = now()
          where convert_from(job, 'utf8')::jsonb ->> 'item' = '8'",
-        "update tenantry.batch_items set job_id = null where id = 8",
+        "update tenantry.operation_items set job_id = null where id = 8",
     ] {
         let ward = Ward::healthy().await;
         ward.run(lost).await;
@@ -63,11 +63,11 @@ async fn an_item_of_a_paused_queue_waits_by_right() {
 async fn a_scheduled_batch_whose_time_has_come_needs_jobs() {
     let ward = Ward::healthy().await;
     ward.run(
-        "update tenantry.batches set run_at = now() - interval '1 hour' where run_at is not null",
+        "update tenantry.operations set run_at = now() - interval '1 hour' where run_at is not null",
     )
     .await;
     ward.run(
-        "update tenantry.batch_items set next_attempt_at = now() - interval '1 hour' where id = 11",
+        "update tenantry.operation_items set next_attempt_at = now() - interval '1 hour' where id = 11",
     )
     .await;
 
@@ -103,12 +103,12 @@ async fn a_job_that_cannot_be_read_is_killed() {
 #[tokio::test]
 async fn an_item_that_contradicts_itself_is_told() {
     for (id, contradiction) in [
-        (1, "update tenantry.batch_items set worker_id = 'alive' where id = 1"),
-        (1, "update tenantry.batch_items set finished_at = null where id = 1"),
-        (8, "update tenantry.batch_items set worker_id = 'alive' where id = 8"),
+        (1, "update tenantry.operation_items set worker_id = 'alive' where id = 1"),
+        (1, "update tenantry.operation_items set finished_at = null where id = 1"),
+        (8, "update tenantry.operation_items set worker_id = 'alive' where id = 8"),
         (8, "update tenantry.tenants set state = 'deleted' where id = 8"),
         (8, "update tenantry.tenants set state = 'released' where id = 8"),
-        (12, "update tenantry.batches set mode = 'independent' where mode = 'atomic'"),
+        (12, "update tenantry.operations set mode = 'independent' where mode = 'atomic'"),
     ] {
         let ward = Ward::healthy().await;
         ward.run(contradiction).await;
@@ -122,7 +122,7 @@ async fn a_failed_undo_is_told_with_what_to_do() {
     let ward = Ward::healthy().await;
     ward.run("update tenantry.tenants set state = 'pending' where id = 7").await;
     ward.leave_behind(7).await;
-    ward.run("update tenantry.batch_items set state = 'undo_failed' where id = 7").await;
+    ward.run("update tenantry.operation_items set state = 'undo_failed' where id = 7").await;
 
     ward.only_reports(Kind::UndoFailed, item(7)).await;
 
@@ -135,7 +135,7 @@ async fn a_failed_undo_is_told_with_what_to_do() {
 async fn success_without_a_tenant_is_told() {
     for lost in [
         "update tenantry.tenants set state = 'pending', activated_at = null where id = 3",
-        "update tenantry.batch_items set tenant_id = null where id = 3",
+        "update tenantry.operation_items set tenant_id = null where id = 3",
     ] {
         let ward = Ward::healthy().await;
         ward.run(lost).await;
@@ -163,7 +163,7 @@ async fn a_tenant_that_was_deleted_later_was_a_success() {
 #[tokio::test]
 async fn a_tenant_made_twice_is_told() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.batch_items set tenant_id = 1 where id = 2").await;
+    ward.run("update tenantry.operation_items set tenant_id = 1 where id = 2").await;
 
     ward.only_reports(Kind::TenantOfSeveralItems, tenant(1)).await;
 }
@@ -199,8 +199,9 @@ async fn a_stage_left_of_a_released_tenant_is_forgotten() {
 #[tokio::test]
 async fn an_active_tenant_of_a_failed_item_is_left_to_people() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.batch_items set state = 'failed' where id = 5").await;
-    ward.run("update tenantry.batches set state = 'completed_with_failures' where total = 5").await;
+    ward.run("update tenantry.operation_items set state = 'failed' where id = 5").await;
+    ward.run("update tenantry.operations set state = 'completed_with_failures' where total = 5")
+        .await;
     ward.run(
         "update tenantry.outbox set payload = payload || '{\"state\": \"completed_with_failures\",
          \"progress\": {\"total\": 5, \"succeeded\": 4}}' where payload ->> 'state' = 'completed'",
@@ -245,7 +246,10 @@ async fn a_reservation_goes_with_what_was_made_for_it() {
 async fn a_sequence_of_ids_that_is_behind_is_set_past_the_highest() {
     for (table, reset) in [
         ("tenantry.tenants", "select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 4)"),
-        ("tenantry.batch_items", "alter table tenantry.batch_items alter column id restart"),
+        (
+            "tenantry.operation_items",
+            "alter table tenantry.operation_items alter column id restart",
+        ),
         (
             "tenantry.api_keys",
             "select setval(pg_get_serial_sequence('tenantry.api_keys', 'id'), 1)",
@@ -271,7 +275,7 @@ async fn what_cannot_be_read_back_is_told_of_every_tenant_and_item() {
                  || repeat('[', 130) || repeat(']', 130) || '}}')::jsonb where id = 7",
             tenant(7),
         ),
-        ("update tenantry.batch_items set request = '[1e500]' where id = 7", item(7)),
+        ("update tenantry.operation_items set input = '[1e500]' where id = 7", item(7)),
     ] {
         let ward = Ward::healthy().await;
         ward.run(damage).await;

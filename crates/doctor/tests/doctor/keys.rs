@@ -90,8 +90,8 @@ async fn a_secret_that_the_master_key_does_not_open_is_told_and_so_is_another_ma
     let minted = minter.mint(&domain::TenantName::parse("Acme").unwrap());
     ward.run(
         "update tenantry.api_keys set sealed = null, sealed_until = null;
-         insert into tenantry.audit_log (actor, action, batch_id)
-         select distinct 'operator:me', 'keys.acknowledged', batch_id from tenantry.api_keys",
+         insert into tenantry.audit_log (actor, action, operation_id)
+         select distinct 'operator:me', 'keys.acknowledged', operation_id from tenantry.api_keys",
     )
     .await;
     sqlx::query(

@@ -4,13 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod application_role;
-mod batches;
 mod database;
 mod healthy;
 mod items;
 mod keys;
 mod learnt;
 mod names;
+mod operations;
 mod schemas;
 mod sessions;
 mod versions;

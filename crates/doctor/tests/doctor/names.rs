@@ -42,7 +42,7 @@ async fn no_repair_ends_at_a_row_that_cannot_be_read() {
     let ward = Ward::healthy().await;
     // nobody makes 8 and 13 any more; 3 to 5 are active
     ward.run(
-        "update tenantry.batch_items set state = 'failed', finished_at = now() where id in (8, 13)",
+        "update tenantry.operation_items set state = 'failed', finished_at = now() where id in (8, 13)",
     )
     .await;
     ward.leave_behind(13).await;

@@ -103,7 +103,7 @@ async fn somebody_waits(ward: &Ward) {
 async fn a_schema_that_an_undo_still_needs_is_not_dropped() {
     let ward = Ward::healthy().await;
     ward.leave_behind(7).await;
-    ward.run("update tenantry.batch_items set state = 'undo_failed' where id = 7").await;
+    ward.run("update tenantry.operation_items set state = 'undo_failed' where id = 7").await;
     let before = ward.everything().await;
 
     for kind in [Kind::SchemaWithoutTenant, Kind::RoleWithoutTenant] {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use doctor::{Depth, Fixed, Kind, Scope, Subject};
-use domain::{BatchId, InstallationId, ItemId, RoleName, SchemaName, TenantId};
+use domain::{InstallationId, ItemId, OperationId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use queue::JobId;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -13,13 +13,13 @@ use tenantdb::{Mark, MigrationSet, Promise, migrations};
 /// The tenant that was built in advance.
 pub(crate) const SPARE: i64 = 950;
 
-/// Five tenants of batch 1 (items 1 to 5), and the rest of the world.
+/// Five tenants of operation 1 (items 1 to 5), and the rest of the world.
 pub(crate) struct Ward {
     pub(crate) db: Db,
     pub(crate) installation: InstallationId,
 }
 
-/// Batch 1 is done, 2 has failed, 3 runs, 4 is paused, 5 is for later, 6 is all or nothing.
+/// Operation 1 is done, 2 has failed, 3 runs, 4 is paused, 5 is for later, 6 is all or nothing.
 const WORLD: &str = "
     insert into tenantry.workers (id, host, pid, version) values ('alive', 'here', 1, 'test');
 
@@ -29,7 +29,7 @@ const WORLD: &str = "
            case when n <= 5 then now() end
     from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
 
-    insert into tenantry.batches (id, state, mode, total, started_at, finished_at, paused_at, run_at)
+    insert into tenantry.operations (id, state, mode, total, started_at, finished_at, paused_at, run_at)
     select format('00000000-0000-0000-0000-%s', lpad(n::text, 12, '0'))::uuid, state, mode, total,
            case when n not in (4, 5) then now() end, case when n <= 2 then now() end,
            case when n = 4 then now() end, case when n = 5 then now() + interval '1 hour' end
@@ -38,9 +38,9 @@ const WORLD: &str = "
                  (5, 'queued', 'independent', 1), (6, 'running', 'atomic', 2))
          as b (n, state, mode, total);
 
-    insert into tenantry.batch_items (id, batch_id, idx, state, tenant_id, request, worker_id, attempt,
+    insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, worker_id, attempt,
                                       started_at, finished_at, next_attempt_at, error_code)
-    select n, format('00000000-0000-0000-0000-%s', lpad(batch::text, 12, '0'))::uuid, idx, state,
+    select n, format('00000000-0000-0000-0000-%s', lpad(operation::text, 12, '0'))::uuid, idx, state,
            nullif(n, 6), '{}', case when n = 9 then 'alive' end, 1,
            case when state in ('succeeded', 'running', 'built') then now() end,
            case when state in ('succeeded', 'failed') then now() end,
@@ -50,19 +50,19 @@ const WORLD: &str = "
                  (4, 1, 3, 'succeeded'), (5, 1, 4, 'succeeded'), (6, 2, 0, 'failed'),
                  (7, 2, 1, 'failed'), (8, 3, 0, 'queued'), (9, 3, 1, 'running'),
                  (10, 4, 0, 'queued'), (11, 5, 0, 'queued'), (12, 6, 0, 'built'),
-                 (13, 6, 1, 'queued')) as i (n, batch, idx, state);
+                 (13, 6, 1, 'queued')) as i (n, operation, idx, state);
 
     select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 1000),
-           setval(pg_get_serial_sequence('tenantry.batch_items', 'id'), 1000);
+           setval(pg_get_serial_sequence('tenantry.operation_items', 'id'), 1000);
 
     insert into tenantry.checkpoints (item_id, stage, attempt, steps)
     select n, 'provision', 1, '[]' from generate_series(1, 12) as n where n <= 5 or n = 12;
 
-    insert into tenantry.outbox (kind, batch_id, run, payload)
-    select 'batch.finished', b.id, 1, jsonb_build_object('batch_id', b.id, 'state', b.state,
+    insert into tenantry.outbox (kind, operation_id, run, payload)
+    select 'operation.finished', b.id, 1, jsonb_build_object('operation_id', b.id, 'state', b.state,
         'progress', jsonb_build_object('total', b.total,
             'succeeded', case b.state when 'completed' then b.total else 0 end))
-    from tenantry.batches b where b.finished_at is not null;
+    from tenantry.operations b where b.finished_at is not null;
 
     create schema stranger;
     create table stranger.precious as select n, md5(n::text) as word from generate_series(1, 50) as n;
@@ -92,8 +92,8 @@ const EVERYTHING: &str = "
     union all select 'tenant ' || id, t::text from tenantry.tenants t
     union all select 'migrations of ' || tenant_id, m::text from tenantry.tenant_migrations m
     union all select 'spare ' || id, s::text from tenantry.spares s
-    union all select 'item ' || id, i::text from tenantry.batch_items i
-    union all select 'batch ' || ltrim(id::text, '0-'), b::text from tenantry.batches b
+    union all select 'item ' || id, i::text from tenantry.operation_items i
+    union all select 'operation ' || ltrim(id::text, '0-'), b::text from tenantry.operations b
     union all select 'key ' || id, k::text from tenantry.api_keys k
     union all select 'stage of ' || item_id, c::text from tenantry.checkpoints c
     union all select 'event ' || id, o::text from tenantry.outbox o
@@ -158,14 +158,14 @@ impl Ward {
         tenantdb::schema::create(&mut conn, &schema, &mark).await.unwrap();
     }
 
-    pub(crate) async fn issue_key(&self, tenant: i64, batch: &str) {
+    pub(crate) async fn issue_key(&self, tenant: i64, operation: &str) {
         sqlx::query(
-            "insert into tenantry.api_keys (tenant_id, batch_id, hash, prefix, last4, sealed, sealed_until)
+            "insert into tenantry.api_keys (tenant_id, operation_id, hash, prefix, last4, sealed, sealed_until)
              select $1, $2::uuid, sha256(gen_random_uuid()::text::bytea), 'tk_', 'abcd', 'x',
                     now() + interval '1 hour'",
         )
         .bind(tenant)
-        .bind((!batch.is_empty()).then_some(batch))
+        .bind((!operation.is_empty()).then_some(operation))
         .execute(&self.db.pool)
         .await
         .unwrap();
@@ -176,7 +176,7 @@ impl Ward {
         let job = JobId::mint();
         let mut conn = self.db.pool.acquire().await.unwrap();
         queue::enqueue(&mut conn, &[(ItemId::new(item), job)], Duration::ZERO).await.unwrap();
-        sqlx::query("update tenantry.batch_items set job_id = $2 where id = $1")
+        sqlx::query("update tenantry.operation_items set job_id = $2 where id = $1")
             .bind(item)
             .bind(job.to_string())
             .execute(&mut *conn)
@@ -293,7 +293,7 @@ pub(crate) fn item(id: i64) -> Subject {
     Subject::Item(ItemId::new(id))
 }
 
-pub(crate) fn batch(n: u128) -> Subject {
+pub(crate) fn operation(n: u128) -> Subject {
     // The last twelve digits are written in decimal, and these are all below ten.
-    Subject::Batch(BatchId::new(uuid::Uuid::from_u128(n)))
+    Subject::Operation(OperationId::new(uuid::Uuid::from_u128(n)))
 }

@@ -17,7 +17,7 @@ use stateright::Model;
 #[derive(Default)]
 pub(crate) struct Graph {
     numbers: HashMap<u64, usize>,
-    /// Whether a worker runs in it, and the batch is not paused.
+    /// Whether a worker runs in it, and the operation is not paused.
     live: Vec<bool>,
     ended: Vec<usize>,
     back: Vec<Vec<usize>>,

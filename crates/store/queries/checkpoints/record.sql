@@ -1,6 +1,6 @@
 -- $1 items, $2 their claim tokens, $3 the items' next state, $4 they go on, $5 they are over, $6 stage, $7 steps
 with own as (
-    update tenantry.batch_items i
+    update tenantry.operation_items i
     set state = $3,
         worker_id = case when $4 then worker_id end,
         finished_at = case when $5 then clock_timestamp() end,

@@ -1,8 +1,8 @@
--- $1 batch. Tenants are found by id: see cancel_waiting.sql.
+-- $1 operation. Tenants are found by id: see cancel_waiting.sql.
 with ended as (
-    update tenantry.batch_items
+    update tenantry.operation_items
     set state = 'succeeded', finished_at = clock_timestamp()
-    where batch_id = $1 and state = 'built'
+    where operation_id = $1 and state = 'built'
     returning tenant_id
 )
 update tenantry.tenants t

@@ -3,10 +3,10 @@
 -- An item with a committed stage is not among them: its worker has to undo that first, and sees
 -- the request when it claims it next.
 with cancelled as (
-    update tenantry.batch_items i
+    update tenantry.operation_items i
     set state = 'cancelled', finished_at = clock_timestamp(), next_attempt_at = null,
         error_code = $2, error_message = $3, error_step = null, error_retryable = true
-    where i.batch_id = $1 and i.state in ('queued', 'retrying')
+    where i.operation_id = $1 and i.state in ('queued', 'retrying')
       and not exists (
           select from tenantry.checkpoints c where c.item_id = i.id and c.undone_at is null)
     returning tenant_id

@@ -1,13 +1,13 @@
 -- $1 items, $2 worker, $3 seconds after which a silent worker is dead
 with before as (
     select i.id, i.state, i.attempt, i.worker_id
-    from tenantry.batch_items i
-    join tenantry.batches b on b.id = i.batch_id
+    from tenantry.operation_items i
+    join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
       -- found by id: the indexes of open items keep an entry of all that were open since the last vacuum
       and (i.state || '' in ('queued', 'retrying')
-           or (i.state || '' in ('running', 'compensating')
+           or (i.state || '' in ('running', 'unwinding')
                and not exists (
                    select 1 from tenantry.workers w
                    where w.id = i.worker_id and w.stopped_at is null
@@ -16,8 +16,8 @@ with before as (
     order by i.id
     for update of i
 ), claimed as (
-    update tenantry.batch_items i
-    set state = case i.state when 'compensating' then 'compensating' else 'running' end,
+    update tenantry.operation_items i
+    set state = case i.state when 'unwinding' then 'unwinding' else 'running' end,
         attempt = i.attempt + 1,
         tries = i.tries + 1,
         worker_id = $2,
@@ -25,18 +25,18 @@ with before as (
         next_attempt_at = null
     from before
     where i.id = before.id
-      and i.state || '' in ('queued', 'running', 'retrying', 'compensating')
+      and i.state || '' in ('queued', 'running', 'retrying', 'unwinding')
     returning i.*, before.state as old_state, before.worker_id as old_worker
 ), begun as (
-    update tenantry.batches b
+    update tenantry.operations b
     set state = 'running', started_at = coalesce(b.started_at, clock_timestamp())
     from claimed
-    where b.id = claimed.batch_id and b.state = 'queued'
+    where b.id = claimed.operation_id and b.state = 'queued'
 )
 -- Durable like everything else of an item: a token that a crash of the server forgets would be
 -- given out again while the worker that holds it lives on.
 select c.id,
-       c.batch_id,
+       c.operation_id,
        c.attempt,
        c.tries,
        c.state,
@@ -45,7 +45,7 @@ select c.id,
             then coalesce(b.cancel_code, 'cancelled') end as cancel_code,
        case when c.attempt = 1
             then extract(epoch from clock_timestamp() - c.created_at)::float8 end as waited_secs,
-       (c.old_state in ('running', 'compensating') and c.old_worker is not null) as "taken_over!",
+       (c.old_state in ('running', 'unwinding') and c.old_worker is not null) as "taken_over!",
        c.error_code,
        c.error_message,
        c.error_step,
@@ -61,5 +61,5 @@ select c.id,
         where n.state between 'active' and 'active'
         order by n.state desc, n.id desc limit 1) as neighbour
 from claimed c
-join tenantry.batches b on b.id = c.batch_id
+join tenantry.operations b on b.id = c.operation_id
 join tenantry.tenants t on t.id = c.tenant_id

@@ -1,8 +1,8 @@
-insert into tenantry.batch_items
-    (batch_id, idx, state, request, tenant_name, domain, schema_name, tenant_id, job_id,
+insert into tenantry.operation_items
+    (operation_id, idx, state, input, tenant_name, domain, schema_name, tenant_id, job_id,
      error_code, error_message, error_retryable, finished_at, next_attempt_at)
 select
-    $1, idx, state, request, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
+    $1, idx, state, input, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
     retryable, case when state <> 'queued' then now() end, case when state = 'queued' then $13::timestamptz end
 from unnest(
     $2::int[],
@@ -16,6 +16,6 @@ from unnest(
     $10::text[],
     $11::boolean[],
     $12::text[]
-) as item (idx, request, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
+) as item (idx, input, tenant_name, domain, schema_name, tenant_id, job_id, code, message,
     retryable, state)
 returning id, idx

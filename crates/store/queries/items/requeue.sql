@@ -1,4 +1,4 @@
-update tenantry.batch_items i
+update tenantry.operation_items i
 set state = 'queued',
     tries = 0,
     tenant_id = again.tenant_id,

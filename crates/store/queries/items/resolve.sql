@@ -1,7 +1,7 @@
 with resolved as (
-    update tenantry.batch_items
+    update tenantry.operation_items
     set state = 'failed', next_attempt_at = null
-    where batch_id = $1 and idx = $2 and state = 'undo_failed'
+    where operation_id = $1 and idx = $2 and state = 'undo_failed'
     returning id, tenant_id
 ), stages as (
     -- a retry of the item begins at the beginning

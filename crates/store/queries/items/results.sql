@@ -18,7 +18,7 @@ select
         cross join jsonb_array_elements(c.steps) with ordinality as s (step, ord)
         where c.item_id = i.id
     ), '[]') as "steps!"
-from tenantry.batch_items i
-where i.batch_id = $1 and ($2::text is null or i.state = $2) and i.idx > $3
+from tenantry.operation_items i
+where i.operation_id = $1 and ($2::text is null or i.state = $2) and i.idx > $3
 order by i.idx
 limit $4

@@ -3,13 +3,13 @@ select
     n.paused_at,
     (
         select count(*) from (
-            select from tenantry.batch_items
-            where state in ('queued', 'retrying', 'compensating') and worker_id is null
+            select from tenantry.operation_items
+            where state in ('queued', 'retrying', 'unwinding') and worker_id is null
             limit $1
         ) as waiting
     ) as "waiting!",
     (
-        select count(*) from tenantry.batch_items
-        where state in ('running', 'compensating') and worker_id is not null
+        select count(*) from tenantry.operation_items
+        where state in ('running', 'unwinding') and worker_id is not null
     ) as "running!"
 from tenantry.installation n

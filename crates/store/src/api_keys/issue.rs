@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// A key as it is stored: its hash, and its secret sealed.
@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 pub struct NewKey<'a> {
     /// Whose it is.
     pub tenant: TenantId,
-    /// The batch it was issued in.
-    pub batch: BatchId,
+    /// The operation it was issued in.
+    pub operation: OperationId,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
     /// What stands before the random part; shown to people.
@@ -33,7 +33,7 @@ pub struct NewKey<'a> {
 /// When the statement fails.
 pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result<u64> {
     let tenants: Vec<i64> = keys.iter().map(|key| key.tenant.get()).collect();
-    let batches: Vec<_> = keys.iter().map(|key| key.batch.get()).collect();
+    let operations: Vec<_> = keys.iter().map(|key| key.operation.get()).collect();
     let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
     let prefixes: Vec<String> = keys.iter().map(|key| key.prefix.to_owned()).collect();
     let last4s: Vec<String> = keys.iter().map(|key| key.last4.to_owned()).collect();
@@ -43,18 +43,18 @@ pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result
     let sealed_for: Vec<f64> = keys.iter().map(|key| key.sealed_for.as_secs_f64()).collect();
     let done = sqlx::query!(
         "insert into tenantry.api_keys
-             (tenant_id, batch_id, hash, prefix, last4, expires_at, sealed, sealed_until)
-         select k.tenant, k.batch, k.hash, k.prefix, k.last4,
+             (tenant_id, operation_id, hash, prefix, last4, expires_at, sealed, sealed_until)
+         select k.tenant, k.operation, k.hash, k.prefix, k.last4,
                 clock_timestamp() + make_interval(secs => k.valid_secs), k.sealed,
                 clock_timestamp() + make_interval(secs => k.sealed_secs)
          from unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::text[], $5::text[],
                      $6::float8[], $7::bytea[], $8::float8[])
-             as k (tenant, batch, hash, prefix, last4, valid_secs, sealed, sealed_secs)
+             as k (tenant, operation, hash, prefix, last4, valid_secs, sealed, sealed_secs)
          -- not an anti-join: that may be planned to read all keys
          where (select a.id from tenantry.api_keys a
                 where a.tenant_id = k.tenant and a.revoked_at is null limit 1) is null",
         &tenants,
-        &batches,
+        &operations,
         &hashes,
         &prefixes,
         &last4s,

@@ -1,6 +1,6 @@
-//! Reads the sealed keys of a batch.
+//! Reads the sealed keys of an operation.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// A key whose secret is still there, encrypted.
@@ -14,18 +14,21 @@ pub struct SealedKey {
     pub sealed: Vec<u8>,
 }
 
-/// The keys issued in `batch` that are neither acknowledged, expired nor revoked.
+/// The keys issued in `operation` that are neither acknowledged, expired nor revoked.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn reveal(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec<SealedKey>> {
+pub async fn reveal(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> sqlx::Result<Vec<SealedKey>> {
     let rows = sqlx::query!(
         r#"select k.tenant_id, t.name, k.sealed as "sealed!"
            from tenantry.api_keys k join tenantry.tenants t on t.id = k.tenant_id
-           where k.batch_id = $1 and k.sealed is not null and k.sealed_until > clock_timestamp()
+           where k.operation_id = $1 and k.sealed is not null and k.sealed_until > clock_timestamp()
              and k.revoked_at is null and t.state <> 'pending'
            order by k.id"#,
-        batch.get(),
+        operation.get(),
     )
     .fetch_all(conn)
     .await?;

@@ -1,6 +1,6 @@
 //! Adds one row to the audit log.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -9,12 +9,12 @@ use sqlx::PgConnection;
 pub struct Entry<'a> {
     /// `operator:<name>`, `worker:<id>`, `cli:<os user>` or `sweeper`.
     pub actor: &'a str,
-    /// What was done, as `subject.verb`: `batch.submitted`, `keys.revealed`, `token.created`.
+    /// What was done, as `subject.verb`: `operation.submitted`, `keys.revealed`, `token.created`.
     pub action: &'a str,
     /// The tenant it was done to.
     pub tenant: Option<TenantId>,
-    /// The batch it was done to, or in.
-    pub batch: Option<BatchId>,
+    /// The operation it was done to, or in.
+    pub operation: Option<OperationId>,
     /// The request that asked for it.
     pub request_id: Option<&'a str>,
     /// Where the request came from.
@@ -30,12 +30,12 @@ pub struct Entry<'a> {
 pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into tenantry.audit_log
-             (actor, action, tenant_id, batch_id, request_id, address, detail)
+             (actor, action, tenant_id, operation_id, request_id, address, detail)
          values ($1, $2, $3, $4, $5, $6, $7)",
         entry.actor,
         entry.action,
         entry.tenant.map(TenantId::get),
-        entry.batch.map(BatchId::get),
+        entry.operation.map(OperationId::get),
         entry.request_id,
         entry.address,
         if entry.detail.is_null() {

@@ -17,11 +17,11 @@ pub async fn append_for_tenants(
     let ids: Vec<i64> = tenants.iter().map(|id| id.get()).collect();
     sqlx::query!(
         "insert into tenantry.audit_log
-             (actor, action, tenant_id, batch_id, request_id, address, detail)
+             (actor, action, tenant_id, operation_id, request_id, address, detail)
          select $1, $2, id, $3, $4, $5, coalesce($6, '{}'::jsonb) from unnest($7::bigint[]) as id",
         entry.actor,
         entry.action,
-        entry.batch.map(domain::BatchId::get),
+        entry.operation.map(domain::OperationId::get),
         entry.request_id,
         entry.address,
         (!entry.detail.is_null()).then_some(entry.detail),

@@ -1,12 +1,12 @@
 //! Takes a key for a request, unless it is taken.
 
-use domain::{BatchId, OperatorId};
+use domain::{OperationId, OperatorId};
 use sqlx::PgConnection;
 
 /// How long a key is kept, in hours (DESIGN §6).
 pub(super) const KEPT_HOURS: i32 = 24;
 
-/// A request that must become one batch only.
+/// A request that must become one operation only.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// Whose key it is; two callers never share one.
@@ -15,8 +15,8 @@ pub struct Claim<'a> {
     pub key: &'a str,
     /// SHA-256 of what was asked.
     pub body_hash: &'a [u8; 32],
-    /// The batch the request becomes if the key is free.
-    pub batch: BatchId,
+    /// The operation the request becomes if the key is free.
+    pub operation: OperationId,
 }
 
 /// Whether the key is now `claim`'s: it was free, or older than 24 hours.
@@ -27,15 +27,15 @@ pub struct Claim<'a> {
 /// When the row cannot be written.
 pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bool> {
     let taken = sqlx::query!(
-        "insert into tenantry.idempotency_keys as k (caller, key, body_hash, batch_id)
+        "insert into tenantry.idempotency_keys as k (caller, key, body_hash, operation_id)
          values ($1, $2, $3, $4)
          on conflict (caller, key) do update
-         set body_hash = excluded.body_hash, batch_id = excluded.batch_id, created_at = now()
+         set body_hash = excluded.body_hash, operation_id = excluded.operation_id, created_at = now()
          where k.created_at < now() - make_interval(hours => $5)",
         claim.caller.get(),
         claim.key,
         claim.body_hash.as_slice(),
-        claim.batch.get(),
+        claim.operation.get(),
         KEPT_HOURS,
     )
     .execute(conn)

@@ -1,6 +1,6 @@
 //! What a key was used for.
 
-use domain::{BatchId, OperatorId};
+use domain::{OperationId, OperatorId};
 use sqlx::PgConnection;
 
 /// The request that used a key first.
@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 pub struct Remembered {
     /// SHA-256 of what was asked.
     pub body_hash: Vec<u8>,
-    /// The batch it became.
-    pub batch: BatchId,
+    /// The operation it became.
+    pub operation: OperationId,
 }
 
 /// The request that used `key`, if one did.
@@ -22,11 +22,14 @@ pub async fn find(
     key: &str,
 ) -> sqlx::Result<Option<Remembered>> {
     let row = sqlx::query!(
-        "select body_hash, batch_id from tenantry.idempotency_keys where caller = $1 and key = $2",
+        "select body_hash, operation_id from tenantry.idempotency_keys where caller = $1 and key = $2",
         caller.get(),
         key,
     )
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|r| Remembered { body_hash: r.body_hash, batch: BatchId::new(r.batch_id) }))
+    Ok(row.map(|r| Remembered {
+        body_hash: r.body_hash,
+        operation: OperationId::new(r.operation_id),
+    }))
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys: the same request twice is one batch.
+//! Idempotency keys: the same request twice is one operation.
 
 mod claim;
 mod find;

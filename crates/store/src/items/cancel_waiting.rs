@@ -1,20 +1,20 @@
-//! Cancels what a batch has not begun.
+//! Cancels what an operation has not begun.
 
-use domain::{BatchId, codes};
+use domain::{OperationId, codes};
 use sqlx::PgConnection;
 
-/// `queued | retrying → cancelled` for every such item of `batch`, and gives their reserved names
+/// `queued | retrying → cancelled` for every such item of `operation`, and gives their reserved names
 /// back; says how many. Items in a worker's hands are left to it.
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub async fn cancel_waiting(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<u64> {
+pub async fn cancel_waiting(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<u64> {
     let code = codes::CANCELLED;
     let cancelled = sqlx::query_file_scalar!(
         "queries/items/cancel_waiting.sql",
-        batch.get(),
+        operation.get(),
         code.as_str(),
-        "the batch was cancelled before this tenant was begun",
+        "the operation was cancelled before this tenant was begun",
     )
     .fetch_one(conn)
     .await?;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use domain::{BatchId, Code, ItemId, ItemState, Mode, RoleName, SchemaName, TenantId, TenantName};
+use domain::{
+    Code, ItemId, ItemState, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
+};
 use sqlx::PgConnection;
 
 /// An item this worker may work on, and whose it is.
@@ -12,26 +14,26 @@ use sqlx::PgConnection;
 pub struct Claim {
     /// The item.
     pub item: ItemId,
-    /// Its batch.
-    pub batch: BatchId,
-    /// Whether the batch is all or nothing.
+    /// Its operation.
+    pub operation: OperationId,
+    /// Whether the operation is all or nothing.
     pub mode: Mode,
     /// The worker that claimed it.
     pub worker: String,
     /// The claim token: how often the item was claimed, this time included.
     pub attempt: i32,
-    /// Tries used since the item was set going or began to compensate, this one included.
+    /// Tries used since the item was set going or began to unwind, this one included.
     pub tries: i32,
-    /// `running`, or `compensating` when an earlier try had to turn back.
+    /// `running`, or `unwinding` when an earlier try had to turn back.
     pub state: ItemState,
-    /// Why the batch is to end early, when it is: `cancelled`, `batch_deadline` or
+    /// Why the operation is to end early, when it is: `cancelled`, `batch_deadline` or
     /// `batch_rolled_back`.
     pub cancelled: Option<Code>,
     /// How long the item waited before its first claim; `None` on later ones.
     pub waited: Option<Duration>,
     /// Whether this claim took the item over from a worker that died.
     pub taken_over: bool,
-    /// Why the item turned back, when `state` is `compensating`.
+    /// Why the item turned back, when `state` is `unwinding`.
     pub error: Option<RecordedError>,
     /// The stages that are committed and not undone, in no order.
     pub checkpoints: Vec<String>,
@@ -67,10 +69,10 @@ pub struct RecordedError {
 }
 
 /// Claims those of `items` for `worker` that are free: `queued` or `retrying`, or of a worker not
-/// seen for `dead_after`. Left out are those that are final, whose owner lives, or whose batch is
+/// seen for `dead_after`. Left out are those that are final, whose owner lives, or whose operation is
 /// paused, as are all while the whole queue is: whoever ends the pause gives them new jobs.
 ///
-/// Also sets their batches going. One statement.
+/// Also sets their operations going. One statement.
 ///
 /// # Errors
 /// When the statement fails, or the registry holds a name that is none.
@@ -93,7 +95,7 @@ pub async fn claim(
             });
             Ok(Claim {
                 item: ItemId::new(row.id),
-                batch: BatchId::new(row.batch_id),
+                operation: OperationId::new(row.operation_id),
                 mode: row.mode.parse().map_err(decode)?,
                 worker: worker.to_owned(),
                 attempt: row.attempt,

@@ -9,8 +9,8 @@ use sqlx::PgConnection;
 pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i32> {
     sqlx::query_scalar!(
         r#"select count(*)::int as "count!" from (
-               select from tenantry.batch_items
-               where state in ('queued', 'retrying', 'compensating') limit $1) as waiting"#,
+               select from tenantry.operation_items
+               where state in ('queued', 'retrying', 'unwinding') limit $1) as waiting"#,
         i64::from(cap),
     )
     .fetch_one(conn)

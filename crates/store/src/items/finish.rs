@@ -5,16 +5,16 @@ use sqlx::PgConnection;
 
 use super::Claim;
 
-/// `compensating → end`, where `end` is `failed`, `cancelled`, `rolled_back` or `undo_failed`.
-/// The error recorded when compensation began stays. False when the claim is no longer ours.
+/// `unwinding → end`, where `end` is `failed`, `cancelled`, `rolled_back` or `undo_failed`.
+/// The error recorded when unwinding began stays. False when the claim is no longer ours.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn fail(conn: &mut PgConnection, claim: &Claim, end: ItemState) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "update tenantry.batch_items
+        "update tenantry.operation_items
          set state = $3, finished_at = clock_timestamp(), worker_id = null
-         where id = $1 and attempt = $2 and state = 'compensating'
+         where id = $1 and attempt = $2 and state = 'unwinding'
            and $3 in ('failed', 'cancelled', 'rolled_back', 'undo_failed')",
         claim.item.get(),
         claim.attempt,

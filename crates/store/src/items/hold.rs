@@ -11,7 +11,7 @@ use super::Claim;
 /// When the statement fails.
 pub async fn hold(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<bool> {
     let row = sqlx::query_scalar!(
-        "select 1 from tenantry.batch_items
+        "select 1 from tenantry.operation_items
          where id = $1 and attempt = $2 and state = $3 for update",
         claim.item.get(),
         claim.attempt,

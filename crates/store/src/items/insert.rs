@@ -1,9 +1,9 @@
-//! Records a batch's items.
+//! Records an operation's items.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use domain::{BatchId, ItemError, ItemId, ItemState, TenantId};
+use domain::{ItemError, ItemId, ItemState, OperationId, TenantId};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
@@ -24,7 +24,7 @@ pub struct NewItemRow<'a> {
     pub schema: Option<String>,
     /// The reserved tenant, if it was accepted.
     pub tenant: Option<TenantId>,
-    /// The id of the job that will make it; none yet when its batch is to start later.
+    /// The id of the job that will make it; none yet when its operation is to start later.
     pub job: Option<String>,
     /// Why it was not accepted.
     pub error: Option<ItemError>,
@@ -37,14 +37,14 @@ pub struct NewItemRow<'a> {
 /// When the rows cannot be written.
 pub async fn insert(
     conn: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     items: &[NewItemRow<'_>],
     run_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Vec<(u32, ItemId)>> {
     let columns = Columns::of(items);
     let rows = sqlx::query_file!(
         "queries/items/insert.sql",
-        batch.get(),
+        operation.get(),
         &columns.indexes,
         &columns.requests as &[Json<&RawValue>],
         &columns.names as &[Option<&str>],

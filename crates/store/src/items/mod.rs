@@ -1,4 +1,4 @@
-//! Items: one tenant's place in a batch, and the truth about the work on it.
+//! Items: one tenant's place in an operation, and the truth about the work on it.
 //!
 //! Every write of a worker names the attempt it claimed ([`Claim`]); zero rows means that
 //! somebody else has claimed the item since, and the caller must stop.
@@ -6,7 +6,6 @@
 mod built;
 mod cancel_waiting;
 mod claim;
-mod compensate;
 mod count_waiting;
 mod finish;
 mod forgotten;
@@ -20,12 +19,12 @@ mod retry_later;
 mod retryable;
 mod stranded;
 mod undo;
+mod unwind;
 mod wake;
 
 pub use built::{activate_built, all_built, first_failed, turn_built_back};
 pub use cancel_waiting::cancel_waiting;
 pub use claim::{Claim, ClaimedTenant, RecordedError, claim};
-pub use compensate::begin_compensation;
 pub use count_waiting::count_waiting;
 pub use finish::fail;
 pub use forgotten::{Owned, give_back, owned_by};
@@ -39,4 +38,5 @@ pub use retry_later::retry_later;
 pub use retryable::{ReleasedTenant, Retryable, retryable};
 pub use stranded::{Waiting, replace_job, waiting_since};
 pub use undo::undo;
+pub use unwind::begin_unwind;
 pub use wake::{Waiters, give_jobs, waiting};

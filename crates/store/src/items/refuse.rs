@@ -14,7 +14,7 @@ pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> s
     let messages: Vec<String> = items.iter().map(|(_, e)| e.told().into_owned()).collect();
     let retryable: Vec<bool> = items.iter().map(|(_, e)| e.retryable).collect();
     sqlx::query!(
-        "update tenantry.batch_items i
+        "update tenantry.operation_items i
          set error_code = why.code, error_message = why.message,
              error_step = null, error_retryable = why.retryable
          from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])

@@ -1,6 +1,6 @@
 //! Ends an item whose remains an operator has removed by hand.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// An item that is over.
@@ -18,11 +18,11 @@ pub struct Resolved {
 /// When the rows cannot be written.
 pub async fn resolve(
     conn: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     index: u32,
 ) -> sqlx::Result<Option<Resolved>> {
     let index = i32::try_from(index).unwrap_or(i32::MAX);
-    let tenant = sqlx::query_file_scalar!("queries/items/resolve.sql", batch.get(), index)
+    let tenant = sqlx::query_file_scalar!("queries/items/resolve.sql", operation.get(), index)
         .fetch_optional(conn)
         .await?;
     Ok(tenant.map(|tenant| Resolved { tenant: tenant.map(TenantId::new) }))

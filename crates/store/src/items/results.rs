@@ -1,6 +1,6 @@
-//! Reads what became of a batch's items, page by page.
+//! Reads what became of an operation's items, page by page.
 
-use domain::{BatchId, ItemState, TenantId};
+use domain::{ItemState, OperationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -42,20 +42,20 @@ pub struct ResultError {
     pub retryable: bool,
 }
 
-/// At most `limit` items of `batch` after index `after`, those in `state` only if given.
+/// At most `limit` items of `operation` after index `after`, those in `state` only if given.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn results(
     conn: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     state: Option<ItemState>,
     after: Option<u32>,
     limit: i64,
 ) -> sqlx::Result<Vec<ItemResult>> {
     let rows = sqlx::query_file!(
         "queries/items/results.sql",
-        batch.get(),
+        operation.get(),
         state.map(ItemState::as_str),
         after.map_or(-1, |index| i32::try_from(index).unwrap_or(i32::MAX)),
         limit,

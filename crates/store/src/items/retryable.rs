@@ -1,6 +1,6 @@
-//! Finds the items of a batch that may be tried again.
+//! Finds the items of an operation that may be tried again.
 
-use domain::{BatchId, ItemId, SchemaName, TenantId};
+use domain::{ItemId, OperationId, SchemaName, TenantId};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
@@ -32,19 +32,22 @@ pub struct ReleasedTenant {
     pub external_id: Option<String>,
 }
 
-/// The items of `batch` that failed, were cancelled or were rolled back, by index.
+/// The items of `operation` that failed, were cancelled or were rolled back, by index.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn retryable(conn: &mut PgConnection, batch: BatchId) -> sqlx::Result<Vec<Retryable>> {
+pub async fn retryable(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> sqlx::Result<Vec<Retryable>> {
     let rows = sqlx::query!(
-        r#"select i.id, i.idx, i.request as "request: Json<Box<RawValue>>", i.error_code, t.id as "tenant_id?", t.domain as "domain?",
+        r#"select i.id, i.idx, i.input as "request: Json<Box<RawValue>>", i.error_code, t.id as "tenant_id?", t.domain as "domain?",
                   t.schema_name as "schema_name?", t.external_id
-           from tenantry.batch_items i
+           from tenantry.operation_items i
            left join tenantry.tenants t on t.id = i.tenant_id
-           where i.batch_id = $1 and i.state in ('failed', 'cancelled', 'rolled_back')
+           where i.operation_id = $1 and i.state in ('failed', 'cancelled', 'rolled_back')
            order by i.idx"#,
-        batch.get(),
+        operation.get(),
     )
     .fetch_all(conn)
     .await?;

@@ -27,9 +27,9 @@ pub async fn waiting_since(
     limit: i64,
 ) -> sqlx::Result<Vec<Waiting>> {
     let rows = sqlx::query!(
-        "select i.id, i.job_id from tenantry.batch_items i
-         join tenantry.batches b on b.id = i.batch_id
-         where i.id > $1 and i.state in ('queued', 'retrying', 'compensating')
+        "select i.id, i.job_id from tenantry.operation_items i
+         join tenantry.operations b on b.id = i.operation_id
+         where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
            and i.worker_id is null and b.paused_at is null and b.run_at is null
            and not exists (select from tenantry.installation where paused_at is not null)
            and coalesce(i.next_attempt_at, i.created_at)
@@ -54,9 +54,9 @@ pub async fn replace_job(
     new: &str,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "update tenantry.batch_items set job_id = $3
+        "update tenantry.operation_items set job_id = $3
          where id = $1 and job_id is not distinct from $2
-           and state in ('queued', 'retrying', 'compensating') and worker_id is null",
+           and state in ('queued', 'retrying', 'unwinding') and worker_id is null",
         waiting.item.get(),
         waiting.job,
         new,

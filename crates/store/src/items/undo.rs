@@ -1,26 +1,26 @@
 //! Has a failed undo tried again.
 
-use domain::{BatchId, ItemId};
+use domain::{ItemId, OperationId};
 use sqlx::PgConnection;
 
-/// `undo_failed → compensating` with no tries used; the caller puts `job` into the queue in the
+/// `undo_failed → unwinding` with no tries used; the caller puts `job` into the queue in the
 /// same transaction. `None` when the item is in another state, or not there.
 ///
 /// # Errors
 /// When the row cannot be written.
 pub async fn undo(
     conn: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     index: u32,
     job: &str,
 ) -> sqlx::Result<Option<ItemId>> {
     let item = sqlx::query_scalar!(
-        "update tenantry.batch_items
-         set state = 'compensating', tries = 0, worker_id = null, job_id = $3, finished_at = null,
+        "update tenantry.operation_items
+         set state = 'unwinding', tries = 0, worker_id = null, job_id = $3, finished_at = null,
              next_attempt_at = clock_timestamp()
-         where batch_id = $1 and idx = $2 and state = 'undo_failed'
+         where operation_id = $1 and idx = $2 and state = 'undo_failed'
          returning id",
-        batch.get(),
+        operation.get(),
         i32::try_from(index).unwrap_or(i32::MAX),
         job,
     )

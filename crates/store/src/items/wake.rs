@@ -1,19 +1,19 @@
 //! Gives items that wait for a worker new jobs, page by page.
 
-use domain::{BatchId, ItemId};
+use domain::{ItemId, OperationId};
 use sqlx::PgConnection;
 
 /// Whose items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiters {
-    /// Those of this batch.
-    Batch(BatchId),
-    /// Those of every open batch that is not paused.
+    /// Those of this operation.
+    Operation(OperationId),
+    /// Those of every open operation that is not paused.
     Queue,
 }
 
 /// At most `limit` items of `of` after `after`, in order of id, that wait for a worker. Those of
-/// a batch whose time has not come are not among them.
+/// an operation whose time has not come are not among them.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -24,7 +24,7 @@ pub async fn waiting(
     limit: i64,
 ) -> sqlx::Result<Vec<ItemId>> {
     let ids = match of {
-        Waiters::Batch(batch) => in_batch(conn, batch, after, limit).await?,
+        Waiters::Operation(operation) => in_batch(conn, operation, after, limit).await?,
         Waiters::Queue => in_queue(conn, after, limit).await?,
     };
     Ok(ids.into_iter().map(ItemId::new).collect())
@@ -32,17 +32,17 @@ pub async fn waiting(
 
 async fn in_batch(
     conn: &mut PgConnection,
-    batch: BatchId,
+    operation: OperationId,
     after: ItemId,
     limit: i64,
 ) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar!(
-        "select i.id from tenantry.batch_items i
-         join tenantry.batches b on b.id = i.batch_id and b.run_at is null
-         where i.batch_id = $1 and i.id > $2 and i.worker_id is null
-           and i.state in ('queued', 'retrying', 'compensating')
+        "select i.id from tenantry.operation_items i
+         join tenantry.operations b on b.id = i.operation_id and b.run_at is null
+         where i.operation_id = $1 and i.id > $2 and i.worker_id is null
+           and i.state in ('queued', 'retrying', 'unwinding')
          order by i.id limit $3",
-        batch.get(),
+        operation.get(),
         after.get(),
         limit,
     )
@@ -52,11 +52,11 @@ async fn in_batch(
 
 async fn in_queue(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar!(
-        "select i.id from tenantry.batch_items i
-         join tenantry.batches b on b.id = i.batch_id
+        "select i.id from tenantry.operation_items i
+         join tenantry.operations b on b.id = i.operation_id
               and b.run_at is null and b.paused_at is null
          where i.id > $1 and i.worker_id is null
-           and i.state in ('queued', 'retrying', 'compensating')
+           and i.state in ('queued', 'retrying', 'unwinding')
          order by i.id limit $2",
         after.get(),
         limit,
@@ -77,11 +77,11 @@ pub async fn give_jobs(
     let ids: Vec<i64> = jobs.iter().map(|(id, _)| id.get()).collect();
     let jobs: Vec<String> = jobs.iter().map(|(_, job)| job.clone()).collect();
     let given = sqlx::query_scalar!(
-        "update tenantry.batch_items i
+        "update tenantry.operation_items i
          set job_id = given.job, next_attempt_at = clock_timestamp()
          from unnest($1::bigint[], $2::text[]) as given (id, job)
          where i.id = given.id and i.worker_id is null
-           and i.state || '' in ('queued', 'retrying', 'compensating') -- found by id
+           and i.state || '' in ('queued', 'retrying', 'unwinding') -- found by id
          returning i.id",
         &ids,
         &jobs,

@@ -51,8 +51,8 @@ pub async fn read(conn: &mut PgConnection, cap: i64) -> sqlx::Result<QueueState>
         sqlx::query_file!("queries/queue_state/totals.sql", cap).fetch_one(&mut *conn).await?;
     let workers = sqlx::query!(
         r#"select w.id, w.host, w.started_at, w.seen_at,
-                  (select count(*) from tenantry.batch_items i
-                   where i.worker_id = w.id and i.state in ('running', 'compensating')) as "busy!"
+                  (select count(*) from tenantry.operation_items i
+                   where i.worker_id = w.id and i.state in ('running', 'unwinding')) as "busy!"
            from tenantry.workers w
            where w.stopped_at is null
            order by w.started_at, w.id limit 1000"#,

@@ -1,6 +1,6 @@
 //! Makes a tenant visible.
 
-use domain::{BatchId, TenantId};
+use domain::{OperationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -9,8 +9,8 @@ use sqlx::PgConnection;
 pub struct Activation {
     /// Which.
     pub tenant: TenantId,
-    /// The batch in which it happens.
-    pub batch: BatchId,
+    /// The operation in which it happens.
+    pub operation: OperationId,
     /// What else matters.
     pub detail: Value,
 }
@@ -26,23 +26,23 @@ pub async fn activate(
     actor: &str,
 ) -> sqlx::Result<u64> {
     let ids: Vec<i64> = tenants.iter().map(|activation| activation.tenant.get()).collect();
-    let batches: Vec<_> = tenants.iter().map(|activation| activation.batch.get()).collect();
+    let operations: Vec<_> = tenants.iter().map(|activation| activation.operation.get()).collect();
     let details: Vec<Value> = tenants.iter().map(|activation| activation.detail.clone()).collect();
     let done = sqlx::query!(
         "with activated as (
              update tenantry.tenants t
              set state = 'active', activated_at = clock_timestamp(),
                  updated_at = clock_timestamp()
-             from unnest($1::bigint[], $3::uuid[], $4::jsonb[]) as a (tenant, batch, detail)
+             from unnest($1::bigint[], $3::uuid[], $4::jsonb[]) as a (tenant, operation, detail)
              -- found by id: the index by state holds all that wait
              where t.id = a.tenant and t.state || '' = 'pending'
-             returning t.id, a.batch, a.detail
+             returning t.id, a.operation, a.detail
          )
-         insert into tenantry.audit_log (actor, action, tenant_id, batch_id, detail)
-         select $2, 'tenant.activated', id, batch, detail from activated",
+         insert into tenantry.audit_log (actor, action, tenant_id, operation_id, detail)
+         select $2, 'tenant.activated', id, operation, detail from activated",
         &ids,
         actor,
-        &batches,
+        &operations,
         &details,
     )
     .execute(conn)

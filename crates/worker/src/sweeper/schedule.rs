@@ -1,14 +1,15 @@
-//! Sets scheduled batches going when their time has come.
+//! Sets scheduled operations going when their time has come.
 
 use std::{collections::HashSet, time::Duration};
 
-use domain::{BatchId, ItemId};
+use domain::{ItemId, OperationId};
 use queue::{Bell, JobId};
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
-    Connections, audit, batches,
+    Connections, audit,
     items::{self, Waiters},
+    operations,
 };
 use tracing::info;
 
@@ -17,13 +18,13 @@ use super::SweepError;
 /// Items that get their jobs in one go: the same few statements for all of them.
 const PAGE: i64 = 10_000;
 
-/// Sets every batch going whose time has come, each in a transaction of its own; says how many.
-/// Several processes may do it at once: each batch is started by one of them.
+/// Sets every operation going whose time has come, each in a transaction of its own; says how many.
+/// Several processes may do it at once: each operation is started by one of them.
 pub(super) async fn start_due(pool: &Connections) -> Result<u64, SweepError> {
-    let due = batches::due(&mut *pool.acquire().await?).await?;
+    let due = operations::due(&mut *pool.acquire().await?).await?;
     let mut started = 0;
-    for batch in due {
-        started += u64::from(start(pool, batch).await?);
+    for operation in due {
+        started += u64::from(start(pool, operation).await?);
     }
     if started > 0 {
         queue::ring(pool, Bell::Jobs).await;
@@ -31,30 +32,30 @@ pub(super) async fn start_due(pool: &Connections) -> Result<u64, SweepError> {
     Ok(started)
 }
 
-async fn start(pool: &Connections, batch: BatchId) -> Result<bool, SweepError> {
+async fn start(pool: &Connections, operation: OperationId) -> Result<bool, SweepError> {
     let mut tx = pool.begin().await?;
-    if !batches::release_due(&mut tx, batch).await? {
+    if !operations::release_due(&mut tx, operation).await? {
         return Ok(false);
     }
-    let jobs = make_jobs(&mut tx, batch).await?;
+    let jobs = make_jobs(&mut tx, operation).await?;
     let entry = audit::Entry {
         actor: "sweeper",
-        action: "batch.started",
-        batch: Some(batch),
+        action: "operation.started",
+        operation: Some(operation),
         detail: json!({ "jobs": jobs }),
         ..audit::Entry::default()
     };
     audit::append(&mut tx, entry).await?;
     tx.commit().await?;
-    info!(batch.id = %batch, jobs, "the time of batch {batch} has come; set it going");
+    info!(operation.id = %operation, jobs, "the time of operation {operation} has come; set it going");
     Ok(true)
 }
 
-async fn make_jobs(conn: &mut PgConnection, batch: BatchId) -> Result<usize, SweepError> {
+async fn make_jobs(conn: &mut PgConnection, operation: OperationId) -> Result<usize, SweepError> {
     let (mut after, mut made) = (ItemId::new(0), 0);
-    let ahead = batches::ahead(conn, batch).await?;
+    let ahead = operations::ahead(conn, operation).await?;
     loop {
-        let page = items::waiting(conn, Waiters::Batch(batch), after, PAGE).await?;
+        let page = items::waiting(conn, Waiters::Operation(operation), after, PAGE).await?;
         let Some(last) = page.last().copied() else { return Ok(made) };
         after = last;
         let mut jobs: Vec<(ItemId, JobId)> =
@@ -74,16 +75,16 @@ mod tests {
 
     use super::*;
 
-    /// A batch of `items` tenants that is to start `secs` from now.
-    async fn scheduled(pool: &PgPool, items: i32, secs: i32) -> BatchId {
+    /// An operation of `items` tenants that is to start `secs` from now.
+    async fn scheduled(pool: &PgPool, items: i32, secs: i32) -> OperationId {
         let id: uuid::Uuid = sqlx::query_scalar(
             "with b as (
-                 insert into tenantry.batches (id, state, mode, total, run_at)
+                 insert into tenantry.operations (id, state, mode, total, run_at)
                  values (gen_random_uuid(), 'queued', 'independent', $1,
                          now() + make_interval(secs => $2))
                  returning id, run_at
              ), i as (
-                 insert into tenantry.batch_items (batch_id, idx, state, request, next_attempt_at)
+                 insert into tenantry.operation_items (operation_id, idx, state, input, next_attempt_at)
                  select b.id, n, 'queued', '{}', b.run_at from b, generate_series(1, $1) as n
              )
              select id from b",
@@ -93,15 +94,15 @@ mod tests {
         .fetch_one(pool)
         .await
         .unwrap();
-        BatchId::new(id)
+        OperationId::new(id)
     }
 
-    async fn jobs(pool: &PgPool, batch: BatchId) -> i64 {
+    async fn jobs(pool: &PgPool, operation: OperationId) -> i64 {
         sqlx::query_scalar(
-            "select count(*) from tenantry.batch_items i join apalis.jobs j on j.id = i.job_id
-             where i.batch_id = $1",
+            "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
+             where i.operation_id = $1",
         )
-        .bind(batch.get())
+        .bind(operation.get())
         .fetch_one(pool)
         .await
         .unwrap()
@@ -122,23 +123,23 @@ mod tests {
         assert_eq!(started, 1);
         assert_eq!((jobs(&db.pool, due).await, jobs(&db.pool, later).await), (3, 0));
         let audited: Vec<(String, uuid::Uuid)> =
-            sqlx::query_as("select actor || ' ' || action, batch_id from tenantry.audit_log")
+            sqlx::query_as("select actor || ' ' || action, operation_id from tenantry.audit_log")
                 .fetch_all(&db.pool)
                 .await
                 .unwrap();
-        assert_eq!(audited, [("sweeper batch.started".to_owned(), due.get())]);
+        assert_eq!(audited, [("sweeper operation.started".to_owned(), due.get())]);
     }
 
     #[tokio::test]
     async fn sweepers_that_come_at_once_start_a_batch_once() {
         let db = harness::fresh_db().await;
-        let batch = scheduled(&db.pool, 5, -1).await;
+        let operation = scheduled(&db.pool, 5, -1).await;
 
         let pool = db.pool.clone().into();
         let (a, b, c) = tokio::join!(start_due(&pool), start_due(&pool), start_due(&pool));
 
         assert_eq!(a.unwrap() + b.unwrap() + c.unwrap(), 1);
-        assert_eq!(jobs(&db.pool, batch).await, 5);
+        assert_eq!(jobs(&db.pool, operation).await, 5);
         let all: i64 = sqlx::query_scalar("select count(*) from apalis.jobs")
             .fetch_one(&db.pool)
             .await
@@ -150,10 +151,10 @@ mod tests {
     async fn what_is_paused_or_cancelled_does_not_start() {
         let db = harness::fresh_db().await;
         let paused = scheduled(&db.pool, 2, -1).await;
-        execute(&db.pool, "update tenantry.batches set paused_at = now()").await;
+        execute(&db.pool, "update tenantry.operations set paused_at = now()").await;
         let cancelled = scheduled(&db.pool, 2, -1).await;
         sqlx::query(
-            "update tenantry.batches set state = 'cancelled', finished_at = now() where id = $1",
+            "update tenantry.operations set state = 'cancelled', finished_at = now() where id = $1",
         )
         .bind(cancelled.get())
         .execute(&db.pool)
@@ -161,7 +162,7 @@ mod tests {
         .unwrap();
 
         let while_paused = start_due(&db.pool.clone().into()).await.unwrap();
-        execute(&db.pool, "update tenantry.batches set paused_at = null").await;
+        execute(&db.pool, "update tenantry.operations set paused_at = null").await;
         execute(&db.pool, "update tenantry.installation set paused_at = now()").await;
         let while_the_queue_is = start_due(&db.pool.clone().into()).await.unwrap();
         execute(&db.pool, "update tenantry.installation set paused_at = null").await;

@@ -12,9 +12,9 @@ use super::{
 /// An item in `state`, owned by `worker` if it is not empty, with job `job`.
 async fn item(pool: &PgPool, state: &str, worker: &str, job: Option<&str>) -> ItemId {
     let id: i64 = sqlx::query_scalar(
-        "with b as (insert into tenantry.batches (id, state, mode, total)
+        "with b as (insert into tenantry.operations (id, state, mode, total)
                     values (gen_random_uuid(), 'running', 'independent', 1) returning id)
-         insert into tenantry.batch_items (batch_id, idx, state, worker_id, job_id, attempt, request)
+         insert into tenantry.operation_items (operation_id, idx, state, worker_id, job_id, attempt, input)
          select id, 0, $1, nullif($2, ''), $3, 1, '{}' from b returning id",
     )
     .bind(state)
@@ -34,7 +34,7 @@ async fn enqueue(pool: &PgPool, item: ItemId) -> queue::JobId {
 }
 
 async fn row(pool: &PgPool, item: ItemId) -> (String, Option<String>, Option<String>) {
-    sqlx::query_as("select state, worker_id, job_id from tenantry.batch_items where id = $1")
+    sqlx::query_as("select state, worker_id, job_id from tenantry.operation_items where id = $1")
         .bind(item.get())
         .fetch_one(pool)
         .await
@@ -66,7 +66,7 @@ async fn an_item_with_a_live_job_keeps_it() {
     let db = harness::fresh_db().await;
     let waiting = item(&db.pool, "queued", "", None).await;
     let job = enqueue(&db.pool, waiting).await.to_string();
-    sqlx::query("update tenantry.batch_items set job_id = $1")
+    sqlx::query("update tenantry.operation_items set job_id = $1")
         .bind(&job)
         .execute(&db.pool)
         .await
@@ -90,7 +90,7 @@ async fn an_item_that_just_came_is_not_looked_at() {
 async fn what_a_worker_owns_and_forgot_is_given_back() {
     let db = harness::fresh_db().await;
     let forgotten = item(&db.pool, "running", "me", None).await;
-    let turning_back = item(&db.pool, "compensating", "me", None).await;
+    let turning_back = item(&db.pool, "unwinding", "me", None).await;
     let in_work = item(&db.pool, "running", "me", None).await;
     let anothers = item(&db.pool, "running", "you", None).await;
     let in_progress = InProgress::default();
@@ -102,7 +102,7 @@ async fn what_a_worker_owns_and_forgot_is_given_back() {
     assert_eq!((state.as_str(), owner), ("retrying", None));
     assert!(live(&db.pool, &job.unwrap()).await);
     let (state, owner, job) = row(&db.pool, turning_back).await;
-    assert_eq!((state.as_str(), owner), ("compensating", None));
+    assert_eq!((state.as_str(), owner), ("unwinding", None));
     assert!(live(&db.pool, &job.unwrap()).await);
     assert_eq!(row(&db.pool, in_work).await, ("running".into(), Some("me".into()), None));
     assert_eq!(row(&db.pool, anothers).await, ("running".into(), Some("you".into()), None));
@@ -131,7 +131,10 @@ async fn what_a_stopped_worker_owned_is_given_back_though_its_job_is_used_up() {
 async fn an_item_of_a_paused_batch_gets_no_job() {
     let db = harness::fresh_db().await;
     item(&db.pool, "queued", "", None).await;
-    sqlx::query("update tenantry.batches set paused_at = now()").execute(&db.pool).await.unwrap();
+    sqlx::query("update tenantry.operations set paused_at = now()")
+        .execute(&db.pool)
+        .await
+        .unwrap();
 
     let revived = revive_stranded(&db.pool.clone().into(), Duration::ZERO).await.unwrap();
 

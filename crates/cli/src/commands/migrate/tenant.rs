@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use domain::{SchemaName, Version};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use provisioning::{
+use operations::{
     Direction, FleetOutcome, FleetRun,
     learning::{self, LearnError, Relearnt},
     migrate_fleet, migrate_one,

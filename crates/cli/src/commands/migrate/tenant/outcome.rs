@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Version;
-use provisioning::{FleetError, FleetOutcome, Moved, Recorded};
+use operations::{FleetError, FleetOutcome, Moved, Recorded};
 use serde_json::json;
 
 use crate::{

@@ -1,0 +1,129 @@
+//! The life of an operation.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::words;
+
+/// Where an operation is on its way.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    /// Accepted; no item has begun.
+    Queued,
+    /// At least one item has begun.
+    Running,
+    /// Over: every tenant is active.
+    Completed,
+    /// Over: some tenants are active.
+    CompletedWithFailures,
+    /// Over: no tenant is active.
+    Failed,
+    /// Asked to stop; what had begun is ending.
+    Cancelling,
+    /// Over: stopped before all had begun.
+    Cancelled,
+    /// All or nothing, and one failed: what was made is being taken back.
+    RollingBack,
+    /// Over: all or nothing, and nothing is left.
+    RolledBack,
+}
+
+words!(
+    OperationState,
+    "a state of an operation",
+    Queued = "queued",
+    Running = "running",
+    Completed = "completed",
+    CompletedWithFailures = "completed_with_failures",
+    Failed = "failed",
+    Cancelling = "cancelling",
+    Cancelled = "cancelled",
+    RollingBack = "rolling_back",
+    RolledBack = "rolled_back",
+);
+
+impl OperationState {
+    /// Whether the operation is over: no item of it will move unless it is retried.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Queued | Self::Running | Self::Cancelling | Self::RollingBack => false,
+            Self::Completed
+            | Self::CompletedWithFailures
+            | Self::Failed
+            | Self::Cancelled
+            | Self::RolledBack => true,
+        }
+    }
+
+    /// Whether `next` may follow.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use OperationState::{Cancelled, Cancelling, Queued, RolledBack, RollingBack, Running};
+        match self {
+            // Straight to an end too: every item may be refused, or be done between two looks.
+            Queued => !matches!(next, Queued),
+            Running => !matches!(next, Queued | Running),
+            // All that had begun may have succeeded, so every end is possible.
+            Cancelling => next.is_final(),
+            RollingBack => matches!(next, RolledBack | Cancelled),
+            // A retry of its items, or of an item's undo.
+            Self::CompletedWithFailures | Self::Failed => matches!(next, Queued | Running),
+            // The same; the undo is of an operation that is all or nothing.
+            Cancelled => matches!(next, Queued | Running | RollingBack),
+            RolledBack => matches!(next, Queued | RollingBack),
+            // There is nothing to retry.
+            Self::Completed => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_of_a_batch_is_legal() {
+        use OperationState::{
+            Cancelled, Cancelling, Completed, CompletedWithFailures, Failed, Queued, RolledBack,
+            RollingBack, Running,
+        };
+        for way in [
+            &[Queued, Running, Completed][..],
+            &[Queued, Failed, Queued, Running, CompletedWithFailures, Running],
+            &[Queued, Running, Cancelling, Cancelled, Queued],
+            &[Queued, Running, RollingBack, RolledBack],
+        ] {
+            for pair in way.windows(2) {
+                assert!(pair[0].may_become(pair[1]), "{} -> {}", pair[0], pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_is_left_by_a_retry_only_of_the_batch_or_of_an_undo() {
+        use OperationState::{Queued, RollingBack, Running};
+        for end in OperationState::ALL.iter().filter(|state| state.is_final()) {
+            for next in OperationState::ALL.iter().filter(|next| end.may_become(**next)) {
+                assert!(matches!(next, Queued | Running | RollingBack), "{end}->{next}");
+            }
+            assert_eq!(end.may_become(Queued), *end != OperationState::Completed, "{end}");
+        }
+        assert!(
+            !OperationState::ALL.iter().any(|next| OperationState::Completed.may_become(*next))
+        );
+    }
+
+    #[test]
+    fn no_state_follows_itself_and_every_open_one_can_end() {
+        for state in OperationState::ALL {
+            assert!(!state.may_become(*state), "{state}");
+            let ends =
+                OperationState::ALL.iter().any(|next| next.is_final() && state.may_become(*next));
+            assert_eq!(ends, !state.is_final(), "{state}");
+        }
+    }
+}

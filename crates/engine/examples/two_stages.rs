@@ -1,0 +1,38 @@
+//! A worker for the tests to kill: takes one item through the plan of two stages, or back.
+//!
+//! Arguments: the database's URL and the item.
+
+use std::{env, sync::Arc, time::Duration};
+
+use domain::{ItemId, ItemState};
+use engine::{Finish, Runner};
+use sqlx::PgPool;
+use store::StageLimits;
+
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/two_stages/script.rs"]
+mod script;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let mut arguments = env::args().skip(1);
+    let url = arguments.next().expect("the database is named");
+    let item = arguments.next().and_then(|it| it.parse().ok()).map(ItemId::new);
+    let pool = PgPool::connect(&url).await.expect("the database answers");
+    let mut conn = pool.acquire().await.expect("there is a connection");
+    store::workers::register(&mut conn, "doomed", "here", 1, "test").await.expect("it registers");
+    let items = [item.expect("the item is named")];
+    let secs = Duration::from_secs;
+    let claimed = store::items::claim(&mut conn, &items, "doomed", secs(60)).await;
+    let claim = claimed.expect("the claim is answered").pop().expect("the item is free");
+    let limits = StageLimits { statement: secs(20), lock: secs(20), silence: secs(10) };
+    let (runner, script) = (Runner::new(pool.clone(), limits, 500), Arc::default());
+    let plan = script::plan(&script, Finish::Succeeded);
+    if claim.state == ItemState::Unwinding {
+        let unwound = runner.unwind(&plan, &claim, ItemState::RolledBack).await;
+        eprintln!("it lived: {unwound:?}");
+    } else {
+        let outcome = runner.run(&plan, &claim).await;
+        eprintln!("it lived: {outcome:?}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The engine engine: idempotent steps, grouped into stages that commit as one.
+//!
+//! A [`Step`] is one act with its `undo` beside it. A [`Stage`] is a run of steps that take
+//! effect in one transaction, together with the stage's checkpoint; a committed stage is never
+//! run again. The [`Runner`] takes a claimed item through the stages of a [`Plan`]; when one of
+//! them fails for good, [`Runner::unwind`] undoes the committed ones, newest first.
+//!
+//! Two rules hold everything together. The last statement of every transaction re-checks the
+//! claim token, so a worker that lost its item changes nothing. And a connection lost at COMMIT
+//! is an unknown, not a failure: it is reported as transient, and the next try looks first.
+
+mod contract;
+mod crash;
+mod error;
+mod failure;
+mod plan;
+mod runner;
+mod step;
+mod unwinder;
+
+pub use contract::{Bench, assert_contract};
+pub use crash::crash_point;
+pub use error::{Classify, During, StepError};
+pub use failure::{Failure, Outcome, StageReport, StepReport, Together, Unwound};
+pub use plan::{Finish, Plan, PlanError, Stage};
+pub use runner::Runner;
+pub use step::{AnyStep, Step, StepCx, StepName};

@@ -1,0 +1,82 @@
+//! The process dies at every point of a plan of two stages, and another one goes on.
+
+use std::{env, process::Command};
+
+use domain::ItemState;
+use engine::{Finish, Outcome, Unwound};
+
+use crate::{ground::Ground, script::plan};
+
+/// Runs `examples/two_stages.rs` on the first item until it dies at `point`.
+async fn die(ground: &Ground, point: &str) {
+    let this = env::current_exe().unwrap();
+    let program = this.ancestors().nth(2).unwrap().join("examples/two_stages");
+    let ended = Command::new(program)
+        .env("TENANTRY_CRASH_AT", point)
+        .args([&ground.db.url, &ground.items[0].to_string()])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("aborting") && !ended.status.success(), "{point}: {told}");
+    store::workers::retire(&mut *ground.conn().await, "doomed").await.unwrap();
+}
+
+#[tokio::test]
+async fn wherever_a_worker_dies_the_next_one_brings_the_item_to_its_end() {
+    let all = ["apply first", "apply second", "apply third"];
+    for (point, left) in [
+        ("before:first", &all[..]),
+        ("before_commit:one", &all),
+        ("after_commit:one", &all[1..]),
+        ("after:second", &all[1..]),
+        ("before_commit:two", &all[1..]),
+        ("after_commit:two", &[]),
+    ] {
+        let ground = Ground::of(1).await;
+        die(&ground, point).await;
+
+        if let Some(claim) = ground.claim("heir").await {
+            let plan = plan(&ground.script, Finish::Succeeded);
+            let outcome = ground.runner().run(&plan, &claim).await;
+            assert!(matches!(outcome, Outcome::Finished(_)), "{point}: {outcome:?}");
+        }
+
+        assert_eq!(ground.script.done(), left, "{point}");
+        assert_eq!(ground.made().await, ["first", "second", "third"], "{point}");
+        assert_eq!(ground.checkpoints().await, ["one done", "two done"], "{point}");
+        assert_eq!(ground.states().await, ["0 succeeded"], "{point}");
+    }
+}
+
+#[tokio::test]
+async fn wherever_a_worker_dies_the_next_one_undoes_what_is_left() {
+    let all = ["undo third", "undo second", "undo first"];
+    for (point, left) in [
+        ("before_undo:third", &all[..]),
+        ("before_undo_commit:two", &all),
+        ("after_undo_commit:two", &all[2..]),
+        ("after_undo:first", &all[2..]),
+        ("after_undo_commit:one", &[]),
+        ("before_end:rolled_back", &[]),
+        ("after_end:rolled_back", &[]),
+    ] {
+        let ground = Ground::of(1).await;
+        let plan = plan(&ground.script, Finish::Built);
+        let claim = ground.claim("w").await.unwrap();
+        ground.runner().run(&plan, &claim).await;
+        ground.turn_back().await;
+        ground.script.done();
+        die(&ground, point).await;
+
+        if let Some(claim) = ground.claim("heir").await {
+            let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
+            assert!(matches!(unwound, Unwound::Clean), "{point}: {unwound:?}");
+        }
+
+        assert_eq!(ground.script.done(), left, "{point}");
+        assert_eq!(ground.made().await, [""; 0], "{point}");
+        assert_eq!(ground.states().await, ["0 rolled_back"], "{point}");
+        let told = "select action from tenantry.audit_log where action = 'tenant.released'";
+        assert_eq!(ground.ask(told).await.len(), 1, "{point}");
+    }
+}

@@ -1,0 +1,32 @@
+//! The story of one tenant.
+//!
+//! [`Provisioner::provision`] takes a claimed item through the plan of its operation's mode: role,
+//! schema, migrations, grants, verification, API key, activation. What comes of it is a
+//! [`Verdict`]; the worker acts on it. The steps are in [`steps`], one a file, and so are the
+//! plans that put them in order.
+
+mod application;
+mod carry_over;
+mod fleet;
+pub mod learning;
+mod parts;
+mod plans;
+mod pool;
+mod provision;
+mod spares;
+pub mod steps;
+mod together;
+mod verdict;
+
+pub use application::Application;
+pub use carry_over::{CarriedOver, Left, carry_over};
+pub use fleet::{
+    Direction, FleetError, FleetOutcome, FleetRun, Moved, Recorded, migrate_fleet, migrate_one,
+};
+pub use parts::{KeyRules, Parts};
+pub use plans::Plans;
+pub use pool::PoolView;
+pub use provision::{Provisioner, RetryRules};
+pub use spares::{SpareBuilder, SpareError};
+pub use together::Sorted;
+pub use verdict::{Reason, Verdict};

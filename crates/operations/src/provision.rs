@@ -1,0 +1,236 @@
+//! Takes items as far as they go: claim, run, and turn back when it fails for good.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, OperationId, codes};
+use engine::{Failure, Outcome, Runner, Unwound};
+use store::{
+    Connections,
+    items::{self, Claim, RecordedError},
+};
+use tracing::{error, info, warn};
+
+use crate::{Plans, PoolView, Reason, Verdict};
+
+/// Tries after which one waits as long as while the database refuses a right: up to 8 s by default.
+const TRIES_WHILE_REFUSED: u32 = 5;
+
+/// When to try again, and when to stop.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryRules {
+    /// Tries before an item turns back, the first included; also tries of an undo.
+    pub max_attempts: u32,
+    /// How long to wait between two tries.
+    pub backoff: Backoff,
+    /// A worker silent for longer has lost its items.
+    pub dead_after: Duration,
+}
+
+/// Provisions items for one worker process.
+#[derive(Debug)]
+pub struct Provisioner {
+    pub(crate) pool: Connections,
+    pub(crate) runner: Runner,
+    pub(crate) plans: Arc<Plans>,
+    pub(crate) rules: RetryRules,
+    pub(crate) worker: String,
+    pub(crate) group: usize,
+    pub(crate) pool_view: Arc<PoolView>,
+}
+
+impl Provisioner {
+    /// A provisioner that claims for `worker`, a name fresh for every start of a process.
+    #[must_use]
+    pub fn new(
+        pool: impl Into<Connections>,
+        runner: Runner,
+        plans: Arc<Plans>,
+        rules: RetryRules,
+        worker: String,
+    ) -> Self {
+        Self {
+            pool: pool.into(),
+            runner,
+            plans,
+            rules,
+            worker,
+            group: 1,
+            pool_view: Arc::default(),
+        }
+    }
+
+    /// The same, building at most `group` tenants in one transaction.
+    #[must_use]
+    pub fn in_groups_of(self, group: usize) -> Self {
+        Self { group: group.max(1), ..self }
+    }
+
+    /// The same, taking tenants from the pool that `view` tells of.
+    #[must_use]
+    pub fn with_pool(self, view: Arc<PoolView>) -> Self {
+        Self { pool_view: view, ..self }
+    }
+
+    /// Claims those of `items` that are free: neither final, nor another live worker's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
+        let mut conn = self.pool.acquire().await?;
+        items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await
+    }
+
+    /// Takes a claimed item as far as it goes.
+    ///
+    /// # Errors
+    /// When the database fails in a way that leaves the outcome unrecorded: the item's claim
+    /// runs out, or the job comes again.
+    pub async fn provision(&self, claim: Claim) -> sqlx::Result<Verdict> {
+        if claim.state == ItemState::Unwinding {
+            return self.unwind(claim).await;
+        }
+        if let Some(code) = claim.cancelled.clone() {
+            return self.turn_back(claim, cancelled(code)).await;
+        }
+        if claim.tries.unsigned_abs() > self.rules.max_attempts {
+            let reason = exhausted(claim.error.as_ref());
+            return self.turn_back(claim, reason).await;
+        }
+        let plan = self.plans.of(claim.mode);
+        match self.runner.run(plan, &claim).await {
+            Outcome::Finished(stages) => Ok(Verdict::Finished(plan.finish(), stages)),
+            Outcome::Fenced => Ok(Verdict::Fenced),
+            Outcome::Failed(failure) => self.after_failure(claim, &failure).await,
+        }
+    }
+
+    /// Ends `operation` if no item of it is open. Call it after an item's outcome is committed.
+    ///
+    /// # Errors
+    /// When the database fails; a sweep ends the operation later.
+    pub async fn settle(
+        &self,
+        operation: OperationId,
+    ) -> sqlx::Result<Option<domain::OperationState>> {
+        let mut conn = self.pool.acquire().await?;
+        store::operations::settle(&mut conn, operation).await
+    }
+
+    pub(crate) async fn after_failure(
+        &self,
+        claim: Claim,
+        failure: &Failure,
+    ) -> sqlx::Result<Verdict> {
+        let error = failure.to_item_error();
+        let chain = telemetry::chain(&failure.error);
+        let tries = claim.tries.unsigned_abs();
+        if let Some(spent) = self.goes_on(&claim, failure) {
+            return Ok(self.retry(claim, Reason { error, chain, spent }));
+        }
+        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, item.attempt = claim.attempt,
+            code = %error.code, cause = %chain,
+            "item {} failed for good after {tries} tries; turning back", claim.item);
+        self.turn_back(claim, error).await
+    }
+
+    /// Whether the item is tried again, and then whether this try counts.
+    fn goes_on(&self, claim: &Claim, failure: &Failure) -> Option<bool> {
+        if failure.error.is_refused() {
+            return Some(false);
+        }
+        let left = claim.tries.unsigned_abs() < self.rules.max_attempts;
+        (failure.error.is_transient() && left).then_some(true)
+    }
+
+    fn retry(&self, claim: Claim, reason: Reason) -> Verdict {
+        let tries = if reason.spent { claim.tries.unsigned_abs() } else { TRIES_WHILE_REFUSED };
+        let delay = self.rules.backoff.delay(tries, rand::random());
+        Verdict::Retry { claim: Box::new(claim), reason, delay }
+    }
+
+    /// Records why the item turns back, then undoes what is committed of it.
+    async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Verdict> {
+        let mut conn = self.pool.acquire().await?;
+        let committed = items::begin_unwind(&mut conn, &claim, &reason).await?;
+        let Some(committed) = committed else { return Ok(Verdict::Fenced) };
+        drop(conn);
+        claim.checkpoints = committed;
+        claim.state = ItemState::Unwinding;
+        claim.tries = 1;
+        claim.error = Some(RecordedError {
+            code: reason.code.as_str().to_owned(),
+            message: reason.message,
+            step: reason.step,
+        });
+        self.unwind(claim).await
+    }
+
+    async fn unwind(&self, claim: Claim) -> sqlx::Result<Verdict> {
+        let end = end_of(&claim);
+        match self.runner.unwind(self.plans.of(claim.mode), &claim, end).await {
+            Unwound::Clean => {
+                info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
+                    "item {} ended as {end}; nothing of its tenant is left", claim.item);
+                Ok(Verdict::Ended(end))
+            }
+            Unwound::Fenced => Ok(Verdict::Fenced),
+            Unwound::Failed(failure) => self.after_failed_undo(claim, &failure).await,
+        }
+    }
+
+    async fn after_failed_undo(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
+        let error = failure.to_item_error();
+        let chain = telemetry::chain(&failure.error);
+        if let Some(spent) = self.goes_on(&claim, failure) {
+            return Ok(self.retry(claim, Reason { error, chain, spent }));
+        }
+        error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code,
+            cause = %chain, "undoing item {} failed; an operator has to look", claim.item);
+        let mut conn = self.pool.acquire().await?;
+        if items::fail(&mut conn, &claim, ItemState::UndoFailed).await? {
+            Ok(Verdict::UndoFailed(error))
+        } else {
+            Ok(Verdict::Fenced)
+        }
+    }
+}
+
+/// The end an item that turned back comes to: `failed` for a fault of its own; else
+/// `rolled_back` when it was built, and `cancelled` when it was not.
+fn end_of(claim: &Claim) -> ItemState {
+    let stopped = claim.error.as_ref().is_some_and(|error| {
+        [codes::CANCELLED, codes::BATCH_DEADLINE, codes::BATCH_ROLLED_BACK]
+            .iter()
+            .any(|code| code.as_str() == error.code)
+    });
+    match (stopped, claim.mode) {
+        (false, _) => ItemState::Failed,
+        (true, Mode::Atomic) if !claim.checkpoints.is_empty() => ItemState::RolledBack,
+        (true, _) => ItemState::Cancelled,
+    }
+}
+
+fn cancelled(code: Code) -> ItemError {
+    own_error(code, "the operation ended before this tenant was built")
+}
+
+/// The tries are used up and the last of them left no result: what an earlier one met is likelier
+/// to be the cause than anything else we know.
+fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
+    match earlier {
+        Some(error) => ItemError {
+            code: Code::from(error.code.clone()),
+            message: format!("{}; the last try ended without a result", error.message),
+            step: error.step.clone(),
+            retryable: true,
+        },
+        None => own_error(
+            codes::ATTEMPTS_EXHAUSTED,
+            "every try to build this tenant ended without a result; the workers' logs say more",
+        ),
+    }
+}
+
+fn own_error(code: Code, message: &str) -> ItemError {
+    ItemError { code, message: message.to_owned(), step: None, retryable: true }
+}

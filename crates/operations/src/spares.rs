@@ -1,0 +1,270 @@
+//! Builds tenants in advance, and drops those that nobody is to get.
+//!
+//! A spare is what the first steps of the plan make of an empty database, under names of its own. It
+//! comes and goes in one transaction with its row in the pool, so that no crash leaves half of it. One
+//! process at a time does either.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{RoleName, SchemaName, TenantId};
+use engine::crash_point;
+use sqlx::PgConnection;
+use store::{Connections, StageLimits, spares};
+use tenantdb::{
+    adoption, application_role,
+    migrations::MigrateError,
+    newcomers::{self, Newcomer},
+    role, schema,
+    verify::{self, VerifyError},
+};
+use tracing::warn;
+
+use crate::Parts;
+
+/// How long spares that were built by something else of the same version are left alone: longer
+/// than a fleet of workers takes to be replaced.
+const OTHERS_ARE_LEFT_FOR: Duration = Duration::from_secs(600);
+
+/// Spares looked at in one go.
+const MOST_LOOKED_AT: u32 = 1_000;
+
+/// Builds and drops spares.
+#[derive(Debug, Clone)]
+pub struct SpareBuilder {
+    pool: Connections,
+    parts: Arc<Parts>,
+    limits: StageLimits,
+}
+
+/// A spare could not be built or dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum SpareError {
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The tenant migrations failed.
+    #[error("the tenant migrations could not be applied")]
+    Migrations(#[source] MigrateError),
+    /// What was built is not what the migrations promise.
+    #[error("a spare is not as it should be")]
+    Refuted(#[source] VerifyError),
+}
+
+/// A spare's names.
+struct Names {
+    id: TenantId,
+    schema: SchemaName,
+    role: RoleName,
+}
+
+/// SQLSTATE 42501: the connected role lacks a right.
+fn is_refused(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("42501"))
+}
+
+impl SpareBuilder {
+    /// A builder whose transactions keep to `limits`.
+    #[must_use]
+    pub fn new(pool: impl Into<Connections>, parts: Arc<Parts>, limits: StageLimits) -> Self {
+        Self { pool: pool.into(), parts, limits }
+    }
+
+    /// Whether tenants may be built in advance at all: not if something in a schema knows its name.
+    #[must_use]
+    pub fn may_build(&self) -> bool {
+        self.parts.promise.survives_renaming()
+    }
+
+    /// How many spares there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self) -> sqlx::Result<spares::SpareCount> {
+        let mut conn = self.pool.acquire().await?;
+        spares::count(&mut conn, self.parts.stamp()).await
+    }
+
+    /// Builds at most `most` spares in one transaction, as long as there are fewer than `size`, and
+    /// says how many; none while another process builds or drops some.
+    ///
+    /// # Errors
+    /// When the database fails, or what was built is not as promised. Nothing is left then.
+    pub async fn build(&self, most: usize, size: usize) -> Result<usize, SpareError> {
+        let parts = &self.parts;
+        let mut tx = self.pool.begin().await?;
+        if !spares::refill_lock(&mut tx).await? {
+            return Ok(0);
+        }
+        let ready = spares::count(&mut tx, parts.stamp()).await?.ready;
+        let wanted = size.saturating_sub(usize::try_from(ready).unwrap_or(usize::MAX)).min(most);
+        if wanted == 0 || !self.has_room_for(&mut tx, wanted).await? {
+            return Ok(0);
+        }
+        let ids = spares::allocate_ids(&mut tx, wanted).await?;
+        store::open_stage(&mut tx, &[], self.limits).await?;
+        crash_point("before", "build_spares");
+        self.make(&mut tx, &ids).await?;
+        let prints = adoption::fingerprints(&mut tx, ids.iter().copied()).await?;
+        spares::record(&mut tx, &ids, &prints, parts.stamp(), parts.migrations.head()).await?;
+        crash_point("before_commit", "build_spares");
+        tx.commit().await?;
+        crash_point("after_commit", "build_spares");
+        // The first read of new catalogue rows also marks them as committed, and takes three times as
+        // long as the next. It is done here, so that no tenant waits for it.
+        let mut conn = self.pool.acquire().await?;
+        adoption::fingerprints(&mut conn, ids).await?;
+        Ok(wanted)
+    }
+
+    /// Whether the application's role may become so many tenants more: the last places are left to
+    /// tenants that are asked for.
+    async fn has_room_for(&self, conn: &mut PgConnection, spares: usize) -> sqlx::Result<bool> {
+        match &self.parts.application {
+            Some(application) => {
+                let lacking = application_role::lacking(conn, application.name()).await?;
+                Ok(lacking.is_empty() && application.has_room_for(conn, spares).await?)
+            }
+            None => Ok(true),
+        }
+    }
+
+    async fn make(&self, conn: &mut PgConnection, ids: &[TenantId]) -> Result<(), SpareError> {
+        let parts = &self.parts;
+        let names: Vec<Names> = ids.iter().map(|id| self.names(*id)).collect();
+        let newcomers: Vec<Newcomer<'_>> = names
+            .iter()
+            .map(|Names { id, schema, role }| Newcomer {
+                schema,
+                role,
+                mark: parts.mark(*id),
+                application_role: parts.application_role(),
+            })
+            .collect();
+        let path = parts.migrations.path();
+        newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
+        newcomers::create_schemas(conn, &newcomers).await?;
+        let migrated = newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await;
+        migrated.map_err(SpareError::Migrations)?;
+        newcomers::grant(conn, &newcomers, &parts.promise).await?;
+        let looked_at: Vec<_> = newcomers.into_iter().map(|spare| (spare, None)).collect();
+        verify::verify_newcomers(conn, &looked_at, &parts.promise)
+            .await
+            .map_err(SpareError::Refuted)
+    }
+
+    /// Drops one spare that nobody is to get, if there is one: built by something older, or by
+    /// something else long ago; or one of more than `size`. Says whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn drop_one(&self, size: usize) -> Result<bool, SpareError> {
+        let (stamp, older) = (self.parts.stamp(), self.parts.migrations.older());
+        let mut conn = self.pool.acquire().await?;
+        let mut unwanted = spares::stale(&mut conn, stamp, &older, OTHERS_ARE_LEFT_FOR, 1).await?;
+        if unwanted.is_empty() {
+            let most = u32::try_from(size + 1).unwrap_or(u32::MAX);
+            let ready = spares::ready(&mut conn, stamp, most).await?;
+            unwanted.extend(ready.first().filter(|_| ready.len() > size).map(|spare| spare.id));
+        }
+        drop(conn);
+        match unwanted.first() {
+            Some(spare) => self.discard(*spare).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Drops the spares that no tenant can get, and says how many they were: those that are not as
+    /// they were built, as somebody meddled, and those whose role we may not rename.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn weed_out(&self) -> Result<usize, SpareError> {
+        let mut conn = self.pool.acquire().await?;
+        let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;
+        let looked_at = ready.iter().map(|spare| (spare.id, spare.fingerprint.as_str()));
+        let looked_at: Vec<_> = looked_at.collect();
+        let (installation, application) = (&self.parts.installation, self.parts.application_role());
+        let path = self.parts.migrations.path();
+        let faults =
+            verify::look_at_spares(&mut conn, installation, application, &looked_at, path).await?;
+        let mut unfit = Vec::new();
+        for (spare, faults) in ready.iter().zip(faults) {
+            let role = self.names(spare.id).role;
+            if !faults.is_empty() || role::missing_right(&mut conn, &role).await?.is_some() {
+                unfit.push(spare.id);
+            }
+        }
+        drop(conn);
+        let mut dropped = 0;
+        for spare in unfit {
+            dropped += usize::from(self.discard(spare).await?);
+        }
+        Ok(dropped)
+    }
+
+    /// Takes the spare out of the pool and drops it. What may not be dropped is left where it is, and
+    /// the missing right is told once.
+    async fn discard(&self, spare: TenantId) -> Result<bool, SpareError> {
+        match self.drop_both(spare).await {
+            Err(SpareError::Database(error)) if is_refused(&error) => self.leave(spare).await,
+            dropped => dropped,
+        }
+    }
+
+    async fn leave(&self, spare: TenantId) -> Result<bool, SpareError> {
+        let names = self.names(spare);
+        let mut tx = self.pool.begin().await?;
+        if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
+            return Ok(false);
+        }
+        let missing = role::missing_right(&mut tx, &names.role).await?;
+        tx.commit().await?;
+        let (schema, role) = (&names.schema, &names.role);
+        let remedy = match missing {
+            Some(grant) => format!("run `{grant}` as a superuser"),
+            None => format!("make this user the owner of schema {schema}"),
+        };
+        warn!(
+            spare.id = %spare,
+            "spare {spare} leaves the pool and is not dropped: this worker's database user may not \
+             drop schema {schema} or role {role}: {remedy}, then run `tenantry doctor \
+             --fix schema_without_tenant --fix role_without_tenant`"
+        );
+        Ok(true)
+    }
+
+    /// Takes the spare out of the pool and drops what bears its mark, both or neither.
+    async fn drop_both(&self, spare: TenantId) -> Result<bool, SpareError> {
+        let mut tx = self.pool.begin().await?;
+        let dropped = self.drop_within(&mut tx, spare).await;
+        if !matches!(dropped, Ok(true)) {
+            // said here, so that the lease is free when this returns
+            tx.rollback().await?;
+            return dropped;
+        }
+        crash_point("before_commit", "drop_spare");
+        tx.commit().await?;
+        dropped
+    }
+
+    async fn drop_within(
+        &self,
+        tx: &mut PgConnection,
+        spare: TenantId,
+    ) -> Result<bool, SpareError> {
+        let (names, mark) = (self.names(spare), self.parts.mark(spare));
+        store::open_stage(tx, &[], self.limits).await?;
+        if !spares::refill_lock(tx).await? || !spares::remove(tx, spare).await? {
+            return Ok(false);
+        }
+        crash_point("before", "drop_spare");
+        schema::drop_owned(tx, &names.schema, &mark).await?;
+        role::drop_owned(tx, &names.role, &mark).await?;
+        Ok(true)
+    }
+
+    fn names(&self, id: TenantId) -> Names {
+        let role = RoleName::of(&self.parts.installation, id);
+        Names { id, schema: SchemaName::of_spare(id), role }
+    }
+}

@@ -1,0 +1,61 @@
+//! Gives the tenant a role of its own, that may log in and belongs to the tenants' group.
+//!
+//! Roles are the whole cluster's. A mark on the role records whose it is, so a clash of names is
+//! an error and never an adoption, and `undo` drops only what is ours.
+
+use std::sync::Arc;
+
+use engine::{During, Step, StepCx, StepError, StepName};
+use sqlx::PgConnection;
+use store::items::Claim;
+use tenantdb::{newcomers, role};
+
+use super::taken::RoleTaken;
+use crate::Parts;
+
+/// Creates the tenant's role and marks it as the tenant's.
+#[derive(Debug)]
+pub struct CreateRole {
+    parts: Arc<Parts>,
+}
+
+impl CreateRole {
+    /// The step, for the installation of `parts`.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts) }
+    }
+}
+
+impl Step for CreateRole {
+    const NAME: StepName = StepName::new("create_role");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant();
+        let mark = self.parts.mark(tenant.id);
+        let limit = self.parts.connection_limit;
+        let path = self.parts.migrations.path();
+        let owner = role::claim(cx.tx(), &tenant.role, &tenant.schema, limit, &mark, path)
+            .await
+            .during("create the role")?;
+        if owner.is(&mark) {
+            return Ok(());
+        }
+        Err(RoleTaken(tenant.role.to_string())).during("claim the role")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let limit = self.parts.connection_limit;
+        let path = self.parts.migrations.path();
+        newcomers::create_roles(tx, &self.parts.newcomers(claims), limit, path)
+            .await
+            .during("create the roles")
+    }
+
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant();
+        let mark = self.parts.mark(tenant.id);
+        role::drop_owned(cx.tx(), &tenant.role, &mark).await.during("drop the role")?;
+        Ok(())
+    }
+}

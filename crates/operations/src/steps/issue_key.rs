@@ -1,0 +1,67 @@
+//! Gives the tenant its first API key.
+//!
+//! Only the hash stays. The secret lies sealed until it is acknowledged or its time is over, and
+//! is nowhere else: not in the job, the log, the audit or an error.
+
+use std::sync::Arc;
+
+use engine::{During, Step, StepCx, StepError, StepName};
+use sqlx::PgConnection;
+use store::{api_keys, items::Claim};
+
+use crate::Parts;
+
+/// Mints a key, unless the tenant has a live one.
+#[derive(Debug)]
+pub struct IssueKey {
+    parts: Arc<Parts>,
+}
+
+impl IssueKey {
+    /// The step, with the key rules of `parts`.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts) }
+    }
+}
+
+impl Step for IssueKey {
+    const NAME: StepName = StepName::new("issue_key");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let claim = cx.claim();
+        self.apply_all(std::slice::from_ref(claim), cx.tx()).await
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let rules = &self.parts.keys;
+        let minted: Vec<_> = claims
+            .iter()
+            .map(|claim| {
+                let key = rules.minter.mint(&claim.tenant.name);
+                let sealed = rules.sealer.seal(&key, claim.tenant.id);
+                (claim, key, sealed)
+            })
+            .collect();
+        let new: Vec<_> = minted
+            .iter()
+            .map(|(claim, key, sealed)| api_keys::NewKey {
+                tenant: claim.tenant.id,
+                operation: claim.operation,
+                hash: *key.hash().as_bytes(),
+                prefix: key.prefix(),
+                last4: key.last4(),
+                sealed,
+                sealed_for: rules.sealed_for,
+                valid_for: rules.valid_for,
+            })
+            .collect();
+        api_keys::issue(tx, &new).await.during("issue the API key")?;
+        Ok(())
+    }
+
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant().id;
+        api_keys::withdraw(cx.tx(), tenant).await.during("withdraw the API key")
+    }
+}

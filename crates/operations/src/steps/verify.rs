@@ -1,0 +1,94 @@
+//! Looks at what was made, before anybody else can.
+
+use std::sync::Arc;
+
+use domain::{Code, codes};
+use engine::{Classify, During, Step, StepCx, StepError, StepName};
+use sqlx::PgConnection;
+use store::{ErrorClass, items::Claim};
+use tenantdb::verify::{self, Subject, VerifyError};
+
+use crate::Parts;
+
+/// Checks the schema against what the migrations promise, the role's rights on its own tables,
+/// and that the role is refused the control schema, the queue and another tenant's schema.
+#[derive(Debug)]
+pub struct Verify {
+    parts: Arc<Parts>,
+    /// Several at once are of the pool: what lies in them was checked when they were built.
+    adopted: bool,
+}
+
+impl Verify {
+    /// The step, with the promise of `parts`.
+    #[must_use]
+    pub fn new(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts), adopted: false }
+    }
+
+    /// The step for tenants that were built in advance: their names, marks and rights are checked.
+    #[must_use]
+    pub fn adopted(parts: &Arc<Parts>) -> Self {
+        Self { parts: Arc::clone(parts), adopted: true }
+    }
+}
+
+impl Step for Verify {
+    const NAME: StepName = StepName::new("verify");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant();
+        let neighbour = cx.claim().neighbour.as_ref();
+        let mark = self.parts.mark(tenant.id);
+        let parts = &self.parts;
+        let (role, application_role) = (&tenant.role, parts.application_role());
+        let path = parts.migrations.path();
+        let subject = Subject { role, mark: &mark, neighbour, path, application_role };
+        verify::verify(cx.tx(), &tenant.schema, subject, &parts.promise)
+            .await
+            .map_err(Refuted)
+            .during("verify the tenant")
+    }
+
+    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let parts = &self.parts;
+        let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
+        let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();
+        let verified = if self.adopted {
+            verify::verify_adopted(tx, &looked_at, parts.migrations.path()).await
+        } else {
+            verify::verify_newcomers(tx, &looked_at, &parts.promise).await
+        };
+        verified.map_err(Refuted).during("verify the tenants")
+    }
+
+    /// Nothing: looking leaves nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// What was made is not what was promised, or could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("the tenant is not as it should be")]
+struct Refuted(#[source] VerifyError);
+
+impl Classify for Refuted {
+    fn class(&self) -> ErrorClass {
+        match &self.0 {
+            VerifyError::Violated { .. } => ErrorClass::Permanent,
+            VerifyError::Database { source } => source.class(),
+        }
+    }
+
+    fn code(&self) -> Code {
+        match &self.0 {
+            VerifyError::Violated { .. } => codes::VERIFY_FAILED,
+            VerifyError::Database { source } => source.code(),
+        }
+    }
+
+    fn public_message(&self) -> Option<String> {
+        matches!(self.0, VerifyError::Violated { .. }).then(|| self.0.to_string())
+    }
+}

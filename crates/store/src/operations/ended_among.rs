@@ -1,0 +1,22 @@
+//! Says which operations are over.
+
+use domain::OperationId;
+use sqlx::PgConnection;
+
+/// Those of `operations` that are over. One statement whatever their number.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn ended_among(
+    conn: &mut PgConnection,
+    operations: &[OperationId],
+) -> sqlx::Result<Vec<OperationId>> {
+    let ids: Vec<_> = operations.iter().map(|operation| operation.get()).collect();
+    let ended = sqlx::query_scalar!(
+        "select id from tenantry.operations where id = any($1) and finished_at is not null",
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ended.into_iter().map(OperationId::new).collect())
+}

@@ -1,0 +1,21 @@
+//! Holds an operation where it is.
+
+use domain::OperationId;
+use sqlx::PgConnection;
+
+/// Pauses an operation that is `queued` or `running`: workers claim nothing more of it. What they have
+/// begun goes on, and so does its deadline. False when it is paused, ending or over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
+    let paused = sqlx::query!(
+        "update tenantry.operations set paused_at = clock_timestamp()
+         where id = $1 and paused_at is null and finished_at is null
+           and state in ('queued', 'running')",
+        id.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(paused.rows_affected() == 1)
+}

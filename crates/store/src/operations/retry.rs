@@ -1,0 +1,31 @@
+//! Sets a finished operation going again.
+
+use std::time::Duration;
+
+use domain::OperationId;
+use sqlx::PgConnection;
+
+/// The next run of the operation: `queued`, with a new deadline. False when it is not over, or all of it
+/// succeeded.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn retry(
+    conn: &mut PgConnection,
+    id: OperationId,
+    timeout: Duration,
+) -> sqlx::Result<bool> {
+    let set_going = sqlx::query!(
+        "update tenantry.operations
+         set state = 'queued', run = run + 1, started_at = null, finished_at = null,
+             cancel_requested_at = null, cancel_code = null, culprit_idx = null, run_at = null,
+             paused_at = null, deadline_at = now() + make_interval(secs => $2)
+         where id = $1 and finished_at is not null
+           and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
+        id.get(),
+        timeout.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(set_going.rows_affected() == 1)
+}
