@@ -40,6 +40,13 @@ impl Figures {
         self.rows.push(Figure { name, unit, value, at_most: None, at_least: None });
     }
 
+    /// Adds the 50th, 95th and 99th percentile of times in milliseconds.
+    pub(crate) fn add_percentiles(&mut self, name: &str, times: &[f64]) {
+        for (which, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+            self.add(format!("{name}, {which}"), percentile(times, share), "ms");
+        }
+    }
+
     /// Adds a figure that makes the run fail when it is larger than `most`.
     pub(crate) fn add_at_most(
         &mut self,

@@ -77,8 +77,10 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match (args.be, &args.ready_file) {
-            (Some(Role::Api), Some(file)) => processes::be_api(file).await.map(|()| true),
-            (Some(Role::Worker), Some(file)) => processes::be_worker(file).await.map(|()| true),
+            (Some(Role::Api), Some(file)) => processes::be(api::run, file).await.map(|()| true),
+            (Some(Role::Worker), Some(file)) => {
+                processes::be(worker::run, file).await.map(|()| true)
+            }
             _ => measure(&args).await,
         }
     });

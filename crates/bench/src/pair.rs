@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::{
+    Args,
     figures::{Figures, median},
-    floor::{Floor, VersionTable},
+    floor::{Floor, Shape, VersionTable},
     stand::Stand,
-    system::{Done, System},
+    system::{Done, Setup, System},
 };
 
 /// Tenants that each side makes before the first round, unmeasured: caches and files are cold at first.
@@ -15,11 +16,11 @@ const WARM_UP: usize = 100;
 /// What all rounds of the two sides came to.
 #[derive(Debug, Default)]
 pub(crate) struct Pair {
-    pub(crate) tenants: usize,
-    pub(crate) floor: Vec<f64>,
+    tenants: usize,
+    floor: Vec<f64>,
     floor_without_versions: Vec<f64>,
-    pub(crate) system: Vec<f64>,
-    pub(crate) item_ms: Vec<f64>,
+    system: Vec<f64>,
+    item_ms: Vec<f64>,
     accepted_ms: Vec<f64>,
     floor_cpu_ms: f64,
     server_cpu_ms: f64,
@@ -35,10 +36,26 @@ impl Pair {
         median(&ratios)
     }
 
+    /// Starts both sides, each in a database of its own, and runs the rounds; the system goes on.
+    pub(crate) async fn of(
+        stand: &Stand,
+        args: &Args,
+        shape: &Shape,
+        setup: Setup,
+        tenants: usize,
+    ) -> anyhow::Result<(Self, System)> {
+        let database = format!("{}_floor", setup.database);
+        let floor = Floor::prepare(stand, &database, args.connections, shape).await?;
+        let system = System::start(stand, setup).await?;
+        let pair = Self::run(stand, (&floor, &system), args.rounds, tenants).await?;
+        floor.close().await;
+        Ok((pair, system))
+    }
+
     /// Runs the rounds, and prints each. Half of a round's floor, with version tables and without, comes
     /// before its system and half after: what the server or the machine does in the background, every some
     /// seconds, falls on both sides alike, and so does what gets slower or faster by and by.
-    pub(crate) async fn run(
+    async fn run(
         stand: &Stand,
         (floor, system): (&Floor, &System),
         rounds: usize,
@@ -107,8 +124,21 @@ impl Pair {
         Ok(done)
     }
 
-    /// The figures of both sides, all by tenant.
-    pub(crate) fn tell(&self, figures: &mut Figures) {
+    /// How long items took in the system, and their steps.
+    pub(crate) async fn tell_items(
+        &self,
+        figures: &mut Figures,
+        system: &System,
+    ) -> anyhow::Result<()> {
+        figures.add_percentiles("from queued to active", &self.item_ms);
+        for (step, mean_ms) in system.step_means_ms().await? {
+            figures.add(format!("step {step}, mean"), mean_ms, "ms");
+        }
+        Ok(())
+    }
+
+    /// The figures of both sides, all by tenant. The run fails when the ratio is below `at_least`.
+    pub(crate) fn tell(&self, figures: &mut Figures, at_least: Option<f64>) {
         let each = |sum: f64| sum / self.tenants as f64;
         figures.add("floor", median(&self.floor), "tenants/s");
         let bare = median(&self.floor_without_versions);
@@ -121,5 +151,8 @@ impl Pair {
         figures.add("CPU of API and workers", each(self.processes_cpu_ms), "ms");
         figures.add("log of changes, floor", each(self.floor_wal) / 1024.0, "KiB");
         figures.add("log of changes, system", each(self.system_wal) / 1024.0, "KiB");
+        if let Some(least) = at_least {
+            figures.ask_at_least("ratio", least);
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -79,28 +78,23 @@ impl Process {
     }
 }
 
-async fn listen() -> anyhow::Result<(Settings, TcpListener, SocketAddr, CancellationToken)> {
+/// Runs one of the servers until a signal, and says in the file when it answers.
+pub(crate) async fn be<R, E>(
+    run: impl FnOnce(Settings, TcpListener, CancellationToken) -> R,
+    ready_file: &Path,
+) -> anyhow::Result<()>
+where
+    R: Future<Output = Result<(), E>>,
+    E: Into<anyhow::Error>,
+{
     let settings = Settings::load(Profile::Production)?;
     telemetry::init(&settings.log)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     telemetry::cancel_on_signal(stop.clone())?;
-    Ok((settings, listener, address, stop))
-}
-
-pub(crate) async fn be_api(ready_file: &Path) -> anyhow::Result<()> {
-    let (settings, listener, address, stop) = listen().await?;
-    let serving = api::run(settings, listener, stop.clone());
+    let serving = run(settings, listener, stop.clone());
     let (served, announced) = telemetry::announced(serving, Some(ready_file), address, &stop).await;
-    served?;
-    Ok(announced?)
-}
-
-pub(crate) async fn be_worker(ready_file: &Path) -> anyhow::Result<()> {
-    let (settings, listener, address, stop) = listen().await?;
-    let serving = worker::run(settings, listener, stop.clone());
-    let (served, announced) = telemetry::announced(serving, Some(ready_file), address, &stop).await;
-    served?;
+    served.map_err(Into::into)?;
     Ok(announced?)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::operators::NewOperator;
 
-use crate::{counting, processes::Process, stand::Stand};
+use crate::{Args, counting, processes::Process, stand::Stand};
 
 /// Longest a batch may take, in seconds.
 const BATCH_SECS: u64 = 900;
@@ -34,6 +34,14 @@ pub(crate) struct Setup {
     pub(crate) env: Vec<(&'static str, String)>,
     /// Whether what goes to the server is counted.
     pub(crate) counted: bool,
+}
+
+impl Setup {
+    /// As the command line says, without spares.
+    pub(crate) fn of(database: &'static str, args: &Args) -> Self {
+        let (workers, lanes) = (args.workers, args.connections);
+        Self { database, workers, lanes, spares: 0, env: vec![], counted: false }
+    }
 }
 
 /// A running system.
@@ -190,34 +198,30 @@ impl System {
     pub(crate) async fn one_tenant_ms(&self, n: usize) -> anyhow::Result<f64> {
         let tenant =
             json!({ "tenant_name": format!("One {n}"), "domain": format!("o{n}.bench.example") });
-        let request = self
-            .http
-            .post(format!("{}/api/v1/tenants", self.api.url))
-            .header("prefer", "wait=30")
-            .json(&tenant);
-        let started = Instant::now();
-        let made = self.answer(request).await?;
+        let (made, took_ms) = self.post_and_wait("/api/v1/tenants", &tenant).await?;
         if made["status"] != "success" && made["api_key"].is_null() {
             bail!("the tenant is not active: {made}");
         }
-        Ok(started.elapsed().as_secs_f64() * 1e3)
+        Ok(took_ms)
     }
 
     /// From the POST of a few tenants to the answer that all are active, in milliseconds.
     pub(crate) async fn small_batch_ms(&self, n: usize, tenants: usize) -> anyhow::Result<f64> {
         let one = |t| json!({ "tenant_name": format!("Few {n}"), "domain": format!("f{t}.b{n}.bench.example") });
         let body = json!({ "tenants": (0..tenants).map(one).collect::<Vec<_>>() });
-        let request = self
-            .http
-            .post(format!("{}/api/v1/tenants/batch", self.api.url))
-            .header("prefer", "wait=30")
-            .json(&body);
-        let started = Instant::now();
-        let made = self.answer(request).await?;
+        let (made, took_ms) = self.post_and_wait("/api/v1/tenants/batch", &body).await?;
         if made["summary"]["successful"].as_u64() != Some(tenants as u64) {
             bail!("not every tenant became active: {made}");
         }
-        Ok(started.elapsed().as_secs_f64() * 1e3)
+        Ok(took_ms)
+    }
+
+    /// The answer once the work is done, and how long it took in milliseconds.
+    async fn post_and_wait(&self, path: &str, body: &Value) -> anyhow::Result<(Value, f64)> {
+        let request = self.http.post(format!("{}{path}", self.api.url));
+        let started = Instant::now();
+        let made = self.answer(request.header("prefer", "wait=30").json(body)).await?;
+        Ok((made, started.elapsed().as_secs_f64() * 1e3))
     }
 
     /// How long one GET takes, in milliseconds.

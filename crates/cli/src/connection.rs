@@ -8,7 +8,7 @@ use std::{
 use sqlx::{Connection as _, postgres::PgConnectOptions};
 use store::origin::{self, OriginError};
 
-use crate::{args::Global, failure::Failure, show, stack::Ready};
+use crate::{args::Global, commands::config_check, failure::Failure, show, stack::Ready};
 
 /// Where the API answers when nobody says.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -111,6 +111,18 @@ pub(crate) async fn patient_pool(
     pool(url, &patient).await
 }
 
+/// Works on the database of the settings, with the settings, its URL and connections.
+pub(crate) async fn with_database<T>(
+    work: impl AsyncFnOnce(&settings::Settings, &str, &sqlx::PgPool) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let settings = config_check::load()?;
+    let url = database_url(&settings)?;
+    let pool = patient_pool(&url, &settings).await?;
+    let done = work(&settings, &url, &pool).await;
+    pool.close().await;
+    done
+}
+
 /// Refuses a database that is a copy of the one its installation lives in. One without Tenantry
 /// passes.
 pub(crate) async fn refuse_copy(pool: &sqlx::PgPool) -> anyhow::Result<()> {
@@ -126,6 +138,16 @@ pub(crate) fn copied(error: &OriginError) -> Failure {
     match error.database() {
         Some(error) => database_failure(error),
         None => Failure::new(error.to_string()).advise("docs/BACKUP.md tells what to do"),
+    }
+}
+
+/// What a command ended with: an error of the database itself becomes words and advice.
+pub(crate) fn explained(error: anyhow::Error) -> anyhow::Error {
+    // with a context it says already what could not be done
+    let bare = error.chain().next().and_then(|top| top.downcast_ref::<sqlx::Error>());
+    match bare.map(database_failure) {
+        Some(failure) => failure.into(),
+        None => error,
     }
 }
 
@@ -168,6 +190,17 @@ mod tests {
             json: false,
             config: None,
         }
+    }
+
+    #[test]
+    fn an_error_of_the_database_is_put_into_words_unless_a_context_says_what_failed() {
+        let closed = || anyhow::Error::new(sqlx::Error::PoolClosed);
+
+        let bare = explained(closed());
+        let known = explained(closed().context("could not keep the mode"));
+
+        assert!(bare.is::<Failure>() && bare.to_string().starts_with("the database refused: "));
+        assert_eq!(known.to_string(), "could not keep the mode");
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! A check that is one statement.
 
-use domain::InstallationId;
 use sqlx::{PgConnection, Row};
 
 use crate::{Kind, Subject, report::Gatherer};
 
-/// One statement that finds one kind of trouble; made with [`finds!`].
+/// One statement that finds one kind of trouble: a row of [`checks!`].
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) kind: Kind,
@@ -14,42 +13,57 @@ pub(crate) struct Check {
     pub(crate) sql: &'static str,
 }
 
-/// The statement around a check's SELECT of subject, sentence and whether it can be repaired.
+/// Makes the table `CHECKS`: kind, subject, and a SELECT of subject, sentence and whether it can be
+/// repaired.
 ///
-/// `scope` is there for it to join: before when a state must have settled, before when a worker
-/// must have been seen, and who we are. The findings come limited, each with the number of all.
-macro_rules! finds {
-    ($select:literal) => {
-        concat!(
-            "with scope as (
-                 select now() - make_interval(secs => $1) as settled_before,
-                        now() - make_interval(secs => $1 + $2) as silent_before,
-                        $3::text as installation
-             )
-             select subject, sentence, fixable, count(*) over () as found
-             from (",
-            $select,
-            ") as findings (subject, sentence, fixable)
-             order by length(subject), subject
-             limit $4"
-        )
+/// The SELECT may join `scope` (before when a state must have settled, before when a worker must
+/// have been seen, and this installation), and `schemas` and `roles`, each with its mark. The
+/// findings come limited, each with the number of all.
+macro_rules! checks {
+    ($($kind:ident, $subject:ident: $select:literal;)*) => {
+        pub(crate) const CHECKS: &[crate::check::Check] = &[$(crate::check::Check {
+            kind: crate::Kind::$kind,
+            subject: |text| crate::finding::read(text).map(crate::Subject::$subject),
+            sql: concat!(
+                "with scope as (
+                     select now() - make_interval(secs => $1) as settled_before,
+                            now() - make_interval(secs => $1 + $2) as silent_before,
+                            $3::text as installation
+                 ), schemas as not materialized (
+                     select n.nspname as name, d.description as mark
+                     from pg_catalog.pg_namespace n
+                     left join pg_catalog.pg_description d on d.objoid = n.oid and d.objsubid = 0
+                         and d.classoid = 'pg_catalog.pg_namespace'::regclass
+                 ), roles as not materialized (
+                     select r.rolname as name, d.description as mark
+                     from pg_catalog.pg_roles r
+                     left join pg_catalog.pg_shdescription d on d.objoid = r.oid
+                         and d.classoid = 'pg_catalog.pg_authid'::regclass
+                 )
+                 select subject, sentence, fixable, count(*) over () as found
+                 from (",
+                $select,
+                ") as findings (subject, sentence, fixable)
+                 order by length(subject), subject
+                 limit $4"
+            ),
+        }),*];
     };
 }
-pub(crate) use finds;
+pub(crate) use checks;
 
 impl Check {
     /// Adds what the check finds.
     pub(crate) async fn run(
         &self,
         conn: &mut PgConnection,
-        installation: &InstallationId,
         gatherer: &mut Gatherer<'_>,
     ) -> sqlx::Result<()> {
         let scope = gatherer.scope;
         let rows = sqlx::query(self.sql)
             .bind(scope.grace.as_secs_f64())
             .bind(scope.dead_after.as_secs_f64())
-            .bind(installation.as_str())
+            .bind(gatherer.installation.as_str())
             .bind(i64::from(scope.limit))
             .fetch_all(conn)
             .await?;

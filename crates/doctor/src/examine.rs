@@ -1,15 +1,11 @@
 //! Looks at everything.
 
-use domain::InstallationId;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool};
 use tenantdb::migrations::MigrateError;
 
 use crate::{
     Checked, Kind, Report, Scope,
-    checks::{
-        self, application_role, database_rights, guards, ids, jobs, master_key, passwords, promise,
-        roles, schemas, shared_objects, spares, stranded, unreadable,
-    },
+    checks::{self, database, jobs, keys, marks, promise, roles, spares, unreadable},
     report::Gatherer,
 };
 
@@ -71,54 +67,46 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
     if public.iter().any(|migration| migration.applied_at.is_none()) {
         return Err(ExamineError::NotMigrated);
     }
-    let mut gatherer = Gatherer::new(scope);
     let mut tx = pool.begin_with(SNAPSHOT).await.map_err(during("begin a snapshot"))?;
     let installation = match store::installation(&mut tx).await {
         Err(sqlx::Error::RowNotFound) => return Err(ExamineError::NoInstallation),
         read => read.map_err(during("read who we are"))?,
     };
-    look(&mut tx, &installation, &mut gatherer).await?;
+    let mut gatherer = Gatherer::new(scope, &installation);
+    look(&mut tx, &mut gatherer).await?;
     tx.rollback().await.map_err(during("end the snapshot"))?;
-    guards::look(pool, &mut gatherer).await?;
-    promise::look(pool, &installation, &mut gatherer).await?;
+    database::control_schema(pool, &mut gatherer).await?;
+    promise::look(pool, &mut gatherer).await?;
     let mut report = gatherer.report;
     report.findings.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| a.subject.cmp(&b.subject)));
     Ok(report)
 }
 
-async fn look(
-    conn: &mut PgConnection,
-    installation: &InstallationId,
-    gatherer: &mut Gatherer<'_>,
-) -> Result<(), ExamineError> {
+async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), ExamineError> {
     let during = ExamineError::during;
-    for check in checks::ALL.iter().filter(|check| gatherer.scope.wants(check.kind)) {
+    for check in checks::TABLES.iter().copied().flatten().filter(|it| all.scope.wants(it.kind)) {
         let kind = check.kind;
-        let done = check.run(conn, installation, gatherer).await;
+        let done = check.run(conn, all).await;
         done.map_err(|source| ExamineError::Check { kind, source })?;
     }
-    database_rights::look(conn, gatherer).await.map_err(during("read the rights of PUBLIC"))?;
-    let looked = shared_objects::look(conn, installation, gatherer).await;
-    looked.map_err(during("look at what tenants share"))?;
-    let during_role = during("look at the application's role");
-    application_role::look(conn, gatherer).await.map_err(during_role)?;
-    passwords::look(conn, installation, gatherer).await.map_err(during("look for passwords"))?;
-    unreadable::walk(conn, gatherer).await.map_err(during("read every tenant and item"))?;
-    spares::walk(conn, installation, gatherer).await.map_err(during("walk the spares"))?;
-    ids::look(conn, gatherer).await.map_err(during("look at the sequences of ids"))?;
-    schemas::walk(conn, installation, gatherer).await.map_err(during("walk the schemas"))?;
-    roles::walk(conn, installation, gatherer).await.map_err(during("walk the roles"))?;
-    if guards::queue(conn, gatherer).await.map_err(during("look at the queue"))? {
-        stranded::walk(conn, gatherer).await.map_err(during("walk the waiting items"))?;
-        jobs::walk(conn, gatherer).await.map_err(during("walk the jobs"))?;
+    database::rights(conn, all).await.map_err(during("read the rights of PUBLIC"))?;
+    database::shared_objects(conn, all).await.map_err(during("look at what tenants share"))?;
+    roles::application(conn, all).await.map_err(during("look at the application's role"))?;
+    roles::passwords(conn, all).await.map_err(during("look for passwords"))?;
+    unreadable::walk(conn, all).await.map_err(during("read every tenant and item"))?;
+    spares::walk(conn, all).await.map_err(during("walk the spares"))?;
+    database::ids(conn, all).await.map_err(during("look at the sequences of ids"))?;
+    marks::walk(conn, all).await.map_err(during("walk the schemas and roles"))?;
+    if database::queue(conn, all).await.map_err(during("look at the queue"))? {
+        jobs::walk(conn, all).await.map_err(during("walk the waiting items and the jobs"))?;
     }
-    master_key::walk(conn, gatherer).await.map_err(during("open what lies sealed"))?;
-    count(conn, &mut gatherer.report.checked).await.map_err(during("count what was checked"))
+    keys::walk_sealed(conn, all).await.map_err(during("open what lies sealed"))?;
+    count(conn, &mut all.report.checked).await.map_err(during("count what was checked"))
 }
 
 /// The walks have counted what they met.
 async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<()> {
-    let row = sqlx::query(
+    let counted: (i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
                 (select count(*) from tenantry.api_keys where revoked_at is null),
                 (select count(*) from tenantry.operations),
@@ -126,10 +114,10 @@ async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<(
     )
     .fetch_one(conn)
     .await?;
-    let number = |column| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
-    checked.tenants = number(0)?;
-    checked.keys = number(1)?;
-    checked.operations = number(2)?;
-    checked.items = number(3)?;
+    let (tenants, keys, operations, items) = counted;
+    checked.tenants = tenants.unsigned_abs();
+    checked.keys = keys.unsigned_abs();
+    checked.operations = operations.unsigned_abs();
+    checked.items = items.unsigned_abs();
     Ok(())
 }

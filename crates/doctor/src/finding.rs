@@ -48,37 +48,8 @@ pub enum Subject {
     Control(String),
 }
 
-impl Subject {
-    pub(crate) fn tenant(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Tenant)
-    }
-
-    pub(crate) fn spare(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Spare)
-    }
-
-    pub(crate) fn item(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Item)
-    }
-
-    pub(crate) fn operation(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Operation)
-    }
-
-    pub(crate) fn key(id: &str) -> sqlx::Result<Self> {
-        read(id).map(Self::Key)
-    }
-
-    pub(crate) fn schema(name: &str) -> sqlx::Result<Self> {
-        Ok(Self::Schema(name.to_owned()))
-    }
-
-    pub(crate) fn role(name: &str) -> sqlx::Result<Self> {
-        Ok(Self::Role(name.to_owned()))
-    }
-}
-
-fn read<T>(id: &str) -> sqlx::Result<T>
+/// An id or a name as a check's statement gives it.
+pub(crate) fn read<T>(id: &str) -> sqlx::Result<T>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use store::audit;
 use tenantdb::Promise;
 use tracing::info;
 
 use crate::{
-    Depth, ExamineError, Finding, Kind, Scope, Subject, checks, examine,
-    fixes::{self, Deed, Outcome, Surgery},
+    Depth, ExamineError, Finding, Kind, Scope, Subject, examine,
+    repair::{self, Deed, Stop, Surgery},
 };
 
 /// What came of repairing one kind of trouble.
@@ -67,11 +67,7 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
         Kind::ShapeDiffers => Some(learn(pool, &scope).await?),
         _ => None,
     };
-    let Scope { dead_after, connection_limit, ref application_role, .. } = scope;
-    let application_role = application_role.clone();
-    let path = scope.migrations.path();
-    let surgery =
-        Surgery { installation, dead_after, connection_limit, application_role, promise, path };
+    let surgery = Surgery { installation, scope: &scope, promise };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
     let mut seen = BTreeSet::new();
     loop {
@@ -97,38 +93,30 @@ async fn learn(pool: &PgPool, scope: &Scope) -> Result<Promise, FixError> {
 async fn repair(
     pool: &PgPool,
     finding: Finding,
-    surgery: &Surgery,
+    surgery: &Surgery<'_>,
     actor: &str,
     fixed: &mut Fixed,
 ) -> Result<(), FixError> {
     let Finding { kind, subject, sentence, fixable } = finding;
     if !fixable {
-        fixed
-            .refused
-            .push(Refusal { subject, reason: format!("an operator has to look: {sentence}") });
+        let reason = format!("an operator has to look: {sentence}");
+        fixed.refused.push(Refusal { subject, reason });
         return Ok(());
     }
     let mut tx = pool.begin().await?;
-    match fixes::repair(&mut tx, kind, &subject, surgery).await {
-        Ok(Outcome::Done(deed)) => {
-            record(&mut tx, &deed, kind, actor).await?;
+    match repair::repair(&mut tx, kind, &subject, surgery).await {
+        Ok(deed) => {
+            record(&mut tx, deed, kind, actor).await?;
             tx.commit().await?;
             info!(doctor.kind = %kind, "repaired {kind}: {subject}");
             fixed.done.push(subject);
+            return Ok(());
         }
-        Ok(Outcome::Gone) => tx.rollback().await?,
-        Ok(Outcome::Refused(reason)) => {
-            tx.rollback().await?;
-            fixed.refused.push(Refusal { subject, reason });
-        }
-        Err(FixError::Database(error)) => {
-            let Some(reason) = obstacle(&error) else { return Err(error.into()) };
-            tx.rollback().await?;
-            fixed.refused.push(Refusal { subject, reason });
-        }
-        Err(error) => return Err(error),
+        Err(Stop::Gone) => {}
+        Err(Stop::Refused(reason)) => fixed.refused.push(Refusal { subject, reason }),
+        Err(Stop::Failed(error)) => return Err(error),
     }
-    Ok(())
+    Ok(tx.rollback().await?)
 }
 
 /// Tells the processes what the repairs have for them.
@@ -143,44 +131,12 @@ async fn tell(pool: &PgPool, fixed: &Fixed) {
     }
 }
 
-/// What is said when the subject itself is in the way, by the database or by its own row.
-fn obstacle(error: &sqlx::Error) -> Option<String> {
-    if let sqlx::Error::Decode(why) = error {
-        return Some(format!("an operator has to look: {why}"));
-    }
-    let database = error.as_database_error()?;
-    let reason = match database.code()?.as_ref() {
-        "2BP01" => "something in the database still depends on it",
-        "55P03" => "somebody is using it; try again",
-        "40P01" => "somebody was working on it; try again",
-        "42501" => {
-            return Some(format!("the connected role may not do this: {}", database.message()));
-        }
-        _ if checks::promise::is_about_one(error) => {
-            return Some(format!("the database refused: {}", database.message()));
-        }
-        _ => return None,
-    };
-    Some(reason.to_owned())
-}
-
-async fn record(
-    conn: &mut sqlx::PgConnection,
-    deed: &Deed,
-    kind: Kind,
-    actor: &str,
-) -> sqlx::Result<()> {
-    let mut detail = deed.detail.clone();
-    if let Some(fields) = detail.as_object_mut() {
-        fields.insert("doctor".to_owned(), json!(kind));
-    }
-    let entry = audit::Entry {
-        actor,
-        action: deed.action,
-        tenant: deed.tenant,
-        operation: deed.operation,
-        detail,
-        ..audit::Entry::default()
-    };
-    audit::append(conn, entry).await
+async fn record(conn: &mut PgConnection, deed: Deed, kind: Kind, actor: &str) -> sqlx::Result<()> {
+    let Deed { action, tenant, operation, mut detail } = deed;
+    detail["doctor"] = json!(kind);
+    audit::append(
+        conn,
+        audit::Entry { actor, action, tenant, operation, detail, ..audit::Entry::default() },
+    )
+    .await
 }

@@ -7,22 +7,23 @@
 //! is refused. A schema or role without this installation's mark is a stranger's: it is never
 //! reported as ours, and never touched.
 //!
-//! A check is one statement in a file of its own in `checks/`; a few walk in pages instead. A
-//! repair is one file in `fixes/`.
+//! `checks/` has a file a subject: its checks, most of them one statement in a table, and the
+//! repairs beside them.
 //!
 //! The statements here read across the whole control database, the queue's tables and the
-//! catalogues, which no part of the product does: none belongs into `store`, whose statements
-//! never cost more with more tenants. They are static texts, not checked at build time, since
-//! apalis' tables and the shared catalogues are not described there; the tests run every one.
+//! catalogues, as no part of the product does. So they are not in `store`, where no statement costs
+//! more with more tenants. They are static texts that no build checks, as the queue's tables and
+//! the shared catalogues are not described there; the tests run every one.
 
 mod check;
 mod checks;
 mod examine;
 mod finding;
 mod fix;
-mod fixes;
 mod kind;
-mod names;
+mod pages;
+mod registered;
+mod repair;
 mod report;
 mod scope;
 

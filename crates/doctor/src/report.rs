@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::InstallationId;
 use serde::Serialize;
 
 use crate::{Finding, Kind, Scope, Subject};
@@ -58,12 +59,13 @@ pub struct Checked {
 #[derive(Debug)]
 pub(crate) struct Gatherer<'a> {
     pub(crate) scope: &'a Scope,
+    pub(crate) installation: &'a InstallationId,
     pub(crate) report: Report,
 }
 
 impl<'a> Gatherer<'a> {
-    pub(crate) fn new(scope: &'a Scope) -> Self {
-        Self { scope, report: Report::default() }
+    pub(crate) fn new(scope: &'a Scope, installation: &'a InstallationId) -> Self {
+        Self { scope, installation, report: Report::default() }
     }
 
     /// Adds one finding, if its kind is looked for.
@@ -76,6 +78,11 @@ impl<'a> Gatherer<'a> {
         if *found <= u64::from(self.scope.limit) {
             self.report.findings.push(Finding { kind, subject, sentence, fixable });
         }
+    }
+
+    /// Adds what is wrong with the control schema, the queue or what tenants share.
+    pub(crate) fn add_control(&mut self, kind: Kind, sentence: String) {
+        self.add(kind, Subject::Control(sentence.clone()), sentence, false);
     }
 
     /// Counts findings that were not worth carrying here.

@@ -1,12 +1,13 @@
 //! A cluster of our own, for as long as this value lives.
 
 use std::fs::{self, File, TryLockError};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::error::{Error, OnPath};
 use crate::home::Home;
-use crate::launch::{self, Plan};
+use crate::launch;
 use crate::server::Server;
 
 /// What cluster to run, and where.
@@ -66,9 +67,7 @@ impl Cluster {
     pub fn start(options: Options) -> Result<Self, Error> {
         let home = Home::make(&options.data_dir)?;
         let lock = lock(&home)?;
-        let Options { durable, tuned, fetch, port, extra, bin, .. } = options;
-        let plan = Plan { durable, tuned, fetch, port, extra, bin, bound: true };
-        let (child, server) = launch::launch(&home, &plan)?;
+        let (child, server) = launch::launch(&home, &options, true)?;
         Ok(Self { server, child: Some(child), _lock: lock })
     }
 
@@ -83,29 +82,6 @@ impl Cluster {
     /// How to reach it.
     pub fn server(&self) -> &Server {
         &self.server
-    }
-
-    /// As [`Server::url`].
-    pub fn url(&self, database: &str) -> String {
-        self.server.url(database)
-    }
-
-    /// As [`Server::socket_dir`].
-    pub fn socket_dir(&self) -> &Path {
-        self.server.socket_dir()
-    }
-
-    /// As [`Server::pid`].
-    pub fn pid(&self) -> i32 {
-        self.server.pid()
-    }
-
-    /// As [`Server::ensure_database`].
-    ///
-    /// # Errors
-    /// [`Error::Statement`] if the server refuses.
-    pub fn ensure_database(&self, name: &str) -> Result<(), Error> {
-        self.server.ensure_database(name)
     }
 
     /// Stops the cluster and waits for its end: 20 ms when idle.
@@ -125,6 +101,14 @@ impl Cluster {
             tracing::debug!("left the socket's directory {}: {error}", dir.display());
         }
         Ok(())
+    }
+}
+
+impl Deref for Cluster {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }
 

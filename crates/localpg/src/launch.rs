@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::binaries::{Binaries, Search};
 use crate::bound::spawn_bound_by;
+use crate::cluster::Options;
 use crate::config;
 use crate::error::{Error, OnPath};
 use crate::home::Home;
@@ -37,30 +38,20 @@ const STOPPING: Duration = Duration::from_secs(60);
 /// Longest wait after SIGQUIT, which ends with nothing.
 const QUITTING: Duration = Duration::from_secs(10);
 
-/// What to bring up.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) durable: bool,
-    pub(crate) tuned: bool,
-    pub(crate) fetch: bool,
-    pub(crate) port: Option<u16>,
-    pub(crate) extra: Vec<(String, String)>,
-    /// Where the programs are; `None` = they are looked for.
-    pub(crate) bin: Option<PathBuf>,
-    /// Whether the server ends when we do.
-    pub(crate) bound: bool,
-}
-
-/// A ready server over `home`. The caller holds the lock.
-pub(crate) fn launch(home: &Home, plan: &Plan) -> Result<(Child, Server), Error> {
-    let search = Search { major: initdb::major(&home.data())?, fetch: plan.fetch };
-    let binaries = Binaries::find_for(search, home.owner, plan.bin.as_deref())?;
-    initdb::ensure(home, &binaries, plan.durable)?;
+/// A ready server over `home`, where the caller holds the lock. If `bound`, it ends when we do.
+pub(crate) fn launch(
+    home: &Home,
+    options: &Options,
+    bound: bool,
+) -> Result<(Child, Server), Error> {
+    let search = Search { major: initdb::major(&home.data())?, fetch: options.fetch };
+    let binaries = Binaries::find_for(search, home.owner, options.bin.as_deref())?;
+    initdb::ensure(home, &binaries, options.durable)?;
     leftovers::clear(&home.data())?;
     let socket_dir = home.make_socket_dir()?;
     let log = home.private_file(&home.log())?;
-    let command = server_command(home, plan, &binaries, &socket_dir, log)?;
-    let mut child = spawn(command, plan.bound)?;
+    let command = server_command(home, options, &binaries, &socket_dir, log)?;
+    let mut child = spawn(command, bound)?;
     match wait_until_ready(home, &mut child) {
         Ok(server) => Ok((child, server)),
         Err(error) => {
@@ -74,21 +65,21 @@ pub(crate) fn launch(home: &Home, plan: &Plan) -> Result<(Child, Server), Error>
 
 fn server_command(
     home: &Home,
-    plan: &Plan,
+    options: &Options,
     binaries: &Binaries,
     socket_dir: &Path,
     log: File,
 ) -> Result<Command, Error> {
     let mut command = tool::command(binaries.dir(), "postgres", home.owner);
     command.arg("-D").arg(home.data()).arg("-k").arg(socket_dir);
-    command.args(["-p", &plan.port.unwrap_or(PORT).to_string()]);
-    let listen = if plan.port.is_some() { "127.0.0.1" } else { "" };
+    command.args(["-p", &options.port.unwrap_or(PORT).to_string()]);
+    let listen = if options.port.is_some() { "127.0.0.1" } else { "" };
     command.args(["-c", &format!("listen_addresses={listen}")]);
-    let ours = plan.tuned.then(|| config::settings(plan.durable));
+    let ours = options.tuned.then(|| config::settings(options.durable));
     for (name, value) in ours.into_iter().flatten() {
         command.args(["-c", &format!("{name}={value}")]);
     }
-    for (name, value) in &plan.extra {
+    for (name, value) in &options.extra {
         command.args(["-c", &format!("{name}={value}")]);
     }
     // A group of its own: Ctrl-C in a terminal is for us, who then stop it.

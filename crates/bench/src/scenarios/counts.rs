@@ -26,14 +26,7 @@ const SETTLES_IN: Duration = Duration::from_millis(300);
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let setup = Setup {
-        database: "counts",
-        workers: args.workers,
-        lanes: args.connections,
-        spares: 0,
-        env: vec![],
-        counted: true,
-    };
+    let setup = Setup { counted: true, ..Setup::of("counts", args) };
     let system = System::start(stand, setup).await?;
     // What is prepared once is not counted.
     system.make("warm", 50).await?;

@@ -23,15 +23,7 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let setup = Setup {
-        database: "flat",
-        workers: args.workers,
-        lanes: args.connections,
-        spares: 0,
-        env: vec![],
-        counted: false,
-    };
-    let system = System::start(stand, setup).await?;
+    let system = System::start(stand, Setup::of("flat", args)).await?;
     let small = system.make("small", 100).await?;
     let (_, memory_before) = system.peak_memory_mib();
     let (polled, large) =

@@ -18,14 +18,7 @@ const WATCH: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
-    let setup = Setup {
-        database: "idle",
-        workers: 1,
-        lanes: args.connections,
-        spares: 0,
-        env: vec![],
-        counted: true,
-    };
+    let setup = Setup { workers: 1, counted: true, ..Setup::of("idle", args) };
     let system = System::start(stand, setup).await?;
     let counts = system.counts.clone().context("nothing was counted")?;
     tokio::time::sleep(CALM).await;

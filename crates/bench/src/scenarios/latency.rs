@@ -2,7 +2,7 @@
 
 use crate::{
     Args,
-    figures::{Figures, median, percentile},
+    figures::{Figures, median},
     stand::Stand,
     system::{Setup, System},
 };
@@ -16,15 +16,7 @@ const IN_A_BATCH: usize = 20;
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let setup = Setup {
-        database: "latency",
-        workers: args.workers,
-        lanes: args.connections,
-        spares: 0,
-        env: vec![],
-        counted: false,
-    };
-    let system = System::start(stand, setup).await?;
+    let system = System::start(stand, Setup::of("latency", args)).await?;
     let mut answered = Vec::with_capacity(tenants);
     for n in 0..tenants {
         answered.push(system.one_tenant_ms(n).await?);
@@ -41,9 +33,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     .await?;
     let mut figures =
         Figures::of("latency", format!("{tenants} tenants, one after the other, Prefer: wait"));
-    for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
-        figures.add(format!("POST to active, {name}"), percentile(&answered, share), "ms");
-    }
+    figures.add_percentiles("POST to active", &answered);
     let name = format!("POST of {IN_A_BATCH} tenants to active, p50");
     figures.add(name, median(&batches), "ms");
     figures.add("queued to claimed, p50", median(&claimed), "ms");

@@ -65,7 +65,7 @@ impl Scenario {
             Self::Flat => flat::measure(stand, args).await,
             Self::Wide => wide::measure(stand, args).await,
             Self::Workers => workers::measure(stand, args).await,
-            Self::Submit => submit::measure(stand).await,
+            Self::Submit => submit::measure(stand, args).await,
             Self::Poll => poll::measure(stand, args).await,
             Self::Idle => idle::measure(stand, args).await,
             Self::Others => others::measure(stand, args).await,

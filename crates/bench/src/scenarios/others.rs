@@ -19,65 +19,50 @@ use crate::{
 const TENANTS: usize = 200;
 const DATABASES: usize = 20;
 
-/// Tenants each a second, round by round.
-#[derive(Default)]
-struct Rates {
-    floor: Vec<f64>,
-    script: Vec<f64>,
-    scripts: Vec<f64>,
-    databases: Vec<f64>,
-    system: Vec<f64>,
-}
-
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
-    let tenants = args.tenants.unwrap_or(TENANTS);
+    let (tenants, together) = (args.tenants.unwrap_or(TENANTS), args.connections);
     let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "others_floor", args.connections, &shape).await?;
-    let setup = Setup {
-        database: "others",
-        workers: args.workers,
-        lanes: args.connections,
-        spares: 0,
-        env: vec![],
-        counted: false,
-    };
-    let system = System::start(stand, setup).await?;
+    let floor = Floor::prepare(stand, "others_floor", together, &shape).await?;
+    let system = System::start(stand, Setup::of("others", args)).await?;
     let url = stand.database("others_floor")?;
-    let mut rates = Rates::default();
+    let texts = |tenants| floor.texts(VersionTable::Kept, tenants);
+    let mut rates: [Vec<f64>; 5] = Default::default();
     for round in 0..args.rounds {
-        let rate = |made: usize, began: Instant| made as f64 / began.elapsed().as_secs_f64();
-        rates
-            .floor
-            .push(tenants as f64 / floor.make(VersionTable::Kept, tenants).await?.as_secs_f64());
-        let began = Instant::now();
-        scripts(&url, floor.texts(VersionTable::Kept, tenants), 1).await?;
-        rates.script.push(rate(tenants, began));
-        let began = Instant::now();
-        scripts(&url, floor.texts(VersionTable::Kept, tenants), args.connections).await?;
-        rates.scripts.push(rate(tenants, began));
-        let began = Instant::now();
-        databases(stand, round, floor.texts(VersionTable::Kept, DATABASES)).await?;
-        rates.databases.push(rate(DATABASES, began));
-        rates.system.push(system.make(&round.to_string(), tenants).await?.tenants_per_second);
+        let bare = floor.make(VersionTable::Kept, tenants).await?;
+        let made = [
+            tenants as f64 / bare.as_secs_f64(),
+            rate(tenants, scripts(&url, texts(tenants), 1)).await?,
+            rate(tenants, scripts(&url, texts(tenants), together)).await?,
+            rate(DATABASES, databases(stand, round, texts(DATABASES))).await?,
+            system.make(&round.to_string(), tenants).await?.tenants_per_second,
+        ];
+        rates.iter_mut().zip(made).for_each(|(of_all, rate)| of_all.push(rate));
     }
     system.stop().await?;
     floor.close().await;
-    Ok(rates.told(args, tenants))
+    let what = format!("{} rounds of {tenants} tenants, {DATABASES} databases", args.rounds);
+    let mut figures = Figures::of("others", what);
+    let names = [
+        format!("floor, {together} connections"),
+        "psql for each tenant, one after the other".to_owned(),
+        format!("psql for each tenant, {together} at a time"),
+        "a database for each tenant, one after the other".to_owned(),
+        "system".to_owned(),
+    ];
+    for (name, rates) in names.into_iter().zip(&rates) {
+        figures.add(name, median(rates), "tenants/s");
+    }
+    Ok(figures)
 }
 
-impl Rates {
-    fn told(&self, args: &Args, tenants: usize) -> Figures {
-        let (rounds, together) = (args.rounds, args.connections);
-        let what = format!("{rounds} rounds of {tenants} tenants, {DATABASES} databases");
-        let mut figures = Figures::of("others", what);
-        let mut add = |name: String, rates: &[f64]| figures.add(name, median(rates), "tenants/s");
-        add(format!("floor, {together} connections"), &self.floor);
-        add("psql for each tenant, one after the other".to_owned(), &self.script);
-        add(format!("psql for each tenant, {together} at a time"), &self.scripts);
-        add("a database for each tenant, one after the other".to_owned(), &self.databases);
-        add("system".to_owned(), &self.system);
-        figures
-    }
+/// Tenants a second.
+async fn rate(
+    tenants: usize,
+    making: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    making.await?;
+    Ok(tenants as f64 / began.elapsed().as_secs_f64())
 }
 
 /// Runs each text by a psql of its own.

@@ -20,9 +20,7 @@ const EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let lanes = args.connections;
-    let setup =
-        Setup { database: "poll", workers: WORKERS, lanes, spares: 0, env: vec![], counted: false };
+    let setup = Setup { workers: WORKERS, ..Setup::of("poll", args) };
     let system = System::start(stand, setup).await?;
     let (id, _) = system.submit(&batch("poll", tenants)).await?;
     let (progress, results) =

@@ -1,6 +1,7 @@
 //! How long it takes until a large batch is accepted; nobody works on it.
 
 use crate::{
+    Args,
     figures::Figures,
     stand::Stand,
     system::{Setup, System, batch},
@@ -8,9 +9,8 @@ use crate::{
 
 const SIZES: [usize; 2] = [10_000, 50_000];
 
-pub(crate) async fn measure(stand: &Stand) -> anyhow::Result<Figures> {
-    let setup =
-        Setup { database: "submit", workers: 0, lanes: 1, spares: 0, env: vec![], counted: false };
+pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
+    let setup = Setup { workers: 0, ..Setup::of("submit", args) };
     let system = System::start(stand, setup).await?;
     let mut figures = Figures::of("submit", "NDJSON, accepted, no workers");
     for size in SIZES {

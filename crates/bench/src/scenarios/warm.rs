@@ -1,13 +1,6 @@
 //! Bursts of tenants that were built in advance, in turn with the floor; and one at a time.
 
-use crate::{
-    Args,
-    figures::{Figures, percentile},
-    floor::{Floor, Shape},
-    pair::Pair,
-    stand::Stand,
-    system::{Setup, System},
-};
+use crate::{Args, figures::Figures, floor::Shape, pair::Pair, stand::Stand, system::Setup};
 
 /// Tenants a burst, and spares.
 const TENANTS: usize = 500;
@@ -20,18 +13,13 @@ const REFILL: usize = 200;
 
 pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
     let tenants = args.tenants.unwrap_or(TENANTS);
-    let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "warm_floor", args.connections, &shape).await?;
     let setup = Setup {
-        database: "warm",
-        workers: args.workers,
-        lanes: args.connections,
         spares: tenants,
         env: vec![("TENANTRY__POOL__REFILL_PER_SECOND", REFILL.to_string())],
-        counted: false,
+        ..Setup::of("warm", args)
     };
-    let system = System::start(stand, setup).await?;
-    let pair = Pair::run(stand, (&floor, &system), args.rounds, tenants).await?;
+    let shape = Shape::of_this_repository();
+    let (pair, system) = Pair::of(stand, args, &shape, setup, tenants).await?;
     system.pool_is_full(tenants).await?;
     let mut answered = Vec::with_capacity(POSTED);
     for n in 0..POSTED {
@@ -39,28 +27,15 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     }
     let what = format!("{} bursts of {tenants} tenants with {tenants} spares", args.rounds);
     let mut figures = Figures::of("warm", what);
-    pair.tell(&mut figures);
-    for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
-        let name = format!("from queued to active, {name}");
-        figures.add(name, percentile(&pair.item_ms, share), "ms");
-    }
-    for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
-        let name = format!("POST of one to active, {name}");
-        figures.add(name, percentile(&answered, share), "ms");
-    }
-    for (step, mean_ms) in system.step_means_ms().await? {
-        figures.add(format!("step {step}, mean"), mean_ms, "ms");
-    }
+    pair.tell(&mut figures, args.at_least);
+    figures.add_percentiles("POST of one to active", &answered);
+    pair.tell_items(&mut figures, &system).await?;
     let taken: i64 = sqlx::query_scalar(
         "select count(*) from tenantry.checkpoints where steps @> '[{\"name\": \"take_spare\"}]'",
     )
     .fetch_one(&system.pool)
     .await?;
     figures.add("tenants that got a spare", taken as f64, "");
-    if let Some(least) = args.at_least {
-        figures.ask_at_least("ratio", least);
-    }
     system.stop().await?;
-    floor.close().await;
     Ok(figures)
 }

@@ -2,14 +2,7 @@
 
 use std::fs;
 
-use crate::{
-    Args,
-    figures::Figures,
-    floor::{Floor, Shape},
-    pair::Pair,
-    stand::Stand,
-    system::{Setup, System},
-};
+use crate::{Args, figures::Figures, floor::Shape, pair::Pair, stand::Stand, system::Setup};
 
 /// Tenants a round.
 const TENANTS: usize = 200;
@@ -23,23 +16,16 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     let migrations = stand.folder().join("wide");
     fs::create_dir_all(&migrations)?;
     fs::write(migrations.join("0001_tables.sql"), shape.migrations.join("\n"))?;
-    let floor = Floor::prepare(stand, "wide_floor", args.connections, &shape).await?;
     let setup = Setup {
-        database: "wide",
-        workers: args.workers,
-        lanes: args.connections,
-        spares: 0,
         env: vec![("TENANT_MIGRATIONS_DIR", migrations.display().to_string())],
-        counted: false,
+        ..Setup::of("wide", args)
     };
-    let system = System::start(stand, setup).await?;
-    let pair = Pair::run(stand, (&floor, &system), args.rounds, tenants).await?;
+    let (pair, system) = Pair::of(stand, args, &shape, setup, tenants).await?;
     let mut figures = Figures::of(
         "wide",
         format!("{} rounds of {tenants} tenants of {TABLES} tables", args.rounds),
     );
-    pair.tell(&mut figures);
+    pair.tell(&mut figures, None);
     system.stop().await?;
-    floor.close().await;
     Ok(figures)
 }

@@ -8,16 +8,15 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::{PgConnection, PgPool};
 use store::{
-    StageLimits, audit,
+    StageLimits,
     tenants::{self, Filter},
 };
 use tenantdb::application_role;
 
-use super::config_check;
 use crate::{
-    actor::actor,
+    actor,
     args::Global,
-    connection::{self, database_failure},
+    connection,
     failure::{Done, Failure},
     show,
 };
@@ -46,12 +45,8 @@ pub(crate) struct ApplicationRole {
 impl ApplicationRole {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = self.on(global, &settings, &pool).await;
-        pool.close().await;
-        done
+        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
+            .await
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
@@ -68,7 +63,7 @@ impl ApplicationRole {
             (Some(role), _) => revoke(pool, &role).await?,
             (None, Some(role)) => {
                 let limit = settings.tenants.application_role_limit;
-                refuse_unfit(&mut *acquire(pool).await?, role, limit).await?;
+                refuse_unfit(&mut *pool.acquire().await?, role, limit).await?;
                 grant(pool, role).await?
             }
             (None, None) => {
@@ -86,13 +81,13 @@ impl ApplicationRole {
 
 /// Refuses a role that is not fit, or that may not become as many tenants as there are.
 async fn refuse_unfit(conn: &mut PgConnection, role: &str, limit: u32) -> anyhow::Result<()> {
-    let lacking = application_role::lacking(conn, role).await.map_err(failed)?;
+    let lacking = application_role::lacking(conn, role).await?;
     if !lacking.is_empty() {
         let what = format!("`tenants.application_role` cannot be used: {}", lacking.join("; "));
         return Err(Failure::new(what).advise("correct this; nothing was changed").into());
     }
     let active = Filter { state: Some(TenantState::Active), ..Filter::default() };
-    let there = tenants::count(conn, &active, i64::from(limit) + 1).await.map_err(failed)?;
+    let there = tenants::count(conn, &active, i64::from(limit) + 1).await?;
     if there > i64::from(limit) {
         let what = format!(
             "there are more than {limit} tenants, and role {role} may become {limit} \
@@ -110,8 +105,7 @@ async fn grant(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
     let (mut after, mut granted, mut seen) = (None, 0, 0);
     let mut any: Option<RoleName> = None;
     loop {
-        let page = tenants::fleet_page(&mut *acquire(pool).await?, after, None, PORTION).await;
-        let page = page.map_err(failed)?;
+        let page = tenants::fleet_page(&mut *pool.acquire().await?, after, None, PORTION).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         let named = page.iter().filter_map(|tenant| Some((tenant.id, tenant.names().ok()?.1)));
@@ -137,26 +131,26 @@ async fn grant_portion(
     ids: &[TenantId],
     roles: &[RoleName],
 ) -> anyhow::Result<usize> {
-    let mut conn = acquire(pool).await?;
-    if application_role::missing(&mut conn, roles, role).await.map_err(failed)?.is_empty() {
+    let mut conn = pool.acquire().await?;
+    if application_role::missing(&mut conn, roles, role).await?.is_empty() {
         return Ok(0);
     }
     drop(conn);
-    let mut tx = pool.begin().await.map_err(failed)?;
-    store::open_stage(&mut tx, ids, LIMITS).await.map_err(failed)?;
-    let granted = application_role::grant(&mut tx, roles, role).await.map_err(failed)?;
-    record(&mut tx, "tenant.application_role_granted", role, granted).await?;
-    tx.commit().await.map_err(failed)?;
+    let mut tx = pool.begin().await?;
+    store::open_stage(&mut tx, ids, LIMITS).await?;
+    let granted = application_role::grant(&mut tx, roles, role).await?;
+    let detail = json!({ "role": role, "tenants": granted });
+    actor::record(&mut tx, "tenant.application_role_granted", detail).await?;
+    tx.commit().await?;
     Ok(granted)
 }
 
 /// How many memberships the role has, and how long the first SET ROLE takes with them.
 async fn measure(pool: &PgPool, role: &str, tenant: &RoleName) -> anyhow::Result<(u32, Duration)> {
     let options = store::with_settings((*pool.connect_options()).clone());
-    let mut fresh = store::open(&options).await.map_err(failed)?;
-    let took = application_role::time_first_set_role(&mut fresh, role, tenant).await;
-    let took = took.map_err(failed)?;
-    let count = application_role::count(&mut fresh, role, u32::MAX).await.map_err(failed)?;
+    let mut fresh = store::open(&options).await?;
+    let took = application_role::time_first_set_role(&mut fresh, role, tenant).await?;
+    let count = application_role::count(&mut fresh, role, u32::MAX).await?;
     Ok((count, took))
 }
 
@@ -171,10 +165,10 @@ fn show_measured(role: &str, measured: Option<(u32, Duration)>) {
 
 /// Takes the role out of all tenants' roles.
 async fn revoke(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
-    let mut conn = acquire(pool).await?;
-    let installation = store::installation(&mut conn).await.map_err(failed)?;
+    let mut conn = pool.acquire().await?;
+    let installation = store::installation(&mut conn).await?;
     let there = sqlx::query_scalar("select to_regrole(quote_ident($1)) is not null").bind(role);
-    if !there.fetch_one(&mut *conn).await.map_err(failed)? {
+    if !there.fetch_one(&mut *conn).await? {
         return Err(Failure::new(format!("there is no role {role}")).into());
     }
     drop(conn);
@@ -197,35 +191,16 @@ async fn revoke_portion(
     installation: &InstallationId,
     role: &str,
 ) -> anyhow::Result<usize> {
-    let mut tx = pool.begin().await.map_err(failed)?;
-    store::open_stage(&mut tx, &[], LIMITS).await.map_err(failed)?;
-    let held = application_role::held(&mut tx, installation, role, PORTION).await;
-    let held = held.map_err(failed)?;
+    let mut tx = pool.begin().await?;
+    store::open_stage(&mut tx, &[], LIMITS).await?;
+    let held = application_role::held(&mut tx, installation, role, PORTION).await?;
     for tenant in &held {
-        application_role::revoke(&mut tx, tenant, role).await.map_err(failed)?;
+        application_role::revoke(&mut tx, tenant, role).await?;
     }
     if !held.is_empty() {
-        record(&mut tx, "tenant.application_role_revoked", role, held.len()).await?;
+        let detail = json!({ "role": role, "tenants": held.len() });
+        actor::record(&mut tx, "tenant.application_role_revoked", detail).await?;
     }
-    tx.commit().await.map_err(failed)?;
+    tx.commit().await?;
     Ok(held.len())
-}
-
-async fn record(
-    conn: &mut PgConnection,
-    action: &str,
-    role: &str,
-    tenants: usize,
-) -> anyhow::Result<()> {
-    let (actor, detail) = (actor(), json!({ "role": role, "tenants": tenants }));
-    let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
-    Ok(audit::append(conn, entry).await.map_err(failed)?)
-}
-
-async fn acquire(pool: &PgPool) -> anyhow::Result<sqlx::pool::PoolConnection<sqlx::Postgres>> {
-    Ok(pool.acquire().await.map_err(failed)?)
-}
-
-fn failed(error: sqlx::Error) -> Failure {
-    database_failure(&error)
 }

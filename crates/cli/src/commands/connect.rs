@@ -13,7 +13,7 @@ use store::{
 };
 use tenantdb::role;
 
-use super::{config_check, find_tenant};
+use super::find_tenant;
 use crate::{
     actor::actor,
     args::Global,
@@ -41,12 +41,10 @@ pub(crate) struct Connect {
 impl Connect {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let issued = self.issue(&pool).await;
-        pool.close().await;
-        let (id, IssuedLogin { role, schema }, password) = issued?;
+        let issue =
+            async |_: &_, url: &str, pool: &_| Ok((url.to_owned(), self.issue(pool).await?));
+        let (url, issued) = connection::with_database(issue).await?;
+        let (id, IssuedLogin { role, schema }, password) = issued;
         let of_tenant = login_url(&url, role.as_str(), password.expose());
         if self.psql {
             return Err(psql(&of_tenant).into());
@@ -66,18 +64,17 @@ impl Connect {
 
     async fn issue(&self, pool: &PgPool) -> anyhow::Result<(TenantId, IssuedLogin, LoginPassword)> {
         connection::refuse_copy(pool).await?;
-        let failed = |error: sqlx::Error| database_failure(&error);
-        let mut conn = pool.acquire().await.map_err(failed)?;
+        let mut conn = pool.acquire().await?;
         let id = find_tenant::resolve_in(&mut conn, &self.tenant).await?;
         drop(conn);
         let password = LoginPassword::mint();
         let limits = StageLimits { statement: PATIENCE, lock: PATIENCE, silence: PATIENCE };
-        let mut tx = pool.begin().await.map_err(failed)?;
-        store::open_stage(&mut tx, &[id], limits).await.map_err(failed)?;
-        let Some(login) = tenants::issue_login(&mut tx, id, self.new).await.map_err(failed)? else {
+        let mut tx = pool.begin().await?;
+        store::open_stage(&mut tx, &[id], limits).await?;
+        let Some(login) = tenants::issue_login(&mut tx, id, self.new).await? else {
             return Err(refusal(&mut tx, id).await.into());
         };
-        role::set_password(&mut tx, &login.role, &password.verifier()).await.map_err(failed)?;
+        role::set_password(&mut tx, &login.role, &password.verifier()).await?;
         let (actor, detail) = (actor(), json!({ "role": login.role.as_str() }));
         let entry = audit::Entry {
             actor: &actor,
@@ -86,8 +83,8 @@ impl Connect {
             detail,
             ..Default::default()
         };
-        audit::append(&mut tx, entry).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await?;
         Ok((id, login, password))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
 
-use super::{config_check, roll_master};
+use super::roll_master;
 use crate::{
     actor::actor,
     args::Global,
@@ -48,12 +48,8 @@ fn fixable() -> impl TypedValueParser<Value = Kind> {
 impl Doctor {
     /// Repairs what is named, then looks at everything. Well when nothing is wrong any more.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = self.on(global, &settings, &pool).await;
-        pool.close().await;
-        done
+        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
+            .await
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {

@@ -7,7 +7,6 @@ use store::tenants::{self, Filter, Page};
 use super::{API, query};
 use crate::{
     client::{Client, Tenants},
-    connection::database_failure,
     failure::Failure,
 };
 
@@ -29,15 +28,14 @@ pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> 
 
 /// As [`resolve`], for commands that work on the database and have no API.
 pub(super) async fn resolve_in(conn: &mut PgConnection, text: &str) -> anyhow::Result<TenantId> {
-    let failed = |error: sqlx::Error| database_failure(&error);
     if let Some(id) = as_id(text).map(TenantId::new)
-        && tenants::find(conn, id).await.map_err(failed)?.is_some()
+        && tenants::find(conn, id).await?.is_some()
     {
         return Ok(id);
     }
     let page = Page { after: None, offset: 0, limit: 1 };
     for filter in names(text).into_iter().filter_map(|name| holder_of(name, text)) {
-        if let Some(found) = tenants::list(conn, &filter, page).await.map_err(failed)?.first() {
+        if let Some(found) = tenants::list(conn, &filter, page).await?.first() {
             return Ok(found.id);
         }
     }

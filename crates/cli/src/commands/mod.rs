@@ -26,7 +26,7 @@ mod watching;
 use crate::{
     args::{Args, Command, Global},
     client::Client,
-    connection::Target,
+    connection::{self, Target},
     failure::Done,
 };
 
@@ -35,6 +35,10 @@ const API: &str = "/api/v1";
 
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
+    dispatch(args).await.map_err(connection::explained)
+}
+
+async fn dispatch(args: Args) -> anyhow::Result<Done> {
     let global = &args.global;
     config_check::use_file(global.config.clone());
     match args.command {

@@ -10,11 +10,10 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use store::{origin, spares};
 use tenantdb::{Mark, copied, role, schema};
 
-use super::config_check;
 use crate::{
     actor::actor,
     args::Global,
-    connection::{self, database_failure},
+    connection,
     failure::{Done, Failure},
     show,
 };
@@ -55,30 +54,25 @@ impl Restore {
                 .advise("pass --yes to confirm")
                 .into());
         }
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = match self {
-            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, &settings, &pool).await,
-            Self::Adopt(_) => moved(global, &pool).await,
+        connection::with_database(async |settings, _, pool| match self {
+            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, settings, pool).await,
+            Self::Adopt(_) => moved(global, pool).await,
             Self::DropRoles { installation, .. } => {
-                drop_roles::run(global, &pool, &installation).await
+                drop_roles::run(global, pool, &installation).await
             }
-        };
-        pool.close().await;
-        done
+        })
+        .await
     }
 }
 
 async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     let before =
         origin::move_here(&mut conn, &actor()).await.map_err(|e| connection::copied(&e))?;
-    let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
-    let given = copied::repair_group(&mut conn, &installation).await;
-    given.map_err(|e| database_failure(&e))?;
+    let installation = store::installation(&mut conn).await?;
+    copied::repair_group(&mut conn, &installation).await?;
     if before.is_some() {
-        drop_spares(&mut conn, &installation).await.map_err(|e| database_failure(&e))?;
+        drop_spares(&mut conn, &installation).await?;
     }
     if global.json {
         let before = before.as_ref().map(ToString::to_string);

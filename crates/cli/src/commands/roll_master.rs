@@ -11,13 +11,12 @@ use keys::{MasterKeys, Sealer};
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use store::{audit, master_keys};
+use store::master_keys;
 
-use super::config_check;
 use crate::{
-    actor::actor,
+    actor,
     args::Global,
-    connection::{self, database_failure},
+    connection,
     failure::{Done, Failure},
     show,
 };
@@ -45,12 +44,8 @@ struct Tally {
 impl RollMaster {
     /// Rolls the key on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = self.on(global, &settings, &pool).await;
-        pool.close().await;
-        done
+        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
+            .await
     }
 
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
@@ -83,8 +78,8 @@ impl RollMaster {
     async fn make_current(&self, pool: &PgPool, sealer: &Sealer) -> anyhow::Result<String> {
         let ours: Vec<String> = sealer.ids().map(|id| id.to_string()).collect();
         let id = ours[0].clone();
-        let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
-        let before = master_keys::current(&mut tx).await.map_err(|e| database_failure(&e))?;
+        let mut tx = pool.begin().await?;
+        let before = master_keys::current(&mut tx).await?;
         if let Some(other) =
             before.as_ref().filter(|it| !ours.contains(it) && !self.drop_unreadable)
         {
@@ -100,13 +95,11 @@ impl RollMaster {
             .into());
         }
         if before.as_ref() != Some(&id) {
-            master_keys::replace(&mut tx, &id).await.map_err(|e| database_failure(&e))?;
-            let (actor, detail) = (actor(), json!({ "from": before, "to": id }));
-            let action = "master_key.rolled";
-            let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
-            audit::append(&mut tx, entry).await.map_err(|e| database_failure(&e))?;
+            master_keys::replace(&mut tx, &id).await?;
+            let detail = json!({ "from": before, "to": id });
+            actor::record(&mut tx, "master_key.rolled", detail).await?;
         }
-        tx.commit().await.map_err(|e| database_failure(&e))?;
+        tx.commit().await?;
         Ok(id)
     }
 
@@ -117,23 +110,22 @@ impl RollMaster {
         sealer: &Sealer,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let failed = |e: sqlx::Error| database_failure(&e);
-        let mut conn = pool.acquire().await.map_err(failed)?;
+        let mut conn = pool.acquire().await?;
         tally.unreadable = 0;
         let mut after = 0;
         loop {
-            let page = master_keys::sealed_after(&mut conn, after, PAGE).await.map_err(failed)?;
+            let page = master_keys::sealed_after(&mut conn, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             for secret in &page {
                 match sealer.reseal(&secret.sealed, secret.tenant) {
                     Ok(None) => {}
                     Ok(Some(anew)) => {
-                        master_keys::reseal(&mut conn, secret, &anew).await.map_err(failed)?;
+                        master_keys::reseal(&mut conn, secret, &anew).await?;
                         tally.resealed += 1;
                     }
                     Err(_) if self.drop_unreadable => {
-                        master_keys::erase(&mut conn, secret).await.map_err(failed)?;
+                        master_keys::erase(&mut conn, secret).await?;
                         tally.dropped += 1;
                     }
                     Err(_) => tally.unreadable += 1,
@@ -146,8 +138,8 @@ impl RollMaster {
 async fn sealer(settings: &Settings, pool: &PgPool) -> anyhow::Result<Sealer> {
     let present = settings.keys.require_master_key().map_err(|e| Failure::new(e.to_string()))?;
     let keys = MasterKeys::parse(present, settings.keys.master_key_previous.as_ref())?;
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let salt = master_keys::salt(&mut conn).await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
+    let salt = master_keys::salt(&mut conn).await?;
     Ok(keys.sealer(salt.as_bytes()))
 }
 
@@ -158,15 +150,15 @@ pub(super) async fn sealer_if_set(
 ) -> anyhow::Result<Option<Sealer>> {
     let Some(present) = &settings.keys.master_key else { return Ok(None) };
     let keys = MasterKeys::parse(present, settings.keys.master_key_previous.as_ref())?;
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     // A database that is not migrated is a finding of the examination itself.
     Ok(master_keys::salt(&mut conn).await.ok().map(|salt| keys.sealer(salt.as_bytes())))
 }
 
 /// The workers that live, by their ids.
 async fn workers(pool: &PgPool) -> anyhow::Result<Vec<String>> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let queue = store::queue_state::read(&mut conn, 1).await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
+    let queue = store::queue_state::read(&mut conn, 1).await?;
     Ok(queue.workers.into_iter().map(|worker| worker.id).collect())
 }
 

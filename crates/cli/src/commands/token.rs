@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
 use domain::Role;
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
-use store::{audit, operators};
+use sqlx::PgPool;
+use store::operators;
 
 use super::config_check;
 use crate::{
-    actor::actor,
+    actor::record,
     args::Global,
     connection,
     failure::{Done, Failure},
@@ -114,16 +114,16 @@ async fn create(
     expires_at: Option<DateTime<Utc>>,
 ) -> anyhow::Result<Done> {
     let token = ::keys::OperatorToken::mint();
-    let mut tx = pool.begin().await.map_err(unreachable)?;
+    let mut tx = pool.begin().await?;
     let new = operators::NewOperator { name, role, hash: &token.hash(), expires_at };
-    let Some(id) = operators::create(&mut tx, new).await.map_err(unreachable)? else {
+    let Some(id) = operators::create(&mut tx, new).await? else {
         return Err(Failure::new(format!("a valid token with the name `{name}` exists"))
             .advise(format!("use another name, or revoke it with `tenantry token revoke {name}`"))
             .into());
     };
     let detail = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at });
     record(&mut tx, "token.created", detail).await?;
-    tx.commit().await.map_err(unreachable)?;
+    tx.commit().await?;
     if global.json {
         let told = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at,
             "token": token.expose() });
@@ -138,8 +138,8 @@ async fn create(
 }
 
 async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(unreachable)?;
-    let tokens = operators::list(&mut conn).await.map_err(unreachable)?;
+    let mut conn = pool.acquire().await?;
+    let tokens = operators::list(&mut conn).await?;
     if global.json {
         show::raw(&serde_json::to_string(&tokens)?);
         return Ok(Done::Well);
@@ -167,34 +167,20 @@ async fn list(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
 }
 
 async fn revoke(global: &Global, pool: &PgPool, name: &str) -> anyhow::Result<Done> {
-    let mut tx = pool.begin().await.map_err(unreachable)?;
-    let Some(id) = operators::revoke(&mut tx, name).await.map_err(unreachable)? else {
+    let mut tx = pool.begin().await?;
+    let Some(id) = operators::revoke(&mut tx, name).await? else {
         return Err(Failure::new(format!("no valid token has the name `{name}`"))
             .advise("`tenantry token list` shows them")
             .into());
     };
     record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
-    tx.commit().await.map_err(unreachable)?;
+    tx.commit().await?;
     if global.json {
         show::raw(&json!({ "id": id, "name": name, "revoked": true }).to_string());
     } else {
         show::line(format!("token `{name}` is revoked"));
     }
     Ok(Done::Well)
-}
-
-async fn record(
-    conn: &mut PgConnection,
-    action: &str,
-    detail: serde_json::Value,
-) -> anyhow::Result<()> {
-    let actor = actor();
-    let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
-    Ok(audit::append(conn, entry).await.map_err(unreachable)?)
-}
-
-fn unreachable(error: sqlx::Error) -> Failure {
-    connection::database_failure(&error)
 }
 
 #[cfg(test)]

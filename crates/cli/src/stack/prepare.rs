@@ -4,11 +4,11 @@ use anyhow::Context as _;
 use domain::Role;
 use serde_json::json;
 use settings::Settings;
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
-use store::{audit, operators};
+use sqlx::{Connection as _, PgPool, postgres::PgConnectOptions};
+use store::operators;
 
 use super::install::install;
-use crate::{actor::actor, connection};
+use crate::{actor::record, connection};
 
 /// The life of a token of `dev`, in days, should the process be killed before it revokes it.
 const TOKEN_DAYS: i64 = 30;
@@ -32,7 +32,7 @@ impl DevToken {
         let mut conn = store::open(&self.options).await?;
         let mut tx = conn.begin().await?;
         operators::revoke(&mut tx, &self.name).await?;
-        record(&mut tx, "token.revoked", &self.name).await?;
+        record(&mut tx, "token.revoked", json!({ "name": self.name })).await?;
         tx.commit().await?;
         conn.close().await?;
         Ok(())
@@ -50,17 +50,11 @@ impl DevToken {
             expires_at: Some(chrono::Utc::now() + chrono::Duration::days(TOKEN_DAYS)),
         };
         operators::create(&mut tx, new).await?.context("a token of that name exists")?;
-        record(&mut tx, "token.created", &name).await?;
+        record(&mut tx, "token.created", json!({ "name": name })).await?;
         tx.commit().await?;
         let options = pool.connect_options().as_ref().clone();
         Ok(Self { name, token, options })
     }
-}
-
-async fn record(conn: &mut PgConnection, action: &str, name: &str) -> sqlx::Result<()> {
-    let detail = json!({ "name": name });
-    let entry = audit::Entry { actor: &actor(), action, detail, ..Default::default() };
-    audit::append(conn, entry).await
 }
 
 /// Brings the database to the newest version and makes a token for this run.

@@ -1,39 +1,95 @@
-//! Walks the live jobs: the item of each must be open.
+//! The queue: a live job brings a worker to each waiting item, and the item of each live job is open.
 //!
-//! A job outlives its item for a moment by right: it is acknowledged after the item's end.
+//! A job outlives its item for a moment by right: it is acknowledged after the item's end. All that
+//! mints, replaces or ends jobs stands here.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use domain::ItemId;
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use domain::{ItemId, OperationId, TenantId};
+use queue::JobId;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, Row, types::Uuid};
+use store::items::{Owned, Waiting};
 
-use crate::{Kind, Subject, report::Gatherer};
+use crate::{
+    Kind, Subject,
+    pages::Pages,
+    repair::{Deed, Stop, Surgery},
+    report::Gatherer,
+};
 
-/// Jobs read at a time.
+/// Items or jobs read at a time.
 const PAGE: i64 = 1_000;
 
-/// A live job and the item its payload names, if it can be read.
-struct Live {
-    job: String,
-    item: Option<ItemId>,
+/// Items of paused operations, of a paused queue and of operations whose time has not come wait by right.
+const WAITING: &str = "
+    select i.id, i.state, i.job_id
+    from tenantry.operation_items i
+    join tenantry.operations b on b.id = i.operation_id
+    where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
+      and i.worker_id is null and b.paused_at is null
+      and not exists (select from tenantry.installation where paused_at is not null)
+      and greatest(coalesce(i.next_attempt_at, i.created_at), b.run_at)
+          < now() - make_interval(secs => $2)
+    order by i.id limit $3";
+
+/// Alive as `queue::live_jobs` says.
+const LIVE: &str = "
+    select id, job from apalis.jobs
+    where job_type = $4 and id > $1
+      and (status = 'Pending' or (status = 'Failed' and attempts < max_attempts)
+           or (status in ('Queued', 'Running') and done_at is null))
+      and greatest(run_at, lock_at) < now() - make_interval(secs => $2)
+    order by id limit $3";
+
+/// Finds waiting items without a live job, and live jobs without an open item.
+pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    if gatherer.scope.wants(Kind::ItemWithoutJob) {
+        waiting_items(conn, gatherer).await?;
+    }
+    if gatherer.scope.wants(Kind::JobWithoutItem) {
+        live_jobs(conn, gatherer).await?;
+    }
+    Ok(())
 }
 
-/// Finds live jobs without an open item.
-pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
-    if !gatherer.scope.wants(Kind::JobWithoutItem) {
-        return Ok(());
+async fn waiting_items(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    let grace = gatherer.scope.grace.as_secs_f64();
+    let mut pages = Pages(i64::MIN);
+    let page = |after| sqlx::query(WAITING).bind(after).bind(grace).bind(PAGE);
+    while let Some(rows) = pages.next(conn, page).await? {
+        let jobs: Vec<Option<String>> =
+            rows.iter().map(|row| row.try_get(2)).collect::<sqlx::Result<_>>()?;
+        let named: Vec<String> = jobs.iter().flatten().cloned().collect();
+        let live = queue::live_jobs(conn, &named).await?;
+        for (row, job) in rows.iter().zip(&jobs) {
+            if job.as_deref().and_then(JobId::parse).is_some_and(|job| live.contains(&job)) {
+                continue;
+            }
+            let (id, state) = (ItemId::new(row.try_get(0)?), row.try_get::<&str, _>(1)?);
+            let sentence = format!("item {id} is {state} and has no live job");
+            gatherer.add(Kind::ItemWithoutJob, Subject::Item(id), sentence, true);
+        }
     }
-    let mut after = String::new();
-    loop {
-        let rows = page(conn, &after, gatherer.scope.grace.as_secs_f64()).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.try_get(0)?;
-        let jobs = rows.iter().map(live).collect::<sqlx::Result<Vec<_>>>()?;
-        let states = states(conn, &jobs).await?;
+    Ok(())
+}
+
+async fn live_jobs(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    let grace = gatherer.scope.grace.as_secs_f64();
+    let mut pages = Pages(String::new());
+    let page = |after: String| {
+        sqlx::query(LIVE).bind(after).bind(grace).bind(PAGE).bind(queue::QUEUE_NAME)
+    };
+    while let Some(rows) = pages.next(conn, page).await? {
+        let mut jobs: Vec<(String, Option<ItemId>)> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            jobs.push((row.try_get(0)?, item_in(row.try_get(1)?)));
+        }
+        let states = states(conn, jobs.iter().filter_map(|(_, item)| *item)).await?;
         gatherer.report.checked.jobs += jobs.len() as u64;
-        for Live { job, item } in jobs {
+        for (job, item) in jobs {
             let state = item.and_then(|item| states.get(&item));
-            let told = match (item, state.map(String::as_str)) {
+            let told = match (item, state) {
                 (None, _) => "its payload cannot be read".to_owned(),
                 (Some(item), None) => format!("its item {item} does not exist"),
                 (Some(item), Some(state)) if ended(state) => format!("its item {item} is {state}"),
@@ -43,47 +99,136 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
             gatherer.add(Kind::JobWithoutItem, Subject::Job(job), sentence, true);
         }
     }
+    Ok(())
 }
 
 /// Whether no worker has anything to do about an item in this state.
-pub(crate) fn ended(state: &str) -> bool {
+fn ended(state: &str) -> bool {
     matches!(state, "succeeded" | "failed" | "cancelled" | "rolled_back" | "undo_failed")
 }
 
 /// The item that a payload names.
-pub(crate) fn item_in(payload: &[u8]) -> Option<ItemId> {
+fn item_in(payload: &[u8]) -> Option<ItemId> {
     let raw = serde_json::from_slice(payload).ok()?;
     queue::Job::read(raw).map(queue::Job::item)
 }
 
-/// Alive as `queue::live_jobs` says.
-async fn page(conn: &mut PgConnection, after: &str, grace: f64) -> sqlx::Result<Vec<PgRow>> {
-    sqlx::query(
-        "select id, job from apalis.jobs
-         where job_type = $1 and id > $2
-           and (status = 'Pending' or (status = 'Failed' and attempts < max_attempts)
-                or (status in ('Queued', 'Running') and done_at is null))
-           and greatest(run_at, lock_at) < now() - make_interval(secs => $3)
-         order by id limit $4",
-    )
-    .bind(queue::QUEUE_NAME)
-    .bind(after)
-    .bind(grace)
-    .bind(PAGE)
-    .fetch_all(conn)
-    .await
-}
-
-fn live(row: &PgRow) -> sqlx::Result<Live> {
-    Ok(Live { job: row.try_get(0)?, item: item_in(row.try_get(1)?) })
-}
-
-async fn states(conn: &mut PgConnection, jobs: &[Live]) -> sqlx::Result<HashMap<ItemId, String>> {
-    let items: Vec<i64> = jobs.iter().filter_map(|live| live.item).map(ItemId::get).collect();
+async fn states(
+    conn: &mut PgConnection,
+    items: impl Iterator<Item = ItemId>,
+) -> sqlx::Result<HashMap<ItemId, String>> {
     let rows: Vec<(i64, String)> =
         sqlx::query_as("select id, state from tenantry.operation_items where id = any($1)")
-            .bind(items)
+            .bind(items.map(ItemId::get).collect::<Vec<_>>())
             .fetch_all(conn)
             .await?;
     Ok(rows.into_iter().map(|(id, state)| (ItemId::new(id), state)).collect())
+}
+
+/// The columns of an item that the repairs need.
+#[derive(sqlx::FromRow)]
+struct Locked {
+    operation_id: Uuid,
+    tenant_id: Option<i64>,
+    attempt: i32,
+    worker_id: Option<String>,
+    job_id: Option<String>,
+}
+
+impl Locked {
+    fn deed(&self, action: &'static str, detail: Value) -> Deed {
+        let tenant = self.tenant_id.map(TenantId::new);
+        Deed { tenant, ..Deed::new(action, detail).within(OperationId::new(self.operation_id)) }
+    }
+}
+
+/// Takes an item from a dead worker. What is still under way finds its claim gone: the item is no
+/// longer `running`.
+pub(crate) async fn give_back(
+    conn: &mut PgConnection,
+    item: ItemId,
+    surgery: &Surgery<'_>,
+) -> Result<Deed, Stop> {
+    let locked: Option<Locked> = sqlx::query_as(
+        "select i.operation_id, i.tenant_id, i.attempt, i.worker_id, i.job_id
+         from tenantry.operation_items i
+         where i.id = $1
+           and (i.state = 'running' or (i.state = 'unwinding' and i.worker_id is not null))
+           and not exists (
+               select from tenantry.workers w
+               where w.id = i.worker_id and w.stopped_at is null
+                 and w.seen_at > clock_timestamp() - make_interval(secs => $2))
+         for update",
+    )
+    .bind(item.get())
+    .bind(surgery.scope.dead_after.as_secs_f64())
+    .fetch_optional(&mut *conn)
+    .await?;
+    let locked = locked.ok_or(Stop::Gone)?;
+    let (job, owned) = (JobId::mint(), Owned { item, attempt: locked.attempt });
+    if !store::items::give_back(conn, owned, &job.to_string()).await? {
+        return Err(Stop::Gone);
+    }
+    queue::enqueue(conn, &[(item, job)], Duration::ZERO).await?;
+    let detail = json!({ "item": item, "worker": locked.worker_id, "job": job.to_string() });
+    Ok(locked.deed("item.given_back", detail))
+}
+
+/// Gives a waiting item a new job, unless it has moved on, or its job is alive after all.
+pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed, Stop> {
+    let locked: Option<Locked> = sqlx::query_as(
+        "select operation_id, tenant_id, attempt, worker_id, job_id from tenantry.operation_items
+         where id = $1 and state in ('queued', 'retrying', 'unwinding') and worker_id is null
+         for update",
+    )
+    .bind(item.get())
+    .fetch_optional(&mut *conn)
+    .await?;
+    let locked = locked.ok_or(Stop::Gone)?;
+    if !queue::live_jobs(conn, locked.job_id.as_slice()).await?.is_empty() {
+        return Err(Stop::Gone);
+    }
+    let (waiting, new) = (Waiting { item, job: locked.job_id.clone() }, JobId::mint());
+    if !store::items::replace_job(conn, &waiting, &new.to_string()).await? {
+        return Err(Stop::Gone);
+    }
+    queue::enqueue(conn, &[(item, new)], Duration::ZERO).await?;
+    let detail = json!({ "item": item, "lost": waiting.job, "job": new.to_string() });
+    Ok(locked.deed("item.requeued", detail))
+}
+
+/// Ends a job, unless its item is open. A worker that holds the job finds nothing to do, and its
+/// acknowledgement changes a word in the queue's history.
+pub(crate) async fn kill(conn: &mut PgConnection, job: &str) -> Result<Deed, Stop> {
+    let payload: Option<Vec<u8>> = sqlx::query_scalar(
+        "select job from apalis.jobs where id = $1 and job_type = $2 for update",
+    )
+    .bind(job)
+    .bind(queue::QUEUE_NAME)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let item = item_in(&payload.ok_or(Stop::Gone)?);
+    if let Some(item) = item {
+        let state: Option<String> = sqlx::query_scalar(
+            "select state from tenantry.operation_items where id = $1 for update",
+        )
+        .bind(item.get())
+        .fetch_optional(&mut *conn)
+        .await?;
+        if state.is_some_and(|state| !ended(&state)) {
+            return Err(Stop::Gone);
+        }
+    }
+    let killed = sqlx::query(
+        "update apalis.jobs set status = 'Killed', done_at = now()
+         where id = $1 and (status = 'Pending' or (status = 'Failed' and attempts < max_attempts)
+                            or (status in ('Queued', 'Running') and done_at is null))",
+    )
+    .bind(job)
+    .execute(conn)
+    .await?;
+    if killed.rows_affected() == 0 {
+        return Err(Stop::Gone);
+    }
+    Ok(Deed::new("job.killed", json!({ "job": job, "item": item })))
 }

@@ -1,87 +1,182 @@
-//! Walks the roles that bear this installation's mark: each must be the one of its tenant.
-//!
-//! Roles belong to the whole cluster; the mark and the name both carry the installation.
+//! Roles that are no tenant's: the group, the makers of roles, the application's; and who may log in as
+//! a tenant.
 
-use domain::{InstallationId, RoleName};
+use serde_json::json;
 use sqlx::PgConnection;
+use tenantdb::application_role;
 
-use super::schemas::{Marked, Registered, marked, of_no_spare, registered};
-use crate::{Kind, Subject, report::Gatherer};
+use crate::{
+    Kind, Subject,
+    check::checks,
+    repair::{Deed, Stop, Surgery},
+    report::Gatherer,
+};
 
-/// Roles read at a time.
-const PAGE: i64 = 1_000;
+/// Roles named in a finding.
+const NAMED: usize = 10;
 
-/// Finds roles without tenant, and those whose tenant has another one.
-pub(crate) async fn walk(
+/// Part of the limit from which on it is told how many tenants there are, in percent.
+const TOLD_FROM: u64 = 80;
+
+checks! {
+    MakerBroken, Role:
+        "select r.rolname::text,
+                format('role %s makes tenants'' roles, and %s', r.rolname,
+                       case when f.runner is null then 'its function is gone'
+                            when not has_function_privilege(o.owner, f.runner, 'execute')
+                                then format('%s may not call its function', o.owner)
+                            when not r.rolcreaterole then 'it may not make roles'
+                            else 'it may not take them into the tenants'' group' end),
+                true
+         from scope
+         join pg_catalog.pg_roles r
+             on r.rolname >= format('tn_%s_maker_', scope.installation)::name
+                and r.rolname < format('tn_%s_maker_~', scope.installation)::name
+         join (select n.nspowner as owner from pg_catalog.pg_namespace n
+               join pg_catalog.pg_roles p on p.oid = n.nspowner
+               where n.nspname = 'tenantry' and not p.rolsuper) w on true
+         join lateral (select pg_get_userbyid(w.owner) as owner) o on true
+         join lateral (select to_regprocedure(format('tenantry.%I(text)', r.rolname))::oid as runner) f on true
+         where f.runner is null or not has_function_privilege(o.owner, f.runner, 'execute')
+            or not r.rolcreaterole
+            or not exists (
+                select from pg_catalog.pg_auth_members m
+                where m.member = r.oid and m.admin_option
+                    and m.roleid = to_regrole(format('tn_%s_tenants', scope.installation))::oid)";
+
+    // The tenants' group and the makers have the powers that they were given, and no more.
+    SystemRoleDiffers, Role:
+        "select r.rolname::text, format('role %s %s', r.rolname, fault.sentence), false
+         from scope s
+         join lateral (
+             select g.*, false as maker from pg_catalog.pg_roles g
+             where g.rolname = format('tn_%s_tenants', s.installation)::name
+             union all
+             select m.*, true from pg_catalog.pg_roles m
+             where m.rolname >= format('tn_%s_maker_', s.installation)::name
+               and m.rolname < format('tn_%s_maker_~', s.installation)::name
+         ) r on true
+         left join pg_catalog.pg_proc p on r.maker
+             and p.oid = to_regprocedure(format('tenantry.%I(text)', r.rolname))
+         cross join lateral (select concat_ws(' and ',
+             case when r.rolcanlogin then 'may log in' end,
+             case when r.rolsuper or r.rolcreatedb or r.rolreplication or r.rolbypassrls
+                       or r.rolcreaterole <> r.maker
+                  then 'has other powers than it was given' end,
+             case when not r.maker then (
+                 select 'is in group ' || string_agg(m.roleid::regrole::text, ', ')
+                 from pg_catalog.pg_auth_members m where m.member = r.oid) end,
+             case when r.maker then (
+                 select format('lets %s call its function', string_agg(
+                     case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, ', '))
+                 from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x,
+                     pg_catalog.pg_namespace n
+                 where n.nspname = 'tenantry' and x.grantee not in (p.proowner, n.nspowner)
+                 having count(*) > 0) end
+         )) as fault (sentence)
+         where fault.sentence <> ''";
+
+    // Default privileges of the owner that open each new tenant's schema to others: no tenant can be
+    // made then. What PUBLIC may do with functions is taken back of each, and types lie behind the
+    // schema's door; what a tenant's role gets is told with the tenant.
+    DefaultRights, Role:
+        "select x.grantee,
+                format('%s has by default %s that %s makes, so no tenant that has such can be made; run: %s', x.grantee,
+                       string_agg(format('%s on %s', x.rights, x.objects), ' and ' order by x.objects), x.owner,
+                       string_agg(format('alter default privileges for role %s revoke %s on %s from %s',
+                                         x.owner, x.rights, x.objects,
+                                         case x.grantee when 'PUBLIC' then 'public' else x.grantee end),
+                                  '; ' order by x.objects)),
+                false
+         from (
+             select case a.grantee when 0 then 'PUBLIC' else a.grantee::regrole::text end as grantee,
+                    d.defaclrole::regrole::text as owner, k.objects,
+                    string_agg(a.privilege_type, ', ') as rights
+             from pg_catalog.pg_namespace n
+             join pg_catalog.pg_default_acl d on d.defaclrole = n.nspowner and d.defaclnamespace = 0
+             join (values ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types'), ('n', 'schemas'))
+                 k (kind, objects) on k.kind = d.defaclobjtype::text
+             cross join lateral pg_catalog.aclexplode(d.defaclacl) a
+             cross join scope s
+             where n.nspname = 'tenantry' and a.grantee <> d.defaclrole
+               and not (a.grantee = 0 and d.defaclobjtype in ('f', 'T'))
+               and a.grantee::regrole::text !~ ('^tn_' || s.installation || '_[0-9]+$')
+             group by 1, 2, 3
+         ) x
+         group by x.grantee, x.owner";
+}
+
+/// Gives the owner of schema `tenantry` its makers again.
+pub(crate) async fn hand_over(
     conn: &mut PgConnection,
-    installation: &InstallationId,
+    name: &str,
+    surgery: &Surgery<'_>,
+) -> Result<Deed, Stop> {
+    tenantdb::hand_over(conn, &surgery.installation).await?;
+    Ok(Deed::new("doctor.makers_handed_over", json!({ "role": name })))
+}
+
+/// Tells in one finding which roles have a password that `tenantry tenant connect` did not set, if
+/// the connected role may see that: a superuser.
+pub(crate) async fn passwords(
+    conn: &mut PgConnection,
     gatherer: &mut Gatherer<'_>,
 ) -> sqlx::Result<()> {
-    if !gatherer.scope.wants_any(&[Kind::RoleWithoutTenant, Kind::WrongMark]) {
+    let sees = "select has_table_privilege('pg_catalog.pg_authid', 'select')";
+    if !gatherer.scope.wants(Kind::RoleWithPassword)
+        || !sqlx::query_scalar::<_, bool>(sees).fetch_one(&mut *conn).await?
+    {
         return Ok(());
     }
-    let mut after = String::new();
-    loop {
-        let rows = page(conn, installation, &after).await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
-        after = last.clone();
-        let found = of_no_spare(conn, marked(rows)).await?;
-        let tenants = registered(conn, &found).await?;
-        gatherer.report.checked.roles += found.len() as u64;
-        for role in found {
-            judge(&role, installation, tenants.get(&role.tenant), gatherer);
-        }
-    }
-}
-
-async fn page(
-    conn: &mut PgConnection,
-    installation: &InstallationId,
-    after: &str,
-) -> sqlx::Result<Vec<(String, String)>> {
-    sqlx::query_as(
-        "select r.rolname::text, d.description
-         from pg_catalog.pg_roles r
+    let roles: Vec<String> = sqlx::query_scalar(
+        "select r.rolname::text from pg_catalog.pg_authid r
          join pg_catalog.pg_shdescription d on d.objoid = r.oid
              and d.classoid = 'pg_catalog.pg_authid'::regclass
-         where r.rolname > $1::text::name and starts_with(d.description, $2)
-         order by r.rolname limit $3",
+         where r.rolpassword is not null and starts_with(d.description, $1)
+             and not exists (select from tenantry.tenants t
+                             where t.role_name = r.rolname and t.login_issued_at is not null)
+         order by r.rolname",
     )
-    .bind(after)
-    .bind(format!("tenantry:{installation}:"))
-    .bind(PAGE)
-    .fetch_all(conn)
-    .await
+    .bind(format!("tenantry:{}:", gatherer.installation))
+    .fetch_all(&mut *conn)
+    .await?;
+    if roles.is_empty() {
+        return Ok(());
+    }
+    let more = if roles.len() > NAMED { ", …" } else { "" };
+    let named = roles[..roles.len().min(NAMED)].join(", ");
+    let all = roles.len();
+    let sentence =
+        format!("{all} of the roles have a password that Tenantry did not give: {named}{more}");
+    let database = sqlx::query_scalar("select current_database()::text").fetch_one(conn).await?;
+    gatherer.add(Kind::RoleWithPassword, Subject::Database(database), sentence, false);
+    Ok(())
 }
 
-fn judge(
-    role: &Marked,
-    installation: &InstallationId,
-    tenant: Option<&Registered>,
+/// Tells whether the application's role, if there is to be one, is fit to become every tenant, and
+/// has room.
+pub(crate) async fn application(
+    conn: &mut PgConnection,
     gatherer: &mut Gatherer<'_>,
-) {
-    let Marked { name, tenant: id } = role;
-    let subject = Subject::Role(name.clone());
-    let by_name = RoleName::of(installation, *id).as_str() == name;
-    match tenant.filter(|tenant| !tenant.is_gone()) {
-        None if by_name => {
-            let fate = tenant.map_or("does not exist".into(), |it| format!("is {}", it.state));
-            let sentence = format!("role {name} bears the mark of tenant {id}, which {fate}");
-            gatherer.add(Kind::RoleWithoutTenant, subject, sentence, true);
+) -> sqlx::Result<()> {
+    let Some(role) = &gatherer.scope.application_role else { return Ok(()) };
+    let (subject, limit) = (Subject::Role(role.clone()), gatherer.scope.application_role_limit);
+    if gatherer.scope.wants(Kind::ApplicationRoleUnfit) {
+        let lacking = application_role::lacking(conn, role).await?;
+        if !lacking.is_empty() {
+            let sentence = lacking.join("; ");
+            gatherer.add(Kind::ApplicationRoleUnfit, subject.clone(), sentence, false);
         }
-        None => {
-            let sentence =
-                format!("role {name} bears the mark of tenant {id}, whose role has another name");
-            gatherer.add(Kind::WrongMark, subject, sentence, false);
-        }
-        // told as that of another tenant already
-        Some(_) if gatherer.has(Kind::WrongMark, &subject) => {}
-        Some(tenant) if tenant.role != *name => {
-            let own = &tenant.role;
-            let sentence =
-                format!("role {name} bears the mark of tenant {id}, whose role is {own}");
-            gatherer.add(Kind::WrongMark, subject, sentence, false);
-        }
-        Some(_) => {}
     }
+    if gatherer.scope.wants(Kind::ApplicationRoleFilling) {
+        let held = application_role::count(conn, role, limit).await?;
+        if u64::from(held) * 100 >= u64::from(limit) * TOLD_FROM {
+            let sentence = format!(
+                "role {role} may become {limit} tenants (tenants.application_role_limit), and is a \
+                 member of {held} roles of tenants and spares already"
+            );
+            gatherer.add(Kind::ApplicationRoleFilling, subject, sentence, false);
+        }
+    }
+    Ok(())
 }

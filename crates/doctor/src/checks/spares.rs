@@ -1,72 +1,91 @@
-//! Spares in the pool that are not whole, or not as they were built.
+//! Spares: that each has schema and role, and is as it was built.
 
-use domain::{InstallationId, TenantId};
-use sqlx::PgConnection;
+use domain::{RoleName, SchemaName, TenantId};
+use serde_json::json;
+use sqlx::{PgConnection, Row};
 use tenantdb::verify;
 
+use super::tenants;
 use crate::{
     Kind, Subject,
-    check::{Check, finds},
+    check::checks,
+    pages::Pages,
+    registered,
+    repair::{Deed, Stop, Surgery},
     report::Gatherer,
-};
-
-pub(crate) const CHECK: Check = Check {
-    kind: Kind::SpareIncomplete,
-    subject: Subject::spare,
-    sql: finds!(
-        "select s.id::text,
-                format('spare %s is in the pool and its %s', s.id,
-                       case when n.oid is null and r.oid is null then 'schema and role do not exist'
-                            when n.oid is null then 'schema does not exist'
-                            else 'role does not exist' end),
-                true
-         from tenantry.spares s
-         cross join scope
-         left join pg_catalog.pg_namespace n on n.nspname = format('tenantry_spare_%s_', s.id)::name
-         left join pg_catalog.pg_roles r
-             on r.rolname = format('tn_%s_%s', scope.installation, s.id)::name
-         where n.oid is null or r.oid is null"
-    ),
 };
 
 /// Spares looked at in one message.
 const AT_ONCE: i64 = 50;
 
+// One without a fingerprint was built by an older version. One of another set of migrations or other
+// extensions was built by another release: no tenant gets it.
+const BUILT: &str = "select id, fingerprint from tenantry.spares
+    where id > $1 and fingerprint <> '' and starts_with(stamp, $3)
+    order by id limit $2";
+
+checks! {
+    SpareIncomplete, Spare:
+        "select s.id::text,
+                format('spare %s is in the pool and its %s', s.id,
+                       case when n.name is null and r.name is null then 'schema and role do not exist'
+                            when n.name is null then 'schema does not exist'
+                            else 'role does not exist' end),
+                true
+         from tenantry.spares s
+         cross join scope
+         left join schemas n on n.name = format('tenantry_spare_%s_', s.id)::name
+         left join roles r on r.name = format('tn_%s_%s', scope.installation, s.id)::name
+         where n.name is null or r.name is null";
+}
+
 /// Finds spares that were changed since they were built.
-pub(crate) async fn walk(
-    conn: &mut PgConnection,
-    installation: &InstallationId,
-    gatherer: &mut Gatherer<'_>,
-) -> sqlx::Result<()> {
+pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
     if !gatherer.scope.wants(Kind::SpareChanged) {
         return Ok(());
     }
-    let set = gatherer.scope.migrations.clone();
+    let (set, us) = (&gatherer.scope.migrations, gatherer.installation);
     let application = gatherer.scope.application_role.as_deref();
-    let mut after = i64::MIN;
-    loop {
-        // one without a fingerprint was built by an older version, one of another set of migrations or
-        // other extensions by another release: it is given to no tenant
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "select id, fingerprint from tenantry.spares
-             where id > $1 and fingerprint <> '' and starts_with(stamp, $3)
-             order by id limit $2",
-        )
-        .bind(after)
-        .bind(AT_ONCE)
-        .bind(set.hash())
-        .fetch_all(&mut *conn)
-        .await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
-        after = *last;
-        let spares: Vec<_> =
-            rows.iter().map(|(id, built)| (TenantId::new(*id), built.as_str())).collect();
-        let faults =
-            verify::look_at_spares(conn, installation, application, &spares, set.path()).await?;
+    let mut pages = Pages(i64::MIN);
+    let page = |after| sqlx::query(BUILT).bind(after).bind(AT_ONCE).bind(set.hash().to_owned());
+    while let Some(rows) = pages.next(conn, page).await? {
+        let mut spares = Vec::with_capacity(rows.len());
+        for row in &rows {
+            spares.push((TenantId::new(row.try_get(0)?), row.try_get::<&str, _>(1)?));
+        }
+        let faults = verify::look_at_spares(conn, us, application, &spares, set.path()).await?;
         let changed = spares.iter().zip(faults).filter(|(_, f)| !f.foreign && !f.is_empty());
         for ((id, _), faults) in changed {
             let sentence = format!("spare {id}: {}", faults.into_sentences().join("; "));
             gatherer.add(Kind::SpareChanged, Subject::Spare(*id), sentence, true);
         }
     }
+    Ok(())
+}
+
+/// Takes a spare out of the pool that is not as it was built, and drops what bears its mark.
+pub(crate) async fn take_out(
+    conn: &mut PgConnection,
+    spare: TenantId,
+    surgery: &Surgery<'_>,
+) -> Result<Deed, Stop> {
+    registered::hold(conn, spare).await?;
+    let us = &surgery.installation;
+    let built: Option<String> =
+        sqlx::query_scalar("select fingerprint from tenantry.spares where id = $1")
+            .bind(spare.get())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let (built, application) =
+        (built.ok_or(Stop::Gone)?, surgery.scope.application_role.as_deref());
+    let built = [(spare, built.as_str())];
+    let looked = verify::look_at_spares(conn, us, application, &built, surgery.path()).await?;
+    let is_whole = looked.iter().all(verify::Faults::is_empty);
+    if is_whole || !store::spares::remove(conn, spare).await? {
+        return Err(Stop::Gone);
+    }
+    let (schema, role) = (SchemaName::of_spare(spare), RoleName::of(us, spare));
+    let mut detail = tenants::drop_both(conn, &schema, &role, &surgery.mark(spare)).await?;
+    detail["spare"] = json!(spare);
+    Ok(Deed::new("spare.dropped", detail))
 }

@@ -1,5 +1,4 @@
-//! Walks every tenant and item: what the registry keeps as JSON can be read and given back, and what it
-//! keeps as text is what Tenantry writes there.
+//! Every tenant and item: its JSON can be read and given back, its text is what Tenantry writes there.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -8,7 +7,8 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use crate::{
     Kind, Subject,
-    names::{self, Unreadable},
+    pages::Pages,
+    registered::{self, Unreadable},
     report::Gatherer,
 };
 
@@ -27,28 +27,33 @@ const TENANTS: &str = "select id, settings::text, schema_name, role_name, name, 
 const REQUESTS: &str = "select id, input::text from tenantry.operation_items
     where id > $1 order by id limit $2";
 
-/// Finds settings, names and domains that are none, and JSON that readers of JSON cannot read.
+/// Finds settings, names and domains that are not valid, and JSON that cannot be read.
 pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
     if !gatherer.scope.wants(Kind::UnreadableRow) {
         return Ok(());
     }
-    each(conn, TENANTS, |id, row| {
-        for Unreadable { field, why } in wrong_columns(row)? {
-            let sentence = format!("the {field} of tenant {id} cannot be read: {why}");
-            let subject = Subject::Tenant(TenantId::new(id));
-            gatherer.add(Kind::UnreadableRow, subject, sentence, false);
+    let mut tenants = Pages(i64::MIN);
+    while let Some(rows) = tenants.next(conn, |id| sqlx::query(TENANTS).bind(id).bind(PAGE)).await?
+    {
+        for row in &rows {
+            let id = TenantId::new(row.try_get(0)?);
+            for Unreadable { field, why } in wrong_columns(row)? {
+                let sentence = format!("the {field} of tenant {id} cannot be read: {why}");
+                gatherer.add(Kind::UnreadableRow, Subject::Tenant(id), sentence, false);
+            }
         }
-        Ok(())
-    })
-    .await?;
-    each(conn, REQUESTS, |id, row| {
-        if let Some(why) = domain::unreadable(row.try_get(1)?, LEVELS) {
-            let sentence = format!("the request of item {id} cannot be read: {why}");
-            gatherer.add(Kind::UnreadableRow, Subject::Item(ItemId::new(id)), sentence, false);
+    }
+    let mut items = Pages(i64::MIN);
+    while let Some(rows) = items.next(conn, |id| sqlx::query(REQUESTS).bind(id).bind(PAGE)).await? {
+        for row in &rows {
+            let id = ItemId::new(row.try_get(0)?);
+            if let Some(why) = domain::unreadable(row.try_get(1)?, LEVELS) {
+                let sentence = format!("the request of item {id} cannot be read: {why}");
+                gatherer.add(Kind::UnreadableRow, Subject::Item(id), sentence, false);
+            }
         }
-        Ok(())
-    })
-    .await
+    }
+    Ok(())
 }
 
 /// The columns of a tenant's row that are not what Tenantry writes there.
@@ -62,11 +67,12 @@ fn wrong_columns(row: &PgRow) -> sqlx::Result<Vec<Unreadable>> {
     let external_id: Option<&str> = row.try_get(6)?;
     let why = external_id.and_then(|id| ExternalId::parse(id).err());
     note("external_id", why.map(|why| why.to_string()));
-    wrong.extend(names::unreadable(row.try_get(2)?, row.try_get(3)?));
+    wrong.extend(registered::schema_name(row.try_get(2)?).err());
+    wrong.extend(registered::role_name(row.try_get(3)?).err());
     Ok(wrong)
 }
 
-/// Why the text is no `T`, or is written as none is.
+/// Why the text is not a valid `T`, or not in the form that is stored.
 fn wrong_text<T>(text: &str) -> Option<String>
 where
     T: FromStr + AsRef<str>,
@@ -82,21 +88,4 @@ where
 fn wrong_settings(text: &str) -> Option<String> {
     domain::unreadable(text, LEVELS - AROUND_SETTINGS)
         .or_else(|| serde_json::from_str::<Settings>(text).err().map(|e| e.to_string()))
-}
-
-/// Passes every row of `page` on, by id.
-async fn each(
-    conn: &mut PgConnection,
-    page: &'static str,
-    mut look: impl FnMut(i64, &PgRow) -> sqlx::Result<()>,
-) -> sqlx::Result<()> {
-    let mut after = i64::MIN;
-    loop {
-        let rows = sqlx::query(page).bind(after).bind(PAGE).fetch_all(&mut *conn).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.try_get(0)?;
-        for row in &rows {
-            look(row.try_get(0)?, row)?;
-        }
-    }
 }

@@ -204,7 +204,7 @@ async fn a_hundred_roles_with_rights_elsewhere_are_each_told_once() {
             1,
             "create table public.leak (x int);
              do $$ declare tenant text; begin
-                 for tenant in select role_name from tenantry.tenants loop
+                 for tenant in select role_name from TENANTS loop
                      execute format('grant select on public.leak to %I', tenant);
                  end loop;
              end $$",

@@ -143,30 +143,30 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
          update tenantry.tenant_migrations set set_hash = 'later', version = '99' where tenant_id = ID",
         Told(&[Kind::MigrationUnknown]),
     ),
-    ("update tenantry.tenants set settings = '[]' where id = ID", Told(&[Kind::TenantInWrongState])),
+    ("update TENANTS set settings = '[]' where id = ID", Told(&[Kind::TenantInWrongState])),
     (
-        "update tenantry.tenants set activated_at = null where id = ID",
+        "update TENANTS set activated_at = null where id = ID",
         Told(&[Kind::SucceededWithoutTenant, Kind::TenantInWrongState]),
     ),
-    ("delete from tenantry.checkpoints where item_id = ID", Told(&[Kind::CheckpointMissing])),
-    ("delete from tenantry.api_keys where id = ID", Told(&[Kind::TenantWithoutLiveKey])),
+    ("delete from STAGES where item_id = ID", Told(&[Kind::CheckpointMissing])),
+    ("delete from KEYS where id = ID", Told(&[Kind::TenantWithoutLiveKey])),
     (
-        "update tenantry.api_keys set sealed = null, sealed_until = null, operation_id = gen_random_uuid()
+        "update KEYS set sealed = null, sealed_until = null, operation_id = gen_random_uuid()
          where id = ID",
         Told(&[Kind::SecretErasedEarly]),
     ),
     (
-        "update tenantry.api_keys set sealed_until = now() - interval '1 s' where id = ID",
+        "update KEYS set sealed_until = now() - interval '1 s' where id = ID",
         Told(&[Kind::SealedPastItsTime]),
     ),
     (
-        "update tenantry.operation_items set worker_id = 'x' where id = ID",
+        "update ITEMS set worker_id = 'x' where id = ID",
         Told(&[Kind::ItemInWrongState]),
     ),
-    ("update tenantry.operation_items set finished_at = null where id = ID", Told(&[Kind::ItemInWrongState])),
+    ("update ITEMS set finished_at = null where id = ID", Told(&[Kind::ItemInWrongState])),
     // legal
-    ("update tenantry.tenants set state = 'suspended' where id = ID", Legal),
-    ("update tenantry.tenants set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID", Legal),
+    ("update TENANTS set state = 'suspended' where id = ID", Legal),
+    ("update TENANTS set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID", Legal),
     ("insert into SCHEMA.person (email, full_name) values ('a', 'b')", Legal),
     ("comment on table SCHEMA.person is 'people'", Legal),
     ("alter table SCHEMA.person alter email set statistics 500", Legal),

@@ -5,6 +5,8 @@
 mod elsewhere;
 mod list;
 mod owner;
+#[path = "../plant/mod.rs"]
+mod plant;
 mod world;
 
 use std::collections::BTreeSet;
@@ -78,7 +80,7 @@ async fn every_damage_of_a_tenant_that_breaks_a_promise_is_seen_and_what_can_be_
 /// What somebody does to what all tenants share, and words of the finding.
 const SHARED: &[(&str, Kind, &str)] = &[
     (
-        "alter table tenantry.outbox alter column id restart",
+        "alter table EVENTS alter column id restart",
         Kind::IdsBehind,
         "the next id of table tenantry.outbox would be 1",
     ),
@@ -93,12 +95,12 @@ const SHARED: &[(&str, Kind, &str)] = &[
         "index tenants.tenants_live_domain is not",
     ),
     (
-        "alter table tenantry.operation_items drop constraint operation_items_operation_id_idx_key",
+        "alter table ITEMS drop constraint operation_items_operation_id_idx_key",
         Kind::ControlSchemaDiffers,
         "constraint operation_items.operation_items_operation_id_idx_key is missing",
     ),
     (
-        "alter table tenantry.api_keys drop constraint api_keys_hash_key",
+        "alter table KEYS drop constraint api_keys_hash_key",
         Kind::ControlSchemaDiffers,
         "constraint api_keys.api_keys_hash_key is missing",
     ),
@@ -125,7 +127,7 @@ const SHARED: &[(&str, Kind, &str)] = &[
         "trigger tenants.t is in no migration",
     ),
     (
-        "alter table tenantry.operations alter run drop default",
+        "alter table BATCHES alter run drop default",
         Kind::ControlSchemaDiffers,
         "column operations.run is not",
     ),

@@ -11,6 +11,8 @@ use tenantdb::{
     newcomers::{self, Newcomer},
 };
 
+use super::plant;
+
 /// Tenants made in one transaction.
 const AT_ONCE: usize = 32;
 
@@ -80,7 +82,7 @@ impl World {
             let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
             store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
-        self.register(conn, tenants).await;
+        Self::register(conn, tenants).await;
     }
 
     async fn build(
@@ -106,33 +108,14 @@ impl World {
         newcomers::grant(conn, &newcomers, promise).await.unwrap();
     }
 
-    async fn register(&self, conn: &mut PgConnection, tenants: i64) {
-        let text = format!(
-            "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at)
-             select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_{0}_' || n, 'active', now()
-             from generate_series(1, {tenants}) n;
-             insert into tenantry.operations (id, state, mode, total, started_at, finished_at)
-             values ('{BATCH}', 'completed', 'independent', {tenants}, now(), now());
-             insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, attempt,
-                                               started_at, finished_at)
-             select n, '{BATCH}', n - 1, 'succeeded', n, '{{}}', 1, now(), now()
-             from generate_series(1, {tenants}) n;
-             insert into tenantry.checkpoints (item_id, stage, attempt, steps)
-             select n, 'provision', 1, '[]' from generate_series(1, {tenants}) n;
-             insert into tenantry.api_keys (id, tenant_id, operation_id, hash, prefix, last4, sealed, sealed_until)
-             overriding system value
-             select n, n, '{BATCH}', sha256(n::text::bytea), 'tk_', 'abcd', 'x', now() + interval '1 day'
-             from generate_series(1, {tenants}) n;
-             insert into tenantry.outbox (kind, operation_id, run, payload)
-             values ('operation.finished', '{BATCH}', 1, jsonb_build_object('operation_id', '{BATCH}',
-                 'state', 'completed', 'progress', jsonb_build_object('total', {tenants},
-                 'succeeded', {tenants})));
-             select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 200000),
-                    setval(pg_get_serial_sequence('tenantry.operation_items', 'id'), {tenants}),
-                    setval(pg_get_serial_sequence('tenantry.api_keys', 'id'), {tenants})",
-            self.installation
-        );
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await.unwrap();
+    async fn register(conn: &mut PgConnection, tenants: i64) {
+        let all = 1..=tenants;
+        plant::tenants(conn, all.clone(), "active").await;
+        plant::operation(conn, 1, "completed", "independent", tenants).await;
+        plant::items(conn, 1, 0, all.clone(), "succeeded").await;
+        plant::stages(conn, all.clone()).await;
+        plant::keys(conn, all, Some(1)).await;
+        plant::finish(conn, 1, 1).await;
     }
 
     pub(crate) fn role(&self, tenant: i64) -> RoleName {
@@ -148,7 +131,8 @@ impl World {
 
     /// What [`World::plant`] does, by way of `pool`.
     pub(crate) async fn plant_as(&self, pool: &PgPool, id: i64, sql: &str) -> sqlx::Result<()> {
-        let text = sql
+        let text = plant::spelled(sql)
+            .0
             .replace("SCHEMA", schema(id).as_str())
             .replace("RIVAL", self.role(1).as_str())
             .replace("ROLE", self.role(id).as_str())
@@ -177,15 +161,12 @@ pub(crate) const HAND_OVER: &str = "
             union all
             select format('alter default privileges for role tn_US_owner in schema %I grant %s to %I',
                 t.schema_name, g.what, t.role_name)
-            from tenantry.tenants t, unnest(array['select, insert, update, delete on tables',
+            from TENANTS t, unnest(array['select, insert, update, delete on tables',
                 'usage, select on sequences', 'execute on functions']) g (what))
         loop
             execute o;
         end loop;
     end $$";
-
-/// The operation of all tenants.
-pub(crate) const BATCH: &str = "00000000-0000-0000-0000-000000000001";
 
 pub(crate) fn scope() -> Scope {
     let mut scope = Scope::new(MigrationSet::embedded());

@@ -46,12 +46,10 @@ async fn examining_and_repairing_a_healthy_system_changes_nothing() {
 async fn what_passes_by_itself_is_given_its_time() {
     let ward = Ward::healthy().await;
     ward.run("delete from apalis.jobs").await;
-    ward.run(
-        "update tenantry.operations set finished_at = null, state = 'running' where state = 'failed'",
-    )
-    .await;
-    ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;
-    ward.run("update tenantry.workers set seen_at = now() - interval '30 seconds'").await;
+    ward.run("update BATCHES set finished_at = null, state = 'running' where state = 'failed'")
+        .await;
+    ward.run("delete from EVENTS where payload ->> 'state' = 'failed'").await;
+    ward.run("update WORKERS set seen_at = now() - interval '30 seconds'").await;
     let patient = Scope { grace: Duration::from_secs(60), ..scope() };
 
     let now = ward.found().await.len();
@@ -64,7 +62,7 @@ async fn what_passes_by_itself_is_given_its_time() {
 async fn tells_no_more_than_the_limit_and_counts_all() {
     let ward = Ward::healthy().await;
     ward.run("delete from apalis.jobs").await;
-    ward.run("update tenantry.api_keys set sealed_until = now() - interval '1 day'").await;
+    ward.run("update KEYS set sealed_until = now() - interval '1 day'").await;
     let limited = Scope { limit: 1, ..scope() };
 
     let report = doctor::examine(&ward.db.pool, &limited).await.unwrap();

@@ -4,14 +4,17 @@ use doctor::{Kind, Scope, Subject};
 use keys::MasterKeys;
 use secrecy::SecretString;
 
-use super::ward::{Ward, tenant};
+use super::{
+    plant::spelled,
+    ward::{Ward, tenant},
+};
 
 #[tokio::test]
 async fn a_tenant_that_never_got_a_key_is_told() {
     for lost in [
-        "delete from tenantry.api_keys where tenant_id = 1",
-        "update tenantry.api_keys k set revoked_at = t.activated_at - interval '1 minute'
-         from tenantry.tenants t where t.id = k.tenant_id and t.id = 1",
+        "delete from KEYS where tenant_id = 1",
+        "update KEYS k set revoked_at = t.activated_at - interval '1 minute'
+         from TENANTS t where t.id = k.tenant_id and t.id = 1",
     ] {
         let ward = Ward::healthy().await;
         ward.run(lost).await;
@@ -23,7 +26,7 @@ async fn a_tenant_that_never_got_a_key_is_told() {
 #[tokio::test]
 async fn a_key_that_an_operator_revoked_is_no_trouble() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.api_keys set revoked_at = now() where tenant_id = 1").await;
+    ward.run("update KEYS set revoked_at = now() where tenant_id = 1").await;
 
     assert_eq!(ward.found().await, []);
 }
@@ -31,7 +34,7 @@ async fn a_key_that_an_operator_revoked_is_no_trouble() {
 #[tokio::test]
 async fn two_keys_from_provisioning_are_told() {
     let ward = Ward::healthy().await;
-    ward.issue_key(1, "00000000-0000-0000-0000-000000000001").await;
+    ward.issue_key(1, Some(1)).await;
 
     ward.only_reports(Kind::SeveralLiveKeys, tenant(1)).await;
 }
@@ -39,20 +42,20 @@ async fn two_keys_from_provisioning_are_told() {
 #[tokio::test]
 async fn a_key_being_rolled_is_no_trouble_and_a_third_one_is() {
     let ward = Ward::healthy().await;
-    ward.issue_key(1, "").await;
+    ward.issue_key(1, None).await;
     assert_eq!(ward.found().await, []);
 
-    ward.issue_key(1, "").await;
+    ward.issue_key(1, None).await;
 
     ward.only_reports(Kind::SeveralLiveKeys, tenant(1)).await;
 }
 
 #[tokio::test]
 async fn the_key_of_a_tenant_that_is_gone_is_revoked() {
-    for state in ["update tenantry.tenants set state = 'deleted' where id = 7", "select 1"] {
+    for state in ["update TENANTS set state = 'deleted' where id = 7", "select 1"] {
         let ward = Ward::healthy().await;
         ward.run(state).await;
-        ward.issue_key(7, "00000000-0000-0000-0000-000000000002").await;
+        ward.issue_key(7, Some(2)).await;
 
         ward.heals(Kind::KeyWithoutTenant, Subject::Key(7), &["key 7"]).await;
     }
@@ -61,16 +64,13 @@ async fn the_key_of_a_tenant_that_is_gone_is_revoked() {
 #[tokio::test]
 async fn a_secret_past_its_time_is_erased_and_its_key_stays_good() {
     let ward = Ward::healthy().await;
-    ward.run(
-        "update tenantry.api_keys set sealed_until = now() - interval '1 hour' where tenant_id = 1",
-    )
-    .await;
+    ward.run("update KEYS set sealed_until = now() - interval '1 hour' where tenant_id = 1").await;
 
     ward.heals(Kind::SealedPastItsTime, Subject::Key(1), &["key 1"]).await;
 
-    let good: bool = sqlx::query_scalar(
-        "select revoked_at is null and sealed is null from tenantry.api_keys where id = 1",
-    )
+    let good: bool = sqlx::query_scalar(spelled(
+        "select revoked_at is null and sealed is null from KEYS where id = 1",
+    ))
     .fetch_one(&ward.db.pool)
     .await
     .unwrap();
@@ -89,15 +89,14 @@ async fn a_secret_that_the_master_key_does_not_open_is_told_and_so_is_another_ma
     let minter = keys::Minter::new("tk_", 32).unwrap();
     let minted = minter.mint(&domain::TenantName::parse("Acme").unwrap());
     ward.run(
-        "update tenantry.api_keys set sealed = null, sealed_until = null;
+        "update KEYS set sealed = null, sealed_until = null;
          insert into tenantry.audit_log (actor, action, operation_id)
-         select distinct 'operator:me', 'keys.acknowledged', operation_id from tenantry.api_keys",
+         select distinct 'operator:me', 'keys.acknowledged', operation_id from KEYS",
     )
     .await;
-    sqlx::query(
-        "update tenantry.api_keys set sealed = $1, sealed_until = now() + interval '1 hour'
-         where id = 1",
-    )
+    sqlx::query(spelled(
+        "update KEYS set sealed = $1, sealed_until = now() + interval '1 hour' where id = 1",
+    ))
     .bind(sealer(1).seal(&minted, domain::TenantId::new(1)))
     .execute(&mut *conn)
     .await

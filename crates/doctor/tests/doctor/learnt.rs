@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use store::promises;
 use tenantdb::{Mark, MigrationSet, Promise, grants, migrations, role, schema, survey_format};
 
-use super::ward::tenant;
+use super::{plant, ward::tenant};
 
 /// A constraint in each of the first five schemas, and in none of a later one.
 const ASKS: &str = "
@@ -64,17 +64,7 @@ impl World {
         schema::create(conn, &name, &mark).await.unwrap();
         migrations::apply(conn, mark.tenant, &name, &self.set).await.unwrap();
         grants::grant(conn, &name, &user, promise).await.unwrap();
-        sqlx::query(
-            "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state,
-                                           activated_at)
-             values ($1, 'x', $1 || '.example', $2, $3, 'active', now())",
-        )
-        .bind(id)
-        .bind(name.as_str())
-        .bind(user.as_str())
-        .execute(conn)
-        .await
-        .unwrap();
+        plant::tenants(conn, id..=id, "active").await;
     }
 
     fn scope(&self) -> Scope {

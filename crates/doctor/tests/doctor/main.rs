@@ -11,6 +11,8 @@ mod keys;
 mod learnt;
 mod names;
 mod operations;
+#[path = "../plant/mod.rs"]
+mod plant;
 mod schemas;
 mod sessions;
 mod versions;

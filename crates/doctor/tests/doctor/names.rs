@@ -41,10 +41,7 @@ async fn a_row_that_cannot_be_read_is_told_by_its_field_and_the_others_are_looke
 async fn no_repair_ends_at_a_row_that_cannot_be_read() {
     let ward = Ward::healthy().await;
     // nobody makes 8 and 13 any more; 3 to 5 are active
-    ward.run(
-        "update tenantry.operation_items set state = 'failed', finished_at = now() where id in (8, 13)",
-    )
-    .await;
+    ward.run("update ITEMS set state = 'failed', finished_at = now() where id in (8, 13)").await;
     ward.leave_behind(13).await;
     for (id, change) in [
         (3, "schema_name = 'no such'"),

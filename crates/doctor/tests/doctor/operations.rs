@@ -7,11 +7,9 @@ use super::ward::{Ward, operation};
 #[tokio::test]
 async fn a_batch_that_nobody_ended_is_ended() {
     let ward = Ward::healthy().await;
-    ward.run(
-        "update tenantry.operations set finished_at = null, state = 'running' where state = 'failed'",
-    )
-    .await;
-    ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;
+    ward.run("update BATCHES set finished_at = null, state = 'running' where state = 'failed'")
+        .await;
+    ward.run("delete from EVENTS where payload ->> 'state' = 'failed'").await;
 
     ward.heals(Kind::OperationShouldHaveEnded, operation(2), &["operation 2", "event 3"]).await;
 }
@@ -19,8 +17,8 @@ async fn a_batch_that_nobody_ended_is_ended() {
 #[tokio::test]
 async fn a_built_batch_that_nobody_activates_is_left_to_the_workers() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.operation_items set state = 'built' where id = 13").await;
-    ward.run("insert into tenantry.checkpoints values (13, 'build', 1, '[]')").await;
+    ward.run("update ITEMS set state = 'built' where id = 13").await;
+    ward.record_stage(13).await;
     ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '13'")
         .await;
     let before = ward.everything().await;
@@ -35,11 +33,8 @@ async fn a_built_batch_that_nobody_activates_is_left_to_the_workers() {
 #[tokio::test]
 async fn an_all_or_nothing_batch_that_does_not_turn_back_is_told() {
     let ward = Ward::healthy().await;
-    ward.run(
-        "update tenantry.operation_items set state = 'failed', finished_at = now() where id = 13",
-    )
-    .await;
-    ward.run("update tenantry.tenants set state = 'released' where id = 13").await;
+    ward.run("update ITEMS set state = 'failed', finished_at = now() where id = 13").await;
+    ward.run("update TENANTS set state = 'released' where id = 13").await;
     ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '13'")
         .await;
 
@@ -49,14 +44,9 @@ async fn an_all_or_nothing_batch_that_does_not_turn_back_is_told() {
 #[tokio::test]
 async fn a_batch_that_ended_too_early_is_told() {
     let ward = Ward::healthy().await;
-    ward.run(
-        "with ended as (
-             update tenantry.operations set finished_at = now(), state = 'failed'
-             where id = '00000000-0000-0000-0000-000000000003' returning id)
-         insert into tenantry.outbox (kind, operation_id, run, payload)
-         select 'operation.finished', id, 1, '{\"state\": \"failed\"}' from ended",
-    )
-    .await;
+    ward.run("update BATCHES set finished_at = now(), state = 'failed' where id::text ~ '3$'")
+        .await;
+    ward.announce(3, 1).await;
 
     ward.only_reports(Kind::OperationEndedWithOpenItems, operation(3)).await;
 }
@@ -64,11 +54,11 @@ async fn a_batch_that_ended_too_early_is_told() {
 #[tokio::test]
 async fn a_batch_that_is_not_what_its_items_are_is_told() {
     for lie in [
-        "update tenantry.operations set total = 6 where state = 'completed'",
-        "update tenantry.operation_items set idx = 9 where id = 5",
-        "update tenantry.operations set state = 'failed' where total = 5",
-        "update tenantry.operations set state = 'running' where total = 5",
-        "update tenantry.outbox set payload = jsonb_set(payload, '{progress,succeeded}', '4')
+        "update BATCHES set total = 6 where state = 'completed'",
+        "update ITEMS set idx = 9 where id = 5",
+        "update BATCHES set state = 'failed' where total = 5",
+        "update BATCHES set state = 'running' where total = 5",
+        "update EVENTS set payload = jsonb_set(payload, '{progress,succeeded}', '4')
          where payload ->> 'state' = 'completed'",
     ] {
         let ward = Ward::healthy().await;
@@ -81,19 +71,16 @@ async fn a_batch_that_is_not_what_its_items_are_is_told() {
 #[tokio::test]
 async fn kept_totals_that_are_not_those_of_the_items_are_told() {
     for (lie, told) in [
-        ("update tenantry.operations set total_succeeded = 4 where total = 5", true),
-        (
-            "update tenantry.operations set total_succeeded = 4, total_failed = 1 where total = 5",
-            true,
-        ),
-        ("update tenantry.operations set total_cancelled = 1 where total = 5", true),
-        ("update tenantry.operations set total_rolled_back = 1 where total = 5", true),
+        ("update BATCHES set total_succeeded = 4 where total = 5", true),
+        ("update BATCHES set total_succeeded = 4, total_failed = 1 where total = 5", true),
+        ("update BATCHES set total_cancelled = 1 where total = 5", true),
+        ("update BATCHES set total_rolled_back = 1 where total = 5", true),
         // Void until the present run ends.
-        ("update tenantry.operations set total_succeeded = 4, run = 2 where total = 5", false),
+        ("update BATCHES set total_succeeded = 4, run = 2 where total = 5", false),
     ] {
         let ward = Ward::healthy().await;
         ward.run(
-            "update tenantry.operations
+            "update BATCHES
              set totals_run = run, total_succeeded = 5, total_failed = 0, total_cancelled = 0,
                  total_rolled_back = 0, total_ended_in_run = 5
              where state = 'completed' and total = 5",
@@ -115,12 +102,12 @@ async fn kept_totals_that_are_not_those_of_the_items_are_told() {
 #[tokio::test]
 async fn all_or_nothing_in_parts_is_told() {
     for part in [
-        "update tenantry.tenants set state = 'active', activated_at = now()
+        "update TENANTS set state = 'active', activated_at = now()
          where id = 12",
         "with shown as (
-             update tenantry.tenants set state = 'active', activated_at = now()
+             update TENANTS set state = 'active', activated_at = now()
              where id = 12)
-         update tenantry.operation_items set state = 'succeeded', finished_at = now() where id = 12",
+         update ITEMS set state = 'succeeded', finished_at = now() where id = 12",
     ] {
         let ward = Ward::healthy().await;
         ward.run(part).await;
@@ -134,8 +121,8 @@ async fn an_end_announced_twice_is_told() {
     let ward = Ward::healthy().await;
     ward.run("drop index tenantry.outbox_one_finish_per_run").await;
     ward.run(
-        "insert into tenantry.outbox (kind, operation_id, run, payload)
-         select kind, operation_id, run, payload from tenantry.outbox where payload ->> 'state' = 'failed'",
+        "insert into EVENTS (kind, operation_id, run, payload)
+         select kind, operation_id, run, payload from EVENTS where payload ->> 'state' = 'failed'",
     )
     .await;
 
@@ -147,27 +134,16 @@ async fn an_end_announced_twice_is_told() {
 #[tokio::test]
 async fn an_end_that_was_not_announced_is_told() {
     let ward = Ward::healthy().await;
-    ward.run("delete from tenantry.outbox where payload ->> 'state' = 'failed'").await;
+    ward.run("delete from EVENTS where payload ->> 'state' = 'failed'").await;
 
     ward.only_reports(Kind::FinishWithoutEvent, operation(2)).await;
 }
 
 #[tokio::test]
 async fn an_end_that_has_not_happened_is_told() {
-    for (n, event) in [
-        (
-            3,
-            "insert into tenantry.outbox (kind, operation_id, run, payload)
-             values ('operation.finished', '00000000-0000-0000-0000-000000000003', 1, '{}')",
-        ),
-        (
-            2,
-            "insert into tenantry.outbox (kind, operation_id, run, payload)
-             values ('operation.finished', '00000000-0000-0000-0000-000000000002', 2, '{}')",
-        ),
-    ] {
+    for (n, run) in [(3, 1), (2, 2)] {
         let ward = Ward::healthy().await;
-        ward.run(event).await;
+        ward.announce(n, run).await;
 
         ward.only_reports(Kind::EventWithoutFinish, operation(n)).await;
     }

@@ -24,8 +24,7 @@ async fn a_schema_whose_tenant_was_never_there_is_dropped() {
 #[tokio::test]
 async fn a_schema_whose_tenant_is_deleted_is_dropped_before_the_role_that_may_use_it() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.tenants set state = 'deleted', deleted_at = now() where id = 7")
-        .await;
+    ward.run("update TENANTS set state = 'deleted', deleted_at = now() where id = 7").await;
     ward.leave_behind(7).await;
     ward.run(
         "do $$ begin execute format('grant usage on schema t_7 to tn_%s_7',
@@ -103,7 +102,7 @@ async fn somebody_waits(ward: &Ward) {
 async fn a_schema_that_an_undo_still_needs_is_not_dropped() {
     let ward = Ward::healthy().await;
     ward.leave_behind(7).await;
-    ward.run("update tenantry.operation_items set state = 'undo_failed' where id = 7").await;
+    ward.run("update ITEMS set state = 'undo_failed' where id = 7").await;
     let before = ward.everything().await;
 
     for kind in [Kind::SchemaWithoutTenant, Kind::RoleWithoutTenant] {
@@ -152,7 +151,7 @@ async fn lose_role(ward: &Ward) {
 #[tokio::test]
 async fn a_suspended_tenant_needs_its_schema_too() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.tenants set state = 'suspended' where id = 4").await;
+    ward.run("update TENANTS set state = 'suspended' where id = 4").await;
     assert_eq!(ward.found().await, []);
 
     ward.run("drop schema t_4 cascade").await;
@@ -205,14 +204,14 @@ async fn a_renamed_schema_is_told_from_both_sides() {
 async fn a_strangers_schema_and_role_survive_every_repair() {
     let ward = Ward::healthy().await;
     // Their names are those that a released tenant of ours had.
-    ward.run("update tenantry.tenants set schema_name = 'stranger' where id = 7").await;
+    ward.run("update TENANTS set schema_name = 'stranger' where id = 7").await;
     ward.run(
-        "update tenantry.tenants set state = 'pending',
+        "update TENANTS set state = 'pending',
              role_name = (select 'tn_' || id || '_999' from tenantry.installation)
          where id = 7",
     )
     .await;
-    ward.issue_key(7, "00000000-0000-0000-0000-000000000002").await;
+    ward.issue_key(7, Some(2)).await;
     ward.leave_behind(777).await;
     let before = ward.everything().await;
 

@@ -5,14 +5,17 @@ use std::str::FromStr as _;
 use doctor::{Kind, Subject};
 use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions, raw_sql};
 
-use super::ward::{Ward, scope};
+use super::{
+    plant::spelled,
+    ward::{Ward, scope},
+};
 
 /// A session logged in as a tenant's role, in a transaction that has run `sql`.
 async fn transaction(ward: &Ward, tenant: i64, sql: &'static str) -> PgConnection {
     let options = PgConnectOptions::from_str(&ward.db.url).unwrap();
     let mut conn = options.username(ward.role(tenant).as_str()).connect().await.unwrap();
     raw_sql("begin").execute(&mut conn).await.unwrap();
-    raw_sql(sql).execute(&mut conn).await.unwrap();
+    raw_sql(spelled(sql)).execute(&mut conn).await.unwrap();
     conn
 }
 
@@ -47,14 +50,14 @@ async fn locks_of_a_tenant_on_our_tables_are_told_and_those_on_its_own_are_not()
     let _at_home = transaction(&ward, 2, "lock table t_2.person in access exclusive mode").await;
     let before = told(&ward, Kind::TenantHoldsLocks).await;
     ward.run(
-        "do $$ declare r text := (select role_name from tenantry.tenants where id = 1); begin
+        "do $$ declare r text := (select role_name from TENANTS where id = 1); begin
             execute format('grant usage on schema tenantry to %I', r);
             execute format('grant select on tenantry.tenants to %I', r);
          end $$",
     )
     .await;
 
-    let _ours = transaction(&ward, 1, "select 1 from tenantry.tenants").await;
+    let _ours = transaction(&ward, 1, "select 1 from TENANTS").await;
 
     let (subject, sentence) = told(&ward, Kind::TenantHoldsLocks).await.unwrap();
     assert_eq!((before, subject), (None, role(&ward, 1)));
@@ -69,7 +72,7 @@ async fn limits_that_may_take_all_connections_are_told_and_nothing_of_it_is_wron
     ward.run(
         "do $$ begin
             execute format('alter role %I connection limit 100000',
-                (select role_name from tenantry.tenants where id = 1));
+                (select role_name from TENANTS where id = 1));
          end $$",
     )
     .await;

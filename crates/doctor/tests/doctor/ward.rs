@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use doctor::{Depth, Fixed, Kind, Scope, Subject};
-use domain::{InstallationId, ItemId, OperationId, RoleName, SchemaName, TenantId};
+use domain::{InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use queue::JobId;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
+
+use super::plant;
 
 /// The tenant that was built in advance.
 pub(crate) const SPARE: i64 = 950;
@@ -19,50 +21,13 @@ pub(crate) struct Ward {
     pub(crate) installation: InstallationId,
 }
 
-/// Operation 1 is done, 2 has failed, 3 runs, 4 is paused, 5 is for later, 6 is all or nothing.
+/// What is not as it is planted: who works on item 9, what waits for its time, what is paused.
 const WORLD: &str = "
-    insert into tenantry.workers (id, host, pid, version) values ('alive', 'here', 1, 'test');
-
-    insert into tenantry.tenants (id, name, domain, schema_name, role_name, state, activated_at)
-    select n, 'Tenant ' || n, n || '.example', 't_' || n, 'tn_' || i.id || '_' || n,
-           case when n <= 5 then 'active' when n = 7 then 'released' else 'pending' end,
-           case when n <= 5 then now() end
-    from generate_series(1, 13) as n, tenantry.installation i where n <> 6;
-
-    insert into tenantry.operations (id, state, mode, total, started_at, finished_at, paused_at, run_at)
-    select format('00000000-0000-0000-0000-%s', lpad(n::text, 12, '0'))::uuid, state, mode, total,
-           case when n not in (4, 5) then now() end, case when n <= 2 then now() end,
-           case when n = 4 then now() end, case when n = 5 then now() + interval '1 hour' end
-    from (values (1, 'completed', 'independent', 5), (2, 'failed', 'independent', 2),
-                 (3, 'running', 'independent', 2), (4, 'queued', 'independent', 1),
-                 (5, 'queued', 'independent', 1), (6, 'running', 'atomic', 2))
-         as b (n, state, mode, total);
-
-    insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, worker_id, attempt,
-                                      started_at, finished_at, next_attempt_at, error_code)
-    select n, format('00000000-0000-0000-0000-%s', lpad(operation::text, 12, '0'))::uuid, idx, state,
-           nullif(n, 6), '{}', case when n = 9 then 'alive' end, 1,
-           case when state in ('succeeded', 'running', 'built') then now() end,
-           case when state in ('succeeded', 'failed') then now() end,
-           case when n = 11 then now() + interval '1 hour' end,
-           case when state = 'failed' then 'migration_failed' end
-    from (values (1, 1, 0, 'succeeded'), (2, 1, 1, 'succeeded'), (3, 1, 2, 'succeeded'),
-                 (4, 1, 3, 'succeeded'), (5, 1, 4, 'succeeded'), (6, 2, 0, 'failed'),
-                 (7, 2, 1, 'failed'), (8, 3, 0, 'queued'), (9, 3, 1, 'running'),
-                 (10, 4, 0, 'queued'), (11, 5, 0, 'queued'), (12, 6, 0, 'built'),
-                 (13, 6, 1, 'queued')) as i (n, operation, idx, state);
-
-    select setval(pg_get_serial_sequence('tenantry.tenants', 'id'), 1000),
-           setval(pg_get_serial_sequence('tenantry.operation_items', 'id'), 1000);
-
-    insert into tenantry.checkpoints (item_id, stage, attempt, steps)
-    select n, 'provision', 1, '[]' from generate_series(1, 12) as n where n <= 5 or n = 12;
-
-    insert into tenantry.outbox (kind, operation_id, run, payload)
-    select 'operation.finished', b.id, 1, jsonb_build_object('operation_id', b.id, 'state', b.state,
-        'progress', jsonb_build_object('total', b.total,
-            'succeeded', case b.state when 'completed' then b.total else 0 end))
-    from tenantry.operations b where b.finished_at is not null;
+    insert into WORKERS (id, host, pid, version) values ('alive', 'here', 1, 'test');
+    update ITEMS set worker_id = 'alive' where id = 9;
+    update ITEMS set next_attempt_at = now() + interval '1 hour' where id = 11;
+    update BATCHES set paused_at = now() where id::text ~ '4$';
+    update BATCHES set run_at = now() + interval '1 hour' where id::text ~ '5$';
 
     create schema stranger;
     create table stranger.precious as select n, md5(n::text) as word from generate_series(1, 50) as n;
@@ -89,16 +54,43 @@ const EVERYTHING: &str = "
     from pg_roles r join us on starts_with(r.rolname, 'tn_' || us.id)
     left join pg_shdescription d on d.objoid = r.oid
     union all select 'rows of stranger', (select string_agg(p::text, '' order by n) from stranger.precious p)
-    union all select 'tenant ' || id, t::text from tenantry.tenants t
+    union all select 'tenant ' || id, t::text from TENANTS t
     union all select 'migrations of ' || tenant_id, m::text from tenantry.tenant_migrations m
     union all select 'spare ' || id, s::text from tenantry.spares s
-    union all select 'item ' || id, i::text from tenantry.operation_items i
-    union all select 'operation ' || ltrim(id::text, '0-'), b::text from tenantry.operations b
-    union all select 'key ' || id, k::text from tenantry.api_keys k
-    union all select 'stage of ' || item_id, c::text from tenantry.checkpoints c
-    union all select 'event ' || id, o::text from tenantry.outbox o
+    union all select 'item ' || id, i::text from ITEMS i
+    union all select 'operation ' || ltrim(id::text, '0-'), b::text from BATCHES b
+    union all select 'key ' || id, k::text from KEYS k
+    union all select 'stage of ' || item_id, c::text from STAGES c
+    union all select 'event ' || id, o::text from EVENTS o
     union all select 'jobs of ' || coalesce(convert_from(job, 'utf8')::jsonb ->> 'item', '?'),
            string_agg(status || id, ' ' order by id) from apalis.jobs group by 1";
+
+/// Operation 1 is done, 2 has failed, 3 runs, 4 is paused, 5 is for later, 6 is all or nothing.
+async fn fill(conn: &mut PgConnection) {
+    plant::tenants(conn, 1..=5, "active").await;
+    plant::tenants(conn, 7..=7, "released").await;
+    plant::tenants(conn, 8..=13, "pending").await;
+    for (n, state, mode, items) in [
+        (1, "completed", "independent", &[(1..=5, "succeeded")][..]),
+        (2, "failed", "independent", &[(6..=7, "failed")]),
+        (3, "running", "independent", &[(8..=8, "queued"), (9..=9, "running")]),
+        (4, "queued", "independent", &[(10..=10, "queued")]),
+        (5, "queued", "independent", &[(11..=11, "queued")]),
+        (6, "running", "atomic", &[(12..=12, "built"), (13..=13, "queued")]),
+    ] {
+        let first = *items[0].0.start();
+        let last = *items[items.len() - 1].0.end();
+        plant::operation(conn, n, state, mode, last - first + 1).await;
+        for (ids, state) in items {
+            plant::items(conn, n, ids.start() - first, ids.clone(), state).await;
+        }
+    }
+    plant::stages(conn, 1..=5).await;
+    plant::stages(conn, 12..=12).await;
+    plant::finish(conn, 1, 1).await;
+    plant::finish(conn, 2, 1).await;
+    sqlx::raw_sql(plant::spelled(WORLD)).execute(conn).await.unwrap();
+}
 
 impl Ward {
     /// Nothing is wrong here.
@@ -106,12 +98,12 @@ impl Ward {
         let db = harness::fresh_db().await;
         let mut conn = db.pool.acquire().await.unwrap();
         let installation = store::installation(&mut conn).await.unwrap();
-        sqlx::raw_sql(WORLD).execute(&mut *conn).await.unwrap();
+        fill(&mut conn).await;
         let ward = Self { db, installation };
         let promise = Promise::learn(&mut conn, &MigrationSet::embedded()).await.unwrap();
         for id in [1, 2, 3, 4, 5, 12] {
             ward.build(&mut conn, id, &promise).await;
-            ward.issue_key(id, "00000000-0000-0000-0000-000000000001").await;
+            plant::keys(&mut conn, id..=id, Some(1)).await;
         }
         ward.build_spare(&mut conn, SPARE, &promise).await;
         ward.give_job(8).await;
@@ -158,17 +150,27 @@ impl Ward {
         tenantdb::schema::create(&mut conn, &schema, &mark).await.unwrap();
     }
 
-    pub(crate) async fn issue_key(&self, tenant: i64, operation: &str) {
-        sqlx::query(
-            "insert into tenantry.api_keys (tenant_id, operation_id, hash, prefix, last4, sealed, sealed_until)
-             select $1, $2::uuid, sha256(gen_random_uuid()::text::bytea), 'tk_', 'abcd', 'x',
-                    now() + interval '1 hour'",
-        )
-        .bind(tenant)
-        .bind((!operation.is_empty()).then_some(operation))
-        .execute(&self.db.pool)
-        .await
-        .unwrap();
+    /// A key of an operation, or one made by hand.
+    pub(crate) async fn issue_key(&self, tenant: i64, operation: Option<i64>) {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        plant::keys(&mut conn, tenant..=tenant, operation).await;
+    }
+
+    /// A pending tenant that no item makes.
+    pub(crate) async fn reserve(&self, id: i64) {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        plant::tenants(&mut conn, id..=id, "pending").await;
+    }
+
+    pub(crate) async fn record_stage(&self, item: i64) {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        plant::stages(&mut conn, item..=item).await;
+    }
+
+    /// Announces the end of a run of the operation.
+    pub(crate) async fn announce(&self, operation: i64, run: i32) {
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        plant::finish(&mut conn, operation, run).await;
     }
 
     /// A live job for the item, recorded as its own.
@@ -176,7 +178,7 @@ impl Ward {
         let job = JobId::mint();
         let mut conn = self.db.pool.acquire().await.unwrap();
         queue::enqueue(&mut conn, &[(ItemId::new(item), job)], Duration::ZERO).await.unwrap();
-        sqlx::query("update tenantry.operation_items set job_id = $2 where id = $1")
+        sqlx::query(plant::spelled("update ITEMS set job_id = $2 where id = $1"))
             .bind(item)
             .bind(job.to_string())
             .execute(&mut *conn)
@@ -190,14 +192,14 @@ impl Ward {
         job.to_string()
     }
 
-    pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&self.db.pool).await.unwrap();
+    /// Runs `sql`, with the tables put in for their words.
+    pub(crate) async fn run(&self, sql: &str) {
+        sqlx::raw_sql(plant::spelled(sql)).execute(&self.db.pool).await.unwrap();
     }
 
     /// Writes into the registry's row of a tenant.
     pub(crate) async fn write(&self, id: i64, change: &str) {
-        let text = format!("update tenantry.tenants set {change} where id = {id}");
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(&self.db.pool).await.unwrap();
+        self.run(&format!("update TENANTS set {change} where id = {id}")).await;
     }
 
     pub(crate) fn mark(&self, tenant: i64) -> Mark {
@@ -251,7 +253,7 @@ impl Ward {
 
     pub(crate) async fn everything(&self) -> BTreeMap<String, Option<String>> {
         let rows: Vec<(String, Option<String>)> =
-            sqlx::query_as(EVERYTHING).fetch_all(&self.db.pool).await.unwrap();
+            sqlx::query_as(plant::spelled(EVERYTHING)).fetch_all(&self.db.pool).await.unwrap();
         rows.into_iter().collect()
     }
 
@@ -293,7 +295,6 @@ pub(crate) fn item(id: i64) -> Subject {
     Subject::Item(ItemId::new(id))
 }
 
-pub(crate) fn operation(n: u128) -> Subject {
-    // The last twelve digits are written in decimal, and these are all below ten.
-    Subject::Operation(OperationId::new(uuid::Uuid::from_u128(n)))
+pub(crate) fn operation(n: i64) -> Subject {
+    Subject::Operation(plant::operation_id(n).parse().unwrap())
 }

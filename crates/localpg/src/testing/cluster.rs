@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use crate::cluster::Options;
 use crate::error::{Error, OnPath};
 use crate::home::Home;
-use crate::launch::{self, Plan};
+use crate::launch;
 use crate::leftovers;
 use crate::server::Server;
 use crate::testing::place;
@@ -99,17 +100,8 @@ fn start(home: &Home) -> Result<Server, Error> {
         leftovers::clear(&data)?;
         fs::remove_dir_all(&data).on("remove", &data)?;
     }
-    let extra = Vec::new();
-    let plan = Plan {
-        durable: false,
-        tuned: true,
-        fetch: false,
-        port: None,
-        extra,
-        bin: None,
-        bound: false,
-    };
-    launch::launch(home, &plan).map(|(_, server)| server)
+    let options = Options { durable: false, ..Options::new(&home.root) };
+    launch::launch(home, &options, false).map(|(_, server)| server)
 }
 
 enum Watchers {

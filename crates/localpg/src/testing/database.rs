@@ -35,6 +35,7 @@ where
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
     let cluster = shared_cluster()?;
+    let build = |url: &str| build(url).map_err(|error| Error::Template(error.into()));
     let template = format!("template_{}", &hex::encode(Sha256::digest(template_key))[..16]);
     ensure_template(cluster, &template, build)?;
     // A file copy takes two checkpoints: nothing without fsync.
@@ -92,14 +93,11 @@ impl Drop for Database {
     }
 }
 
-fn ensure_template<E>(
+fn ensure_template(
     cluster: &SharedCluster,
     name: &str,
-    build: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<(), Error>
-where
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
+    build: impl FnOnce(&str) -> Result<(), Error>,
+) -> Result<(), Error> {
     static THERE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     let mut there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
     let there = there.get_or_insert_default();
@@ -117,20 +115,17 @@ where
 }
 
 /// Built under another name: the rename is the moment it exists.
-fn build_template<E>(
+fn build_template(
     cluster: &SharedCluster,
     name: &str,
-    build: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<(), Error>
-where
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
+    build: impl FnOnce(&str) -> Result<(), Error>,
+) -> Result<(), Error> {
     let building = format!("building_{name}");
     let quoted = ident(&building);
     // Left by a process that was killed: we hold the builders' lock.
     run(cluster, &format!("drop database if exists {quoted} with (force)"))?;
     run(cluster, &format!("create database {quoted} template template0 strategy file_copy"))?;
-    build(&cluster.url(&building)).map_err(|error| Error::Template(error.into()))?;
+    build(&cluster.url(&building))?;
     // One open connection to a template makes each copy fail.
     run(cluster, &format!("alter database {quoted} allow_connections false"))?;
     run(cluster, &format!("alter database {quoted} rename to {}", ident(name)))?;

@@ -2,76 +2,17 @@
 
 use serde_json::{Value, json};
 
-const FIRST: [&str; 40] = [
-    "Harbor",
-    "Café",
-    "Northwind",
-    "Maple",
-    "Ångström",
-    "Blue Door",
-    "Granite",
-    "Zürich",
-    "Juniper",
-    "Copper",
-    "São Bento",
-    "Lantern",
-    "Willow",
-    "Łódź",
-    "Summit",
-    "Amber",
-    "Ñandú",
-    "Foundry",
-    "Clover",
-    "Orchard",
-    "Fjörd",
-    "Beacon",
-    "Saffron",
-    "Ironwood",
-    "東京",
-    "Meridian",
-    "Pebble",
-    "Cobalt",
-    "Île",
-    "Thistle",
-    "Redwood",
-    "Quay",
-    "Señora",
-    "Atlas",
-    "Birch",
-    "Møller",
-    "Crescent",
-    "Tidewater",
-    "Αθήνα",
-    "Verdant",
-];
+const FIRST: &str = "\
+    Harbor, Café, Northwind, Maple, Ångström, Blue Door, Granite, Zürich, Juniper, \
+    Copper, São Bento, Lantern, Willow, Łódź, Summit, Amber, Ñandú, Foundry, Clover, \
+    Orchard, Fjörd, Beacon, Saffron, Ironwood, 東京, Meridian, Pebble, Cobalt, Île, \
+    Thistle, Redwood, Quay, Señora, Atlas, Birch, Møller, Crescent, Tidewater, Αθήνα, \
+    Verdant";
 
-const SECOND: [&str; 25] = [
-    "Bakery",
-    "Logistics",
-    "Labs",
-    "Dental",
-    "Cycles",
-    "Robotics",
-    "Legal",
-    "Gardens",
-    "Records",
-    "Studio",
-    "Freight",
-    "Optics",
-    "Brewing",
-    "Energy",
-    "Clinic",
-    "Books",
-    "Foods",
-    "Textiles",
-    "Games",
-    "Security",
-    "Analytics",
-    "Travel",
-    "Ceramics",
-    "Academy",
-    "Supply",
-];
+const SECOND: &str = "\
+    Bakery, Logistics, Labs, Dental, Cycles, Robotics, Legal, Gardens, Records, Studio, \
+    Freight, Optics, Brewing, Energy, Clinic, Books, Foods, Textiles, Games, Security, \
+    Analytics, Travel, Ceramics, Academy, Supply";
 
 const PLANS: [&str; 3] = ["starter", "team", "enterprise"];
 
@@ -107,9 +48,11 @@ fn tenant(n: usize, tag: Option<&str>) -> Value {
 
 /// No pair of words comes twice before all 1,000 were used; then they get a number.
 fn name(n: usize) -> String {
-    let (first, second) = (n % FIRST.len(), (n / FIRST.len() + n) % SECOND.len());
-    let pair = format!("{} {}", FIRST[first], SECOND[second]);
-    match n / (FIRST.len() * SECOND.len()) {
+    let words = |list: &'static str| list.split(", ").collect::<Vec<_>>();
+    let (first, second) = (words(FIRST), words(SECOND));
+    let pair =
+        format!("{} {}", first[n % first.len()], second[(n / first.len() + n) % second.len()]);
+    match n / (first.len() * second.len()) {
         0 => pair,
         round => format!("{pair} {}", round + 1),
     }

@@ -13,7 +13,6 @@ use tenantdb::{
 
 use crate::{
     args::Global,
-    connection::database_failure,
     failure::{Done, Failure},
     show,
 };
@@ -99,7 +98,7 @@ pub(super) async fn check(
 async fn apply(settings: &Settings, pool: &PgPool) -> anyhow::Result<Vec<String>> {
     let set = worker::configured_migrations(&settings.tenants)
         .map_err(|e| Failure::new(telemetry::chain(&e)))?;
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     let promise = match Promise::learn(&mut conn, &set).await {
         Ok(promise) => promise,
         Err(error) => return Ok(vec![telemetry::chain(&error)]),

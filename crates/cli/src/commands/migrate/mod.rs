@@ -6,8 +6,6 @@ mod starter;
 mod tenant;
 
 use clap::Subcommand;
-use settings::Settings;
-use sqlx::PgPool;
 
 use super::config_check;
 use crate::{
@@ -36,21 +34,22 @@ impl Migrate {
         if let Some(loses) = self.lacks_a_yes() {
             return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
         }
-        let settings = config_check::load()?;
-        if let Self::Lint(lint) = &self {
-            return Ok(lint.run(global, &settings));
+        match self {
+            Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
+            Self::Tenant(tenant) if tenant.needs_no_database() => {
+                Ok(starter::write(&config_check::load()?)?.tell(global))
+            }
+            Self::Public(public) => {
+                let run =
+                    async |settings: &_, _: &_, pool: &_| public.run(global, settings, pool).await;
+                connection::with_database(run).await
+            }
+            Self::Tenant(tenant) => {
+                let run =
+                    async |settings: &_, _: &_, pool: &_| tenant.run(global, settings, pool).await;
+                connection::with_database(run).await
+            }
         }
-        if let Self::Tenant(tenant) = &self
-            && tenant.needs_no_database()
-        {
-            let wrote = starter::write(&settings)?;
-            return Ok(wrote.tell(global));
-        }
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = self.on(global, &settings, &pool).await;
-        pool.close().await;
-        done
     }
 
     /// What a command that was not confirmed would lose.
@@ -63,14 +62,6 @@ impl Migrate {
                 "this reverts migrations: the tables and columns they added are dropped, with their data",
             ),
             _ => None,
-        }
-    }
-
-    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
-        match self {
-            Self::Public(public) => public.run(global, settings, pool).await,
-            Self::Tenant(tenant) => tenant.run(global, settings, pool).await,
-            Self::Lint(lint) => Ok(lint.run(global, settings)),
         }
     }
 }

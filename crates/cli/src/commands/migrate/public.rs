@@ -6,12 +6,11 @@ use domain::DatabaseMode;
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use store::audit;
 
 use crate::{
-    actor::actor,
+    actor::record,
     args::Global,
-    connection::{database_failure, refuse_copy},
+    connection::refuse_copy,
     failure::Done,
     show::{self, Table, short_time},
     stack::install::{Installed, install},
@@ -62,7 +61,7 @@ impl Public {
                     _ => None,
                 };
                 let installed = install(pool, wanted, &settings.tenants).await?;
-                record(pool, "schema.migrated", json!({})).await?;
+                record(&mut *pool.acquire().await?, "schema.migrated", json!({})).await?;
                 status(global, pool, Some(&installed)).await
             }
             Self::Down { .. } => down(global, pool).await,
@@ -75,8 +74,8 @@ async fn status(
     pool: &PgPool,
     installed: Option<&Installed>,
 ) -> anyhow::Result<Done> {
-    let migrations = store::public_migrations(pool).await.map_err(|e| database_failure(&e))?;
-    let queue = queue::is_set_up(pool).await.map_err(|e| database_failure(&e))?;
+    let migrations = store::public_migrations(pool).await?;
+    let queue = queue::is_set_up(pool).await?;
     let state = |m: &store::PublicMigration| match (m.applied_at, m.edited) {
         (_, true) => "edited",
         (Some(_), false) => "applied",
@@ -128,7 +127,8 @@ async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     if let Some(version) = reverted
         && has_audit_log(pool).await?
     {
-        record(pool, "schema.reverted", json!({ "version": version })).await?;
+        let detail = json!({ "version": version });
+        record(&mut *pool.acquire().await?, "schema.reverted", detail).await?;
     }
     match reverted {
         _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
@@ -141,11 +141,5 @@ async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
 /// The first migration takes the audit log with it.
 async fn has_audit_log(pool: &PgPool) -> anyhow::Result<bool> {
     let there = sqlx::query_scalar("select to_regclass('tenantry.audit_log') is not null");
-    Ok(there.fetch_one(pool).await.map_err(|e| database_failure(&e))?)
-}
-
-async fn record(pool: &PgPool, action: &str, detail: serde_json::Value) -> anyhow::Result<()> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let entry = audit::Entry { actor: &actor(), action, detail, ..Default::default() };
-    Ok(audit::append(&mut conn, entry).await.map_err(|e| database_failure(&e))?)
+    Ok(there.fetch_one(pool).await?)
 }

@@ -16,7 +16,7 @@ use operations::{
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use store::{StageLimits, audit};
+use store::StageLimits;
 use tenantdb::{
     Promise,
     migrations::{MigrationSet, Target},
@@ -25,7 +25,7 @@ use tenantdb::{
 
 use super::{lint, starter};
 use crate::{
-    actor::actor,
+    actor::{actor, record},
     args::Global,
     connection::{database_failure, refuse_copy},
     failure::{Done, Failure},
@@ -159,7 +159,7 @@ impl Tenant {
             }
             Self::Down { which, to, pace, .. } => {
                 let set = set(settings)?;
-                let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+                let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
                 let fleet = fleet(settings, pool, Direction::Down(to), set);
@@ -193,10 +193,9 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
 async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
-    let faults = share::faults(&mut conn, &installation, set.shared()).await;
-    let missing = faults.map_err(|e| database_failure(&e))?.missing;
+    let mut conn = pool.acquire().await?;
+    let installation = store::installation(&mut conn).await?;
+    let missing = share::faults(&mut conn, &installation, set.shared()).await?.missing;
     if !missing.is_empty() {
         return Err(Failure::new(missing.join("; "))
             .advise("run `tenantry migrate public up`; no tenant was touched")
@@ -217,14 +216,11 @@ fn unlearnt(error: &LearnError) -> Failure {
 /// Accepts the files as they are, and says what is different.
 async fn relearn(global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
     let set = set(settings)?;
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     let relearnt = learning::relearn(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
     let Relearnt { edited, differences } = &relearnt;
     let detail = json!({ "edited": edited, "differences": differences });
-    let (actor, action) = (actor(), "migrations.relearnt");
-    let entry =
-        audit::Entry { actor: &actor, action, detail: detail.clone(), ..Default::default() };
-    audit::append(&mut conn, entry).await.map_err(|e| database_failure(&e))?;
+    record(&mut conn, "migrations.relearnt", detail.clone()).await?;
     if global.json {
         show::raw(&detail.to_string());
         return Ok(Done::Well);
@@ -263,7 +259,7 @@ async fn migrate(global: &Global, run: FleetRun, which: &Which) -> anyhow::Resul
     let outcomes = match &which.schema {
         Some(schema) => {
             let name = schema_name(schema)?;
-            let found = migrate_one(&run, &name).await.map_err(|e| database_failure(&e))?;
+            let found = migrate_one(&run, &name).await?;
             vec![found.ok_or_else(|| no_tenant(schema))?]
         }
         None => collect(run).await?,
@@ -276,7 +272,7 @@ async fn collect(run: FleetRun) -> anyhow::Result<Vec<FleetOutcome>> {
     let mut outcomes = Vec::new();
     let mut running = std::pin::pin!(migrate_fleet(run));
     while let Some(outcome) = running.next().await {
-        outcomes.push(outcome.map_err(|e| database_failure(&e))?);
+        outcomes.push(outcome?);
         if said.elapsed() >= SAY_EVERY {
             let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
             show::note(format!("  {} tenants so far, {failed} failed", outcomes.len()));
@@ -304,5 +300,5 @@ async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<store::tenants::Fleet
         let next = page.last().map(|tenant| Some(tenant.id));
         Ok::<_, sqlx::Error>(next.map(|next| (page, next)))
     });
-    Ok(pages.try_concat().await.map_err(|e| database_failure(&e))?)
+    Ok(pages.try_concat().await?)
 }

@@ -19,7 +19,7 @@ use tenantdb::{
 use crate::{
     actor::actor,
     args::Global,
-    connection::{copied as refused, database_failure},
+    connection::copied as refused,
     failure::{Done, Failure},
     show,
 };
@@ -56,7 +56,7 @@ pub(super) async fn adopt(
     settings: &Settings,
     pool: &PgPool,
 ) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     let begun = origin::begin_copy(&mut conn, &actor()).await.map_err(|e| refused(&e))?;
     drop(conn);
     let Some((original, heir)) = begun else {
@@ -98,34 +98,31 @@ fn counted(count: usize, noun: &str) -> String {
 
 impl Adoption<'_> {
     async fn run(&self) -> anyhow::Result<(Count, Vec<String>)> {
-        let failed = |e| database_failure(&e);
-        let mut conn = self.pool.acquire().await.map_err(failed)?;
-        copied::drop_makers(&mut conn, &self.original).await.map_err(failed)?;
-        copied::disown_shared(&mut conn, &self.original).await.map_err(failed)?;
-        let mode = store::database_mode(&mut conn).await.map_err(failed)?;
+        let mut conn = self.pool.acquire().await?;
+        copied::drop_makers(&mut conn, &self.original).await?;
+        copied::disown_shared(&mut conn, &self.original).await?;
+        let mode = store::database_mode(&mut conn).await?;
         let mode = mode.unwrap_or(DatabaseMode::Own);
         tenantdb::bootstrap_as(&mut conn, &self.heir, mode, &[])
             .await
             .map_err(|e| Failure::new(telemetry::chain(&e)))?;
-        share::grant(&mut conn, &self.heir, &self.shared).await.map_err(failed)?;
+        share::grant(&mut conn, &self.heir, &self.shared).await?;
         drop(conn);
         let count = self.hand_over_all().await?;
-        let mut conn = self.pool.acquire().await.map_err(failed)?;
-        let mut tx = conn.begin().await.map_err(failed)?;
+        let mut conn = self.pool.acquire().await?;
+        let mut tx = conn.begin().await?;
         let (original, heir) = (&self.original, &self.heir);
-        origin::end_copy(&mut tx, original, heir, &actor()).await.map_err(failed)?;
-        let left = copied::heirless(&mut tx, original, SHOWN).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        origin::end_copy(&mut tx, original, heir, &actor()).await?;
+        let left = copied::heirless(&mut tx, original, SHOWN).await?;
+        tx.commit().await?;
         Ok((count, left))
     }
 
     async fn hand_over_all(&self) -> anyhow::Result<Count> {
-        let failed = |e| database_failure(&e);
         let (mut count, mut after, mut said) = (Count::default(), String::new(), Instant::now());
         loop {
-            let mut conn = self.pool.acquire().await.map_err(failed)?;
-            let page = copied::schemas(&mut conn, &self.original, &after, PAGE).await;
-            let page = page.map_err(failed)?;
+            let mut conn = self.pool.acquire().await?;
+            let page = copied::schemas(&mut conn, &self.original, &after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(count) };
             after = last.schema.to_string();
             for schema in &page {
@@ -135,7 +132,7 @@ impl Adoption<'_> {
                     said = Instant::now();
                 }
             }
-            conn.close().await.map_err(failed)?;
+            conn.close().await?;
         }
     }
 
@@ -145,17 +142,16 @@ impl Adoption<'_> {
         it: &Copied,
         count: &mut Count,
     ) -> anyhow::Result<()> {
-        let failed = |e| database_failure(&e);
         let tenant = it.mark.tenant;
         let role = RoleName::of(&self.heir, tenant);
-        let mut tx = conn.begin().await.map_err(failed)?;
+        let mut tx = conn.begin().await?;
         if it.schema == SchemaName::of_spare(tenant) {
-            tenantdb::schema::drop(&mut tx, &it.schema).await.map_err(failed)?;
+            tenantdb::schema::drop(&mut tx, &it.schema).await?;
             count.spares += 1;
-        } else if origin::give_role(&mut tx, tenant, &it.schema, &role).await.map_err(failed)? {
+        } else if origin::give_role(&mut tx, tenant, &it.schema, &role).await? {
             let (heir, limit) = (&self.heir, self.connection_limit);
             let given = copied::hand_over(&mut tx, it, heir, limit, self.shared.path()).await;
-            if !given.map_err(failed)? {
+            if !given? {
                 let taken = format!("role {role} exists and is not this installation's");
                 return Err(Failure::new(taken)
                     .advise("drop or rename it, and run this again")
@@ -163,9 +159,9 @@ impl Adoption<'_> {
             }
             count.tenants += 1;
         } else {
-            copied::disown(&mut tx, it, &self.heir).await.map_err(failed)?;
+            copied::disown(&mut tx, it, &self.heir).await?;
         }
-        tx.commit().await.map_err(failed)?;
+        tx.commit().await?;
         Ok(())
     }
 }

@@ -7,7 +7,6 @@ use tenantdb::left_roles;
 
 use crate::{
     args::Global,
-    connection::database_failure,
     failure::{Done, Failure},
     show,
 };
@@ -18,17 +17,15 @@ pub(super) async fn run(
     pool: &PgPool,
     installation: &InstallationId,
 ) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let used = left_roles::used_by(&mut conn, installation).await;
-    if let Some(database) = used.map_err(|e| database_failure(&e))? {
+    let mut conn = pool.acquire().await?;
+    if let Some(database) = left_roles::used_by(&mut conn, installation).await? {
         return Err(Failure::new(format!(
             "roles of installation {installation} have rights in database `{database}`"
         ))
         .advise("drop that database first, if it is not needed")
         .into());
     }
-    let dropped = left_roles::drop_all(&mut conn, installation).await;
-    let dropped = dropped.map_err(|e| database_failure(&e))?;
+    let dropped = left_roles::drop_all(&mut conn, installation).await?;
     if global.json {
         show::raw(&json!({ "installation": installation, "dropped": dropped }).to_string());
     } else {

@@ -14,7 +14,6 @@ use tenantdb::{
 use super::{Which, every_tenant, no_tenant, schema_name};
 use crate::{
     args::Global,
-    connection::database_failure,
     failure::Done,
     show::{self, Table, short_time},
 };
@@ -45,10 +44,10 @@ async fn one(
     schema: &str,
 ) -> anyhow::Result<Done> {
     let name = schema_name(schema)?;
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
-    let found = store::tenants::fleet_tenant(&mut conn, &name).await;
-    let tenant = found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?;
-    let read = ledger::read(&mut conn, &[tenant.id]).await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
+    let found = store::tenants::fleet_tenant(&mut conn, &name).await?;
+    let tenant = found.ok_or_else(|| no_tenant(schema))?;
+    let read = ledger::read(&mut conn, &[tenant.id]).await?;
     let entry = read.into_iter().next().flatten();
     let rows = compare(set, entry.as_ref().map_or(&[], |entry| &entry.applied));
     let current = rows.iter().all(|row| row.state == "applied");
@@ -150,7 +149,7 @@ async fn all(
     set: &MigrationSet,
     tenants: &[FleetTenant],
 ) -> anyhow::Result<Done> {
-    let stand = read(pool, set, tenants).await.map_err(|e| database_failure(&e))?;
+    let stand = read(pool, set, tenants).await?;
     let others: Vec<&Stands<'_>> = stand.iter().filter(|(_, s)| !s.is_current()).collect();
     if global.json {
         let rows: Vec<_> = stand.iter().map(json_row).collect();

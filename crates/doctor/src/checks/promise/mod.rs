@@ -4,21 +4,23 @@
 //! A tenant may be migrated while it is looked at, so what is found is looked at again under the
 //! tenant's lock before it is told.
 
+mod faults;
+mod learnt;
+mod put_back;
+
 use std::collections::HashSet;
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
-use sqlx::{Connection, PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 use tenantdb::{
     Mark, MigrationSet, Promise, elsewhere,
     ledger::{self, Entry},
     verify,
 };
 
-use super::{
-    faults::{Fault, faults},
-    learnt,
-};
-use crate::{Depth, ExamineError, Kind, Subject, fixes, names, report::Gatherer};
+use self::faults::{Fault, faults};
+pub(crate) use self::put_back::put_back;
+use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
 /// What this looks for.
 const KINDS: &[Kind] = &[
@@ -29,6 +31,9 @@ const KINDS: &[Kind] = &[
     Kind::PromiseDiffers,
     Kind::SequenceBehind,
 ];
+
+const ACTIVE: &str = "select id, schema_name, role_name from tenantry.tenants
+    where state = 'active' and id > $1 order by id limit $2";
 
 /// Tenants whose rights are read in one message.
 const AT_ONCE: i64 = 50;
@@ -83,7 +88,6 @@ impl Promised<'_> {
 /// says.
 pub(crate) async fn look<'a>(
     pool: &PgPool,
-    installation: &'a InstallationId,
     gatherer: &mut Gatherer<'a>,
 ) -> Result<(), ExamineError> {
     if !gatherer.scope.wants_any(KINDS) {
@@ -92,13 +96,11 @@ pub(crate) async fn look<'a>(
     let failed = || ExamineError::during("look at the tenants");
     let mut conn = Some(connect(pool).await.map_err(failed())?);
     let first = conn.as_mut().expect("it was just made");
-    let promised = promised(first, installation, gatherer).await?;
+    let promised = promised(first, gatherer).await?;
     let sample = sample(pool, gatherer.scope.depth).await.map_err(failed())?;
-    let (mut after, mut uses) = (i64::MIN, 0);
+    let (mut pages, mut uses) = (Pages(i64::MIN), 0);
+    let page = |after| sqlx::query(ACTIVE).bind(after).bind(AT_ONCE);
     loop {
-        let page = next(pool, sample.as_ref(), after).await.map_err(failed())?;
-        let Some((last, tenants)) = page else { return Ok(()) };
-        after = last;
         if uses >= CONNECTION_USES {
             conn = None;
             uses = 0;
@@ -107,6 +109,9 @@ pub(crate) async fn look<'a>(
             Some(conn) => conn,
             none => none.insert(connect(pool).await.map_err(failed())?),
         };
+        let rows = pages.next(conn, page).await.map_err(failed())?;
+        let Some(rows) = rows else { return Ok(()) };
+        let tenants = read(&rows, sample.as_ref()).map_err(failed())?;
         gatherer.report.checked.active += tenants.len() as u64;
         uses += tenants.iter().filter(|tenant| tenant.in_depth).count();
         for (tenant, seen) in suspects(conn, &promised, &tenants).await.map_err(failed())? {
@@ -120,10 +125,9 @@ pub(crate) async fn look<'a>(
 /// Learns what the tenants are to be, and which of their roles have something elsewhere.
 async fn promised<'a>(
     conn: &mut PgConnection,
-    installation: &'a InstallationId,
     gatherer: &mut Gatherer<'a>,
 ) -> Result<Promised<'a>, ExamineError> {
-    let set = &gatherer.scope.migrations;
+    let (set, installation) = (&gatherer.scope.migrations, gatherer.installation);
     let promise = learnt::learn(conn, gatherer).await?;
     let elsewhere = elsewhere::read(conn, installation, None).await;
     let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
@@ -161,30 +165,17 @@ async fn sample(pool: &PgPool, depth: Depth) -> sqlx::Result<Option<HashSet<i64>
     Ok(Some(ids.into_iter().collect()))
 }
 
-/// The last id of the next page, and those of its tenants whose names are names: the others are told
-/// by what looks for rows that cannot be read.
-async fn next(
-    pool: &PgPool,
-    sample: Option<&HashSet<i64>>,
-    after: i64,
-) -> sqlx::Result<Option<(i64, Vec<Tenant>)>> {
-    let rows = sqlx::query(
-        "select id, schema_name, role_name from tenantry.tenants
-         where state = 'active' and id > $1 order by id limit $2",
-    )
-    .bind(after)
-    .bind(AT_ONCE)
-    .fetch_all(pool)
-    .await?;
-    let Some(last) = rows.last() else { return Ok(None) };
+/// The tenants of a page with names that can be parsed. Another check tells the others.
+fn read(rows: &[PgRow], sample: Option<&HashSet<i64>>) -> sqlx::Result<Vec<Tenant>> {
     let mut tenants = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         let id: i64 = row.try_get(0)?;
-        let Ok((schema, role)) = names::read(row.try_get(1)?, row.try_get(2)?) else { continue };
+        let names = registered::names(row.try_get(1)?, row.try_get(2)?);
+        let Ok((schema, role)) = names else { continue };
         let in_depth = sample.is_none_or(|ids| ids.contains(&id));
         tenants.push(Tenant { id: TenantId::new(id), schema, role, in_depth });
     }
-    Ok(Some((last.try_get(0)?, tenants)))
+    Ok(tenants)
 }
 
 /// Those of the tenants to be looked at one by one: in depth, or since something is wrong with role or
@@ -262,7 +253,7 @@ async fn judge(
         return Ok(());
     }
     let mut tx = conn.begin().await?;
-    fixes::lock_tenant(&mut tx, tenant.id).await?;
+    registered::lock(&mut tx, tenant.id).await?;
     let state = store::tenants::state(&mut tx, tenant.id).await?;
     let active = state == Some(domain::TenantState::Active);
     let faults = if active { faults(&mut tx, promised, tenant).await? } else { Vec::new() };

@@ -9,7 +9,7 @@ use tenantdb::{
     verify,
 };
 
-use super::promise::{Promised, Tenant};
+use super::{Promised, Tenant};
 use crate::Kind;
 
 /// Something wrong with a tenant.

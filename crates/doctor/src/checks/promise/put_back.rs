@@ -1,0 +1,65 @@
+//! Repairs a tenant's role and the rights in its schema: as they were when it was made.
+
+use domain::{SchemaName, TenantId};
+use serde_json::json;
+use sqlx::PgConnection;
+use tenantdb::{
+    Promise, elsewhere,
+    mend::{self, MendError},
+    role, schema,
+    verify::{self, Subject},
+};
+
+use crate::{
+    Scope, registered,
+    repair::{Deed, Stop, Surgery},
+};
+
+/// Puts role and rights back, only while schema and role bear the tenant's mark and something
+/// differs.
+pub(crate) async fn put_back(
+    conn: &mut PgConnection,
+    id: TenantId,
+    surgery: &Surgery<'_>,
+) -> Result<Deed, Stop> {
+    let tenant = registered::hold(conn, id).await?.ok_or(Stop::Gone)?;
+    let (schema, role) = tenant.names()?;
+    let mark = surgery.mark(id);
+    let owned =
+        schema::owner(conn, &schema).await?.is(&mark) && role::owner(conn, &role).await?.is(&mark);
+    let promise = surgery.promise.as_ref().filter(|_| owned && tenant.state == "active");
+    let promise = promise.ok_or(Stop::Gone)?;
+    surgery.refuse_unfit(conn).await?;
+    let Scope { connection_limit, application_role, .. } = surgery.scope;
+    let application_role = application_role.as_deref();
+    let (neighbour, path) = (None, promise.path());
+    let subject = Subject { role: &role, mark: &mark, neighbour, path, application_role };
+    let before = look(conn, &schema, subject, promise).await?;
+    if before.is_empty() {
+        return Err(Stop::Gone);
+    }
+    match mend::role_and_rights(conn, &schema, subject, promise, *connection_limit).await {
+        Ok(()) => {}
+        Err(MendError::Refused(changes)) => return Err(Stop::Refused(changes.join("; "))),
+        Err(MendError::Database(error)) => return Err(error.into()),
+    }
+    let after = look(conn, &schema, subject, promise).await?;
+    if !after.is_empty() {
+        return Err(Stop::Refused(format!("this would stay: {}", after.join("; "))));
+    }
+    Ok(Deed::new("tenant.rights_restored", json!({ "mended": before })).to(id))
+}
+
+/// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.
+async fn look(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    subject: Subject<'_>,
+    promise: &Promise,
+) -> sqlx::Result<Vec<String>> {
+    let found = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
+    let here = found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat());
+    let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
+    let elsewhere = elsewhere.into_iter().filter(|it| it.remedy.is_some()).map(|it| it.sentence);
+    Ok(here.chain(elsewhere).collect())
+}
