@@ -56,7 +56,7 @@ pub(crate) fn item_in(payload: &[u8]) -> Option<ItemId> {
     queue::Job::read(raw).map(queue::Job::item)
 }
 
-/// Alive as `queue::live_jobs` says.
+/// Alive as `queue::without_live_job` says.
 async fn page(conn: &mut PgConnection, after: &str, grace: f64) -> sqlx::Result<Vec<PgRow>> {
     sqlx::query(
         "select id, job from apalis.jobs

@@ -3,7 +3,6 @@
 //! Items of paused operations, of a paused queue and of operations whose time has not come wait by right.
 
 use domain::ItemId;
-use queue::JobId;
 use sqlx::{PgConnection, Row};
 
 use crate::{Kind, Subject, report::Gatherer};
@@ -19,7 +18,7 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
     let mut after = i64::MIN;
     loop {
         let rows = sqlx::query(
-            "select i.id, i.state, i.job_id
+            "select i.id, i.state
              from tenantry.operation_items i
              join tenantry.operations b on b.id = i.operation_id
              where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
@@ -36,19 +35,13 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
         .await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get(0)?;
-        let jobs: Vec<Option<String>> =
-            rows.iter().map(|row| row.try_get(2)).collect::<sqlx::Result<_>>()?;
-        let named: Vec<String> = jobs.iter().flatten().cloned().collect();
-        let live = queue::live_jobs(conn, &named).await?;
-        for (row, job) in rows.iter().zip(&jobs) {
-            let is_live =
-                job.as_deref().and_then(JobId::parse).is_some_and(|job| live.contains(&job));
-            if !is_live {
-                let id = ItemId::new(row.try_get(0)?);
-                let state: &str = row.try_get(1)?;
-                let sentence = format!("item {id} is {state} and has no live job");
-                gatherer.add(Kind::ItemWithoutJob, Subject::Item(id), sentence, true);
-            }
+        let items: Vec<ItemId> =
+            rows.iter().map(|row| row.try_get(0).map(ItemId::new)).collect::<sqlx::Result<_>>()?;
+        let without = queue::without_live_job(conn, &items).await?;
+        for (row, id) in rows.iter().zip(items).filter(|(_, id)| without.contains(id)) {
+            let state: &str = row.try_get(1)?;
+            let sentence = format!("item {id} is {state} and has no live job");
+            gatherer.add(Kind::ItemWithoutJob, Subject::Item(id), sentence, true);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::{ItemId, OperationId};
-use queue::JobId;
 use serde_json::json;
 use sqlx::{PgConnection, types::Uuid};
 use store::items::{Owned, give_back};
@@ -33,15 +32,15 @@ pub(super) async fn run(
     .fetch_optional(&mut *conn)
     .await?;
     let Some((operation, tenant, attempt, worker)) = row else { return Ok(Outcome::Gone) };
-    let job = JobId::mint();
-    if !give_back(conn, Owned { item, attempt }, &job.to_string()).await? {
+    let given_back = give_back(conn, &[Owned { item, attempt }]).await?;
+    if given_back.is_empty() {
         return Ok(Outcome::Gone);
     }
-    queue::enqueue(conn, &[(item, job)], Duration::ZERO).await?;
+    queue::wake(conn, &given_back, Duration::ZERO).await?;
     Ok(Outcome::Done(Deed {
         action: "item.given_back",
         tenant: tenant.map(domain::TenantId::new),
         operation: Some(OperationId::new(operation)),
-        detail: json!({ "item": item, "worker": worker, "job": job.to_string() }),
+        detail: json!({ "item": item, "worker": worker }),
     }))
 }
