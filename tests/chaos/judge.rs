@@ -154,10 +154,12 @@ async fn wait_for_the_end(bed: &mut Bed, verdict: &mut Verdict) -> bool {
 }
 
 async fn open_work(bed: &Bed) -> Vec<String> {
-    let open = "select format('item %s: %s, attempt %s, tries %s, worker %s, next %s, job %s is %s',
-            i.id, i.state, i.attempt, i.tries, i.worker_id, i.next_attempt_at, i.job_id,
-            (select format('%s by %s, run at %s, done at %s', j.status, j.lock_by, j.run_at, j.done_at)
-             from apalis.jobs j where j.id = i.job_id))
+    let open = "select format('item %s: %s, attempt %s, tries %s, worker %s, next %s, jobs: %s',
+            i.id, i.state, i.attempt, i.tries, i.worker_id, i.next_attempt_at,
+            (select string_agg(format('%s is %s by %s, run at %s, done at %s',
+                               j.id, j.status, j.lock_by, j.run_at, j.done_at), '; ')
+             from apalis.jobs j
+             where (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id))
         from tenantry.operation_items i
         where i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
         union all select format('batch %s: %s', id, state) from tenantry.operations

@@ -1,7 +1,6 @@
 //! A job is a wake-up call and no more: lost or doubled, it changes nothing.
 
 use domain::ItemId;
-use queue::JobId;
 use std::time::Duration;
 
 use super::support::{System, orphans, tenants};
@@ -20,9 +19,7 @@ async fn a_tenant_whose_job_is_delivered_three_times_at_once_is_made_once() {
     let batch = system.submit(tenants(60)).await;
     let mut conn = system.db.pool.acquire().await.unwrap();
     for _ in 0..2 {
-        let again: Vec<_> =
-            items(&system).await.into_iter().map(|item| (item, JobId::mint())).collect();
-        queue::enqueue(&mut conn, &again, Duration::ZERO).await.unwrap();
+        queue::wake(&mut conn, &items(&system).await, Duration::ZERO).await.unwrap();
     }
     drop(conn);
 

@@ -35,15 +35,18 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// An audit row of what this caller does.
-    pub(crate) fn did<'a>(&'a self, action: &'a str) -> audit::Entry<'a> {
-        audit::Entry {
+    /// Who it is, as the audit log names them.
+    pub(crate) fn by(&self) -> audit::By<'_> {
+        audit::By {
             actor: &self.actor,
-            action,
             request_id: Some(self.request_id.as_str()),
             address: self.address.as_deref(),
-            ..audit::Entry::default()
         }
+    }
+
+    /// An audit row of what this caller does.
+    pub(crate) fn did<'a>(&'a self, action: &'a str) -> audit::Entry<'a> {
+        self.by().did(action)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The problems of this API by name, and which foreign error is which of them.
 
 use axum::http::StatusCode;
-use domain::{ItemError, ItemState, OperationId, OperationState, TenantId, codes};
+use domain::{ItemError, OperationId, TenantId, codes};
+use engine::control::ControlError;
 use store::ErrorClass;
 
 use crate::problem::{FieldProblem, Problem};
@@ -27,77 +28,6 @@ impl Problem {
     pub(crate) fn method_not_allowed() -> Self {
         let detail = "this path does not take this method; /openapi.json lists those it takes";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-    }
-
-    /// 409: the batch is over.
-    pub(crate) fn batch_finished(id: OperationId, state: OperationState) -> Self {
-        let advice = match state {
-            OperationState::Completed => "",
-            _ => "; `retry` runs what failed of it again",
-        };
-        let detail = format!("batch {id} is `{state}`{advice}");
-        Self::new(StatusCode::CONFLICT, "batch_finished", detail)
-    }
-
-    /// 409: the batch is not over.
-    pub(crate) fn batch_open(id: OperationId, state: OperationState) -> Self {
-        let detail = format!("batch {id} is `{state}`; only one that is over can be retried");
-        Self::new(StatusCode::CONFLICT, "batch_open", detail)
-    }
-
-    /// 409: the batch is paused already.
-    pub(crate) fn batch_paused(id: OperationId) -> Self {
-        let detail = format!("batch {id} is paused already");
-        Self::new(StatusCode::CONFLICT, "batch_paused", detail)
-    }
-
-    /// 409: the batch is not paused.
-    pub(crate) fn batch_not_paused(id: OperationId) -> Self {
-        let detail = format!("batch {id} is not paused");
-        Self::new(StatusCode::CONFLICT, "batch_not_paused", detail)
-    }
-
-    /// 409: the batch is being stopped or taken back; that is not held up.
-    pub(crate) fn batch_ending(id: OperationId, state: OperationState) -> Self {
-        let detail = format!("batch {id} is `{state}`: it ends what it has begun");
-        Self::new(StatusCode::CONFLICT, "batch_ending", detail)
-    }
-
-    /// 409: the queue is paused already.
-    pub(crate) fn queue_paused() -> Self {
-        Self::new(StatusCode::CONFLICT, "queue_paused", "the queue is paused already")
-    }
-
-    /// 409: the queue is not paused.
-    pub(crate) fn queue_not_paused() -> Self {
-        Self::new(StatusCode::CONFLICT, "queue_not_paused", "the queue is not paused")
-    }
-
-    /// 404: the batch has no such item.
-    pub(crate) fn item_not_found(batch: OperationId, index: u32) -> Self {
-        let detail = format!("batch {batch} has no item {index}; the first is 0");
-        Self::new(StatusCode::NOT_FOUND, "item_not_found", detail)
-    }
-
-    /// 409: nobody has to see to the item.
-    pub(crate) fn item_not_undo_failed(index: u32, state: ItemState) -> Self {
-        let detail = format!("item {index} is `{state}`; this is for one that is `undo_failed`");
-        Self::new(StatusCode::CONFLICT, "item_not_undo_failed", detail)
-    }
-
-    /// 409: the batch is all or nothing, and some of it cannot be run again.
-    pub(crate) fn not_all_retryable(id: OperationId) -> Self {
-        let detail = format!(
-            "batch {id} is all or nothing, and not all of its tenants can be tried again; `errors` \
-             says which and why, those in `undo_failed` need `undo` or `resolve` first"
-        );
-        Self::new(StatusCode::CONFLICT, "not_all_retryable", detail)
-    }
-
-    /// 409: no item of the batch can be run again.
-    pub(crate) fn nothing_to_retry(id: OperationId) -> Self {
-        let detail = format!("batch {id} has no failed tenant that could succeed unchanged");
-        Self::new(StatusCode::CONFLICT, "nothing_to_retry", detail)
     }
 
     /// 401: no token, or none of a live operator. The same for every reason.
@@ -233,19 +163,10 @@ impl Problem {
     /// Whether the transaction met another and may pass if it is run again: a dead-lock or a
     /// serialization failure.
     pub(crate) fn is_collision(&self) -> bool {
-        self.has_sqlstate(&["40P01", "40001"])
-    }
-
-    /// Whether somebody else took a unique name at this very moment.
-    pub(crate) fn is_unique_violation(&self) -> bool {
-        self.has_sqlstate(&["23505"])
-    }
-
-    fn has_sqlstate(&self, states: &[&str]) -> bool {
         self.cause::<sqlx::Error>()
             .and_then(sqlx::Error::as_database_error)
             .and_then(sqlx::error::DatabaseError::code)
-            .is_some_and(|state| states.contains(&&*state))
+            .is_some_and(|state| ["40P01", "40001"].contains(&&*state))
     }
 }
 
@@ -275,30 +196,55 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-impl From<queue::EnqueueError> for Problem {
-    fn from(error: queue::EnqueueError) -> Self {
-        match error.into_database() {
-            Ok(error) => error.into(),
-            Err(error) => Self::internal(error),
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        use ControlError as E;
+
+        let error = match error {
+            E::Database(cause) => return cause.into(),
+            other => other,
+        };
+        let detail = error.to_string();
+        let code = match &error {
+            E::NotFound(batch) => return Self::batch_not_found(*batch),
+            E::ItemNotFound(..) => {
+                return Self::new(StatusCode::NOT_FOUND, "item_not_found", detail);
+            }
+            E::Finished(..) => "batch_finished",
+            E::Open(..) => "batch_open",
+            E::Ending(..) => "batch_ending",
+            E::Paused(_) => "batch_paused",
+            E::NotPaused(_) => "batch_not_paused",
+            E::QueuePaused => "queue_paused",
+            E::QueueNotPaused => "queue_not_paused",
+            E::NotUndoFailed(..) => "item_not_undo_failed",
+            E::NothingToRetry(..) => "nothing_to_retry",
+            E::NotAllRetryable(..) | E::OnlyWhole(_) => "not_all_retryable",
+            E::TryAgain => return Self::try_again(),
+            E::SchemaName(_) | E::Database(_) => return Self::internal(error),
+        };
+        let problem = Self::new(StatusCode::CONFLICT, code, detail);
+        match error {
+            E::NotAllRetryable(_, why) => {
+                problem.with_errors(why.into_iter().map(not_retryable).collect())
+            }
+            _ => problem,
         }
     }
+}
+
+/// Why the item at this index keeps its batch from running again.
+fn not_retryable((index, error): (u32, Option<ItemError>)) -> FieldProblem {
+    let (code, message) = match error {
+        Some(error) => (error.code.as_str().to_owned(), error.message),
+        None => ("not_retryable".to_owned(), "can never succeed unchanged".to_owned()),
+    };
+    FieldProblem { pointer: format!("/results/{index}"), code: code.into(), message }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_retry_is_advised_only_where_something_came_to_nothing() {
-        let advises = |state| {
-            format!("{:?}", Problem::batch_finished(OperationId::mint(), state)).contains("`retry`")
-        };
-
-        assert!(!advises(OperationState::Completed));
-        assert!(
-            advises(OperationState::CompletedWithFailures) && advises(OperationState::Cancelled)
-        );
-    }
 
     #[test]
     fn every_code_of_an_item_has_the_status_of_its_kind() {

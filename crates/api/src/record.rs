@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{InstallationId, ItemId, ItemState, NewBatch, NewItem, OperationId, SettingsPolicy};
-use queue::{JobId, Line};
+use domain::{InstallationId, ItemState, NewBatch, NewItem, OperationId, SettingsPolicy};
+use queue::Line;
 use sqlx::PgConnection;
 use store::{
     items::{self, NewItemRow},
@@ -95,18 +95,12 @@ impl Recorder<'_> {
         items: Vec<Decided>,
         line: &mut Line,
     ) -> Result<(), Problem> {
-        let begins = |item: &Decided| item.outcome.is_ok() && self.run_at.is_none();
-        let jobs: Vec<Option<JobId>> =
-            items.iter().map(|item| begins(item).then(JobId::mint)).collect();
-        let rows: Vec<NewItemRow<'_>> =
-            items.iter().zip(&jobs).map(|(item, job)| new_item_row(item, *job)).collect();
-        let first = items.first().map_or(0, |item| item.index);
-        let ids = items::insert(conn, self.batch, &rows, self.run_at).await?;
-        drop(rows);
-        let job_of = |index: u32| *jobs.get(usize::try_from(index.checked_sub(first)?).ok()?)?;
-        let jobs: Vec<(ItemId, JobId)> =
-            ids.into_iter().filter_map(|(index, id)| Some((id, job_of(index)?))).collect();
-        Ok(line.add(conn, &jobs).await?)
+        let rows: Vec<NewItemRow<'_>> = items.iter().map(new_item_row).collect();
+        let accepted = items::insert(conn, self.batch, &rows, self.run_at).await?;
+        match self.run_at {
+            None => Ok(line.add(conn, &accepted).await?),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -147,7 +141,7 @@ impl Chunks {
     }
 }
 
-fn new_item_row(item: &Decided, job: Option<JobId>) -> NewItemRow<'_> {
+fn new_item_row(item: &Decided) -> NewItemRow<'_> {
     let row = NewItemRow {
         index: item.index,
         state: ItemState::Queued,
@@ -156,7 +150,6 @@ fn new_item_row(item: &Decided, job: Option<JobId>) -> NewItemRow<'_> {
         domain: None,
         schema: None,
         tenant: None,
-        job: job.map(|job| job.to_string()),
         error: None,
     };
     match &item.outcome {

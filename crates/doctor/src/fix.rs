@@ -43,9 +43,6 @@ pub enum FixError {
     /// What there is to repair could not be found out.
     #[error("could not look for what is to be repaired")]
     Examine(#[source] ExamineError),
-    /// A new job could not be made.
-    #[error("could not put a job into the queue")]
-    Enqueue(#[from] queue::EnqueueError),
     /// The database failed.
     #[error("could not repair")]
     Database(#[from] sqlx::Error),

@@ -81,12 +81,6 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
-impl From<queue::EnqueueError> for Stop {
-    fn from(error: queue::EnqueueError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 /// What is said when the subject itself is in the way, by the database or by its own row.
 fn obstacle(error: &sqlx::Error) -> Option<String> {
     if let sqlx::Error::Decode(why) = error {

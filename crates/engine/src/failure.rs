@@ -1,4 +1,4 @@
-//! How a run ended.
+//! How a run or an unwinding ended.
 
 use std::time::Duration;
 
@@ -6,38 +6,13 @@ use domain::ItemError;
 
 use crate::{StepError, StepName};
 
-/// How taking an item through its plan ended.
+/// How far a run or an unwinding came that met no error.
 #[derive(Debug)]
-pub enum Outcome {
-    /// Every stage is committed and the item is recorded as the plan finishes it.
-    Finished(Vec<StageReport>),
-    /// The item is no longer ours; nothing of the last stage was kept.
+pub enum Progress {
+    /// To its end: the item is recorded as finished or ended. With the stages that were committed.
+    Done(Vec<StageReport>),
+    /// An item is no longer ours; nothing of the last stage was kept.
     Fenced,
-    /// A stage failed and was rolled back; earlier ones stay committed.
-    Failed(Failure),
-}
-
-/// How taking several items through their plan together ended.
-#[derive(Debug)]
-pub enum Together {
-    /// Every stage is committed and the items are recorded as the plan finishes them.
-    Finished(Vec<StageReport>),
-    /// A stage failed and was rolled back, for whichever item's sake, or an item is no longer ours
-    /// (`None`). Taken by itself, each item gets a result of its own.
-    Apart(Option<Failure>),
-    /// The database is away: no item could do better by itself.
-    Failed(Failure),
-}
-
-/// How undoing an item ended.
-#[derive(Debug)]
-pub enum Unwound {
-    /// Nothing of the tenant is left and the item is recorded as ended.
-    Clean,
-    /// The item is no longer ours.
-    Fenced,
-    /// An undo failed; what was undone before it stays undone.
-    Failed(Failure),
 }
 
 /// A stage that was committed by this run.
@@ -60,7 +35,8 @@ pub struct StepReport {
     pub took: Duration,
 }
 
-/// The error that ended a run, and where it was met.
+/// The error that ended a run or an unwinding, and where it was met. The stage was rolled back; those
+/// before it stay committed, or undone.
 #[derive(Debug)]
 pub struct Failure {
     /// The stage that failed.

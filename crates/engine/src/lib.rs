@@ -5,11 +5,14 @@
 //! run again. The [`Runner`] takes a claimed item through the stages of a [`Plan`]; when one of
 //! them fails for good, [`Runner::unwind`] undoes the committed ones, newest first.
 //!
+//! [`control`] is what is done to items and operations without a step: the API may call it too.
+//!
 //! Two rules hold everything together. The last statement of every transaction re-checks the
 //! claim token, so a worker that lost its item changes nothing. And a connection lost at COMMIT
 //! is an unknown, not a failure: it is reported as transient, and the next try looks first.
 
 mod contract;
+pub mod control;
 mod crash;
 mod error;
 mod failure;
@@ -21,7 +24,7 @@ mod unwinder;
 pub use contract::{Bench, assert_contract};
 pub use crash::crash_point;
 pub use error::{Classify, During, StepError};
-pub use failure::{Failure, Outcome, StageReport, StepReport, Together, Unwound};
+pub use failure::{Failure, Progress, StageReport, StepReport};
 pub use plan::{Finish, Plan, PlanError, Stage};
 pub use runner::Runner;
 pub use step::{AnyStep, Step, StepCx, StepName};

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use domain::ItemState;
+
 use crate::{AnyStep, Step, StepName};
 
 /// Consecutive steps that take effect in one transaction.
@@ -62,6 +64,15 @@ pub enum Finish {
     Succeeded,
     /// All of the tenant is there; it is activated with the rest of its operation.
     Built,
+}
+
+impl From<Finish> for ItemState {
+    fn from(finish: Finish) -> Self {
+        match finish {
+            Finish::Succeeded => Self::Succeeded,
+            Finish::Built => Self::Built,
+        }
+    }
 }
 
 /// Stages in the order they are run. The last one finishes the item.

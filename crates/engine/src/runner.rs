@@ -14,8 +14,8 @@ use store::{Connections, StageLimits, checkpoints::StepRecord, items::Claim};
 use tracing::warn;
 
 use crate::{
-    During, Failure, Finish, Outcome, Plan, Stage, StageReport, StepCx, StepError, StepName,
-    StepReport, Together, crash_point,
+    During, Failure, Finish, Plan, Progress, Stage, StageReport, StepCx, StepError, StepName,
+    StepReport, crash_point,
 };
 
 /// Runs and unwinds plans on one database.
@@ -26,9 +26,6 @@ pub struct Runner {
     recycle_every: u64,
     tenants_touched: Arc<AtomicU64>,
 }
-
-/// What a stage's transaction came to; `None` when a claim was lost.
-type StageResult = Result<Option<StageReport>, Failure>;
 
 /// How the steps of a stage are applied.
 #[derive(Debug, Clone, Copy)]
@@ -61,46 +58,54 @@ impl Runner {
 
     /// Runs every stage of `plan` that is not committed yet. The last stage's transaction also
     /// records the item as the plan finishes it.
-    pub async fn run(&self, plan: &Plan, claim: &Claim) -> Outcome {
+    ///
+    /// # Errors
+    /// When a stage failed.
+    pub async fn run(&self, plan: &Plan, claim: &Claim) -> Result<Progress, Failure> {
         let mut reports = Vec::new();
         for (stage, finish) in finishes(plan) {
             if claim.checkpoints.iter().any(|done| done == stage.name()) {
                 continue;
             }
-            match self.run_stage(stage, Work::Alone(claim), finish).await {
-                Ok(Some(report)) => reports.push(report),
-                Ok(None) => return Outcome::Fenced,
-                Err(failure) => return Outcome::Failed(failure),
+            match self.run_stage(stage, Work::Alone(claim), finish).await? {
+                Some(report) => reports.push(report),
+                None => return Ok(Progress::Fenced),
             }
         }
-        Outcome::Finished(reports)
+        Ok(Progress::Done(reports))
     }
 
     /// Runs `plan` for several items of which nothing is there yet, each stage in one transaction
-    /// for all of them. A stage that fails leaves nothing, and the stages committed before it are
-    /// noted in `claims`: take each claim by itself then.
-    pub async fn run_together(&self, plan: &Plan, claims: &mut [Claim]) -> Together {
+    /// for all of them. A stage that fails, or finds one claim lost, leaves nothing; the stages
+    /// committed before it are noted in `claims`. Taken by itself, each item gets a result of its own.
+    ///
+    /// # Errors
+    /// When a stage failed, for the sake of any of them.
+    pub async fn run_together(
+        &self,
+        plan: &Plan,
+        claims: &mut [Claim],
+    ) -> Result<Progress, Failure> {
         let mut reports = Vec::new();
         for (stage, finish) in finishes(plan) {
-            match self.run_stage(stage, Work::Together(claims), finish).await {
-                Ok(Some(report)) => reports.push(report),
-                Ok(None) => return Together::Apart(None),
-                Err(failure) if failure.error.is_away() => return Together::Failed(failure),
-                Err(failure) => return Together::Apart(Some(failure)),
+            match self.run_stage(stage, Work::Together(claims), finish).await? {
+                Some(report) => reports.push(report),
+                None => return Ok(Progress::Fenced),
             }
             for claim in claims.iter_mut() {
                 claim.checkpoints.push(stage.name().to_owned());
             }
         }
-        Together::Finished(reports)
+        Ok(Progress::Done(reports))
     }
 
+    /// One stage's transaction; `None` when a claim was lost.
     async fn run_stage(
         &self,
         stage: &Stage,
         work: Work<'_>,
         finish: Option<Finish>,
-    ) -> StageResult {
+    ) -> Result<Option<StageReport>, Failure> {
         let started = Instant::now();
         let own = |error| Failure { stage: stage.name(), step: None, error };
         let claims = work.claims();
@@ -184,11 +189,7 @@ async fn checkpoint(
             duration_ms: (step.took.as_secs_f64() * 1e6).round() / 1e3,
         })
         .collect();
-    let next = match finish {
-        Some(Finish::Succeeded) => ItemState::Succeeded,
-        Some(Finish::Built) => ItemState::Built,
-        None => ItemState::Running,
-    };
+    let next = finish.map_or(ItemState::Running, ItemState::from);
     store::checkpoints::record(tx, claims, stage.name(), &records, next)
         .await
         .during("record the result")

@@ -6,29 +6,33 @@ use sqlx::PgConnection;
 use store::{audit, items::Claim};
 
 use crate::{
-    During, Failure, Plan, Runner, Stage, StepCx, StepError, StepName, Unwound, crash_point,
+    During, Failure, Plan, Progress, Runner, Stage, StepCx, StepError, StepName, crash_point,
 };
 
 impl Runner {
     /// Undoes every committed stage of `plan`, newest first and one transaction each, then
     /// releases the tenant's names and ends the item in `end`. The claim must be in state
     /// `unwinding`.
-    pub async fn unwind(&self, plan: &Plan, claim: &Claim, end: ItemState) -> Unwound {
+    ///
+    /// # Errors
+    /// When an undo failed.
+    pub async fn unwind(
+        &self,
+        plan: &Plan,
+        claim: &Claim,
+        end: ItemState,
+    ) -> Result<Progress, Failure> {
         for stage in plan.stages().iter().rev() {
             if !claim.checkpoints.iter().any(|done| done == stage.name()) {
                 continue;
             }
-            match self.undo_stage(stage, claim).await {
-                Ok(true) => {}
-                Ok(false) => return Unwound::Fenced,
-                Err(failure) => return Unwound::Failed(failure),
+            if !self.undo_stage(stage, claim).await? {
+                return Ok(Progress::Fenced);
             }
         }
-        match self.end(claim, end).await {
-            Ok(true) => Unwound::Clean,
-            Ok(false) => Unwound::Fenced,
-            Err(error) => Unwound::Failed(Failure { stage: "end", step: None, error }),
-        }
+        let ended = self.end(claim, end).await;
+        let ended = ended.map_err(|error| Failure { stage: "end", step: None, error })?;
+        Ok(if ended { Progress::Done(Vec::new()) } else { Progress::Fenced })
     }
 
     async fn undo_stage(&self, stage: &Stage, claim: &Claim) -> Result<bool, Failure> {

@@ -25,7 +25,7 @@
 //! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
 //! | | | `crates/store/queries/checkpoints/record.sql` |
 //! | what follows a failure | `after_failure` | `crates/operations/src/provision.rs` |
-//! | `Step` in `PutBack` | `retry_later` | `crates/worker/src/outcome.rs` |
+//! | `Step` in `PutBack` | `put_back` | `crates/engine/src/control/recover.rs` |
 //! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
 //! | `Step` in `TurnBack` | `turn_back` | `crates/operations/src/provision.rs` |
 //! | its fence | `begin_unwind` | `crates/store/src/items/unwind.rs` |
@@ -36,7 +36,7 @@
 //! | `Step` in `GiveUp` | `after_failed_undo` | `crates/operations/src/provision.rs` |
 //! | `Step` in `Acknowledge`, `Refuse` | `deliver` | `crates/queue/src/consume.rs` |
 //! | `SeeCancel` | `provision` | `crates/operations/src/provision.rs` |
-//! | `Bury` | `free_the_dead` | `crates/worker/src/sweeper/take_over.rs` |
+//! | `Bury` | `free_the_dead` | `crates/engine/src/control/recover.rs` |
 //! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
 //! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
 //! | `StartOver` | `live_on` | `crates/worker/src/run.rs` |
@@ -45,13 +45,13 @@
 //! | the guard | | `crates/store/queries/operations/settle.sql` |
 //! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
 //! | by the sweep | `quick_round` | `crates/worker/src/sweeper.rs` |
-//! | `GiveBack` | `give_back_forgotten` | `crates/worker/src/sweeper/take_over.rs` |
+//! | `GiveBack` | `give_back_forgotten` | `crates/engine/src/control/recover.rs` |
 //! | which items | `owned_by` | `crates/store/src/items/forgotten.rs` |
-//! | `Reconcile` | `revive_stranded` | `crates/worker/src/sweeper/reconcile.rs` |
+//! | `Reconcile` | `revive_stranded` | `crates/engine/src/control/recover.rs` |
 //! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
-//! | `Cancel` | `cancel` | `crates/api/src/steer.rs` |
+//! | `Cancel` | `cancel` | `crates/engine/src/control/cancel.rs` |
 //! | which items | `cancel_waiting` | `crates/store/src/items/cancel_waiting.rs` |
-//! | `Hold`, `LetGo` | `resume` | `crates/api/src/steer.rs` |
+//! | `Hold`, `LetGo` | `resume` | `crates/engine/src/control/pause.rs` |
 //!
 //! # What is not the same
 //! - The plan has two stages, as the engine allows; the default plan has one, and so fewer states.

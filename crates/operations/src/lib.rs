@@ -1,8 +1,8 @@
 //! The story of one tenant.
 //!
 //! [`Provisioner::provision`] takes a claimed item through the plan of its operation's mode: role,
-//! schema, migrations, grants, verification, API key, activation. What comes of it is a
-//! [`Verdict`]; the worker acts on it. The steps are in [`steps`], one a file, and so are the
+//! schema, migrations, grants, verification, API key, activation. What comes of it is in the item's
+//! row; [`Ended`] tells the worker. The steps are in [`steps`], one a file, and so are the
 //! plans that put them in order.
 
 mod application;
@@ -16,7 +16,6 @@ mod provision;
 mod spares;
 pub mod steps;
 mod together;
-mod verdict;
 
 pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};
@@ -26,7 +25,6 @@ pub use fleet::{
 pub use parts::{KeyRules, Parts};
 pub use plans::Plans;
 pub use pool::PoolView;
-pub use provision::{Provisioner, RetryRules};
+pub use provision::{Ended, Provisioner, RetryRules};
 pub use spares::{SpareBuilder, SpareError};
 pub use together::Sorted;
-pub use verdict::{Reason, Verdict};

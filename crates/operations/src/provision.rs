@@ -1,16 +1,22 @@
 //! Takes items as far as they go: claim, run, and turn back when it fails for good.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, OperationId, codes};
-use engine::{Failure, Outcome, Runner, Unwound};
+use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, codes};
+use engine::{Failure, Progress, Runner, StageReport, control};
 use store::{
     Connections,
     items::{self, Claim, RecordedError},
 };
 use tracing::{error, info, warn};
 
-use crate::{Plans, PoolView, Reason, Verdict};
+use crate::{Plans, PoolView};
 
 /// Tries after which one waits as long as while the database refuses a right: up to 8 s by default.
 const TRIES_WHILE_REFUSED: u32 = 5;
@@ -26,6 +32,21 @@ pub struct RetryRules {
     pub dead_after: Duration,
 }
 
+/// What came of working on an item; its row says the same.
+#[derive(Debug)]
+pub enum Ended {
+    /// The item is no longer ours: another worker has it by now, or it has ended. What we did last
+    /// was rolled back.
+    Fenced,
+    /// The item is in this state, which the stages committed last have led to.
+    As(ItemState, Vec<StageReport>),
+    /// It waits to be tried again.
+    Again {
+        /// Why this try failed.
+        code: Code,
+    },
+}
+
 /// Provisions items for one worker process.
 #[derive(Debug)]
 pub struct Provisioner {
@@ -36,6 +57,8 @@ pub struct Provisioner {
     pub(crate) worker: String,
     pub(crate) group: usize,
     pub(crate) pool_view: Arc<PoolView>,
+    /// Set while the database refuses this process a right.
+    refused: AtomicBool,
 }
 
 impl Provisioner {
@@ -56,6 +79,7 @@ impl Provisioner {
             worker,
             group: 1,
             pool_view: Arc::default(),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -91,7 +115,7 @@ impl Provisioner {
     /// # Errors
     /// When the database fails in a way that leaves the outcome unrecorded: the item's claim
     /// runs out, or the job comes again.
-    pub async fn provision(&self, claim: Claim) -> sqlx::Result<Verdict> {
+    pub async fn provision(&self, claim: Claim) -> sqlx::Result<Ended> {
         if claim.state == ItemState::Unwinding {
             return self.unwind(claim).await;
         }
@@ -104,61 +128,74 @@ impl Provisioner {
         }
         let plan = self.plans.of(claim.mode);
         match self.runner.run(plan, &claim).await {
-            Outcome::Finished(stages) => Ok(Verdict::Finished(plan.finish(), stages)),
-            Outcome::Fenced => Ok(Verdict::Fenced),
-            Outcome::Failed(failure) => self.after_failure(claim, &failure).await,
+            Ok(Progress::Done(stages)) => {
+                self.not_refused();
+                Ok(Ended::As(plan.finish().into(), stages))
+            }
+            Ok(Progress::Fenced) => Ok(Ended::Fenced),
+            Err(failure) => self.after_failure(claim, &failure).await,
         }
     }
 
-    /// Ends `operation` if no item of it is open. Call it after an item's outcome is committed.
-    ///
-    /// # Errors
-    /// When the database fails; a sweep ends the operation later.
-    pub async fn settle(
-        &self,
-        operation: OperationId,
-    ) -> sqlx::Result<Option<domain::OperationState>> {
-        let mut conn = self.pool.acquire().await?;
-        store::operations::settle(&mut conn, operation).await
+    /// Whether the database refused this process a right at the last try.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
+    /// A run met no refusal. Said once.
+    pub(crate) fn not_refused(&self) {
+        if self.refused.swap(false, Ordering::Relaxed) {
+            info!("the database no longer refuses a right; the work goes on");
+        }
+    }
+
+    /// Puts an item whose run failed back, or turns it back.
     pub(crate) async fn after_failure(
         &self,
         claim: Claim,
         failure: &Failure,
-    ) -> sqlx::Result<Verdict> {
-        let error = failure.to_item_error();
-        let chain = telemetry::chain(&failure.error);
-        let tries = claim.tries.unsigned_abs();
-        if let Some(spent) = self.goes_on(&claim, failure) {
-            return Ok(self.retry(claim, Reason { error, chain, spent }));
+    ) -> sqlx::Result<Ended> {
+        if let Some(ended) = self.try_again(&claim, failure).await? {
+            return Ok(ended);
         }
+        let error = failure.to_item_error();
         warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, item.attempt = claim.attempt,
-            code = %error.code, cause = %chain,
-            "item {} failed for good after {tries} tries; turning back", claim.item);
+            code = %error.code, cause = %telemetry::chain(&failure.error),
+            "item {} failed for good after {} tries; turning back", claim.item, claim.tries);
         self.turn_back(claim, error).await
     }
 
-    /// Whether the item is tried again, and then whether this try counts.
-    fn goes_on(&self, claim: &Claim, failure: &Failure) -> Option<bool> {
-        if failure.error.is_refused() {
-            return Some(false);
+    /// Puts the item back if another try can help and is left.
+    async fn try_again(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Option<Ended>> {
+        let cause = telemetry::chain(&failure.error);
+        let refused = failure.error.is_refused();
+        if refused && !self.refused.swap(true, Ordering::Relaxed) {
+            error!(
+                "the database refuses a right that Tenantry needs: {cause}; tenants wait \
+                 until it is given back (`tenantry migrate public up`, `tenantry doctor`)"
+            );
         }
         let left = claim.tries.unsigned_abs() < self.rules.max_attempts;
-        (failure.error.is_transient() && left).then_some(true)
-    }
-
-    fn retry(&self, claim: Claim, reason: Reason) -> Verdict {
-        let tries = if reason.spent { claim.tries.unsigned_abs() } else { TRIES_WHILE_REFUSED };
+        let can_help = refused || failure.error.is_transient() && left;
+        if !can_help {
+            return Ok(None);
+        }
+        // A refusal is no tenant's fault: the try does not count.
+        let tries = if refused { TRIES_WHILE_REFUSED } else { claim.tries.unsigned_abs() };
         let delay = self.rules.backoff.delay(tries, rand::random());
-        Verdict::Retry { claim: Box::new(claim), reason, delay }
+        let error = failure.to_item_error();
+        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code, %cause,
+            delay_ms = delay.as_millis() as u64, "item {} failed; trying again", claim.item);
+        let ours = control::put_back(&self.pool, claim, &error, !refused, delay).await?;
+        Ok(Some(if ours { Ended::Again { code: error.code } } else { Ended::Fenced }))
     }
 
     /// Records why the item turns back, then undoes what is committed of it.
-    async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Verdict> {
+    async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Ended> {
         let mut conn = self.pool.acquire().await?;
         let committed = items::begin_unwind(&mut conn, &claim, &reason).await?;
-        let Some(committed) = committed else { return Ok(Verdict::Fenced) };
+        let Some(committed) = committed else { return Ok(Ended::Fenced) };
         drop(conn);
         claim.checkpoints = committed;
         claim.state = ItemState::Unwinding;
@@ -171,33 +208,30 @@ impl Provisioner {
         self.unwind(claim).await
     }
 
-    async fn unwind(&self, claim: Claim) -> sqlx::Result<Verdict> {
+    async fn unwind(&self, claim: Claim) -> sqlx::Result<Ended> {
         let end = end_of(&claim);
         match self.runner.unwind(self.plans.of(claim.mode), &claim, end).await {
-            Unwound::Clean => {
+            Ok(Progress::Done(stages)) => {
                 info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
                     "item {} ended as {end}; nothing of its tenant is left", claim.item);
-                Ok(Verdict::Ended(end))
+                Ok(Ended::As(end, stages))
             }
-            Unwound::Fenced => Ok(Verdict::Fenced),
-            Unwound::Failed(failure) => self.after_failed_undo(claim, &failure).await,
+            Ok(Progress::Fenced) => Ok(Ended::Fenced),
+            Err(failure) => self.after_failed_undo(&claim, &failure).await,
         }
     }
 
-    async fn after_failed_undo(&self, claim: Claim, failure: &Failure) -> sqlx::Result<Verdict> {
-        let error = failure.to_item_error();
-        let chain = telemetry::chain(&failure.error);
-        if let Some(spent) = self.goes_on(&claim, failure) {
-            return Ok(self.retry(claim, Reason { error, chain, spent }));
+    /// Puts an item whose undo failed back, or leaves it to an operator.
+    async fn after_failed_undo(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Ended> {
+        if let Some(ended) = self.try_again(claim, failure).await? {
+            return Ok(ended);
         }
-        error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code,
-            cause = %chain, "undoing item {} failed; an operator has to look", claim.item);
+        error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %failure.error.code(),
+            cause = %telemetry::chain(&failure.error),
+            "undoing item {} failed; an operator has to look", claim.item);
         let mut conn = self.pool.acquire().await?;
-        if items::fail(&mut conn, &claim, ItemState::UndoFailed).await? {
-            Ok(Verdict::UndoFailed(error))
-        } else {
-            Ok(Verdict::Fenced)
-        }
+        let ours = items::fail(&mut conn, claim, ItemState::UndoFailed).await?;
+        Ok(if ours { Ended::As(ItemState::UndoFailed, Vec::new()) } else { Ended::Fenced })
     }
 }
 

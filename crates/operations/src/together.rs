@@ -1,11 +1,11 @@
 //! Takes several items at once: from the pool as far as it goes, the others built together.
 
 use domain::{ItemId, ItemState, Mode};
-use engine::{Failure, Plan, Together};
+use engine::{Plan, Progress};
 use store::items::Claim;
 use tracing::debug;
 
-use crate::{Provisioner, Verdict};
+use crate::{Ended, Provisioner};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
@@ -15,7 +15,7 @@ const MOST_OF_POOL: usize = 48;
 #[derive(Debug, Default)]
 pub struct Sorted {
     /// Those that came to something.
-    pub done: Vec<(ItemId, sqlx::Result<Verdict>)>,
+    pub done: Vec<(ItemId, sqlx::Result<Ended>)>,
     /// Those to be taken one by one, with [`Provisioner::provision`].
     pub left: Vec<Claim>,
 }
@@ -71,28 +71,26 @@ impl Provisioner {
         mut group: Vec<Claim>,
         sorted: &mut Sorted,
     ) -> Vec<Claim> {
-        match self.runner.run_together(plan, &mut group).await {
-            Together::Finished(stages) => {
-                let verdict = || Verdict::Finished(plan.finish(), stages.clone());
-                sorted.done.extend(group.iter().map(|claim| (claim.item, Ok(verdict()))));
-                Vec::new()
+        let failure = match self.runner.run_together(plan, &mut group).await {
+            Ok(Progress::Done(stages)) => {
+                self.not_refused();
+                let ended = || Ended::As(plan.finish().into(), stages.clone());
+                sorted.done.extend(group.iter().map(|claim| (claim.item, Ok(ended()))));
+                return Vec::new();
             }
-            Together::Apart(failure) => {
-                let cause = failure.as_ref().map(|failure| telemetry::chain(&failure.error));
-                debug!(items = group.len(), cause, "{} items have to be taken apart", group.len());
-                group
+            // No item could do better by itself.
+            Err(failure) if failure.error.is_away() => {
+                for claim in group {
+                    sorted.done.push((claim.item, self.after_failure(claim, &failure).await));
+                }
+                return Vec::new();
             }
-            Together::Failed(failure) => {
-                self.all_failed(group, &failure, sorted).await;
-                Vec::new()
-            }
-        }
-    }
-
-    async fn all_failed(&self, group: Vec<Claim>, failure: &Failure, sorted: &mut Sorted) {
-        for claim in group {
-            sorted.done.push((claim.item, self.after_failure(claim, failure).await));
-        }
+            Ok(Progress::Fenced) => None,
+            Err(failure) => Some(failure),
+        };
+        let cause = failure.as_ref().map(|failure| telemetry::chain(&failure.error));
+        debug!(items = group.len(), cause, "{} items have to be taken apart", group.len());
+        group
     }
 }
 

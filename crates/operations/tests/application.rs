@@ -7,7 +7,7 @@ mod bench;
 use std::{sync::Arc, time::Duration};
 
 use domain::{Mode, TenantId};
-use engine::{AnyStep, Bench, Outcome, Runner, assert_contract};
+use engine::{AnyStep, Bench, Runner, assert_contract};
 use operations::{
     Application, Parts, PoolView, SpareBuilder,
     steps::{self, Source},
@@ -108,9 +108,7 @@ async fn a_role_that_became_unfit_makes_tenants_wait_and_gets_none() {
         let plan = steps::plan(Mode::Independent, source, &parts).unwrap();
         let claim = claim(&db.pool, item).await;
         let bench = Runner::new(db.pool.clone(), limits(), 100);
-        let Outcome::Failed(failure) = bench.run(&plan, &claim).await else {
-            panic!("it was made")
-        };
+        let Err(failure) = bench.run(&plan, &claim).await else { panic!("it was made") };
         assert_eq!(failure.to_item_error().code.as_str(), "right_refused");
         assert!(failure.error.is_refused(), "the work waits");
     }

@@ -7,9 +7,9 @@ mod bench;
 use std::{fs, time::Duration};
 
 use domain::ItemState;
-use engine::Finish;
-use operations::Verdict;
-use store::items;
+use engine::control::settle;
+use operations::Ended;
+use store::{Connections, items};
 
 use crate::bench::{
     WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, take,
@@ -27,11 +27,12 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     let claim = take(&provisioner, item).await.unwrap();
     let operation = claim.operation;
     let verdict = provisioner.provision(claim).await.unwrap();
-    let settled = provisioner.settle(operation).await.unwrap();
-    let settled_again = provisioner.settle(operation).await.unwrap();
+    let pool = Connections::from(db.pool.clone());
+    let settled = settle(&pool, operation).await.unwrap();
+    let settled_again = settle(&pool, operation).await.unwrap();
 
     assert!(
-        matches!(verdict, Verdict::Finished(Finish::Succeeded, stages) if stages[0].steps.len() == 7)
+        matches!(verdict, Ended::As(ItemState::Succeeded, stages) if stages[0].steps.len() == 7)
     );
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
     assert_eq!(tenant_state(&db.pool, tenant).await, "active");
@@ -47,10 +48,11 @@ async fn two_that_settle_a_batch_at_once_end_it_once() {
     let parts = parts(&db.pool).await;
     register(&db.pool, "a").await;
     let (item, _) = submit(&db.pool, "settled").await;
-    let (a, b) = (provisioner(&db.pool, &parts, "a"), provisioner(&db.pool, &parts, "b"));
-    let claim = take(&a, item).await.unwrap();
+    let provisioner = provisioner(&db.pool, &parts, "a");
+    let claim = take(&provisioner, item).await.unwrap();
     let operation = claim.operation;
-    a.provision(claim).await.unwrap();
+    provisioner.provision(claim).await.unwrap();
+    let pool = Connections::from(db.pool.clone());
     // Both have seen that no item is open, and wait for the row.
     let mut holder = db.pool.begin().await.unwrap();
     sqlx::query("select from tenantry.operations where id = $1 for update")
@@ -68,7 +70,8 @@ async fn two_that_settle_a_batch_at_once_end_it_once() {
         holder.rollback().await.unwrap();
     };
 
-    let (first, second, ()) = tokio::join!(a.settle(operation), b.settle(operation), release);
+    let (first, second, ()) =
+        tokio::join!(settle(&pool, operation), settle(&pool, operation), release);
 
     let ends: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
     assert_eq!(ends, [domain::OperationState::Completed]);
@@ -110,9 +113,9 @@ async fn a_worker_that_lost_its_item_changes_nothing() {
     let done = successor.provision(fresh.clone()).await.unwrap();
 
     assert!(fresh.taken_over);
-    assert!(matches!(late, Verdict::Fenced), "{late:?}");
+    assert!(matches!(late, Ended::Fenced), "{late:?}");
     assert_eq!(nothing, (false, false, false));
-    assert!(matches!(done, Verdict::Finished(..)), "{done:?}");
+    assert!(matches!(done, Ended::As(ItemState::Succeeded, _)), "{done:?}");
 }
 
 #[tokio::test]
@@ -130,7 +133,7 @@ async fn a_worker_that_lost_its_item_undoes_nothing() {
     stale.checkpoints = vec!["provision".to_owned()];
     let late = zombie.provision(stale).await.unwrap();
 
-    assert!(matches!(late, Verdict::Fenced), "{late:?}");
+    assert!(matches!(late, Ended::Fenced), "{late:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "active");
     assert_eq!(remains(&db.pool, tenant).await, (true, true, true));
 }
@@ -216,7 +219,7 @@ async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
         let claim = take(&provisioner, item).await.unwrap();
         let verdict = provisioner.provision(claim).await.unwrap();
 
-        assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{tag}: {verdict:?}");
+        assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{tag}: {verdict:?}");
         assert_eq!(remains(&db.pool, tenant).await, (false, false, false), "{tag}");
         let told: (String, String) = sqlx::query_as(
             "select error_code, error_message from tenantry.operation_items where id = $1",
@@ -244,7 +247,7 @@ async fn a_foreign_schema_fails_the_tenant_and_stays() {
     let claim = take(&provisioner, item).await.unwrap();
     let verdict = provisioner.provision(claim).await.unwrap();
 
-    assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
+    assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "released");
     let treasure: bool = sqlx::query_scalar("select to_regclass('somebodys.treasure') is not null")
         .fetch_one(&db.pool)
@@ -267,15 +270,8 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     proxy.lose_the_next_commit();
     let verdict = unlucky.provision(claim).await.unwrap();
 
-    let Verdict::Retry { claim, reason, .. } = verdict else { panic!("{verdict:?}") };
-    let mut conn = db.pool.acquire().await.unwrap();
-    let put_back =
-        items::retry_later(&mut conn, &claim, &reason.error, true, Duration::ZERO, "job")
-            .await
-            .unwrap();
     let again = take(&provisioner(&db.pool, &parts, WORKER), item).await;
-    assert_eq!(reason.error.code.as_str(), "database_unavailable");
-    assert!(!put_back, "the commit had happened: the item is final");
+    assert!(matches!(verdict, Ended::Fenced), "the commit had happened: {verdict:?}");
     assert!(again.is_none());
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
     let keys: i64 =
@@ -300,7 +296,7 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
     let claim = take(&crashing, item).await.unwrap();
     let verdict = crashing.provision(claim).await.unwrap();
 
-    assert!(matches!(verdict, Verdict::Ended(ItemState::Failed)), "{verdict:?}");
+    assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "released");
     let code: String =
         sqlx::query_scalar("select error_code from tenantry.operation_items where id = $1")
@@ -325,7 +321,7 @@ async fn what_an_earlier_try_met_is_told_when_the_last_ones_left_nothing() {
         retryable: true,
     };
     let mut conn = db.pool.acquire().await.unwrap();
-    items::retry_later(&mut conn, &first, &met, true, Duration::ZERO, "job").await.unwrap();
+    items::retry_later(&mut conn, &first, &met, true, Duration::ZERO).await.unwrap();
     for _ in 0..2 {
         take(&crashing, item).await.expect("the worker died each time");
     }

@@ -7,7 +7,7 @@ mod bench;
 use std::{fs, sync::Arc};
 
 use domain::{ItemId, TenantId};
-use operations::{Parts, Provisioner, Sorted, Verdict};
+use operations::{Ended, Parts, Provisioner, Sorted};
 use sqlx::PgPool;
 use store::items::Claim;
 
@@ -39,7 +39,7 @@ impl Group {
     }
 
     /// Takes `claims` together, and one by one those that come back; tells how many came back.
-    async fn work(&self, claims: Vec<Claim>) -> (Vec<Verdict>, usize) {
+    async fn work(&self, claims: Vec<Claim>) -> (Vec<Ended>, usize) {
         let Sorted { done, left } = self.provisioner.provision_together(claims).await;
         let mut verdicts: Vec<_> = done.into_iter().map(|(_, verdict)| verdict.unwrap()).collect();
         let apart = left.len();
@@ -141,11 +141,11 @@ async fn an_item_lost_to_another_worker_is_left_to_it() {
     let (verdicts, apart) = group.work(claims).await;
 
     assert_eq!(apart, 2);
-    assert_eq!(verdicts.iter().filter(|v| matches!(v, Verdict::Fenced)).count(), 1);
+    assert_eq!(verdicts.iter().filter(|v| matches!(v, Ended::Fenced)).count(), 1);
     assert_eq!(group.states(&db.pool).await, ["succeeded", "running"]);
     assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
     let done = successor.provision(theirs).await.unwrap();
-    assert!(matches!(done, Verdict::Finished(..)), "{done:?}");
+    assert!(matches!(done, Ended::As(domain::ItemState::Succeeded, _)), "{done:?}");
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_commit_whose_answer_is_lost_counts_for_all() {
     let (verdicts, apart) = group.work(claims).await;
 
     assert_eq!(apart, 0);
-    assert!(verdicts.iter().all(|v| matches!(v, Verdict::Retry { .. })), "{verdicts:?}");
+    assert!(verdicts.iter().all(|v| matches!(v, Ended::Fenced)), "{verdicts:?}");
     assert_eq!(group.states(&db.pool).await, ["succeeded"; 2]);
     let (item, _) = group.items[0];
     assert!(take(&group.provisioner, item).await.is_none(), "what is done is not done again");

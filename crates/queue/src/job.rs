@@ -1,7 +1,5 @@
 //! What a job carries.
 
-use std::fmt;
-
 use domain::ItemId;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -32,6 +30,11 @@ impl Job {
         self.item
     }
 
+    /// The payload as it stands in the queue.
+    pub(crate) fn write(self) -> Vec<u8> {
+        serde_json::to_vec(&self).expect("a struct of numbers is JSON")
+    }
+
     /// Reads a payload; `None` when it is not one of ours or of a version we do not know.
     ///
     /// The queue's own decoding ends the whole worker on a bad payload, so jobs are taken as
@@ -42,32 +45,30 @@ impl Job {
     }
 }
 
-/// A job's id. Always a ULID: one id that is not makes every fetch of the queue fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(Ulid);
+/// Digits of a job's id that name its item, and those that tell its jobs apart.
+const ITEM_DIGITS: u32 = 15;
+const OWN_DIGITS: u32 = 10;
 
-impl JobId {
-    /// A new id.
-    #[must_use]
-    pub fn mint() -> Self {
-        Self(Ulid::generate())
-    }
-
-    /// Reads an id as it stands in `operation_items.job_id`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Ulid::from_string(text).ok().map(Self)
-    }
-
-    pub(crate) fn ulid(self) -> Ulid {
-        self.0
-    }
+/// The id of a new job for `item`: 0, the item, then random digits. So the primary key finds the
+/// jobs of an item, and no other table has to know their ids.
+///
+/// It is a ULID: one id that is not makes every fetch of the queue fail. Digits alone, since they
+/// stand in one order whatever the database's collation. Ids that begin with a time, as an earlier
+/// version made them, name no item.
+pub(crate) fn new_id(item: ItemId) -> Ulid {
+    id_of(item, Ulid::generate().0 % 10_u128.pow(OWN_DIGITS))
 }
 
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+/// The least and the greatest id that a job of `item` can have.
+pub(crate) fn ids_of(item: ItemId) -> (String, String) {
+    let id = |own| id_of(item, own).to_string();
+    (id(0), id(10_u128.pow(OWN_DIGITS) - 1))
+}
+
+fn id_of(item: ItemId, own: u128) -> Ulid {
+    let item = item.get().unsigned_abs() % 10_u64.pow(ITEM_DIGITS);
+    let text = format!("0{item:015}{own:010}");
+    Ulid::from_string(&text).expect("26 digits, the first of them 0, are a ULID")
 }
 
 #[cfg(test)]
@@ -88,5 +89,19 @@ mod tests {
         for raw in [json!(null), json!({"v": 2, "item": 7}), json!({"item": 7}), json!([1])] {
             assert_eq!(Job::read(raw), None);
         }
+    }
+
+    #[test]
+    fn the_ids_of_an_items_jobs_stand_together_and_apart_from_all_others() {
+        let (item, next) = (ItemId::new(99), ItemId::new(100));
+        let (first, last) = ids_of(item);
+
+        let ids: Vec<String> = (0..100).map(|_| new_id(item).to_string()).collect();
+
+        assert!(ids.iter().all(|id| *id >= first && *id <= last), "{ids:?}");
+        assert!(last < ids_of(next).0 && last < new_id(next).to_string());
+        assert!(ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_digit())));
+        let of_an_earlier_version = Ulid::generate().to_string();
+        assert!(ids_of(ItemId::new(10_i64.pow(13))).1 < of_an_earlier_version);
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! An apalis job is a **durable wake-up token** with the payload `{v, item}`; the item's row in
 //! `tenantry.operation_items` is the truth. A lost, late, doubled or reordered job therefore costs
-//! time and never correctness. This crate gives jobs out in the caller's transaction
-//! ([`enqueue`]), consumes them ([`consume`]) and mends what the queue does not mend itself
-//! ([`release_jobs_of`], [`live_jobs`], [`prune`]).
+//! time and never correctness. This crate gives jobs out in the caller's transaction ([`wake`]),
+//! consumes them ([`consume`]) and mends what the queue does not mend itself ([`release_jobs_of`],
+//! [`without_live_job`], [`prune`]). Nothing outside it knows a job's id: an id names its item.
 //!
 //! apalis' table is not Tenantry's own: the statements here are not checked at build time, the
 //! tests in `tests/contract.rs` pin what they lean on instead.
@@ -23,8 +23,8 @@ mod wakeup;
 pub use connect::{options, pool};
 pub use consume::{Consumer, Handled, consume};
 pub use doorbell::{Bell, listen, ring};
-pub use enqueue::{EnqueueError, Line, enqueue, enqueue_behind, jobs_of};
+pub use enqueue::{Line, wake};
 pub use guards::faults;
-pub use job::{Job, JobId, QUEUE_NAME};
-pub use maintain::{live_jobs, prune, release_jobs_of, silence_of};
+pub use job::{Job, QUEUE_NAME};
+pub use maintain::{prune, release_jobs_of, silence_of, without_live_job};
 pub use setup::{SetupError, is_set_up, setup};

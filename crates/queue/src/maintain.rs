@@ -1,11 +1,12 @@
-//! What the queue does not do for itself: free a dead worker's jobs at once, say which jobs are
-//! still alive, forget old ones.
+//! What the queue does not do for itself: free a dead worker's jobs at once, say which items
+//! no job will bring, forget old ones.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
+use domain::ItemId;
 use sqlx::PgConnection;
 
-use crate::job::{JobId, QUEUE_NAME};
+use crate::job::{QUEUE_NAME, ids_of};
 
 /// Gives back every job that the worker process `worker` holds, and says how many.
 ///
@@ -28,22 +29,36 @@ pub async fn release_jobs_of(conn: &mut PgConnection, worker: &str) -> sqlx::Res
     Ok(freed.rows_affected())
 }
 
-/// Those of `jobs` that will still be delivered, or are being worked on.
+/// Those of `items` that no job will bring to a worker.
 ///
-/// A job acknowledged as running is none: the queue never fetches it again.
+/// A job acknowledged as running will not: the queue never fetches it again.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn live_jobs(conn: &mut PgConnection, jobs: &[String]) -> sqlx::Result<HashSet<JobId>> {
-    let live: Vec<String> = sqlx::query_scalar(
-        "select id from apalis.jobs where id = any($1) and (status = 'Pending'
-            or (status = 'Failed' and attempts < max_attempts)
-            or (status in ('Queued', 'Running') and done_at is null))",
+pub async fn without_live_job(
+    conn: &mut PgConnection,
+    items: &[ItemId],
+) -> sqlx::Result<Vec<ItemId>> {
+    let numbers: Vec<i64> = items.iter().map(|item| item.get()).collect();
+    let (first, last): (Vec<String>, Vec<String>) = items.iter().map(|item| ids_of(*item)).unzip();
+    // One range of the primary key for each item: the planner would rather read the table than
+    // look up a range, but for the order.
+    let without: Vec<i64> = sqlx::query_scalar(
+        "select asked.item
+         from unnest($1::bigint[], $2::text[], $3::text[]) as asked (item, first, last)
+         where (select true from apalis.jobs j
+                where j.id >= asked.first and j.id <= asked.last
+                  and (j.status = 'Pending'
+                       or (j.status = 'Failed' and j.attempts < j.max_attempts)
+                       or (j.status in ('Queued', 'Running') and j.done_at is null))
+                order by j.id limit 1) is null",
     )
-    .bind(jobs)
+    .bind(numbers)
+    .bind(first)
+    .bind(last)
     .fetch_all(conn)
     .await?;
-    Ok(live.iter().filter_map(|id| JobId::parse(id)).collect())
+    Ok(without.into_iter().map(ItemId::new).collect())
 }
 
 /// How long the consumer of the worker process `worker` has not been heard by the queue; `None` when

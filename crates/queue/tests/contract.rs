@@ -15,7 +15,9 @@ use std::{
 use apalis::prelude::TaskBuilder;
 use apalis_postgres::queries::push_tasks;
 use domain::ItemId;
-use queue::{Consumer, Handled, JobId, QUEUE_NAME, consume, enqueue, live_jobs, release_jobs_of};
+use queue::{
+    Consumer, Handled, Line, QUEUE_NAME, consume, release_jobs_of, wake, without_live_job,
+};
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +39,7 @@ fn queue_of(db: &harness::Db) -> PgPool {
 
 fn consumer() -> Consumer {
     Consumer {
-        worker: format!("test-{}", JobId::mint()),
+        worker: format!("test-{}", domain::OperationId::mint()),
         handlers: 4,
         handler_timeout: PATIENCE,
         drain_timeout: PATIENCE,
@@ -71,12 +73,19 @@ impl Running {
     }
 }
 
-async fn put(pool: &PgPool, items: &[i64]) -> Vec<JobId> {
-    let jobs: Vec<_> = items.iter().map(|i| (ItemId::new(*i), JobId::mint())).collect();
+async fn put(pool: &PgPool, items: &[i64]) {
+    let items: Vec<_> = items.iter().map(|item| ItemId::new(*item)).collect();
     let mut tx = pool.begin().await.unwrap();
-    enqueue(&mut tx, &jobs, Duration::ZERO).await.unwrap();
+    wake(&mut tx, &items, Duration::ZERO).await.unwrap();
     tx.commit().await.unwrap();
-    jobs.into_iter().map(|(_, job)| job).collect()
+}
+
+/// The ids of all jobs, by their items.
+async fn jobs(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("select id from apalis.jobs order by convert_from(job, 'UTF8')")
+        .fetch_all(pool)
+        .await
+        .unwrap()
 }
 
 async fn status(pool: &PgPool, job: &str) -> String {
@@ -96,7 +105,7 @@ async fn enqueue_is_undone_with_the_callers_transaction() {
     let db = harness::fresh_db().await;
     let mut tx = db.pool.begin().await.unwrap();
 
-    enqueue(&mut tx, &[(ItemId::new(1), JobId::mint())], Duration::ZERO).await.unwrap();
+    wake(&mut tx, &[ItemId::new(1)], Duration::ZERO).await.unwrap();
     tx.rollback().await.unwrap();
 
     let jobs: i64 =
@@ -149,7 +158,7 @@ async fn every_job_is_delivered_and_acknowledged() {
     let db = harness::fresh_db().await;
     let (tell, mut seen) = mpsc::unbounded_channel();
     let items: Vec<i64> = (1..=50).collect();
-    let jobs = put(&db.pool, &items).await;
+    put(&db.pool, &items).await;
 
     let running = Running::start(&queue_of(&db), move |item| {
         let tell = tell.clone();
@@ -165,8 +174,8 @@ async fn every_job_is_delivered_and_acknowledged() {
     running.stop().await;
 
     assert_eq!(delivered, items.into_iter().collect());
-    for job in jobs {
-        assert_eq!(status(&db.pool, &job.to_string()).await, "Done");
+    for job in jobs(&db.pool).await {
+        assert_eq!(status(&db.pool, &job).await, "Done");
     }
 }
 
@@ -219,9 +228,9 @@ async fn a_panic_costs_its_own_job_a_rest_and_nobody_else_anything() {
 async fn an_unreadable_payload_ends_its_job_and_not_the_worker() {
     let db = harness::fresh_db().await;
     let (tell, mut seen) = mpsc::unbounded_channel();
-    let bad = JobId::mint();
+    let bad = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let task = TaskBuilder::new(br#"{"v":99}"#.to_vec())
-        .task_id(apalis_core::task::task_id::TaskId::from_ulid(bad.to_string().parse().unwrap()))
+        .task_id(apalis_core::task::task_id::TaskId::from_ulid(bad.parse().unwrap()))
         .build();
     let mut conn = queue_of(&db).acquire().await.unwrap();
     push_tasks(&mut *conn, QUEUE_NAME, vec![task]).await.unwrap();
@@ -235,7 +244,7 @@ async fn an_unreadable_payload_ends_its_job_and_not_the_worker() {
     running.stop().await;
 
     assert_eq!(delivered, 7);
-    assert_eq!(status(&db.pool, &bad.to_string()).await, "Killed");
+    assert_eq!(status(&db.pool, bad).await, "Killed");
 }
 
 #[tokio::test]
@@ -273,9 +282,10 @@ async fn stopping_waits_for_what_has_begun_and_gives_the_rest_back() {
 #[tokio::test]
 async fn the_jobs_of_a_dead_worker_are_freed_and_those_of_others_are_not() {
     let db = harness::fresh_db().await;
-    let jobs = put(&db.pool, &[1, 2]).await;
+    put(&db.pool, &[1, 2]).await;
+    let jobs = jobs(&db.pool).await;
     let mut conn = db.pool.acquire().await.unwrap();
-    for (worker, job) in [("dead.1", jobs[0]), ("deadly.1", jobs[1])] {
+    for (worker, job) in [("dead.1", &jobs[0]), ("deadly.1", &jobs[1])] {
         sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ($1, $2, 's', now())")
             .bind(worker)
             .bind(QUEUE_NAME)
@@ -284,7 +294,7 @@ async fn the_jobs_of_a_dead_worker_are_freed_and_those_of_others_are_not() {
             .unwrap();
         sqlx::query("update apalis.jobs set status = 'Running', lock_by = $1 where id = $2")
             .bind(worker)
-            .bind(job.to_string())
+            .bind(job)
             .execute(&mut *conn)
             .await
             .unwrap();
@@ -293,23 +303,23 @@ async fn the_jobs_of_a_dead_worker_are_freed_and_those_of_others_are_not() {
     let freed = release_jobs_of(&mut conn, "dead").await.unwrap();
 
     assert_eq!(freed, 1);
-    assert_eq!(status(&db.pool, &jobs[0].to_string()).await, "Pending");
-    assert_eq!(status(&db.pool, &jobs[1].to_string()).await, "Running");
+    assert_eq!(status(&db.pool, &jobs[0]).await, "Pending");
+    assert_eq!(status(&db.pool, &jobs[1]).await, "Running");
 }
 
 #[tokio::test]
 async fn a_job_that_will_not_come_again_is_not_live() {
     let db = harness::fresh_db().await;
-    let jobs = put(&db.pool, &[1, 2, 3, 4]).await;
-    let [waiting, finished, lost, failed] = jobs[..] else { panic!("four jobs") };
-    for (job, status, done) in [
-        (finished, "Done", true),
+    put(&db.pool, &[1, 2, 3, 4]).await;
+    for (job, (status, done)) in jobs(&db.pool).await.iter().zip([
+        ("Pending", false),
+        ("Done", true),
         // What the queue writes when a layer of its own gives a job up.
-        (lost, "Running", true),
-        (failed, "Failed", false),
-    ] {
+        ("Running", true),
+        ("Failed", false),
+    ]) {
         sqlx::query("update apalis.jobs set status = $2, attempts = 1, done_at = case when $3 then now() end where id = $1")
-            .bind(job.to_string())
+            .bind(job)
             .bind(status)
             .bind(done)
             .execute(&db.pool)
@@ -317,13 +327,49 @@ async fn a_job_that_will_not_come_again_is_not_live() {
             .unwrap();
     }
     let mut conn = db.pool.acquire().await.unwrap();
-    let missing = JobId::mint().to_string();
-    let asked: Vec<String> =
-        jobs.iter().map(ToString::to_string).chain(std::iter::once(missing)).collect();
 
-    let live = live_jobs(&mut conn, &asked).await.unwrap();
+    let without = without_live_job(&mut conn, &[1, 2, 3, 4, 5].map(ItemId::new)).await.unwrap();
 
-    assert_eq!(live, HashSet::from([waiting, failed]));
+    assert_eq!(without, [2, 3, 5].map(ItemId::new));
+}
+
+#[tokio::test]
+async fn one_live_job_of_many_is_enough() {
+    let db = harness::fresh_db().await;
+    put(&db.pool, &[7, 7, 7]).await;
+    sqlx::query(
+        "update apalis.jobs set status = 'Done' where id <> (select max(id) from apalis.jobs)",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let mut conn = db.pool.acquire().await.unwrap();
+
+    assert_eq!(without_live_job(&mut conn, &[ItemId::new(7)]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_jobs_of_items_are_found_without_reading_the_table() {
+    let db = harness::fresh_db().await;
+    put(&db.pool, &(1..=5_000).collect::<Vec<_>>()).await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let seq_scans =
+        "select seq_scan from pg_stat_user_tables where relid = 'apalis.jobs'::regclass";
+    for analyzed in [false, true] {
+        if analyzed {
+            sqlx::query("analyze apalis.jobs").execute(&mut *conn).await.unwrap();
+        }
+        sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.unwrap();
+        let before: i64 = sqlx::query_scalar(seq_scans).fetch_one(&mut *conn).await.unwrap();
+
+        let items: Vec<ItemId> = (4_001..=5_001).map(ItemId::new).collect();
+        let without = without_live_job(&mut conn, &items).await.unwrap();
+        sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.unwrap();
+        let after: i64 = sqlx::query_scalar(seq_scans).fetch_one(&mut *conn).await.unwrap();
+
+        assert_eq!(without, [ItemId::new(5_001)]);
+        assert_eq!(after, before);
+    }
 }
 
 #[tokio::test]
@@ -339,9 +385,8 @@ async fn a_batch_of_one_is_next_behind_a_batch_of_ten_thousand() {
     let served: Vec<String> =
         sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
 
-    let late = [(ItemId::new(77_777), JobId::mint())];
     let mut conn = db.pool.acquire().await.unwrap();
-    queue::enqueue_behind(&mut conn, &late, Duration::ZERO, 1).await.unwrap();
+    Line::new(Duration::ZERO, 1).add(&mut conn, &[ItemId::new(77_777)]).await.unwrap();
     let next: Vec<String> =
         sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
 

@@ -95,7 +95,11 @@ pub fn describe() {
     describe_histogram!(STEP_SECONDS, Unit::Seconds, "Time for one step's apply.");
     describe_histogram!(ITEM_WAIT_SECONDS, Unit::Seconds, "From enqueueing to the first claim.");
     describe_histogram!(API_REQUEST_SECONDS, Unit::Seconds, "Time for one request.");
-    describe_gauge!(WORKER_BUSY, Unit::Count, "Tenants this worker is provisioning now.");
+    describe_gauge!(
+        WORKER_BUSY,
+        Unit::Count,
+        "Tenants this worker has taken from the queue and not finished."
+    );
     describe_gauge!(QUEUE_WAITING, Unit::Count, "Items that wait for a worker.");
     describe_gauge!(POOL_SPARES, Unit::Count, "Tenants built in advance.");
     describe_gauge!(POOL_SIZE, Unit::Count, "Tenants to be kept built in advance.");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::ItemId;
 use queue::Handled;
 
-use crate::{inbox::Inbox, sweeper::InProgress};
+use crate::{in_progress::InProgress, inbox::Inbox};
 
 /// Hands the items of jobs to the lanes.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::activity::Activity;
+use crate::in_progress::InProgress;
 
 /// Idle time after which a worker builds spares.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ pub(crate) const AT_ONCE: usize = 8;
 pub(crate) struct Keeper {
     pub(crate) builder: SpareBuilder,
     pub(crate) view: Arc<PoolView>,
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) in_progress: InProgress,
     pub(crate) size: usize,
     pub(crate) per_second: u32,
     /// Spares built in one transaction.
@@ -90,7 +90,7 @@ impl Keeper {
             self.dropped(self.builder.weed_out().await?);
         }
         while !stop.is_cancelled() {
-            if self.activity.idle_for().is_none() && self.view.ready() > 0 {
+            if self.in_progress.idle_for().is_none() && self.view.ready() > 0 {
                 // What is counted on would be counted again.
                 break;
             }
@@ -129,7 +129,7 @@ impl Keeper {
     /// spares are left not between two pieces of it either.
     fn is_time(&self, ready: usize) -> bool {
         let pause = if ready * 2 < self.size { Duration::ZERO } else { PAUSE };
-        self.activity.idle_for().is_some_and(|idle| idle >= pause)
+        self.in_progress.idle_for().is_some_and(|idle| idle >= pause)
     }
 
     /// Counts the spares, and tells.

@@ -14,7 +14,7 @@ use domain::ItemId;
 use engine::crash_point;
 use futures::FutureExt;
 use metrics::{counter, histogram};
-use operations::{Provisioner, Verdict};
+use operations::{Ended, Provisioner};
 use queue::Handled;
 use store::items::Claim;
 use telemetry::names;
@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::{
-    activity::Activity,
     inbox::{Inbox, Waiting},
-    outcome::{About, Outcomes, RecordError},
+    outcome::{self, About},
+    settler::Settler,
 };
 
 /// Between two tries of a lane while the database refuses a right.
@@ -35,15 +35,21 @@ const REST_WHILE_REFUSED: Duration = Duration::from_secs(5);
 pub(crate) struct Lane {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) provisioner: Provisioner,
-    pub(crate) outcomes: Outcomes,
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) settler: Settler,
     /// Work is given up after this long: a connection that went dead without a word would hold it
     /// for ever.
     pub(crate) patience: Duration,
     /// Cleared when there is work: what is put off to later is looked for soon.
     pub(crate) quiet: Arc<AtomicBool>,
-    /// Set while the database refuses this worker a right.
-    pub(crate) refused: AtomicBool,
+}
+
+/// Claimed items could not be taken on.
+#[derive(Debug, thiserror::Error)]
+enum LaneError {
+    #[error("the control database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the work took too long and was given up")]
+    TookTooLong,
 }
 
 type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
@@ -52,16 +58,11 @@ impl Lane {
     /// Takes items until the inbox is closed.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
-            if self.refused.load(Ordering::Relaxed) {
+            if self.provisioner.is_refused() {
                 tokio::time::sleep(REST_WHILE_REFUSED).await;
             }
             let Some(waiting) = self.inbox.take(|| self.provisioner.room()).await else { return };
-            let items = waiting.len();
-            self.activity.begin(items);
             self.serve(waiting).await;
-            if self.activity.end(items) {
-                self.outcomes.settler.hurry();
-            }
         }
     }
 
@@ -85,7 +86,7 @@ impl Lane {
     }
 
     /// Works on `items` as far as they go; an item whose outcome is recorded leaves `replies`.
-    async fn work(&self, items: &[ItemId], replies: &mut Replies) -> Result<(), RecordError> {
+    async fn work(&self, items: &[ItemId], replies: &mut Replies) -> Result<(), LaneError> {
         let started = Instant::now();
         let claims = self.in_time(self.provisioner.claim(items)).await??;
         for item in items.iter().filter(|item| claims.iter().all(|claim| claim.item != **item)) {
@@ -101,14 +102,13 @@ impl Lane {
         let about: HashMap<ItemId, About> =
             claims.iter().map(|claim| (claim.item, About::of(claim, started))).collect();
         let sorted = self.in_time(self.provisioner.provision_together(claims)).await?;
-        for (item, verdict) in sorted.done {
-            self.close(&about[&item], verdict, replies).await;
+        for (item, ended) in sorted.done {
+            self.close(&about[&item], ended, replies);
         }
         for claim in sorted.left {
             let item = claim.item;
-            let verdict = self.in_time(self.provisioner.provision(claim)).await;
-            match verdict {
-                Ok(verdict) => self.close(&about[&item], verdict, replies).await,
+            match self.in_time(self.provisioner.provision(claim)).await {
+                Ok(ended) => self.close(&about[&item], ended, replies),
                 Err(error) => {
                     let cause = telemetry::chain(&error);
                     warn!(item.id = %item, cause, "gave item {item} up for now");
@@ -118,33 +118,16 @@ impl Lane {
         Ok(())
     }
 
-    /// Says once that the database refuses a right, and once that it no longer does.
-    fn note_refusal(&self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Retry { reason, .. }
-                if !reason.spent && !self.refused.swap(true, Ordering::Relaxed) =>
-            {
-                let cause = &reason.chain;
-                error!(
-                    "the database refuses a right that Tenantry needs: {cause}; tenants wait \
-                     until it is given back (`tenantry migrate public up`, `tenantry doctor`)"
-                );
+    fn close(&self, about: &About, ended: sqlx::Result<Ended>, replies: &mut Replies) {
+        match ended {
+            Ok(ended) => {
+                outcome::tell(about, &ended);
+                // One that is no longer ours may have ended: the answer to its COMMIT was lost.
+                if !matches!(ended, Ended::Again { .. }) {
+                    self.settler.mark(about.operation, about.mode);
+                }
+                tell(replies, about.item, Handled::Done);
             }
-            Verdict::Finished(..) if self.refused.swap(false, Ordering::Relaxed) => {
-                info!("the database no longer refuses a right; the work goes on");
-            }
-            _ => {}
-        }
-    }
-
-    async fn close(&self, about: &About, verdict: sqlx::Result<Verdict>, replies: &mut Replies) {
-        if let Ok(verdict) = &verdict {
-            self.note_refusal(verdict);
-        }
-        let recorded = async { self.outcomes.record(about, verdict?).await };
-        let recorded = self.in_time(recorded).await.and_then(|recorded| recorded);
-        match recorded {
-            Ok(()) => tell(replies, about.item, Handled::Done),
             Err(error) => {
                 let (item, cause) = (about.item, telemetry::chain(&error));
                 warn!(item.id = %item, %cause, "could not record the outcome of item {item}");
@@ -153,8 +136,8 @@ impl Lane {
         }
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, RecordError> {
-        tokio::time::timeout(self.patience, work).await.map_err(|_| RecordError::TookTooLong)
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, LaneError> {
+        tokio::time::timeout(self.patience, work).await.map_err(|_| LaneError::TookTooLong)
     }
 }
 

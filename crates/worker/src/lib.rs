@@ -2,16 +2,15 @@
 //!
 //! [`run`] is the whole process, one life (`life`) after another. In each the queue's jobs come to
 //! the `handler`, which puts their items into the `inbox`; the `lane`s take them from there in
-//! groups, have them provisioned, and record the `outcome`. Beside the lanes a life says that it
-//! lives (`heartbeat`), sees to whole operations (`settler`, `whole_batch`), mends what others left
-//! behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
+//! groups, have them provisioned, and tell of the `outcome`. Beside the lanes a life says that it
+//! lives (`heartbeat`), sees to whole operations (`settler`), mends what others left behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
 //! is told to stop.
 
-mod activity;
 mod build;
 mod handler;
 mod health;
 mod heartbeat;
+mod in_progress;
 mod inbox;
 mod keeper;
 mod lane;
@@ -22,7 +21,6 @@ mod run;
 mod settler;
 mod standing;
 mod sweeper;
-mod whole_batch;
 
 pub use build::{BuildError, build_parts, configured_migrations, reading, shared};
 pub use run::{StartError, run};

@@ -18,17 +18,15 @@ use tracing::{info, warn};
 
 use crate::{
     StartError,
-    activity::Activity,
     handler::Handler,
     heartbeat,
+    in_progress::InProgress,
     inbox::{Closer, Inbox},
     keeper::{self, Keeper},
     lane::Lane,
-    outcome::Outcomes,
     pools::Pools,
     settler::Settler,
-    sweeper::{InProgress, Sweeper},
-    whole_batch::WholeBatch,
+    sweeper::Sweeper,
 };
 
 /// How much of the wait for a lock a silent session may hold one: the rest is for the server to
@@ -57,7 +55,6 @@ pub(crate) struct Life<'a> {
     /// Ends what runs beside the lanes: after the drain, since items in work still need it.
     over: CancellationToken,
     in_progress: InProgress,
-    activity: Arc<Activity>,
     spares: Arc<PoolView>,
     settler: Settler,
     /// While no operation is open.
@@ -78,8 +75,8 @@ impl<'a> Life<'a> {
             store::workers::register(&mut conn, &id, &host(), std::process::id(), version).await
         };
         register.await.map_err(StartError::Register)?;
-        let actor = format!("worker:{id}");
-        let whole = WholeBatch { pool: pools.work.clone(), actor };
+        let in_progress = InProgress::default();
+        let settler = Settler::new(pools.work.clone(), format!("worker:{id}"), in_progress.clone());
         Ok(Self {
             settings,
             pools,
@@ -87,10 +84,9 @@ impl<'a> Life<'a> {
             id,
             lost: CancellationToken::new(),
             over: CancellationToken::new(),
-            in_progress: InProgress::default(),
-            activity: Arc::default(),
+            in_progress,
             spares: Arc::default(),
-            settler: Settler::new(whole),
+            settler,
             quiet: Arc::default(),
         })
     }
@@ -149,7 +145,7 @@ impl<'a> Life<'a> {
             every: Duration::from_millis(worker.sweep_ms),
             retain_jobs: Duration::from_secs(retain_jobs),
             in_progress: self.in_progress.clone(),
-            whole: self.settler.whole().clone(),
+            settler: self.settler.clone(),
             quiet: Arc::clone(&self.quiet),
             installation: self.work.parts.installation.clone(),
         };
@@ -171,7 +167,7 @@ impl<'a> Life<'a> {
         Keeper {
             builder: SpareBuilder::new(self.pools.work.clone(), parts, self.limits()),
             view: Arc::clone(&self.spares),
-            activity: Arc::clone(&self.activity),
+            in_progress: self.in_progress.clone(),
             size: pool.size as usize,
             per_second: pool.refill_per_second,
             group: self.group().min(keeper::AT_ONCE),
@@ -195,10 +191,8 @@ impl<'a> Life<'a> {
         let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
         let lane = Arc::new(Lane {
             inbox: Arc::clone(&inbox),
-            refused: AtomicBool::new(false),
             provisioner: self.provisioner(),
-            outcomes: Outcomes { pool: self.pools.work.clone(), settler: self.settler.clone() },
-            activity: Arc::clone(&self.activity),
+            settler: self.settler.clone(),
             patience,
             quiet: Arc::clone(&self.quiet),
         });

@@ -1,4 +1,5 @@
-//! Sees to operations soon after an item of theirs has ended, without a statement for every item.
+//! Activates, rolls back and ends operations soon after an item of theirs has ended, without a statement
+//! for every item.
 
 use std::{
     collections::HashMap,
@@ -6,43 +7,45 @@ use std::{
     time::Duration,
 };
 
-use domain::{Mode, OperationId};
+use domain::{ItemState, Mode, OperationId, OperationState};
+use engine::{control, crash_point};
+use metrics::counter;
+use queue::Bell;
+use store::{Connections, audit::By};
+use telemetry::names;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use crate::whole_batch::WholeBatch;
+use crate::in_progress::InProgress;
 
 /// How long outcomes are gathered after a look that found an operation still open, in milliseconds, unless
 /// this process runs out of work before: the most an operation's end is late by.
 const GATHER_MS: u64 = 200;
 
+/// Longest time for one operation: a connection that went dead without a word would hold up all others.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Collects the operations in which an item ended or was built, and has them seen to.
 #[derive(Debug, Clone)]
 pub(crate) struct Settler {
+    pool: Connections,
+    /// Who the audit log says it was.
+    actor: String,
+    in_progress: InProgress,
     marked: Arc<Mutex<HashMap<OperationId, Mode>>>,
     wake: Arc<Notify>,
-    out_of_work: Arc<Notify>,
-    whole: WholeBatch,
 }
 
 impl Settler {
-    pub(crate) fn new(whole: WholeBatch) -> Self {
-        Self { marked: Arc::default(), wake: Arc::default(), out_of_work: Arc::default(), whole }
-    }
-
-    pub(crate) fn whole(&self) -> &WholeBatch {
-        &self.whole
+    pub(crate) fn new(pool: Connections, actor: String, in_progress: InProgress) -> Self {
+        Self { pool, actor, in_progress, marked: Arc::default(), wake: Arc::default() }
     }
 
     /// An item of `operation` has ended or was built, and the transaction that says so is committed.
     pub(crate) fn mark(&self, operation: OperationId, mode: Mode) {
         self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(operation, mode);
         self.wake.notify_one();
-    }
-
-    /// This process has nothing in work: what was marked may be the end of an operation.
-    pub(crate) fn hurry(&self) {
-        self.out_of_work.notify_one();
     }
 
     /// Sees to operations until `stop`, then once more to what is marked by then.
@@ -55,7 +58,8 @@ impl Settler {
             if !self.see_to_marked().await {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(GATHER_MS)) => {}
-                    () = self.out_of_work.notified() => {}
+                    // What was marked may be the end of an operation.
+                    () = self.in_progress.emptied() => {}
                 }
             }
         }
@@ -64,15 +68,55 @@ impl Settler {
 
     /// Whether all that were marked have ended.
     async fn see_to_marked(&self) -> bool {
-        let operations =
+        let marked =
             std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
-        let (marked, mut ended) = (operations.len(), 0);
+        let all = marked.len();
+        self.see_to(marked.into_iter().map(|(operation, mode)| (operation, Some(mode)))).await
+            == all
+    }
+
+    /// Does what is due for `operations`, whose modes may be known, and says how many ended now. A
+    /// failure is left to the next sweep.
+    pub(crate) async fn see_to(
+        &self,
+        operations: impl Iterator<Item = (OperationId, Option<Mode>)>,
+    ) -> usize {
+        let mut ended = 0;
         for (operation, mode) in operations {
-            ended += usize::from(self.whole.see_to(operation, Some(mode)).await);
+            crash_point("before", "settle");
+            match tokio::time::timeout(PATIENCE, self.advance_and_settle(operation, mode)).await {
+                Ok(Ok(state)) => ended += usize::from(state.is_some()),
+                Ok(Err(error)) => {
+                    let cause = telemetry::chain(&error);
+                    warn!(operation.id = %operation, %cause, "could not see to operation {operation} yet");
+                }
+                Err(_) => {
+                    warn!(operation.id = %operation, "seeing to operation {operation} took too long")
+                }
+            }
+            crash_point("after", "settle");
         }
         if ended > 0 {
-            self.whole.tell_of_ends().await;
+            queue::ring(&self.pool, Bell::Ends).await;
         }
-        ended == marked
+        ended
+    }
+
+    async fn advance_and_settle(
+        &self,
+        operation: OperationId,
+        mode: Option<Mode>,
+    ) -> sqlx::Result<Option<OperationState>> {
+        if mode != Some(Mode::Independent) {
+            let activated =
+                control::advance(&self.pool, By::process(&self.actor), operation).await?;
+            let outcome = ItemState::Succeeded.as_str();
+            counter!(names::ITEMS_TOTAL, "outcome" => outcome).increment(activated);
+        }
+        let ended = control::settle(&self.pool, operation).await?;
+        if let Some(state) = ended {
+            counter!(names::SETTLED_TOTAL, "state" => state.as_str()).increment(1);
+        }
+        Ok(ended)
     }
 }

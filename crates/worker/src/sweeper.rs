@@ -2,30 +2,24 @@
 //!
 //! Every worker sweeps; every statement is safe when several do it at once.
 
-mod reconcile;
-mod schedule;
-mod take_over;
-#[cfg(test)]
-mod tests;
-
 use std::{
-    collections::HashSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use domain::{InstallationId, ItemId};
+use domain::InstallationId;
+use engine::control;
 use metrics::gauge;
-use store::Connections;
+use store::{Connections, audit::By};
 use telemetry::names;
 use tenantdb::Hoard;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::whole_batch::WholeBatch;
+use crate::{in_progress::InProgress, settler::Settler};
 
 /// The slow round comes this often, in seconds.
 const SLOW_ROUND_SECS: u64 = 60;
@@ -42,35 +36,6 @@ const SWEEP_PATIENCE: Duration = Duration::from_secs(60);
 /// Finished jobs forgotten in one slow round, at most.
 const PRUNE_LIMIT: i64 = 20_000;
 
-/// The items this process works on right now.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct InProgress(Arc<Mutex<HashSet<ItemId>>>);
-
-/// Takes its item out of [`InProgress`] when dropped.
-#[derive(Debug)]
-pub(crate) struct Working {
-    all: InProgress,
-    item: ItemId,
-}
-
-impl InProgress {
-    /// Enters `item`; `None` when this process works on it already.
-    pub(crate) fn enter(&self, item: ItemId) -> Option<Working> {
-        let entered = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(item);
-        entered.then(|| Working { all: self.clone(), item })
-    }
-
-    fn has(&self, item: ItemId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&item)
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.item);
-    }
-}
-
 /// What the sweeps need.
 #[derive(Debug, Clone)]
 pub(crate) struct Sweeper {
@@ -80,7 +45,7 @@ pub(crate) struct Sweeper {
     pub(crate) every: Duration,
     pub(crate) retain_jobs: Duration,
     pub(crate) in_progress: InProgress,
-    pub(crate) whole: WholeBatch,
+    pub(crate) settler: Settler,
     /// Set while no operation is open.
     pub(crate) quiet: Arc<AtomicBool>,
     /// By which tenants' roles are known.
@@ -122,29 +87,23 @@ impl Sweeper {
             self.end_hoards().await?;
         }
         if attention.silent_workers {
-            take_over::free_the_dead(&self.pool, self.dead_after).await?;
+            control::free_the_dead(&self.pool, self.dead_after).await?;
         }
         if attention.owned_items {
-            take_over::give_back_forgotten(&self.pool, &self.worker, &self.in_progress).await?;
+            let in_progress = |item| self.in_progress.has(item);
+            control::give_back_forgotten(&self.pool, &self.worker, in_progress).await?;
         }
         if !attention.open_batches {
             return Ok(());
         }
-        schedule::start_due(&self.pool).await?;
+        control::start_due(&self.pool, By::process("sweeper")).await?;
         let mut conn = self.pool.acquire().await?;
-        let overdue = store::operations::overdue(&mut conn).await?;
-        for operation in overdue {
+        for operation in store::operations::overdue(&mut conn).await? {
             store::operations::cancel_overdue(&mut conn, operation).await?;
         }
         let unsettled = store::operations::unsettled(&mut conn).await?;
         drop(conn);
-        let mut ended = false;
-        for operation in unsettled {
-            ended |= self.whole.see_to(operation, None).await;
-        }
-        if ended {
-            self.whole.tell_of_ends().await;
-        }
+        self.settler.see_to(unsettled.into_iter().map(|operation| (operation, None))).await;
         Ok(())
     }
 
@@ -171,7 +130,7 @@ impl Sweeper {
     }
 
     async fn slow_round(&self) -> Result<(), SweepError> {
-        reconcile::revive_stranded(&self.pool, Duration::from_secs(STRANDED_AFTER_SECS)).await?;
+        control::revive_stranded(&self.pool, Duration::from_secs(STRANDED_AFTER_SECS)).await?;
         let mut conn = self.pool.acquire().await?;
         store::api_keys::erase_expired(&mut conn).await?;
         store::idempotency::forget_expired(&mut conn).await?;
@@ -194,6 +153,4 @@ pub(crate) enum SweepError {
     TookTooLong,
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
-    #[error("an item could not be queued again")]
-    Enqueue(#[from] queue::EnqueueError),
 }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use domain::OperationId;
-use store::operations;
+use engine::control;
 
 use super::submit_batch::accepted;
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     documented::{Common, NotFound},
     extract::Id,
     problem::{Problem, ProblemBody},
-    steer,
 };
 
 /// Cancel a batch
@@ -39,10 +38,7 @@ pub(crate) async fn cancel_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
-    steer::patiently(|| steer::cancel(&cx, &caller, id)).await?;
-    // After the commit: a worker that ends the last item at this moment must see the cancelled ones.
-    let mut tx = cx.pool().begin().await?;
-    operations::settle(&mut tx, id).await?;
-    tx.commit().await?;
+    control::cancel(&cx.pool(), caller.by(), id).await?;
+    cx.counts().forget(id);
     accepted(&cx, id).await
 }

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::OperationId;
+use engine::control;
 
 use super::get_batch::view;
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     documented::{Common, NotFound},
     extract::Id,
     problem::{Problem, ProblemBody},
-    steer,
 };
 
 /// Pause a batch
@@ -38,6 +38,6 @@ pub(crate) async fn pause_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Json<BatchView>, Problem> {
-    steer::patiently(|| steer::pause(&cx, &caller, id)).await?;
+    control::pause(&cx.pool(), caller.by(), id).await?;
     view(&cx, id).await
 }

@@ -1,6 +1,7 @@
 //! `POST /queue/pause`: hold everything.
 
 use axum::{Json, extract::State};
+use engine::control;
 
 use crate::{
     auth::CanAdminister,
@@ -8,7 +9,6 @@ use crate::{
     documented::Common,
     problem::{Problem, ProblemBody},
     queue_view::{self, QueueView},
-    steer,
 };
 
 /// Pause the queue
@@ -30,6 +30,6 @@ pub(crate) async fn pause_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
 ) -> Result<Json<QueueView>, Problem> {
-    steer::patiently(|| steer::pause_queue(&cx, &caller)).await?;
+    control::pause_queue(&cx.pool(), caller.by()).await?;
     queue_view::read(&cx).await
 }

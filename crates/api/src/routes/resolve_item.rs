@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::OperationId;
+use engine::control;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,7 +15,6 @@ use crate::{
     extract::{Document, Id},
     problem::{Problem, ProblemBody},
     results_view::ResultView,
-    see_to, steer,
 };
 
 /// Most characters of a note.
@@ -64,9 +64,10 @@ pub(crate) async fn resolve_item(
     document: Document,
 ) -> Result<Json<ResultView>, Problem> {
     let note = note(body::json(&document.bytes)?)?;
-    steer::patiently(|| see_to::resolve(&cx, &caller, batch, index, &note)).await?;
-    let mut conn = cx.pool().acquire().await?;
-    Ok(Json(see_to::find(&mut conn, batch, index).await?.into()))
+    let pool = cx.pool();
+    control::resolve(&pool, caller.by(), batch, index, &note).await?;
+    cx.counts().forget(batch);
+    Ok(Json(control::item(&mut *pool.acquire().await?, batch, index).await?.into()))
 }
 
 /// The note of a body that has nothing else.

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::OperationId;
+use engine::control;
 
 use super::get_batch::view;
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     documented::{Common, NotFound},
     extract::Id,
     problem::{Problem, ProblemBody},
-    steer,
 };
 
 /// Resume a batch
@@ -36,6 +36,6 @@ pub(crate) async fn resume_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Json<BatchView>, Problem> {
-    steer::patiently(|| steer::resume(&cx, &caller, id)).await?;
+    control::resume(&cx.pool(), caller.by(), id).await?;
     view(&cx, id).await
 }

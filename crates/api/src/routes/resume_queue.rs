@@ -1,6 +1,7 @@
 //! `POST /queue/resume`: go on with everything.
 
 use axum::{Json, extract::State};
+use engine::control;
 
 use crate::{
     auth::CanAdminister,
@@ -8,7 +9,6 @@ use crate::{
     documented::Common,
     problem::{Problem, ProblemBody},
     queue_view::{self, QueueView},
-    steer,
 };
 
 /// Resume the queue
@@ -29,6 +29,6 @@ pub(crate) async fn resume_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
 ) -> Result<Json<QueueView>, Problem> {
-    steer::patiently(|| steer::resume_queue(&cx, &caller)).await?;
+    control::resume_queue(&cx.pool(), caller.by()).await?;
     queue_view::read(&cx).await
 }

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::OperationId;
+use engine::control;
 
 use crate::{
     auth::CanAdminister,
@@ -10,7 +11,6 @@ use crate::{
     extract::Id,
     problem::{Problem, ProblemBody},
     results_view::ResultView,
-    see_to, steer,
 };
 
 /// Undo a tenant again
@@ -38,8 +38,9 @@ pub(crate) async fn undo_item(
     State(cx): State<Context>,
     Id((batch, index)): Id<(OperationId, u32)>,
 ) -> Result<(StatusCode, Json<ResultView>), Problem> {
-    steer::patiently(|| see_to::undo(&cx, &caller, batch, index)).await?;
-    let mut conn = cx.pool().acquire().await?;
-    let item = see_to::find(&mut conn, batch, index).await?;
+    let pool = cx.pool();
+    control::undo(&pool, caller.by(), batch, index).await?;
+    cx.counts().forget(batch);
+    let item = control::item(&mut *pool.acquire().await?, batch, index).await?;
     Ok((StatusCode::ACCEPTED, Json(item.into())))
 }

@@ -46,7 +46,10 @@ fn acts() -> Vec<Act> {
         Act { body: batch, ..act("POST /tenants/batch", Before::Nothing, "operation.submitted") },
         Act { body: tenant, ..act("POST /tenants", Before::Nothing, "operation.submitted") },
         act("POST /batches/{id}/cancel", Before::Queued, "operation.cancelled"),
-        act("POST /batches/{id}/retry", Before::Cancelled, "operation.retried"),
+        Act {
+            body: Value::Null,
+            ..act("POST /batches/{id}/retry", Before::Cancelled, "operation.retried")
+        },
         act("POST /batches/{id}/pause", Before::Queued, "operation.paused"),
         act("POST /batches/{id}/resume", Before::Paused, "operation.resumed"),
         act("POST /batches/{id}/items/{index}/undo", Before::UndoFailed, "item.undo_retried"),

@@ -32,7 +32,7 @@ async fn a_batch_for_later_holds_its_names_and_has_no_jobs() {
     let waiting = "select count(*) from tenantry.operation_items i
         join tenantry.operations b on b.id = i.operation_id
         join tenantry.tenants t on t.id = i.tenant_id and t.state = 'pending'
-        where i.job_id is null and i.next_attempt_at = b.run_at
+        where i.next_attempt_at = b.run_at
           and b.deadline_at = b.run_at + interval '1 hour'";
     assert_eq!(app.count(waiting).await, 3);
     let taken = app.submit(tenants(1)).await;

@@ -40,7 +40,8 @@ async fn next(app: &App, n: i32) -> Vec<OperationId> {
     .unwrap();
     let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
         "select i.operation_id from apalis.get_jobs('w', $1, $2) with ordinality as served
-         join tenantry.operation_items i on i.job_id = served.id order by served.ordinality",
+         join tenantry.operation_items i on i.id = (convert_from(served.job, 'UTF8')::jsonb ->> 'item')::bigint
+         order by served.ordinality",
     )
     .bind(queue::QUEUE_NAME)
     .bind(n)

@@ -92,6 +92,7 @@ async fn a_retry_runs_what_failed_again_and_nothing_else() {
     app.succeed(batch, 2).await;
     app.fail_rest(batch, "attempts_exhausted").await;
     app.settle(batch).await;
+    app.execute("delete from apalis.jobs").await;
     let before = app.results(batch).await;
 
     let answer = act(&app, batch, "retry").await;
@@ -105,13 +106,66 @@ async fn a_retry_runs_what_failed_again_and_nothing_else() {
     assert!(after[2]["error"].is_null());
     assert_eq!(after[2]["tenant_id"], before[2]["tenant_id"]);
     assert_eq!(after[4]["error"]["code"], "invalid_tenant_name");
-    let waiting =
-        "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
+    let waiting = "select count(*) from tenantry.operation_items i join apalis.jobs j
+             on (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id
         join tenantry.tenants t on t.id = i.tenant_id and t.state = 'pending'
         where i.state = 'queued' and i.tries = 0 and i.finished_at is null";
     assert_eq!(app.count(waiting).await, 2);
     let run = "select count(*) from tenantry.operations where run = 2 and deadline_at > now()";
     assert_eq!(app.count(run).await, 1);
+}
+
+/// `status code` of every item.
+async fn told(app: &App, batch: OperationId) -> Vec<String> {
+    let told = |r: &Value| {
+        let code = r["error"]["code"].as_str().unwrap_or("-");
+        format!("{} {code}", r["status"].as_str().unwrap())
+    };
+    app.results(batch).await.iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn a_retry_of_one_group_of_failures_leaves_the_others_as_they_are() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(4)).await;
+    app.fail_rest(batch, "timed_out").await;
+    app.execute("update tenantry.operation_items set error_code = 'verify_failed' where idx > 1")
+        .await;
+    app.execute("update tenantry.operation_items set error_step = 'activate' where idx = 3").await;
+    app.settle(batch).await;
+    app.execute("delete from apalis.jobs").await;
+    let retry = async |group: Value| app.post(&format!("/batches/{batch}/retry"), &group).await;
+
+    let none = retry(json!({ "code": "timed_out", "step": "activate" })).await;
+    let wrong = retry(json!({ "cod": "timed_out" })).await;
+    let group = retry(json!({ "code": "verify_failed", "step": "activate" })).await;
+
+    assert_eq!((none.status, none.code()), (StatusCode::CONFLICT, "nothing_to_retry"));
+    assert_eq!((wrong.status.as_u16(), wrong.code()), (422, "unknown_field"));
+    assert_eq!(group.status, StatusCode::ACCEPTED, "{group:?}");
+    let expected = ["failed timed_out", "failed timed_out", "failed verify_failed", "queued -"];
+    assert_eq!(told(&app, batch).await, expected);
+    assert_eq!(app.with_jobs(batch).await, 1);
+    let noted = "select count(*) from tenantry.audit_log where action = 'operation.retried'
+        and detail ->> 'code' = 'verify_failed' and detail ->> 'step' = 'activate'";
+    assert_eq!(app.count(noted).await, 1);
+}
+
+#[tokio::test]
+async fn an_atomic_batch_is_not_retried_in_groups() {
+    let app = App::start().await;
+    let body = json!({ "tenants": tenants(2), "mode": "atomic" });
+    let batch = app.post("/tenants/batch", &body).await.batch();
+    app.fail_rest(batch, "timed_out").await;
+    app.execute("update tenantry.operation_items set error_code = 'verify_failed' where idx = 1")
+        .await;
+    app.settle(batch).await;
+
+    let group = json!({ "code": "timed_out" });
+    let answer = app.post(&format!("/batches/{batch}/retry"), &group).await;
+
+    assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "not_all_retryable"));
+    assert_eq!(told(&app, batch).await, ["failed timed_out", "failed verify_failed"]);
 }
 
 #[tokio::test]

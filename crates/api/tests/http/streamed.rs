@@ -90,7 +90,8 @@ async fn a_batch_of_several_chunks_is_like_any_other() {
     assert_eq!(app.with_jobs(batch).await, accepted as i64);
     // One job behind the other, over the whole batch.
     let places = "select count(distinct j.priority) from apalis.jobs j
-        join tenantry.operation_items i on i.job_id = j.id where i.idx <> 0 or i.operation_id <> (
+        join tenantry.operation_items i on (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id
+        where i.idx <> 0 or i.operation_id <> (
             select min(id::text)::uuid from tenantry.operations)";
     assert!(app.count(places).await >= accepted as i64);
     let detail = "select count(*) from tenantry.audit_log where detail ->> 'accepted' = '4098'

@@ -142,10 +142,11 @@ impl App {
         self.send(request.unwrap()).await
     }
 
-    /// Items whose recorded job is in the queue.
+    /// Jobs in the queue for items of `batch`.
     pub(crate) async fn with_jobs(&self, batch: OperationId) -> i64 {
         sqlx::query_scalar(
-            "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
+            "select count(*) from tenantry.operation_items i join apalis.jobs j
+                  on (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id
              where i.operation_id = $1",
         )
         .bind(batch.get())

@@ -39,8 +39,8 @@ async fn an_undo_is_tried_again_with_fresh_tries_in_a_batch_that_is_open_until_i
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     assert_eq!((&answer.body["index"], &answer.body["status"]), (&json!(1), &json!("unwinding")));
     assert_eq!(answer.body["error"]["code"], "verify_failed", "why it turned back is kept");
-    let going =
-        "select count(*) from tenantry.operation_items i join apalis.jobs j on j.id = i.job_id
+    let going = "select count(*) from tenantry.operation_items i join apalis.jobs j
+             on (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id
         where i.idx = 1 and i.tries = 0 and i.worker_id is null and i.finished_at is null";
     assert_eq!(app.count(going).await, 1);
     let shown = app.get(&format!("/batches/{batch}")).await.body;

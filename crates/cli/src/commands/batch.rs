@@ -1,6 +1,7 @@
 //! `tenantry batch`: show, watch, cancel, retry, pause and resume batches.
 
 use clap::Subcommand;
+use serde_json::{json, value::to_raw_value};
 
 use super::{API, batch_id::resolve, client, cursor_text, query, submit};
 use crate::{
@@ -54,6 +55,12 @@ pub(crate) enum Batch {
     Retry {
         /// The id, its first characters, or `last`
         id: String,
+        /// Only tenants that failed with this error code
+        #[arg(long)]
+        code: Option<String>,
+        /// Only tenants that failed in this step
+        #[arg(long)]
+        step: Option<String>,
         /// Show progress until the batch ends
         #[arg(long)]
         watch: bool,
@@ -99,7 +106,17 @@ impl Batch {
             Self::Cancel { id } => order(global, &client, id, "cancel").await,
             Self::Pause { id } => order(global, &client, id, "pause").await,
             Self::Resume { id } => order(global, &client, id, "resume").await,
-            Self::Retry { id, watch } => retry(global, &client, id, watch).await,
+            Self::Retry { id, code, step, watch } => {
+                let id = resolve(&client, id).await?;
+                let group = to_raw_value(&json!({ "code": code, "step": step }))?;
+                let path = format!("{API}/batches/{id}/retry");
+                let answer = client.post(&path, Some(&group), &[]).await?;
+                if !watch {
+                    return one(global, &answer);
+                }
+                let batch: BatchView = answer.parse()?;
+                submit::follow(global, &client, &id, batch.progress.total).await
+            }
             Self::Watch { id } => {
                 let id = resolve(&client, id).await?;
                 let batch: BatchView = client.get(&format!("{API}/batches/{id}")).await?.parse()?;
@@ -197,14 +214,4 @@ pub(super) async fn every_result(
             return Ok(items);
         }
     }
-}
-
-async fn retry(global: &Global, client: &Client, id: String, watch: bool) -> anyhow::Result<Done> {
-    let id = resolve(client, id).await?;
-    let answer = client.post(&format!("{API}/batches/{id}/retry"), None, &[]).await?;
-    if watch {
-        let batch: BatchView = answer.parse()?;
-        return submit::follow(global, client, &id, batch.progress.total).await;
-    }
-    one(global, &answer)
 }

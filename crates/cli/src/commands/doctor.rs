@@ -160,6 +160,6 @@ fn unfixed(error: &FixError) -> Failure {
     match error {
         FixError::Examine(error) => unexamined(error),
         FixError::Database(source) => connection::database_failure(source),
-        FixError::NotFixable(_) | FixError::Enqueue(_) => Failure::new(telemetry::chain(error)),
+        FixError::NotFixable(_) => Failure::new(telemetry::chain(error)),
     }
 }

@@ -1,15 +1,14 @@
 //! The queue: a live job brings a worker to each waiting item, and the item of each live job is open.
 //!
 //! A job outlives its item for a moment by right: it is acknowledged after the item's end. All that
-//! mints, replaces or ends jobs stands here.
+//! gives or ends jobs stands here.
 
 use std::{collections::HashMap, time::Duration};
 
 use domain::{ItemId, OperationId, TenantId};
-use queue::JobId;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Row, types::Uuid};
-use store::items::{Owned, Waiting};
+use store::items::Owned;
 
 use crate::{
     Kind, Subject,
@@ -23,7 +22,7 @@ const PAGE: i64 = 1_000;
 
 /// Items of paused operations, of a paused queue and of operations whose time has not come wait by right.
 const WAITING: &str = "
-    select i.id, i.state, i.job_id
+    select i.id, i.state
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
     where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
@@ -33,7 +32,7 @@ const WAITING: &str = "
           < now() - make_interval(secs => $2)
     order by i.id limit $3";
 
-/// Alive as `queue::live_jobs` says.
+/// Alive as `queue::without_live_job` says.
 const LIVE: &str = "
     select id, job from apalis.jobs
     where job_type = $4 and id > $1
@@ -58,15 +57,11 @@ async fn waiting_items(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> 
     let mut pages = Pages(i64::MIN);
     let page = |after| sqlx::query(WAITING).bind(after).bind(grace).bind(PAGE);
     while let Some(rows) = pages.next(conn, page).await? {
-        let jobs: Vec<Option<String>> =
-            rows.iter().map(|row| row.try_get(2)).collect::<sqlx::Result<_>>()?;
-        let named: Vec<String> = jobs.iter().flatten().cloned().collect();
-        let live = queue::live_jobs(conn, &named).await?;
-        for (row, job) in rows.iter().zip(&jobs) {
-            if job.as_deref().and_then(JobId::parse).is_some_and(|job| live.contains(&job)) {
-                continue;
-            }
-            let (id, state) = (ItemId::new(row.try_get(0)?), row.try_get::<&str, _>(1)?);
+        let items: Vec<ItemId> =
+            rows.iter().map(|row| row.try_get(0).map(ItemId::new)).collect::<sqlx::Result<_>>()?;
+        let without = queue::without_live_job(conn, &items).await?;
+        for (row, id) in rows.iter().zip(items).filter(|(_, id)| without.contains(id)) {
+            let state: &str = row.try_get(1)?;
             let sentence = format!("item {id} is {state} and has no live job");
             gatherer.add(Kind::ItemWithoutJob, Subject::Item(id), sentence, true);
         }
@@ -132,7 +127,6 @@ struct Locked {
     tenant_id: Option<i64>,
     attempt: i32,
     worker_id: Option<String>,
-    job_id: Option<String>,
 }
 
 impl Locked {
@@ -150,7 +144,7 @@ pub(crate) async fn give_back(
     surgery: &Surgery<'_>,
 ) -> Result<Deed, Stop> {
     let locked: Option<Locked> = sqlx::query_as(
-        "select i.operation_id, i.tenant_id, i.attempt, i.worker_id, i.job_id
+        "select i.operation_id, i.tenant_id, i.attempt, i.worker_id
          from tenantry.operation_items i
          where i.id = $1
            and (i.state = 'running' or (i.state = 'unwinding' and i.worker_id is not null))
@@ -165,19 +159,20 @@ pub(crate) async fn give_back(
     .fetch_optional(&mut *conn)
     .await?;
     let locked = locked.ok_or(Stop::Gone)?;
-    let (job, owned) = (JobId::mint(), Owned { item, attempt: locked.attempt });
-    if !store::items::give_back(conn, owned, &job.to_string()).await? {
+    let owned = [Owned { item, attempt: locked.attempt }];
+    let given_back = store::items::give_back(conn, &owned).await?;
+    if given_back.is_empty() {
         return Err(Stop::Gone);
     }
-    queue::enqueue(conn, &[(item, job)], Duration::ZERO).await?;
-    let detail = json!({ "item": item, "worker": locked.worker_id, "job": job.to_string() });
+    queue::wake(conn, &given_back, Duration::ZERO).await?;
+    let detail = json!({ "item": item, "worker": locked.worker_id });
     Ok(locked.deed("item.given_back", detail))
 }
 
-/// Gives a waiting item a new job, unless it has moved on, or its job is alive after all.
+/// Gives a waiting item a new job, unless it has moved on, or a job of it is alive after all.
 pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed, Stop> {
     let locked: Option<Locked> = sqlx::query_as(
-        "select operation_id, tenant_id, attempt, worker_id, job_id from tenantry.operation_items
+        "select operation_id, tenant_id, attempt, worker_id from tenantry.operation_items
          where id = $1 and state in ('queued', 'retrying', 'unwinding') and worker_id is null
          for update",
     )
@@ -185,16 +180,11 @@ pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed,
     .fetch_optional(&mut *conn)
     .await?;
     let locked = locked.ok_or(Stop::Gone)?;
-    if !queue::live_jobs(conn, locked.job_id.as_slice()).await?.is_empty() {
+    if queue::without_live_job(conn, &[item]).await?.is_empty() {
         return Err(Stop::Gone);
     }
-    let (waiting, new) = (Waiting { item, job: locked.job_id.clone() }, JobId::mint());
-    if !store::items::replace_job(conn, &waiting, &new.to_string()).await? {
-        return Err(Stop::Gone);
-    }
-    queue::enqueue(conn, &[(item, new)], Duration::ZERO).await?;
-    let detail = json!({ "item": item, "lost": waiting.job, "job": new.to_string() });
-    Ok(locked.deed("item.requeued", detail))
+    queue::wake(conn, &[item], Duration::ZERO).await?;
+    Ok(locked.deed("item.requeued", json!({ "item": item })))
 }
 
 /// Ends a job, unless its item is open. A worker that holds the job finds nothing to do, and its

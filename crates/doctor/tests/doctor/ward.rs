@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use doctor::{Depth, Fixed, Kind, Scope, Subject};
 use domain::{InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
-use queue::JobId;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 
@@ -173,23 +172,22 @@ impl Ward {
         plant::finish(&mut conn, operation, run).await;
     }
 
-    /// A live job for the item, recorded as its own.
+    /// A live job for the item; its id.
     pub(crate) async fn give_job(&self, item: i64) -> String {
-        let job = JobId::mint();
         let mut conn = self.db.pool.acquire().await.unwrap();
-        queue::enqueue(&mut conn, &[(ItemId::new(item), job)], Duration::ZERO).await.unwrap();
-        sqlx::query(plant::spelled("update ITEMS set job_id = $2 where id = $1"))
-            .bind(item)
-            .bind(job.to_string())
-            .execute(&mut *conn)
-            .await
-            .unwrap();
+        queue::wake(&mut conn, &[ItemId::new(item)], Duration::ZERO).await.unwrap();
         // Due: the queue's clock has whole seconds.
         sqlx::query("update apalis.jobs set run_at = now() - interval '1 second'")
             .execute(&mut *conn)
             .await
             .unwrap();
-        job.to_string()
+        sqlx::query_scalar(
+            "select id from apalis.jobs where convert_from(job, 'UTF8')::jsonb ->> 'item' = $1::text",
+        )
+        .bind(item.to_string())
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap()
     }
 
     /// Runs `sql`, with the tables put in for their words.

@@ -3,7 +3,7 @@
 use std::{env, process::Command};
 
 use domain::ItemState;
-use engine::{Finish, Outcome, Unwound};
+use engine::{Finish, Progress};
 
 use crate::{ground::Ground, script::plan};
 
@@ -38,7 +38,7 @@ async fn wherever_a_worker_dies_the_next_one_brings_the_item_to_its_end() {
         if let Some(claim) = ground.claim("heir").await {
             let plan = plan(&ground.script, Finish::Succeeded);
             let outcome = ground.runner().run(&plan, &claim).await;
-            assert!(matches!(outcome, Outcome::Finished(_)), "{point}: {outcome:?}");
+            assert!(matches!(outcome, Ok(Progress::Done(_))), "{point}: {outcome:?}");
         }
 
         assert_eq!(ground.script.done(), left, "{point}");
@@ -63,14 +63,14 @@ async fn wherever_a_worker_dies_the_next_one_undoes_what_is_left() {
         let ground = Ground::of(1).await;
         let plan = plan(&ground.script, Finish::Built);
         let claim = ground.claim("w").await.unwrap();
-        ground.runner().run(&plan, &claim).await;
+        ground.runner().run(&plan, &claim).await.unwrap();
         ground.turn_back().await;
         ground.script.done();
         die(&ground, point).await;
 
         if let Some(claim) = ground.claim("heir").await {
             let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
-            assert!(matches!(unwound, Unwound::Clean), "{point}: {unwound:?}");
+            assert!(matches!(unwound, Ok(Progress::Done(_))), "{point}: {unwound:?}");
         }
 
         assert_eq!(ground.script.done(), left, "{point}");

@@ -64,16 +64,15 @@ impl Ground {
     pub(crate) async fn retry_later(&self, held: &Claim) {
         let reason = ItemError::rejected(codes::INTERNAL, "another try");
         let mut conn = self.conn().await;
-        let given = items::retry_later(&mut conn, held, &reason, true, Duration::ZERO, "job").await;
+        let given = items::retry_later(&mut conn, held, &reason, true, Duration::ZERO).await;
         assert!(given.unwrap(), "the claim still holds");
     }
 
     /// What is built of the operation is turned back.
     pub(crate) async fn turn_back(&self) {
         let reason = ItemError::rejected(codes::BATCH_ROLLED_BACK, "another failed");
-        let (mut conn, jobs) = (self.conn().await, vec!["job".to_owned()]);
-        let turned =
-            items::turn_built_back(&mut conn, self.operation, &reason, &jobs).await.unwrap();
+        let mut conn = self.conn().await;
+        let turned = items::turn_built_back(&mut conn, self.operation, &reason).await.unwrap();
         assert_eq!(turned.len(), 1);
     }
 
@@ -149,10 +148,8 @@ async fn submit(conn: &mut PgConnection, operation: OperationId, n: usize) -> Ve
             domain: None,
             schema: None,
             tenant: Some(*id),
-            job: None,
             error: None,
         })
         .collect();
-    let recorded = items::insert(conn, operation, &rows, None).await.unwrap();
-    recorded.into_iter().map(|(_, item)| item).collect()
+    items::insert(conn, operation, &rows, None).await.unwrap()
 }

@@ -7,7 +7,7 @@ mod ground;
 mod script;
 
 use domain::{ItemError, ItemState, codes};
-use engine::{Finish, Outcome, Together, Unwound};
+use engine::{Finish, Progress};
 use store::{ErrorClass, items};
 
 use ground::Ground;
@@ -28,7 +28,7 @@ async fn each_stage_commits_by_itself_and_the_last_ends_the_item() {
     let plan = plan(&ground.script, Finish::Succeeded);
     let outcome = ground.runner().run(&plan, &claim).await;
 
-    let Outcome::Finished(reports) = outcome else { panic!("{outcome:?}") };
+    let Ok(Progress::Done(reports)) = outcome else { panic!("{outcome:?}") };
     let stages: Vec<_> = reports.iter().map(|report| (report.stage, report.steps.len())).collect();
     assert_eq!(stages, [("one", 1), ("two", 2)]);
     assert_eq!(ground.script.done(), ["apply first", "apply second", "apply third"]);
@@ -45,7 +45,7 @@ async fn the_next_try_goes_on_after_the_last_checkpoint() {
 
     let first = ground.claim("w").await.unwrap();
     let failed = ground.runner().run(&plan, &first).await;
-    assert!(matches!(&failed, Outcome::Failed(it) if it.stage == "two"), "{failed:?}");
+    assert!(matches!(&failed, Err(it) if it.stage == "two"), "{failed:?}");
     assert_eq!(ground.made().await, ["first"], "the stage that failed left nothing");
     ground.retry_later(&first).await;
     ground.script.fail(None);
@@ -54,7 +54,7 @@ async fn the_next_try_goes_on_after_the_last_checkpoint() {
     let outcome = ground.runner().run(&plan, &second).await;
 
     assert_eq!(second.checkpoints, ["one"]);
-    assert!(matches!(&outcome, Outcome::Finished(it) if it.len() == 1), "{outcome:?}");
+    assert!(matches!(&outcome, Ok(Progress::Done(it)) if it.len() == 1), "{outcome:?}");
     assert_eq!(ground.script.done(), ["apply second", "apply third"]);
     assert_eq!(ground.made().await, ["first", "second", "third"]);
     assert_eq!(ground.states().await, ["0 succeeded"]);
@@ -69,7 +69,7 @@ async fn a_worker_that_lost_the_item_between_two_stages_keeps_the_first_alone() 
     let plan = plan(&ground.script, Finish::Succeeded);
     let outcome = ground.runner().run(&plan, &claim).await;
 
-    assert!(matches!(outcome, Outcome::Fenced), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Progress::Fenced)), "{outcome:?}");
     assert_eq!(ground.made().await, ["first"]);
     assert_eq!(ground.states().await, ["0 running"]);
 }
@@ -79,7 +79,7 @@ async fn all_stages_are_undone_newest_first_and_the_names_are_free() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
     let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await;
+    ground.runner().run(&plan, &claim).await.unwrap();
     assert_eq!(ground.states().await, ["0 built"]);
     ground.turn_back().await;
     ground.script.done();
@@ -87,7 +87,7 @@ async fn all_stages_are_undone_newest_first_and_the_names_are_free() {
     let claim = ground.claim("w").await.unwrap();
     let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
 
-    assert!(matches!(unwound, Unwound::Clean), "{unwound:?}");
+    assert!(matches!(unwound, Ok(Progress::Done(_))), "{unwound:?}");
     assert_eq!(ground.script.done(), ["undo third", "undo second", "undo first"]);
     assert_eq!(ground.made().await, [""; 0]);
     assert_eq!(ground.checkpoints().await, ["one undone", "two undone"]);
@@ -102,7 +102,7 @@ async fn what_was_not_committed_is_not_undone() {
     ground.script.fail(Some(("apply third", ErrorClass::Permanent)));
     let mut claim = ground.claim("w").await.unwrap();
     let failed = ground.runner().run(&plan, &claim).await;
-    let Outcome::Failed(failure) = failed else { panic!("{failed:?}") };
+    let Err(failure) = failed else { panic!("{failed:?}") };
     let mut conn = ground.conn().await;
     let reason = failure.to_item_error();
     let committed = items::begin_unwind(&mut conn, &claim, &reason).await.unwrap();
@@ -112,7 +112,7 @@ async fn what_was_not_committed_is_not_undone() {
     claim.state = ItemState::Unwinding;
     let unwound = ground.runner().unwind(&plan, &claim, ItemState::Failed).await;
 
-    assert!(matches!(unwound, Unwound::Clean), "{unwound:?}");
+    assert!(matches!(unwound, Ok(Progress::Done(_))), "{unwound:?}");
     assert_eq!(ground.script.done(), ["undo first"]);
     assert_eq!(ground.made().await, [""; 0]);
     let ended = "select state || ' ' || error_step from tenantry.operation_items";
@@ -124,13 +124,13 @@ async fn an_undo_that_fails_goes_on_where_it_stood() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
     let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await;
+    ground.runner().run(&plan, &claim).await.unwrap();
     ground.turn_back().await;
     ground.script.fail(Some(("undo first", ErrorClass::Transient)));
 
     let claim = ground.claim("w").await.unwrap();
     let failed = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
-    assert!(matches!(&failed, Unwound::Failed(it) if it.stage == "one"), "{failed:?}");
+    assert!(matches!(&failed, Err(it) if it.stage == "one"), "{failed:?}");
     assert_eq!(ground.made().await, ["first"]);
     ground.retry_later(&claim).await;
     ground.script.fail(None);
@@ -138,7 +138,7 @@ async fn an_undo_that_fails_goes_on_where_it_stood() {
     let claim = ground.claim("w").await.unwrap();
     let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
 
-    assert!(matches!(unwound, Unwound::Clean), "{unwound:?}");
+    assert!(matches!(unwound, Ok(Progress::Done(_))), "{unwound:?}");
     assert_eq!(ground.script.done(), ["undo first"]);
     assert_eq!(ground.made().await, [""; 0]);
     assert_eq!(ground.states().await, ["0 rolled_back"]);
@@ -149,14 +149,14 @@ async fn a_worker_that_lost_the_item_undoes_nothing() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
     let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await;
+    ground.runner().run(&plan, &claim).await.unwrap();
     ground.turn_back().await;
     let claim = ground.claim("w").await.unwrap();
     ground.script.meanwhile("undo first", TAKE_OVER, &ground.db.pool);
 
     let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
 
-    assert!(matches!(unwound, Unwound::Fenced), "{unwound:?}");
+    assert!(matches!(unwound, Ok(Progress::Fenced)), "{unwound:?}");
     assert_eq!(ground.made().await, ["first"], "the newer stage had been undone before");
     assert_eq!(ground.states().await, ["0 unwinding"]);
 }
@@ -170,16 +170,13 @@ async fn items_taken_together_go_on_apart_from_the_stage_that_failed() {
 
     let together = ground.runner().run_together(&plan, &mut claims).await;
     let reason = ItemError::rejected(codes::INTERNAL, "the script lets it fail");
-    assert!(
-        matches!(&together, Together::Apart(Some(it)) if it.to_item_error().code == reason.code),
-        "{together:?}"
-    );
+    assert!(matches!(&together, Err(it) if it.to_item_error().code == reason.code), "{together:?}");
     assert_eq!(ground.made().await, ["first", "first"]);
     ground.script.fail(None);
     ground.script.done();
     for claim in &claims {
         let outcome = ground.runner().run(&plan, claim).await;
-        assert!(matches!(outcome, Outcome::Finished(_)), "{outcome:?}");
+        assert!(matches!(outcome, Ok(Progress::Done(_))), "{outcome:?}");
     }
 
     let each = ["apply second", "apply third"];
@@ -195,7 +192,7 @@ async fn items_taken_together_go_through_both_stages() {
     let plan = plan(&ground.script, Finish::Succeeded);
     let together = ground.runner().run_together(&plan, &mut claims).await;
 
-    assert!(matches!(&together, Together::Finished(it) if it.len() == 2), "{together:?}");
+    assert!(matches!(&together, Ok(Progress::Done(it)) if it.len() == 2), "{together:?}");
     assert_eq!(ground.made().await.len(), 6);
     assert_eq!(ground.states().await, ["0 succeeded", "1 succeeded"]);
 }

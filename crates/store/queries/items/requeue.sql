@@ -4,7 +4,6 @@ set state = 'queued',
     tenant_id = again.tenant_id,
     domain = again.domain,
     schema_name = again.schema_name,
-    job_id = again.job_id,
     worker_id = null,
     started_at = null,
     finished_at = null,
@@ -13,7 +12,7 @@ set state = 'queued',
     error_message = null,
     error_step = null,
     error_retryable = null
-from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
-    as again (id, tenant_id, domain, schema_name, job_id)
+from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])
+    as again (id, tenant_id, domain, schema_name)
 where i.id = again.id
   and i.state || '' in ('failed', 'cancelled', 'rolled_back') -- found by id

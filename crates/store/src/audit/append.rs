@@ -23,6 +23,32 @@ pub struct Entry<'a> {
     pub detail: Value,
 }
 
+/// Who changes something, and by which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// As [`Entry::actor`].
+    pub actor: &'a str,
+    /// As [`Entry::request_id`].
+    pub request_id: Option<&'a str>,
+    /// As [`Entry::address`].
+    pub address: Option<&'a str>,
+}
+
+impl<'a> By<'a> {
+    /// A process that no request asked.
+    #[must_use]
+    pub fn process(actor: &'a str) -> Self {
+        Self { actor, request_id: None, address: None }
+    }
+
+    /// An audit row of what they did.
+    #[must_use]
+    pub fn did(self, action: &'a str) -> Entry<'a> {
+        let Self { actor, request_id, address } = self;
+        Entry { actor, action, request_id, address, ..Entry::default() }
+    }
+}
+
 /// Records `entry`; commits with the change it tells of.
 ///
 /// # Errors

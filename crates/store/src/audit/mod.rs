@@ -3,5 +3,5 @@
 mod append;
 mod append_many;
 
-pub use append::{Entry, append};
+pub use append::{By, Entry, append};
 pub use append_many::append_for_tenants;

@@ -37,7 +37,8 @@ pub async fn first_failed(
     .await
 }
 
-/// Makes every tenant of `operation` visible and ends its items as succeeded; returns the tenants. The caller has locked the operation and seen that all of it is built.
+/// Makes every tenant of `operation` visible and ends its items as succeeded; returns the tenants. The
+/// caller has locked the operation and seen that all of it is built.
 ///
 /// # Errors
 /// When a statement fails.
@@ -51,9 +52,8 @@ pub async fn activate_built(
     Ok(tenants.into_iter().map(TenantId::new).collect())
 }
 
-/// `built → unwinding` for at most `jobs.len()` items of `operation`, because of `reason`; each
-/// gets one of `jobs`. Returns the items with their jobs, which the caller puts into the queue in
-/// the same transaction.
+/// `built → unwinding` for every such item of `operation`, because of `reason`. The caller wakes
+/// workers for them in the same transaction.
 ///
 /// # Errors
 /// When the statement fails.
@@ -61,16 +61,19 @@ pub async fn turn_built_back(
     conn: &mut PgConnection,
     operation: OperationId,
     reason: &ItemError,
-    jobs: &[String],
-) -> sqlx::Result<Vec<(ItemId, String)>> {
-    let rows = sqlx::query_file!(
-        "queries/items/turn_built_back.sql",
+) -> sqlx::Result<Vec<ItemId>> {
+    let turned = sqlx::query_scalar!(
+        "update tenantry.operation_items
+         set state = 'unwinding', tries = 0, worker_id = null,
+             next_attempt_at = clock_timestamp(),
+             error_code = $2, error_message = $3, error_step = null, error_retryable = true
+         where operation_id = $1 and state = 'built'
+         returning id",
         operation.get(),
-        jobs,
         reason.code.as_str(),
         &reason.told(),
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (ItemId::new(row.id), row.job_id)).collect())
+    Ok(turned.into_iter().map(ItemId::new).collect())
 }

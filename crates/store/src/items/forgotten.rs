@@ -31,22 +31,33 @@ pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec
     Ok(rows.into_iter().map(|r| Owned { item: ItemId::new(r.id), attempt: r.attempt }).collect())
 }
 
-/// Gives an owned item back: `running → retrying`, one that unwinds stays so without an
-/// owner. The caller puts `job` into the queue in the same transaction. False when it moved on.
+/// Gives owned items back: `running → retrying`; one that unwinds stays so, without an owner.
+/// Returns those that have not moved on; the caller wakes workers for them in the same transaction.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn give_back(conn: &mut PgConnection, owned: Owned, job: &str) -> sqlx::Result<bool> {
-    let done = sqlx::query!(
-        "update tenantry.operation_items
-         set state = case state when 'unwinding' then state else 'retrying' end,
-             worker_id = null, job_id = $3, next_attempt_at = clock_timestamp()
-         where id = $1 and attempt = $2 and state in ('running', 'unwinding')",
-        owned.item.get(),
-        owned.attempt,
-        job,
+pub async fn give_back(conn: &mut PgConnection, owned: &[Owned]) -> sqlx::Result<Vec<ItemId>> {
+    let (items, attempts): (Vec<i64>, Vec<i32>) =
+        owned.iter().map(|owned| (owned.item.get(), owned.attempt)).unzip();
+    let given_back = sqlx::query_scalar!(
+        "with held as (
+             select i.id from tenantry.operation_items i
+             join unnest($1::bigint[], $2::int[]) as owned (id, attempt)
+                  on owned.id = i.id and owned.attempt = i.attempt
+             where i.state || '' in ('running', 'unwinding') -- found by id
+             -- one order for all: see claim.sql
+             order by i.id for update of i
+         )
+         update tenantry.operation_items i
+         set state = case i.state when 'unwinding' then 'unwinding' else 'retrying' end,
+             worker_id = null, next_attempt_at = clock_timestamp()
+         from held
+         where i.id = held.id and i.state || '' in ('running', 'unwinding')
+         returning i.id",
+        &items,
+        &attempts,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(given_back.into_iter().map(ItemId::new).collect())
 }

@@ -24,14 +24,12 @@ pub struct NewItemRow<'a> {
     pub schema: Option<String>,
     /// The reserved tenant, if it was accepted.
     pub tenant: Option<TenantId>,
-    /// The id of the job that will make it; none yet when its operation is to start later.
-    pub job: Option<String>,
     /// Why it was not accepted.
     pub error: Option<ItemError>,
 }
 
-/// Records `items`, those accepted not to be begun before `run_at`, and says the id each index
-/// got. One statement whatever their number.
+/// Records `items`, those accepted not to be begun before `run_at`; returns the ids of these, in
+/// order. One statement whatever their number.
 ///
 /// # Errors
 /// When the rows cannot be written.
@@ -40,7 +38,7 @@ pub async fn insert(
     operation: OperationId,
     items: &[NewItemRow<'_>],
     run_at: Option<DateTime<Utc>>,
-) -> sqlx::Result<Vec<(u32, ItemId)>> {
+) -> sqlx::Result<Vec<ItemId>> {
     let columns = Columns::of(items);
     let rows = sqlx::query_file!(
         "queries/items/insert.sql",
@@ -51,7 +49,6 @@ pub async fn insert(
         &columns.domains as &[Option<&str>],
         &columns.schemas as &[Option<&str>],
         &columns.tenants as &[Option<i64>],
-        &columns.jobs as &[Option<&str>],
         &columns.codes as &[Option<&str>],
         &columns.messages as &[Option<Cow<'_, str>>],
         &columns.retryable as &[Option<bool>],
@@ -60,10 +57,8 @@ pub async fn insert(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| (u32::try_from(r.idx).unwrap_or_default(), ItemId::new(r.id)))
-        .collect())
+    let queued = rows.into_iter().filter(|row| row.state == ItemState::Queued.as_str());
+    Ok(queued.map(|row| ItemId::new(row.id)).collect())
 }
 
 /// The rows turned on their side, as `unnest` takes them.
@@ -75,7 +70,6 @@ struct Columns<'a> {
     domains: Vec<Option<&'a str>>,
     schemas: Vec<Option<&'a str>>,
     tenants: Vec<Option<i64>>,
-    jobs: Vec<Option<&'a str>>,
     codes: Vec<Option<&'a str>>,
     messages: Vec<Option<Cow<'a, str>>>,
     retryable: Vec<Option<bool>>,
@@ -93,7 +87,6 @@ impl<'a> Columns<'a> {
             columns.domains.push(item.domain.as_deref());
             columns.schemas.push(item.schema.as_deref());
             columns.tenants.push(item.tenant.map(TenantId::get));
-            columns.jobs.push(item.job.as_deref());
             columns.codes.push(error.map(|e| e.code.as_str()));
             columns.messages.push(error.map(ItemError::told));
             columns.retryable.push(error.map(|e| e.retryable));

@@ -20,7 +20,7 @@ mod retryable;
 mod stranded;
 mod undo;
 mod unwind;
-mod wake;
+mod waiting;
 
 pub use built::{activate_built, all_built, first_failed, turn_built_back};
 pub use cancel_waiting::cancel_waiting;
@@ -36,7 +36,7 @@ pub use resolve::{Resolved, resolve};
 pub use results::{ItemResult, ResultError, results};
 pub use retry_later::retry_later;
 pub use retryable::{ReleasedTenant, Retryable, retryable};
-pub use stranded::{Waiting, replace_job, waiting_since};
+pub use stranded::{hold_waiting, waiting_since};
 pub use undo::undo;
 pub use unwind::begin_unwind;
-pub use wake::{Waiters, give_jobs, waiting};
+pub use waiting::{Waiters, waiting};

@@ -14,8 +14,6 @@ pub struct Requeued {
     pub domain: String,
     /// The schema reserved.
     pub schema: String,
-    /// The job that will make it.
-    pub job: String,
 }
 
 /// `failed | cancelled | rolled_back → queued` with no tries used and no error, and says how many.
@@ -27,10 +25,8 @@ pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Resul
     let tenants: Vec<i64> = items.iter().map(|i| i.tenant.get()).collect();
     let domains: Vec<String> = items.iter().map(|i| i.domain.clone()).collect();
     let schemas: Vec<String> = items.iter().map(|i| i.schema.clone()).collect();
-    let jobs: Vec<String> = items.iter().map(|i| i.job.clone()).collect();
-    let done =
-        sqlx::query_file!("queries/items/requeue.sql", &ids, &tenants, &domains, &schemas, &jobs)
-            .execute(conn)
-            .await?;
+    let done = sqlx::query_file!("queries/items/requeue.sql", &ids, &tenants, &domains, &schemas)
+        .execute(conn)
+        .await?;
     Ok(done.rows_affected())
 }

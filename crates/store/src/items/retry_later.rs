@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 
 use super::Claim;
 
-/// `running → retrying`; an item that unwinds stays so, without an owner. The caller puts
-/// `job` into the queue in the same transaction. A try that is not `spent` is not counted. False
-/// when the claim is no longer ours.
+/// `running → retrying`; an item that unwinds stays so, without an owner. The caller wakes a
+/// worker for it in the same transaction. A try that is not `spent` is not counted. False when the
+/// claim is no longer ours.
 ///
 /// # Errors
 /// When the statement fails.
@@ -19,22 +19,20 @@ pub async fn retry_later(
     reason: &ItemError,
     spent: bool,
     delay: Duration,
-    job: &str,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.operation_items
          set state = case state when 'unwinding' then state else 'retrying' end,
-             tries = tries - case when $8 then 0 else 1 end,
-             worker_id = null, job_id = $3,
-             next_attempt_at = clock_timestamp() + make_interval(secs => $4),
-             error_code = case state when 'unwinding' then error_code else $5 end,
-             error_message = case state when 'unwinding' then error_message else $6 end,
-             error_step = case state when 'unwinding' then error_step else $7 end,
+             tries = tries - case when $7 then 0 else 1 end,
+             worker_id = null,
+             next_attempt_at = clock_timestamp() + make_interval(secs => $3),
+             error_code = case state when 'unwinding' then error_code else $4 end,
+             error_message = case state when 'unwinding' then error_message else $5 end,
+             error_step = case state when 'unwinding' then error_step else $6 end,
              error_retryable = case state when 'unwinding' then error_retryable else true end
          where id = $1 and attempt = $2 and state in ('running', 'unwinding')",
         claim.item.get(),
         claim.attempt,
-        job,
         delay.as_secs_f64(),
         reason.code.as_str(),
         &reason.told(),

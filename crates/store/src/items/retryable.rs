@@ -32,22 +32,30 @@ pub struct ReleasedTenant {
     pub external_id: Option<String>,
 }
 
-/// The items of `operation` that failed, were cancelled or were rolled back, by index.
+/// The items of `operation` that failed, were cancelled or were rolled back, by index; of these only
+/// the ones with this error `code`, and with an error of this `step`, if given.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn retryable(
     conn: &mut PgConnection,
     operation: OperationId,
+    code: Option<&str>,
+    step: Option<&str>,
 ) -> sqlx::Result<Vec<Retryable>> {
     let rows = sqlx::query!(
-        r#"select i.id, i.idx, i.input as "request: Json<Box<RawValue>>", i.error_code, t.id as "tenant_id?", t.domain as "domain?",
-                  t.schema_name as "schema_name?", t.external_id
+        r#"select i.id, i.idx, i.input as "request: Json<Box<RawValue>>", i.error_code,
+                  t.id as "tenant_id?", t.domain as "domain?", t.schema_name as "schema_name?",
+                  t.external_id
            from tenantry.operation_items i
            left join tenantry.tenants t on t.id = i.tenant_id
            where i.operation_id = $1 and i.state in ('failed', 'cancelled', 'rolled_back')
+             and ($2::text is null or i.error_code = $2)
+             and ($3::text is null or i.error_step = $3)
            order by i.idx"#,
         operation.get(),
+        code,
+        step,
     )
     .fetch_all(conn)
     .await?;

@@ -5,15 +5,6 @@ use std::time::Duration;
 use domain::ItemId;
 use sqlx::PgConnection;
 
-/// An item that waits for a worker, and the job that should bring one.
-#[derive(Debug, Clone)]
-pub struct Waiting {
-    /// The item.
-    pub item: ItemId,
-    /// Its latest job; `None` when it never had one.
-    pub job: Option<String>,
-}
-
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
 /// for a worker, and should not: neither they nor the whole queue are paused, and their time has
 /// come.
@@ -25,9 +16,9 @@ pub async fn waiting_since(
     after: ItemId,
     age: Duration,
     limit: i64,
-) -> sqlx::Result<Vec<Waiting>> {
-    let rows = sqlx::query!(
-        "select i.id, i.job_id from tenantry.operation_items i
+) -> sqlx::Result<Vec<ItemId>> {
+    let ids = sqlx::query_scalar!(
+        "select i.id from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
          where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
            and i.worker_id is null and b.paused_at is null and b.run_at is null
@@ -41,27 +32,24 @@ pub async fn waiting_since(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|r| Waiting { item: ItemId::new(r.id), job: r.job_id }).collect())
+    Ok(ids.into_iter().map(ItemId::new).collect())
 }
 
-/// Records `new` as the job of a waiting item that had `old`. False when the item has moved on.
+/// Those of `items` that still wait and that no other process holds; their rows stay locked until the
+/// transaction ends.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn replace_job(
-    conn: &mut PgConnection,
-    waiting: &Waiting,
-    new: &str,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query!(
-        "update tenantry.operation_items set job_id = $3
-         where id = $1 and job_id is not distinct from $2
-           and state in ('queued', 'retrying', 'unwinding') and worker_id is null",
-        waiting.item.get(),
-        waiting.job,
-        new,
+pub async fn hold_waiting(conn: &mut PgConnection, items: &[ItemId]) -> sqlx::Result<Vec<ItemId>> {
+    let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
+    let held = sqlx::query_scalar!(
+        "select id from tenantry.operation_items
+         where id = any($1) and worker_id is null
+           and state || '' in ('queued', 'retrying', 'unwinding') -- found by id
+         order by id for update skip locked",
+        &ids,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(held.into_iter().map(ItemId::new).collect())
 }

@@ -3,8 +3,8 @@
 use domain::{ItemId, OperationId};
 use sqlx::PgConnection;
 
-/// `undo_failed → unwinding` with no tries used; the caller puts `job` into the queue in the
-/// same transaction. `None` when the item is in another state, or not there.
+/// `undo_failed → unwinding` with no tries used; the caller wakes a worker for it in the same
+/// transaction. `None` when the item is in another state, or not there.
 ///
 /// # Errors
 /// When the row cannot be written.
@@ -12,17 +12,15 @@ pub async fn undo(
     conn: &mut PgConnection,
     operation: OperationId,
     index: u32,
-    job: &str,
 ) -> sqlx::Result<Option<ItemId>> {
     let item = sqlx::query_scalar!(
         "update tenantry.operation_items
-         set state = 'unwinding', tries = 0, worker_id = null, job_id = $3, finished_at = null,
+         set state = 'unwinding', tries = 0, worker_id = null, finished_at = null,
              next_attempt_at = clock_timestamp()
          where operation_id = $1 and idx = $2 and state = 'undo_failed'
          returning id",
         operation.get(),
         i32::try_from(index).unwrap_or(i32::MAX),
-        job,
     )
     .fetch_optional(conn)
     .await?;

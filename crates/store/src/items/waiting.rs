@@ -1,4 +1,4 @@
-//! Gives items that wait for a worker new jobs, page by page.
+//! Lists the items that wait for a worker, page by page.
 
 use domain::{ItemId, OperationId};
 use sqlx::PgConnection;
@@ -63,30 +63,4 @@ async fn in_queue(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::R
     )
     .fetch_all(conn)
     .await
-}
-
-/// Records each item's new job, and says which of them still wait: the caller puts their jobs
-/// into the queue in the same transaction. One statement whatever their number.
-///
-/// # Errors
-/// When the rows cannot be written.
-pub async fn give_jobs(
-    conn: &mut PgConnection,
-    jobs: &[(ItemId, String)],
-) -> sqlx::Result<Vec<ItemId>> {
-    let ids: Vec<i64> = jobs.iter().map(|(id, _)| id.get()).collect();
-    let jobs: Vec<String> = jobs.iter().map(|(_, job)| job.clone()).collect();
-    let given = sqlx::query_scalar!(
-        "update tenantry.operation_items i
-         set job_id = given.job, next_attempt_at = clock_timestamp()
-         from unnest($1::bigint[], $2::text[]) as given (id, job)
-         where i.id = given.id and i.worker_id is null
-           and i.state || '' in ('queued', 'retrying', 'unwinding') -- found by id
-         returning i.id",
-        &ids,
-        &jobs,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(given.into_iter().map(ItemId::new).collect())
 }

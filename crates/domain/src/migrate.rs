@@ -1,0 +1,34 @@
+//! What an operation of kind `migrate` has to know.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::state::words;
+
+/// Which way.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Apply what is pending.
+    Up,
+    /// Take back what is newer than a version.
+    Down,
+}
+
+words!(Direction, "a direction", Up = "up", Down = "down");
+
+/// How the schemas of an operation are to be migrated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migrate {
+    /// Which way.
+    pub direction: Direction,
+    /// The hash of the set of migrations: a worker that has this set does it.
+    pub set: String,
+    /// The version to go back to, which stays; `none`: before the first. Left out, the newest migration
+    /// is taken back. Only of a way down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}

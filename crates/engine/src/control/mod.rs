@@ -1,0 +1,25 @@
+//! What operators and workers do to operations as a whole: pause, resume, cancel, retry, repair,
+//! wake, roll back, start, settle, recover.
+//!
+//! The API and the workers both call it. It changes rows and wakes workers; no step runs here.
+//! Each act is a transaction, with its audit row in it, and is tried again when it meets a
+//! worker's over the same rows.
+
+mod cancel;
+mod error;
+mod names;
+mod pause;
+mod recover;
+mod repair;
+mod retry;
+mod settle;
+mod wake;
+
+pub use cancel::cancel;
+pub use error::ControlError;
+pub use pause::{pause, pause_queue, resume, resume_queue};
+pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};
+pub use repair::{item, resolve, undo};
+pub use retry::{Group, Retry, retry};
+pub use settle::{advance, settle};
+pub use wake::start_due;

@@ -1,0 +1,115 @@
+//! Pauses and resumes an operation, or the whole queue.
+
+use domain::{OperationId, OperationState};
+use queue::Bell;
+use serde_json::json;
+use store::{
+    Connections,
+    audit::{self, By},
+    items::Waiters,
+    operations, queue_state,
+};
+use tracing::info;
+
+use super::{
+    ControlError,
+    error::patiently,
+    wake::{locked, wake},
+};
+
+/// Workers begin nothing more of `operation`.
+///
+/// # Errors
+/// When there is no such operation; when it is paused, ending or over.
+pub async fn pause(
+    pool: &Connections,
+    by: By<'_>,
+    operation: OperationId,
+) -> Result<(), ControlError> {
+    patiently(async || {
+        let mut tx = pool.begin().await?;
+        let state = locked(&mut tx, operation).await?;
+        if !operations::pause(&mut tx, operation).await? {
+            return Err(match state {
+                state if state.is_final() => ControlError::Finished(operation, state),
+                OperationState::Queued | OperationState::Running => ControlError::Paused(operation),
+                ending => ControlError::Ending(operation, ending),
+            });
+        }
+        let entry = by.did("operation.paused");
+        audit::append(&mut tx, audit::Entry { operation: Some(operation), ..entry }).await?;
+        tx.commit().await?;
+        info!(operation.id = %operation, "operation {operation} is paused");
+        Ok(())
+    })
+    .await
+}
+
+/// Lets a paused operation go on.
+///
+/// # Errors
+/// When there is no such operation; when it is not paused, or over.
+pub async fn resume(
+    pool: &Connections,
+    by: By<'_>,
+    operation: OperationId,
+) -> Result<(), ControlError> {
+    patiently(async || {
+        let mut tx = pool.begin().await?;
+        let state = locked(&mut tx, operation).await?;
+        if !operations::resume(&mut tx, operation).await? {
+            return Err(match state.is_final() {
+                true => ControlError::Finished(operation, state),
+                false => ControlError::NotPaused(operation),
+            });
+        }
+        let woken = wake(&mut tx, Waiters::Operation(operation)).await?;
+        let (detail, entry) = (json!({ "woken": woken }), by.did("operation.resumed"));
+        audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry })
+            .await?;
+        tx.commit().await?;
+        queue::ring(pool, Bell::Jobs).await;
+        info!(operation.id = %operation, woken, "operation {operation} goes on");
+        Ok(())
+    })
+    .await
+}
+
+/// Workers begin nothing more of any operation.
+///
+/// # Errors
+/// When the queue is paused.
+pub async fn pause_queue(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
+    patiently(async || {
+        let mut tx = pool.begin().await?;
+        if !queue_state::pause(&mut tx).await? {
+            return Err(ControlError::QueuePaused);
+        }
+        audit::append(&mut tx, by.did("queue.paused")).await?;
+        tx.commit().await?;
+        info!("the queue is paused");
+        Ok(())
+    })
+    .await
+}
+
+/// Lets every operation go on that is not paused itself.
+///
+/// # Errors
+/// When the queue is not paused.
+pub async fn resume_queue(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
+    patiently(async || {
+        let mut tx = pool.begin().await?;
+        if !queue_state::resume(&mut tx).await? {
+            return Err(ControlError::QueueNotPaused);
+        }
+        let woken = wake(&mut tx, Waiters::Queue).await?;
+        let (detail, entry) = (json!({ "woken": woken }), by.did("queue.resumed"));
+        audit::append(&mut tx, audit::Entry { detail, ..entry }).await?;
+        tx.commit().await?;
+        queue::ring(pool, Bell::Jobs).await;
+        info!(woken, "the queue goes on");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,119 @@
+//! Brings items back to work whose try failed, whose worker died, or whose job was lost.
+
+use std::time::Duration;
+
+use domain::{ItemError, ItemId};
+use queue::Bell;
+use store::{
+    Connections,
+    items::{self, Claim, Owned},
+    workers,
+};
+use tracing::{info, warn};
+
+/// Items looked at in one go.
+const PAGE: i64 = 1_000;
+
+/// Puts a claimed item back, to be tried again after `delay` because of `reason`; the try counts if
+/// it is `spent`. False when the claim is no longer ours.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_back(
+    pool: &Connections,
+    claim: &Claim,
+    reason: &ItemError,
+    spent: bool,
+    delay: Duration,
+) -> sqlx::Result<bool> {
+    let mut tx = pool.begin().await?;
+    if !items::retry_later(&mut tx, claim, reason, spent, delay).await? {
+        return Ok(false);
+    }
+    queue::wake(&mut tx, &[claim.item], delay).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Declares silent workers dead and frees their jobs: both or neither. A worker that fetches such a
+/// job may claim its item, since the claim asks whether the owner lives.
+///
+/// # Errors
+/// When the database fails.
+pub async fn free_the_dead(pool: &Connections, dead_after: Duration) -> sqlx::Result<()> {
+    let mut tx = pool.begin().await?;
+    for worker in &workers::bury(&mut tx, dead_after).await? {
+        let jobs = queue::release_jobs_of(&mut tx, worker).await?;
+        warn!(worker.id = %worker, jobs, "worker {worker} is silent; freed its {jobs} jobs");
+    }
+    tx.commit().await
+}
+
+/// Gives back the items that no process works on: those that `worker` owns and does not have in
+/// progress (the database was away when an outcome should have been recorded, or a handler was given
+/// up), and those of workers that have stopped, since their jobs may be used up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_back_forgotten(
+    pool: &Connections,
+    worker: &str,
+    in_progress: impl Fn(ItemId) -> bool,
+) -> sqlx::Result<()> {
+    let mut owned = items::owned_by(&mut *pool.acquire().await?, worker).await?;
+    // Looked at after the query: an item enters before its claim is written. So an item that the
+    // query saw and that is not in progress now has either ended since (the update below finds
+    // nothing) or been forgotten.
+    owned.retain(|Owned { item, .. }| !in_progress(*item));
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let mut tx = pool.begin().await?;
+    let given_back = items::give_back(&mut tx, &owned).await?;
+    queue::wake(&mut tx, &given_back, Duration::ZERO).await?;
+    tx.commit().await?;
+    for item in &given_back {
+        info!(item.id = %item, "gave item {item} back to be tried again");
+    }
+    if !given_back.is_empty() {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(())
+}
+
+/// Wakes workers for the items that have waited for `age` or longer and that no job will bring to
+/// one. Returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revive_stranded(pool: &Connections, age: Duration) -> sqlx::Result<usize> {
+    let (mut after, mut revived) = (ItemId::new(0), 0);
+    loop {
+        let mut conn = pool.acquire().await?;
+        let page = items::waiting_since(&mut conn, after, age, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = *last;
+        let stranded = queue::without_live_job(&mut conn, &page).await?;
+        drop(conn);
+        if !stranded.is_empty() {
+            revived += revive(pool, &stranded).await?;
+        }
+    }
+    if revived > 0 {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(revived)
+}
+
+async fn revive(pool: &Connections, stranded: &[ItemId]) -> sqlx::Result<usize> {
+    let mut tx = pool.begin().await?;
+    let waiting = items::hold_waiting(&mut tx, stranded).await?;
+    // Asked again under the locks: another process may just have done the same.
+    let revived = queue::without_live_job(&mut tx, &waiting).await?;
+    queue::wake(&mut tx, &revived, Duration::ZERO).await?;
+    tx.commit().await?;
+    for item in &revived {
+        info!(item.id = %item, "item {item} had lost its job; gave it a new one");
+    }
+    Ok(revived.len())
+}

@@ -1,0 +1,77 @@
+//! Wakes workers for items that wait: their jobs may have met a pause and be used up, or are not
+//! made before the time of their operation has come.
+
+use std::time::Duration;
+
+use domain::{ItemId, OperationId, OperationState};
+use queue::{Bell, Line};
+use serde_json::json;
+use sqlx::PgConnection;
+use store::{
+    Connections,
+    audit::{self, By},
+    items::{self, Waiters},
+    operations,
+};
+use tracing::info;
+
+use super::ControlError;
+
+/// Items that are read and woken in one go: the same few statements for all of them.
+const PAGE: i64 = 10_000;
+
+/// Wakes a worker for every item of `of` that waits; says how many. One that still had a job has
+/// two then, and the later one finds nothing to do.
+pub(super) async fn wake(conn: &mut PgConnection, of: Waiters) -> sqlx::Result<u64> {
+    let ahead = match of {
+        Waiters::Operation(operation) => operations::ahead(conn, operation).await?,
+        Waiters::Queue => 0,
+    };
+    let mut line = Line::new(Duration::ZERO, ahead);
+    let (mut after, mut woken) = (ItemId::new(0), 0);
+    loop {
+        let page = items::waiting(conn, of, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(woken) };
+        after = *last;
+        line.add(conn, &page).await?;
+        woken += page.len() as u64;
+    }
+}
+
+/// Starts every scheduled operation whose time has come, each in a transaction of its own; says how
+/// many. Several processes may do it at once: each operation is started by one of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn start_due(pool: &Connections, by: By<'_>) -> sqlx::Result<u64> {
+    let due = operations::due(&mut *pool.acquire().await?).await?;
+    let mut started = 0;
+    for operation in due {
+        started += u64::from(start(pool, by, operation).await?);
+    }
+    if started > 0 {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(started)
+}
+
+async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::Result<bool> {
+    let mut tx = pool.begin().await?;
+    if !operations::release_due(&mut tx, operation).await? {
+        return Ok(false);
+    }
+    let jobs = wake(&mut tx, Waiters::Operation(operation)).await?;
+    let (detail, entry) = (json!({ "jobs": jobs }), by.did("operation.started"));
+    audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry }).await?;
+    tx.commit().await?;
+    info!(operation.id = %operation, jobs, "the time of operation {operation} has come; started it");
+    Ok(true)
+}
+
+/// The state of `operation`, which nobody else changes before this transaction ends.
+pub(super) async fn locked(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> Result<OperationState, ControlError> {
+    operations::lock(conn, operation).await?.ok_or(ControlError::NotFound(operation))
+}

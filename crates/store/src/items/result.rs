@@ -1,0 +1,26 @@
+//! What an item came to, as its kind says.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::Claim;
+
+/// Records the result in the stage's transaction, whose last statement checks the claim.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn set_result(
+    conn: &mut PgConnection,
+    claim: &Claim,
+    result: &Value,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update tenantry.operation_items set result = $3 where id = $1 and attempt = $2",
+        claim.item.get(),
+        claim.attempt,
+        result,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
