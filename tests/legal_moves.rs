@@ -5,6 +5,7 @@
 //! states it leaves, and those it sets if it takes the new one as a parameter.
 
 mod moves;
+mod pictures;
 mod statements;
 
 use std::{collections::BTreeSet, fs};
@@ -70,36 +71,27 @@ fn every_update_of_a_state_makes_legal_moves_only_and_every_legal_move_is_made()
     assert_eq!(unmade, to_come, "legal, and made by no statement");
 }
 
-/// The moves of items in ARCHITECTURE.md's picture.
-fn drawn(text: &str) -> BTreeSet<Move> {
-    let picture = text.split("stateDiagram-v2\n").nth(1).unwrap_or_default();
-    let picture = picture.split("```").next().unwrap_or_default();
-    let arrows = picture.lines().filter_map(|line| line.split_once("-->"));
-    let named = arrows.map(|(from, to)| (from.trim(), to.split(':').next().unwrap_or(to).trim()));
-    named
-        .filter(|(from, to)| *from != "[*]" && *to != "[*]")
-        .map(|(from, to)| Move::new("operation_items", from, to))
-        .collect()
-}
-
 #[test]
-fn the_picture_of_an_items_states_shows_the_moves_that_are_made() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
-    let text = fs::read_to_string(path).expect("ARCHITECTURE.md is there");
-    let to_come = |it: &Move| {
-        YET_TO_COME
-            .iter()
-            .any(|(table, from, to)| to.iter().any(|to| *it == Move::new(table, from, to)))
-    };
+fn the_pictures_of_the_states_show_the_legal_moves() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/STATES.md");
     let again = ItemState::ALL.iter().filter(|state| state.may_become(**state));
     let again = again.map(|state| Move::new("operation_items", state.as_str(), state.as_str()));
-    let made: BTreeSet<Move> = legal()
-        .into_iter()
-        .filter(|it| it.is_of("operation_items") && !to_come(it))
-        .chain(again)
-        .collect();
+    let legal: Vec<String> = legal().into_iter().chain(again).map(|it| it.to_string()).collect();
 
-    assert_eq!(drawn(&text), made);
+    let drawn = pictures::page(&legal).expect("every legal move has its reason, and no other");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, &drawn).expect("docs/STATES.md can be written");
+    }
+
+    let there = fs::read_to_string(path).expect("docs/STATES.md is there");
+    assert!(
+        there == drawn,
+        "`UPDATE_DOCS=1 cargo test -p tests --test stories pictures` draws it anew"
+    );
+    let one_more = [legal, vec!["tenants: deleted -> active".to_owned()]].concat();
+    assert_eq!(pictures::page(&one_more), Err(vec!["tenants: deleted -> active".to_owned()]));
+    let fewer = pictures::page(&[]).expect_err("no move is legal then");
+    assert!(fewer.contains(&"tenants: pending -> active".to_owned()), "{fewer:?}");
 }
 
 #[test]

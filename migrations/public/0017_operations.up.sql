@@ -71,7 +71,7 @@ create table tenantry.item_attempts (
     undo       boolean not null,
     code       text not null,
     message    text not null check (octet_length(message) <= 4096),
-    started_at timestamptz,
+    started_at timestamptz not null,
     failed_at  timestamptz not null default clock_timestamp(),
     primary key (item_id, attempt, undo)
 );

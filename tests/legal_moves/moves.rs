@@ -25,10 +25,6 @@ impl Move {
     pub(super) fn new(table: &str, from: &str, to: &str) -> Self {
         Self { table: table.to_owned(), from: from.to_owned(), to: to.to_owned() }
     }
-
-    pub(super) fn is_of(&self, table: &str) -> bool {
-        self.table == table
-    }
 }
 
 impl fmt::Display for Move {

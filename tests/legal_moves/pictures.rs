@@ -23,7 +23,12 @@ const WHY: &[(&str, &str, &str, &str)] = &[
     ("operation_items", "retrying", "unwinding", "cancelled with a committed stage"),
     ("operation_items", "retrying", "cancelled", "cancel"),
     ("operation_items", "unwinding", "unwinding", "a try of the undo failed for a passing reason"),
-    ("operation_items", "unwinding", "failed", "nothing is left; a kind that stays keeps what is committed"),
+    (
+        "operation_items",
+        "unwinding",
+        "failed",
+        "nothing is left; a kind that stays keeps what is committed",
+    ),
     ("operation_items", "unwinding", "cancelled", "stopped before it was done"),
     ("operation_items", "unwinding", "rolled_back", "it was built, and nothing is left"),
     ("operation_items", "unwinding", "undo_failed", "an operator has to look"),
@@ -115,7 +120,8 @@ const PICTURES: &[(&str, &str, &str, &str)] = &[
 /// # Errors
 /// The legal moves of which the table says nothing, and those that are none.
 pub(super) fn page(legal: &[String]) -> Result<String, Vec<String>> {
-    let named = |(table, from, to, _): &(&str, &str, &str, &str)| format!("{table}: {from} -> {to}");
+    let named =
+        |(table, from, to, _): &(&str, &str, &str, &str)| format!("{table}: {from} -> {to}");
     let why: BTreeMap<String, _> = WHY.iter().map(|row| (named(row), row)).collect();
     let missing = legal.iter().filter(|it| !why.contains_key(*it)).cloned();
     let none = WHY.iter().filter(|row| row.1 != "[*]").map(named).filter(|it| !legal.contains(it));

@@ -63,6 +63,8 @@ codes! {
         "A tenant migration failed in this tenant's schema.";
     MIGRATIONS_UNRECORDED = "migrations_unrecorded":
         "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
+    TENANT_NOT_ACTIVE = "tenant_not_active":
+        "The tenant was in another state than the operation can be about when its turn came.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
     APPLICATION_ROLE_FULL = "application_role_full":

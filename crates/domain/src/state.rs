@@ -53,7 +53,9 @@ mod tests {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use crate::{DatabaseMode, ItemState, Kind, Mode, OperationState, Role, TenantState};
+    use crate::{
+        DatabaseMode, Direction, ItemState, Kind, Mode, OperationState, Role, TenantState,
+    };
 
     fn assert_one_word<T>(all: &[T])
     where
@@ -74,6 +76,7 @@ mod tests {
         assert_one_word(TenantState::ALL);
         assert_one_word(Mode::ALL);
         assert_one_word(Kind::ALL);
+        assert_one_word(Direction::ALL);
         assert_one_word(DatabaseMode::ALL);
         assert_one_word(Role::ALL);
     }

@@ -1,13 +1,13 @@
 //! A worker for the tests to kill: takes one item through the plan of two stages, or back.
 //!
-//! Arguments: the database's URL and the item.
+//! Arguments: the database's URL, the item, and the URL of the tenants' database if that is another one.
 
 use std::{env, sync::Arc, time::Duration};
 
 use domain::{ItemId, ItemState};
 use engine::{Finish, Runner};
 use sqlx::PgPool;
-use store::StageLimits;
+use store::{StageLimits, items::Claimant};
 
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/two_stages/script.rs"]
@@ -23,16 +23,23 @@ async fn main() {
     store::workers::register(&mut conn, "doomed", "here", 1, "test").await.expect("it registers");
     let items = [item.expect("the item is named")];
     let secs = Duration::from_secs;
-    let claimed = store::items::claim(&mut conn, &items, "doomed", secs(60)).await;
-    let claim = claimed.expect("the claim is answered").pop().expect("the item is free");
+    let kinds = domain::Kind::ALL;
+    let by = Claimant { worker: "doomed", kinds, set: "", dead_after: secs(60) };
+    let claimed = store::items::claim(&mut conn, &items, &by).await;
+    let mut claim = claimed.expect("the claim is answered").pop().expect("the item is free");
     let limits = StageLimits { statement: secs(20), lock: secs(20), silence: secs(10) };
-    let (runner, script) = (Runner::new(pool.clone(), limits, 500), Arc::default());
+    let mut runner = Runner::new(pool.clone(), limits, 500);
+    if let Some(url) = arguments.next() {
+        let there = PgPool::connect(&url).await.expect("the tenants' database answers");
+        runner = runner.with_databases(Arc::new(script::Elsewhere(there)));
+    }
+    let script = Arc::default();
     let plan = script::plan(&script, Finish::Succeeded);
     if claim.state == ItemState::Unwinding {
         let unwound = runner.unwind(&plan, &claim, ItemState::RolledBack).await;
         eprintln!("it lived: {unwound:?}");
     } else {
-        let outcome = runner.run(&plan, &claim).await;
+        let outcome = runner.run(&plan, &mut claim).await;
         eprintln!("it lived: {outcome:?}");
     }
 }

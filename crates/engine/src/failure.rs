@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::ItemError;
 
-use crate::{StepError, StepName};
+use crate::{Stage, StepError, StepName};
 
 /// How far a run or an unwinding came that met no error.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Progress {
 #[derive(Debug, Clone)]
 pub struct StageReport {
     /// The stage.
-    pub stage: &'static str,
+    pub stage: String,
     /// From the start of its transaction to the answer to its COMMIT.
     pub took: Duration,
     /// Its steps, in order.
@@ -40,7 +40,7 @@ pub struct StepReport {
 #[derive(Debug)]
 pub struct Failure {
     /// The stage that failed.
-    pub stage: &'static str,
+    pub stage: String,
     /// The step that failed; `None` when the stage's own statements did.
     pub step: Option<StepName>,
     /// What went wrong.
@@ -48,6 +48,16 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// An error of the stage's own statements.
+    pub(crate) fn of(stage: &Stage, error: StepError) -> Self {
+        Self { stage: stage.name().to_owned(), step: None, error }
+    }
+
+    /// An error of a step.
+    pub(crate) fn of_step(stage: &Stage, step: StepName, error: StepError) -> Self {
+        Self { stage: stage.name().to_owned(), step: Some(step), error }
+    }
+
     /// The error as the item's row and the caller see it.
     #[must_use]
     pub fn to_item_error(&self) -> ItemError {

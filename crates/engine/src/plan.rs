@@ -1,23 +1,63 @@
 //! Plans: which stages, in which order.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use domain::ItemState;
+use store::StageLimits;
 
 use crate::{AnyStep, Step, StepName};
+
+/// Where a stage takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In one transaction on the control database.
+    Control,
+    /// In one transaction on the tenant's database; that may be the control database.
+    Tenant,
+    /// In no transaction, within the time given: on a connection to the tenant's database, or outside of
+    /// any. A worker that died may have done it, so the steps look at what is there first.
+    Outside(Duration),
+}
 
 /// Consecutive steps that take effect in one transaction.
 #[derive(Debug)]
 pub struct Stage {
-    name: &'static str,
+    name: Cow<'static, str>,
     steps: Vec<Box<dyn AnyStep>>,
+    place: Place,
+    is_pivot: bool,
+    limits: Option<StageLimits>,
 }
 
 impl Stage {
-    /// An empty stage; `name` is durable, it stands in the checkpoints.
+    /// An empty stage on the tenant's database; `name` is durable, it stands in the checkpoints.
     #[must_use]
-    pub fn new(name: &'static str) -> Self {
-        Self { name, steps: Vec::new() }
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            steps: Vec::new(),
+            place: Place::Tenant,
+            is_pivot: false,
+            limits: None,
+        }
+    }
+
+    /// The stage, taking effect elsewhere.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The stage as the one after which there is no way back.
+    #[must_use]
+    pub fn pivot(self) -> Self {
+        Self { is_pivot: true, ..self }
+    }
+
+    /// The stage with limits of its own in place of the runner's.
+    #[must_use]
+    pub fn within(self, limits: StageLimits) -> Self {
+        Self { limits: Some(limits), ..self }
     }
 
     /// The stage with `step` as its last.
@@ -29,8 +69,20 @@ impl Stage {
 
     /// The stage's durable name.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it takes effect.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Its limits, if it has some of its own.
+    #[must_use]
+    pub fn limits(&self) -> Option<StageLimits> {
+        self.limits
     }
 
     /// Its steps, in the order they are applied.
@@ -45,13 +97,13 @@ impl Stage {
 pub enum PlanError {
     /// Checkpoints of two stages could not be told apart.
     #[error("two stages are called `{0}`")]
-    DuplicateStage(&'static str),
+    DuplicateStage(String),
     /// Two steps could not be told apart in the results.
     #[error("two steps are called `{0}`")]
     DuplicateStep(&'static str),
     /// Nothing to do.
     #[error("stage `{0}` has no step")]
-    EmptyStage(&'static str),
+    EmptyStage(String),
     /// Nothing to do at all.
     #[error("the plan has no stage")]
     Empty,
@@ -75,11 +127,21 @@ impl From<Finish> for ItemState {
     }
 }
 
+/// What follows when a stage fails for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The committed stages are undone, newest first: nothing is left.
+    Unwind,
+    /// What is committed stays, and a retry goes on from there.
+    Stay,
+}
+
 /// Stages in the order they are run. The last one finishes the item.
 #[derive(Debug)]
 pub struct Plan {
     stages: Vec<Stage>,
     finish: Finish,
+    on_failure: OnFailure,
 }
 
 impl Plan {
@@ -91,14 +153,14 @@ impl Plan {
         if stages.is_empty() {
             return Err(PlanError::Empty);
         }
-        let mut stage_names = HashSet::new();
+        let mut stage_names: HashSet<&str> = HashSet::new();
         let mut step_names = HashSet::new();
         for stage in &stages {
-            if !stage_names.insert(stage.name) {
-                return Err(PlanError::DuplicateStage(stage.name));
+            if !stage_names.insert(stage.name()) {
+                return Err(PlanError::DuplicateStage(stage.name().to_owned()));
             }
             if stage.steps.is_empty() {
-                return Err(PlanError::EmptyStage(stage.name));
+                return Err(PlanError::EmptyStage(stage.name().to_owned()));
             }
             for step in &stage.steps {
                 if !step_names.insert(step.name()) {
@@ -106,7 +168,27 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { stages, finish })
+        Ok(Self { stages, finish, on_failure: OnFailure::Unwind })
+    }
+
+    /// The plan, with what follows when a stage fails for good; else that is [`OnFailure::Unwind`].
+    #[must_use]
+    pub fn on_failure(self, on_failure: OnFailure) -> Self {
+        Self { on_failure, ..self }
+    }
+
+    /// Whether the plan stays where it failed.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.on_failure == OnFailure::Stay
+    }
+
+    /// Whether a stage without a way back is among the committed ones.
+    #[must_use]
+    pub fn is_past_pivot(&self, checkpoints: &[String]) -> bool {
+        self.stages
+            .iter()
+            .any(|stage| stage.is_pivot && checkpoints.iter().any(|c| c == stage.name()))
     }
 
     /// The stages, in order.
@@ -155,7 +237,7 @@ mod tests {
         let same_stage = plan(stages(Stage::new("a").step(Nothing)));
         let same_step = plan(stages(Stage::new("b").step(Nothing)));
 
-        assert_eq!(same_stage, PlanError::DuplicateStage("a"));
+        assert_eq!(same_stage, PlanError::DuplicateStage("a".to_owned()));
         assert_eq!(same_step, PlanError::DuplicateStep("nothing"));
     }
 
@@ -164,6 +246,6 @@ mod tests {
         let plan = |stages| Plan::new(stages, Finish::Succeeded).unwrap_err();
 
         assert_eq!(plan(vec![]), PlanError::Empty);
-        assert_eq!(plan(vec![Stage::new("a")]), PlanError::EmptyStage("a"));
+        assert_eq!(plan(vec![Stage::new("a")]), PlanError::EmptyStage("a".to_owned()));
     }
 }

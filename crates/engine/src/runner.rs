@@ -1,35 +1,43 @@
-//! Takes items through their plan, one transaction a stage: one by one, or several together.
+//! Takes items through their plan: one by one, or several together.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use domain::{ItemState, TenantId};
-use sqlx::{Connection, PgConnection};
+use domain::ItemState;
+use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 use store::{Connections, StageLimits, checkpoints::StepRecord, items::Claim};
 use tracing::warn;
 
 use crate::{
-    During, Failure, Finish, Plan, Progress, Stage, StageReport, StepCx, StepError, StepName,
+    During, Failure, Finish, Place, Plan, Progress, Stage, StageReport, StepCx, StepError,
     StepReport, crash_point,
 };
 
-/// Runs and unwinds plans on one database.
+/// Where tenants' schemas are that are not in the control database.
+pub trait TenantDatabases: fmt::Debug + Send + Sync {
+    /// The database of the claim's tenant; `None`: the control database.
+    fn of(&self, claim: &Claim) -> Option<Connections>;
+}
+
+/// Runs and unwinds plans.
 #[derive(Debug, Clone)]
 pub struct Runner {
     pub(crate) pool: Connections,
-    pub(crate) limits: StageLimits,
+    limits: StageLimits,
+    databases: Option<Arc<dyn TenantDatabases>>,
     recycle_every: u64,
     tenants_touched: Arc<AtomicU64>,
 }
 
 /// How the steps of a stage are applied.
 #[derive(Debug, Clone, Copy)]
-enum Work<'a> {
+pub(crate) enum Work<'a> {
     /// To one item, each step looking first at what is there.
     Alone(&'a Claim),
     /// To several items of which nothing is there.
@@ -37,7 +45,7 @@ enum Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn claims(self) -> &'a [Claim] {
+    pub(crate) fn claims(self) -> &'a [Claim] {
         match self {
             Self::Alone(claim) => std::slice::from_ref(claim),
             Self::Together(claims) => claims,
@@ -46,38 +54,49 @@ impl<'a> Work<'a> {
 }
 
 impl Runner {
-    /// A runner whose stages keep to `limits`.
+    /// A runner whose stages keep to `limits`, unless they have some of their own.
     ///
     /// After every `recycle_every` tenants the connection at hand is replaced: a backend's memory
     /// grows with every tenant it has touched (500 MB after 800) and never shrinks.
     #[must_use]
     pub fn new(pool: impl Into<Connections>, limits: StageLimits, recycle_every: u64) -> Self {
-        let recycle_every = recycle_every.max(1);
-        Self { pool: pool.into(), limits, recycle_every, tenants_touched: Arc::default() }
+        let (recycle_every, tenants_touched) = (recycle_every.max(1), Arc::default());
+        Self { pool: pool.into(), limits, databases: None, recycle_every, tenants_touched }
     }
 
-    /// Runs every stage of `plan` that is not committed yet. The last stage's transaction also
-    /// records the item as the plan finishes it.
+    /// The same, for tenants of other databases too.
+    #[must_use]
+    pub fn with_databases(self, databases: Arc<dyn TenantDatabases>) -> Self {
+        Self { databases: Some(databases), ..self }
+    }
+
+    /// Runs every stage of `plan` that is not committed yet, and notes those that are in `claim`. The last
+    /// stage's checkpoint also records the item as the plan finishes it.
     ///
     /// # Errors
     /// When a stage failed.
-    pub async fn run(&self, plan: &Plan, claim: &Claim) -> Result<Progress, Failure> {
+    pub async fn run(&self, plan: &Plan, claim: &mut Claim) -> Result<Progress, Failure> {
         let mut reports = Vec::new();
+        if !self.catch_up(plan, claim).await? {
+            return Ok(Progress::Fenced);
+        }
         for (stage, finish) in finishes(plan) {
-            if claim.checkpoints.iter().any(|done| done == stage.name()) {
+            if is_done(claim, stage) {
                 continue;
             }
-            match self.run_stage(stage, Work::Alone(claim), finish).await? {
+            match self.run_stage(stage, claim, finish).await? {
                 Some(report) => reports.push(report),
                 None => return Ok(Progress::Fenced),
             }
+            claim.checkpoints.push(stage.name().to_owned());
         }
         Ok(Progress::Done(reports))
     }
 
     /// Runs `plan` for several items of which nothing is there yet, each stage in one transaction
     /// for all of them. A stage that fails, or finds one claim lost, leaves nothing; the stages
-    /// committed before it are noted in `claims`. Taken by itself, each item gets a result of its own.
+    /// committed before it are noted in `claims`. Taken by itself, each item gets a result of its own; so
+    /// does one whose tenant is in another database.
     ///
     /// # Errors
     /// When a stage failed, for the sake of any of them.
@@ -87,8 +106,11 @@ impl Runner {
         claims: &mut [Claim],
     ) -> Result<Progress, Failure> {
         let mut reports = Vec::new();
+        if claims.iter().any(|claim| self.elsewhere(claim).is_some()) {
+            return Ok(Progress::Fenced);
+        }
         for (stage, finish) in finishes(plan) {
-            match self.run_stage(stage, Work::Together(claims), finish).await? {
+            match self.run_here(stage, Work::Together(claims), finish).await? {
                 Some(report) => reports.push(report),
                 None => return Ok(Progress::Fenced),
             }
@@ -99,41 +121,46 @@ impl Runner {
         Ok(Progress::Done(reports))
     }
 
-    /// One stage's transaction; `None` when a claim was lost.
+    /// One stage where it takes effect; `None` when the claim was lost.
     async fn run_stage(
         &self,
         stage: &Stage,
-        work: Work<'_>,
+        claim: &Claim,
         finish: Option<Finish>,
     ) -> Result<Option<StageReport>, Failure> {
-        let started = Instant::now();
-        let own = |error| Failure { stage: stage.name(), step: None, error };
-        let claims = work.claims();
-        let mut conn = self.pool.acquire().await.during("reach the database").map_err(own)?;
-        if self.is_worn(claims.len() as u64)
-            && let Err(error) = self.pool.replace(&mut conn).await
+        match (stage.place(), self.elsewhere(claim)) {
+            (Place::Outside(limit), there) => {
+                self.run_outside(stage, claim, finish, there, limit).await
+            }
+            (Place::Tenant, Some(there)) => self.run_there(stage, claim, finish, &there).await,
+            (Place::Tenant | Place::Control, _) => {
+                self.run_here(stage, Work::Alone(claim), finish).await
+            }
+        }
+    }
+
+    /// The database of the claim's tenant, if it is not the control database.
+    pub(crate) fn elsewhere(&self, claim: &Claim) -> Option<Connections> {
+        self.databases.as_ref().and_then(|databases| databases.of(claim))
+    }
+
+    pub(crate) fn limits_of(&self, stage: &Stage) -> StageLimits {
+        stage.limits().unwrap_or(self.limits)
+    }
+
+    /// A connection of `pool` that has not served too many tenants.
+    pub(crate) async fn connection(
+        &self,
+        pool: &Connections,
+        tenants: usize,
+    ) -> sqlx::Result<PoolConnection<Postgres>> {
+        let mut conn = pool.acquire().await?;
+        if self.is_worn(tenants as u64)
+            && let Err(error) = pool.replace(&mut conn).await
         {
             warn!(%error, "a session that served many tenants could not be replaced; it goes on");
         }
-        let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
-        let tenants: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
-        store::open_stage(&mut tx, &tenants, self.limits)
-            .await
-            .during("lock the tenant")
-            .map_err(own)?;
-        let steps = apply_steps(stage, work, &mut tx).await.map_err(|(step, error)| Failure {
-            stage: stage.name(),
-            step: Some(step),
-            error,
-        })?;
-        if !checkpoint(&mut tx, stage, claims, &steps, finish).await.map_err(own)? {
-            tx.rollback().await.during("roll the stage back").map_err(own)?;
-            return Ok(None);
-        }
-        crash_point("before_commit", stage.name());
-        tx.commit().await.during("commit the stage").map_err(own)?;
-        crash_point("after_commit", stage.name());
-        Ok(Some(StageReport { stage: stage.name(), took: started.elapsed(), steps }))
+        Ok(conn)
     }
 
     /// Whether the connection that touches `tenants` more is to be replaced first.
@@ -143,8 +170,12 @@ impl Runner {
     }
 }
 
+pub(crate) fn is_done(claim: &Claim, stage: &Stage) -> bool {
+    claim.checkpoints.iter().any(|done| done == stage.name())
+}
+
 /// The stages, each with what it records of its items when it is the last.
-fn finishes(plan: &Plan) -> impl Iterator<Item = (&Stage, Option<Finish>)> {
+pub(crate) fn finishes(plan: &Plan) -> impl Iterator<Item = (&Stage, Option<Finish>)> {
     let last = plan.stages().len() - 1;
     plan.stages()
         .iter()
@@ -152,29 +183,50 @@ fn finishes(plan: &Plan) -> impl Iterator<Item = (&Stage, Option<Finish>)> {
         .map(move |(n, stage)| (stage, (n == last).then_some(plan.finish())))
 }
 
-async fn apply_steps(
+pub(crate) fn report(stage: &Stage, took: Duration, steps: Vec<StepReport>) -> StageReport {
+    StageReport { stage: stage.name().to_owned(), took, steps }
+}
+
+/// Applies the steps of a stage in their order.
+pub(crate) async fn apply_steps(
     stage: &Stage,
     work: Work<'_>,
-    tx: &mut PgConnection,
-) -> Result<Vec<StepReport>, (StepName, StepError)> {
+    conn: &mut PgConnection,
+) -> Result<Vec<StepReport>, Failure> {
     let mut reports = Vec::with_capacity(stage.steps().len());
     let items = u32::try_from(work.claims().len()).unwrap_or(u32::MAX);
     for step in stage.steps() {
         let started = Instant::now();
         crash_point("before", step.name().as_str());
         let applied = match work {
-            Work::Alone(claim) => step.apply_any(&mut StepCx::new(claim, tx)).await,
-            Work::Together(claims) => step.apply_all_any(claims, tx).await,
+            Work::Alone(claim) => step.apply_any(&mut StepCx::new(claim, conn)).await,
+            Work::Together(claims) => step.apply_all_any(claims, conn).await,
         };
-        applied.map_err(|error| (step.name(), error))?;
+        applied.map_err(|error| Failure::of_step(stage, step.name(), error))?;
         crash_point("after", step.name().as_str());
         reports.push(StepReport { step: step.name(), took: started.elapsed() / items });
     }
     Ok(reports)
 }
 
-/// The stage's last statement: checkpoint, result and fence. False when fenced out.
-async fn checkpoint(
+/// Undoes the steps of a stage, newest first.
+pub(crate) async fn undo_steps(
+    stage: &Stage,
+    claim: &Claim,
+    conn: &mut PgConnection,
+) -> Result<(), Failure> {
+    for step in stage.steps().iter().rev() {
+        let mut cx = StepCx::new(claim, conn);
+        crash_point("before_undo", step.name().as_str());
+        let undone = step.undo_any(&mut cx).await;
+        undone.map_err(|error| Failure::of_step(stage, step.name(), error))?;
+        crash_point("after_undo", step.name().as_str());
+    }
+    Ok(())
+}
+
+/// The control database's last statement: checkpoint, result and fence. False when fenced out.
+pub(crate) async fn checkpoint(
     tx: &mut PgConnection,
     stage: &Stage,
     claims: &[Claim],

@@ -1,30 +1,30 @@
-//! The story of one tenant.
+//! The kinds of operations: what each does to its tenants, in stages of steps.
 //!
-//! [`Provisioner::provision`] takes a claimed item through the plan of its operation's mode: role,
-//! schema, migrations, grants, verification, API key, activation. What comes of it is in the item's
-//! row; [`Ended`] tells the worker. The steps are in [`steps`], one a file, and so are the
-//! plans that put them in order.
+//! [`Executor::work`] takes a claimed item through the plan of its operation's kind. What comes of it is in
+//! the item's row; [`Ended`] tells the worker. [`Plans`] is the list of all kinds. Kind `provision` has its
+//! steps in [`steps`], one a file, and so are the plans that put them in order; kind `migrate` is in
+//! [`migrate`].
 
 mod application;
 mod carry_over;
-mod fleet;
+mod direct;
+mod executor;
 pub mod learning;
+pub mod migrate;
+mod migration_error;
 mod parts;
 mod plans;
 mod pool;
-mod provision;
 mod spares;
 pub mod steps;
 mod together;
 
 pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};
-pub use fleet::{
-    Direction, FleetError, FleetOutcome, FleetRun, Moved, Recorded, migrate_fleet, migrate_one,
-};
+pub use direct::carry_out;
+pub use executor::{Ended, Executor, RetryRules};
 pub use parts::{KeyRules, Parts};
 pub use plans::Plans;
 pub use pool::PoolView;
-pub use provision::{Ended, Provisioner, RetryRules};
 pub use spares::{SpareBuilder, SpareError};
 pub use together::Sorted;

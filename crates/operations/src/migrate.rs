@@ -3,20 +3,28 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Code, Direction, Migrate, TenantState, Version, codes};
-use engine::{Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName};
+use engine::{
+    Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
+};
 use serde::Serialize;
-use sqlx::{PgConnection, types::Json};
 use store::{ErrorClass, StageLimits, audit, items, tenants};
 use tenantdb::{
-    grants,
+    MigrationSet, Promise, grants,
     migrations::{self, Target},
     role,
 };
 
-use crate::{Parts, migration_error::MigrationFailed};
+use crate::migration_error::MigrationFailed;
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest this process may be silent within a tenant's transaction: less than others wait for the
+/// tenant.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// Longest time for one statement. All migrations of a tenant are one.
+const STATEMENT_TIME: Duration = Duration::from_secs(300);
 
 /// The states in which a tenant has a schema that can be migrated.
 pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended];
@@ -25,23 +33,36 @@ pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended
 ///
 /// # Errors
 /// Never: a test builds it.
-pub(crate) fn plan(parts: &Arc<Parts>) -> Result<Plan, PlanError> {
-    let stage = Stage::new("migrate").within(parts.migration_limits).step(MigrateSchema {
-        parts: Arc::clone(parts),
-    });
+pub(crate) fn plan(parts: &Arc<Migrating>) -> Result<Plan, PlanError> {
+    let step = MigrateSchema { parts: Arc::clone(parts) };
+    let stage = Stage::new("migrate").within(parts.limits).step(step);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
-/// How long a stage of a migration may wait and run.
-#[must_use]
-pub fn limits(statement: Duration, silence: Duration) -> StageLimits {
-    StageLimits { statement, lock: LOCK_WAIT, silence }
+/// What migrating needs beside the item itself.
+#[derive(Debug)]
+pub struct Migrating {
+    /// The set of migrations that schemas are brought to.
+    pub migrations: Arc<MigrationSet>,
+    /// What the set makes of an empty schema.
+    pub promise: Arc<Promise>,
+    /// How long a stage may wait and run.
+    limits: StageLimits,
+}
+
+impl Migrating {
+    /// Migrates with this set.
+    #[must_use]
+    pub fn new(migrations: Arc<MigrationSet>, promise: Arc<Promise>) -> Self {
+        let limits = StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT, silence: SILENCE };
+        Self { migrations, promise, limits }
+    }
 }
 
 /// Brings the schema to the version asked for.
 #[derive(Debug)]
 struct MigrateSchema {
-    parts: Arc<Parts>,
+    parts: Arc<Migrating>,
 }
 
 /// What was done, as the item's result tells it.
@@ -68,9 +89,11 @@ impl Step for MigrateSchema {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let claim = cx.claim();
-        let asked: Migrate =
-            serde_json::from_value(claim.params.clone()).map_err(Unreadable).during("read what was asked")?;
-        let state = tenants::state(cx.tx(), claim.tenant.id).await.during("read the tenant's state")?;
+        let asked: Migrate = serde_json::from_value(claim.params.clone())
+            .map_err(Unreadable)
+            .during("read what was asked")?;
+        let state =
+            tenants::state(cx.tx(), claim.tenant.id).await.during("read the tenant's state")?;
         if !state.is_some_and(|state| STATES.contains(&state)) {
             return Err(NotActive(state)).during("migrate the schema");
         }
@@ -103,7 +126,14 @@ impl MigrateSchema {
             .await
             .during("set the role's search path")?;
         let (applied, out_of_order) = (done.applied, done.out_of_order);
-        Ok(Moved { from: done.from, to: done.to, applied, out_of_order, reverted: Vec::new(), path_changed })
+        Ok(Moved {
+            from: done.from,
+            to: done.to,
+            applied,
+            out_of_order,
+            reverted: Vec::new(),
+            path_changed,
+        })
     }
 
     async fn down(&self, cx: &mut StepCx<'_>, to: Option<String>) -> Result<Moved, StepError> {

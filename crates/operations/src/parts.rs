@@ -7,7 +7,7 @@ use keys::{Minter, Sealer};
 use store::{items::Claim, tenants::Place};
 use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
 
-use crate::Application;
+use crate::{Application, migrate::Migrating};
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
 const RECIPE: &str = "r3";
@@ -34,6 +34,8 @@ pub struct Parts {
     pub migrations: Arc<MigrationSet>,
     /// What the migrations promise to make.
     pub promise: Arc<Promise>,
+    /// The same two, for tenants that are there.
+    pub(crate) migrating: Arc<Migrating>,
     /// How API keys are made and kept.
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
@@ -55,7 +57,18 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        Self { installation, migrations, promise, keys, connection_limit, application: None, stamp }
+        let migrating = Arc::new(Migrating::new(Arc::clone(&migrations), Arc::clone(&promise)));
+        let application = None;
+        Self {
+            installation,
+            migrations,
+            promise,
+            migrating,
+            keys,
+            connection_limit,
+            application,
+            stamp,
+        }
     }
 
     /// The same, with an application's role that every tenant's role gets as a member.

@@ -1,15 +1,30 @@
-//! The plans that a worker follows.
+//! The plans that a worker follows: the list of all kinds.
 
 use std::sync::Arc;
 
-use domain::Mode;
+use domain::{Kind, Mode};
 use engine::{Plan, PlanError};
+use store::items::Claim;
 
-use crate::{Parts, steps, steps::Source};
+use crate::{
+    Parts,
+    migrate::{self, Migrating},
+    steps,
+    steps::Source,
+};
+
+/// The plan of each kind.
+#[derive(Debug)]
+pub struct Plans {
+    /// `None` in a process that makes no tenants.
+    provision: Option<Provision>,
+    migrate: Plan,
+    set_hash: String,
+}
 
 /// The plan for each mode of an operation, and for each source of a tenant.
 #[derive(Debug)]
-pub struct Plans {
+struct Provision {
     independent: Plan,
     atomic: Plan,
     independent_of_pool: Plan,
@@ -17,33 +32,67 @@ pub struct Plans {
 }
 
 impl Plans {
-    /// The plans made of `parts`.
+    /// The plans of all kinds, made of `parts`.
     ///
     /// # Errors
     /// Never, as long as the steps' names differ: a test builds the plans.
     pub fn new(parts: &Arc<Parts>) -> Result<Self, PlanError> {
         let plan = |mode, source| steps::plan(mode, source, parts);
-        Ok(Self {
+        let provision = Provision {
             independent: plan(Mode::Independent, Source::Nothing)?,
             atomic: plan(Mode::Atomic, Source::Nothing)?,
             independent_of_pool: plan(Mode::Independent, Source::Pool)?,
             atomic_of_pool: plan(Mode::Atomic, Source::Pool)?,
-        })
+        };
+        Ok(Self { provision: Some(provision), ..Self::migrating(&parts.migrating)? })
     }
 
-    /// The plan by which a tenant is built, and by which any tenant is undone.
-    pub(crate) fn of(&self, mode: Mode) -> &Plan {
+    /// The plan of kind `migrate` alone.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn migrating(parts: &Arc<Migrating>) -> Result<Self, PlanError> {
+        let set_hash = parts.migrations.hash().to_owned();
+        Ok(Self { provision: None, migrate: migrate::plan(parts)?, set_hash })
+    }
+
+    /// The kinds that it has a plan for: no item of another one is claimed.
+    pub(crate) fn kinds(&self) -> &'static [Kind] {
+        if self.provision.is_some() { Kind::ALL } else { &[Kind::Migrate] }
+    }
+
+    /// The hash of the set of migrations that the plans apply.
+    pub(crate) fn set_hash(&self) -> &str {
+        &self.set_hash
+    }
+
+    /// The plan by which a claimed item is done, and by which it is undone.
+    pub(crate) fn of(&self, claim: &Claim) -> &Plan {
+        match claim.kind {
+            Kind::Provision => self.of_new(claim.mode),
+            Kind::Migrate => &self.migrate,
+        }
+    }
+
+    /// The plan by which a tenant is built.
+    pub(crate) fn of_new(&self, mode: Mode) -> &Plan {
+        let provision = self.provision();
         match mode {
-            Mode::Independent => &self.independent,
-            Mode::Atomic => &self.atomic,
+            Mode::Independent => &provision.independent,
+            Mode::Atomic => &provision.atomic,
         }
     }
 
     /// The plan by which a tenant is taken from the pool.
     pub(crate) fn of_pool(&self, mode: Mode) -> &Plan {
+        let provision = self.provision();
         match mode {
-            Mode::Independent => &self.independent_of_pool,
-            Mode::Atomic => &self.atomic_of_pool,
+            Mode::Independent => &provision.independent_of_pool,
+            Mode::Atomic => &provision.atomic_of_pool,
         }
+    }
+
+    fn provision(&self) -> &Provision {
+        self.provision.as_ref().expect("only items of `kinds` are claimed")
     }
 }

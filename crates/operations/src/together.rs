@@ -5,7 +5,7 @@ use engine::{Plan, Progress};
 use store::items::Claim;
 use tracing::debug;
 
-use crate::{Ended, Provisioner};
+use crate::{Ended, Executor};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
@@ -16,11 +16,11 @@ const MOST_OF_POOL: usize = 48;
 pub struct Sorted {
     /// Those that came to something.
     pub done: Vec<(ItemId, sqlx::Result<Ended>)>,
-    /// Those to be taken one by one, with [`Provisioner::provision`].
+    /// Those to be taken one by one, with [`Executor::work`].
     pub left: Vec<Claim>,
 }
 
-impl Provisioner {
+impl Executor {
     /// How many items to take at once, as things are.
     #[must_use]
     pub fn room(&self) -> usize {
@@ -35,9 +35,10 @@ impl Provisioner {
 
     /// Takes those of `claims` together that are claimed for the first time: one transaction makes
     /// several tenants. As many as there are spares for get one, the others are built.
-    pub async fn provision_together(&self, claims: Vec<Claim>) -> Sorted {
+    pub async fn work_together(&self, claims: Vec<Claim>) -> Sorted {
         let mut sorted = Sorted::default();
-        let (fresh, seasoned): (Vec<_>, Vec<_>) = claims.into_iter().partition(is_fresh);
+        let (fresh, seasoned): (Vec<_>, Vec<_>) =
+            claims.into_iter().partition(|claim| claim.kind.makes_tenants() && is_fresh(claim));
         sorted.left.extend(seasoned);
         let (atomic, independent): (Vec<_>, Vec<_>) =
             fresh.into_iter().partition(|claim| claim.mode == Mode::Atomic);
@@ -55,7 +56,7 @@ impl Provisioner {
             }
             while !to_build.is_empty() {
                 let rest = to_build.split_off(self.group.min(to_build.len()));
-                let apart = self.run_group(self.plans.of(mode), to_build, &mut sorted).await;
+                let apart = self.run_group(self.plans.of_new(mode), to_build, &mut sorted).await;
                 sorted.left.extend(apart);
                 to_build = rest;
             }

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use store::StageLimits;
 
 use crate::bench::{
-    WORKER, claim, item_state, parts, provisioner, register, remains, submit, tenant_state,
+    WORKER, claim, executor, item_state, parts, register, remains, submit, tenant_state,
 };
 
 /// Parts with a role of an application that may become `limit` tenants, and its name.
@@ -51,15 +51,15 @@ async fn memberships(db: &PgPool, role: &str) -> i64 {
 
 /// Makes tenants of these names, and tells how each ended and under which code.
 async fn make(db: &PgPool, parts: &Arc<Parts>, names: &[&str]) -> Vec<(TenantId, String, String)> {
-    let provisioner = provisioner(db, parts, WORKER).with_pool(Arc::new(PoolView::default()));
+    let executor = executor(db, parts, WORKER).with_pool(Arc::new(PoolView::default()));
     let mut submitted = Vec::new();
     for name in names {
         submitted.push(submit(db, name).await);
     }
     let items: Vec<_> = submitted.iter().map(|(item, _)| *item).collect();
-    let claims = provisioner.claim(&items).await.unwrap();
-    for claim in provisioner.provision_together(claims).await.left {
-        provisioner.provision(claim).await.unwrap();
+    let claims = executor.claim(&items).await.unwrap();
+    for claim in executor.work_together(claims).await.left {
+        executor.work(claim).await.unwrap();
     }
     let mut ends = Vec::new();
     for (item, tenant) in submitted {
@@ -106,9 +106,9 @@ async fn a_role_that_became_unfit_makes_tenants_wait_and_gets_none() {
     for source in [Source::Nothing, Source::Pool] {
         let (item, _) = submit(&db.pool, &format!("{source:?}").to_lowercase()).await;
         let plan = steps::plan(Mode::Independent, source, &parts).unwrap();
-        let claim = claim(&db.pool, item).await;
+        let mut claim = claim(&db.pool, item).await;
         let bench = Runner::new(db.pool.clone(), limits(), 100);
-        let Err(failure) = bench.run(&plan, &claim).await else { panic!("it was made") };
+        let Err(failure) = bench.run(&plan, &mut claim).await else { panic!("it was made") };
         assert_eq!(failure.to_item_error().code.as_str(), "right_refused");
         assert!(failure.error.is_refused(), "the work waits");
     }

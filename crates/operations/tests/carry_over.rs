@@ -7,10 +7,10 @@ mod bench;
 use std::time::Duration;
 
 use domain::{SchemaName, TenantId};
-use operations::{Direction, FleetRun, SpareBuilder, carry_over, migrate_one};
+use operations::{SpareBuilder, carry_over};
 use sqlx::{AssertSqlSafe, PgPool};
 use store::StageLimits;
-use tenantdb::{MigrationSet, ledger};
+use tenantdb::{MigrationSet, ledger, migrations};
 
 const LIMITS: StageLimits = StageLimits {
     statement: Duration::from_secs(20),
@@ -133,21 +133,16 @@ async fn a_migration_of_the_same_tenant_at_the_same_time_finds_the_table_or_the_
         as_before(&db.pool, n, "active", 1).await;
     }
     let options = store::with_settings((*db.pool.connect_options()).clone());
-    let run = FleetRun {
-        pool: PgPool::connect_with(options).await.unwrap(),
-        migrations: MigrationSet::embedded(),
-        promise: None,
-        direction: Direction::Up,
-        concurrency: 1,
-        limits: LIMITS,
-        actor: "test".to_owned(),
-    };
+    let pool = PgPool::connect_with(options).await.unwrap();
     let migrate_all = async {
-        let mut applied = Vec::new();
+        let (mut applied, set) = (Vec::new(), MigrationSet::embedded());
         for n in 1..=8 {
-            let schema = SchemaName::parse(&format!("t_{n}")).unwrap();
-            let outcome = migrate_one(&run, &schema).await.unwrap().unwrap();
-            applied.push(outcome.result.unwrap().applied.len());
+            let (id, schema) = (TenantId::new(n), SchemaName::parse(&format!("t_{n}")).unwrap());
+            let mut tx = pool.begin().await.unwrap();
+            store::open_stage(&mut tx, &[id], LIMITS).await.unwrap();
+            let done = migrations::apply(&mut tx, id, &schema, &set).await.unwrap();
+            tx.commit().await.unwrap();
+            applied.push(done.applied.len());
         }
         applied
     };

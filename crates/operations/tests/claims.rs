@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 
-use crate::bench::{WORKER, register, submit};
+use crate::bench::{WORKER, by, register, submit};
 
 /// Rows of the tenants and of the items that this session has fetched by index and not reported
 /// yet. A server reports at most once a second, between transactions: what earlier ones fetched may
@@ -60,7 +60,7 @@ async fn a_claim_reads_its_own_item_and_one_neighbour_among_thousands_at_work() 
 
     let minute = Duration::from_secs(60);
     let before = fetched(&mut tx).await;
-    let claims = store::items::claim(&mut tx, &[item], WORKER, minute).await.unwrap();
+    let claims = store::items::claim(&mut tx, &[item], &by(minute)).await.unwrap();
     let fetched = fetched(&mut tx).await - before;
 
     let neighbour = claims[0].neighbour.as_ref().map(|schema| schema.as_str());
@@ -82,7 +82,7 @@ async fn a_neighbour_whose_name_cannot_be_read_keeps_nobody_from_being_made() {
     let mut conn = db.pool.acquire().await.unwrap();
 
     let minute = Duration::from_secs(60);
-    let claims = store::items::claim(&mut conn, &[item], WORKER, minute).await.unwrap();
+    let claims = store::items::claim(&mut conn, &[item], &by(minute)).await.unwrap();
 
     assert_eq!((claims.len(), claims[0].neighbour.as_ref()), (1, None));
 }

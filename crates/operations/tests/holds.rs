@@ -7,7 +7,7 @@ mod bench;
 use domain::{ItemId, TenantId};
 use sqlx::PgPool;
 
-use crate::bench::{WORKER, item_state, parts, provisioner, register, submit, take};
+use crate::bench::{WORKER, executor, item_state, parts, register, submit, take};
 
 /// A further operation on the tenant, with one item.
 async fn another(pool: &PgPool, tenant: TenantId) -> ItemId {
@@ -33,7 +33,7 @@ async fn set(pool: &PgPool, item: ItemId, state: &str) {
 async fn an_item_whose_tenant_is_held_waits_in_every_state_that_holds() {
     let db = harness::fresh_db().await;
     register(&db.pool, WORKER).await;
-    let worker = provisioner(&db.pool, &parts(&db.pool).await, WORKER);
+    let worker = executor(&db.pool, &parts(&db.pool).await, WORKER);
     let (first, tenant) = submit(&db.pool, "anne").await;
     let second = another(&db.pool, tenant).await;
 
@@ -54,7 +54,7 @@ async fn an_item_whose_tenant_is_held_waits_in_every_state_that_holds() {
 async fn of_items_that_wait_for_one_tenant_the_first_goes_on_first() {
     let db = harness::fresh_db().await;
     register(&db.pool, WORKER).await;
-    let worker = provisioner(&db.pool, &parts(&db.pool).await, WORKER);
+    let worker = executor(&db.pool, &parts(&db.pool).await, WORKER);
     let (holder, tenant) = submit(&db.pool, "anne").await;
     let (second, third) = (another(&db.pool, tenant).await, another(&db.pool, tenant).await);
 
@@ -73,7 +73,7 @@ async fn of_items_that_wait_for_one_tenant_the_first_goes_on_first() {
 async fn an_operation_that_is_paused_or_scheduled_is_overtaken() {
     let db = harness::fresh_db().await;
     register(&db.pool, WORKER).await;
-    let worker = provisioner(&db.pool, &parts(&db.pool).await, WORKER);
+    let worker = executor(&db.pool, &parts(&db.pool).await, WORKER);
     for put_off in ["paused_at = now()", "run_at = now() + interval '1 hour'"] {
         let (first, tenant) = submit(&db.pool, &format!("t{}", put_off.len())).await;
         let second = another(&db.pool, tenant).await;
@@ -92,7 +92,7 @@ async fn of_two_claims_at_one_moment_one_gets_the_tenant_and_the_other_waits() {
     let db = harness::fresh_db().await;
     register(&db.pool, WORKER).await;
     let parts = parts(&db.pool).await;
-    let worker = provisioner(&db.pool, &parts, WORKER);
+    let worker = executor(&db.pool, &parts, WORKER);
     for round in 0..20 {
         let (first, tenant) = submit(&db.pool, &format!("t{round}")).await;
         set(&db.pool, first, "succeeded").await;

@@ -12,8 +12,7 @@ use operations::Ended;
 use store::{Connections, items};
 
 use crate::bench::{
-    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, take,
-    tenant_state,
+    WORKER, executor, item_state, parts, parts_from, register, remains, submit, take, tenant_state,
 };
 
 #[tokio::test]
@@ -22,11 +21,11 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     let parts = parts(&db.pool).await;
     register(&db.pool, WORKER).await;
     let (item, tenant) = submit(&db.pool, "acme").await;
-    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let executor = executor(&db.pool, &parts, WORKER);
 
-    let claim = take(&provisioner, item).await.unwrap();
+    let claim = take(&executor, item).await.unwrap();
     let operation = claim.operation;
-    let verdict = provisioner.provision(claim).await.unwrap();
+    let verdict = executor.work(claim).await.unwrap();
     let pool = Connections::from(db.pool.clone());
     let settled = settle(&pool, operation).await.unwrap();
     let settled_again = settle(&pool, operation).await.unwrap();
@@ -48,10 +47,10 @@ async fn two_that_settle_a_batch_at_once_end_it_once() {
     let parts = parts(&db.pool).await;
     register(&db.pool, "a").await;
     let (item, _) = submit(&db.pool, "settled").await;
-    let provisioner = provisioner(&db.pool, &parts, "a");
-    let claim = take(&provisioner, item).await.unwrap();
+    let executor = executor(&db.pool, &parts, "a");
+    let claim = take(&executor, item).await.unwrap();
     let operation = claim.operation;
-    provisioner.provision(claim).await.unwrap();
+    executor.work(claim).await.unwrap();
     let pool = Connections::from(db.pool.clone());
     // Both have seen that no item is open, and wait for the row.
     let mut holder = db.pool.begin().await.unwrap();
@@ -85,12 +84,12 @@ async fn a_job_delivered_twice_at_once_makes_one_tenant() {
     register(&db.pool, "a").await;
     register(&db.pool, "b").await;
     let (item, tenant) = submit(&db.pool, "twice").await;
-    let (a, b) = (provisioner(&db.pool, &parts, "a"), provisioner(&db.pool, &parts, "b"));
+    let (a, b) = (executor(&db.pool, &parts, "a"), executor(&db.pool, &parts, "b"));
 
     let (first, second) = tokio::join!(take(&a, item), take(&b, item));
     let claims: Vec<_> = [first, second].into_iter().flatten().collect();
     let [claim] = <[_; 1]>::try_from(claims).expect("exactly one of the two gets the item");
-    a.provision(claim).await.unwrap();
+    a.work(claim).await.unwrap();
     let late = take(&b, item).await;
 
     assert!(late.is_none(), "a final item is never claimed again");
@@ -103,14 +102,14 @@ async fn a_worker_that_lost_its_item_changes_nothing() {
     let parts = parts(&db.pool).await;
     let (item, tenant) = submit(&db.pool, "zombie").await;
     // Never registered, so the others take it for dead.
-    let zombie = provisioner(&db.pool, &parts, "zombie");
-    let successor = provisioner(&db.pool, &parts, "successor");
+    let zombie = executor(&db.pool, &parts, "zombie");
+    let successor = executor(&db.pool, &parts, "successor");
     let stale = take(&zombie, item).await.unwrap();
     let fresh = take(&successor, item).await.expect("a dead worker's item is free");
 
-    let late = zombie.provision(stale).await.unwrap();
+    let late = zombie.work(stale).await.unwrap();
     let nothing = remains(&db.pool, tenant).await;
-    let done = successor.provision(fresh.clone()).await.unwrap();
+    let done = successor.work(fresh.clone()).await.unwrap();
 
     assert!(fresh.taken_over);
     assert!(matches!(late, Ended::Fenced), "{late:?}");
@@ -124,14 +123,14 @@ async fn a_worker_that_lost_its_item_undoes_nothing() {
     let parts = parts(&db.pool).await;
     let (item, tenant) = submit(&db.pool, "late_undo").await;
     let (zombie, successor) =
-        (provisioner(&db.pool, &parts, "zombie"), provisioner(&db.pool, &parts, "successor"));
+        (executor(&db.pool, &parts, "zombie"), executor(&db.pool, &parts, "successor"));
     let mut stale = take(&zombie, item).await.unwrap();
     let fresh = take(&successor, item).await.unwrap();
-    successor.provision(fresh).await.unwrap();
+    successor.work(fresh).await.unwrap();
 
     stale.state = ItemState::Unwinding;
     stale.checkpoints = vec!["provision".to_owned()];
-    let late = zombie.provision(stale).await.unwrap();
+    let late = zombie.work(stale).await.unwrap();
 
     assert!(matches!(late, Ended::Fenced), "{late:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "active");
@@ -149,13 +148,13 @@ async fn a_migration_that_fails_leaves_nothing_and_frees_the_name() {
     .unwrap();
     let parts = parts_from(&db.pool, folder.path()).await;
     register(&db.pool, WORKER).await;
-    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let executor = executor(&db.pool, &parts, WORKER);
     let (unlucky, failed) = submit(&db.pool, "unlucky").await;
     let (lucky, active) = submit(&db.pool, "lucky").await;
 
     for item in [unlucky, lucky] {
-        let claim = take(&provisioner, item).await.unwrap();
-        provisioner.provision(claim).await.unwrap();
+        let claim = take(&executor, item).await.unwrap();
+        executor.work(claim).await.unwrap();
     }
 
     assert_eq!(item_state(&db.pool, unlucky).await, "failed");
@@ -206,7 +205,7 @@ async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
         let db = harness::fresh_db().await;
         let parts = parts(&db.pool).await;
         register(&db.pool, WORKER).await;
-        let provisioner = provisioner(&db.pool, &parts, WORKER);
+        let executor = executor(&db.pool, &parts, WORKER);
         let (item, tenant) = submit(&db.pool, "refused").await;
         let trigger = format!(
             "create function refuse() returns event_trigger language plpgsql as
@@ -216,8 +215,8 @@ async fn a_trigger_of_the_database_that_refuses_or_fails_is_quoted() {
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&db.pool).await.unwrap();
 
-        let claim = take(&provisioner, item).await.unwrap();
-        let verdict = provisioner.provision(claim).await.unwrap();
+        let claim = take(&executor, item).await.unwrap();
+        let verdict = executor.work(claim).await.unwrap();
 
         assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{tag}: {verdict:?}");
         assert_eq!(remains(&db.pool, tenant).await, (false, false, false), "{tag}");
@@ -237,15 +236,15 @@ async fn a_foreign_schema_fails_the_tenant_and_stays() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     register(&db.pool, WORKER).await;
-    let provisioner = provisioner(&db.pool, &parts, WORKER);
+    let executor = executor(&db.pool, &parts, WORKER);
     let (item, tenant) = submit(&db.pool, "somebodys").await;
     sqlx::raw_sql("create schema somebodys; create table somebodys.treasure (x int)")
         .execute(&db.pool)
         .await
         .unwrap();
 
-    let claim = take(&provisioner, item).await.unwrap();
-    let verdict = provisioner.provision(claim).await.unwrap();
+    let claim = take(&executor, item).await.unwrap();
+    let verdict = executor.work(claim).await.unwrap();
 
     assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "released");
@@ -264,13 +263,13 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_repeated() {
     let (item, tenant) = submit(&db.pool, "unknown").await;
     let proxy = bench::lossy_proxy::LossyProxy::start(&db.url).await;
     let lossy = sqlx::PgPool::connect(&proxy.url).await.unwrap();
-    let unlucky = provisioner(&lossy, &parts, WORKER);
+    let unlucky = executor(&lossy, &parts, WORKER);
     let claim = take(&unlucky, item).await.unwrap();
 
     proxy.lose_the_next_commit();
-    let verdict = unlucky.provision(claim).await.unwrap();
+    let verdict = unlucky.work(claim).await.unwrap();
 
-    let again = take(&provisioner(&db.pool, &parts, WORKER), item).await;
+    let again = take(&executor(&db.pool, &parts, WORKER), item).await;
     assert!(matches!(verdict, Ended::Fenced), "the commit had happened: {verdict:?}");
     assert!(again.is_none());
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
@@ -288,13 +287,13 @@ async fn an_item_whose_every_try_ends_without_a_result_is_given_up() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     let (item, tenant) = submit(&db.pool, "poison").await;
-    let crashing = provisioner(&db.pool, &parts, "crashing");
+    let crashing = executor(&db.pool, &parts, "crashing");
     for _ in 0..3 {
         take(&crashing, item).await.expect("the worker died each time");
     }
 
     let claim = take(&crashing, item).await.unwrap();
-    let verdict = crashing.provision(claim).await.unwrap();
+    let verdict = crashing.work(claim).await.unwrap();
 
     assert!(matches!(verdict, Ended::As(ItemState::Failed, _)), "{verdict:?}");
     assert_eq!(tenant_state(&db.pool, tenant).await, "released");
@@ -312,7 +311,7 @@ async fn what_an_earlier_try_met_is_told_when_the_last_ones_left_nothing() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     let (item, _) = submit(&db.pool, "unreachable").await;
-    let crashing = provisioner(&db.pool, &parts, "crashing");
+    let crashing = executor(&db.pool, &parts, "crashing");
     let first = take(&crashing, item).await.unwrap();
     let met = domain::ItemError {
         code: domain::codes::TIMED_OUT,
@@ -327,7 +326,7 @@ async fn what_an_earlier_try_met_is_told_when_the_last_ones_left_nothing() {
     }
 
     let claim = take(&crashing, item).await.unwrap();
-    crashing.provision(claim).await.unwrap();
+    crashing.work(claim).await.unwrap();
 
     let (code, message): (String, String) = sqlx::query_as(
         "select error_code, error_message from tenantry.operation_items where id = $1",
@@ -346,9 +345,9 @@ async fn the_secret_is_nowhere_but_sealed() {
     let parts = parts(&db.pool).await;
     register(&db.pool, WORKER).await;
     let (item, tenant) = submit(&db.pool, "discreet").await;
-    let provisioner = provisioner(&db.pool, &parts, WORKER);
-    let claim = take(&provisioner, item).await.unwrap();
-    provisioner.provision(claim).await.unwrap();
+    let executor = executor(&db.pool, &parts, WORKER);
+    let claim = take(&executor, item).await.unwrap();
+    executor.work(claim).await.unwrap();
 
     let sealed: Vec<u8> =
         sqlx::query_scalar("select sealed from tenantry.api_keys where tenant_id = $1")

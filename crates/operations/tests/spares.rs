@@ -8,28 +8,27 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{ItemId, TenantId};
 use engine::{Step, StepCx};
-use operations::{Parts, PoolView, Provisioner, SpareBuilder, steps::TakeSpare};
+use operations::{Executor, Parts, PoolView, SpareBuilder, steps::TakeSpare};
 use sqlx::{AssertSqlSafe, PgPool};
 use store::StageLimits;
 
 use crate::bench::{
-    WORKER, claim, item_state, parts, parts_from, provisioner, register, remains, submit,
-    tenant_state,
+    WORKER, claim, executor, item_state, parts, parts_from, register, remains, submit, tenant_state,
 };
 
 struct Pool {
     db: PgPool,
     builder: SpareBuilder,
     view: Arc<PoolView>,
-    provisioner: Provisioner,
+    executor: Executor,
 }
 
 impl Pool {
     async fn of(db: &PgPool, parts: &Arc<Parts>) -> Self {
         register(db, WORKER).await;
         let view = Arc::new(PoolView::default());
-        let provisioner = provisioner(db, parts, WORKER).with_pool(Arc::clone(&view));
-        Self { db: db.clone(), builder: builder(db, parts), view, provisioner }
+        let executor = executor(db, parts, WORKER).with_pool(Arc::clone(&view));
+        Self { db: db.clone(), builder: builder(db, parts), view, executor }
     }
 
     /// Works on an operation of one for each name, and says how many steps each took.
@@ -39,10 +38,10 @@ impl Pool {
             made.push(submit(&self.db, name).await);
         }
         let items: Vec<ItemId> = made.iter().map(|(item, _)| *item).collect();
-        let claims = self.provisioner.claim(&items).await.unwrap();
-        let sorted = self.provisioner.provision_together(claims).await;
+        let claims = self.executor.claim(&items).await.unwrap();
+        let sorted = self.executor.work_together(claims).await;
         for claim in sorted.left {
-            self.provisioner.provision(claim).await.unwrap();
+            self.executor.work(claim).await.unwrap();
         }
         let mut steps = Vec::new();
         for (item, tenant) in made {
@@ -144,9 +143,9 @@ async fn a_spare_is_in_the_pool_again_when_its_stage_fails() {
     let (item, _) = submit(&db.pool, "foreign").await;
     let (other, _) = submit(&db.pool, "other").await;
 
-    let claims = pool.provisioner.claim(&[item, other]).await.unwrap();
-    for claim in pool.provisioner.provision_together(claims).await.left {
-        pool.provisioner.provision(claim).await.unwrap();
+    let claims = pool.executor.claim(&[item, other]).await.unwrap();
+    for claim in pool.executor.work_together(claims).await.left {
+        pool.executor.work(claim).await.unwrap();
     }
 
     assert_eq!(item_state(&db.pool, item).await, "failed");

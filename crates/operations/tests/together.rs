@@ -7,17 +7,16 @@ mod bench;
 use std::{fs, sync::Arc};
 
 use domain::{ItemId, TenantId};
-use operations::{Ended, Parts, Provisioner, Sorted};
+use operations::{Ended, Executor, Parts, Sorted};
 use sqlx::PgPool;
 use store::items::Claim;
 
 use crate::bench::{
-    WORKER, item_state, parts, parts_from, provisioner, register, remains, submit, take,
-    tenant_state,
+    WORKER, executor, item_state, parts, parts_from, register, remains, submit, take, tenant_state,
 };
 
 struct Group {
-    provisioner: Provisioner,
+    executor: Executor,
     items: Vec<(ItemId, TenantId)>,
 }
 
@@ -28,23 +27,23 @@ impl Group {
         for name in names {
             items.push(submit(pool, name).await);
         }
-        Self { provisioner: provisioner(pool, parts, WORKER), items }
+        Self { executor: executor(pool, parts, WORKER), items }
     }
 
     async fn claim(&self) -> Vec<Claim> {
         let items: Vec<ItemId> = self.items.iter().map(|(item, _)| *item).collect();
-        let claims = self.provisioner.claim(&items).await.unwrap();
+        let claims = self.executor.claim(&items).await.unwrap();
         assert_eq!(claims.len(), items.len());
         claims
     }
 
     /// Takes `claims` together, and one by one those that come back; tells how many came back.
     async fn work(&self, claims: Vec<Claim>) -> (Vec<Ended>, usize) {
-        let Sorted { done, left } = self.provisioner.provision_together(claims).await;
+        let Sorted { done, left } = self.executor.work_together(claims).await;
         let mut verdicts: Vec<_> = done.into_iter().map(|(_, verdict)| verdict.unwrap()).collect();
         let apart = left.len();
         for claim in left {
-            verdicts.push(self.provisioner.provision(claim).await.unwrap());
+            verdicts.push(self.executor.work(claim).await.unwrap());
         }
         (verdicts, apart)
     }
@@ -134,7 +133,7 @@ async fn an_item_lost_to_another_worker_is_left_to_it() {
     let group = Group::of(&db.pool, &parts, &["kept", "lost"]).await;
     let claims = group.claim().await;
     sqlx::query("update tenantry.workers set stopped_at = now()").execute(&db.pool).await.unwrap();
-    let successor = provisioner(&db.pool, &parts, "successor");
+    let successor = executor(&db.pool, &parts, "successor");
     let (lost, tenant) = group.items[1];
     let theirs = take(&successor, lost).await.expect("a dead worker's item is free");
 
@@ -144,7 +143,7 @@ async fn an_item_lost_to_another_worker_is_left_to_it() {
     assert_eq!(verdicts.iter().filter(|v| matches!(v, Ended::Fenced)).count(), 1);
     assert_eq!(group.states(&db.pool).await, ["succeeded", "running"]);
     assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
-    let done = successor.provision(theirs).await.unwrap();
+    let done = successor.work(theirs).await.unwrap();
     assert!(matches!(done, Ended::As(domain::ItemState::Succeeded, _)), "{done:?}");
 }
 
@@ -172,7 +171,7 @@ async fn a_commit_whose_answer_is_lost_counts_for_all() {
     let proxy = bench::lossy_proxy::LossyProxy::start(&db.url).await;
     let lossy = PgPool::connect(&proxy.url).await.unwrap();
     let mut group = Group::of(&db.pool, &parts, &["uno", "due"]).await;
-    group.provisioner = provisioner(&lossy, &parts, WORKER);
+    group.executor = executor(&lossy, &parts, WORKER);
     let claims = group.claim().await;
 
     proxy.lose_the_next_commit();
@@ -182,5 +181,5 @@ async fn a_commit_whose_answer_is_lost_counts_for_all() {
     assert!(verdicts.iter().all(|v| matches!(v, Ended::Fenced)), "{verdicts:?}");
     assert_eq!(group.states(&db.pool).await, ["succeeded"; 2]);
     let (item, _) = group.items[0];
-    assert!(take(&group.provisioner, item).await.is_none(), "what is done is not done again");
+    assert!(take(&group.executor, item).await.is_none(), "what is done is not done again");
 }

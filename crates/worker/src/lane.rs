@@ -14,7 +14,7 @@ use domain::ItemId;
 use engine::crash_point;
 use futures::FutureExt;
 use metrics::{counter, histogram};
-use operations::{Ended, Provisioner};
+use operations::{Ended, Executor};
 use queue::Handled;
 use store::items::Claim;
 use telemetry::names;
@@ -34,7 +34,7 @@ const REST_WHILE_REFUSED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) provisioner: Provisioner,
+    pub(crate) executor: Executor,
     pub(crate) settler: Settler,
     /// Work is given up after this long: a connection that went dead without a word would hold it
     /// for ever.
@@ -58,10 +58,10 @@ impl Lane {
     /// Takes items until the inbox is closed.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
-            if self.provisioner.is_refused() {
+            if self.executor.is_refused() {
                 tokio::time::sleep(REST_WHILE_REFUSED).await;
             }
-            let Some(waiting) = self.inbox.take(|| self.provisioner.room()).await else { return };
+            let Some(waiting) = self.inbox.take(|| self.executor.room()).await else { return };
             self.serve(waiting).await;
         }
     }
@@ -88,7 +88,7 @@ impl Lane {
     /// Works on `items` as far as they go; an item whose outcome is recorded leaves `replies`.
     async fn work(&self, items: &[ItemId], replies: &mut Replies) -> Result<(), LaneError> {
         let started = Instant::now();
-        let claims = self.in_time(self.provisioner.claim(items)).await??;
+        let claims = self.in_time(self.executor.claim(items)).await??;
         for item in items.iter().filter(|item| claims.iter().all(|claim| claim.item != **item)) {
             // Final already, or another live worker's.
             tell(replies, *item, Handled::Done);
@@ -101,13 +101,13 @@ impl Lane {
         claims.iter().for_each(note_claim);
         let about: HashMap<ItemId, About> =
             claims.iter().map(|claim| (claim.item, About::of(claim, started))).collect();
-        let sorted = self.in_time(self.provisioner.provision_together(claims)).await?;
+        let sorted = self.in_time(self.executor.work_together(claims)).await?;
         for (item, ended) in sorted.done {
             self.close(&about[&item], ended, replies);
         }
         for claim in sorted.left {
             let item = claim.item;
-            match self.in_time(self.provisioner.provision(claim)).await {
+            match self.in_time(self.executor.work(claim)).await {
                 Ok(ended) => self.close(&about[&item], ended, replies),
                 Err(error) => {
                     let cause = telemetry::chain(&error);
@@ -124,7 +124,7 @@ impl Lane {
                 outcome::tell(about, &ended);
                 // One that is no longer ours may have ended: the answer to its COMMIT was lost.
                 if !matches!(ended, Ended::Again { .. }) {
-                    self.settler.mark(about.operation, about.mode);
+                    self.settler.mark(about);
                 }
                 tell(replies, about.item, Handled::Done);
             }

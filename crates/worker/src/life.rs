@@ -8,7 +8,7 @@ use std::{
 
 use domain::Backoff;
 use engine::Runner;
-use operations::{Parts, Plans, PoolView, Provisioner, RetryRules, SpareBuilder};
+use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder};
 use queue::Consumer;
 use settings::Settings;
 use store::StageLimits;
@@ -184,14 +184,14 @@ impl<'a> Life<'a> {
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
     async fn consume(&self, stop: &CancellationToken) {
         let worker = &self.settings.worker;
-        let group = Provisioner::most_room(self.group(), self.settings.pool.size > 0);
+        let group = Executor::most_room(self.group(), self.settings.pool.size > 0);
         let inbox = Arc::new(Inbox::default());
         let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
         let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
         let lane = Arc::new(Lane {
             inbox: Arc::clone(&inbox),
-            provisioner: self.provisioner(),
+            executor: self.executor(),
             settler: self.settler.clone(),
             patience,
             quiet: Arc::clone(&self.quiet),
@@ -236,7 +236,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn provisioner(&self) -> Provisioner {
+    fn executor(&self) -> Executor {
         let worker = &self.settings.worker;
         let rules = RetryRules {
             max_attempts: worker.max_attempts,
@@ -249,7 +249,7 @@ impl<'a> Life<'a> {
         let pool = &self.pools.work;
         let runner = Runner::new(pool.clone(), self.limits(), every);
         let plans = Arc::clone(&self.work.plans);
-        Provisioner::new(pool.clone(), runner, plans, rules, self.id.clone())
+        Executor::new(pool.clone(), runner, plans, rules, self.id.clone())
             .in_groups_of(self.group())
             .with_pool(Arc::clone(&self.spares))
     }

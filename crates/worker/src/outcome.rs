@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::{ItemId, ItemState, Mode, OperationId, TenantId};
+use domain::{ItemId, ItemState, Kind, Mode, OperationId, TenantId};
 use engine::{StageReport, Step};
 use metrics::{counter, histogram};
 use operations::{Ended, steps::TakeSpare};
@@ -16,14 +16,15 @@ pub(crate) struct About {
     pub(crate) item: ItemId,
     pub(crate) operation: OperationId,
     pub(crate) mode: Mode,
-    tenant: TenantId,
+    pub(crate) kind: Kind,
+    pub(crate) tenant: TenantId,
     started: Instant,
 }
 
 impl About {
     pub(crate) fn of(claim: &Claim, started: Instant) -> Self {
-        let Claim { item, operation, mode, .. } = *claim;
-        Self { item, operation, mode, tenant: claim.tenant.id, started }
+        let Claim { item, operation, mode, kind, .. } = *claim;
+        Self { item, operation, mode, kind, tenant: claim.tenant.id, started }
     }
 }
 
@@ -40,9 +41,10 @@ pub(crate) fn tell(about: &About, ended: &Ended) {
             if *state != ItemState::Built {
                 counter!(names::ITEMS_TOTAL, "outcome" => state.as_str()).increment(1);
             }
-            let now = match state {
-                ItemState::Succeeded => "active",
-                ItemState::Built => "built",
+            let now = match (state, about.kind) {
+                (ItemState::Succeeded, Kind::Provision) => "active",
+                (ItemState::Succeeded, Kind::Migrate) => "migrated",
+                (ItemState::Built, _) => "built",
                 _ => return,
             };
             let duration_ms = about.started.elapsed().as_millis() as u64;
@@ -56,7 +58,8 @@ pub(crate) fn tell(about: &About, ended: &Ended) {
 
 fn note_stages(stages: &[StageReport]) {
     for stage in stages {
-        histogram!(names::STAGE_SECONDS, "stage" => stage.stage).record(stage.took.as_secs_f64());
+        histogram!(names::STAGE_SECONDS, "stage" => stage.stage.clone())
+            .record(stage.took.as_secs_f64());
         for step in &stage.steps {
             histogram!(names::STEP_SECONDS, "step" => step.step.as_str())
                 .record(step.took.as_secs_f64());

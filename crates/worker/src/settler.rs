@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{ItemState, Mode, OperationId, OperationState};
+use domain::{ItemState, Mode, OperationId, OperationState, TenantId};
 use engine::{control, crash_point};
 use metrics::counter;
 use queue::Bell;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::in_progress::InProgress;
+use crate::{in_progress::InProgress, outcome::About};
 
 /// How long outcomes are gathered after a look that found an operation still open, in milliseconds, unless
 /// this process runs out of work before: the most an operation's end is late by.
@@ -33,8 +33,16 @@ pub(crate) struct Settler {
     /// Who the audit log says it was.
     actor: String,
     in_progress: InProgress,
-    marked: Arc<Mutex<HashMap<OperationId, Mode>>>,
+    marked: Arc<Mutex<Marked>>,
     wake: Arc<Notify>,
+}
+
+/// What ended since the last look.
+#[derive(Debug, Default)]
+struct Marked {
+    operations: HashMap<OperationId, Mode>,
+    /// Tenants that other items may wait for.
+    tenants: Vec<TenantId>,
 }
 
 impl Settler {
@@ -42,9 +50,15 @@ impl Settler {
         Self { pool, actor, in_progress, marked: Arc::default(), wake: Arc::default() }
     }
 
-    /// An item of `operation` has ended or was built, and the transaction that says so is committed.
-    pub(crate) fn mark(&self, operation: OperationId, mode: Mode) {
-        self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(operation, mode);
+    /// An item has ended or was built, and the transaction that says so is committed.
+    pub(crate) fn mark(&self, about: &About) {
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        marked.operations.insert(about.operation, about.mode);
+        // No other item can be about a tenant that is being made.
+        if !about.kind.makes_tenants() {
+            marked.tenants.push(about.tenant);
+        }
+        drop(marked);
         self.wake.notify_one();
     }
 
@@ -70,8 +84,15 @@ impl Settler {
     async fn see_to_marked(&self) -> bool {
         let marked =
             std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
-        let all = marked.len();
-        self.see_to(marked.into_iter().map(|(operation, mode)| (operation, Some(mode)))).await
+        let Marked { operations, tenants } = marked;
+        if !tenants.is_empty()
+            && let Err(error) = control::release(&self.pool, &tenants).await
+        {
+            let cause = telemetry::chain(&error);
+            warn!(cause, "could not wake what waits for {} tenants yet", tenants.len());
+        }
+        let all = operations.len();
+        self.see_to(operations.into_iter().map(|(operation, mode)| (operation, Some(mode)))).await
             == all
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use doctor::{Depth, Fixed, Kind, Scope, Subject};
 use domain::{InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 

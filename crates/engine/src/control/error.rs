@@ -4,6 +4,7 @@ use std::future::Future;
 
 use domain::{ItemError, ItemState, OperationId, OperationState, SchemaNameError};
 use sqlx::error::DatabaseError;
+use store::operations::Selected;
 
 /// Tries of one act that meets others over the same rows or names.
 const TRIES: u32 = 3;
@@ -53,6 +54,9 @@ pub enum ControlError {
     /// It is atomic, so there is no retry of a group.
     #[error("operation {0} is all or nothing: retry all of its tenants, without `code` and `step`")]
     OnlyWhole(OperationId),
+    /// The tenants are not those that the caller has seen.
+    #[error("the tenants are others than those of this digest: look again")]
+    SelectionChanged(Selected),
     /// Another act over the same names or rows was faster.
     #[error("this request met another over the same names or key; send it again")]
     TryAgain,

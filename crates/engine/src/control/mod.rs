@@ -5,6 +5,7 @@
 //! Each act is a transaction, with its audit row in it, and is tried again when it meets a
 //! worker's over the same rows.
 
+mod admit;
 mod cancel;
 mod error;
 mod names;
@@ -15,6 +16,7 @@ mod retry;
 mod settle;
 mod wake;
 
+pub use admit::{Asked, admit, look};
 pub use cancel::cancel;
 pub use error::ControlError;
 pub use pause::{pause, pause_queue, resume, resume_queue};
@@ -22,4 +24,4 @@ pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded}
 pub use repair::{item, resolve, undo};
 pub use retry::{Group, Retry, retry};
 pub use settle::{advance, settle};
-pub use wake::start_due;
+pub use wake::{release, start_due};

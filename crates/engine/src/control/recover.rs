@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{ItemError, ItemId};
+use domain::ItemId;
 use queue::Bell;
 use store::{
     Connections,
@@ -11,10 +11,12 @@ use store::{
 };
 use tracing::{info, warn};
 
+use crate::Failure;
+
 /// Items looked at in one go.
 const PAGE: i64 = 1_000;
 
-/// Puts a claimed item back, to be tried again after `delay` because of `reason`; the try counts if
+/// Puts a claimed item back, to be tried again after `delay` because of `failure`; the try counts if
 /// it is `spent`. False when the claim is no longer ours.
 ///
 /// # Errors
@@ -22,14 +24,16 @@ const PAGE: i64 = 1_000;
 pub async fn put_back(
     pool: &Connections,
     claim: &Claim,
-    reason: &ItemError,
+    failure: &Failure,
     spent: bool,
     delay: Duration,
 ) -> sqlx::Result<bool> {
+    let reason = failure.to_item_error();
     let mut tx = pool.begin().await?;
-    if !items::retry_later(&mut tx, claim, reason, spent, delay).await? {
+    if !items::retry_later(&mut tx, claim, &reason, spent, delay).await? {
         return Ok(false);
     }
+    items::note_attempt(&mut tx, claim, &failure.stage, &reason).await?;
     queue::wake(&mut tx, &[claim.item], delay).await?;
     tx.commit().await?;
     Ok(true)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, OperationId, OperationState};
+use domain::{ItemId, OperationId, OperationState, TenantId};
 use queue::{Bell, Line};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -66,6 +66,24 @@ async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::
     tx.commit().await?;
     info!(operation.id = %operation, jobs, "the time of operation {operation} has come; started it");
     Ok(true)
+}
+
+/// Wakes a worker for the first item that waits for each of `tenants`, which no item may hold any more;
+/// says how many. Call it after the commit that ended the items that held them: a wake-up that is lost
+/// costs the time to the next sweep.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release(pool: &Connections, tenants: &[TenantId]) -> sqlx::Result<usize> {
+    let mut tx = pool.begin().await?;
+    let next = items::next_for(&mut tx, tenants).await?;
+    if next.is_empty() {
+        return Ok(0);
+    }
+    queue::wake(&mut tx, &next, Duration::ZERO).await?;
+    tx.commit().await?;
+    queue::ring(pool, Bell::Jobs).await;
+    Ok(next.len())
 }
 
 /// The state of `operation`, which nobody else changes before this transaction ends.

@@ -8,12 +8,13 @@ use engine::{Finish, Progress};
 use crate::{ground::Ground, script::plan};
 
 /// Runs `examples/two_stages.rs` on the first item until it dies at `point`.
-async fn die(ground: &Ground, point: &str) {
+pub(crate) async fn die(ground: &Ground, point: &str) {
     let this = env::current_exe().unwrap();
     let program = this.ancestors().nth(2).unwrap().join("examples/two_stages");
     let ended = Command::new(program)
         .env("TENANTRY_CRASH_AT", point)
         .args([&ground.db.url, &ground.items[0].to_string()])
+        .args(ground.there.as_ref().map(|there| &there.url))
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
@@ -35,9 +36,9 @@ async fn wherever_a_worker_dies_the_next_one_brings_the_item_to_its_end() {
         let ground = Ground::of(1).await;
         die(&ground, point).await;
 
-        if let Some(claim) = ground.claim("heir").await {
+        if let Some(mut claim) = ground.claim("heir").await {
             let plan = plan(&ground.script, Finish::Succeeded);
-            let outcome = ground.runner().run(&plan, &claim).await;
+            let outcome = ground.runner().run(&plan, &mut claim).await;
             assert!(matches!(outcome, Ok(Progress::Done(_))), "{point}: {outcome:?}");
         }
 
@@ -62,8 +63,8 @@ async fn wherever_a_worker_dies_the_next_one_undoes_what_is_left() {
     ] {
         let ground = Ground::of(1).await;
         let plan = plan(&ground.script, Finish::Built);
-        let claim = ground.claim("w").await.unwrap();
-        ground.runner().run(&plan, &claim).await.unwrap();
+        let mut claim = ground.claim("w").await.unwrap();
+        ground.runner().run(&plan, &mut claim).await.unwrap();
         ground.turn_back().await;
         ground.script.done();
         die(&ground, point).await;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    ItemError, ItemId, ItemState, Mode, OperationId, RoleName, SchemaName, Settings, codes,
+    ItemError, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, Settings, codes,
 };
 use engine::Runner;
 use harness::Db;
@@ -15,13 +15,15 @@ use store::{
     operations, tenants, workers,
 };
 
-use crate::script::{EFFECTS, Script};
+use crate::script::{EFFECTS, Elsewhere, Script};
 
 pub(crate) struct Ground {
     pub(crate) db: Db,
     pub(crate) script: Arc<Script>,
     pub(crate) operation: OperationId,
     pub(crate) items: Vec<ItemId>,
+    /// Where the tenants are, if not in `db`.
+    pub(crate) there: Option<Db>,
 }
 
 impl Ground {
@@ -44,7 +46,15 @@ impl Ground {
         operations::insert(&mut conn, row).await.unwrap();
         let items = submit(&mut conn, operation, n).await;
         drop(conn);
-        Self { db, script: Arc::default(), operation, items }
+        Self { db, script: Arc::default(), operation, items, there: None }
+    }
+
+    /// The same, whose tenants are in another database.
+    pub(crate) async fn elsewhere(n: usize) -> Self {
+        let there = harness::empty_db().await;
+        engine::fence::install(&there.pool).await.unwrap();
+        sqlx::query(EFFECTS).execute(&there.pool).await.unwrap();
+        Self { there: Some(there), ..Self::of(n).await }
     }
 
     pub(crate) async fn conn(&self) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
@@ -52,7 +62,11 @@ impl Ground {
     }
 
     pub(crate) fn runner(&self) -> Runner {
-        runner(&self.db.pool)
+        let runner = runner(&self.db.pool);
+        match &self.there {
+            Some(there) => runner.with_databases(Arc::new(Elsewhere(there.pool.clone()))),
+            None => runner,
+        }
     }
 
     /// The first item, claimed by `worker`; `None` when it is not free.
@@ -76,6 +90,14 @@ impl Ground {
         assert_eq!(turned.len(), 1);
     }
 
+    /// The claimed item is turned back.
+    pub(crate) async fn begin_unwind(&self, claim: &mut Claim) {
+        let reason = ItemError::rejected(codes::INTERNAL, "it fails");
+        let committed = items::begin_unwind(&mut *self.conn().await, claim, &reason).await;
+        claim.checkpoints = committed.unwrap().expect("the claim holds");
+        claim.state = ItemState::Unwinding;
+    }
+
     /// `idx state` of each item.
     pub(crate) async fn states(&self) -> Vec<String> {
         self.ask("select idx || ' ' || state from tenantry.operation_items order by idx").await
@@ -83,7 +105,9 @@ impl Ground {
 
     /// The steps whose effect is there, for any tenant.
     pub(crate) async fn made(&self) -> Vec<String> {
-        self.ask("select step from public.made order by tenant, step").await
+        let made = "select step from public.made order by tenant, step";
+        let pool = &self.there.as_ref().unwrap_or(&self.db).pool;
+        sqlx::query_scalar(made).fetch_all(pool).await.unwrap()
     }
 
     /// `stage done` or `stage undone` of each checkpoint.
@@ -117,7 +141,9 @@ pub(crate) async fn claim(conn: &mut PgConnection, items: &[ItemId], worker: &st
     if !there {
         workers::register(conn, worker, "here", 1, "test").await.unwrap();
     }
-    items::claim(conn, items, worker, Duration::from_secs(60)).await.unwrap()
+    let dead_after = Duration::from_secs(60);
+    let by = items::Claimant { worker, kinds: Kind::ALL, set: "", dead_after };
+    items::claim(conn, items, &by).await.unwrap()
 }
 
 async fn submit(conn: &mut PgConnection, operation: OperationId, n: usize) -> Vec<ItemId> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 mod crashes;
+mod elsewhere;
 mod ground;
 mod script;
 
@@ -19,17 +20,18 @@ const TAKE_OVER: &str = "update tenantry.operation_items set attempt = attempt +
 #[tokio::test]
 async fn each_stage_commits_by_itself_and_the_last_ends_the_item() {
     let ground = Ground::of(1).await;
-    let claim = ground.claim("w").await.unwrap();
+    let mut claim = ground.claim("w").await.unwrap();
     let seen = "insert into public.made
         select 0, i.state || ' ' || string_agg(c.stage, '') from tenantry.operation_items i
         join tenantry.checkpoints c on c.item_id = i.id group by i.state";
     ground.script.meanwhile("apply second", seen, &ground.db.pool);
 
     let plan = plan(&ground.script, Finish::Succeeded);
-    let outcome = ground.runner().run(&plan, &claim).await;
+    let outcome = ground.runner().run(&plan, &mut claim).await;
 
     let Ok(Progress::Done(reports)) = outcome else { panic!("{outcome:?}") };
-    let stages: Vec<_> = reports.iter().map(|report| (report.stage, report.steps.len())).collect();
+    let stages: Vec<_> =
+        reports.iter().map(|report| (report.stage.as_str(), report.steps.len())).collect();
     assert_eq!(stages, [("one", 1), ("two", 2)]);
     assert_eq!(ground.script.done(), ["apply first", "apply second", "apply third"]);
     assert_eq!(ground.made().await, ["running one", "first", "second", "third"]);
@@ -43,17 +45,17 @@ async fn the_next_try_goes_on_after_the_last_checkpoint() {
     let plan = plan(&ground.script, Finish::Succeeded);
     ground.script.fail(Some(("apply third", ErrorClass::Transient)));
 
-    let first = ground.claim("w").await.unwrap();
-    let failed = ground.runner().run(&plan, &first).await;
+    let mut first = ground.claim("w").await.unwrap();
+    let failed = ground.runner().run(&plan, &mut first).await;
     assert!(matches!(&failed, Err(it) if it.stage == "two"), "{failed:?}");
     assert_eq!(ground.made().await, ["first"], "the stage that failed left nothing");
     ground.retry_later(&first).await;
     ground.script.fail(None);
     ground.script.done();
-    let second = ground.claim("w").await.unwrap();
-    let outcome = ground.runner().run(&plan, &second).await;
-
+    let mut second = ground.claim("w").await.unwrap();
     assert_eq!(second.checkpoints, ["one"]);
+    let outcome = ground.runner().run(&plan, &mut second).await;
+
     assert!(matches!(&outcome, Ok(Progress::Done(it)) if it.len() == 1), "{outcome:?}");
     assert_eq!(ground.script.done(), ["apply second", "apply third"]);
     assert_eq!(ground.made().await, ["first", "second", "third"]);
@@ -63,11 +65,11 @@ async fn the_next_try_goes_on_after_the_last_checkpoint() {
 #[tokio::test]
 async fn a_worker_that_lost_the_item_between_two_stages_keeps_the_first_alone() {
     let ground = Ground::of(1).await;
-    let claim = ground.claim("w").await.unwrap();
+    let mut claim = ground.claim("w").await.unwrap();
     ground.script.meanwhile("apply second", TAKE_OVER, &ground.db.pool);
 
     let plan = plan(&ground.script, Finish::Succeeded);
-    let outcome = ground.runner().run(&plan, &claim).await;
+    let outcome = ground.runner().run(&plan, &mut claim).await;
 
     assert!(matches!(outcome, Ok(Progress::Fenced)), "{outcome:?}");
     assert_eq!(ground.made().await, ["first"]);
@@ -78,8 +80,8 @@ async fn a_worker_that_lost_the_item_between_two_stages_keeps_the_first_alone() 
 async fn all_stages_are_undone_newest_first_and_the_names_are_free() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
-    let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await.unwrap();
+    let mut claim = ground.claim("w").await.unwrap();
+    ground.runner().run(&plan, &mut claim).await.unwrap();
     assert_eq!(ground.states().await, ["0 built"]);
     ground.turn_back().await;
     ground.script.done();
@@ -101,7 +103,7 @@ async fn what_was_not_committed_is_not_undone() {
     let plan = plan(&ground.script, Finish::Succeeded);
     ground.script.fail(Some(("apply third", ErrorClass::Permanent)));
     let mut claim = ground.claim("w").await.unwrap();
-    let failed = ground.runner().run(&plan, &claim).await;
+    let failed = ground.runner().run(&plan, &mut claim).await;
     let Err(failure) = failed else { panic!("{failed:?}") };
     let mut conn = ground.conn().await;
     let reason = failure.to_item_error();
@@ -123,8 +125,8 @@ async fn what_was_not_committed_is_not_undone() {
 async fn an_undo_that_fails_goes_on_where_it_stood() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
-    let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await.unwrap();
+    let mut claim = ground.claim("w").await.unwrap();
+    ground.runner().run(&plan, &mut claim).await.unwrap();
     ground.turn_back().await;
     ground.script.fail(Some(("undo first", ErrorClass::Transient)));
 
@@ -148,8 +150,8 @@ async fn an_undo_that_fails_goes_on_where_it_stood() {
 async fn a_worker_that_lost_the_item_undoes_nothing() {
     let ground = Ground::of(1).await;
     let plan = plan(&ground.script, Finish::Built);
-    let claim = ground.claim("w").await.unwrap();
-    ground.runner().run(&plan, &claim).await.unwrap();
+    let mut claim = ground.claim("w").await.unwrap();
+    ground.runner().run(&plan, &mut claim).await.unwrap();
     ground.turn_back().await;
     let claim = ground.claim("w").await.unwrap();
     ground.script.meanwhile("undo first", TAKE_OVER, &ground.db.pool);
@@ -174,7 +176,7 @@ async fn items_taken_together_go_on_apart_from_the_stage_that_failed() {
     assert_eq!(ground.made().await, ["first", "first"]);
     ground.script.fail(None);
     ground.script.done();
-    for claim in &claims {
+    for claim in &mut claims {
         let outcome = ground.runner().run(&plan, claim).await;
         assert!(matches!(outcome, Ok(Progress::Done(_))), "{outcome:?}");
     }

@@ -5,9 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use engine::{Classify, During, Finish, Plan, Stage, Step, StepCx, StepError, StepName};
+use engine::{
+    Classify, During, Finish, Place, Plan, Stage, Step, StepCx, StepError, StepName,
+    TenantDatabases,
+};
 use sqlx::PgPool;
-use store::ErrorClass;
+use store::{Connections, ErrorClass, items::Claim};
 
 /// What the steps did, and what befalls them.
 #[derive(Debug, Default)]
@@ -89,11 +92,27 @@ step!(First, "first");
 step!(Second, "second");
 step!(Third, "third");
 
-/// Stage `one` with the first step, stage `two` with the others.
+/// Stage `one` with the first step, stage `two` with the others, in the tenant's database.
 pub(crate) fn plan(script: &Arc<Script>, finish: Finish) -> Plan {
+    plan_at([Place::Tenant, Place::Tenant], script, finish)
+}
+
+/// The same, taking effect at other places.
+pub(crate) fn plan_at([one, two]: [Place; 2], script: &Arc<Script>, finish: Finish) -> Plan {
     let of = || Arc::clone(script);
-    let two = Stage::new("two").step(Second(of())).step(Third(of()));
-    Plan::new(vec![Stage::new("one").step(First(of())), two], finish).expect("all names differ")
+    let one = Stage::new("one").at(one).step(First(of()));
+    let two = Stage::new("two").at(two).step(Second(of())).step(Third(of()));
+    Plan::new(vec![one, two], finish).expect("all names differ")
+}
+
+/// Every tenant is in this database.
+#[derive(Debug)]
+pub(crate) struct Elsewhere(pub(crate) PgPool);
+
+impl TenantDatabases for Elsewhere {
+    fn of(&self, _: &Claim) -> Option<Connections> {
+        Some(self.0.clone().into())
+    }
 }
 
 /// The script wants it so.

@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::{Code, codes};
-use engine::{Classify, During, Step, StepCx, StepError, StepName};
+use engine::{During, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
-use store::{ErrorClass, items::Claim};
-use tenantdb::{
-    ledger,
-    migrations::{self, MigrateError},
-    newcomers,
-};
+use store::items::Claim;
+use tenantdb::{ledger, migrations, newcomers};
 
-use crate::Parts;
+use crate::{Parts, migration_error::MigrationFailed};
 
 /// Applies the tenant migrations that the schema does not have yet.
 #[derive(Debug)]
@@ -35,7 +30,7 @@ impl Step for ApplyMigrations {
         let tenant = cx.tenant();
         migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.parts.migrations)
             .await
-            .map_err(ApplyError)
+            .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")?;
         Ok(())
     }
@@ -43,7 +38,7 @@ impl Step for ApplyMigrations {
     async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         newcomers::migrate(tx, &self.parts.newcomers(claims), &self.parts.migrations)
             .await
-            .map_err(ApplyError)
+            .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")
     }
 
@@ -51,41 +46,5 @@ impl Step for ApplyMigrations {
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant().id;
         ledger::forget(cx.tx(), tenant).await.during("forget its migrations")
-    }
-}
-
-/// A tenant migration failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the tenant migrations could not be applied")]
-struct ApplyError(#[source] MigrateError);
-
-impl Classify for ApplyError {
-    fn class(&self) -> ErrorClass {
-        match self.0.database().map_or(ErrorClass::Permanent, store::classify) {
-            // a statement of the migration was refused, and will be for every tenant
-            ErrorClass::Refused => ErrorClass::Permanent,
-            class => class,
-        }
-    }
-
-    fn code(&self) -> Code {
-        match self.0.database() {
-            Some(error) if self.class().is_transient() => error.code(),
-            None if matches!(self.0, MigrateError::Unrecorded { .. }) => {
-                codes::MIGRATIONS_UNRECORDED
-            }
-            _ => codes::MIGRATION_FAILED,
-        }
-    }
-
-    /// A migration is named only when it is to blame, and not the database: its file, and what the
-    /// server says of it. A trigger of the database has its own words.
-    fn public_message(&self) -> Option<String> {
-        let of_a_trigger = self.0.database().and_then(Classify::public_message);
-        let told = || match of_a_trigger {
-            Some(said) => format!("{}: {said}", self.0),
-            None => telemetry::chain(&self.0),
-        };
-        (self.class() == ErrorClass::Permanent).then(told)
     }
 }

@@ -10,9 +10,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use domain::{Backoff, ItemId, RoleName, TenantId};
 use engine::Runner;
 use keys::{MasterKey, MasterKeys, Minter};
-use operations::{KeyRules, Parts, Plans, Provisioner, RetryRules};
+use operations::{Executor, KeyRules, Parts, Plans, RetryRules};
 use sqlx::PgPool;
-use store::{StageLimits, items::Claim};
+use store::{
+    StageLimits,
+    items::{Claim, Claimant},
+};
 use tenantdb::{MigrationSet, Promise};
 
 pub(crate) const WORKER: &str = "worker-of-the-test";
@@ -39,7 +42,7 @@ async fn parts_with(pool: &PgPool, migrations: MigrationSet) -> Arc<Parts> {
     Arc::new(Parts::new(installation, migrations, promise, Arc::new(rules), 5))
 }
 
-pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Provisioner {
+pub(crate) fn executor(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Executor {
     let secs = Duration::from_secs;
     let limits = StageLimits { statement: secs(20), lock: secs(10), silence: secs(10) };
     let rules = RetryRules {
@@ -49,7 +52,7 @@ pub(crate) fn provisioner(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Pr
     };
     let plan = Arc::new(Plans::new(parts).unwrap());
     let runner = Runner::new(pool.clone(), limits, 500);
-    Provisioner::new(pool.clone(), runner, plan, rules, worker.to_owned()).in_groups_of(64)
+    Executor::new(pool.clone(), runner, plan, rules, worker.to_owned()).in_groups_of(64)
 }
 
 /// An operation of one, its tenant reserved under `name`.
@@ -89,19 +92,24 @@ pub(crate) async fn register(pool: &PgPool, worker: &str) {
     store::workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
 }
 
+/// [`WORKER`], who knows every kind.
+pub(crate) fn by(dead_after: Duration) -> Claimant<'static> {
+    Claimant { worker: WORKER, kinds: domain::Kind::ALL, set: "", dead_after }
+}
+
 /// Claims `item` for [`WORKER`].
 pub(crate) async fn claim(pool: &PgPool, item: ItemId) -> Claim {
     let mut conn = pool.acquire().await.unwrap();
-    store::items::claim(&mut conn, &[item], WORKER, Duration::from_secs(60))
+    store::items::claim(&mut conn, &[item], &by(Duration::from_secs(60)))
         .await
         .unwrap()
         .pop()
         .expect("the item is free")
 }
 
-/// Claims `item` for the worker of `provisioner`, if it is free.
-pub(crate) async fn take(provisioner: &Provisioner, item: ItemId) -> Option<Claim> {
-    provisioner.claim(&[item]).await.unwrap().pop()
+/// Claims `item` for the worker of `executor`, if it is free.
+pub(crate) async fn take(executor: &Executor, item: ItemId) -> Option<Claim> {
+    executor.claim(&[item]).await.unwrap().pop()
 }
 
 pub(crate) async fn item_state(pool: &PgPool, item: ItemId) -> String {

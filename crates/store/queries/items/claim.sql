@@ -1,4 +1,5 @@
--- $1 items, $2 worker, $3 seconds after which a silent worker is dead
+-- $1 items, $2 worker, $3 seconds after which a silent worker is dead, $4 the set of migrations
+-- it has, $5 the kinds it knows
 with before as (
     select i.id, i.state, i.attempt, i.worker_id,
            -- One item at a time works on a tenant, in the order of their arrival. Those of an operation that
@@ -14,6 +15,7 @@ with before as (
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
+      and b.kind = any($5) and coalesce(b.params ->> 'set' = $4, true)
       -- found by id: the indexes of open items keep an entry of all that were open since the last vacuum
       and (i.state || '' in ('queued', 'waiting', 'retrying')
            or (i.state || '' in ('running', 'unwinding')

@@ -1,6 +1,6 @@
 //! Takes an item to work on it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{
     Code, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
@@ -26,6 +26,8 @@ pub struct Claim {
     pub worker: String,
     /// The claim token: how often the item was claimed, this time included.
     pub attempt: i32,
+    /// When it was claimed.
+    pub since: Instant,
     /// Tries used since the item was set going or began to unwind, this one included.
     pub tries: i32,
     /// `running`, or `unwinding` when an earlier try had to turn back.
@@ -72,9 +74,23 @@ pub struct RecordedError {
     pub step: Option<String>,
 }
 
-/// Claims those of `items` for `worker` that are free: `queued`, `waiting` or `retrying`, or of a worker
+/// Who claims.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// The worker.
+    pub worker: &'a str,
+    /// The kinds of operations that it knows.
+    pub kinds: &'a [Kind],
+    /// The hash of the set of migrations that it has.
+    pub set: &'a str,
+    /// A worker that is silent for longer has lost its items.
+    pub dead_after: Duration,
+}
+
+/// Claims those of `items` that are free: `queued`, `waiting` or `retrying`, or of a worker
 /// not seen for `dead_after`. Left out are those that are final, whose owner lives, or whose operation is
 /// paused, as are all while the whole queue is: the act that ends the pause gives them new jobs. An item
+/// of another set of migrations than `set` is another worker's. One
 /// whose tenant another one holds becomes `waiting`: the end of that one gives it a new job.
 ///
 /// Also sets their operations going. One statement.
@@ -85,13 +101,20 @@ pub struct RecordedError {
 pub async fn claim(
     conn: &mut PgConnection,
     items: &[ItemId],
-    worker: &str,
-    dead_after: Duration,
+    by: &Claimant<'_>,
 ) -> sqlx::Result<Vec<Claim>> {
     let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
-    let rows = sqlx::query_file!("queries/items/claim.sql", &ids, worker, dead_after.as_secs_f64())
-        .fetch_all(conn)
-        .await?;
+    let kinds: Vec<&str> = by.kinds.iter().map(|kind| kind.as_str()).collect();
+    let rows = sqlx::query_file!(
+        "queries/items/claim.sql",
+        &ids,
+        by.worker,
+        by.dead_after.as_secs_f64(),
+        by.set,
+        &kinds as &[&str],
+    )
+    .fetch_all(conn)
+    .await?;
     rows.into_iter()
         .map(|row| {
             let error = row.error_code.map(|code| RecordedError {
@@ -100,12 +123,13 @@ pub async fn claim(
                 step: row.error_step,
             });
             Ok(Claim {
+                since: Instant::now(),
                 item: ItemId::new(row.id),
                 operation: OperationId::new(row.operation_id),
                 kind: row.kind.parse().map_err(decode)?,
                 params: row.params,
                 mode: row.mode.parse().map_err(decode)?,
-                worker: worker.to_owned(),
+                worker: by.worker.to_owned(),
                 attempt: row.attempt,
                 tries: row.tries,
                 state: row.state.parse().map_err(decode)?,

@@ -6,8 +6,8 @@ use domain::ItemId;
 use sqlx::PgConnection;
 
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
-/// for a worker, and should not: neither they nor the whole queue are paused, and their time has
-/// come.
+/// for a worker, and should not: neither they nor the whole queue are paused, their time has come, and
+/// none holds the tenant that they wait for.
 ///
 /// # Errors
 /// When the statement fails.
@@ -20,7 +20,10 @@ pub async fn waiting_since(
     let ids = sqlx::query_scalar!(
         "select i.id from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
-         where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
+         where i.id > $1 and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
+           and (i.state <> 'waiting' or not exists (
+               select from tenantry.operation_items h
+               where h.tenant_id = i.tenant_id and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
            and i.worker_id is null and b.paused_at is null and b.run_at is null
            and not exists (select from tenantry.installation where paused_at is not null)
            and coalesce(i.next_attempt_at, i.created_at)
@@ -45,7 +48,7 @@ pub async fn hold_waiting(conn: &mut PgConnection, items: &[ItemId]) -> sqlx::Re
     let held = sqlx::query_scalar!(
         "select id from tenantry.operation_items
          where id = any($1) and worker_id is null
-           and state || '' in ('queued', 'retrying', 'unwinding') -- found by id
+           and state || '' in ('queued', 'waiting', 'retrying', 'unwinding') -- found by id
          order by id for update skip locked",
         &ids,
     )

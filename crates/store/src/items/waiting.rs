@@ -1,6 +1,6 @@
 //! Lists the items that wait for a worker, page by page.
 
-use domain::{ItemId, OperationId};
+use domain::{ItemId, OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// Whose items.
@@ -24,13 +24,13 @@ pub async fn waiting(
     limit: i64,
 ) -> sqlx::Result<Vec<ItemId>> {
     let ids = match of {
-        Waiters::Operation(operation) => in_batch(conn, operation, after, limit).await?,
-        Waiters::Queue => in_queue(conn, after, limit).await?,
+        Waiters::Operation(operation) => of_operation(conn, operation, after, limit).await?,
+        Waiters::Queue => of_all(conn, after, limit).await?,
     };
     Ok(ids.into_iter().map(ItemId::new).collect())
 }
 
-async fn in_batch(
+async fn of_operation(
     conn: &mut PgConnection,
     operation: OperationId,
     after: ItemId,
@@ -40,7 +40,7 @@ async fn in_batch(
         "select i.id from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.run_at is null
          where i.operation_id = $1 and i.id > $2 and i.worker_id is null
-           and i.state in ('queued', 'retrying', 'unwinding')
+           and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
          order by i.id limit $3",
         operation.get(),
         after.get(),
@@ -50,17 +50,57 @@ async fn in_batch(
     .await
 }
 
-async fn in_queue(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Result<Vec<i64>> {
+async fn of_all(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "select i.id from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
               and b.run_at is null and b.paused_at is null
          where i.id > $1 and i.worker_id is null
-           and i.state in ('queued', 'retrying', 'unwinding')
+           and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
          order by i.id limit $2",
         after.get(),
         limit,
     )
     .fetch_all(conn)
     .await
+}
+
+/// Of the items that wait for one of `tenants`, the first for each: its turn comes when none holds the
+/// tenant any more.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn next_for(conn: &mut PgConnection, tenants: &[TenantId]) -> sqlx::Result<Vec<ItemId>> {
+    let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
+    let next = sqlx::query_scalar!(
+        r#"select (select i.id from tenantry.operation_items i
+                   where i.tenant_id = t.id and i.state = 'waiting' order by i.id limit 1)
+           from unnest($1::bigint[]) as t (id)"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(next.into_iter().flatten().map(ItemId::new).collect())
+}
+
+/// At most `limit` items of `operation` that a worker could take now, in order of id.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn due(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    limit: i64,
+) -> sqlx::Result<Vec<ItemId>> {
+    let ids = sqlx::query_scalar!(
+        "select id from tenantry.operation_items
+         where operation_id = $1 and state in ('queued', 'waiting', 'retrying', 'unwinding')
+           and worker_id is null and coalesce(next_attempt_at <= clock_timestamp(), true)
+         order by id limit $2",
+        operation.get(),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(ItemId::new).collect())
 }

@@ -12,7 +12,7 @@ use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, codes};
 use engine::{Failure, Progress, Runner, StageReport, control};
 use store::{
     Connections,
-    items::{self, Claim, RecordedError},
+    items::{self, Claim, Claimant, RecordedError},
 };
 use tracing::{error, info, warn};
 
@@ -47,9 +47,9 @@ pub enum Ended {
     },
 }
 
-/// Provisions items for one worker process.
+/// Works on items for one worker process.
 #[derive(Debug)]
-pub struct Provisioner {
+pub struct Executor {
     pub(crate) pool: Connections,
     pub(crate) runner: Runner,
     pub(crate) plans: Arc<Plans>,
@@ -61,8 +61,8 @@ pub struct Provisioner {
     refused: AtomicBool,
 }
 
-impl Provisioner {
-    /// A provisioner that claims for `worker`, a name fresh for every start of a process.
+impl Executor {
+    /// One that claims for `worker`, a name fresh for every start of a process.
     #[must_use]
     pub fn new(
         pool: impl Into<Connections>,
@@ -100,9 +100,15 @@ impl Provisioner {
     /// # Errors
     /// When the database fails.
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
+        let by = Claimant {
+            worker: &self.worker,
+            kinds: self.plans.kinds(),
+            set: self.plans.set_hash(),
+            dead_after: self.rules.dead_after,
+        };
         let mut conn = self.pool.acquire().await?;
         loop {
-            match items::claim(&mut conn, items, &self.worker, self.rules.dead_after).await {
+            match items::claim(&mut conn, items, &by).await {
                 // The next one sees who took the tenant.
                 Err(error) if items::is_held(&error) => {}
                 claimed => return claimed,
@@ -115,19 +121,20 @@ impl Provisioner {
     /// # Errors
     /// When the database fails in a way that leaves the outcome unrecorded: the item's claim
     /// runs out, or the job comes again.
-    pub async fn provision(&self, claim: Claim) -> sqlx::Result<Ended> {
+    pub async fn work(&self, mut claim: Claim) -> sqlx::Result<Ended> {
         if claim.state == ItemState::Unwinding {
             return self.unwind(claim).await;
         }
-        if let Some(code) = claim.cancelled.clone() {
-            return self.turn_back(claim, cancelled(code)).await;
+        let plan = self.plans.of(&claim);
+        let goes_back = !plan.is_past_pivot(&claim.checkpoints);
+        if let Some(code) = claim.cancelled.clone().filter(|_| goes_back) {
+            return self.turn_back(claim, cancelled(code), None).await;
         }
         if claim.tries.unsigned_abs() > self.rules.max_attempts {
             let reason = exhausted(claim.error.as_ref());
-            return self.turn_back(claim, reason).await;
+            return self.give_up(claim, reason, None).await;
         }
-        let plan = self.plans.of(claim.mode);
-        match self.runner.run(plan, &claim).await {
+        match self.runner.run(plan, &mut claim).await {
             Ok(Progress::Done(stages)) => {
                 self.not_refused();
                 Ok(Ended::As(plan.finish().into(), stages))
@@ -135,6 +142,18 @@ impl Provisioner {
             Ok(Progress::Fenced) => Ok(Ended::Fenced),
             Err(failure) => self.after_failure(claim, &failure).await,
         }
+    }
+
+    /// The worker it claims for.
+    #[must_use]
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Its connections to the control database.
+    #[must_use]
+    pub fn pool(&self) -> &Connections {
+        &self.pool
     }
 
     /// Whether the database refused this process a right at the last try.
@@ -162,8 +181,31 @@ impl Provisioner {
         let error = failure.to_item_error();
         warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, item.attempt = claim.attempt,
             code = %error.code, cause = %telemetry::chain(&failure.error),
-            "item {} failed for good after {} tries; turning back", claim.item, claim.tries);
-        self.turn_back(claim, error).await
+            "item {} failed for good after {} tries", claim.item, claim.tries);
+        self.give_up(claim, error, Some(&failure.stage)).await
+    }
+
+    /// Turns an item back, or leaves it to an operator where there is no way back.
+    async fn give_up(
+        &self,
+        claim: Claim,
+        reason: ItemError,
+        stage: Option<&str>,
+    ) -> sqlx::Result<Ended> {
+        if !self.plans.of(&claim).is_past_pivot(&claim.checkpoints) {
+            return self.turn_back(claim, reason, stage).await;
+        }
+        error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %reason.code,
+            "item {} can go neither on nor back; an operator has to look", claim.item);
+        let mut tx = self.pool.begin().await?;
+        if !items::stick(&mut tx, &claim, &reason).await? {
+            return Ok(Ended::Fenced);
+        }
+        if let Some(stage) = stage {
+            items::note_attempt(&mut tx, &claim, stage, &reason).await?;
+        }
+        tx.commit().await?;
+        Ok(Ended::As(ItemState::Stuck, Vec::new()))
     }
 
     /// Puts the item back if another try can help and is left.
@@ -184,19 +226,27 @@ impl Provisioner {
         // A refusal is no tenant's fault: the try does not count.
         let tries = if refused { TRIES_WHILE_REFUSED } else { claim.tries.unsigned_abs() };
         let delay = self.rules.backoff.delay(tries, rand::random());
-        let error = failure.to_item_error();
-        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %error.code, %cause,
+        let code = failure.error.code().clone();
+        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, %code, %cause,
             delay_ms = delay.as_millis() as u64, "item {} failed; trying again", claim.item);
-        let ours = control::put_back(&self.pool, claim, &error, !refused, delay).await?;
-        Ok(Some(if ours { Ended::Again { code: error.code } } else { Ended::Fenced }))
+        let ours = control::put_back(&self.pool, claim, failure, !refused, delay).await?;
+        Ok(Some(if ours { Ended::Again { code } } else { Ended::Fenced }))
     }
 
     /// Records why the item turns back, then undoes what is committed of it.
-    async fn turn_back(&self, mut claim: Claim, reason: ItemError) -> sqlx::Result<Ended> {
-        let mut conn = self.pool.acquire().await?;
-        let committed = items::begin_unwind(&mut conn, &claim, &reason).await?;
+    async fn turn_back(
+        &self,
+        mut claim: Claim,
+        reason: ItemError,
+        stage: Option<&str>,
+    ) -> sqlx::Result<Ended> {
+        let mut tx = self.pool.begin().await?;
+        let committed = items::begin_unwind(&mut tx, &claim, &reason).await?;
         let Some(committed) = committed else { return Ok(Ended::Fenced) };
-        drop(conn);
+        if let Some(stage) = stage {
+            items::note_attempt(&mut tx, &claim, stage, &reason).await?;
+        }
+        tx.commit().await?;
         claim.checkpoints = committed;
         claim.state = ItemState::Unwinding;
         claim.tries = 1;
@@ -210,10 +260,10 @@ impl Provisioner {
 
     async fn unwind(&self, claim: Claim) -> sqlx::Result<Ended> {
         let end = end_of(&claim);
-        match self.runner.unwind(self.plans.of(claim.mode), &claim, end).await {
+        match self.runner.unwind(self.plans.of(&claim), &claim, end).await {
             Ok(Progress::Done(stages)) => {
                 info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
-                    "item {} ended as {end}; nothing of its tenant is left", claim.item);
+                    "item {} ended as {end}", claim.item);
                 Ok(Ended::As(end, stages))
             }
             Ok(Progress::Fenced) => Ok(Ended::Fenced),
@@ -229,9 +279,13 @@ impl Provisioner {
         error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %failure.error.code(),
             cause = %telemetry::chain(&failure.error),
             "undoing item {} failed; an operator has to look", claim.item);
-        let mut conn = self.pool.acquire().await?;
-        let ours = items::fail(&mut conn, claim, ItemState::UndoFailed).await?;
-        Ok(if ours { Ended::As(ItemState::UndoFailed, Vec::new()) } else { Ended::Fenced })
+        let mut tx = self.pool.begin().await?;
+        if !items::fail(&mut tx, claim, ItemState::UndoFailed).await? {
+            return Ok(Ended::Fenced);
+        }
+        items::note_attempt(&mut tx, claim, &failure.stage, &failure.to_item_error()).await?;
+        tx.commit().await?;
+        Ok(Ended::As(ItemState::UndoFailed, Vec::new()))
     }
 }
 
@@ -251,7 +305,7 @@ fn end_of(claim: &Claim) -> ItemState {
 }
 
 fn cancelled(code: Code) -> ItemError {
-    own_error(code, "the operation ended before this tenant was built")
+    own_error(code, "the operation was ended before this tenant was done")
 }
 
 /// The tries are used up and the last of them left no result: what an earlier one met is likelier
@@ -266,7 +320,7 @@ fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
         },
         None => own_error(
             codes::ATTEMPTS_EXHAUSTED,
-            "every try to build this tenant ended without a result; the workers' logs say more",
+            "every try ended without a result; the workers' logs say more",
         ),
     }
 }
