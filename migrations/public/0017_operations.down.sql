@@ -1,4 +1,6 @@
 drop table tenantry.item_attempts;
+alter table tenantry.workers drop column kinds, drop column set_hash;
+alter table tenantry.operation_items add column job_id text;
 
 drop index tenantry.operation_items_owned, tenantry.operation_items_open, tenantry.operation_items_waiting,
     tenantry.operation_items_hold;

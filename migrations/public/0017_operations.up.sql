@@ -60,6 +60,12 @@ create index operation_items_waiting on tenantry.operation_items (tenant_id, id)
 create unique index operation_items_hold on tenantry.operation_items (tenant_id)
     where state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck');
 
+-- What a worker can take, and the set of tenant migrations that it has.
+alter table tenantry.workers
+    add column kinds    text[] not null default '{provision}',
+    add column set_hash text;
+alter table tenantry.operation_items drop column job_id;
+
 -- Every try of an item that failed.
 create table tenantry.item_attempts (
     item_id    bigint not null,

@@ -219,6 +219,7 @@ impl From<ControlError> for Problem {
             E::QueueNotPaused => "queue_not_paused",
             E::NotUndoFailed(..) => "item_not_undo_failed",
             E::NothingToRetry(..) => "nothing_to_retry",
+            E::SelectionChanged(_) => "selection_changed",
             E::NotAllRetryable(..) | E::OnlyWhole(_) => "not_all_retryable",
             E::TryAgain => return Self::try_again(),
             E::SchemaName(_) | E::Database(_) => return Self::internal(error),

@@ -74,7 +74,7 @@ impl WaitingView {
 pub(crate) async fn staff(cx: &Context) -> Result<Staff, Problem> {
     let dead_after = Duration::from_millis(cx.settings().worker.dead_after_ms);
     let mut conn = cx.pool().acquire().await?;
-    Ok(queue_state::staff(&mut conn, dead_after).await?)
+    Ok(queue_state::staff(&mut conn, domain::Kind::Provision, None, dead_after).await?)
 }
 
 /// The batch, with what keeps it from being worked on.

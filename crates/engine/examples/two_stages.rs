@@ -20,11 +20,11 @@ async fn main() {
     let item = arguments.next().and_then(|it| it.parse().ok()).map(ItemId::new);
     let pool = PgPool::connect(&url).await.expect("the database answers");
     let mut conn = pool.acquire().await.expect("there is a connection");
-    store::workers::register(&mut conn, "doomed", "here", 1, "test").await.expect("it registers");
     let items = [item.expect("the item is named")];
     let secs = Duration::from_secs;
     let kinds = domain::Kind::ALL;
     let by = Claimant { worker: "doomed", kinds, set: "", dead_after: secs(60) };
+    store::workers::register(&mut conn, &by, "here", 1, "test").await.expect("it registers");
     let claimed = store::items::claim(&mut conn, &items, &by).await;
     let mut claim = claimed.expect("the claim is answered").pop().expect("the item is free");
     let limits = StageLimits { statement: secs(20), lock: secs(20), silence: secs(10) };

@@ -140,7 +140,7 @@ async fn what_a_stopped_worker_owned_is_given_back_though_its_job_is_used_up() {
     let db = harness::fresh_db().await;
     let mut conn = db.pool.acquire().await.unwrap();
     for worker in ["stopped", "alive"] {
-        workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
+        workers::register(&mut conn, &claimant(worker), "here", 1, "test").await.unwrap();
     }
     workers::retire(&mut conn, "stopped").await.unwrap();
     let abandoned = item(&db.pool, "running", "stopped").await;
@@ -158,7 +158,7 @@ async fn only_silent_workers_are_buried_and_only_once() {
     let db = harness::fresh_db().await;
     let mut conn = db.pool.acquire().await.unwrap();
     for worker in ["silent", "alive"] {
-        workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
+        workers::register(&mut conn, &claimant(worker), "here", 1, "test").await.unwrap();
     }
     execute(
         &db.pool,
@@ -265,4 +265,8 @@ async fn what_is_paused_or_cancelled_does_not_start() {
 
     assert_eq!((while_paused, while_the_queue_is, after), (0, 0, 1));
     assert_eq!((jobs(&db.pool, paused).await, jobs(&db.pool, cancelled).await), (2, 0));
+}
+
+fn claimant(worker: &str) -> items::Claimant<'_> {
+    items::Claimant { worker, kinds: domain::Kind::ALL, set: "", dead_after: Duration::ZERO }
 }

@@ -12,7 +12,7 @@ use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, codes};
 use engine::{Failure, Progress, Runner, StageReport, control};
 use store::{
     Connections,
-    items::{self, Claim, Claimant, RecordedError},
+    items::{self, Claim, RecordedError},
 };
 use tracing::{error, info, warn};
 
@@ -100,12 +100,7 @@ impl Executor {
     /// # Errors
     /// When the database fails.
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
-        let by = Claimant {
-            worker: &self.worker,
-            kinds: self.plans.kinds(),
-            set: self.plans.set_hash(),
-            dead_after: self.rules.dead_after,
-        };
+        let by = self.plans.claimant(&self.worker, self.rules.dead_after);
         let mut conn = self.pool.acquire().await?;
         loop {
             match items::claim(&mut conn, items, &by).await {

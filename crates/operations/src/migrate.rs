@@ -35,7 +35,7 @@ pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended
 /// Never: a test builds it.
 pub(crate) fn plan(parts: &Arc<Migrating>) -> Result<Plan, PlanError> {
     let step = MigrateSchema { parts: Arc::clone(parts) };
-    let stage = Stage::new("migrate").within(parts.limits).step(step);
+    let stage = Stage::new("migrate").within(limits()).step(step);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -44,19 +44,22 @@ pub(crate) fn plan(parts: &Arc<Migrating>) -> Result<Plan, PlanError> {
 pub struct Migrating {
     /// The set of migrations that schemas are brought to.
     pub migrations: Arc<MigrationSet>,
-    /// What the set makes of an empty schema.
-    pub promise: Arc<Promise>,
-    /// How long a stage may wait and run.
-    limits: StageLimits,
+    /// What the set makes of an empty schema, to grant on it; `None`: nothing is applied.
+    pub promise: Option<Arc<Promise>>,
 }
 
 impl Migrating {
     /// Migrates with this set.
     #[must_use]
-    pub fn new(migrations: Arc<MigrationSet>, promise: Arc<Promise>) -> Self {
-        let limits = StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT, silence: SILENCE };
-        Self { migrations, promise, limits }
+    pub fn new(migrations: Arc<MigrationSet>, promise: Option<Arc<Promise>>) -> Self {
+        Self { migrations, promise }
     }
+}
+
+/// How long a stage of a migration may wait and run.
+#[must_use]
+pub fn limits() -> StageLimits {
+    StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT, silence: SILENCE }
 }
 
 /// Brings the schema to the version asked for.
@@ -117,8 +120,8 @@ impl MigrateSchema {
             .await
             .map_err(MigrationFailed::of_existing)
             .during("apply the tenant migrations")?;
-        if !done.applied.is_empty() {
-            grants::grant(cx.tx(), &tenant.schema, &tenant.role, &self.parts.promise)
+        if let Some(promise) = self.parts.promise.as_ref().filter(|_| !done.applied.is_empty()) {
+            grants::grant(cx.tx(), &tenant.schema, &tenant.role, promise)
                 .await
                 .during("grant the role its rights on what is new")?;
         }

@@ -57,13 +57,13 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        let migrating = Arc::new(Migrating::new(Arc::clone(&migrations), Arc::clone(&promise)));
+        let migrating = Migrating::new(Arc::clone(&migrations), Some(Arc::clone(&promise)));
         let application = None;
         Self {
             installation,
             migrations,
             promise,
-            migrating,
+            migrating: Arc::new(migrating),
             keys,
             connection_limit,
             application,

@@ -1,10 +1,10 @@
 //! The plans that a worker follows: the list of all kinds.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{Kind, Mode};
 use engine::{Plan, PlanError};
-use store::items::Claim;
+use store::items::{Claim, Claimant};
 
 use crate::{
     Parts,
@@ -56,14 +56,11 @@ impl Plans {
         Ok(Self { provision: None, migrate: migrate::plan(parts)?, set_hash })
     }
 
-    /// The kinds that it has a plan for: no item of another one is claimed.
-    pub(crate) fn kinds(&self) -> &'static [Kind] {
-        if self.provision.is_some() { Kind::ALL } else { &[Kind::Migrate] }
-    }
-
-    /// The hash of the set of migrations that the plans apply.
-    pub(crate) fn set_hash(&self) -> &str {
-        &self.set_hash
+    /// The worker with these plans: it claims no item of another kind or set.
+    #[must_use]
+    pub fn claimant<'a>(&'a self, worker: &'a str, dead_after: Duration) -> Claimant<'a> {
+        let kinds = if self.provision.is_some() { Kind::ALL } else { &[Kind::Migrate] };
+        Claimant { worker, kinds, set: &self.set_hash, dead_after }
     }
 
     /// The plan by which a claimed item is done, and by which it is undone.

@@ -211,7 +211,7 @@ async fn a_spare_of_a_release_before_is_given_to_nobody() {
 /// Takes back migrations of the control schema, each in a transaction of its own, until none from
 /// `first` on is left.
 async fn down_through(pool: &PgPool, first: i64) -> Result<(), sqlx::migrate::MigrateError> {
-    while store::revert_last(pool).await?.is_some_and(|reverted| reverted > first) {}
+    while store::revert_last(pool, "test").await?.is_some_and(|reverted| reverted > first) {}
     Ok(())
 }
 

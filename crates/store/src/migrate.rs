@@ -95,18 +95,31 @@ pub async fn public_migrations(pool: &PgPool) -> Result<Vec<PublicMigration>, sq
         .collect())
 }
 
-/// Takes back the newest applied migration and says which it was, if there was one.
+/// Takes back the newest applied migration and says which it was, if there was one. The audit log has it
+/// from `actor`, but for the first one, which takes the log with it.
 ///
 /// # Errors
 /// When the down script fails or is not there.
-pub async fn revert_last(pool: &PgPool) -> Result<Option<i64>, MigrateError> {
+pub async fn revert_last(pool: &PgPool, actor: &str) -> Result<Option<i64>, MigrateError> {
     let mut versions: Vec<i64> = applied(pool).await?.into_keys().collect();
     versions.sort_unstable();
     let Some(last) = versions.pop() else { return Ok(None) };
     let mut conn = pool.acquire().await?;
     let mut tx = conn.begin().await?;
     alone(&mut tx).await?;
-    MIGRATOR.undo(&mut *tx, versions.pop().unwrap_or(0)).await?;
+    let before = versions.pop().unwrap_or(0);
+    MIGRATOR.undo(&mut *tx, before).await?;
+    if before > 0 {
+        // Columns that every version has; the log's others are this one's.
+        sqlx::query(
+            "insert into tenantry.audit_log (actor, action, detail)
+             values ($1, 'schema.reverted', jsonb_build_object('version', $2::bigint))",
+        )
+        .bind(actor)
+        .bind(last)
+        .execute(&mut *tx)
+        .await?;
+    }
     tx.commit().await?;
     Ok(Some(last))
 }
@@ -139,7 +152,7 @@ mod tests {
 
         migrate(&db.pool).await.unwrap();
         let up = public_migrations(&db.pool).await.unwrap();
-        let reverted = revert_last(&db.pool).await.unwrap();
+        let reverted = revert_last(&db.pool, "test").await.unwrap();
         let down = public_migrations(&db.pool).await.unwrap();
         migrate(&db.pool).await.unwrap();
 

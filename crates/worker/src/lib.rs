@@ -23,4 +23,5 @@ mod standing;
 mod sweeper;
 
 pub use build::{BuildError, build_parts, configured_migrations, reading, shared};
+pub use life::{host, rules};
 pub use run::{StartError, run};

@@ -72,7 +72,8 @@ impl<'a> Life<'a> {
         let register = async {
             let mut conn = pools.work.acquire().await?;
             let version = env!("CARGO_PKG_VERSION");
-            store::workers::register(&mut conn, &id, &host(), std::process::id(), version).await
+            let by = work.plans.claimant(&id, Duration::from_millis(settings.worker.dead_after_ms));
+            store::workers::register(&mut conn, &by, &host(), std::process::id(), version).await
         };
         register.await.map_err(StartError::Register)?;
         let in_progress = InProgress::default();
@@ -238,20 +239,25 @@ impl<'a> Life<'a> {
 
     fn executor(&self) -> Executor {
         let worker = &self.settings.worker;
-        let rules = RetryRules {
-            max_attempts: worker.max_attempts,
-            backoff: Backoff { base_ms: worker.backoff_base_ms, cap_ms: worker.backoff_cap_ms },
-            dead_after: Duration::from_millis(worker.dead_after_ms),
-        };
         // One of `concurrency` connections is replaced each time, so each lasts for
         // `connection_uses` tenants on average.
         let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let pool = &self.pools.work;
         let runner = Runner::new(pool.clone(), self.limits(), every);
         let plans = Arc::clone(&self.work.plans);
-        Executor::new(pool.clone(), runner, plans, rules, self.id.clone())
+        Executor::new(pool.clone(), runner, plans, rules(worker), self.id.clone())
             .in_groups_of(self.group())
             .with_pool(Arc::clone(&self.spares))
+    }
+}
+
+/// When items are tried again, by the settings.
+#[must_use]
+pub fn rules(worker: &settings::Worker) -> RetryRules {
+    RetryRules {
+        max_attempts: worker.max_attempts,
+        backoff: Backoff { base_ms: worker.backoff_base_ms, cap_ms: worker.backoff_cap_ms },
+        dead_after: Duration::from_millis(worker.dead_after_ms),
     }
 }
 
@@ -261,7 +267,8 @@ pub(crate) fn fresh_id() -> String {
 }
 
 /// The name of the machine, as far as it is plain text.
-pub(crate) fn host() -> String {
+#[must_use]
+pub fn host() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();

@@ -127,7 +127,10 @@ async fn the_queue_shows_what_waits_what_runs_and_who_works() {
     app.submit(tenants(5)).await;
     let mut conn = app.db.pool.acquire().await.unwrap();
     for id in ["first", "second", "gone"] {
-        workers::register(&mut conn, id, "host-a", 1, "test").await.unwrap();
+        let dead_after = std::time::Duration::ZERO;
+        let by =
+            store::items::Claimant { worker: id, kinds: domain::Kind::ALL, set: "", dead_after };
+        workers::register(&mut conn, &by, "host-a", 1, "test").await.unwrap();
     }
     workers::retire(&mut conn, "gone").await.unwrap();
     app.execute(

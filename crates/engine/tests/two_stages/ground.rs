@@ -138,11 +138,11 @@ pub(crate) async fn claim(conn: &mut PgConnection, items: &[ItemId], worker: &st
             .fetch_one(&mut *conn)
             .await
             .unwrap();
-    if !there {
-        workers::register(conn, worker, "here", 1, "test").await.unwrap();
-    }
     let dead_after = Duration::from_secs(60);
     let by = items::Claimant { worker, kinds: Kind::ALL, set: "", dead_after };
+    if !there {
+        workers::register(conn, &by, "here", 1, "test").await.unwrap();
+    }
     items::claim(conn, items, &by).await.unwrap()
 }
 

@@ -89,7 +89,8 @@ pub(crate) async fn submit(pool: &PgPool, name: &str) -> (ItemId, TenantId) {
 
 pub(crate) async fn register(pool: &PgPool, worker: &str) {
     let mut conn = pool.acquire().await.unwrap();
-    store::workers::register(&mut conn, worker, "here", 1, "test").await.unwrap();
+    let by = Claimant { worker, ..by(Duration::ZERO) };
+    store::workers::register(&mut conn, &by, "here", 1, "test").await.unwrap();
 }
 
 /// [`WORKER`], who knows every kind.

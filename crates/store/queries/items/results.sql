@@ -10,6 +10,7 @@ select
     i.error_message,
     i.error_step,
     i.error_retryable,
+    i.result,
     coalesce((
         select jsonb_agg(
             case when c.undone_at is null then s.step else s.step || '{"state": "undone"}' end

@@ -1,11 +1,15 @@
 //! Takes an item to work on it.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use domain::{
     Code, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
+    codes,
 };
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Uuid};
 
 /// An item this worker may work on, and whose it is.
 ///
@@ -90,14 +94,14 @@ pub struct Claimant<'a> {
 /// Claims those of `items` that are free: `queued`, `waiting` or `retrying`, or of a worker
 /// not seen for `dead_after`. Left out are those that are final, whose owner lives, or whose operation is
 /// paused, as are all while the whole queue is: the act that ends the pause gives them new jobs. An item
-/// of another set of migrations than `set` is another worker's. One
-/// whose tenant another one holds becomes `waiting`: the end of that one gives it a new job.
+/// of another set of migrations or of an unknown kind is left to other workers. One whose tenant another
+/// one holds becomes `waiting`: the end of that one gives it a new job. One whose tenant's row cannot be
+/// read waits for an operator, `stuck` or `undo_failed`.
 ///
 /// Also sets their operations going. One statement.
 ///
 /// # Errors
-/// When the statement fails, or the registry holds a name that is none;
-/// [`is_held`] when another claim took a tenant at the same moment: try again.
+/// When the statement fails; [`is_held`] when another claim took a tenant at the same moment: try again.
 pub async fn claim(
     conn: &mut PgConnection,
     items: &[ItemId],
@@ -105,7 +109,8 @@ pub async fn claim(
 ) -> sqlx::Result<Vec<Claim>> {
     let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
     let kinds: Vec<&str> = by.kinds.iter().map(|kind| kind.as_str()).collect();
-    let rows = sqlx::query_file!(
+    let rows = sqlx::query_file_as!(
+        Row,
         "queries/items/claim.sql",
         &ids,
         by.worker,
@@ -113,42 +118,114 @@ pub async fn claim(
         by.set,
         &kinds as &[&str],
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let error = row.error_code.map(|code| RecordedError {
-                code,
-                message: row.error_message.unwrap_or_default(),
-                step: row.error_step,
-            });
-            Ok(Claim {
-                since: Instant::now(),
-                item: ItemId::new(row.id),
-                operation: OperationId::new(row.operation_id),
-                kind: row.kind.parse().map_err(decode)?,
-                params: row.params,
-                mode: row.mode.parse().map_err(decode)?,
-                worker: by.worker.to_owned(),
-                attempt: row.attempt,
-                tries: row.tries,
-                state: row.state.parse().map_err(decode)?,
-                cancelled: row.cancel_code.map(Code::from),
-                waited: row.waited_secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))),
-                taken_over: row.taken_over,
-                error,
-                checkpoints: row.checkpoints,
-                tenant: ClaimedTenant {
-                    id: TenantId::new(row.tenant_id),
-                    name: TenantName::from_registry(row.tenant_name).map_err(decode)?,
-                    schema: SchemaName::from_registry(row.schema_name).map_err(decode)?,
-                    role: RoleName::parse(&row.role_name).map_err(decode)?,
-                },
-                // doctor tells whose name is none; it keeps nobody else from being made
-                neighbour: row.neighbour.and_then(|name| SchemaName::from_registry(name).ok()),
-            })
+    let (mut claims, mut odd) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let (item, attempt) = (row.id, row.attempt);
+        match row.read(by) {
+            Ok(claim) => claims.push(claim),
+            Err(why) => odd.push((item, attempt, why)),
+        }
+    }
+    if !odd.is_empty() {
+        leave_to_operator(conn, odd).await?;
+    }
+    Ok(claims)
+}
+
+#[derive(Debug)]
+struct Row {
+    id: i64,
+    operation_id: Uuid,
+    attempt: i32,
+    tries: i32,
+    state: String,
+    kind: String,
+    params: serde_json::Value,
+    mode: String,
+    cancel_code: Option<String>,
+    waited_secs: Option<f64>,
+    taken_over: bool,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    error_step: Option<String>,
+    checkpoints: Vec<String>,
+    tenant_id: i64,
+    tenant_name: String,
+    schema_name: String,
+    role_name: String,
+    neighbour: Option<String>,
+}
+
+impl Row {
+    /// The claim, or why the registry's row of its tenant cannot be read: a person wrote there.
+    fn read(self, by: &Claimant<'_>) -> Result<Claim, String> {
+        let odd = |column: &str, why: &dyn fmt::Display| {
+            format!("the registry's {column} of this tenant cannot be read: {why}")
+        };
+        let error = self.error_code.map(|code| RecordedError {
+            code,
+            message: self.error_message.unwrap_or_default(),
+            step: self.error_step,
+        });
+        Ok(Claim {
+            since: Instant::now(),
+            item: ItemId::new(self.id),
+            operation: OperationId::new(self.operation_id),
+            kind: self.kind.parse().map_err(|e| odd("kind", &e))?,
+            params: self.params,
+            mode: self.mode.parse().map_err(|e| odd("mode", &e))?,
+            worker: by.worker.to_owned(),
+            attempt: self.attempt,
+            tries: self.tries,
+            state: self.state.parse().map_err(|e| odd("state", &e))?,
+            cancelled: self.cancel_code.map(Code::from),
+            waited: self.waited_secs.map(|secs| Duration::from_secs_f64(secs.max(0.0))),
+            taken_over: self.taken_over,
+            error,
+            checkpoints: self.checkpoints,
+            tenant: ClaimedTenant {
+                id: TenantId::new(self.tenant_id),
+                name: TenantName::from_registry(self.tenant_name).map_err(|e| odd("name", &e))?,
+                schema: SchemaName::from_registry(self.schema_name)
+                    .map_err(|e| odd("schema_name", &e))?,
+                role: RoleName::parse(&self.role_name).map_err(|e| odd("role_name", &e))?,
+            },
+            // doctor tells whose name is none; it keeps nobody else from being made
+            neighbour: self.neighbour.and_then(|name| SchemaName::from_registry(name).ok()),
         })
-        .collect()
+    }
+}
+
+/// `running → stuck`, `unwinding → undo_failed`, with what cannot be read.
+async fn leave_to_operator(
+    conn: &mut PgConnection,
+    odd: Vec<(i64, i32, String)>,
+) -> sqlx::Result<()> {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (item, attempt, why) in odd {
+        columns.0.push(item);
+        columns.1.push(attempt);
+        columns.2.push(why);
+    }
+    let code = codes::INTERNAL;
+    sqlx::query!(
+        "update tenantry.operation_items i
+         set state = case i.state when 'unwinding' then 'undo_failed' else 'stuck' end,
+             worker_id = null, finished_at = clock_timestamp(), error_code = $4,
+             error_message = odd.why, error_step = null, error_retryable = true
+         from unnest($1::bigint[], $2::int[], $3::text[]) as odd (id, attempt, why)
+         where i.id = odd.id and i.attempt = odd.attempt
+           and i.state || '' in ('running', 'unwinding') -- found by id",
+        &columns.0,
+        &columns.1,
+        &columns.2,
+        code.as_str(),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Whether a claim failed because another one took one of its tenants at the same moment.
@@ -156,8 +233,4 @@ pub async fn claim(
 pub fn is_held(error: &sqlx::Error) -> bool {
     const HOLD: &str = "operation_items_hold";
     error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) == Some(HOLD)
-}
-
-fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
 }

@@ -25,6 +25,8 @@ pub struct ItemResult {
     pub attempts: i32,
     /// Why it failed, or why the last try did.
     pub error: Option<ResultError>,
+    /// What it came to, as its kind says.
+    pub result: Option<Value>,
     /// The steps of its committed stages, `[{name, state, duration_ms}]`, in the order they ran.
     pub steps: Value,
 }
@@ -76,6 +78,7 @@ pub async fn results(
                 domain: r.domain,
                 attempts: r.attempt,
                 error: r.error_code.map(|code| ResultError { code, message, step, retryable }),
+                result: r.result,
                 steps: r.steps,
             })
         })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::Kind;
 use sqlx::PgConnection;
 
 /// Who would take an item that waits now.
@@ -10,22 +11,29 @@ use sqlx::PgConnection;
 pub struct Staff {
     /// Since when the whole queue is paused.
     pub paused_at: Option<DateTime<Utc>>,
-    /// Whether a worker has been heard of lately.
+    /// Whether a worker that would take it has been heard of lately.
     pub has_worker: bool,
     /// Why the last worker that could not start could not, within the last ten minutes.
     pub refused: Option<String>,
 }
 
-/// Who would take work now; a worker that is silent for `dead_after` would not.
+/// Who would take work of `kind` now, with this set of migrations if it names one; a worker that is silent
+/// for `dead_after` would not.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn staff(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Result<Staff> {
+pub async fn staff(
+    conn: &mut PgConnection,
+    kind: Kind,
+    set: Option<&str>,
+    dead_after: Duration,
+) -> sqlx::Result<Staff> {
     sqlx::query_as!(
         Staff,
         r#"select n.paused_at,
                   exists (select from tenantry.workers w
-                          where w.stopped_at is null
+                          where w.stopped_at is null and $2 = any(w.kinds)
+                            and coalesce(w.set_hash = $3, true)
                             and w.seen_at > clock_timestamp() - make_interval(secs => $1))
                       as "has_worker!",
                   (select w.refused from tenantry.workers w
@@ -37,6 +45,8 @@ pub async fn staff(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Resul
                    order by w.seen_at desc limit 1) as refused
            from tenantry.installation n"#,
         dead_after.as_secs_f64(),
+        kind.as_str(),
+        set,
     )
     .fetch_one(conn)
     .await

@@ -3,7 +3,7 @@
 use domain::{RoleName, RoleNameError, SchemaName, SchemaNameError, TenantId, Version};
 use sqlx::PgConnection;
 
-/// An active tenant, as far as migrating its schema goes.
+/// An active or suspended tenant, as far as migrating its schema goes.
 #[derive(Debug, Clone)]
 pub struct FleetTenant {
     /// Its id.
@@ -67,7 +67,7 @@ impl From<Row> for FleetTenant {
     }
 }
 
-/// At most `limit` active tenants with an id above `after`, ordered by id; with `other_than`, only
+/// At most `limit` active or suspended tenants with an id above `after`, ordered by id; with `other_than`, only
 /// those that the ledger does not have at that place. The ledger is read from `after` on too: else each page
 /// would read it from its beginning.
 ///
@@ -84,7 +84,7 @@ pub async fn fleet_page(
         r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
          from tenantry.tenants t
          left join tenantry.tenant_migrations m on m.tenant_id = t.id and m.tenant_id > $1
-         where t.state = 'active' and t.id > $1
+         where t.state in ('active', 'suspended') and t.id > $1
              and ($2::text is null or m.set_hash is distinct from $2 or m.version is distinct from $3)
          order by t.id limit $4"#,
         after.map_or(i64::MIN, TenantId::get),
@@ -97,7 +97,7 @@ pub async fn fleet_page(
     Ok(rows.into_iter().map(FleetTenant::from).collect())
 }
 
-/// The active tenant whose schema this is.
+/// The active or suspended tenant whose schema this is.
 ///
 /// # Errors
 /// When the row cannot be read.
@@ -110,7 +110,7 @@ pub async fn fleet_tenant(
         r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
          from tenantry.tenants t
          left join tenantry.tenant_migrations m on m.tenant_id = t.id
-         where t.schema_name = $1 and t.state = 'active'"#,
+         where t.schema_name = $1 and t.state in ('active', 'suspended')"#,
         schema.as_str(),
     )
     .fetch_optional(conn)

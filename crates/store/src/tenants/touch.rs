@@ -3,14 +3,14 @@
 use domain::TenantId;
 use sqlx::PgConnection;
 
-/// Sets the time of change of an active tenant. False when it is not active any more.
+/// Sets the time of change of a tenant. False when it has ended.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn touch(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.tenants set updated_at = clock_timestamp()
-         where id = $1 and state = 'active'",
+         where id = $1 and state not in ('deleted', 'released')",
         tenant.get(),
     )
     .execute(conn)

@@ -1,24 +1,31 @@
 //! Announces a worker process.
 
+use domain::Kind;
 use sqlx::PgConnection;
 
-/// Records a process that starts; `id` is fresh for every start.
+use crate::items::Claimant;
+
+/// Records a process that starts; the worker's id is fresh for every start.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn register(
     conn: &mut PgConnection,
-    id: &str,
+    worker: &Claimant<'_>,
     host: &str,
     pid: u32,
     version: &str,
 ) -> sqlx::Result<()> {
+    let kinds: Vec<&str> = worker.kinds.iter().copied().map(Kind::as_str).collect();
     sqlx::query!(
-        "insert into tenantry.workers (id, host, pid, version) values ($1, $2, $3, $4)",
-        id,
+        "insert into tenantry.workers (id, host, pid, version, kinds, set_hash)
+         values ($1, $2, $3, $4, $5, $6)",
+        worker.worker,
         host,
         i32::try_from(pid).unwrap_or_default(),
         version,
+        &kinds as &[&str],
+        worker.set,
     )
     .execute(conn)
     .await?;

@@ -1,6 +1,6 @@
 //! Takes a schema back to an older version.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
@@ -37,6 +37,15 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(if text == "none" { Self::Start } else { Self::Version(Version::new(text)) })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("none"),
+            Self::Version(version) => version.fmt(f),
+        }
     }
 }
 

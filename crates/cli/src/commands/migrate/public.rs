@@ -8,7 +8,7 @@ use settings::Settings;
 use sqlx::PgPool;
 
 use crate::{
-    actor::record,
+    actor::{actor, record},
     args::Global,
     connection::refuse_copy,
     failure::Done,
@@ -123,23 +123,12 @@ async fn status(
 
 async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     refuse_copy(pool).await?;
-    let reverted = store::revert_last(pool).await.context("could not take the migration back")?;
-    if let Some(version) = reverted
-        && has_audit_log(pool).await?
-    {
-        let detail = json!({ "version": version });
-        record(&mut *pool.acquire().await?, "schema.reverted", detail).await?;
-    }
+    let reverted = store::revert_last(pool, &actor()).await;
+    let reverted = reverted.context("could not take the migration back")?;
     match reverted {
         _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
         Some(version) => show::line(format!("migration {version} is taken back")),
         None => show::line("there is no migration to take back"),
     }
     Ok(Done::Well)
-}
-
-/// The first migration takes the audit log with it.
-async fn has_audit_log(pool: &PgPool) -> anyhow::Result<bool> {
-    let there = sqlx::query_scalar("select to_regclass('tenantry.audit_log') is not null");
-    Ok(there.fetch_one(pool).await?)
 }

@@ -1,22 +1,19 @@
 //! The schemas of tenants, several at a time; one that fails does not stop the others.
 
+mod init;
+mod operation;
 mod outcome;
 mod status;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use domain::{SchemaName, Version};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use operations::{
-    Direction, FleetOutcome, FleetRun,
-    learning::{self, LearnError, Relearnt},
-    migrate_fleet, migrate_one,
-};
+use domain::{Direction, SchemaName, Version};
+use futures::{TryStreamExt as _, stream};
+use operations::learning::{self, LearnError, Relearnt};
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
-use store::StageLimits;
 use tenantdb::{
     Promise,
     migrations::{MigrationSet, Target},
@@ -25,7 +22,7 @@ use tenantdb::{
 
 use super::{lint, starter};
 use crate::{
-    actor::{actor, record},
+    actor::record,
     args::Global,
     connection::{database_failure, refuse_copy},
     failure::{Done, Failure},
@@ -34,15 +31,6 @@ use crate::{
 
 /// Longest wait for a lock. A waiting `ALTER` blocks every reader behind it.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-
-/// Longest this program may be silent within a tenant's transaction.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// Longest time for one tenant's migrations.
-const STATEMENT_TIME: Duration = Duration::from_secs(300);
-
-/// Between two lines that say how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// The schemas of tenants.
 #[derive(Debug, Subcommand)]
@@ -65,11 +53,17 @@ pub(crate) enum Tenant {
         which: Which,
     },
     /// Apply what is pending
+    ///
+    /// Submits an operation and works on it beside the workers. Interrupted, it goes on where workers have
+    /// these migrations.
     Up {
         #[command(flatten)]
         which: Which,
         #[command(flatten)]
         pace: Pace,
+        /// Show what is pending where, and change nothing; exit 1 if something is
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Take the newest migration back, or all that are newer than a version
     Down {
@@ -115,12 +109,15 @@ pub(crate) struct MaybeWhich {
     all: bool,
 }
 
-/// How many at a time.
+/// How many at a time, and by which process.
 #[derive(Debug, Args)]
 pub(crate) struct Pace {
     /// Tenants at a time [default: from the settings]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: Option<u16>,
+    /// Submit the operation and leave it to the workers that have these migrations
+    #[arg(long, conflicts_with = "concurrency")]
+    detach: bool,
 }
 
 impl Tenant {
@@ -147,32 +144,42 @@ impl Tenant {
                 if settings.tenants.migrations_dir.is_some() {
                     show::note(starter::write(settings)?);
                 }
-                let fleet = fleet(settings, pool, Direction::Init(at), set(settings)?);
-                migrate(global, fleet, &Which { schema, all }).await
+                let which = Which { schema, all };
+                init::run(global, pool, &set(settings)?, &which, at.as_ref()).await
             }
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
-            Self::Up { which, pace } => {
+            Self::Up { which, pace, dry_run } => {
                 let set = set(settings)?;
                 let promise = Some(learn(pool, &set).await?);
-                let fleet = fleet(settings, pool, Direction::Up, set);
-                migrate(global, pace.set(FleetRun { promise, ..fleet }), &which).await
+                if dry_run {
+                    return status::show(global, pool, &set, &which).await;
+                }
+                let (direction, to) = (Direction::Up, None);
+                let concurrency = pace.lanes(settings);
+                let wish = operation::Wish { direction, to, set, promise, concurrency };
+                operation::run(global, settings, pool, &which, wish).await
             }
             Self::Down { which, to, pace, .. } => {
                 let set = set(settings)?;
-                let mut conn = pool.acquire().await?;
+                let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
-                let fleet = fleet(settings, pool, Direction::Down(to), set);
-                migrate(global, pace.set(fleet), &which).await
+                let (direction, promise) = (Direction::Down, None);
+                let concurrency = pace.lanes(settings);
+                let wish = operation::Wish { direction, to, set, promise, concurrency };
+                operation::run(global, settings, pool, &which, wish).await
             }
         }
     }
 }
 
 impl Pace {
-    fn set(&self, run: FleetRun) -> FleetRun {
-        let concurrency = self.concurrency.map_or(run.concurrency, usize::from);
-        FleetRun { concurrency, ..run }
+    /// Items that this process takes at a time.
+    fn lanes(&self, settings: &Settings) -> usize {
+        match self.detach {
+            true => 0,
+            false => self.concurrency.map_or(settings.tenants.fleet_concurrency, usize::from),
+        }
     }
 }
 
@@ -237,57 +244,12 @@ async fn relearn(global: &Global, settings: &Settings, pool: &PgPool) -> anyhow:
     Ok(Done::Well)
 }
 
-fn fleet(
-    settings: &Settings,
-    pool: &PgPool,
-    direction: Direction,
-    migrations: MigrationSet,
-) -> FleetRun {
-    FleetRun {
-        pool: pool.clone(),
-        migrations,
-        promise: None,
-        direction,
-        concurrency: settings.tenants.fleet_concurrency,
-        limits: StageLimits { statement: STATEMENT_TIME, lock: LOCK_WAIT, silence: SILENCE },
-        actor: actor(),
-    }
-}
-
-async fn migrate(global: &Global, run: FleetRun, which: &Which) -> anyhow::Result<Done> {
-    let began = Instant::now();
-    let outcomes = match &which.schema {
-        Some(schema) => {
-            let name = schema_name(schema)?;
-            let found = migrate_one(&run, &name).await?;
-            vec![found.ok_or_else(|| no_tenant(schema))?]
-        }
-        None => collect(run).await?,
-    };
-    Ok(outcome::tell(global, outcomes, began.elapsed()))
-}
-
-async fn collect(run: FleetRun) -> anyhow::Result<Vec<FleetOutcome>> {
-    let mut said = Instant::now();
-    let mut outcomes = Vec::new();
-    let mut running = std::pin::pin!(migrate_fleet(run));
-    while let Some(outcome) = running.next().await {
-        outcomes.push(outcome?);
-        if said.elapsed() >= SAY_EVERY {
-            let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
-            show::note(format!("  {} tenants so far, {failed} failed", outcomes.len()));
-            said = Instant::now();
-        }
-    }
-    Ok(outcomes)
-}
-
 fn schema_name(text: &str) -> anyhow::Result<SchemaName> {
     SchemaName::parse(text).map_err(|e| Failure::usage(format!("`{text}`: {e}")).into())
 }
 
 fn no_tenant(schema: &str) -> Failure {
-    Failure::new(format!("no active tenant has the schema `{schema}`"))
+    Failure::new(format!("no active or suspended tenant has the schema `{schema}`"))
         .advise("`tenantry migrate tenant status --all` shows them")
 }
 

@@ -1,13 +1,19 @@
-//! What a fleet migration came to.
+//! What a migration of tenants came to.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use domain::Version;
-use operations::{FleetError, FleetOutcome, Moved, Recorded};
+use domain::{ItemState, OperationId};
+use serde::Deserialize;
 use serde_json::json;
+use store::{
+    Connections,
+    items::{self, ItemResult},
+    operations::{self, Operation},
+};
 
 use crate::{
     args::Global,
+    connection::database_failure,
     failure::Done,
     show::{self, Table},
 };
@@ -15,66 +21,155 @@ use crate::{
 /// Up to so many tenants, each has its row; of more, those that failed.
 const SHOWN: usize = 40;
 
-/// Up to so many versions of one tenant are named each.
+/// Up to so many versions of one tenant are named each, and so many tenants of one failure.
 const NAMED: usize = 5;
 
-/// Prints a table and a summary.
-pub(super) fn tell(global: &Global, mut outcomes: Vec<FleetOutcome>, took: Duration) -> Done {
-    outcomes.sort_by_key(|outcome| outcome.tenant);
-    let failed = outcomes.iter().filter(|o| o.result.is_err()).count();
-    let moved = outcomes.iter().filter(|o| o.result.as_ref().is_ok_and(Moved::changed)).count();
+/// Items read at a time.
+const PAGE: i64 = 1_000;
+
+/// What a worker recorded of one tenant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Moved {
+    from: Option<String>,
+    to: Option<String>,
+    applied: Vec<String>,
+    out_of_order: Vec<String>,
+    reverted: Vec<String>,
+    path_changed: bool,
+}
+
+impl Moved {
+    fn of(item: &ItemResult) -> Option<Self> {
+        let result = item.result.clone().filter(|_| item.state == ItemState::Succeeded)?;
+        serde_json::from_value(result).ok()
+    }
+
+    fn changed(&self) -> bool {
+        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
+    }
+}
+
+/// There is no tenant of which anything is to be done.
+pub(super) fn nothing(global: &Global, up_to_date: u64) -> Done {
     if global.json {
-        print_json(&outcomes);
-        return Done::well_if(failed == 0);
+        let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
+        show::raw(&told.to_string());
+    } else {
+        show::line(format!("{up_to_date} tenants: 0 migrated, {up_to_date} up to date, 0 failed"));
     }
-    let has_record = |moved: &Moved| moved.recorded.is_some();
-    let recorded = outcomes.iter().any(|o| o.result.as_ref().is_ok_and(has_record));
-    let all = outcomes.len() <= SHOWN;
-    let mut table = Table::new(&[">id", "schema", ">from", ">to", "result"]);
-    for outcome in outcomes.iter().filter(|o| all || o.result.is_err()) {
-        table.row(row(outcome));
+    Done::Well
+}
+
+/// The operation is left to the workers.
+pub(super) fn submitted(global: &Global, id: OperationId) -> Done {
+    if global.json {
+        show::raw(&json!({ "operation_id": id }).to_string());
+    } else {
+        show::line(format!("operation {id} is submitted: `tenantry operation watch {id}`"));
     }
-    if all || failed > 0 {
+    Done::Well
+}
+
+/// Prints a table, failures that are equal as one, and a summary.
+pub(super) async fn tell(
+    global: &Global,
+    pool: &Connections,
+    id: OperationId,
+    up_to_date: u64,
+) -> anyhow::Result<Done> {
+    let (operation, items) = read(pool, id).await.map_err(|e| database_failure(&e))?;
+    let succeeded = items.iter().filter(|item| item.state == ItemState::Succeeded).count();
+    let moved = items.iter().filter_map(Moved::of).filter(Moved::changed).count();
+    let done = Done::well_if(succeeded == items.len());
+    if global.json {
+        let tenants: Vec<_> = items.iter().map(json_row).collect();
+        let told = json!({ "operation_id": id, "state": operation.map(|it| it.state),
+            "up_to_date": up_to_date, "tenants": tenants });
+        show::raw(&told.to_string());
+        return Ok(done);
+    }
+    let failed: Vec<&ItemResult> = items.iter().filter(|item| item.error.is_some()).collect();
+    if items.len() <= SHOWN {
+        let mut table = Table::new(&[">id", "schema", ">from", ">to", "result"]);
+        items.iter().for_each(|item| table.row(row(item)));
         table.print();
+    } else if !failed.is_empty() {
+        groups(&failed).print();
     }
+    let all = items.len() as u64 + up_to_date;
+    let current = (succeeded - moved) as u64 + up_to_date;
+    let left = items.len() - succeeded - failed.len();
+    let left = if left > 0 { format!(", {left} not done yet") } else { String::new() };
+    let took = operation.as_ref().map_or(0, |it| it.elapsed_ms.unsigned_abs());
     show::line(format!(
-        "{} tenants: {moved} {}, {} up to date, {failed} failed, in {}",
-        outcomes.len(),
-        if recorded { "recorded" } else { "migrated" },
-        outcomes.len() - moved - failed,
-        show::duration(took),
+        "{all} tenants: {moved} migrated, {current} up to date, {} failed{left}, in {}",
+        failed.len(),
+        show::duration(std::time::Duration::from_millis(took)),
     ));
-    if failed > 0 {
-        show::note("Failed tenants were not changed. Correct the cause and run it again.");
+    if !failed.is_empty() {
+        show::note(format!(
+            "Failed tenants were not changed. Correct the cause and run it again; each try: \
+             `tenantry item show {id} INDEX`"
+        ));
     }
-    Done::well_if(failed == 0)
+    Ok(done)
 }
 
-fn row(outcome: &FleetOutcome) -> [String; 5] {
-    let (from, to, result) = match &outcome.result {
-        Ok(moved) => (version(&moved.from), version(&moved.to), done(moved)),
-        Err(error) => ("–".to_owned(), "–".to_owned(), telemetry::chain(error)),
+async fn read(
+    pool: &Connections,
+    id: OperationId,
+) -> sqlx::Result<(Option<Operation>, Vec<ItemResult>)> {
+    let mut conn = pool.acquire().await?;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = items::results(&mut conn, id, None, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.index);
+        all.extend(page);
+    }
+    Ok((operations::find(&mut conn, id).await?, all))
+}
+
+/// Failures that are equal, each as one row.
+fn groups(failed: &[&ItemResult]) -> Table {
+    let mut groups: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for item in failed {
+        let Some(error) = &item.error else { continue };
+        let schema = item.schema_name.as_deref().unwrap_or_default();
+        let key = (error.code.as_str(), error.step.as_deref(), error.message.as_str());
+        groups.entry(key).or_default().push(schema);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, schemas)| std::cmp::Reverse(schemas.len()));
+    let mut table = Table::new(&[">tenants", "code", "error", "for example"]);
+    for ((code, _, message), schemas) in groups {
+        let named = schemas.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        table.row([schemas.len().to_string(), code.to_owned(), message.to_owned(), named]);
+    }
+    table
+}
+
+fn row(item: &ItemResult) -> [String; 5] {
+    let id = item.tenant_id.map(|id| id.to_string()).unwrap_or_default();
+    let schema = item.schema_name.clone().unwrap_or_default();
+    let (from, to, result) = match (Moved::of(item), &item.error) {
+        (Some(moved), _) => {
+            (version(moved.from.as_ref()), version(moved.to.as_ref()), done(&moved))
+        }
+        (None, Some(error)) => ("–".to_owned(), "–".to_owned(), error.message.clone()),
+        (None, None) => ("–".to_owned(), "–".to_owned(), item.state.to_string()),
     };
-    [outcome.tenant.to_string(), outcome.schema.as_str().to_owned(), from, to, result]
+    [id, schema, from, to, result]
 }
 
-fn version(version: &Option<Version>) -> String {
-    version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+fn version(version: Option<&String>) -> String {
+    version.cloned().unwrap_or_else(|| "none".to_owned())
 }
 
 /// Which versions were applied or taken back; those that came late by name.
 fn done(moved: &Moved) -> String {
-    if let Some(Recorded { has, pending }) = &moved.recorded {
-        let has = match has.as_slice() {
-            [] => "none".to_owned(),
-            [only] => only.to_string(),
-            [first, .., last] => format!("{first} to {last}"),
-        };
-        let verb = if *pending == 1 { "is" } else { "are" };
-        return format!("recorded: has {has}; {pending} {verb} pending");
-    }
-    let late = |version: &Version| moved.out_of_order.contains(version);
-    let applied = moved.applied.iter().map(|version| match late(version) {
+    let applied = moved.applied.iter().map(|version| match moved.out_of_order.contains(version) {
         true => format!("applied {version} (out of order)"),
         false => format!("applied {version}"),
     });
@@ -89,25 +184,20 @@ fn done(moved: &Moved) -> String {
     }
 }
 
-fn print_json(outcomes: &[FleetOutcome]) {
-    let rows: Vec<_> = outcomes
-        .iter()
-        .map(|outcome| {
-            let moved = outcome.result.as_ref().ok();
-            json!({
-                "tenant_id": outcome.tenant,
-                "schema": outcome.schema.as_str(),
-                "from": moved.map(|m| &m.from),
-                "to": moved.map(|m| &m.to),
-                "applied": moved.map(|m| &m.applied),
-                "out_of_order": moved.map(|m| &m.out_of_order),
-                "reverted": moved.map(|m| &m.reverted),
-                "path_changed": moved.map(|m| m.path_changed),
-                "recorded": moved.map(|m| m.recorded.as_ref().map(|recorded| &recorded.has)),
-                "code": outcome.result.as_ref().err().and_then(FleetError::code),
-                "error": outcome.result.as_ref().err().map(|e| telemetry::chain(e)),
-            })
-        })
-        .collect();
-    show::raw(&json!({ "tenants": rows }).to_string());
+fn json_row(item: &ItemResult) -> serde_json::Value {
+    let moved = Moved::of(item);
+    let moved = moved.as_ref();
+    json!({
+        "tenant_id": item.tenant_id,
+        "schema": item.schema_name,
+        "state": item.state,
+        "from": moved.map(|m| &m.from),
+        "to": moved.map(|m| &m.to),
+        "applied": moved.map(|m| &m.applied),
+        "out_of_order": moved.map(|m| &m.out_of_order),
+        "reverted": moved.map(|m| &m.reverted),
+        "path_changed": moved.map(|m| m.path_changed),
+        "code": item.error.as_ref().map(|error| &error.code),
+        "error": item.error.as_ref().map(|error| &error.message),
+    })
 }

@@ -1,0 +1,205 @@
+//! Migrates tenants by an operation. This process works on it beside the workers, so that it can run before
+//! a release whose workers have the new migrations; and it may go away: they finish what is left then.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Direction, Kind, Migrate, OperationId, Progress, Selector, TenantId};
+use engine::{Runner, control};
+use operations::{Executor, Plans, migrate};
+use queue::Bell;
+use settings::Settings;
+use sqlx::PgPool;
+use store::{Connections, audit::By, operations::Selected, tenants::Place};
+use tenantdb::{
+    Promise,
+    migrations::{MigrationSet, Target},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Which, no_tenant, outcome, schema_name};
+use crate::{
+    actor::actor,
+    args::Global,
+    connection::database_failure,
+    failure::{Done, Failure},
+    show,
+    stack::Signals,
+};
+
+/// Between two lines that say how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(2);
+
+/// Connections beside those of the items in work.
+const OTHERS: u32 = 3;
+
+/// Tenants after which a connection is replaced: a backend's caches grow with every schema it touches
+/// (141 MB after 200 tenants, 503 MB after 800).
+const CONNECTION_USES: u64 = 200;
+
+/// What is to be done.
+pub(super) struct Wish {
+    pub(super) direction: Direction,
+    pub(super) to: Option<Target>,
+    pub(super) set: MigrationSet,
+    /// What the set makes of an empty schema, where something may be applied.
+    pub(super) promise: Option<Promise>,
+    /// Items that this process works on at a time; 0: it only submits.
+    pub(super) concurrency: usize,
+}
+
+/// An operation on its way.
+struct Submitted {
+    id: OperationId,
+    /// Tenants that are at the place already.
+    up_to_date: u64,
+}
+
+/// Submits the operation, works on it and tells what came of it.
+pub(super) async fn run(
+    global: &Global,
+    settings: &Settings,
+    pool: &PgPool,
+    which: &Which,
+    wish: Wish,
+) -> anyhow::Result<Done> {
+    let database = settings::Database {
+        max_connections: u32::try_from(wish.concurrency).unwrap_or(u32::MAX).saturating_add(OTHERS),
+        ..settings.database.clone()
+    };
+    let options = pool.connect_options().as_ref().clone();
+    let pool: Connections = store::pool(options, &database).into();
+    let done = within(global, settings, &pool, which, wish).await;
+    pool.close().await;
+    done
+}
+
+async fn within(
+    global: &Global,
+    settings: &Settings,
+    pool: &Connections,
+    which: &Which,
+    wish: Wish,
+) -> anyhow::Result<Done> {
+    let submitted = submit(pool, which, &wish).await?;
+    let Submitted { id, up_to_date } = match submitted {
+        Ok(submitted) => submitted,
+        Err(up_to_date) => return Ok(outcome::nothing(global, up_to_date)),
+    };
+    if wish.concurrency == 0 {
+        return Ok(outcome::submitted(global, id));
+    }
+    let mut signals = Signals::install()?;
+    let stop = CancellationToken::new();
+    let work = work(settings, pool, id, wish, &stop);
+    let watched = async {
+        tokio::select! {
+            done = work => done.map(|()| true),
+            () = say_how_far(pool, id) => Ok(true),
+        }
+    };
+    let mut watched = std::pin::pin!(watched);
+    let finished = tokio::select! {
+        done = &mut watched => done,
+        _ = signals.next() => {
+            show::note("finishing what has begun");
+            stop.cancel();
+            watched.await.map(|_| false)
+        }
+    };
+    let finished = finished.map_err(|e| {
+        database_failure(&e)
+            .advise(format!("operation {id} goes on where workers have its migrations"))
+    })?;
+    if !finished {
+        show::note(format!("operation {id} goes on: `tenantry operation watch {id}`"));
+    }
+    outcome::tell(global, pool, id, up_to_date).await
+}
+
+/// Records the operation; `Err` with the tenants that are up to date when there is none to be done.
+async fn submit(
+    pool: &Connections,
+    which: &Which,
+    wish: &Wish,
+) -> anyhow::Result<Result<Submitted, u64>> {
+    let (direction, set) = (wish.direction, wish.set.hash().to_owned());
+    let place = Place { set_hash: set.clone(), version: wish.set.head().cloned() };
+    let to = wish.to.as_ref().map(ToString::to_string);
+    let params = serde_json::to_value(Migrate { direction, set, to })?;
+    let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+    let one = match &which.schema {
+        None => None,
+        Some(schema) => Some([tenant_of(&mut tx, schema).await?]),
+    };
+    let (selector, all) = (Selector::default(), Selector::all());
+    let asked = control::Asked {
+        kind: Kind::Migrate,
+        params: &params,
+        states: migrate::STATES,
+        tenants: one.as_ref().map(<[TenantId; 1]>::as_slice),
+        selector: if one.is_some() { &selector } else { &all },
+        but_at: (direction == Direction::Up).then_some(&place),
+        run_at: None,
+        created_by: None,
+    };
+    let everybody = control::Asked { but_at: None, ..asked.clone() };
+    let there = control::look(&mut tx, &everybody).await.map_err(refused)?;
+    let (actor, Selected { tenants, .. }) = (actor(), there);
+    let admitted = control::admit(&mut tx, By::process(&actor), &asked, None).await;
+    let Some(id) = admitted.map_err(refused)? else { return Ok(Err(tenants)) };
+    let total = store::operations::find(&mut tx, id).await.map_err(|e| database_failure(&e))?;
+    tx.commit().await.map_err(|e| database_failure(&e))?;
+    queue::ring(pool, Bell::Jobs).await;
+    let total = total.map_or(0, |operation| operation.total);
+    Ok(Ok(Submitted { id, up_to_date: tenants.saturating_sub(total) }))
+}
+
+async fn tenant_of(conn: &mut sqlx::PgConnection, schema: &str) -> anyhow::Result<TenantId> {
+    let name = schema_name(schema)?;
+    let found =
+        store::tenants::fleet_tenant(conn, &name).await.map_err(|e| database_failure(&e))?;
+    Ok(found.ok_or_else(|| no_tenant(schema))?.id)
+}
+
+fn refused(error: control::ControlError) -> Failure {
+    match error {
+        control::ControlError::Database(e) => database_failure(&e),
+        other => Failure::new(other.to_string()),
+    }
+}
+
+/// Works on the operation as a worker of its own, until it is over.
+async fn work(
+    settings: &Settings,
+    pool: &Connections,
+    id: OperationId,
+    wish: Wish,
+    stop: &CancellationToken,
+) -> sqlx::Result<()> {
+    let worker = format!("{}.{}", actor(), OperationId::mint());
+    let rules = worker::rules(&settings.worker);
+    let migrating = migrate::Migrating::new(Arc::new(wish.set), wish.promise.map(Arc::new));
+    let plans =
+        Plans::migrating(&Arc::new(migrating)).expect("the plan is sound: a test builds it");
+    let by = plans.claimant(&worker, rules.dead_after);
+    let (host, version) = (worker::host(), env!("CARGO_PKG_VERSION"));
+    let mut conn = pool.acquire().await?;
+    store::workers::register(&mut conn, &by, &host, std::process::id(), version).await?;
+    drop(conn);
+    // Its stages have limits of their own.
+    let limits = migrate::limits();
+    let runner = Runner::new(pool.clone(), limits, CONNECTION_USES);
+    let executor = Executor::new(pool.clone(), runner, Arc::new(plans), rules, worker);
+    operations::carry_out(&executor, id, wish.concurrency, stop).await
+}
+
+/// Says how far the operation is, for as long as it is asked.
+async fn say_how_far(pool: &Connections, id: OperationId) {
+    loop {
+        tokio::time::sleep(SAY_EVERY).await;
+        let Ok(mut conn) = pool.acquire().await else { continue };
+        let Ok(Some(counts)) = store::operations::count(&mut conn, id).await else { continue };
+        let Progress { total, succeeded, failed, .. } = counts.progress;
+        show::note(format!("  {} of {total} tenants so far, {failed} failed", succeeded + failed));
+    }
+}
