@@ -1,4 +1,4 @@
-//! Lists the items that wait for a worker, page by page.
+//! Lists and counts the items that wait for a worker.
 
 use domain::{ItemId, OperationId};
 use sqlx::PgConnection;
@@ -62,5 +62,20 @@ async fn in_queue(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::R
         limit,
     )
     .fetch_all(conn)
+    .await
+}
+
+/// The number of items that wait for a worker; counts no further than `cap`.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        r#"select count(*)::int as "count!" from (
+               select from tenantry.operation_items
+               where state in ('queued', 'retrying', 'unwinding') limit $1) as waiting"#,
+        i64::from(cap),
+    )
+    .fetch_one(conn)
     .await
 }
