@@ -2,6 +2,7 @@
 //! grow, where dynamic SQL may stand. Each rule is a function over the tree's
 //! texts that lists what breaks it, with a bad sample beside it that it must catch.
 
+mod control;
 mod graph;
 
 use std::{
@@ -163,13 +164,6 @@ fn reach(tree: &Tree, from: &str) -> BTreeSet<String> {
     reached
 }
 
-/// Files of the API that name anything of the engine but what changes rows and wakes workers.
-fn beyond_control(tree: &Tree) -> Vec<String> {
-    let in_api = sources(tree).filter(|(path, _)| path.starts_with("crates/api/src/"));
-    let more = |text: &str| text.split("engine::").skip(1).any(|it| !it.starts_with("control"));
-    in_api.filter(|(_, text)| more(text)).map(|(path, _)| path.clone()).collect()
-}
-
 fn io_in_domain(tree: &Tree) -> Vec<String> {
     let manifests = manifests(tree);
     let domain = manifests.get("domain").into_iter();
@@ -282,45 +276,6 @@ fn a_dependency_against_the_layout_is_found() {
         "store must not depend on harness",
     ];
     assert_eq!(found, expected);
-}
-
-#[test]
-fn no_step_can_run_inside_a_request() {
-    let reached = reach(&the_tree(), "api");
-
-    assert!(reached.contains("engine"), "{reached:?}");
-    for name in ["operations", "tenantdb", "worker"] {
-        assert!(!reached.contains(name), "api reaches {name}");
-    }
-}
-
-#[test]
-fn a_request_reaches_the_engines_control_and_no_more_of_it() {
-    assert_none(&beyond_control(&the_tree()));
-}
-
-#[test]
-fn a_request_that_reaches_more_of_the_engine_is_found() {
-    let good = "use engine::control::{self, Retry};\nfn f() { engine::control::pause(); }";
-    let bad = tree(&[
-        ("crates/api/src/good.rs", good),
-        ("crates/api/src/bad.rs", "use engine::{Runner, control};"),
-        ("crates/api/src/worse.rs", "fn f() { engine::Runner::new(); }"),
-        ("crates/worker/src/lane.rs", "use engine::Runner;"),
-    ]);
-
-    assert_eq!(beyond_control(&bad), ["crates/api/src/bad.rs", "crates/api/src/worse.rs"]);
-}
-
-#[test]
-fn a_step_reached_by_a_detour_is_found() {
-    let bad = tree(&[
-        ("crates/api/Cargo.toml", "[dependencies]\nqueue.workspace = true"),
-        ("crates/queue/Cargo.toml", "[dependencies]\nprovisioning.workspace = true"),
-        ("crates/operations/Cargo.toml", ""),
-    ]);
-
-    assert!(reach(&bad, "api").contains("operations"));
 }
 
 #[test]

@@ -200,37 +200,30 @@ impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
         use ControlError as E;
 
-        let error = match error {
-            E::Database(cause) => return cause.into(),
-            other => other,
-        };
-        let detail = error.to_string();
-        let code = match &error {
-            E::NotFound(batch) => return Self::batch_not_found(*batch),
-            E::ItemNotFound(..) => {
-                return Self::new(StatusCode::NOT_FOUND, "item_not_found", detail);
-            }
-            E::Finished(..) => "batch_finished",
-            E::Open(..) => "batch_open",
-            E::Ending(..) => "batch_ending",
-            E::Paused(_) => "batch_paused",
-            E::NotPaused(_) => "batch_not_paused",
-            E::QueuePaused => "queue_paused",
-            E::QueueNotPaused => "queue_not_paused",
-            E::NotUndoFailed(..) => "item_not_undo_failed",
-            E::NothingToRetry(..) => "nothing_to_retry",
-            E::SelectionChanged(_) => "selection_changed",
-            E::NotAllRetryable(..) | E::OnlyWhole(_) => "not_all_retryable",
-            E::TryAgain => return Self::try_again(),
-            E::SchemaName(_) | E::Database(_) => return Self::internal(error),
-        };
-        let problem = Self::new(StatusCode::CONFLICT, code, detail);
-        match error {
+        let (detail, mut errors) = (error.to_string(), Vec::new());
+        let (status, code) = match error {
+            E::NotFound(_) => (StatusCode::NOT_FOUND, "batch_not_found"),
+            E::ItemNotFound(..) => (StatusCode::NOT_FOUND, "item_not_found"),
+            E::Finished(..) => (StatusCode::CONFLICT, "batch_finished"),
+            E::Open(..) => (StatusCode::CONFLICT, "batch_open"),
+            E::Ending(..) => (StatusCode::CONFLICT, "batch_ending"),
+            E::Paused(_) => (StatusCode::CONFLICT, "batch_paused"),
+            E::NotPaused(_) => (StatusCode::CONFLICT, "batch_not_paused"),
+            E::QueuePaused => (StatusCode::CONFLICT, "queue_paused"),
+            E::QueueNotPaused => (StatusCode::CONFLICT, "queue_not_paused"),
+            E::NotUndoFailed(..) => (StatusCode::CONFLICT, "item_not_undo_failed"),
+            E::NothingToRetry(..) => (StatusCode::CONFLICT, "nothing_to_retry"),
+            E::OnlyWhole(_) => (StatusCode::CONFLICT, "not_all_retryable"),
+            E::SelectionChanged(_) => (StatusCode::CONFLICT, "selection_changed"),
             E::NotAllRetryable(_, why) => {
-                problem.with_errors(why.into_iter().map(not_retryable).collect())
+                errors.extend(why.into_iter().map(not_retryable));
+                (StatusCode::CONFLICT, "not_all_retryable")
             }
-            _ => problem,
-        }
+            E::TryAgain => return Self::try_again(),
+            E::SchemaName(error) => return Self::internal(error),
+            E::Database(error) => return error.into(),
+        };
+        Self::new(status, code, detail).with_errors(errors)
     }
 }
 

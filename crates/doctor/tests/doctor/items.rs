@@ -48,7 +48,7 @@ async fn a_waiting_item_without_a_live_job_gets_one() {
         let ward = Ward::healthy().await;
         ward.run(lost).await;
 
-        ward.heals(Kind::ItemWithoutJob, item(8), &["item 8", "jobs of 8"]).await;
+        ward.heals(Kind::ItemWithoutJob, item(8), &["jobs of 8"]).await;
     }
 }
 

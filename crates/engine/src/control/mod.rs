@@ -19,6 +19,7 @@ mod wake;
 pub use admit::{Asked, admit, look};
 pub use cancel::cancel;
 pub use error::ControlError;
+pub use names::{reservation, reserve_all};
 pub use pause::{pause, pause_queue, resume, resume_queue};
 pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};
 pub use repair::{item, resolve, undo};

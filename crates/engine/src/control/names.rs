@@ -9,7 +9,10 @@ use sqlx::PgConnection;
 use store::tenants::{self, Conflict, Reservation, Wanted};
 
 /// The names `tenant` gets as tenant `id`; a schema's name that is left out begins with `prefix`.
-pub(super) fn reservation(
+///
+/// # Errors
+/// When `prefix` makes no schema name.
+pub fn reservation(
     prefix: &str,
     installation: &InstallationId,
     id: TenantId,
@@ -32,7 +35,10 @@ pub(super) fn reservation(
 }
 
 /// Reserves what is free; for the rest, says what of it is taken. In the order of `wanted`.
-pub(super) async fn reserve_all(
+///
+/// # Errors
+/// When the database fails.
+pub async fn reserve_all(
     conn: &mut PgConnection,
     wanted: Vec<Reservation>,
 ) -> sqlx::Result<Vec<Result<Reservation, ItemError>>> {

@@ -1,4 +1,4 @@
-//! Lists the items that wait for a worker, page by page.
+//! Lists and counts the items that wait for a worker.
 
 use domain::{ItemId, OperationId, TenantId};
 use sqlx::PgConnection;
@@ -103,4 +103,19 @@ pub async fn due(
     .fetch_all(conn)
     .await?;
     Ok(ids.into_iter().map(ItemId::new).collect())
+}
+
+/// The number of items that wait for a worker; counts no further than `cap`.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        r#"select count(*)::int as "count!" from (
+               select from tenantry.operation_items
+               where state in ('queued', 'waiting', 'retrying', 'unwinding') limit $1) as waiting"#,
+        i64::from(cap),
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -1,4 +1,4 @@
-//! Holds an operation where it is.
+//! Pauses and resumes an operation.
 
 use domain::OperationId;
 use sqlx::PgConnection;
@@ -18,4 +18,20 @@ pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<boo
     .execute(conn)
     .await?;
     Ok(paused.rows_affected() == 1)
+}
+
+/// Takes the pause back. The caller gives the items that wait new jobs in the same transaction:
+/// a job that met the pause is used up. False when the operation is not paused, or over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn resume(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
+    let resumed = sqlx::query!(
+        "update tenantry.operations set paused_at = null
+         where id = $1 and paused_at is not null and finished_at is null",
+        id.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(resumed.rows_affected() == 1)
 }

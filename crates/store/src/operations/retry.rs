@@ -1,4 +1,4 @@
-//! Sets a finished operation going again.
+//! Sets an operation that is over going again.
 
 use std::time::Duration;
 
@@ -28,4 +28,27 @@ pub async fn retry(
     .execute(conn)
     .await?;
     Ok(set_going.rows_affected() == 1)
+}
+
+/// The next run of an operation that is over: `running`, or `rolling_back` when it is all or nothing.
+/// Without a deadline: it ends with the items that are open now, in the way they end. False when
+/// it is not over.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn reopen(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
+    let reopened = sqlx::query!(
+        "update tenantry.operations
+         set state = case when state = 'rolled_back' or state = 'cancelled' and mode = 'atomic'
+                          then 'rolling_back' else 'running' end,
+             run = run + 1,
+             started_at = clock_timestamp(), finished_at = null, deadline_at = null,
+             paused_at = null
+         where id = $1 and finished_at is not null
+           and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
+        id.get(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(reopened.rows_affected() == 1)
 }

@@ -13,19 +13,3 @@ pub async fn unsettled(conn: &mut PgConnection) -> sqlx::Result<Vec<OperationId>
     let ids = sqlx::query_file_scalar!("queries/operations/unsettled.sql").fetch_all(conn).await?;
     Ok(ids.into_iter().map(OperationId::new).collect())
 }
-
-/// Open operations past their deadline that nobody has cancelled yet, at most 100.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn overdue(conn: &mut PgConnection) -> sqlx::Result<Vec<OperationId>> {
-    let ids = sqlx::query_scalar!(
-        "select id from tenantry.operations
-         where finished_at is null and deadline_at < clock_timestamp()
-           and cancel_requested_at is null
-         limit 100",
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(OperationId::new).collect())
-}

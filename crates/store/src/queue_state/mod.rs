@@ -2,10 +2,8 @@
 
 mod pause;
 mod read;
-mod resume;
 mod staff;
 
-pub use pause::pause;
+pub use pause::{pause, resume};
 pub use read::{QueueState, WorkerLine, read, waiting};
-pub use resume::resume;
 pub use staff::{Staff, staff};

@@ -1,6 +1,6 @@
-//! Finds the items of an operation that may be tried again.
+//! Finds ended items that may be tried again, and sets them going.
 
-use domain::{ItemId, OperationId, SchemaName, TenantId};
+use domain::{ItemError, ItemId, OperationId, SchemaName, TenantId};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
@@ -80,4 +80,59 @@ pub async fn retryable(
             })
         })
         .collect()
+}
+
+/// An item that is tried again.
+#[derive(Debug, Clone)]
+pub struct Requeued {
+    /// The item.
+    pub id: ItemId,
+    /// The tenant names are reserved for.
+    pub tenant: TenantId,
+    /// The domain reserved.
+    pub domain: String,
+    /// The schema reserved.
+    pub schema: String,
+}
+
+/// `failed | cancelled | rolled_back → queued` with no tries used and no error, and says how many.
+///
+/// # Errors
+/// When the rows cannot be written.
+pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Result<u64> {
+    let ids: Vec<i64> = items.iter().map(|i| i.id.get()).collect();
+    let tenants: Vec<i64> = items.iter().map(|i| i.tenant.get()).collect();
+    let domains: Vec<String> = items.iter().map(|i| i.domain.clone()).collect();
+    let schemas: Vec<String> = items.iter().map(|i| i.schema.clone()).collect();
+    let done = sqlx::query_file!("queries/items/requeue.sql", &ids, &tenants, &domains, &schemas)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Records why each of `items`, which failed or were cancelled, cannot be retried; it stays in its
+/// state.
+///
+/// # Errors
+/// When the rows cannot be written.
+pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> sqlx::Result<()> {
+    let ids: Vec<i64> = items.iter().map(|(id, _)| id.get()).collect();
+    let codes: Vec<String> = items.iter().map(|(_, e)| e.code.as_str().to_owned()).collect();
+    let messages: Vec<String> = items.iter().map(|(_, e)| e.told().into_owned()).collect();
+    let retryable: Vec<bool> = items.iter().map(|(_, e)| e.retryable).collect();
+    sqlx::query!(
+        "update tenantry.operation_items i
+         set error_code = why.code, error_message = why.message,
+             error_step = null, error_retryable = why.retryable
+         from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])
+             as why (id, code, message, retryable)
+         where i.id = why.id and i.state || '' in ('failed', 'cancelled') -- found by id",
+        &ids,
+        &codes,
+        &messages,
+        &retryable,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -1,0 +1,53 @@
+//! What operators do about an item whose undo failed.
+
+use domain::{ItemId, OperationId, TenantId};
+use sqlx::PgConnection;
+
+/// `undo_failed → unwinding` with no tries used; the caller wakes a worker for it in the same
+/// transaction. `None` when the item is in another state, or not there.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn undo(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    index: u32,
+) -> sqlx::Result<Option<ItemId>> {
+    let item = sqlx::query_scalar!(
+        "update tenantry.operation_items
+         set state = 'unwinding', tries = 0, worker_id = null, finished_at = null,
+             next_attempt_at = clock_timestamp()
+         where operation_id = $1 and idx = $2 and state = 'undo_failed'
+         returning id",
+        operation.get(),
+        i32::try_from(index).unwrap_or(i32::MAX),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(item.map(ItemId::new))
+}
+
+/// An item that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved {
+    /// The tenant it was about.
+    pub tenant: Option<TenantId>,
+}
+
+/// `undo_failed → failed`: nothing of the tenant is left, somebody says. Gives its names back,
+/// revokes its keys and marks its stages as undone. `None` when the item is in another state, or
+/// not there.
+///
+/// # Errors
+/// When the rows cannot be written.
+pub async fn resolve(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    index: u32,
+) -> sqlx::Result<Option<Resolved>> {
+    let index = i32::try_from(index).unwrap_or(i32::MAX);
+    let tenant = sqlx::query_file_scalar!("queries/items/resolve.sql", operation.get(), index)
+        .fetch_optional(conn)
+        .await?;
+    Ok(tenant.map(|tenant| Resolved { tenant: tenant.map(TenantId::new) }))
+}
