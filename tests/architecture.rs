@@ -4,6 +4,7 @@
 
 mod control;
 mod graph;
+mod layout;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,59 +14,10 @@ use std::{
 
 use toml::{Table, Value};
 
+use layout::MAY_USE;
+
 /// Path below the root → text, for every `.rs` and `Cargo.toml`.
 type Tree = BTreeMap<String, String>;
-
-/// Which crates a crate may depend on, in the order of the layout.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("settings", &[]),
-    ("telemetry", &["settings"]),
-    ("keys", &["domain"]),
-    ("store", &["domain", "settings"]),
-    ("tenantdb", &["domain"]),
-    ("queue", &["domain", "settings", "store", "telemetry"]),
-    ("engine", &["domain", "queue", "store"]),
-    ("operations", &["domain", "keys", "engine", "store", "telemetry", "tenantdb"]),
-    ("api", &["domain", "keys", "queue", "engine", "settings", "store", "telemetry"]),
-    ("worker", WORKER_MAY_USE),
-    ("doctor", &["domain", "keys", "queue", "settings", "store", "tenantdb"]),
-    ("localpg", &[]),
-    ("cli", CLI_MAY_USE),
-    // No part of the product: it measures all of it.
-    ("bench", CLI_MAY_USE),
-    // Nor this: the protocol as a model, checked.
-    ("model", &["domain"]),
-];
-
-const WORKER_MAY_USE: &[&str] = &[
-    "domain",
-    "keys",
-    "operations",
-    "queue",
-    "engine",
-    "settings",
-    "store",
-    "telemetry",
-    "tenantdb",
-];
-
-/// All it starts.
-const CLI_MAY_USE: &[&str] = &[
-    "api",
-    "doctor",
-    "domain",
-    "keys",
-    "localpg",
-    "operations",
-    "queue",
-    "engine",
-    "settings",
-    "store",
-    "telemetry",
-    "tenantdb",
-    "worker",
-];
 
 /// Lines a file may have: what one can read at a sitting.
 const MOST_LINES: usize = 400;

@@ -21,8 +21,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authenticator::Authenticator, counts::OpenCounts, openapi, parameters::Parameters,
-    pool_watch::Reach, rate_limit::RateLimit, router, shares::Shares, wait::BatchEvents,
+    http::{
+        authenticator::Authenticator, openapi, parameters::Parameters, rate_limit::RateLimit,
+        router, shares::Shares, wait::BatchEvents,
+    },
+    pool_watch::Reach,
+    views::counts::OpenCounts,
 };
 
 /// Longest wait for the connections of a pool that was replaced.
@@ -134,7 +138,6 @@ impl Context {
         self.0.reach.is_there(&options).await
     }
 
-    /// The settings of this process.
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -144,12 +147,10 @@ impl Context {
         &self.0.settings.api.public_path
     }
 
-    /// The query parameters of each call.
     pub(crate) fn parameters(&self) -> &Parameters {
         self.0.parameters.get_or_init(|| Parameters::of(&router::description()))
     }
 
-    /// The description of the API as JSON.
     pub(crate) fn document(&self) -> &str {
         self.0.document.get_or_init(|| openapi::document(self.public_path()))
     }
@@ -180,12 +181,10 @@ impl Context {
         self.0.not_migrated.store(not_migrated, Ordering::Relaxed);
     }
 
-    /// Who calls.
     pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.0.authenticator
     }
 
-    /// How often they may.
     pub(crate) fn rate_limit(&self) -> &RateLimit {
         &self.0.rate_limit
     }
@@ -225,7 +224,6 @@ impl Context {
         &self.0.counts
     }
 
-    /// The process's metrics.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }

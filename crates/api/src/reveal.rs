@@ -1,63 +1,46 @@
 //! Opens the sealed API keys of a batch, and says in the audit that it did.
 
+use contract::{RevealedKey, RevealedKeys, UnreadableKey};
 use domain::{OperationId, TenantId};
 use keys::SealError;
-use secrecy::SecretString;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{api_keys, audit};
 use tracing::error;
 
-use crate::{auth::Caller, context::Context, problem::Problem};
-
-/// A key that may be shown to this caller, once it has been audited.
-pub(crate) struct Revealed {
-    pub(crate) tenant: TenantId,
-    pub(crate) tenant_name: String,
-    pub(crate) key: SecretString,
-}
-
-/// A key that this process cannot open.
-pub(crate) struct Unreadable {
-    pub(crate) tenant: TenantId,
-    pub(crate) tenant_name: String,
-    pub(crate) reason: &'static str,
-}
-
-/// The keys of a batch, those that open and those that do not.
-#[derive(Default)]
-pub(crate) struct Keys {
-    pub(crate) revealed: Vec<Revealed>,
-    pub(crate) unreadable: Vec<Unreadable>,
-}
+use crate::{
+    context::Context,
+    http::{auth::Caller, problem::Problem},
+};
 
 /// The keys of `batch` that are neither acknowledged nor expired. Each reveal is audited in the
 /// caller's transaction: commit before showing them.
-///
-/// # Errors
-/// 503 when the database does not answer.
 pub(crate) async fn reveal(
     conn: &mut PgConnection,
     cx: &Context,
     caller: &Caller,
     batch: OperationId,
-) -> Result<Keys, Problem> {
+) -> Result<RevealedKeys, Problem> {
     let sealer = cx.sealer().await?;
-    let mut keys = Keys::default();
+    let mut keys = RevealedKeys::default();
     for it in api_keys::reveal(conn, batch).await? {
-        let (tenant, tenant_name) = (it.tenant, it.tenant_name);
-        match sealer.open(&it.sealed, tenant) {
-            Ok(key) => keys.revealed.push(Revealed { tenant, tenant_name, key }),
+        let (tenant_id, tenant_name) = (it.tenant, it.tenant_name);
+        match sealer.open(&it.sealed, tenant_id) {
+            Ok(key) => {
+                let api_key = key.expose_secret().to_owned();
+                keys.keys.push(RevealedKey { tenant_id, tenant_name, api_key });
+            }
             Err(error) => {
-                error!(tenant.id = %tenant, %error, "could not reveal the key of tenant {tenant}");
-                let reason = unreadable(&error);
-                keys.unreadable.push(Unreadable { tenant, tenant_name, reason });
+                error!(tenant.id = %tenant_id, %error, "could not reveal the key of tenant {tenant_id}");
+                let reason = unreadable(&error).to_owned();
+                keys.unreadable.push(UnreadableKey { tenant_id, tenant_name, reason });
             }
         }
     }
-    let revealed = &keys.revealed;
+    let revealed = &keys.keys;
     if !revealed.is_empty() {
-        let tenants: Vec<TenantId> = revealed.iter().map(|r| r.tenant).collect();
+        let tenants: Vec<TenantId> = revealed.iter().map(|key| key.tenant_id).collect();
         let detail = json!({ "keys_in_batch": revealed.len() });
         let entry = caller.did("keys.revealed");
         let entry = audit::Entry { operation: Some(batch), detail, ..entry };

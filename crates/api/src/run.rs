@@ -12,7 +12,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    context::Context, origin_watch, pool_watch, router::router, schema_watch::SchemaWatch, server,
+    context::Context,
+    http::{router::router, server},
+    origin_watch, pool_watch,
+    schema_watch::SchemaWatch,
 };
 
 /// How long connections get to end after `stop`, on top of the longest time of a request: enough

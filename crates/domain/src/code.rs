@@ -4,15 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::codes;
 
 /// A stable name for a kind of failure, `snake_case`. Programs branch on it; a released one is
 /// never renamed. All that we make are in [`codes`]; one read back from the database may be older.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[schema(value_type = String, example = "domain_taken")]
 pub struct Code(Cow<'static, str>);
 
 impl Code {

@@ -5,7 +5,6 @@
 //! is the A-label form in lower case, so two ways to write one domain are one value.
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
-use utoipa::ToSchema;
 
 use crate::text::text_newtype;
 use crate::{Code, codes};
@@ -56,8 +55,7 @@ impl DomainError {
 }
 
 /// Where a tenant answers: a host name of two labels or more, lower case, in A-label form.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, max_length = 253, example = "acme.example.com")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Domain(String);
 
 impl Domain {

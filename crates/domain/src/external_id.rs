@@ -1,7 +1,5 @@
 //! The caller's own id for a tenant.
 
-use utoipa::ToSchema;
-
 use crate::text::text_newtype;
 use crate::{Code, codes};
 
@@ -32,8 +30,7 @@ impl ExternalIdError {
 
 /// The caller's own id for a tenant: 1–255 characters, no control characters. Opaque to us, so
 /// letter case counts: `cus_A` and `cus_a` are two customers to whoever made them up.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 255)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId(String);
 
 impl ExternalId {

@@ -1,20 +1,17 @@
 //! What is wrong with one field of a request.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::{Code, codes};
 
 /// What is wrong with one field, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub struct FieldError {
     /// Where: a JSON pointer (RFC 6901) from the item, like `/settings/features/0`; empty for the
     /// item itself.
-    #[schema(example = "/domain")]
     pub pointer: String,
     /// The stable code, one of [`codes::ALL`].
-    #[schema(value_type = String, example = "invalid_domain")]
     pub code: &'static str,
     /// What is wrong, for people. Never repeats the caller's value.
     pub message: String,

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::Code;
 
@@ -11,7 +10,7 @@ use crate::Code;
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// Why one item of a batch is not a tenant (yet).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ItemError {
     /// The stable code.

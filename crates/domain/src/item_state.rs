@@ -1,14 +1,12 @@
 //! The life of one item of an operation.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::state::words;
 
 /// Where one item of an operation is on its way.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ItemState {
     /// Accepted; no worker has begun it.

@@ -1,14 +1,12 @@
 //! What an operation does to its tenants.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::state::words;
 
 /// What an operation does to its tenants.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Makes a tenant: names, role, schema, API key.

@@ -1,14 +1,12 @@
 //! What an operation of kind `migrate` has to know.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::state::words;
 
 /// Which way.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Apply what is pending.
@@ -20,7 +18,8 @@ pub enum Direction {
 words!(Direction, "a direction", Up = "up", Down = "down");
 
 /// How the schemas of an operation are to be migrated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Migrate {
     /// Which way.

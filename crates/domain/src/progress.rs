@@ -1,12 +1,12 @@
 //! How far a batch is, counted from its items.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{ItemState, Mode, OperationState};
 
 /// How many items of a batch are where. The parts add up to `total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// Items in the batch.
     pub total: u64,
@@ -46,6 +46,18 @@ impl Progress {
     #[must_use]
     pub const fn open(&self) -> u64 {
         self.queued + self.running + self.retrying
+    }
+
+    /// Items that ended without a tenant.
+    #[must_use]
+    pub const fn not_made(&self) -> u64 {
+        self.failed + self.cancelled + self.rolled_back
+    }
+
+    /// Items that have ended, in whatever way.
+    #[must_use]
+    pub const fn ended(&self) -> u64 {
+        self.succeeded + self.not_made()
     }
 
     /// How much of the batch is over, 0 to 100, cut to one decimal: 100 only when all of it is.
@@ -161,8 +173,7 @@ mod tests {
             cancelling in any::<bool>(),
         ) {
             let p = of(&counts);
-            let over = p.succeeded + p.failed + p.cancelled + p.rolled_back;
-            prop_assert_eq!(p.open() + over, p.total);
+            prop_assert_eq!(p.open() + p.ended(), p.total);
             for mode in [Mode::Independent, Mode::Atomic] {
                 prop_assert!(p.outcome(mode, cancelling).is_final());
             }

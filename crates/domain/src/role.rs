@@ -1,14 +1,11 @@
 //! What an operator may do.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::state::words;
 
 /// What an operator may do. Each role may all that the one before it may.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks, and changes nothing.

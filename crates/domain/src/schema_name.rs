@@ -1,7 +1,5 @@
 //! The name of a tenant's schema: the one identifier a caller may choose.
 
-use utoipa::ToSchema;
-
 use crate::text::text_newtype;
 use crate::{Code, TenantId, TenantName, codes};
 
@@ -58,8 +56,7 @@ impl SchemaNameError {
 }
 
 /// The name of a tenant's schema: `^[a-z_][a-z0-9_]*$`, at most 63 bytes, not a reserved one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, max_length = 63, pattern = "^[a-z_][a-z0-9_]*$")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SchemaName(String);
 
 impl SchemaName {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
 /// What a tenant may use: complete, with every default filled in.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
     /// Features that are on, each once, in the caller's order.
     #[serde(default)]
@@ -18,7 +18,7 @@ pub struct Settings {
     /// The caller's own data, kept as it is: at most 64 KiB, at most 100 levels deep. A number has
     /// at most 400 digits without an exponent and comes back with the same decimal value.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub metadata: Metadata,
 }
 

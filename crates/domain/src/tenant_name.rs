@@ -1,7 +1,5 @@
 //! What a tenant is called: shown to people, never used in SQL.
 
-use utoipa::ToSchema;
-
 use crate::text::text_newtype;
 use crate::{Code, codes};
 
@@ -33,8 +31,7 @@ impl TenantNameError {
 
 /// What people call the tenant: 1–255 characters, no control characters, no white space around it.
 /// Names may repeat.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 255)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantName(String);
 
 impl TenantName {

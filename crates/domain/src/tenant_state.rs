@@ -1,14 +1,12 @@
 //! The life of a tenant.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::state::words;
 
 /// Where a tenant is in its life.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
     /// Its names are reserved; it is not there yet.

@@ -267,6 +267,6 @@ async fn what_is_paused_or_cancelled_does_not_start() {
     assert_eq!((jobs(&db.pool, paused).await, jobs(&db.pool, cancelled).await), (2, 0));
 }
 
-fn claimant(worker: &str) -> items::Claimant<'_> {
-    items::Claimant { worker, kinds: domain::Kind::ALL, set: "", dead_after: Duration::ZERO }
+fn claimant(worker: &str) -> store::items::Claimant<'_> {
+    store::items::Claimant { worker, kinds: domain::Kind::ALL, set: "", dead_after: Duration::ZERO }
 }

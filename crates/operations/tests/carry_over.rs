@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn as_before(pool: &PgPool, n: i64, state: &str, versions: usize) {
     let type_of_version = if n % 2 == 0 { "bigint" } else { "varchar(100)" };
     let set = MigrationSet::embedded();
-    let row = |m: &tenantdb::migrations::Migration| {
+    let row = |m: &migrations::Migration| {
         let (version, checksum) = (m.version(), m.checksum());
         format!("(('{version}'::text)::{type_of_version}, 'x', '{checksum}')")
     };

@@ -3,7 +3,6 @@
 mod answer;
 mod fields;
 mod problem;
-mod views;
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,6 @@ use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
 pub(crate) use fields::Fields;
-pub(crate) use views::{
-    AcknowledgedKeys, Batch, BatchRow, Batches, Item, Progress, Queue, Results, RevealedKeys,
-    Submitted, Tenants, WaitResult, WaitRow, WorkerRow,
-};
 
 use crate::{connection::Target, failure::Failure};
 
@@ -170,7 +165,7 @@ impl Client {
     }
 }
 
-/// What to say when nobody gave a token.
+/// The failure of a call without a token.
 fn no_token(target: &Target) -> Failure {
     Failure::new(format!("TENANTRY_TOKEN is not set, and the API at {} needs a token", target.url)).advise(
         "make one with `tenantry token create --name me --role operator` and set TENANTRY_TOKEN \

@@ -2,39 +2,19 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use contract::{FieldProblem, Problem};
 
 use crate::failure::Failure;
 
 /// How many bad fields are named before the rest is counted.
 const NAMED_FIELDS: usize = 5;
 
-/// The API's problem document, as far as people are told of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    title: String,
-    detail: Option<String>,
-    code: Option<String>,
-    errors: Vec<BadField>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct BadField {
-    pointer: String,
-    message: String,
-}
-
 /// The failure behind an answer with `status` and `body`. `retry_after` is what the API asked for.
 pub(super) fn explain(status: u16, body: &str, retry_after: Option<Duration>) -> Failure {
     let Ok(problem) = serde_json::from_str::<Problem>(body) else { return of_another(status) };
-    let what = problem.detail.clone().filter(|d| !d.is_empty()).unwrap_or_else(|| {
-        if problem.title.is_empty() { "no reason given".to_owned() } else { problem.title.clone() }
-    });
-    let code = problem.code.as_deref().unwrap_or("no code");
+    let Problem { code, detail, errors, .. } = problem;
     let failure =
-        Failure::new(format!("{what} ({code}, HTTP {status}){}", fields(&problem.errors, &what)));
+        Failure::new(format!("{detail} ({code}, HTTP {status}){}", fields(&errors, &detail)));
     let failure = match serde_json::from_str(body) {
         Ok(document) => failure.with_problem(document),
         Err(_) => failure,
@@ -43,7 +23,7 @@ pub(super) fn explain(status: u16, body: &str, retry_after: Option<Duration>) ->
     if let Some(wait) = again {
         return failure.advise(format!("try again in {} s", wait.as_secs().max(1)));
     }
-    match advice(status, code) {
+    match advice(status, &code) {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
@@ -64,7 +44,7 @@ fn of_another(status: u16) -> Failure {
 }
 
 /// Bad fields, unless the sentence before says the same.
-fn fields(errors: &[BadField], said: &str) -> String {
+fn fields(errors: &[FieldProblem], said: &str) -> String {
     let mut text: String = errors
         .iter()
         .filter(|field| !said.contains(&field.message))
@@ -105,31 +85,36 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    fn body(code: &str, detail: &str, wrong: &str) -> String {
+        let errors = serde_json::json!([{ "pointer": "/tenants", "code": code, "message": wrong }]);
+        let problem = serde_json::json!({ "type": "urn:x", "title": "Bad", "status": 400,
+            "code": code, "detail": detail, "errors": errors });
+        problem.to_string()
+    }
+
     #[test]
     fn tells_code_message_and_fields() {
-        let body = r#"{"title":"Bad","detail":"2 fields are wrong","code":"invalid_request",
-            "errors":[{"pointer":"/tenants","message":"is missing"}]}"#;
+        let body = body("invalid_request", "2 fields are wrong", "is missing");
 
-        let told = explain(400, body, None).to_string();
+        let told = explain(400, &body, None).to_string();
 
         assert_eq!(told, "2 fields are wrong (invalid_request, HTTP 400); /tenants: is missing");
     }
 
     #[test]
     fn says_nothing_twice() {
-        let body = r#"{"title":"Bad","detail":"no such mode","code":"mode_unsupported",
-            "errors":[{"pointer":"/mode","message":"no such mode"}]}"#;
+        let body = body("mode_unsupported", "no such mode", "no such mode");
 
         assert_eq!(
-            explain(422, body, None).to_string(),
+            explain(422, &body, None).to_string(),
             "no such mode (mode_unsupported, HTTP 422)"
         );
     }
 
     #[test]
     fn survives_an_answer_that_is_no_problem_document() {
-        for status in [404, 413, 502, 504] {
-            let told = explain(status, "<html>", None).to_string();
+        for (status, body) in [(404, "<html>"), (413, ""), (502, "{\"error\":\"bad gateway\"}")] {
+            let told = explain(status, body, None).to_string();
             assert!(
                 told.starts_with(&format!("HTTP {status} without a reason: a proxy")),
                 "{told}"
@@ -139,16 +124,16 @@ mod tests {
 
     #[test]
     fn says_what_to_do_without_a_token() {
-        let failure = explain(401, r#"{"title":"Unauthorized","code":"unauthorized"}"#, None);
+        let failure = explain(401, &body("unauthenticated", "send a token", ""), None);
 
         assert!(format!("{failure:?}").contains("tenantry token create"));
     }
 
     #[test]
     fn a_server_at_its_limit_says_when_to_come_back() {
-        let body = r#"{"title":"Busy","code":"overloaded"}"#;
+        let body = body("overloaded", "too much at once", "");
 
-        let busy = explain(503, body, Some(Duration::from_secs(2)));
+        let busy = explain(503, &body, Some(Duration::from_secs(2)));
 
         assert!(format!("{busy:?}").contains("try again in 2 s"), "{busy:?}");
     }

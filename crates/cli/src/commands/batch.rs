@@ -1,12 +1,13 @@
 //! `tenantry batch`: show, watch, cancel, retry, pause and resume batches.
 
 use clap::Subcommand;
-use serde_json::{json, value::to_raw_value};
+use contract::{Batch as BatchView, BatchError, BatchPage, FailureGroup, ItemResult, ResultPage};
+use serde_json::value::to_raw_value;
 
-use super::{API, batch_id::resolve, client, cursor_text, query, submit};
+use super::{API, batch_id::resolve, client, print, query, submit};
 use crate::{
     args::Global,
-    client::{Answer, Batch as BatchView, Batches, Client, Results},
+    client::{Answer, Client},
     failure::Done,
     show,
 };
@@ -108,19 +109,19 @@ impl Batch {
             Self::Resume { id } => order(global, &client, id, "resume").await,
             Self::Retry { id, code, step, watch } => {
                 let id = resolve(&client, id).await?;
-                let group = to_raw_value(&json!({ "code": code, "step": step }))?;
+                let group = to_raw_value(&FailureGroup { code, step })?;
                 let path = format!("{API}/batches/{id}/retry");
                 let answer = client.post(&path, Some(&group), &[]).await?;
                 if !watch {
                     return one(global, &answer);
                 }
                 let batch: BatchView = answer.parse()?;
-                submit::follow(global, &client, &id, batch.progress.total).await
+                submit::follow(global, &client, &id, batch.progress.counts.total).await
             }
             Self::Watch { id } => {
                 let id = resolve(&client, id).await?;
                 let batch: BatchView = client.get(&format!("{API}/batches/{id}")).await?.parse()?;
-                submit::follow(global, &client, &id, batch.progress.total).await
+                submit::follow(global, &client, &id, batch.progress.counts.total).await
             }
         }
     }
@@ -133,19 +134,24 @@ async fn order(global: &Global, client: &Client, id: String, what: &str) -> anyh
 }
 
 fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    if global.json {
-        show::raw(&answer.text);
-        return Ok(Done::Well);
+    print(global, answer, |batch: BatchView| {
+        show::batch_table(&batch).print();
+        if let Some(waiting_for) = &batch.waiting_for {
+            show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+        }
+        if let Some(culprit) = &batch.error {
+            show::note(show::plain(&rolled_back(culprit)));
+        }
+    })
+}
+
+/// The tenant whose failure rolled the batch back.
+fn rolled_back(error: &BatchError) -> String {
+    let because = format!("rolled back because of item {}", error.index);
+    match (&error.code, &error.message) {
+        (Some(code), Some(message)) => format!("{because}: {code}: {message}"),
+        _ => because,
     }
-    let batch: BatchView = answer.parse()?;
-    show::batch_table(&batch).print();
-    if let Some(waiting_for) = &batch.waiting_for {
-        show::note(show::plain(&format!("waits: {}", waiting_for.message)));
-    }
-    if let Some(culprit) = &batch.error {
-        show::note(show::plain(&culprit.to_string()));
-    }
-    Ok(Done::Well)
 }
 
 async fn list(
@@ -156,29 +162,21 @@ async fn list(
 ) -> anyhow::Result<Done> {
     let query = query([("limit", Some(limit.to_string())), ("cursor", cursor)]);
     let answer = client.get(&format!("{API}/batches{query}")).await?;
-    if global.json {
-        show::raw(&answer.text);
-        return Ok(Done::Well);
-    }
-    let page: Batches = answer.parse()?;
-    show::batches_table(&page.batches).print();
-    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
-        show::note(format!("more: `tenantry batch list --cursor {cursor}`"));
-    }
-    Ok(Done::Well)
+    print(global, &answer, |page: BatchPage| {
+        show::batches_table(&page.batches).print();
+        if let Some(cursor) = page.next_cursor {
+            show::note(format!("more: `tenantry batch list --cursor {cursor}`"));
+        }
+    })
 }
 
 fn page_of_results(global: &Global, id: &str, answer: &Answer) -> anyhow::Result<Done> {
-    if global.json {
-        show::raw(&answer.text);
-        return Ok(Done::Well);
-    }
-    let page: Results = answer.parse()?;
-    show::items_table(&page.results).print();
-    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
-        show::note(format!("more: `tenantry batch results {id} --cursor {cursor}`, or --all"));
-    }
-    Ok(Done::Well)
+    print(global, answer, |page: ResultPage| {
+        show::items_table(&page.results).print();
+        if let Some(cursor) = page.next_cursor {
+            show::note(format!("more: `tenantry batch results {id} --cursor {cursor}`, or --all"));
+        }
+    })
 }
 
 async fn all_results(
@@ -201,15 +199,15 @@ pub(super) async fn every_result(
     client: &Client,
     id: &str,
     status: Option<String>,
-) -> anyhow::Result<Vec<crate::client::Item>> {
+) -> anyhow::Result<Vec<ItemResult>> {
     let (mut items, mut cursor) = (Vec::new(), None);
     loop {
         let limit = Some("500".to_owned());
         let query = query([("status", status.clone()), ("limit", limit), ("cursor", cursor)]);
-        let page: Results =
+        let page: ResultPage =
             client.get(&format!("{API}/batches/{id}/results{query}")).await?.parse()?;
         items.extend(page.results);
-        cursor = page.next_cursor.as_ref().and_then(cursor_text);
+        cursor = page.next_cursor;
         if cursor.is_none() {
             return Ok(items);
         }

@@ -1,10 +1,9 @@
 //! Which batch is meant: its id, the unique beginning of one, or `last`.
 
-use super::{API, cursor_text, query};
-use crate::{
-    client::{Batches, Client},
-    failure::Failure,
-};
+use contract::BatchPage;
+
+use super::{API, query};
+use crate::{client::Client, failure::Failure};
 
 /// Batches that a beginning is compared with at a time: the API's largest page.
 const PAGE: u32 = 200;
@@ -40,8 +39,8 @@ pub(super) async fn resolve(client: &Client, text: String) -> anyhow::Result<Str
 }
 
 async fn newest(client: &Client) -> anyhow::Result<String> {
-    let newest: Batches = client.get(&format!("{API}/batches?limit=1")).await?.parse()?;
-    newest.batches.into_iter().next().map(|batch| batch.batch_id).ok_or_else(|| {
+    let newest: BatchPage = client.get(&format!("{API}/batches?limit=1")).await?.parse()?;
+    newest.batches.into_iter().next().map(|batch| batch.batch_id.to_string()).ok_or_else(|| {
         Failure::new("there is no batch yet").advise("`tenantry submit FILE` makes one").into()
     })
 }
@@ -51,12 +50,12 @@ async fn begin_with(client: &Client, beginning: &str) -> anyhow::Result<Vec<Stri
     let (mut found, mut cursor) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let query = query([("limit", Some(PAGE.to_string())), ("cursor", cursor)]);
-        let page: Batches = client.get(&format!("{API}/batches{query}")).await?.parse()?;
-        let ids = page.batches.into_iter().map(|batch| batch.batch_id);
+        let page: BatchPage = client.get(&format!("{API}/batches{query}")).await?.parse()?;
+        let ids = page.batches.into_iter().map(|batch| batch.batch_id.to_string());
         let (fitting, others): (Vec<_>, Vec<_>) = ids.partition(|id| id.starts_with(beginning));
         let older = others.iter().any(|id| id.as_str() < beginning);
         found.extend(fitting);
-        cursor = page.next_cursor.as_ref().and_then(cursor_text);
+        cursor = page.next_cursor;
         if cursor.is_none() || older {
             break;
         }

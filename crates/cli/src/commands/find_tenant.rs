@@ -1,14 +1,12 @@
 //! Which tenant is meant: its id, its domain, its schema's name or the caller's own id for it.
 
+use contract::TenantPage;
 use domain::{Domain, ExternalId, SchemaName, TenantId};
 use sqlx::PgConnection;
 use store::tenants::{self, Filter, Page};
 
 use super::{API, query};
-use crate::{
-    client::{Client, Tenants},
-    failure::Failure,
-};
+use crate::{client::Client, failure::Failure};
 
 /// The id of the tenant that `text` names.
 pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> {
@@ -82,8 +80,8 @@ async fn holder(client: &Client, name: &str, text: &str) -> anyhow::Result<Optio
     let query = query([(name, Some(text.to_owned()))]);
     match client.get(&format!("{API}/tenants{query}")).await {
         Ok(answer) => {
-            let page: Tenants = answer.parse()?;
-            Ok(page.tenants.first().map(|tenant| tenant.tenant_id))
+            let page: TenantPage = answer.parse()?;
+            Ok(page.tenants.first().map(|tenant| tenant.tenant_id.get()))
         }
         Err(error) if is(&error, "invalid_parameter") => Ok(None),
         Err(error) => Err(error),

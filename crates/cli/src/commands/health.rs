@@ -22,12 +22,6 @@ pub(crate) struct Health {
     url: Option<String>,
 }
 
-/// What a process says of itself beside its status.
-#[derive(serde::Deserialize)]
-struct Answered {
-    warning: Option<String>,
-}
-
 impl Health {
     /// Asks once.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
@@ -41,8 +35,7 @@ impl Health {
         if global.json {
             show::raw(&answer.text);
         } else {
-            let warning =
-                serde_json::from_str::<Answered>(&answer.text).ok().and_then(|it| it.warning);
+            let warning = answer.parse::<contract::Health>().ok().and_then(|it| it.warning);
             show::line(warning.map_or("ok".to_owned(), |it| show::plain(&format!("ok, but {it}"))));
         }
         Ok(Done::Well)

@@ -1,10 +1,11 @@
 //! `tenantry item`: repair tenants whose cleanup failed.
 
 use clap::Subcommand;
-use serde_json::{json, value::to_raw_value};
+use contract::{ItemResult, Resolution};
+use serde_json::value::to_raw_value;
 
-use super::{API, batch_id::resolve, client};
-use crate::{args::Global, client::Item as ItemView, failure::Done, show};
+use super::{API, batch_id::resolve, client, print};
+use crate::{args::Global, failure::Done, show};
 
 /// Repair a tenant whose cleanup failed (status `undo_failed`).
 #[derive(Debug, Subcommand)]
@@ -35,19 +36,13 @@ impl Item {
         let (batch, index, act, body) = match self {
             Self::Undo { batch, index } => (batch, index, "undo", None),
             Self::Resolve { batch, index, note } => {
-                (batch, index, "resolve", Some(json!({ "note": note })))
+                (batch, index, "resolve", Some(Resolution { note }))
             }
         };
         let batch = resolve(&client, batch).await?;
         let path = format!("{API}/batches/{batch}/items/{index}/{act}");
         let body = body.map(|body| to_raw_value(&body)).transpose()?;
         let answer = client.post(&path, body.as_deref(), &[]).await?;
-        if global.json {
-            show::raw(&answer.text);
-        } else {
-            let item: ItemView = answer.parse()?;
-            show::items_table([&item]).print();
-        }
-        Ok(Done::Well)
+        print(global, &answer, |item: ItemResult| show::items_table([&item]).print())
     }
 }

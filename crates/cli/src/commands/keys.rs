@@ -1,11 +1,11 @@
 //! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
 use clap::Subcommand;
+use contract::{Acknowledged, RevealedKeys};
 
 use super::{API, batch_id::resolve, client, roll_master::RollMaster};
 use crate::{
     args::Global,
-    client::{AcknowledgedKeys, RevealedKeys},
     failure::Done,
     show::{self, Table},
 };
@@ -59,7 +59,7 @@ impl Keys {
                     show::line(format!("the keys of batch {id} are erased here; they stay valid"));
                     return Ok(Done::Well);
                 }
-                show::line(match answer.parse::<AcknowledgedKeys>()?.acknowledged {
+                show::line(match answer.parse::<Acknowledged>()?.acknowledged {
                     0 => format!("batch {id} has no unread key"),
                     1 => format!("the key of batch {id} is erased here; it stays valid"),
                     n => format!("{n} keys of batch {id} are erased here; they stay valid"),

@@ -23,11 +23,14 @@ pub(crate) mod tenant;
 pub(crate) mod token;
 mod watching;
 
+use serde::de::DeserializeOwned;
+
 use crate::{
     args::{Args, Command, Global},
-    client::Client,
+    client::{Answer, Client},
     connection::{self, Target},
     failure::Done,
+    show,
 };
 
 /// Where the API's routes begin.
@@ -67,6 +70,20 @@ fn client(global: &Global) -> anyhow::Result<Client> {
     Client::new(Target::find(global))
 }
 
+/// Prints an answer: as it came with `--json`, else as `show` shows it.
+fn print<T: DeserializeOwned>(
+    global: &Global,
+    answer: &Answer,
+    show: impl FnOnce(T),
+) -> anyhow::Result<Done> {
+    if global.json {
+        show::raw(&answer.text);
+    } else {
+        show(answer.parse()?);
+    }
+    Ok(Done::Well)
+}
+
 /// A query string of those parameters that have a value.
 fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
     let mut url = reqwest::Url::parse("http://x/").expect("a constant URL is one");
@@ -76,15 +93,6 @@ fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<String>)>) ->
         }
     }
     url.query().map_or_else(String::new, |query| format!("?{query}"))
-}
-
-/// A cursor as it goes back to the API: some are texts, some numbers.
-fn cursor_text(cursor: &serde_json::Value) -> Option<String> {
-    match cursor {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{API, client};
-use crate::{args::Global, client::Queue as QueueView, failure::Done, show};
+use super::{API, client, print};
+use crate::{args::Global, failure::Done, show};
 
 /// Show, pause or resume the whole queue.
 #[derive(Debug, Subcommand)]
@@ -26,18 +26,14 @@ impl Queue {
             Self::Pause => client.post(&format!("{API}/queue/pause"), None, &[]).await?,
             Self::Resume => client.post(&format!("{API}/queue/resume"), None, &[]).await?,
         };
-        if global.json {
-            show::raw(&answer.text);
-            return Ok(Done::Well);
-        }
-        let queue: QueueView = answer.parse()?;
-        show::line(show::queue_sentence(&queue));
-        if let Some(waiting_for) = &queue.waiting_for {
-            show::note(show::plain(&format!("waits: {}", waiting_for.message)));
-        }
-        if !queue.workers.is_empty() {
-            show::workers_table(&queue.workers).print();
-        }
-        Ok(Done::Well)
+        print(global, &answer, |queue: contract::Queue| {
+            show::line(show::queue_sentence(&queue));
+            if let Some(waiting_for) = &queue.waiting_for {
+                show::note(show::plain(&format!("waits: {}", waiting_for.message)));
+            }
+            if !queue.workers.is_empty() {
+                show::workers_table(&queue.workers).print();
+            }
+        })
     }
 }

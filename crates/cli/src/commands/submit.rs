@@ -1,10 +1,12 @@
 //! `tenantry submit`: a file of tenants becomes a batch.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use contract::{Batch, BatchRequest, ResultForm, TenantResult};
+use domain::Progress;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::{
     API, client,
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     args::Global,
-    client::{Answer, Batch, Client, Progress, Submitted, WaitResult, WaitRow},
+    client::{Answer, Client},
     failure::Done,
     input::{self, Format, Submission},
     show,
@@ -21,6 +23,9 @@ use crate::{
 
 /// Rows of a result that are shown; the rest is counted.
 const SHOWN_ROWS: usize = 50;
+
+/// What the API answers before the batch is over.
+const ACCEPTED: u16 = 202;
 
 /// Submit a file of tenants.
 #[derive(Debug, Args)]
@@ -64,16 +69,6 @@ fn time(text: &str) -> Result<String, String> {
     }
 }
 
-/// What the API takes.
-#[derive(Serialize)]
-struct Body {
-    tenants: Vec<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_at: Option<String>,
-}
-
 impl Submit {
     /// Submits, and follows or waits if asked to.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
@@ -92,17 +87,18 @@ impl Submit {
         } else {
             sent.await?
         };
-        match answer.parse()? {
-            Submitted::Finished(result) => Ok(finished(global, &answer, &result)),
-            Submitted::Accepted(batch) => self.accepted(global, &client, &answer, &batch).await,
+        if answer.status == ACCEPTED {
+            self.accepted(global, &client, &answer, &answer.parse()?).await
+        } else {
+            Ok(finished(global, &answer, &answer.parse()?))
         }
     }
 
-    fn body(&self, submission: Submission) -> Body {
+    fn body(&self, submission: Submission) -> BatchRequest {
         let Submission { tenants, mode, run_at } = submission;
         let asked = self.mode.and_then(|mode| mode.to_possible_value());
         let mode = asked.map(|mode| mode.get_name().to_owned()).or(mode);
-        Body { tenants, mode, run_at: self.run_at.clone().or(run_at) }
+        BatchRequest { tenants, mode, run_at: self.run_at.clone().or(run_at) }
     }
 
     async fn accepted(
@@ -112,12 +108,12 @@ impl Submit {
         answer: &Answer,
         batch: &Batch,
     ) -> anyhow::Result<Done> {
-        let id = &batch.batch_id;
+        let (id, counts) = (&batch.batch_id.to_string(), &batch.progress.counts);
         if !global.json {
-            show::note(format!("batch {id}: {}", accepted(&batch.progress)));
+            show::note(format!("batch {id}: {}", accepted(counts)));
         }
         if self.watch {
-            return follow(global, client, id, batch.progress.total).await;
+            return follow(global, client, id, counts.total).await;
         }
         if global.json {
             show::raw(&answer.text);
@@ -129,14 +125,14 @@ impl Submit {
             show::note(format!("the batch did not end within {seconds} s"));
             return Ok(Done::WithFailures);
         }
-        Ok(Done::well_if(batch.progress.not_made() == 0))
+        Ok(Done::well_if(counts.not_made() == 0))
     }
 }
 
 /// `4 of 4 refused`, `1 of 4 refused, 3 queued`, `4 queued`.
 fn accepted(progress: &Progress) -> String {
     let refused = progress.not_made();
-    let open = Progress { failed: 0, cancelled: 0, rolled_back: 0, ..progress.clone() };
+    let open = Progress { failed: 0, cancelled: 0, rolled_back: 0, ..*progress };
     match (refused, refused == progress.total) {
         (0, _) => show::counts(progress),
         (_, true) => format!("{refused} of {} refused", progress.total),
@@ -146,16 +142,17 @@ fn accepted(progress: &Progress) -> String {
 
 /// The refused tenants with their reasons, and what to do next.
 async fn next(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let id = &batch.batch_id;
-    if batch.progress.failed > 0 {
+    let id = &batch.batch_id.to_string();
+    let failed = batch.progress.counts.failed;
+    if failed > 0 {
         let refused = watching::failed(client, id, SHOWN_ROWS).await?;
         show::items_table(&refused).print_beside();
-        let hidden = usize::try_from(batch.progress.failed).unwrap_or(usize::MAX) - refused.len();
+        let hidden = usize::try_from(failed).unwrap_or(usize::MAX) - refused.len();
         let all = format!("`tenantry batch results {id} --status failed`");
         let more = if hidden > 0 { format!("{hidden} more: {all}; ") } else { String::new() };
         show::note(format!("{more}correct the refused tenants and submit them again"));
     }
-    if !batch.is_finished() {
+    if batch.finished_at.is_none() {
         show::note(format!("watch it: `tenantry batch watch {id}`"));
     }
     Ok(())
@@ -198,7 +195,7 @@ pub(super) async fn follow(
     Ok(Done::well_if(ended.batch.is_clean()))
 }
 
-fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
+fn finished(global: &Global, answer: &Answer, result: &ResultForm) -> Done {
     if global.json {
         show::raw(&answer.text);
         return Done::well_if(result.success);
@@ -209,7 +206,7 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
         show::note(format!("… and {hidden} more: `tenantry batch results {}`", result.batch_id));
     }
     let summary = &result.summary;
-    let took = std::time::Duration::from_secs_f64(summary.processing_time_ms.max(0.0) / 1000.0);
+    let took = Duration::from_millis(summary.processing_time_ms.try_into().unwrap_or(0));
     show::line(format!(
         "batch {}: {} of {} succeeded, {} failed, in {}",
         result.batch_id,
@@ -219,7 +216,7 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
         show::duration(took),
     ));
     if summary.failed > 0 {
-        let retryable = result.results.iter().any(WaitRow::is_retryable);
+        let retryable = result.results.iter().any(is_retryable);
         show::note(if retryable {
             format!("retry them: `tenantry batch retry {}`", result.batch_id)
         } else {
@@ -230,6 +227,11 @@ fn finished(global: &Global, answer: &Answer, result: &WaitResult) -> Done {
         show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
     }
     Done::well_if(result.success)
+}
+
+/// Whether it failed for a reason that may have passed.
+fn is_retryable(tenant: &TenantResult) -> bool {
+    tenant.error.as_ref().is_some_and(|error| error.retryable)
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use clap::Subcommand;
 
 use super::{
-    API, application_role::ApplicationRole, client, connect::Connect, cursor_text, find_tenant,
-    query,
+    API, application_role::ApplicationRole, client, connect::Connect, find_tenant, print, query,
 };
 use crate::{
     args::Global,
-    client::{Answer, Fields, Tenants},
+    client::{Answer, Fields},
     failure::Done,
     show::{self, DASH, Record, Table},
 };
@@ -80,50 +79,40 @@ impl Tenant {
 }
 
 fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    if global.json {
-        show::raw(&answer.text);
-        return Ok(Done::Well);
-    }
-    let page: Tenants = answer.parse()?;
-    let mut table = Table::new(&[">id", "tenant", "=status", "domain", "?schema", "?=created"]);
-    for tenant in &page.tenants {
-        table.row([
-            tenant.tenant_id.to_string(),
-            tenant.tenant_name.clone(),
-            tenant.status.clone(),
-            tenant.domain.as_deref().map_or_else(String::new, show::domain),
-            tenant.schema_name.clone().unwrap_or_default(),
-            show::short_time(tenant.created_at),
-        ]);
-    }
-    if page.tenants.is_empty() {
-        show::note("no tenant fits, or the page is behind the last one");
-    } else {
-        table.print();
-    }
-    if let Some(total) = page.total {
-        show::note(format!("{} of {total}", page.tenants.len()));
-    }
-    if let Some(cursor) = page.next_cursor.as_ref().and_then(cursor_text) {
-        show::note(format!("more: --cursor {cursor}"));
-    }
-    Ok(Done::Well)
+    print(global, answer, |page: contract::TenantPage| {
+        let mut table = Table::new(&[">id", "tenant", "=status", "domain", "?schema", "?=created"]);
+        for tenant in &page.tenants {
+            table.row([
+                tenant.tenant_id.to_string(),
+                tenant.tenant_name.clone(),
+                tenant.status.to_string(),
+                show::domain(&tenant.domain),
+                tenant.schema_name.clone(),
+                show::short_time(Some(tenant.created_at)),
+            ]);
+        }
+        if page.tenants.is_empty() {
+            show::note("no tenant fits, or the page is behind the last one");
+        } else {
+            table.print();
+        }
+        show::note(format!("{} of {}", page.tenants.len(), page.total));
+        if let Some(cursor) = page.next_cursor {
+            show::note(format!("more: --cursor {cursor}"));
+        }
+    })
 }
 
 /// One thing, a line a field: a newer API's fields are shown, too.
 fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    if global.json {
-        show::raw(&answer.text);
-        return Ok(Done::Well);
-    }
-    let Fields(fields) = answer.parse()?;
-    let mut record = Record::default();
-    for (name, value) in fields {
-        let value = value_text(&name, value.get());
-        record.field(name, value);
-    }
-    record.print();
-    Ok(Done::Well)
+    print(global, answer, |Fields(fields)| {
+        let mut record = Record::default();
+        for (name, value) in fields {
+            let value = value_text(&name, value.get());
+            record.field(name, value);
+        }
+        record.print();
+    })
 }
 
 /// A field as people read it; `value` is JSON. A number keeps its digits, and nothing is too deep.

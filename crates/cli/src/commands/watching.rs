@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use contract::{Batch, BatchProgress, ItemResult, ResultPage};
+use domain::Progress;
+
 use super::API;
 use crate::{
-    client::{Answer, Batch, Client, Item, Progress, Results},
+    client::{Answer, Client},
     failure::Stop,
     show::{self, BatchBar},
     stack::Signals,
@@ -45,13 +48,14 @@ pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Resu
 /// Shows the batch's progress until it ends.
 pub(super) async fn to_the_end(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
     let mut bar = BatchBar::new(total);
-    bar.show(&Progress { total, queued: total, ..Progress::default() });
+    let counts = Progress { total, queued: total, ..Progress::default() };
+    bar.show(&BatchProgress { counts, ..BatchProgress::default() });
     let (mut pause, mut told) = (FIRST_LOOK, None);
     loop {
         let answer = client.get(&format!("{API}/batches/{id}")).await?;
         let batch: Batch = answer.parse()?;
         bar.show(&batch.progress);
-        if batch.is_finished() {
+        if batch.finished_at.is_some() {
             bar.finish();
             return Ok(Ended { batch, answer });
         }
@@ -69,12 +73,11 @@ pub(super) async fn to_the_end(client: &Client, id: &str, total: u64) -> anyhow:
 
 /// Says how an ended batch went: one sentence, the first failures, what comes next.
 pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let pace = batch.seconds().map_or_else(String::new, |took| show::pace(&batch.progress, took));
-    show::line(format!("batch {}: {}{pace}", batch.batch_id, show::counts(&batch.progress)));
+    show::line(format!("batch {}: {}", batch.batch_id, show::counts_and_pace(batch)));
     if !batch.is_clean() {
         failures(client, batch).await?;
     }
-    if batch.progress.succeeded > 0 {
+    if batch.progress.counts.succeeded > 0 {
         show::note(format!("API keys: `tenantry keys reveal {}`", batch.batch_id));
     }
     Ok(())
@@ -82,15 +85,15 @@ pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
 
 async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     let id = &batch.batch_id;
-    let failed = failed(client, id, SHOWN_FAILURES).await?;
+    let failed = failed(client, &id.to_string(), SHOWN_FAILURES).await?;
     if !failed.is_empty() {
         show::items_table(&failed).print();
     }
     let all = format!("all results: `tenantry batch results {id}`");
-    if may_be_retried(&batch.progress, &failed) {
+    if may_be_retried(&batch.progress.counts, &failed) {
         show::note(format!("{all}; retry them: `tenantry batch retry {id}`"));
     } else {
-        let cure = match failed.iter().any(Item::needs_operator) {
+        let cure = match failed.iter().any(needs_operator) {
             true => format!("remove the cause, then run `tenantry batch retry {id}`"),
             false => "a retry cannot help: correct these tenants and submit them".to_owned(),
         };
@@ -100,23 +103,38 @@ async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
 }
 
 /// The first failed items of a batch, with their reasons.
-pub(super) async fn failed(client: &Client, id: &str, most: usize) -> anyhow::Result<Vec<Item>> {
+pub(super) async fn failed(
+    client: &Client,
+    id: &str,
+    most: usize,
+) -> anyhow::Result<Vec<ItemResult>> {
     let path = format!("{API}/batches/{id}/results?status=failed&limit={most}");
-    let page: Results = client.get(&path).await?.parse()?;
+    let page: ResultPage = client.get(&path).await?.parse()?;
     Ok(page.results)
 }
 
 /// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.
-fn may_be_retried(progress: &Progress, failed: &[Item]) -> bool {
+fn may_be_retried(progress: &Progress, failed: &[ItemResult]) -> bool {
     let seen = u64::try_from(failed.len()).unwrap_or(u64::MAX);
-    progress.not_made() > seen || failed.iter().any(Item::is_retryable)
+    progress.not_made() > seen || failed.iter().any(is_retryable)
+}
+
+fn is_retryable(item: &ItemResult) -> bool {
+    item.error.as_ref().is_some_and(|error| error.retryable)
+}
+
+/// Whether it failed for a reason that an operator can remove, and no change of the request.
+fn needs_operator(item: &ItemResult) -> bool {
+    const CODES: [&str; 4] =
+        ["application_role_full", "migration_failed", "verify_failed", "database_refused"];
+    item.error.as_ref().is_some_and(|error| CODES.contains(&error.code.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn failed(retryable: bool) -> Item {
+    fn failed(retryable: bool) -> ItemResult {
         let error = serde_json::json!({ "code": "c", "message": "m", "retryable": retryable });
         let item = serde_json::json!({ "index": 0, "status": "failed", "attempts": 1,
             "steps": [], "error": error });
@@ -126,7 +144,7 @@ mod tests {
     #[test]
     fn a_retry_is_offered_only_where_it_can_help() {
         let two = Progress { failed: 2, ..Progress::default() };
-        let one_more_cancelled = Progress { cancelled: 1, ..two.clone() };
+        let one_more_cancelled = Progress { cancelled: 1, ..two };
 
         assert!(!may_be_retried(&two, &[failed(false), failed(false)]));
         assert!(may_be_retried(&two, &[failed(false), failed(true)]));

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::client::Progress;
+use contract::BatchProgress;
 
 /// Shortest time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -34,11 +34,11 @@ impl BatchBar {
     }
 
     /// Shows where the batch is now.
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    pub(crate) fn show(&mut self, progress: &BatchProgress) {
         match &self.bar {
             Some(bar) => {
-                bar.set_length(progress.total);
-                bar.set_position(progress.ended());
+                bar.set_length(progress.counts.total);
+                bar.set_position(progress.counts.ended());
                 bar.set_message(rates(progress));
             }
             None => self.plain(progress),
@@ -62,10 +62,10 @@ impl BatchBar {
     }
 
     /// A line when something changed, at most one every [`LINE_EVERY`], and always the last.
-    fn plain(&mut self, progress: &Progress) {
-        let ended = progress.ended();
+    fn plain(&mut self, progress: &BatchProgress) {
+        let ended = progress.counts.ended();
         let due = self.last.is_none_or(|(at, before)| {
-            before != ended && (at.elapsed() >= LINE_EVERY || ended == progress.total)
+            before != ended && (at.elapsed() >= LINE_EVERY || ended == progress.counts.total)
         });
         if due {
             super::note(plain_line(progress));
@@ -74,26 +74,32 @@ impl BatchBar {
     }
 }
 
-fn plain_line(progress: &Progress) -> String {
-    let percent = progress.ended() * 100 / progress.total.max(1);
-    let line =
-        format!("  {percent:3}%  {}/{}  {}", progress.ended(), progress.total, rates(progress));
+fn plain_line(progress: &BatchProgress) -> String {
+    let percent = progress.counts.ended() * 100 / progress.counts.total.max(1);
+    let line = format!(
+        "  {percent:3}%  {}/{}  {}",
+        progress.counts.ended(),
+        progress.counts.total,
+        rates(progress)
+    );
     line.trim_end().to_owned()
 }
 
-fn rates(progress: &Progress) -> String {
+fn rates(progress: &BatchProgress) -> String {
     let mut parts = Vec::new();
     if let Some(rate) = progress.tenants_per_second.filter(|rate| *rate > 0.0) {
         parts.push(format!("{rate:.0} tenants/s"));
     }
-    if let Some(eta) = progress.eta_seconds.filter(|_| progress.ended() < progress.total) {
-        parts.push(format!("{eta:.0} s left"));
+    if let Some(eta) =
+        progress.eta_seconds.filter(|_| progress.counts.ended() < progress.counts.total)
+    {
+        parts.push(format!("{eta} s left"));
     }
     for (count, word) in [
-        (progress.retrying, "retrying"),
-        (progress.failed, "failed"),
-        (progress.cancelled, "cancelled"),
-        (progress.rolled_back, "rolled back"),
+        (progress.counts.retrying, "retrying"),
+        (progress.counts.failed, "failed"),
+        (progress.counts.cancelled, "cancelled"),
+        (progress.counts.rolled_back, "rolled back"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
@@ -104,19 +110,25 @@ fn rates(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::Progress;
+
     use super::*;
 
     #[test]
     fn a_plain_line_says_how_far_how_fast_and_what_failed() {
-        let progress = Progress {
+        let counts = Progress {
             total: 200,
             succeeded: 88,
             failed: 2,
             running: 8,
             queued: 102,
-            tenants_per_second: Some(91.4),
-            eta_seconds: Some(1.2),
             ..Progress::default()
+        };
+        let progress = BatchProgress {
+            counts,
+            tenants_per_second: Some(91.4),
+            eta_seconds: Some(1),
+            ..BatchProgress::default()
         };
 
         assert_eq!(plain_line(&progress), "   45%  90/200  91 tenants/s · 1 s left · 2 failed");
@@ -124,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_finished_batch_has_no_time_left() {
-        let progress =
-            Progress { total: 1, succeeded: 1, eta_seconds: Some(0.0), ..Progress::default() };
+        let counts = Progress { total: 1, succeeded: 1, ..Progress::default() };
+        let progress = BatchProgress { counts, eta_seconds: Some(0), ..BatchProgress::default() };
 
         assert_eq!(plain_line(&progress), "  100%  1/1");
     }

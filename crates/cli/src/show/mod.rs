@@ -19,7 +19,9 @@ use std::{
 };
 
 pub(crate) use bar::BatchBar;
-pub(crate) use batch::{batch_table, batches_table, counts, items_table, pace, wait_table};
+pub(crate) use batch::{
+    batch_table, batches_table, counts, counts_and_pace, items_table, wait_table,
+};
 pub(crate) use host::domain;
 pub(crate) use queue::{queue_sentence, workers_table};
 pub(crate) use record::Record;

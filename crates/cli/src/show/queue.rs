@@ -1,7 +1,8 @@
 //! The queue as a sentence, its workers as a table.
 
+use contract::{Queue, Worker};
+
 use super::{Table, short_time};
-use crate::client::{Queue, WorkerRow};
 
 /// Where the API stops counting.
 const MOST_COUNTED: u64 = 10_000;
@@ -20,7 +21,7 @@ pub(crate) fn queue_sentence(queue: &Queue) -> String {
 }
 
 /// One line a worker.
-pub(crate) fn workers_table(workers: &[WorkerRow]) -> Table {
+pub(crate) fn workers_table(workers: &[Worker]) -> Table {
     let mut table = Table::new(&["=worker", "host", ">busy", "??=started", "?=seen"]);
     for worker in workers {
         table.row([
@@ -42,6 +43,7 @@ mod tests {
     fn says_how_the_queue_is() {
         let queue = Queue {
             paused: true,
+            paused_at: None,
             waiting: 10_000,
             running: 3,
             waiting_for: None,

@@ -1,11 +1,12 @@
 //! Shows on the database itself that a tenant's role sees its own tables and nothing else.
 
 use anyhow::Context as _;
+use contract::ItemResult;
 use domain::{RoleName, TenantId};
 use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::{client::Item, failure::Failure};
+use crate::failure::Failure;
 
 /// Permission denied.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -40,7 +41,7 @@ pub(super) struct Tried {
 pub(super) async fn prove(
     database_url: &str,
     database: &settings::Database,
-    items: &[Item],
+    items: &[ItemResult],
     default_tables: bool,
 ) -> anyhow::Result<Option<Proof>> {
     let mut made = items.iter().filter_map(|item| item.tenant_id.filter(|_| item.error.is_none()));
@@ -101,8 +102,8 @@ async fn table(conn: &mut PgConnection, schema: &str) -> sqlx::Result<Option<Str
     .await
 }
 
-async fn find(conn: &mut PgConnection, id: i64) -> anyhow::Result<store::tenants::Tenant> {
-    store::tenants::find(conn, TenantId::new(id)).await?.context("a tenant that was made is gone")
+async fn find(conn: &mut PgConnection, id: TenantId) -> anyhow::Result<store::tenants::Tenant> {
+    store::tenants::find(conn, id).await?.context("a tenant that was made is gone")
 }
 
 /// The answer of the database, or its refusal.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::Args;
+use contract::{Batch, TenantPage};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use settings::{Profile, Settings};
@@ -20,7 +21,7 @@ use self::{isolation::Proof, place::Place};
 use super::{API, batch, config_check, dev, submit, watching};
 use crate::{
     args::Global,
-    client::{Batch, Client, Tenants},
+    client::Client,
     connection::Target,
     failure::Done,
     show,
@@ -139,8 +140,9 @@ impl Demo {
             report::submitted(&batch, &answer);
         }
         show::note("");
-        let ended = watching::to_the_end(&client, &batch.batch_id, batch.progress.total).await?;
-        let items = batch::every_result(&client, &batch.batch_id, None).await?;
+        let id = batch.batch_id.to_string();
+        let ended = watching::to_the_end(&client, &id, batch.progress.counts.total).await?;
+        let items = batch::every_result(&client, &id, None).await?;
         if !global.json {
             report::results(&ended.batch, &items);
             report::one_key(&client, &ended.batch).await?;
@@ -158,7 +160,7 @@ impl Demo {
     }
 
     async fn submit(&self, client: &Client) -> anyhow::Result<(Batch, Sent)> {
-        let there: Tenants = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
+        let there: TenantPage = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
         // Domains are unique: a directory that has seen a demo needs others.
         let tag = (!there.tenants.is_empty()).then(|| {
             let random = uuid::Uuid::new_v4().simple().to_string();

@@ -1,8 +1,10 @@
 //! What the demo tells at its end.
 
+use contract::{Batch, ItemResult, RevealedKeys};
+
 use super::{Sent, isolation::Proof};
 use crate::{
-    client::{Batch, Client, Item, RevealedKeys},
+    client::Client,
     commands::API,
     show::{self, Table},
 };
@@ -32,7 +34,7 @@ pub(super) fn isolation(proof: &Proof) {
 }
 
 /// The first results and the last, the count, the pace.
-pub(super) fn results(batch: &Batch, items: &[Item]) {
+pub(super) fn results(batch: &Batch, items: &[ItemResult]) {
     show::line("");
     let shown = worth_showing(items);
     let hidden = items.len() - shown.len();
@@ -40,15 +42,14 @@ pub(super) fn results(batch: &Batch, items: &[Item]) {
     if hidden > 0 {
         show::line(format!("… and {hidden} more"));
     }
-    let pace = batch.seconds().map_or_else(String::new, |took| show::pace(&batch.progress, took));
-    show::line(format!("\n{}{pace}", show::counts(&batch.progress)));
+    show::line(format!("\n{}", show::counts_and_pace(batch)));
     if let Some(times) = Percentiles::of(items) {
         show::line(times);
     }
 }
 
 /// The first ones, what failed after them, and the last one.
-fn worth_showing(items: &[Item]) -> Vec<&Item> {
+fn worth_showing(items: &[ItemResult]) -> Vec<&ItemResult> {
     let last = items.len().saturating_sub(1);
     let rest = items.iter().enumerate().skip(SHOWN);
     let rest = rest.filter(|(at, item)| item.error.is_some() || *at == last).map(|(_, item)| item);
@@ -63,8 +64,8 @@ struct Percentiles {
 }
 
 impl Percentiles {
-    fn of(items: &[Item]) -> Option<Self> {
-        let mut times: Vec<f64> = items.iter().filter_map(Item::step_ms).collect();
+    fn of(items: &[ItemResult]) -> Option<Self> {
+        let mut times: Vec<f64> = items.iter().filter_map(step_ms).collect();
         times.sort_by(f64::total_cmp);
         // The nearest rank: the smallest time that this share of the tenants did not exceed.
         let rank = |percent: usize| {
@@ -73,6 +74,11 @@ impl Percentiles {
         };
         Some(Self { p50: rank(50)?, p95: rank(95)?, p99: rank(99)? })
     }
+}
+
+/// How long the tenant's steps took in sum, if any are known.
+fn step_ms(item: &ItemResult) -> Option<f64> {
+    (!item.steps.is_empty()).then(|| item.steps.iter().map(|step| step.duration_ms).sum())
 }
 
 impl std::fmt::Display for Percentiles {
@@ -113,16 +119,17 @@ pub(super) fn try_next() {
 mod tests {
     use super::*;
 
-    fn item(ms: f64) -> Item {
+    fn item(ms: f64) -> ItemResult {
         serde_json::from_value(serde_json::json!({
-            "index": 0, "status": "succeeded", "steps": [{ "duration_ms": ms }],
+            "index": 0, "status": "succeeded", "attempts": 1,
+            "steps": [{ "name": "verify", "state": "done", "duration_ms": ms }],
         }))
         .unwrap()
     }
 
     #[test]
     fn percentiles_are_times_that_were_measured() {
-        let items: Vec<Item> = (1..=200).rev().map(|ms| item(f64::from(ms))).collect();
+        let items: Vec<ItemResult> = (1..=200).rev().map(|ms| item(f64::from(ms))).collect();
 
         let times = Percentiles::of(&items).unwrap();
 

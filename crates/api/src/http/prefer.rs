@@ -1,0 +1,122 @@
+//! `Prefer: wait=N` (RFC 7240): how long a caller wants its answer held for the result. Callers of the
+//! original API need not ask.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    context::Context,
+    http::{
+        auth::Caller,
+        original::{self, Form},
+    },
+};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How long a request is to wait, in seconds, at most `cap_secs`; `None` for not at all.
+pub(crate) fn wait_secs(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    cap_secs: u64,
+) -> Option<u64> {
+    let is_original = Form::of(extensions) == Form::Original;
+    let unasked = is_original.then_some(original::WAIT_SECS);
+    asked(headers).or(unasked).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
+}
+
+/// The wait of one call, and the form of its answer.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    /// `None` when the caller asked for no wait, or its operator has too many open already.
+    granted: Option<Granted>,
+    form: Form,
+}
+
+#[derive(Debug)]
+struct Granted {
+    secs: u64,
+    /// By the caller.
+    asked_for: bool,
+    /// Of the operator's share of waits.
+    _share: OwnedSemaphorePermit,
+}
+
+impl Wait {
+    /// How long to wait, if at all.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        self.granted.as_ref().map(|granted| Duration::from_secs(granted.secs))
+    }
+
+    /// The form of the answer that is waited for.
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Says in the answer what was honoured.
+    pub(crate) fn apply_to(&self, headers: &mut HeaderMap) {
+        if let Some(Granted { secs, asked_for: true, .. }) = &self.granted {
+            let value = HeaderValue::from_str(&format!("wait={secs}"));
+            headers.insert(PREFERENCE_APPLIED, value.expect("a word and a number"));
+        }
+    }
+}
+
+impl FromRequestParts<Context> for Wait {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Infallible> {
+        let granted = || {
+            let cap_secs = cx.settings().api.max_wait_secs;
+            let secs = wait_secs(&parts.headers, &parts.extensions, cap_secs)?;
+            let asked_for = asked(&parts.headers).is_some();
+            let caller = parts.extensions.get::<Caller>()?;
+            Some(Granted { secs, asked_for, _share: cx.wait_of(caller.id)? })
+        };
+        Ok(Self { granted: granted(), form: Form::of(&parts.extensions) })
+    }
+}
+
+/// The first `wait` among the preferences; one that cannot be read is ignored, as the RFC says.
+fn asked(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get_all(PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|preference| preference.split(';').next()?.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+        .and_then(|(_, secs)| secs.trim().trim_matches('"').parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(values: &[&'static str]) -> Option<u64> {
+        let headers = values.iter().map(|v| (PREFER, HeaderValue::from_static(v))).collect();
+        wait_secs(&headers, &Extensions::new(), 60)
+    }
+
+    #[test]
+    fn finds_wait_among_other_preferences_in_any_writing() {
+        assert_eq!(wait(&["wait=10"]), Some(10));
+        assert_eq!(wait(&["respond-async, WAIT = \"5\"; x=1"]), Some(5));
+        assert_eq!(wait(&["return=minimal", "wait=7"]), Some(7));
+    }
+
+    #[test]
+    fn waits_no_longer_than_allowed_and_not_at_all_for_nonsense() {
+        assert_eq!(wait(&["wait=100000"]), Some(60));
+        for nothing in ["", "wait", "wait=", "wait=-1", "wait=soon", "await=3", "wait=0"] {
+            assert_eq!(wait(&[nothing]), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Holds an answer until a batch is over.
+//!
+//! One connection of the process listens for the ends of batches. A ring says that some batch has
+//! ended: the process then looks at those it waits for, all in one statement, and tells the requests.
+//! A request looks by itself now and then too.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use domain::OperationId;
+use futures::StreamExt as _;
+use queue::Bell;
+use sqlx::PgPool;
+use store::Connections;
+use store::operations;
+use tokio::{
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+        watch,
+    },
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    context::Context,
+    http::{admission::Place, problem::Problem},
+};
+
+/// Between two looks at a batch that nothing was heard of: what a lost notification costs.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Ends kept for a slow reader. One that missed some looks at its batch instead.
+const BUFFERED: usize = 1024;
+
+/// Which batches are waited for, and which of them just ended.
+pub(crate) struct BatchEvents {
+    ended: broadcast::Sender<OperationId>,
+    /// How many requests wait for each.
+    waited_for: Mutex<HashMap<OperationId, usize>>,
+    fruitful: Arc<Notify>,
+}
+
+impl Default for BatchEvents {
+    fn default() -> Self {
+        let ended = broadcast::Sender::new(BUFFERED);
+        Self { ended, waited_for: Mutex::default(), fruitful: Arc::default() }
+    }
+}
+
+impl BatchEvents {
+    /// Passes on which batches end, until `stop`; always over the newest of `pools`.
+    pub(crate) async fn listen(
+        &self,
+        mut pools: watch::Receiver<Connections>,
+        stop: &CancellationToken,
+    ) {
+        while !stop.is_cancelled() {
+            let pool = pools.borrow_and_update().clone();
+            let over = stop.child_token();
+            let _stop_listening_on_drop = over.clone().drop_guard();
+            let own = PgPool::clone(&pool);
+            let mut rings = queue::listen(own, Bell::Ends, Arc::clone(&self.fruitful), over);
+            tokio::select! {
+                () = async { while rings.next().await.is_some() { self.look(&pool).await; } } => {}
+                Ok(()) = pools.changed() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn look(&self, pool: &Connections) {
+        let waited_for: Vec<OperationId> = self
+            .waited_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect();
+        if waited_for.is_empty() {
+            // Nothing was looked at, so the next ring is free.
+            self.fruitful.notify_one();
+            return;
+        }
+        let ended =
+            async { operations::ended_among(&mut *pool.acquire().await?, &waited_for).await };
+        match ended.await {
+            Ok(ended) if ended.is_empty() => {}
+            Ok(ended) => {
+                self.fruitful.notify_one();
+                for batch in ended {
+                    // An error says that no request waits any more.
+                    self.ended.send(batch).ok();
+                }
+            }
+            Err(error) => {
+                let error = telemetry::chain(&error);
+                warn!(error, "could not look which batches have ended: {error}");
+            }
+        }
+    }
+
+    fn wait_for(&self, batch: OperationId) -> Waiting<'_> {
+        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        *waited_for.entry(batch).or_default() += 1;
+        Waiting { events: self, batch }
+    }
+}
+
+/// A request that waits for a batch.
+struct Waiting<'a> {
+    events: &'a BatchEvents,
+    batch: OperationId,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waited_for = self.events.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(requests) = waited_for.get_mut(&self.batch) {
+            *requests -= 1;
+            if *requests == 0 {
+                waited_for.remove(&self.batch);
+            }
+        }
+    }
+}
+
+/// Whether the batch is over within `at_most`. False too when the process is told to end. The call
+/// gives its `place` up while it waits.
+///
+/// # Errors
+/// When the batch cannot be read, or is not there.
+pub(crate) async fn until_finished(
+    cx: &Context,
+    place: &Place,
+    batch: OperationId,
+    at_most: Duration,
+) -> Result<bool, Problem> {
+    if at_most.is_zero() {
+        return is_finished(cx, batch).await;
+    }
+    place.without(finished_within(cx, batch, at_most)).await
+}
+
+async fn is_finished(cx: &Context, batch: OperationId) -> Result<bool, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let finished = operations::is_finished(&mut conn, batch).await?;
+    finished.ok_or_else(|| Problem::batch_not_found(batch))
+}
+
+async fn finished_within(
+    cx: &Context,
+    batch: OperationId,
+    at_most: Duration,
+) -> Result<bool, Problem> {
+    // Before the first look: what ends in between is not missed.
+    let _waiting = cx.events().wait_for(batch);
+    let mut events = cx.events().ended.subscribe();
+    let deadline = Instant::now() + at_most;
+    loop {
+        if is_finished(cx, batch).await? {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline || cx.stop().is_cancelled() {
+            return Ok(false);
+        }
+        tokio::select! {
+            () = heard_of(&mut events, batch) => {}
+            () = sleep(POLL) => {}
+            () = sleep_until(deadline) => {}
+            () = cx.stop().cancelled() => {}
+        }
+    }
+}
+
+/// Returns when `batch` has ended, or when ends were missed.
+async fn heard_of(events: &mut broadcast::Receiver<OperationId>, batch: OperationId) {
+    loop {
+        match events.recv().await {
+            Ok(other) if other != batch => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ring_that_names_no_batch_tells_the_requests_whose_batches_have_ended() {
+        let db = harness::fresh_db().await;
+        let (stop, ended, open) =
+            (CancellationToken::new(), OperationId::mint(), OperationId::mint());
+        for (batch, finished) in [(ended, true), (open, false)] {
+            sqlx::query(
+                "insert into tenantry.operations (id, state, mode, total, finished_at)
+                 values ($1, 'running', 'independent', 1, case when $2 then now() end)",
+            )
+            .bind(batch.get())
+            .bind(finished)
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        }
+        let events = BatchEvents::default();
+        let (mut heard, mut heard_of_none) = (events.ended.subscribe(), events.ended.subscribe());
+        let _waiting = (events.wait_for(ended), events.wait_for(open));
+        let pools = watch::Sender::new(Connections::from(db.pool.clone()));
+        let ringing = async {
+            // Again and again: there is no telling when the listener has begun to listen.
+            loop {
+                queue::ring(&db.pool.clone().into(), Bell::Ends).await;
+            }
+        };
+
+        tokio::select! {
+            () = heard_of(&mut heard, ended) => {}
+            () = heard_of(&mut heard_of_none, open) => panic!("it has not ended"),
+            () = events.listen(pools.subscribe(), &stop) => panic!("it was not told to stop"),
+            () = ringing => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn hears_of_a_batch_that_ended_among_too_many_others() {
+        let events = BatchEvents::default();
+        let mut slow = events.ended.subscribe();
+        for _ in 0..=BUFFERED {
+            events.ended.send(OperationId::mint()).unwrap();
+        }
+
+        heard_of(&mut slow, OperationId::mint()).await;
+    }
+
+    #[test]
+    fn a_batch_is_waited_for_until_its_last_request_is_answered() {
+        let events = BatchEvents::default();
+        let batch = OperationId::mint();
+        let known = || events.waited_for.lock().unwrap().contains_key(&batch);
+
+        let (first, second) = (events.wait_for(batch), events.wait_for(batch));
+        drop(first);
+        let while_one_waits = known();
+        drop(second);
+
+        assert!(while_one_waits && !known());
+    }
+}

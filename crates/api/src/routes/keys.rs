@@ -1,0 +1,72 @@
+//! `POST /batches/{id}/api-keys/reveal` and `DELETE /batches/{id}/api-keys`: read keys, and have them
+//! erased.
+
+use axum::{Json, extract::State};
+use contract::{Acknowledged, RevealedKeys};
+use domain::OperationId;
+use store::{api_keys, audit, operations};
+
+use crate::{
+    context::Context,
+    http::{
+        auth::CanOperate,
+        documented::{Common, NotFound},
+        extract::Id,
+        problem::Problem,
+    },
+    reveal::reveal,
+};
+
+/// Reveal the API keys of a batch
+///
+/// Every key that is neither acknowledged nor older than 24 hours. Each reveal is audited. Keys
+/// that were sealed with a master key that this API does not have are named in `unreadable`.
+#[utoipa::path(
+    post,
+    path = "/batches/{id}/api-keys/reveal",
+    tag = "keys",
+    params(("id" = OperationId, Path, description = "The batch")),
+    responses((status = 200, description = "The keys", body = RevealedKeys), NotFound, Common),
+)]
+pub(crate) async fn reveal_keys(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Json<RevealedKeys>, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    if operations::is_finished(&mut tx, id).await?.is_none() {
+        return Err(Problem::batch_not_found(id));
+    }
+    let keys = reveal(&mut tx, &cx, &caller, id).await?;
+    tx.commit().await?;
+    Ok(Json(keys))
+}
+
+/// Acknowledge the API keys of a batch
+///
+/// Erases the sealed secrets for good; the keys stay valid. Doing it again changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/batches/{id}/api-keys",
+    tag = "keys",
+    params(("id" = OperationId, Path, description = "The batch")),
+    responses((status = 200, description = "Erased", body = Acknowledged), NotFound, Common),
+)]
+pub(crate) async fn acknowledge_keys(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Json<Acknowledged>, Problem> {
+    let mut tx = cx.pool().begin().await?;
+    if operations::is_finished(&mut tx, id).await?.is_none() {
+        return Err(Problem::batch_not_found(id));
+    }
+    let tenants = api_keys::acknowledge(&mut tx, id).await?;
+    if !tenants.is_empty() {
+        let entry = caller.did("keys.acknowledged");
+        let entry = audit::Entry { operation: Some(id), ..entry };
+        audit::append_for_tenants(&mut tx, entry, &tenants).await?;
+    }
+    tx.commit().await?;
+    Ok(Json(Acknowledged { batch_id: id, acknowledged: tenants.len() }))
+}

@@ -1,0 +1,191 @@
+//! `Idempotency-Key`: what it stands for, and the batch that a call with it became before.
+//!
+//! A key stands for a hash of all that a call asks for. Two bodies with the same JSON value ask for
+//! the same, whatever the order of their fields or the writing of their numbers.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
+use domain::{Mode, OperationId, OperatorId};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use store::idempotency::{self, Claim};
+
+use super::read::Slices;
+use crate::http::problem::Problem;
+
+/// The key of a call, and what it stands for.
+pub(crate) type Key<'a> = (&'a str, [u8; 32]);
+
+/// The key of a request: 1 to 255 visible ASCII characters.
+///
+/// # Errors
+/// 400 when it is something else.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| {
+        (1..=255).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b))
+    });
+    key.filter(|_| values.next().is_none()).map(Some).ok_or_else(|| {
+        let detail = "Idempotency-Key must be one header of 1 to 255 visible ASCII characters";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail)
+    })
+}
+
+/// The batch that the same call of `caller` became before; `None` after `key` was taken for `batch`.
+///
+/// # Errors
+/// 422 when the key stands for another call.
+pub(crate) async fn replayed(
+    conn: &mut PgConnection,
+    caller: OperatorId,
+    (key, body_hash): &Key<'_>,
+    batch: OperationId,
+) -> Result<Option<OperationId>, Problem> {
+    if idempotency::claim(conn, Claim { caller, key, body_hash, operation: batch }).await? {
+        return Ok(None);
+    }
+    // Gone only if it was pruned this very moment.
+    let first = idempotency::find(conn, caller, key).await?.ok_or_else(Problem::try_again)?;
+    if first.body_hash != body_hash {
+        let message = "this Idempotency-Key came with another request before; use a new one";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "idempotency_key_reused", message));
+    }
+    Ok(Some(first.operation))
+}
+
+/// SHA-256 of a call; `call` keeps two calls with one body apart.
+pub(crate) fn fingerprint(
+    call: &str,
+    mode: Mode,
+    run_at: Option<DateTime<Utc>>,
+    tenants: &Slices,
+) -> [u8; 32] {
+    let mut hash = Hash(Sha256::new());
+    let run_at = run_at.map(|at| at.timestamp_micros().to_string()).unwrap_or_default();
+    for part in [call, mode.as_str(), &run_at] {
+        hash.part('p', part.as_bytes());
+    }
+    for tenant in tenants.from(0) {
+        hash.value(tenant.trim());
+    }
+    hash.0.finalize().into()
+}
+
+struct Hash(Sha256);
+
+impl Hash {
+    /// A text of one kind; no two sequences of parts are the same bytes.
+    fn part(&mut self, kind: char, text: &[u8]) {
+        self.0.update(format!("{kind}{}:", text.len()));
+        self.0.update(text);
+    }
+
+    /// The JSON value that `text` is. What is not JSON counts byte for byte.
+    fn value(&mut self, text: &str) {
+        let read = match text.as_bytes().first() {
+            Some(b'{') => self.object(text),
+            Some(b'[') => self.list(text),
+            Some(b'"') => serde_json::from_str(text).map(|s: String| self.part('s', s.as_bytes())),
+            Some(b'-' | b'0'..=b'9') => {
+                self.part('n', number(text).as_bytes());
+                Ok(())
+            }
+            _ => {
+                self.part('w', text.as_bytes());
+                Ok(())
+            }
+        };
+        if read.is_err() {
+            self.part('t', text.as_bytes());
+        }
+    }
+
+    /// In the order of the names.
+    fn object(&mut self, text: &str) -> serde_json::Result<()> {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+        self.part('o', fields.len().to_string().as_bytes());
+        for (name, value) in fields {
+            self.part('f', name.as_bytes());
+            self.value(value.get());
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, text: &str) -> serde_json::Result<()> {
+        let values: Vec<&RawValue> = serde_json::from_str(text)?;
+        self.part('l', values.len().to_string().as_bytes());
+        for value in values {
+            self.value(value.get());
+        }
+        Ok(())
+    }
+}
+
+/// A number's one writing: sign, digits without zeros around them, and the power of ten they are of.
+fn number(text: &str) -> String {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let Ok(exponent) = exponent.parse::<i64>() else { return text.to_owned() };
+    let digits = format!("{whole}{fraction}");
+    let kept = digits.trim_end_matches('0');
+    let dropped = (digits.len() - kept.len()) as i64;
+    match kept.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        kept => {
+            format!("{sign}{kept}e{}", exponent.saturating_sub(fraction.len() as i64) + dropped)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn of(body: &str) -> [u8; 32] {
+        fingerprint("batch", Mode::Independent, None, &Slices::one(body.into(), None))
+    }
+
+    #[test]
+    fn tells_two_calls_two_modes_two_times_and_two_bodies_apart() {
+        let body = || Slices::one(b"{}".to_vec(), None);
+        let at = |secs| DateTime::from_timestamp(secs, 0);
+        let hashes = [
+            fingerprint("batch", Mode::Independent, None, &body()),
+            fingerprint("tenant", Mode::Independent, None, &body()),
+            fingerprint("batch", Mode::Atomic, None, &body()),
+            fingerprint("batch", Mode::Independent, at(1), &body()),
+            fingerprint("batch", Mode::Independent, at(2), &body()),
+            of("[]"),
+            of(r#"{"a": 1}"#),
+            of(r#"{"a": "1"}"#),
+            of(r#"{"a": null}"#),
+            of(r#"{"a": [1, 2]}"#),
+            of(r#"{"a": [2, 1]}"#),
+            of(r#"{"a": [[1], 2]}"#),
+            of(r#"{"a": 10}"#),
+            of(r#"{"a": -1}"#),
+            of(r#"{"a": 1.00000000000000000000001}"#),
+        ];
+
+        assert_eq!(HashSet::from(hashes).len(), hashes.len());
+    }
+
+    #[test]
+    fn takes_every_writing_of_a_value_for_the_same() {
+        for (one, other) in [
+            (r#"{"a": 1, "b": {"c": [2], "d": "x"}}"#, r#"{"b":{"d":"\u0078","c":[2]},"a":1}"#),
+            ("[1.50, 100, 0, 2e3]", "[15e-1, 1E+2, -0.0, 2000.0]"),
+            (" {} ", "{\n}"),
+        ] {
+            assert_eq!(of(one), of(other), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Rows of the registry as the bodies that callers read.
+
+pub(crate) mod batch;
+pub(crate) mod counts;
+pub(crate) mod item;
+pub(crate) mod queue;
+pub(crate) mod result_form;
+pub(crate) mod tenant;
+pub(crate) mod waiting;

@@ -1,0 +1,185 @@
+//! A batch, and how far it is.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{Mode, OperationId, OperationState, Progress};
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
+
+use crate::OpenEnum;
+
+/// A batch and how far it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Batch {
+    /// The batch.
+    pub batch_id: OperationId,
+    /// Where it is on its way.
+    #[cfg_attr(feature = "openapi", schema(value_type = OperationState))]
+    pub state: OpenEnum<OperationState>,
+    /// How its tenants hang together.
+    #[cfg_attr(feature = "openapi", schema(value_type = Mode))]
+    pub mode: OpenEnum<Mode>,
+    /// Whether workers leave it alone for now. Its deadline does not wait.
+    pub paused: bool,
+    /// When it is to start; null once it has.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Why no tenant of it is in work although some wait; null when one is, or none waits.
+    pub waiting_for: Option<WaitingFor>,
+    /// The tenant whose failure rolled it back; null when it was not.
+    pub error: Option<BatchError>,
+    /// How far it is.
+    pub progress: BatchProgress,
+    /// When it was submitted.
+    pub created_at: DateTime<Utc>,
+    /// When its first tenant was begun (after a retry: its first of this run).
+    pub started_at: Option<DateTime<Utc>>,
+    /// When its last tenant ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// From the start to the end, or to now, in milliseconds; null before the start.
+    pub processing_time_ms: Option<i64>,
+    /// Where to go from here.
+    pub links: Links,
+}
+
+impl Batch {
+    /// Whether every item succeeded.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.progress.counts.succeeded == self.progress.counts.total
+    }
+
+    /// From the start to the end, or to now.
+    #[must_use]
+    pub fn processing_time(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.processing_time_ms?.try_into().ok()?))
+    }
+}
+
+/// The tenant whose failure rolled a batch back that is all or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct BatchError {
+    /// Its place in the request, from 0.
+    pub index: u32,
+    /// Why it failed: stable name.
+    #[cfg_attr(feature = "openapi", schema(example = "domain_taken"))]
+    pub code: Option<String>,
+    /// Why it failed, for people.
+    pub message: Option<String>,
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct BatchProgress {
+    #[expect(missing_docs, reason = "its own fields stand here")]
+    #[serde(flatten)]
+    pub counts: Progress,
+    /// How much of it is over, 0 to 100, to one decimal.
+    pub percent: f64,
+    /// Tenants ended per second since the start, to one decimal; null before the start.
+    pub tenants_per_second: Option<f64>,
+    /// Seconds until the end at this speed; null when nothing can be said.
+    pub eta_seconds: Option<u64>,
+}
+
+/// Why tenants wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct WaitingFor {
+    /// Stable name: `later`, `batch_paused`, `queue_paused`, `no_worker`, `worker_refused` (a worker
+    /// cannot start) or `back_off`.
+    #[cfg_attr(feature = "openapi", schema(example = "no_worker"))]
+    pub code: String,
+    /// The same in words, with what to do.
+    pub message: String,
+}
+
+/// Paths of what can be done with a batch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Links {
+    /// The batch itself (GET).
+    #[serde(rename = "self")]
+    pub this: String,
+    /// What became of each tenant (GET).
+    pub results: String,
+    /// Stop what has not begun (POST).
+    pub cancel: String,
+    /// Run failed tenants again (POST).
+    pub retry: String,
+    /// Leave it alone for now (POST).
+    pub pause: String,
+    /// Go on with it (POST).
+    pub resume: String,
+    /// Reveal the API keys (POST).
+    pub reveal_api_keys: String,
+}
+
+/// Some of the batches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct BatchPage {
+    /// Newest first.
+    pub batches: Vec<BatchSummary>,
+    /// Where the next page starts; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A batch, without its progress.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct BatchSummary {
+    /// The batch.
+    pub batch_id: OperationId,
+    /// Where it is on its way.
+    #[cfg_attr(feature = "openapi", schema(value_type = OperationState))]
+    pub state: OpenEnum<OperationState>,
+    /// How its tenants hang together.
+    #[cfg_attr(feature = "openapi", schema(value_type = Mode))]
+    pub mode: OpenEnum<Mode>,
+    /// Whether workers leave it alone for now.
+    pub paused: bool,
+    /// When it is to start; null once it has.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Tenants asked for.
+    pub total: u64,
+    /// When it was submitted.
+    pub created_at: DateTime<Utc>,
+    /// When its first tenant was begun.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When its last tenant ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Where to go from here.
+    pub links: Links,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch in the words of a newer server.
+    const NEWER: &str = r#"{
+        "batch_id": "01970000-0000-7000-8000-000000000000", "state": "halted", "mode": "waves",
+        "paused": false, "gate": {"wave": 2}, "created_at": "2030-01-01T00:00:00Z",
+        "progress": {"total": 4, "queued": 1, "running": 0, "retrying": 0, "succeeded": 3,
+            "failed": 0, "cancelled": 0, "rolled_back": 0, "stuck": 0, "percent": 75.0},
+        "links": {"self": "/b", "results": "/b/r", "cancel": "/b/c", "retry": "/b/a",
+            "pause": "/b/p", "resume": "/b/g", "reveal_api_keys": "/b/k", "events": "/b/e"}
+    }"#;
+
+    #[test]
+    fn a_newer_servers_batch_is_read_with_its_own_words() {
+        let batch: Batch = serde_json::from_str(NEWER).unwrap();
+
+        assert_eq!(
+            (batch.state.to_string(), batch.mode.to_string()),
+            ("halted".into(), "waves".into())
+        );
+        assert_eq!((batch.progress.counts.succeeded, batch.is_clean()), (3, false));
+        assert_eq!((batch.run_at, batch.processing_time()), (None, None));
+    }
+}

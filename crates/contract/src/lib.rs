@@ -1,0 +1,28 @@
+//! Bodies of the HTTP API: what callers send, and what they are answered.
+//!
+//! The server writes the answers, and clients read them with the same types. A client may face a
+//! server of another release. So a reader ignores fields that it does not know, keeps a state that
+//! it does not know as the word it is ([`OpenEnum`]), and every field that an answer gains later is
+//! an `Option`.
+
+mod batch;
+mod item;
+mod keys;
+mod open_enum;
+mod original;
+mod problem;
+mod queue;
+mod result_form;
+mod submission;
+mod tenant;
+
+pub use batch::{Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, WaitingFor};
+pub use item::{FailureGroup, ItemError, ItemResult, Resolution, ResultPage, Step};
+pub use keys::{Acknowledged, RevealedKey, RevealedKeys, UnreadableKey};
+pub use open_enum::OpenEnum;
+pub use original::{OriginalForm, OriginalResult, OriginalTenant};
+pub use problem::{FieldProblem, Problem};
+pub use queue::{Health, Queue, Worker};
+pub use result_form::{Outcome, ResultForm, Summary, TenantResult};
+pub use submission::{BatchRequest, TenantRequest};
+pub use tenant::{CreatedTenant, SchemaStatus, Tenant, TenantPage, TenantStatus};

@@ -1,0 +1,73 @@
+//! The results of a batch, all in one answer. It holds keys, so it has no `Debug`.
+
+use domain::{OperationId, TenantId};
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
+
+use crate::ItemError;
+
+/// What became of a batch, all of it.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct ResultForm {
+    /// Whether every tenant is active.
+    pub success: bool,
+    /// The same in words.
+    pub message: String,
+    /// What became of each tenant, in the order of the request.
+    pub results: Vec<TenantResult>,
+    /// The counts.
+    pub summary: Summary,
+    /// The batch, for everything else.
+    pub batch_id: OperationId,
+}
+
+/// What became of one tenant.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct TenantResult {
+    /// Its name as asked for.
+    pub tenant_name: Option<String>,
+    /// Whether it is active.
+    pub status: Outcome,
+    /// The tenant, if names were reserved for it.
+    pub tenant_id: Option<TenantId>,
+    /// Its API key. Shown to the submitter only, never to a replayed request.
+    pub api_key: Option<String>,
+    /// Why its API key cannot be shown; left out when it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_unreadable: Option<String>,
+    /// Its schema.
+    pub schema_name: Option<String>,
+    /// Its domain.
+    pub domain: Option<String>,
+    /// Why it is not active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ItemError>,
+}
+
+/// How one tenant ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is active.
+    Success,
+    /// It is not.
+    Error,
+}
+
+/// The counts of a batch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Summary {
+    /// Tenants asked for.
+    pub total_requested: u64,
+    /// Tenants active.
+    pub successful: u64,
+    /// Tenants that ended and are not.
+    pub failed: u64,
+    /// From the first tenant's start to the last one's end so far, in milliseconds.
+    pub processing_time_ms: i64,
+}

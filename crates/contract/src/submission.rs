@@ -1,0 +1,81 @@
+//! Tenants to be made. The API reads a body item by item, so a wrong item harms no other.
+
+use domain::Settings;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
+
+/// A batch to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// The tenants, at most `MAX_TENANTS_PER_BATCH`, each of at most 262,144 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<TenantRequest>, min_items = 1))]
+    pub tenants: Vec<Box<RawValue>>,
+    /// How they hang together: `independent` without it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<domain::Mode>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// When to start: in the future, within 30 days; without it at once.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<chrono::DateTime<chrono::Utc>>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<String>,
+}
+
+/// A tenant to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TenantRequest {
+    /// What people call it, 1 to 255 characters; may repeat. White space around this and the other
+    /// names is taken off.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 255,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[!-~][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
+            example = "Acme Corp"
+        )
+    )]
+    pub tenant_name: String,
+    /// Where it answers; unique in any letter case and writing. A host name of at least two labels,
+    /// in ASCII or in Unicode (IDNA); no IP address.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 3, max_length = 254, example = "acme.example.com")
+    )]
+    pub domain: String,
+    /// Its schema, `[a-z_][a-z0-9_]*`, at most 63 bytes; left out, it is derived from the name.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 63,
+            pattern = "^[A-Za-z_][A-Za-z0-9_]*$",
+            example = "tenant_acme"
+        )
+    )]
+    pub schema_name: Option<String>,
+    /// What it is for, at most 4000 characters; of the control characters only tab and line ends.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")
+    )]
+    pub description: Option<String>,
+    /// What it may use; left out, the defaults.
+    pub settings: Option<Settings>,
+    /// The caller's own id for it; unique.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 255,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
+            example = "cus_4711"
+        )
+    )]
+    pub external_id: Option<String>,
+}
