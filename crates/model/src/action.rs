@@ -1,13 +1,14 @@
 //! What can happen, one atomic thing at a time.
 
-use domain::{ItemState, Mode, OperationState};
+use domain::{Mode, OperationState, TenantState};
 
 use crate::{
-    Protocol, Variant,
-    state::{Hand, Operation, Phase, Process, Reason, Row, State},
+    ItemState, Kind, Protocol, Reason, State, Variant,
+    worker::{Hand, Phase, Process, Row},
 };
 
-/// Something that happens. Workers, items and jobs are meant by their place in the [`State`].
+/// Something that happens. Workers, items, operations and jobs are meant by their place in the
+/// [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A worker fetches a job.
@@ -34,14 +35,18 @@ pub enum Action {
     GiveBack(usize, usize),
     /// An item without a live job gets a new one.
     Reconcile(usize),
-    /// A paused worker runs again.
-    Resume(usize),
+    /// A halted worker runs again.
+    Continue(usize),
     /// An operator resumes a paused operation; its items that wait get new jobs.
-    LetGo,
+    Resume(usize),
+    /// An operator has a stuck item tried again.
+    TryAgain(usize),
+    /// An operator gives a stuck item up.
+    Abandon(usize),
     /// Misfortune: a worker is gone.
     Crash(usize),
-    /// Misfortune: a worker is stopped until its lease is over.
-    Pause(usize),
+    /// Misfortune: a worker is halted until its lease is over.
+    Halt(usize),
     /// Misfortune: the stage a worker is at can never work.
     Refuse(usize),
     /// Misfortune: the server crashes before a worker's claim has reached the disk, and the queue
@@ -52,9 +57,11 @@ pub enum Action {
     /// Misfortune: a job is delivered again while a live worker holds it.
     DoubleJob(usize),
     /// Misfortune: an operator cancels the operation.
-    Cancel,
+    Cancel(usize),
     /// Misfortune: an operator pauses the operation.
-    Hold,
+    Pause(usize),
+    /// Misfortune: an operator retries an item that ended without success.
+    Retry(usize),
 }
 
 /// What becomes of a transaction, and what the worker hears of it.
@@ -70,31 +77,34 @@ pub enum Answer {
 
 impl Action {
     /// Whether the protocol itself does it, sooner or later. The others come from outside, and
-    /// may never come: the resumption of a paused worker or operation too.
+    /// may never come.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         use Action::{
-            Cancel, Crash, DoubleJob, Hold, LetGo, LoseClaim, LoseJob, Pause, Refuse, Resume, Step,
+            Beat, Bury, Fetch, GiveBack, Reconcile, SeeCancel, SeeEnd, Skip, StartOver, Step,
+            TimeOutJobs, WriteEnd,
         };
-        !matches!(
+        matches!(
             self,
-            Step(_, Answer::Lost | Answer::Failed)
-                | Resume(_)
-                | Crash(_)
-                | Pause(_)
-                | Refuse(_)
-                | LoseClaim(_)
-                | LoseJob(_)
-                | DoubleJob(_)
-                | Cancel
-                | Hold
-                | LetGo
+            Fetch(..)
+                | Skip(..)
+                | Step(_, Answer::Done)
+                | SeeCancel(_)
+                | Bury(_)
+                | TimeOutJobs(_)
+                | Beat(_)
+                | StartOver(_)
+                | SeeEnd(_)
+                | WriteEnd(_)
+                | GiveBack(..)
+                | Reconcile(_)
         )
     }
 
     /// Whether it uses up a misfortune.
     const fn is_fault(&self) -> bool {
-        !self.is_own() && !matches!(self, Self::Resume(_) | Self::LetGo)
+        use Action::{Abandon, Continue, Resume, TryAgain};
+        !self.is_own() && !matches!(self, Continue(_) | Resume(_) | TryAgain(_) | Abandon(_))
     }
 }
 
@@ -118,51 +128,68 @@ impl Protocol {
             }
             Action::TimeOutJobs(w) => state.free_jobs_of(w),
             Action::Beat(w) => state.workers[w].row = Row::Alive,
-            Action::StartOver(w) => {
-                state.workers[w].row = Row::Alive;
-                state.workers[w].life += 1;
-                state.workers[w].late = false;
-            }
+            Action::StartOver(w) => state.workers[w].start_over(),
             Action::SeeEnd(w) => see_end(state, w),
             Action::WriteEnd(w) => self.write_end(state, w),
             Action::GiveBack(_, item) => give_back(state, item),
             Action::Reconcile(item) => state.mint_job(item),
-            Action::Resume(w) => state.workers[w].process = Process::Running,
-            Action::Pause(w) => fall_silent(state, w, Process::Paused),
+            Action::Continue(w) => state.workers[w].process = Process::Running,
+            Action::Halt(w) => fall_silent(state, w, Process::Halted),
             Action::Crash(w) => {
                 fall_silent(state, w, Process::Crashed);
                 state.workers[w].forget();
             }
-            Action::Cancel => self.cancel(state),
-            Action::Hold => state.operation.held = true,
-            Action::LetGo => state.let_go(),
+            Action::Cancel(operation) => self.cancel(state, operation),
+            Action::Pause(operation) => state.operations[operation].paused = true,
+            Action::Resume(operation) => resume(state, operation),
+            Action::TryAgain(item) => try_again(state, item),
+            Action::Abandon(item) => self.abandon(state, item),
+            Action::Retry(item) => retry(state, item),
         }
     }
 
     fn write_end(&self, state: &mut State, worker: usize) {
         let Some(outcome) = state.workers[worker].outcome.take() else { return };
-        if !state.operation.state.is_final() || self.variant == Variant::NoSettleGuard {
-            state.operation.state = outcome;
-            state.operation.events += 1;
+        let operation = &mut state.operations[0];
+        if !operation.state.is_final() || self.variant == Variant::NoSettleGuard {
+            operation.state = outcome;
+            operation.events += 1;
         }
     }
 
     /// One transaction: asks for the end of the operation, and ends what has not begun.
-    fn cancel(&self, state: &mut State) {
-        state.operation.state = OperationState::Cancelling;
-        state.operation.cancelled = true;
-        for i in 0..state.items.len() {
-            let item = &state.items[i];
-            let waits = matches!(item.state, ItemState::Queued | ItemState::Retrying);
-            let begun = item.checkpoints.contains(&true);
-            if waits && (!begun || self.variant == Variant::CancelEndsBegun) {
+    fn cancel(&self, state: &mut State, operation: usize) {
+        state.operations[operation].state = OperationState::Cancelling;
+        state.operations[operation].cancelled = true;
+        for i in state.items_of(operation) {
+            if self.may_be_cancelled(state, i) {
                 state.move_item(i, ItemState::Cancelled);
-                state.items[i].release();
+                self.let_go(state, i);
             }
         }
-        if state.operation.held {
-            state.let_go();
+        if state.operations[operation].paused {
+            resume(state, operation);
         }
+    }
+
+    /// Whether a cancel ends `item` by itself. What was claimed in another database may still
+    /// take effect there, until a claim has raised the token.
+    fn may_be_cancelled(&self, state: &State, item: usize) -> bool {
+        let row = &state.items[item];
+        let begun = row.checkpoints.contains(&true);
+        let may_be_at_work = self.remote && self.variant != Variant::CancelEndsClaimed;
+        let waits = match row.state {
+            ItemState::Queued | ItemState::Waiting => true,
+            ItemState::Retrying => !may_be_at_work,
+            _ => false,
+        };
+        waits && (!begun || self.variant == Variant::CancelEndsBegun)
+    }
+
+    /// An operator gives a stuck item up: what is committed stays.
+    fn abandon(&self, state: &mut State, item: usize) {
+        state.move_item(item, ItemState::Failed);
+        self.let_go(state, item);
     }
 }
 
@@ -184,7 +211,7 @@ fn lose_claim(state: &mut State, worker: usize) {
 }
 
 /// Its heartbeat ends. What it did not do between its last act and the end of its lease is the
-/// same whether it was slow, stopped or gone, so the lease is over at once.
+/// same whether it was slow, halted or gone, so the lease is over at once.
 fn fall_silent(state: &mut State, worker: usize, process: Process) {
     let worker = &mut state.workers[worker];
     worker.process = process;
@@ -194,7 +221,8 @@ fn fall_silent(state: &mut State, worker: usize, process: Process) {
 }
 
 fn see_end(state: &mut State, worker: usize) {
-    let outcome = state.progress().outcome(Mode::Independent, state.operation.cancelled);
+    let cancelled = state.operations[0].cancelled;
+    let outcome = state.progress(0).outcome(Mode::Independent, cancelled);
     state.workers[worker].outcome = Some(outcome);
     state.workers[worker].marked = false;
 }
@@ -207,11 +235,34 @@ fn give_back(state: &mut State, item: usize) {
     state.mint_job(item);
 }
 
-impl Operation {
-    /// The claim of an item sets its operation going.
-    pub(crate) fn begin(&mut self) {
-        if self.state == OperationState::Queued {
-            self.state = OperationState::Running;
+/// Lets a paused operation go on: each of its items that wait gets a new job.
+fn resume(state: &mut State, operation: usize) {
+    state.operations[operation].paused = false;
+    for i in state.items_of(operation) {
+        let row = &state.items[i];
+        if !row.state.is_final() && row.state != ItemState::Stuck && row.owner.is_none() {
+            state.mint_job(i);
         }
     }
+}
+
+fn try_again(state: &mut State, item: usize) {
+    state.move_item(item, ItemState::Running);
+    state.items[item].tries = 0;
+    state.mint_job(item);
+}
+
+/// The retry of an operation. The names of a tenant that never was are reserved again.
+fn retry(state: &mut State, item: usize) {
+    let row = &mut state.items[item];
+    row.state = ItemState::Queued;
+    (row.tries, row.reason) = (0, None);
+    let tenant = &mut state.tenants[row.tenant];
+    if row.kind == Kind::Provision && tenant.state == TenantState::Released {
+        tenant.state = TenantState::Pending;
+    }
+    let operation = &mut state.operations[row.operation];
+    operation.state = OperationState::Queued;
+    operation.cancelled = false;
+    state.mint_job(item);
 }

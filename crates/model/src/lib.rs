@@ -1,13 +1,37 @@
-//! The protocol of items, claims, stages and settling as a small model, and what must hold in
-//! every state it can reach, whatever happens to workers, jobs and answers on the way.
+//! The protocol of items, claims, holds, stages and settling as a small model, and what must hold
+//! in every state it can reach, whatever happens to workers, jobs and answers on the way.
 //!
-//! One operation, two workers, one or two items. [`Protocol`] says how many misfortunes may happen,
-//! of any kinds together: a worker crashes, or is stopped until its lease is over and runs again;
-//! a job is lost, or delivered again; the answer to a commit is lost; a transaction fails for a
-//! passing reason, or a stage for good; an operator cancels or pauses the operation. The checker
+//! Two workers and up to three items. The items are those of one operation, each with a tenant of
+//! its own, or operations of one item each on the same tenants. [`Kind`] says what a plan does:
+//! provision unwinds when it fails, migrate stays as it is, delete has a pivot. The tenants'
+//! schemas lie in the control database, or in another one that has a fence of its own.
+//!
+//! [`Protocol`] says how many misfortunes may happen, of any kinds together: a worker crashes, or
+//! is halted until its lease is over and runs again; a job is lost, or delivered again; the answer
+//! to a commit is lost; a transaction fails for a passing reason, or a stage for good; an operator
+//! cancels or pauses an operation, or retries an item. The checker
 //! ([stateright](https://docs.rs/stateright)) takes every order of everything. What must hold is
 //! in `properties.rs`; [`Variant`] leaves out one rule of the protocol at a time, and the tests
 //! say what the checker finds then.
+//!
+//! # The rules of the general engine
+//! - An item holds its tenants from its claim to its end, also while it is retried, unwound, stuck,
+//!   or its undo was given up. An item whose tenant is held becomes `waiting` at its claim, gives
+//!   its job up and holds nothing. So does one that comes later than a waiting item; an item of a
+//!   paused operation does not count.
+//! - The transaction in which an item ends gives a job to the first waiting item. The sweep gives
+//!   one to each that could be claimed and has none.
+//! - A failure after the pivot makes the item `stuck`. An operator has it tried again, or gives it
+//!   up. Its operation stays open meanwhile.
+//! - A kind that stays passes through `unwinding` too, and undoes nothing there.
+//! - In another database, a claim first raises the token in the ledger in a commit of its own and
+//!   reads which stages are committed there. It records them in the control database before it
+//!   goes on. Whoever turns back does the same, even under the same claim: the answer to its last
+//!   commit may be lost. An item does not end before the ledger was asked.
+//! - What is recorded are the ledger's own stages. The control database's stages are left alone:
+//!   one of them may be committed and its answer lost.
+//! - Where a tenant is in another database, a cancel ends no item that is `retrying`: a late worker
+//!   may still commit there. The next claim raises the token and turns the item back.
 //!
 //! # What is what
 //! A transaction is one action: it is committed or not, and may see what others committed before.
@@ -51,38 +75,60 @@
 //! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
 //! | `Cancel` | `cancel` | `crates/engine/src/control/cancel.rs` |
 //! | which items | `cancel_waiting` | `crates/store/src/items/cancel_waiting.rs` |
-//! | `Hold`, `LetGo` | `resume` | `crates/engine/src/control/pause.rs` |
+//! | `Pause` | `pause` | `crates/engine/src/control/pause.rs` |
+//! | `Resume` | `resume` | `crates/engine/src/control/pause.rs` |
+//! | `Retry` | `retry` | `crates/engine/src/control/retry.rs` |
+//! | which items | `requeue` | `crates/store/src/items/retry.rs` |
+//!
+//! Some of the model has no code yet: `Step` in `Raise` and `Record`, the ledger's fence, `stuck`
+//! with `TryAgain` and `Abandon`, `waiting`, and the holds.
 //!
 //! # What is not the same
-//! - The plan has two stages, as the engine allows; the default plan has one, and so fewer states.
+//! - The plans have two and three stages, as the engine allows; provision's has one where all is in
+//!   one database, and so fewer states.
 //! - A worker has one handler. Several are as good as several workers, but for the crash.
 //! - A worker does not come back from a crash: a new process has a fresh id, so the other worker
 //!   is as good.
 //! - A worker that was declared dead fetches one more job at most before its heartbeat tells it.
-//! - Two jobs that nobody holds, for the same item, count as one.
+//! - Two jobs that no worker holds, for the same item, count as one.
 //! - Nothing new goes wrong after the operation has finished; late workers still act.
 //! - `SeeCancel` may come between two stages. The code looks at the claim only.
-//! - All-or-nothing operations, the retry of an operation and the operator's undo are left out.
-//! - Items move as `domain::ItemState` allows, and an operation ends as `domain::Progress` says: the
-//!   model asks the same code.
+//! - The claim that finds a tenant held and the end that frees it are one after the other here.
+//!   In the database they may miss each other; the item then waits for the sweep, as after a lost
+//!   job.
+//! - The end of an operation is looked at where its items have tenants of their own. An item is
+//!   retried where they share one.
+//! - A second tenant is held like the first: several readers of one are left out.
+//! - Atomic operations, interrupts, outside stages, the operator's undo and a delete that takes a
+//!   tenant over from a stuck item are left out.
+//! - Items move as [`ItemState`] allows, which asks `domain::ItemState` where that has the states,
+//!   and an operation ends as `domain::Progress` says.
 
 mod action;
+mod claim;
+mod effects;
 mod handler;
+mod holds;
+mod item_state;
+mod ledger;
+mod plan;
 mod properties;
 mod protocol;
 mod state;
 mod symmetry;
 mod variant;
+mod worker;
 
 pub use action::{Action, Answer};
+pub use item_state::ItemState;
+pub use plan::{Kind, Stage, Stages};
 pub use properties::{
-    ACTIVATED_ONCE, ALL_ENDS, ENDS_STAY, FINISHED_IS_OVER, FINISHED_ONCE, MOVES_ARE_LEGAL,
-    NO_REMAINS, NO_STALE_COMMIT, NOT_STOLEN, STRANGERS_SAFE, VISIBLE_IFF_SUCCEEDED,
+    ACTIVATED_ONCE, ALL_ENDS, ENDS_STAY, FINISHED_IS_OVER, FINISHED_ONCE, IN_ORDER_OF_ARRIVAL,
+    MOVES_ARE_LEGAL, NEVER_UNDONE, NO_REMAINS, NO_STALE_COMMIT, NOT_STOLEN, ONCE_IN_ORDER,
+    ONE_AT_A_TIME, RECORDED_AS_IS, STRANGERS_SAFE, VISIBLE_IFF_SUCCEEDED,
 };
-pub use protocol::Protocol;
-pub use state::{
-    Hand, Item, Job, Operation, Owner, Phase, Process, Reason, Row, Schema, Stage, Stages, State,
-    Worker, Wrong,
-};
+pub use protocol::{Asked, Protocol};
+pub use state::{Item, Job, Operation, Reason, Schema, State, Tenant, Wrong};
 pub use symmetry::representative;
 pub use variant::Variant;
+pub use worker::{Hand, Owner, Phase, Process, Row, Worker};

@@ -1,12 +1,13 @@
 //! The model as the checker takes it.
 
-use domain::{ItemState, OperationState};
+use domain::OperationState;
 use stateright::{Model, Property};
 
 use crate::{
-    Action, Answer, Variant,
+    Action, Answer, ItemState, Kind, Variant,
     properties::properties,
-    state::{Phase, Process, Row, State},
+    state::State,
+    worker::{Phase, Process, Row},
 };
 
 /// The protocol with bounds that keep it small.
@@ -14,12 +15,25 @@ use crate::{
 pub struct Protocol {
     /// The rules.
     pub variant: Variant,
-    /// Items in the operation.
-    pub items: usize,
+    /// The items, in order of arrival.
+    pub asked: &'static [Asked],
+    /// Whether the tenants' schemas are in another database than the registry.
+    pub remote: bool,
     /// Misfortunes, of any kinds together.
     pub faults: u8,
     /// Tries before an item turns back, and before an undo is given up.
     pub max_tries: u8,
+}
+
+/// What is asked for: an item.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// What is to be done.
+    pub kind: Kind,
+    /// The tenant it is done to.
+    pub tenant: usize,
+    /// A second tenant, which the item holds too.
+    pub source: Option<usize>,
 }
 
 impl Model for Protocol {
@@ -27,13 +41,17 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        [false, true].map(|planted| State::submitted(self.items, self.faults, planted)).to_vec()
+        let mut states = vec![State::submitted(self, false)];
+        if self.settles() && self.asked[0].kind == Kind::Provision {
+            states.push(State::submitted(self, true));
+        }
+        states
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         self.work(state, actions);
         self.sweep(state, actions);
-        self.misfortune(state, actions);
+        self.come_from_outside(state, actions);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -51,6 +69,13 @@ impl Model for Protocol {
 }
 
 impl Protocol {
+    /// Whether the items are those of one operation, each with a tenant of its own. Items that
+    /// share tenants are operations of one item each; the end of those is left out.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        self.asked.iter().enumerate().all(|(n, it)| it.tenant == n && it.source.is_none())
+    }
+
     /// What the handlers may do.
     fn work(&self, state: &State, actions: &mut Vec<Action>) {
         for (w, worker) in state.workers.iter().enumerate().filter(|(_, it)| it.runs()) {
@@ -68,7 +93,10 @@ impl Protocol {
             let Some(hand) = worker.hand else { continue };
             actions.push(Action::Step(w, Answer::Done));
             // Between two stages; the code looks at the claim only, which is one of the cases.
-            if hand.phase == Phase::Work && state.operation.cancelled && !hand.unrecorded {
+            let kind = state.items[hand.item].kind;
+            let may_stop = !hand.unrecorded && !kind.is_past_pivot(&hand.known);
+            let cancelled = state.operation_of(hand.item).cancelled;
+            if hand.phase == Phase::Work && cancelled && may_stop {
                 actions.push(Action::SeeCancel(w));
             }
         }
@@ -76,7 +104,7 @@ impl Protocol {
 
     /// What the sweeper, the settler and the heartbeat may do.
     fn sweep(&self, state: &State, actions: &mut Vec<Action>) {
-        let somebody_runs = state.workers.iter().any(|it| it.runs());
+        let somebody_runs = state.may_go_on();
         for (w, worker) in state.workers.iter().enumerate() {
             if worker.row == Row::Silent && somebody_runs {
                 actions.push(Action::Bury(w));
@@ -107,17 +135,34 @@ impl Protocol {
         }
     }
 
-    /// What the world may do to them.
-    fn misfortune(&self, state: &State, actions: &mut Vec<Action>) {
-        let paused = (0..2).filter(|w| state.workers[*w].process == Process::Paused);
+    /// What operators may do, and the world.
+    fn come_from_outside(&self, state: &State, actions: &mut Vec<Action>) {
+        let halted = (0..2).filter(|w| state.workers[*w].process == Process::Halted);
+        actions.extend(halted.map(Action::Continue));
+        let paused = (0..state.operations.len()).filter(|n| state.operations[*n].paused);
         actions.extend(paused.map(Action::Resume));
-        if state.operation.held {
-            actions.push(Action::LetGo);
+        for (i, item) in state.items.iter().enumerate() {
+            let retried = matches!(item.state, ItemState::Failed | ItemState::Cancelled);
+            if item.state == ItemState::Stuck {
+                actions.extend([Action::TryAgain(i), Action::Abandon(i)]);
+            } else if retried && !self.settles() && state.faults_left > 0 {
+                actions.push(Action::Retry(i));
+            }
         }
         // After the end there is nothing left to go wrong, only late workers to be refused.
-        if state.faults_left == 0 || state.operation.state.is_final() {
-            return;
+        let is_over = match self.settles() {
+            true => state.operations[0].state.is_final(),
+            false => state.items.iter().all(|it| it.state.is_final()),
+        };
+        if state.faults_left > 0 && !is_over {
+            self.break_workers(state, actions);
+            misdeliver(state, actions);
+            self.steer(state, actions);
         }
+    }
+
+    /// What may happen to a worker.
+    fn break_workers(&self, state: &State, actions: &mut Vec<Action>) {
         let crashed = state.workers.iter().any(|it| it.process == Process::Crashed);
         for (w, worker) in state.workers.iter().enumerate() {
             if !crashed {
@@ -126,7 +171,7 @@ impl Protocol {
             if !worker.runs() {
                 continue;
             }
-            actions.push(Action::Pause(w));
+            actions.push(Action::Halt(w));
             if let Some(hand) = worker.hand {
                 actions.push(Action::Step(w, Answer::Lost));
                 actions.push(Action::Step(w, Answer::Failed));
@@ -138,24 +183,19 @@ impl Protocol {
                 }
             }
         }
-        self.misdeliver(state, actions);
-        if matches!(state.operation.state, OperationState::Queued | OperationState::Running) {
-            actions.push(Action::Cancel);
-            if !state.operation.held {
-                actions.push(Action::Hold);
-            }
-        }
     }
 
-    /// What the queue may do wrong.
-    fn misdeliver(&self, state: &State, actions: &mut Vec<Action>) {
-        for (n, job) in state.jobs.iter().enumerate() {
-            if state.jobs[..n].contains(job) {
-                continue;
-            }
-            actions.push(Action::LoseJob(n));
-            if job.holder.is_some_and(|w| state.workers[w].runs()) {
-                actions.push(Action::DoubleJob(n));
+    /// What an operator may do to an operation that goes on.
+    fn steer(&self, state: &State, actions: &mut Vec<Action>) {
+        for (n, operation) in state.operations.iter().enumerate() {
+            let is_open = self.settles() || state.progress(n).open() > 0;
+            if is_open
+                && matches!(operation.state, OperationState::Queued | OperationState::Running)
+            {
+                actions.push(Action::Cancel(n));
+                if !operation.paused {
+                    actions.push(Action::Pause(n));
+                }
             }
         }
     }
@@ -165,12 +205,14 @@ impl Protocol {
         let it = &state.workers[worker];
         let looks = self.variant != Variant::NoSweepSettle || it.marked;
         let early = |item: usize| {
+            let about = |hand: &_| self.is_about_to_end(state, hand);
             self.variant == Variant::SettleBeforeCommit
-                && it.hand.is_some_and(|hand| hand.item == item && hand.is_about_to_end())
+                && it.hand.is_some_and(|hand| hand.item == item && about(&hand))
         };
-        looks
+        self.settles()
+            && looks
             && it.outcome.is_none()
-            && !state.operation.state.is_final()
+            && !state.operations[0].state.is_final()
             && (0..state.items.len()).all(|i| state.items[i].state.is_final() || early(i))
     }
 
@@ -188,13 +230,30 @@ impl Protocol {
             })
     }
 
-    /// Whether `item` waits for a worker and no live job will bring one.
+    /// Whether `item` could be claimed and no live job will bring a worker.
     fn is_stranded(&self, state: &State, item: usize) -> bool {
         let row = &state.items[item];
+        let has_to_wait = row.state == ItemState::Waiting
+            && (self.variant == Variant::SweepForgetsWaiting || self.has_to_wait(state, item));
         self.variant != Variant::NoReconcile
             && row.owner.is_none()
             && !row.state.is_final()
-            && !state.operation.held
+            && row.state != ItemState::Stuck
+            && !has_to_wait
+            && !state.operation_of(item).paused
             && !state.jobs.iter().any(|job| job.item == item && job.named)
+    }
+}
+
+/// What the queue may do wrong.
+fn misdeliver(state: &State, actions: &mut Vec<Action>) {
+    for (n, job) in state.jobs.iter().enumerate() {
+        if state.jobs[..n].contains(job) {
+            continue;
+        }
+        actions.push(Action::LoseJob(n));
+        if job.holder.is_some_and(|w| state.workers[w].runs()) {
+            actions.push(Action::DoubleJob(n));
+        }
     }
 }

@@ -1,39 +1,42 @@
-//! What is in the database, in the queue, and in the workers' memory.
+//! What is in the databases and in the queue.
 
-use domain::{ItemState, OperationState, Progress, TenantState};
+use domain::{OperationState, Progress, TenantState};
+
+use crate::{
+    Asked, ItemState, Kind, Protocol, Stages,
+    worker::{Hand, Owner, Phase, Row, Worker},
+};
 
 /// Everything, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct State {
-    /// `tenantry.operation_items`, with the tenant each is about.
+    /// The rows of the items, and what is about them in the tenant database's ledger.
     pub items: Vec<Item>,
+    /// The tenants: their rows in the registry, and their schemas.
+    pub tenants: Vec<Tenant>,
+    /// The rows of the operations, and their events in the outbox.
+    pub operations: Vec<Operation>,
     /// The two worker processes, with their rows in `tenantry.workers`.
     pub workers: [Worker; 2],
     /// `apalis.jobs` that are not done, in order.
     pub jobs: Vec<Job>,
-    /// `tenantry.operations`.
-    pub operation: Operation,
     /// Misfortunes that may still happen.
     pub faults_left: u8,
     /// What went wrong on the way here, and cannot be seen in the rest of the state.
     pub wrong: Wrong,
 }
 
-/// A stage of the plan. The engine allows several; the default plan has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stage {
-    /// Makes the schema.
-    Build,
-    /// Makes the tenant visible; the last one, so its transaction ends the item too.
-    Activate,
-}
-
-/// A set of stages, by [`Stage`] as an index.
-pub type Stages = [bool; 2];
-
-/// An item's row, its checkpoints, its tenant and its schema.
+/// An item's row, its checkpoints, and its row in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
+    /// What its operation does.
+    pub kind: Kind,
+    /// The tenant it works on.
+    pub tenant: usize,
+    /// A second tenant it holds.
+    pub source: Option<usize>,
+    /// The operation it is of.
+    pub operation: usize,
     /// Where it is in its life.
     pub state: ItemState,
     /// How often it was claimed: the claim token.
@@ -44,25 +47,28 @@ pub struct Item {
     pub owner: Option<Owner>,
     /// Why it turned back.
     pub reason: Option<Reason>,
-    /// Checkpoints that are not undone.
+    /// Checkpoints in the control database.
     pub checkpoints: Stages,
-    /// The tenant's state in the registry.
-    pub tenant: TenantState,
-    /// How often a transaction that makes the tenant visible was committed.
+    /// Stages that took effect and are not undone. The ledger names those of its database, in
+    /// the transaction that commits them.
+    pub effects: Stages,
+    /// The token in the ledger.
+    pub fence: u8,
+    /// The tenants it keeps while it waits: the first, the second. A rule left out.
+    pub kept: [bool; 2],
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenant {
+    /// Its state in the registry.
+    pub state: TenantState,
+    /// How often a transaction that makes it visible was committed.
     pub activations: u8,
-    /// Whose the schema of the tenant's name is.
+    /// Whose the schema of its name is.
     pub schema: Schema,
     /// Whether a stranger's schema had that name from the beginning.
     pub planted: bool,
-}
-
-/// A worker's id: a process, and its life, since every start takes a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Owner {
-    /// The process.
-    pub worker: usize,
-    /// Its life.
-    pub life: u8,
 }
 
 /// Why an item turned back, and so the state it ends in.
@@ -96,133 +102,56 @@ pub struct Job {
     pub holder: Option<usize>,
 }
 
-/// A worker process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Worker {
-    /// What the process does.
-    pub process: Process,
-    /// What the others can know of it.
-    pub row: Row,
-    /// How often it started over under a fresh id.
-    pub life: u8,
-    /// What it works on.
-    pub hand: Option<Hand>,
-    /// Whether it fetched a job since it was declared dead: its heartbeat tells it so before it
-    /// fetches another.
-    pub late: bool,
-    /// Whether it ended an item and has not looked at the operation since. Only kept where it makes
-    /// a difference: elsewhere the sweep looks anyway.
-    pub marked: bool,
-    /// The end of the operation it saw and is about to write.
-    pub outcome: Option<OperationState>,
-}
-
-/// Whether a process runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Process {
-    /// It runs.
-    Running,
-    /// It was stopped, and for so long that its lease is over.
-    Paused,
-    /// It is gone, and so long that its lease is over.
-    Crashed,
-}
-
-/// A row of `tenantry.workers`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Row {
-    /// Seen lately.
-    Alive,
-    /// Not seen for longer than the lease.
-    Silent,
-    /// Declared dead.
-    Stopped,
-}
-
-/// A handler at work. All but `item` and `phase` is the claim it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Hand {
-    /// The item.
-    pub item: usize,
-    /// What it does next.
-    pub phase: Phase,
-    /// The claim token.
-    pub token: u8,
-    /// Tries used, as far as it knows.
-    pub tries: u8,
-    /// The item's state, as far as it knows.
-    pub seen: ItemState,
-    /// The stages it knows to be committed.
-    pub known: Stages,
-    /// The stages that were committed when it claimed. Only kept where it makes a difference:
-    /// elsewhere none.
-    pub claimed: Stages,
-    /// Whether the effect of the next stage is committed without its checkpoint.
-    pub unrecorded: bool,
-}
-
-/// What a handler does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Phase {
-    /// Claims the item.
-    Claim,
-    /// Commits the next stage.
-    Work,
-    /// Puts the item back, to be tried again.
-    PutBack,
-    /// Records that the item turns back.
-    TurnBack(Reason),
-    /// Undoes the newest stage, or ends the item.
-    Unwind,
-    /// Records that the undo failed.
-    GiveUp,
-    /// Acknowledges the job.
-    Acknowledge,
-    /// Has the job delivered again.
-    Refuse,
-}
-
-/// The operation's row and its events in the outbox.
+/// An operation's row and its events in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Operation {
     /// Its state; a final one means that it is finished.
     pub state: OperationState,
-    /// Whether somebody asked for its end.
+    /// Whether an operator asked for its end.
     pub cancelled: bool,
-    /// Whether an operator paused it: nothing of it is claimed.
-    pub held: bool,
-    /// `operation.finished` events.
+    /// Whether an operator paused it: no item of it is claimed.
+    pub paused: bool,
+    /// Events that say that it is finished.
     pub events: u8,
 }
 
 /// What no later state shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct Wrong {
     /// Something was committed under a claim that was not the item's.
     pub stale_commit: bool,
     /// An ended item became something else.
     pub end_changed: bool,
-    /// An item made a move that `domain` does not allow.
+    /// An item made a move that is not legal.
     pub illegal_move: bool,
     /// An item was taken from a worker that was alive.
     pub stolen: bool,
+    /// A stage took effect a second time, or before the one before it.
+    pub disordered: bool,
+    /// A stage took effect, or was undone, while another item held the tenant.
+    pub between: bool,
+    /// A stage was undone after a pivot, or although its kind stays.
+    pub undone: bool,
+    /// An item was claimed before one that waited longer for the same tenant.
+    pub overtaken: bool,
 }
 
 impl State {
-    /// One operation of `items` items just submitted; `planted`: the first one's schema name is
+    /// What `protocol` asks for, just submitted; `planted`: the first tenant's schema name is
     /// taken by a stranger.
-    pub(crate) fn submitted(items: usize, faults: u8, planted: bool) -> Self {
+    pub(crate) fn submitted(protocol: &Protocol, planted: bool) -> Self {
+        let asked = protocol.asked;
+        let operation = |n| if protocol.settles() { 0 } else { n };
+        let tenants =
+            1 + asked.iter().flat_map(|it| [it.tenant, it.source.unwrap_or(0)]).max().unwrap_or(0);
         Self {
-            items: (0..items).map(|n| Item::submitted(planted && n == 0)).collect(),
+            items: asked.iter().enumerate().map(|(n, it)| Item::asked(it, operation(n))).collect(),
+            tenants: (0..tenants).map(|n| Tenant::before(asked, n, planted && n == 0)).collect(),
+            operations: (0..=operation(asked.len() - 1)).map(|_| Operation::queued()).collect(),
             workers: [Worker::started(), Worker::started()],
-            jobs: (0..items).map(|item| Job { item, named: true, holder: None }).collect(),
-            operation: Operation {
-                state: OperationState::Queued,
-                cancelled: false,
-                held: false,
-                events: 0,
-            },
-            faults_left: faults,
+            jobs: (0..asked.len()).map(|item| Job { item, named: true, holder: None }).collect(),
+            faults_left: protocol.faults,
             wrong: Wrong::default(),
         }
     }
@@ -249,15 +178,21 @@ impl State {
             && hand.known == hand.claimed
     }
 
-    /// How many items are where.
-    pub(crate) fn progress(&self) -> Progress {
-        self.items.iter().map(|item| (item.state, 1)).collect()
+    /// The operation of `item`.
+    pub(crate) fn operation_of(&self, item: usize) -> &Operation {
+        &self.operations[self.items[item].operation]
     }
 
-    /// Whether the protocol has anybody to run it, and is allowed to.
-    #[must_use]
-    pub fn may_go_on(&self) -> bool {
-        !self.operation.held && self.workers.iter().any(Worker::runs)
+    /// The items of `operation`.
+    pub(crate) fn items_of(&self, operation: usize) -> impl Iterator<Item = usize> + use<> {
+        let of: Vec<_> = self.items.iter().map(|it| it.operation == operation).collect();
+        (0..of.len()).filter(move |item| of[*item])
+    }
+
+    /// How many items of `operation` are where.
+    pub(crate) fn progress(&self, operation: usize) -> Progress {
+        let items = self.items.iter().filter(|it| it.operation == operation);
+        items.map(|it| (it.state.counted_as(), 1)).collect()
     }
 
     /// Moves an item, and notes what must never happen on the way.
@@ -277,16 +212,6 @@ impl State {
         self.jobs.push(Job { item, named: true, holder: None });
     }
 
-    /// Lets a paused operation go on: every item that waits gets a new job.
-    pub(crate) fn let_go(&mut self) {
-        self.operation.held = false;
-        for i in 0..self.items.len() {
-            if !self.items[i].state.is_final() && self.items[i].owner.is_none() {
-                self.mint_job(i);
-            }
-        }
-    }
-
     /// Makes the jobs that `worker` holds ready again.
     pub(crate) fn free_jobs_of(&mut self, worker: usize) {
         for job in self.jobs.iter_mut().filter(|job| job.holder == Some(worker)) {
@@ -296,73 +221,63 @@ impl State {
 }
 
 impl Item {
-    fn submitted(planted: bool) -> Self {
+    fn asked(asked: &Asked, operation: usize) -> Self {
         Self {
+            kind: asked.kind,
+            tenant: asked.tenant,
+            source: asked.source,
+            operation,
             state: ItemState::Queued,
             attempt: 0,
             tries: 0,
             owner: None,
             reason: None,
-            checkpoints: [false; 2],
-            tenant: TenantState::Pending,
+            checkpoints: [false; 3],
+            effects: [false; 3],
+            fence: 0,
+            kept: [false; 2],
+        }
+    }
+
+    /// The tenants it holds from its claim to its end.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = usize> + use<> {
+        [Some(self.tenant), self.source].into_iter().flatten()
+    }
+}
+
+impl Tenant {
+    /// The tenant `n` as the operations find it: only what is to be provisioned is not there.
+    fn before(asked: &[Asked], n: usize, planted: bool) -> Self {
+        let is_new = asked.iter().any(|it| it.tenant == n && it.kind == Kind::Provision);
+        Self {
+            state: if is_new { TenantState::Pending } else { TenantState::Active },
             activations: 0,
-            schema: if planted { Schema::Strangers } else { Schema::Nobodys },
+            schema: match (planted, is_new) {
+                (true, _) => Schema::Strangers,
+                (false, true) => Schema::Nobodys,
+                (false, false) => Schema::Ours,
+            },
             planted,
         }
     }
-}
 
-impl Worker {
-    fn started() -> Self {
-        Self {
-            process: Process::Running,
-            row: Row::Alive,
-            life: 0,
-            hand: None,
-            late: false,
-            marked: false,
-            outcome: None,
+    /// Gives the tenant's names back, if it never became one.
+    pub(crate) fn release(&mut self) {
+        if self.state == TenantState::Pending {
+            self.state = TenantState::Released;
         }
-    }
-
-    /// Loses what is only in its memory.
-    pub(crate) fn forget(&mut self) {
-        (self.hand, self.outcome) = (None, None);
-        (self.marked, self.late) = (false, false);
-    }
-
-    pub(crate) fn runs(&self) -> bool {
-        self.process == Process::Running
-    }
-
-    /// Whether a handler of it has `item`.
-    pub(crate) fn works_on(&self, item: usize) -> bool {
-        self.hand.is_some_and(|hand| hand.item == item)
     }
 }
 
-impl Hand {
-    /// A handler for `item` that holds no claim, so that two such are the same state.
-    pub(crate) fn without_claim(item: usize, phase: Phase) -> Self {
-        Self {
-            item,
-            phase,
-            token: 0,
-            tries: 0,
-            seen: ItemState::Queued,
-            known: [false; 2],
-            claimed: [false; 2],
-            unrecorded: false,
+impl Operation {
+    const fn queued() -> Self {
+        Self { state: OperationState::Queued, cancelled: false, paused: false, events: 0 }
+    }
+
+    /// The claim of an item sets its operation going.
+    pub(crate) fn begin(&mut self) {
+        if self.state == OperationState::Queued {
+            self.state = OperationState::Running;
         }
-    }
-
-    /// The first stage it does not know to be committed.
-    pub(crate) fn next_stage(&self) -> Stage {
-        if self.known[Stage::Build as usize] { Stage::Activate } else { Stage::Build }
-    }
-
-    /// The newest stage it knows to be committed.
-    pub(crate) fn newest_stage(&self) -> Option<Stage> {
-        [Stage::Activate, Stage::Build].into_iter().find(|stage| self.known[*stage as usize])
     }
 }

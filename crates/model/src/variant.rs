@@ -38,6 +38,30 @@ pub enum Variant {
     GiveBackOwnOnly,
     /// A crash of the server may take a claim back under which a worker goes on.
     ClaimNotDurable,
+    /// A claim does not ask whether another item holds the tenant.
+    NoHold,
+    /// An item that waits for one tenant keeps the other.
+    WaitingHolds,
+    /// A claim does not ask whether another item waits for the tenant already.
+    Overtakes,
+    /// The sweep does not look at items that wait for a tenant.
+    SweepForgetsWaiting,
+    /// A failure after the pivot unwinds.
+    UndoAfterPivot,
+    /// A failure unwinds whatever the kind.
+    UndoOfWhatStays,
+    /// The ledger's token is raised by the stage, not before it.
+    FenceRaisedByStage,
+    /// A stage in the tenant database does not check the ledger's token.
+    NoLedgerToken,
+    /// The checkpoints of the control database are trusted, the ledger is not asked.
+    TrustsCheckpoints,
+    /// An item turns back under its claim without asking the ledger again.
+    TurnsBackUnasked,
+    /// What is recorded are all stages, not the ledger's own.
+    RecordsAllStages,
+    /// A cancel ends items that were claimed, and does not raise the ledger's token.
+    CancelEndsClaimed,
 }
 
 impl Variant {
@@ -58,5 +82,17 @@ impl Variant {
         Self::NoGiveBack,
         Self::GiveBackOwnOnly,
         Self::ClaimNotDurable,
+        Self::NoHold,
+        Self::WaitingHolds,
+        Self::Overtakes,
+        Self::SweepForgetsWaiting,
+        Self::UndoAfterPivot,
+        Self::UndoOfWhatStays,
+        Self::FenceRaisedByStage,
+        Self::NoLedgerToken,
+        Self::TrustsCheckpoints,
+        Self::TurnsBackUnasked,
+        Self::RecordsAllStages,
+        Self::CancelEndsClaimed,
     ];
 }

@@ -3,16 +3,24 @@
 mod support;
 
 use model::{
-    ACTIVATED_ONCE, ALL_ENDS, ENDS_STAY, FINISHED_IS_OVER, FINISHED_ONCE, MOVES_ARE_LEGAL,
-    NO_REMAINS, NO_STALE_COMMIT, NOT_STOLEN, Protocol, STRANGERS_SAFE, VISIBLE_IFF_SUCCEEDED,
-    Variant,
+    ACTIVATED_ONCE, ALL_ENDS, ENDS_STAY, FINISHED_IS_OVER, FINISHED_ONCE, IN_ORDER_OF_ARRIVAL,
+    MOVES_ARE_LEGAL, NEVER_UNDONE, NO_REMAINS, NO_STALE_COMMIT, NOT_STOLEN, ONCE_IN_ORDER,
+    ONE_AT_A_TIME, Protocol, RECORDED_AS_IS, STRANGERS_SAFE, VISIBLE_IFF_SUCCEEDED, Variant,
 };
-use support::{failures, search, shortest_way, told};
+use support::{
+    asked::{
+        ALL_KINDS, CROSSWISE, DELETE, MIGRATE, PROVISION, PROVISION_MIGRATE, TWO_TENANTS,
+        elsewhere, here,
+    },
+    failures,
+    graph::Graph,
+    search, shortest_way, told,
+};
 
-/// Asserts that `variant` breaks `property` within so few items and misfortunes.
-fn breaks(variant: Variant, items: usize, faults: u8, property: &'static str) {
+/// Asserts that `variant` of what `real` asks for breaks `property`.
+fn breaks(variant: Variant, real: Protocol, property: &'static str) {
     assert!(Variant::BROKEN.contains(&variant));
-    let protocol = Protocol { variant, items, faults, max_tries: 2 };
+    let protocol = Protocol { variant, ..real };
 
     let found = shortest_way(protocol, property);
 
@@ -22,102 +30,195 @@ fn breaks(variant: Variant, items: usize, faults: u8, property: &'static str) {
 
 #[test]
 fn without_the_fence_a_late_worker_changes_an_ended_item() {
-    breaks(Variant::NoFence, 1, 2, ENDS_STAY);
+    breaks(Variant::NoFence, here(PROVISION, 2), ENDS_STAY);
 }
 
 #[test]
 fn without_the_fence_an_item_moves_as_no_item_may() {
-    breaks(Variant::NoFence, 1, 2, MOVES_ARE_LEGAL);
+    breaks(Variant::NoFence, here(PROVISION, 2), MOVES_ARE_LEGAL);
 }
 
 #[test]
 fn without_the_fence_a_tenant_is_activated_twice() {
-    breaks(Variant::NoFence, 1, 2, ACTIVATED_ONCE);
+    breaks(Variant::NoFence, here(PROVISION, 2), ACTIVATED_ONCE);
 }
 
 #[test]
 fn without_the_fence_a_failed_item_leaves_remains() {
-    breaks(Variant::NoFence, 1, 2, NO_REMAINS);
+    breaks(Variant::NoFence, here(PROVISION, 2), NO_REMAINS);
 }
 
 #[test]
 fn without_the_fence_a_tenant_is_visible_though_its_item_failed() {
-    breaks(Variant::NoFence, 1, 2, VISIBLE_IFF_SUCCEEDED);
+    breaks(Variant::NoFence, here(PROVISION, 2), VISIBLE_IFF_SUCCEEDED);
 }
 
 #[test]
 fn without_the_claim_token_a_late_worker_commits_beside_the_owner() {
-    breaks(Variant::NoClaimToken, 1, 1, NO_STALE_COMMIT);
+    breaks(Variant::NoClaimToken, here(PROVISION, 1), NO_STALE_COMMIT);
 }
 
 #[test]
 fn without_asking_whether_the_owner_lives_a_doubled_job_takes_its_item() {
-    breaks(Variant::ClaimIgnoresLiveOwner, 1, 1, NOT_STOLEN);
+    breaks(Variant::ClaimIgnoresLiveOwner, here(PROVISION, 1), NOT_STOLEN);
 }
 
 #[test]
 fn without_taking_over_a_crash_keeps_its_item_for_ever() {
-    breaks(Variant::NoTakeOver, 1, 1, ALL_ENDS);
+    breaks(Variant::NoTakeOver, here(PROVISION, 1), ALL_ENDS);
 }
 
 #[test]
 fn without_effect_and_checkpoint_in_one_transaction_remains_are_forgotten() {
-    breaks(Variant::CheckpointApart, 1, 1, NO_REMAINS);
+    breaks(Variant::CheckpointApart, here(PROVISION, 1), NO_REMAINS);
 }
 
 #[test]
 fn without_the_checkpoints_committed_since_the_claim_remains_are_forgotten() {
-    breaks(Variant::UndoGoesByClaim, 1, 1, NO_REMAINS);
+    breaks(Variant::UndoGoesByClaim, here(PROVISION, 1), NO_REMAINS);
 }
 
 #[test]
 fn without_the_ownership_mark_a_strangers_schema_is_dropped() {
-    breaks(Variant::NoOwnershipMark, 1, 1, STRANGERS_SAFE);
+    breaks(Variant::NoOwnershipMark, here(PROVISION, 1), STRANGERS_SAFE);
 }
 
 #[test]
 fn without_a_look_at_checkpoints_a_cancelled_item_leaves_remains() {
-    breaks(Variant::CancelEndsBegun, 1, 2, NO_REMAINS);
+    breaks(Variant::CancelEndsBegun, here(PROVISION, 2), NO_REMAINS);
 }
 
 #[test]
 fn without_the_guard_on_settling_a_batch_is_finished_twice() {
-    breaks(Variant::NoSettleGuard, 1, 0, FINISHED_ONCE);
+    breaks(Variant::NoSettleGuard, here(PROVISION, 0), FINISHED_ONCE);
 }
 
 #[test]
 fn settled_before_the_commit_a_batch_is_finished_with_an_open_item() {
-    breaks(Variant::SettleBeforeCommit, 2, 0, FINISHED_IS_OVER);
+    breaks(Variant::SettleBeforeCommit, here(TWO_TENANTS, 0), FINISHED_IS_OVER);
 }
 
 #[test]
 fn without_the_sweep_a_crash_before_settling_leaves_the_batch_open() {
-    breaks(Variant::NoSweepSettle, 1, 1, ALL_ENDS);
+    breaks(Variant::NoSweepSettle, here(PROVISION, 1), ALL_ENDS);
 }
 
 #[test]
 fn without_reconciling_a_lost_job_strands_its_item() {
-    breaks(Variant::NoReconcile, 1, 1, ALL_ENDS);
+    breaks(Variant::NoReconcile, here(PROVISION, 1), ALL_ENDS);
 }
 
 #[test]
 fn without_giving_back_what_the_dead_own_a_lost_job_strands_an_item() {
-    breaks(Variant::GiveBackOwnOnly, 1, 2, ALL_ENDS);
+    breaks(Variant::GiveBackOwnOnly, here(PROVISION, 2), ALL_ENDS);
 }
 
 #[test]
 fn with_claims_that_a_crash_of_the_server_may_take_back_two_workers_hold_one() {
-    breaks(Variant::ClaimNotDurable, 1, 1, NO_STALE_COMMIT);
+    breaks(Variant::ClaimNotDurable, here(PROVISION, 1), NO_STALE_COMMIT);
 }
 
 #[test]
 fn without_giving_back_a_claim_whose_answer_was_lost_strands_its_item() {
-    breaks(Variant::NoGiveBack, 1, 1, ALL_ENDS);
+    breaks(Variant::NoGiveBack, here(PROVISION, 1), ALL_ENDS);
+}
+
+#[test]
+fn without_the_hold_two_operations_work_on_one_tenant() {
+    breaks(Variant::NoHold, here(PROVISION_MIGRATE, 0), ONE_AT_A_TIME);
+}
+
+#[test]
+fn with_a_hold_that_a_waiting_item_keeps_two_wait_for_each_other() {
+    let broken = Protocol { variant: Variant::WaitingHolds, ..here(CROSSWISE, 0) };
+
+    assert_ne!(Graph::of(&broken).hopeless(), 0);
+    assert_eq!(Graph::of(&here(CROSSWISE, 0)).hopeless(), 0);
+}
+
+#[test]
+fn without_a_look_at_who_waits_an_item_is_overtaken() {
+    breaks(Variant::Overtakes, here(ALL_KINDS, 0), IN_ORDER_OF_ARRIVAL);
+}
+
+#[test]
+fn without_a_sweep_that_sees_waiting_items_a_lost_wake_up_strands_one() {
+    breaks(Variant::SweepForgetsWaiting, here(PROVISION_MIGRATE, 1), ALL_ENDS);
+}
+
+#[test]
+fn with_an_undo_after_the_pivot_what_is_gone_is_undone() {
+    breaks(Variant::UndoAfterPivot, here(DELETE, 1), NEVER_UNDONE);
+}
+
+#[test]
+fn with_an_undo_after_the_pivot_a_tenant_is_visible_without_its_schema() {
+    breaks(Variant::UndoAfterPivot, elsewhere(DELETE, 1), VISIBLE_IFF_SUCCEEDED);
+}
+
+#[test]
+fn with_an_undo_of_what_stays_a_committed_migration_is_undone() {
+    breaks(Variant::UndoOfWhatStays, here(MIGRATE, 1), NEVER_UNDONE);
+}
+
+#[test]
+fn without_raising_the_ledgers_token_first_a_stage_takes_effect_twice() {
+    breaks(Variant::FenceRaisedByStage, elsewhere(MIGRATE, 1), ONCE_IN_ORDER);
+}
+
+#[test]
+fn without_raising_the_ledgers_token_first_an_undone_item_leaves_remains() {
+    breaks(Variant::FenceRaisedByStage, elsewhere(PROVISION, 2), NO_REMAINS);
+}
+
+#[test]
+fn without_checking_the_ledgers_token_a_late_worker_commits_beside_the_owner() {
+    breaks(Variant::NoLedgerToken, elsewhere(PROVISION, 1), NO_STALE_COMMIT);
+}
+
+#[test]
+fn without_checking_the_ledgers_token_a_stage_takes_effect_twice() {
+    breaks(Variant::NoLedgerToken, elsewhere(MIGRATE, 1), ONCE_IN_ORDER);
+}
+
+#[test]
+fn without_checking_the_ledgers_token_a_late_worker_works_in_another_operation() {
+    breaks(Variant::NoLedgerToken, elsewhere(PROVISION_MIGRATE, 1), ONE_AT_A_TIME);
+}
+
+#[test]
+fn without_asking_the_ledger_a_committed_stage_is_committed_again() {
+    breaks(Variant::TrustsCheckpoints, elsewhere(MIGRATE, 1), ONCE_IN_ORDER);
+}
+
+#[test]
+fn without_asking_the_ledger_remains_are_forgotten() {
+    breaks(Variant::TrustsCheckpoints, elsewhere(PROVISION, 2), NO_REMAINS);
+}
+
+#[test]
+fn without_asking_the_ledger_an_item_ends_with_an_effect_that_has_no_checkpoint() {
+    breaks(Variant::TrustsCheckpoints, elsewhere(MIGRATE, 2), RECORDED_AS_IS);
+}
+
+#[test]
+fn without_asking_the_ledger_again_an_item_turns_back_over_a_committed_stage() {
+    breaks(Variant::TurnsBackUnasked, elsewhere(MIGRATE, 2), RECORDED_AS_IS);
+}
+
+#[test]
+fn with_a_record_of_all_stages_one_whose_answer_was_lost_loses_its_checkpoint() {
+    breaks(Variant::RecordsAllStages, elsewhere(DELETE, 2), RECORDED_AS_IS);
+}
+
+#[test]
+fn with_a_cancel_that_raises_no_token_a_late_worker_leaves_remains() {
+    breaks(Variant::CancelEndsClaimed, elsewhere(PROVISION, 2), NO_REMAINS);
 }
 
 #[test]
 fn with_every_rule_in_place_the_same_search_finds_nothing() {
-    let protocol = Protocol { variant: Variant::Real, items: 1, faults: 2, max_tries: 2 };
+    let protocol = here(PROVISION, 2);
 
     let found = search(protocol);
 

@@ -1,6 +1,7 @@
 //! Runs the checker.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod asked;
 pub(crate) mod graph;
 
 use std::{
