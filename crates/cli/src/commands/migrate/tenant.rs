@@ -10,7 +10,7 @@ use domain::{SchemaName, Version};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use operations::{
     Direction, FleetOutcome, FleetRun,
-    learning::{self, LearnError, Relearnt},
+    learning::{self, LearnError, Learnt, Relearnt},
     migrate_fleet, migrate_one,
 };
 use serde_json::json;
@@ -18,7 +18,6 @@ use settings::Settings;
 use sqlx::PgPool;
 use store::{StageLimits, audit};
 use tenantdb::{
-    Promise,
     migrations::{MigrationSet, Target},
     share,
 };
@@ -153,7 +152,8 @@ impl Tenant {
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
             Self::Up { which, pace } => {
                 let set = set(settings)?;
-                let promise = Some(learn(pool, &set).await?);
+                let Learnt { set, promise } = learn(pool, &set).await?;
+                let promise = Some(promise);
                 let fleet = fleet(settings, pool, Direction::Up, set);
                 migrate(global, pace.set(FleetRun { promise, ..fleet }), &which).await
             }
@@ -192,7 +192,7 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 }
 
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
-async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
+async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Learnt> {
     let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
     let installation = store::installation(&mut conn).await.map_err(|e| database_failure(&e))?;
     let faults = share::faults(&mut conn, &installation, set.shared()).await;
