@@ -7,7 +7,7 @@
 use domain::Version;
 use sqlx::{Connection as _, PgConnection};
 use store::promises::{self, Text};
-use tenantdb::migrations::{MigrateError, Migration, MigrationSet};
+use tenantdb::migrations::{self, MigrateError, Migration, MigrationSet};
 use tenantdb::{Promise, Shape, ledger, survey_format};
 
 /// The tenant migrations are not those that this installation knows, or do not work.
@@ -88,18 +88,35 @@ fn listing(differences: &[String]) -> String {
     }
 }
 
-/// What the set makes of an empty schema: the same that it made when the installation first learnt it.
-/// Registers the set, so that tenants' rows in the ledger can name it.
+/// A set of which all is known that its files do not say.
+#[derive(Debug)]
+pub struct Learnt {
+    /// The set, which knows its segments and whether one transaction is enough for a new tenant.
+    pub set: MigrationSet,
+    /// What it makes of an empty schema.
+    pub promise: Promise,
+}
+
+/// Learns where the set's transactions end, once, and what it makes of an empty schema: the same that it
+/// made when the installation first learnt it. Registers the set, so that tenants' rows in the ledger can
+/// name it.
 ///
 /// # Errors
 /// When a version has another text than the installation knows, the set makes something else than it
 /// did at first, or does not work.
-pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promise, LearnError> {
+pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Learnt, LearnError> {
     check_texts(conn, set).await?;
     ledger::register(conn, set).await?;
-    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
     let key = promises::key(conn, set.hash(), survey_format()).await?;
-    if promises::remembered(conn, key).await?.is_none() {
+    let remembered = promises::remembered(conn, key).await?;
+    let is_new = remembered.is_none();
+    let boundaries = match remembered.and_then(|remembered| remembered.boundaries) {
+        Some(boundaries) => boundaries,
+        None => migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?,
+    };
+    let set = &set.clone().cut_before(&boundaries);
+    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
+    if is_new {
         let differences = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
         if !differences.is_empty() {
             return Err(LearnError::NotRepeatable(differences));
@@ -111,6 +128,7 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promis
         promises::learn_texts(&mut tx, &texts(set, &known)).await?;
         tx.commit().await?;
     }
+    promises::learn_boundaries(conn, key, &boundaries).await?;
     // Another process may have been the first.
     check_texts(conn, set).await?;
     let Some(first) = promises::remembered(conn, key).await? else {
@@ -119,7 +137,8 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Promis
     let expected: Shape = serde_json::from_value(first.shape).map_err(decoding)?;
     let differences = promise.differences_from(&expected);
     if differences.is_empty() {
-        return Ok(promise);
+        let set = set.clone().in_one_transaction(promise.is_one_transaction());
+        return Ok(Learnt { set, promise });
     }
     let learnt_at = first.learnt_at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
     Err(LearnError::Differs { learnt_at, differences })
@@ -143,6 +162,8 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
         return Err(LearnError::Had { version, tenants });
     }
+    let boundaries = migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?;
+    let set = &set.clone().cut_before(&boundaries);
     let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
     let repeats = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
     if !repeats.is_empty() {
@@ -164,6 +185,7 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     promises::relearn_texts(&mut tx, &texts(set, &known)).await?;
     promises::forget(&mut tx, key).await?;
     promises::remember(&mut tx, key, &shape).await?;
+    promises::learn_boundaries(&mut tx, key, &boundaries).await?;
     tx.commit().await?;
     Ok(Relearnt { edited, differences })
 }

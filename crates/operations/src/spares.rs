@@ -69,10 +69,10 @@ impl SpareBuilder {
         Self { pool: pool.into(), parts, limits }
     }
 
-    /// Whether tenants may be built in advance at all: not if something in a schema knows its name.
+    /// Why no tenants may be built in advance, if that is so.
     #[must_use]
-    pub fn may_build(&self) -> bool {
-        self.parts.promise.survives_renaming()
+    pub fn may_not_build(&self) -> Option<&'static str> {
+        self.parts.promise.no_spares()
     }
 
     /// How many spares there are.

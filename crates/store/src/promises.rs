@@ -41,6 +41,8 @@ pub struct Remembered {
     pub shape: Value,
     /// When it was learnt.
     pub learnt_at: DateTime<Utc>,
+    /// The versions before which a transaction has to end; `None` = not learnt yet.
+    pub boundaries: Option<Vec<Version>>,
 }
 
 /// The text of a tenant migration that workers have loaded.
@@ -121,17 +123,44 @@ pub async fn remembered(
     conn: &mut PgConnection,
     key: PromiseKey<'_>,
 ) -> sqlx::Result<Option<Remembered>> {
-    sqlx::query_as!(
-        Remembered,
-        "select shape, learnt_at from tenantry.promises
+    sqlx::query!(
+        "select shape, learnt_at, boundaries from tenantry.promises
          where database = 'control' and set_hash = $1 and server_major = $2
            and survey_format = $3",
         key.set_hash,
         key.server_major,
         key.survey_format,
     )
+    .map(|row| {
+        let boundaries = row.boundaries.map(|b| b.into_iter().map(Version::new).collect());
+        Remembered { shape: row.shape, learnt_at: row.learnt_at, boundaries }
+    })
     .fetch_optional(conn)
     .await
+}
+
+/// Records the versions before which a transaction has to end, with what the set makes.
+///
+/// # Errors
+/// When the row cannot be written.
+pub async fn learn_boundaries(
+    conn: &mut PgConnection,
+    key: PromiseKey<'_>,
+    boundaries: &[Version],
+) -> sqlx::Result<()> {
+    let boundaries: Vec<String> = boundaries.iter().map(Version::to_string).collect();
+    sqlx::query!(
+        "update tenantry.promises set boundaries = $4
+         where database = 'control' and set_hash = $1 and server_major = $2
+           and survey_format = $3 and boundaries is null",
+        key.set_hash,
+        key.server_major,
+        key.survey_format,
+        &boundaries,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Records what a set makes. Of several processes that learn it at once, the first one's counts.

@@ -266,6 +266,11 @@ impl Reached {
         Self { hash: set.hash().to_owned(), files, version }
     }
 
+    /// Whether the row says this.
+    pub(crate) fn is(&self, entry: &Entry) -> bool {
+        self.hash == entry.set_hash && self.version == entry.version
+    }
+
     /// The beginning of `set` that these are, or else a set of exactly these.
     pub(crate) fn at(set: &MigrationSet, applied: Vec<AppliedMigration>) -> Self {
         let is = |(wanted, had): (&Migration, &AppliedMigration)| {

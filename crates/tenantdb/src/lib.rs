@@ -38,6 +38,7 @@ pub mod requirements;
 pub mod rights;
 pub mod role;
 pub mod schema;
+mod scratch;
 pub mod shape;
 pub mod share;
 mod shared;

@@ -1,16 +1,13 @@
 //! What a set of migrations makes of an empty schema.
 
-use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
+mod learn;
 
-use domain::SchemaName;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use std::collections::BTreeSet;
 
 use crate::Ident;
-use crate::migrations::{self, MigrateError, MigrationSet};
 use crate::path::TenantPath;
 use crate::shape::{self, Shape};
-use crate::survey::{self, Depth, Grant, Survey};
+use crate::survey::{Depth, Grant};
 
 /// The shape that a set of migrations promises, to grant on and to hold schemas against.
 ///
@@ -29,6 +26,7 @@ pub struct Promise {
     locks: usize,
     lock_places: usize,
     survives_renaming: bool,
+    one_transaction: bool,
     path: TenantPath,
 }
 
@@ -41,69 +39,6 @@ pub(crate) struct Grantable {
 }
 
 impl Promise {
-    /// Applies the set in a scratch schema, records what it makes and rolls it all back. Once per
-    /// set and process. In a transaction of the caller it works in a savepoint.
-    ///
-    /// # Errors
-    /// As [`migrations::apply()`]: a set that fails here would fail in every tenant.
-    pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Self, MigrateError> {
-        let failed = |source| MigrateError::Database { source };
-        let mut tx = conn.begin().await.map_err(failed)?;
-        limit_time(&mut tx).await.map_err(failed)?;
-        let scratch = scratch_name();
-        let create = format!("create schema {}", Ident::from(&scratch));
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
-        migrations::build(&mut tx, &scratch, set).await?;
-        let survey = survey::read(&mut tx, &scratch, Depth::FULL, None).await.map_err(failed)?;
-        let routines = routines(&mut tx, &scratch).await.map_err(failed)?;
-        let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
-        let (defaults, grants) = granted(&mut tx, &survey).await.map_err(failed)?;
-        let survives_renaming = survives_renaming(&mut tx, &scratch, &survey.shape, set).await;
-        let survives_renaming = survives_renaming.map_err(failed)?;
-        tx.rollback().await.map_err(failed)?;
-        Ok(Self {
-            depth: depth_of(&survey.shape),
-            grantable: grantable(&survey, &scratch, routines),
-            shape: survey.shape,
-            grants,
-            defaults,
-            scratch: scratch.as_str().to_owned(),
-            locks,
-            lock_places,
-            survives_renaming,
-            path: set.path(),
-        })
-    }
-
-    /// Applies the set a second time, where a first schema has the same objects already: what is
-    /// different there. Empty for a set that makes the same for every tenant; also when the server's
-    /// table of locks has no room for two.
-    ///
-    /// # Errors
-    /// As [`Promise::learn`].
-    pub async fn repeats(
-        &self,
-        conn: &mut PgConnection,
-        set: &MigrationSet,
-    ) -> Result<Vec<String>, MigrateError> {
-        if self.tenants_at_once(1) < 2 {
-            return Ok(Vec::new());
-        }
-        let failed = |source| MigrateError::Database { source };
-        let mut tx = conn.begin().await.map_err(failed)?;
-        limit_time(&mut tx).await.map_err(failed)?;
-        let schemas = [scratch_name(), scratch_name()];
-        for schema in &schemas {
-            let create = format!("create schema {}", Ident::from(schema));
-            sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await.map_err(failed)?;
-            migrations::build(&mut tx, schema, set).await?;
-        }
-        let second = survey::read(&mut tx, &schemas[1], Depth::FULL, None).await.map_err(failed)?;
-        tx.rollback().await.map_err(failed)?;
-        let found = without_name(&second.shape, schemas[1].as_str());
-        Ok(shape::differences(&self.in_any_schema(), &found))
-    }
-
     /// The shape in a form that is the same in every process: without the schema's name.
     #[must_use]
     pub fn in_any_schema(&self) -> Shape {
@@ -153,11 +88,28 @@ impl Promise {
         (self.lock_places / 2 / transactions.max(1) / self.locks.max(1)).max(1)
     }
 
+    /// Why no tenants may be built in advance, if that is so.
+    #[must_use]
+    pub fn no_spares(&self) -> Option<&'static str> {
+        if !self.one_transaction {
+            return Some("the tenant migrations take several transactions");
+        }
+        let knows_name = "the tenant migrations know the name of the schema they run in";
+        (!self.survives_renaming).then_some(knows_name)
+    }
+
     /// Whether a schema made by the set under one name is, renamed, what it would have been made
-    /// under the other: whether tenants may be built in advance.
+    /// under the other.
     #[must_use]
     pub fn survives_renaming(&self) -> bool {
         self.survives_renaming
+    }
+
+    /// Whether an empty schema takes all of the set in one transaction: whether tenants may be made in
+    /// groups and in advance. [`crate::MigrationSet::in_one_transaction`] keeps it with the set.
+    #[must_use]
+    pub fn is_one_transaction(&self) -> bool {
+        self.one_transaction
     }
 
     /// The search path of tenants that have the set.
@@ -206,19 +158,6 @@ fn unquoted(spelling: &str) -> String {
     }
 }
 
-/// Bounds a rehearsal where the session has no limits of its own: a migration that takes a minute for an
-/// empty schema is no migration for a tenant, and what it waits for may never be free.
-async fn limit_time(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query(
-        "select set_config(name, case name when 'lock_timeout' then '10s' else '60s' end, true)
-         from unnest(array['lock_timeout', 'statement_timeout']) as limits (name)
-         where current_setting(name) = '0'",
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// What stands for the schema's name in a shape that is no schema's.
 const NAMELESS: &str = "{schema}";
 
@@ -226,48 +165,6 @@ const NAMELESS: &str = "{schema}";
 fn without_name(shape: &Shape, schema: &str) -> Shape {
     let put = |text: &String| text.replace(schema, NAMELESS);
     shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
-}
-
-/// Locks that this transaction holds, and how many all transactions of the server may hold together.
-async fn locks(conn: &mut PgConnection) -> sqlx::Result<(usize, usize)> {
-    let (held, places): (i64, i64) = sqlx::query_as(
-        "select (select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid()),
-                current_setting('max_locks_per_transaction')::bigint
-                    * (current_setting('max_connections')::bigint
-                       + current_setting('max_prepared_transactions')::bigint)",
-    )
-    .fetch_one(conn)
-    .await?;
-    let size = |number| usize::try_from(number).unwrap_or_default();
-    Ok((size(held), size(places)))
-}
-
-/// Renames the schema and looks whether anything in it still knows the old name; or whether its
-/// migrations ask for their schema's name, and may have kept it where nobody can see.
-async fn survives_renaming(
-    conn: &mut PgConnection,
-    scratch: &SchemaName,
-    shape: &Shape,
-    set: &MigrationSet,
-) -> sqlx::Result<bool> {
-    const ASKS: [&str; 3] = ["current_schema", "search_path", "tg_table_schema"];
-    let asks = |text: &str| ASKS.iter().any(|word| text.to_ascii_lowercase().contains(word));
-    if set.iter().any(|migration| asks(migration.sql())) {
-        return Ok(false);
-    }
-    let (old, new) = (scratch.as_str(), scratch_name());
-    let rename = format!("alter schema {} rename to {}", Ident::from(scratch), Ident::from(&new));
-    sqlx::raw_sql(AssertSqlSafe(rename)).execute(&mut *conn).await?;
-    let renamed = survey::read(conn, &new, Depth::FULL, None).await?.shape;
-    let expected: Shape = shape
-        .iter()
-        .map(|(object, definition)| {
-            let put = |text: &str| text.replace(&format!("{old}."), &format!("{}.", new.as_str()));
-            (put(object), put(definition))
-        })
-        .collect();
-    let knows_old = |text: &String| text.contains(old);
-    Ok(renamed == expected && !renamed.iter().any(|(o, d)| knows_old(o) || knows_old(d)))
 }
 
 /// The rarer kinds of object that are in a shape.
@@ -280,66 +177,4 @@ fn depth_of(shape: &Shape) -> Depth {
         functions: has("definition of function "),
         types: has("definition of type "),
     }
-}
-
-fn grantable(survey: &Survey, scratch: &SchemaName, routines: Vec<String>) -> Grantable {
-    let named = |kinds: &[&str]| {
-        let relations = survey.relations.iter().filter(|r| kinds.contains(&&*r.kind));
-        relations.map(|r| format!("{}.{}", scratch.as_str(), Ident::quote(&r.name))).collect()
-    };
-    Grantable { tables: named(&["r", "p", "v", "m", "f"]), sequences: named(&["S"]), routines }
-}
-
-/// The rights that others than the tenant have in a new schema: those that come from default privileges
-/// of the connected role, which no migration asked for, and those that the migrations give.
-async fn granted(
-    conn: &mut PgConnection,
-    survey: &Survey,
-) -> sqlx::Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let rows = sqlx::query(
-        "select case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, x.privilege_type,
-             case a.defaclobjtype when 'S' then '{sequence}' when 'f' then '{function}' when 'T' then '{type}'
-                 when 'n' then '{the schema}' else '{table,view,materialized,foreign}'::text[] end
-         from pg_catalog.pg_default_acl a, pg_catalog.aclexplode(a.defaclacl) x
-         where a.defaclrole = to_regrole(quote_ident(current_user))::oid and a.defaclnamespace = 0",
-    )
-    .fetch_all(conn)
-    .await?;
-    let by_default = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
-        .collect::<sqlx::Result<Vec<(String, String, Vec<String>)>>>()?;
-    let comes_by_default = |grant: &&Grant| {
-        by_default.iter().any(|(grantee, right, kinds)| {
-            grant.grantee == *grantee
-                && grant.right == *right
-                && kinds.iter().any(|kind| grant.object.starts_with(kind))
-        })
-    };
-    let (defaults, given): (Vec<&Grant>, Vec<&Grant>) =
-        survey.grants.iter().partition(comes_by_default);
-    let sentences = |grants: Vec<&Grant>| grants.into_iter().map(Grant::to_string).collect();
-    Ok((sentences(defaults), sentences(given)))
-}
-
-/// Functions and procedures with the types of their arguments, each name with its schema.
-async fn routines(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Vec<String>> {
-    let rows = sqlx::query(
-        "select d.objid::regprocedure::text
-         from pg_catalog.pg_depend d
-         where d.classid = 'pg_catalog.pg_proc'::regclass
-             and d.refclassid = 'pg_catalog.pg_namespace'::regclass
-             and d.refobjid = to_regnamespace(quote_ident($1))",
-    )
-    .bind(schema.as_str())
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
-}
-
-/// A name that nobody has: it also must not be found in any definition by chance.
-pub(crate) fn scratch_name() -> SchemaName {
-    let random = RandomState::new().hash_one(std::process::id());
-    SchemaName::parse(&format!("tn_promise_{random:016x}"))
-        .expect("a fixed prefix and hexadecimal digits are a schema's name")
 }

@@ -6,7 +6,7 @@ use domain::SchemaName;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::Ident;
-use crate::promise::scratch_name;
+use crate::scratch::scratch_name;
 use crate::survey::{self, Depth};
 
 /// Every object in a schema: its kind and name, and its definition, in which each name has its

@@ -117,7 +117,8 @@ pub async fn build_parts(
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
     ready_for_tenants(&mut conn, &installation, migrations.shared()).await?;
     fit_for_application(&mut conn, &settings.tenants).await?;
-    let promise = learning::learn(&mut conn, &migrations).await?;
+    let learning::Learnt { set: migrations, promise } =
+        learning::learn(&mut conn, &migrations).await?;
     let keys = &settings.keys;
     let rules = KeyRules {
         minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,

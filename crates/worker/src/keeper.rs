@@ -54,11 +54,8 @@ impl Keeper {
     /// Keeps the pool until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         gauge!(names::POOL_SIZE).set(self.size as f64);
-        if self.size > 0 && !self.builder.may_build() {
-            warn!(
-                "the tenant migrations know the name of the schema they run in: no tenants are \
-                 built in advance"
-            );
+        if let Some(reason) = self.builder.may_not_build().filter(|_| self.size > 0) {
+            warn!("{reason}: no tenants are built in advance");
             self.size = 0;
         }
         while !stop.is_cancelled() {

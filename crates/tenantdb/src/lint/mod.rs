@@ -9,6 +9,7 @@ mod code;
 mod extensions;
 mod grantees;
 mod names;
+mod no_transaction;
 mod outside;
 mod parts;
 mod rules;
@@ -24,6 +25,8 @@ mod tests_shared;
 
 use tokens::Token;
 
+pub(crate) use no_transaction::{Leftover, Statement};
+
 use crate::shared::Shared;
 
 /// The rules' names, as callers and documents know them: never renamed.
@@ -34,8 +37,10 @@ pub(crate) mod codes {
     pub(crate) const SESSION_STATE: &str = "session_state";
     /// A database, role, schema, extension, …: what all tenants share.
     pub(crate) const SHARED_OBJECT: &str = "shared_object";
-    /// VACUUM and others that refuse to run in a transaction.
+    /// What refuses to run in a transaction, or maintains storage.
     pub(crate) const NEEDS_NO_TRANSACTION: &str = "needs_no_transaction";
+    /// What must not run twice, in a file that may.
+    pub(crate) const NOT_REPEATABLE: &str = "not_repeatable";
     /// COPY.
     pub(crate) const COPY: &str = "copy";
     /// Another schema's name.
@@ -70,17 +75,17 @@ impl Finding {
 /// The first finding.
 #[cfg(test)]
 fn check(sql: &str) -> Result<(), Finding> {
-    prepare(sql, Shared::NOTHING).findings.into_iter().next().map_or(Ok(()), Err)
+    prepare(sql, Shared::NOTHING, false).findings.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// A text that was checked, as it runs in a transaction.
+/// A text that was checked, ready to run.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// The text without a BEGIN … COMMIT around it, without CONCURRENTLY and without what it says of
-    /// extensions that all tenants share; all else is where it was.
+    /// The text for a transaction: without a BEGIN … COMMIT around it, without CONCURRENTLY and without
+    /// what it says of extensions that all tenants share; all else is where it was.
     pub(crate) sql: String,
-    /// The line of the first CONCURRENTLY.
-    pub(crate) outside: Option<u32>,
+    /// Its statements, where they run outside any transaction.
+    pub(crate) statements: Option<Vec<Statement>>,
     /// The roles that it gives rights to, each with its line.
     pub(crate) grantees: Vec<(u32, String)>,
     /// All that is wrong with it.
@@ -90,13 +95,13 @@ pub(crate) struct Prepared {
 /// The line by which a file says that it means a function with its owner's rights.
 const ALLOWS_DEFINER: &str = "-- tenantry: allow security definer";
 
-/// Checks a migration's text, and makes it ready to run in a transaction.
-pub(crate) fn prepare(sql: &str, shared: &Shared) -> Prepared {
+/// Checks a migration's text, and makes it ready to run: in a transaction, or outside any.
+pub(crate) fn prepare(sql: &str, shared: &Shared, no_transaction: bool) -> Prepared {
     let tokens = match tokens::read(sql, 1) {
         Ok(tokens) => tokens,
         Err(finding) => {
             let (sql, findings) = (sql.to_owned(), vec![finding]);
-            return Prepared { sql, outside: None, grantees: Vec::new(), findings };
+            return Prepared { sql, statements: None, grantees: Vec::new(), findings };
         }
     };
     let statements = parts::statements(&tokens);
@@ -104,8 +109,9 @@ pub(crate) fn prepare(sql: &str, shared: &Shared) -> Prepared {
     let mut findings = Vec::new();
     let (extensions, inner): (Vec<&[Token]>, Vec<&[Token]>) =
         inner.iter().copied().partition(|s| extensions::is_left_out(s, shared));
+    let place = if no_transaction { rules::Place::NoTransaction } else { rules::Place::Top };
     for statement in &inner {
-        findings.extend(rules::check(statement, rules::Place::Top).err());
+        findings.extend(rules::check(statement, place).err());
         findings.extend(names::check(statement, &names::Known::in_tokens(statement, shared)).err());
         findings.extend(code::check(statement, shared).err());
     }
@@ -114,12 +120,14 @@ pub(crate) fn prepare(sql: &str, shared: &Shared) -> Prepared {
     }
     findings.sort_by_key(|finding| finding.line);
     findings.dedup();
-    let concurrently: Vec<&Token> =
-        inner.iter().filter_map(|s| transaction::concurrently(s)).collect();
-    let outside = concurrently.first().map(|word| word.line);
-    left_out.extend(concurrently);
+    left_out.extend(inner.iter().filter_map(|s| transaction::concurrently(s)));
     let grantees = inner.iter().flat_map(|statement| grantees::of(statement)).collect();
-    let sql = transaction::blanked(sql, &left_out);
-    let sql = transaction::without_statements(&sql, &tokens, &extensions);
-    Prepared { sql, outside, grantees, findings }
+    let plain = transaction::blanked(sql, &left_out);
+    let statement = |statement: &&[Token]| {
+        let place = transaction::place(sql, &tokens, statement)?;
+        Some(no_transaction::statement(statement, &sql[place.clone()], &plain[place]))
+    };
+    let statements = no_transaction.then(|| inner.iter().filter_map(statement).collect());
+    let sql = transaction::without_statements(&plain, &tokens, &extensions);
+    Prepared { sql, statements, grantees, findings }
 }

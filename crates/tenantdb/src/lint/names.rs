@@ -64,7 +64,7 @@ const OBJECT_WORDS: &[&str] = &[
     "collation",
 ];
 /// Words that may stand between such a word and the name.
-const FILLERS: &[&str] = &["only", "if", "not", "exists", "lateral"];
+const FILLERS: &[&str] = &["only", "if", "not", "exists", "lateral", "concurrently"];
 /// Words that end a list of relations.
 const ENDS: &[&str] = &[
     "where",

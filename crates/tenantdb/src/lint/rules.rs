@@ -1,13 +1,15 @@
 //! Statements that no tenant migration may hold, known by their first words.
 
 use super::tokens::{Token, word_at};
-use super::{Finding, codes, extensions};
+use super::{Finding, codes, extensions, no_transaction, transaction};
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// In the script itself.
     Top,
+    /// In a script that runs outside any transaction.
+    NoTransaction,
     /// Handed to EXECUTE as a text.
     Executed,
     /// In a DO block: procedural, and run by the migration.
@@ -77,13 +79,14 @@ pub(super) fn check(statement: &[Token], place: Place) -> Result<(), Finding> {
     if is_assignment(rest) {
         return Ok(());
     }
-    transaction(first, rest, place)?;
+    control(first, rest, place)?;
     outside(first, statement, place)?;
     session(first, statement)?;
     settings(first, statement)?;
     definer(first, statement)?;
     shared(first, statement)?;
-    temporary(first, statement, place)
+    temporary(first, statement, place)?;
+    if place == Place::NoTransaction { no_transaction::check(statement) } else { Ok(()) }
 }
 
 /// Whether the statement makes a function or procedure.
@@ -101,9 +104,9 @@ fn is_assignment(rest: &[Token]) -> bool {
     rest.first().is_some_and(|t| t.is_sign(":=") || t.is_sign("=") || t.is_sign("."))
 }
 
-fn transaction(first: &Token, rest: &[Token], place: Place) -> Result<(), Finding> {
+fn control(first: &Token, rest: &[Token], place: Place) -> Result<(), Finding> {
     let refused = match place {
-        Place::Top | Place::Executed => {
+        Place::Top | Place::NoTransaction | Place::Executed => {
             first.is_any(TRANSACTION) || (first.is("prepare") && word_at(rest, 0) == "transaction")
         }
         Place::Block => first.is_any(&["commit", "rollback", "savepoint"]),
@@ -120,17 +123,23 @@ fn outside(first: &Token, statement: &[Token], place: Place) -> Result<(), Findi
     let refuse = |token: &Token, message: &str| {
         Err(Finding::at(token, codes::NEEDS_NO_TRANSACTION, message))
     };
-    if first.is_any(OUTSIDE) {
+    let alone = place == Place::NoTransaction;
+    if first.is_any(OUTSIDE) && !(alone && first.is_any(&["vacuum", "reindex"])) {
         return refuse(first, "maintains storage, which is not a migration's work");
     }
     if first.is("copy") {
         let message = "uses COPY, which reads files or a client's stream; use INSERT";
         return Err(Finding::at(first, codes::COPY, message));
     }
-    // in the text itself the word is left out
-    let ddl = place != Place::Top && first.is_any(&["create", "alter", "drop"]);
-    match statement.iter().find(|t| ddl && t.is("concurrently")) {
-        Some(word) => refuse(word, "uses CONCURRENTLY, which cannot run in a transaction"),
+    match transaction::concurrently(statement).filter(|_| !alone) {
+        Some(word) if place == Place::Top && !first.is("alter") => {
+            let message = "uses CONCURRENTLY, which cannot run in a transaction; put the statement in a \
+                           file of its own, and the line `-- no-transaction` before it";
+            refuse(word, message)
+        }
+        Some(word) => {
+            refuse(word, "uses CONCURRENTLY, which cannot run in a transaction; leave the word out")
+        }
         None => Ok(()),
     }
 }

@@ -157,16 +157,50 @@ proptest::proptest! {
 }
 
 #[test]
-fn concurrently_is_left_out_and_its_line_is_told() {
-    let text =
-        "select 'é';\n create  UNIQUE index Concurrently i on a (b);\ndrop index concurrently i";
+fn a_file_without_a_transaction_is_cut_into_its_statements_and_runs_in_one_without_concurrently() {
+    let text = "comment on table é is ';';\n create  UNIQUE index Concurrently i on a (b);\n\
+                drop index concurrently if exists \"I\"\n-- é";
 
-    let prepared = prepare(text, crate::shared::Shared::NOTHING);
+    let prepared = prepare(text, crate::shared::Shared::NOTHING, true);
 
-    let expected =
-        "select 'é';\n create  UNIQUE index              i on a (b);\ndrop index              i";
-    assert_eq!((prepared.sql.as_str(), prepared.outside), (expected, Some(2)));
-    assert_eq!(prepared.findings, []);
+    let expected = "comment on table é is ';';\n create  UNIQUE index              i on a (b);\n\
+                    drop index              if exists \"I\"\n-- é";
+    let statements = prepared.statements.unwrap();
+    let cut: Vec<_> = statements.iter().map(|s| (s.line, s.sql.as_str())).collect();
+    assert_eq!((prepared.sql.as_str(), prepared.findings), (expected, vec![]));
+    assert_eq!(
+        cut,
+        [
+            (1, "comment on table é is ';'"),
+            (2, "create  UNIQUE index Concurrently i on a (b)"),
+            (3, "drop index concurrently if exists \"I\"\n-- é"),
+        ]
+    );
+    assert_eq!(statements[1].plain, "create  UNIQUE index              i on a (b)");
+    assert_eq!(statements[1].leftover, Some(super::Leftover::Index("i".to_owned())));
+    assert_eq!(
+        statements.iter().map(super::Statement::is_concurrent).collect::<Vec<_>>(),
+        [false, true, true]
+    );
+}
+
+#[test]
+fn what_runs_outside_a_transaction_alone_passes_there() {
+    for sql in [
+        "create unique index concurrently if not exists i on person (id)",
+        "drop index concurrently i, j",
+        "reindex index concurrently i",
+        "REINDEX (verbose) TABLE CONCURRENTLY \"Person\"",
+        "vacuum (analyze, verbose) person, team (id)",
+        "vacuum freeze person; analyze person",
+        "alter type mood add value if not exists 'b'",
+        "create table if not exists t (id int); alter table t add column n text",
+        "refresh materialized view concurrently v",
+        "begin; create index i on a (b); commit",
+    ] {
+        let prepared = prepare(sql, crate::shared::Shared::NOTHING, true);
+        assert_eq!(prepared.findings, [], "{sql}");
+    }
 }
 
 #[test]
@@ -179,7 +213,7 @@ fn one_begin_and_commit_around_all_of_a_file_are_left_out() {
         ),
         ("start transaction; select 1; commit", "                 ; select 1;       "),
     ] {
-        let prepared = prepare(text, crate::shared::Shared::NOTHING);
+        let prepared = prepare(text, crate::shared::Shared::NOTHING, false);
         assert_eq!((prepared.sql.as_str(), prepared.findings.len()), (expected, 0), "{text}");
     }
     for text in

@@ -1,6 +1,6 @@
 //! What leaves the schema, the transaction or the session is refused with its line and code.
 
-use super::{check, codes};
+use super::{check, codes, prepare};
 
 fn refuses(code: &str, samples: &[&str]) {
     for sql in samples {
@@ -122,6 +122,45 @@ fn what_all_tenants_share_is_refused() {
 }
 
 #[test]
+fn a_file_without_a_transaction_may_not_hold_what_must_run_once_or_is_not_the_tenants() {
+    for (code, sql) in [
+        (codes::NOT_REPEATABLE, "create index concurrently on person (id)"),
+        (codes::NOT_REPEATABLE, "insert into person values (1)"),
+        (codes::NOT_REPEATABLE, "update person set n = n + 1"),
+        (codes::NOT_REPEATABLE, "with x as (select 1) delete from person"),
+        (codes::NOT_REPEATABLE, "do $$ begin perform 1; end $$"),
+        (codes::NOT_REPEATABLE, "call f()"),
+        (codes::NOT_REPEATABLE, "select f()"),
+        (codes::NOT_REPEATABLE, "set local lock_timeout = '1s'"),
+        (codes::NOT_REPEATABLE, "alter table person detach partition p concurrently"),
+        (codes::SHARED_OBJECT, "vacuum"),
+        (codes::SHARED_OBJECT, "analyze verbose"),
+        (codes::SHARED_OBJECT, "vacuum (analyze)"),
+        (codes::SHARED_OBJECT, "reindex schema concurrently person"),
+        (codes::SHARED_OBJECT, "reindex database concurrently"),
+        (codes::FOREIGN_SCHEMA, "vacuum other.t, other"),
+        (codes::FOREIGN_SCHEMA, "vacuum pg_class"),
+        (codes::FOREIGN_SCHEMA, "reindex table concurrently pg_class"),
+        (codes::FOREIGN_SCHEMA, "drop index concurrently other.i, other"),
+        (codes::FOREIGN_SCHEMA, "create index concurrently i on other.t (id)"),
+        (codes::NEEDS_NO_TRANSACTION, "vacuum full person"),
+        (codes::NEEDS_NO_TRANSACTION, "vacuum (full) person"),
+        (codes::NEEDS_NO_TRANSACTION, "reindex table person"),
+        (codes::NEEDS_NO_TRANSACTION, "cluster person"),
+        (codes::NEEDS_NO_TRANSACTION, "checkpoint"),
+        (codes::COPY, "copy person from stdin"),
+        (codes::SESSION_STATE, "set search_path = public"),
+        (codes::SESSION_STATE, "set role x"),
+        (codes::SESSION_STATE, "reset all"),
+        (codes::TRANSACTION_CONTROL, "begin; create table t (); commit; create table u ()"),
+        (codes::SHARED_OBJECT, "create role x"),
+    ] {
+        let found = prepare(sql, crate::shared::Shared::NOTHING, true).findings;
+        assert_eq!(found.first().map(|f| f.code), Some(code), "{sql}");
+    }
+}
+
+#[test]
 fn what_cannot_run_in_a_transaction_is_refused() {
     refuses(
         codes::NEEDS_NO_TRANSACTION,
@@ -132,6 +171,9 @@ fn what_cannot_run_in_a_transaction_is_refused() {
             "reindex table person",
             "checkpoint",
             "cluster person",
+            "create index concurrently i on person (id)",
+            "drop index concurrently i",
+            "alter table person detach partition p concurrently",
         ],
     );
     refuses(

@@ -11,11 +11,11 @@ fn shared() -> Shared {
 }
 
 fn accepts(sql: &str) {
-    assert_eq!(prepare(sql, &shared()).findings, [], "{sql}");
+    assert_eq!(prepare(sql, &shared(), false).findings, [], "{sql}");
 }
 
 fn refuses(code: &str, part: &str, sql: &str) {
-    let findings = prepare(sql, &shared()).findings;
+    let findings = prepare(sql, &shared(), false).findings;
     let told = findings.iter().any(|f| f.code == code && f.message.contains(part));
     assert!(told, "{sql}: {findings:?}");
 }
@@ -71,14 +71,14 @@ fn a_listed_extension_that_a_migration_creates_is_left_out_and_lines_stay() {
     ] {
         let sql = format!("create table a ();\n{statement} create table b (); -- end");
 
-        let prepared = prepare(&sql, &shared());
+        let prepared = prepare(&sql, &shared(), false);
 
         assert_eq!(prepared.findings, [], "{sql}");
         assert!(!prepared.sql.to_lowercase().contains("extension"), "{}", prepared.sql);
         assert!(prepared.sql.contains("create table b (); -- end"), "{}", prepared.sql);
         assert_eq!(prepared.sql.lines().count(), sql.lines().count());
     }
-    assert_eq!(prepare("create extension citext", &shared()).sql.trim(), "");
+    assert_eq!(prepare("create extension citext", &shared(), false).sql.trim(), "");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn other_extensions_are_refused_with_the_setting() {
         "extension citext",
         "do $$ begin create extension if not exists citext; end $$",
     );
-    assert!(!prepare("select tenantry_extensions.x()", Shared::NOTHING).findings.is_empty());
+    assert!(!prepare("select tenantry_extensions.x()", Shared::NOTHING, false).findings.is_empty());
 }
 
 #[test]

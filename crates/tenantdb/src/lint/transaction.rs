@@ -1,6 +1,8 @@
 //! What a text says that is the same left out: for a run without a transaction of ours a BEGIN … COMMIT
 //! around all of it, and CONCURRENTLY; and whole statements.
 
+use std::ops::Range;
+
 use super::tokens::{Token, word_at};
 
 /// The statements inside of the one pair of BEGIN and COMMIT that is around all of them, and the words
@@ -30,6 +32,7 @@ pub(super) fn concurrently(statement: &[Token]) -> Option<&Token> {
     let about = |object: &str| statement.iter().take(4).any(|token| token.is(object));
     let ddl = match word_at(statement, 0) {
         "create" | "drop" => about("index"),
+        "reindex" => true,
         "alter" => statement.iter().any(|token| token.is("detach")),
         _ => false,
     };
@@ -54,16 +57,21 @@ pub(super) fn blanked(sql: &str, words: &[&Token]) -> String {
 pub(super) fn without_statements(sql: &str, tokens: &[Token], statements: &[&[Token]]) -> String {
     let mut text = sql.to_owned();
     for statement in statements {
-        let Some(first) = statement.first() else { continue };
-        let Some(at) = tokens.iter().position(|token| std::ptr::eq(token, first)) else { continue };
-        let Some(start) = offset(&text, first) else { continue };
-        let next = tokens.get(at + statement.len());
-        let end = next.and_then(|next| offset(&text, next)).unwrap_or(text.len());
+        let Some(place) = place(&text, tokens, statement) else { continue };
         let blank = |c: char| if c == '\n' { c } else { ' ' };
-        let blanks: String = text[start..end].chars().map(blank).collect();
-        text.replace_range(start..end, &blanks);
+        let blanks: String = text[place.clone()].chars().map(blank).collect();
+        text.replace_range(place, &blanks);
     }
     text
+}
+
+/// Where a statement of the text stands, up to its semicolon, in bytes.
+pub(super) fn place(text: &str, tokens: &[Token], statement: &[Token]) -> Option<Range<usize>> {
+    let first = statement.first()?;
+    let at = tokens.iter().position(|token| std::ptr::eq(token, first))?;
+    let next = tokens.get(at + statement.len());
+    let end = next.and_then(|next| offset(text, next)).unwrap_or(text.len());
+    Some(offset(text, first)?..end)
 }
 
 /// Where a token of the text begins, in bytes.

@@ -5,10 +5,12 @@ use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
 
 use super::compare::Standing;
 use super::error::MigrateError;
+use super::run::{Move, holds};
 use super::script;
+use super::segments;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
-use crate::ledger::{Entry, Reached};
+use crate::ledger::{AppliedMigration, Entry, Reached};
 
 /// What [`apply`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,8 @@ pub struct Applied {
 /// # Errors
 /// [`MigrateError`] names the version, the file and where possible the line. The transaction is
 /// to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
-/// and its schema is not empty.
+/// and its schema is not empty; [`MigrateError::SeveralTransactions`] and
+/// [`MigrateError::NotOneTransaction`] where one transaction is not enough: [`super::run_segment`].
 pub async fn apply(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -43,21 +46,15 @@ pub async fn apply(
     if state.unrecorded {
         return Err(MigrateError::Unrecorded { tenant, schema: schema.clone() });
     }
-    let standing = set.compare(state.entry.iter().flat_map(Entry::records));
-    hold(&standing)?;
+    let standing = standing(set, &state)?;
     let pending = &standing.missing;
-    // in a new schema the tables are empty: an index locks out nobody
     if standing.newest.is_some() {
-        pending.iter().try_for_each(|m| in_transaction(m.version(), m.file(), m.outside))?;
+        segments::in_one_transaction(&standing.segments(set))?;
+    } else {
+        // in a new schema the tables are empty: an index locks out nobody
+        in_one(set)?;
     }
-    let reached = Reached::all_of(set);
-    let record = reached.registration() + &reached.rows(&[tenant]);
-    if !pending.is_empty() {
-        let script = script::up(schema, &state, pending, set.defers(), &record);
-        state.run(conn, schema, script).await?;
-    } else if !state.entry.as_ref().is_some_and(|entry| entry.is_all_of(set)) {
-        sqlx::raw_sql(AssertSqlSafe(record)).execute(conn).await.map_err(failed)?;
-    }
+    forward(set, &state, pending, |_| true).run(conn, tenant, schema, set).await?;
     let out_of_order = standing.out_of_order(set);
     let applied: Vec<Version> = pending.iter().map(|m| m.version().clone()).collect();
     let from = standing.newest.cloned();
@@ -65,7 +62,7 @@ pub async fn apply(
     Ok(Applied { from, to: set.head().cloned(), applied, out_of_order })
 }
 
-/// Applies the set to an empty schema that is no tenant's. Two messages.
+/// Applies files of the set, in their order, to a schema that is no tenant's. Two messages.
 ///
 /// # Errors
 /// As [`apply`].
@@ -73,10 +70,10 @@ pub(crate) async fn build(
     conn: &mut PgConnection,
     schema: &SchemaName,
     set: &MigrationSet,
+    files: &[&Migration],
 ) -> Result<(), MigrateError> {
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
-    let all: Vec<&Migration> = set.iter().collect();
-    state.run(conn, schema, script::up(schema, &state, &all, set.defers(), "")).await
+    state.run(conn, schema, script::up(schema, &state, files, set.defers(), "")).await
 }
 
 /// Applies the set to schemas in which nothing is, and runs the statements of `record`, all in one message
@@ -85,12 +82,14 @@ pub(crate) async fn build(
 ///
 /// # Errors
 /// As [`apply`]; which schema, file and line it was is not told.
+/// [`MigrateError::NotOneTransaction`] where the set is not one that can be applied so.
 pub(crate) async fn apply_to_empty(
     conn: &mut PgConnection,
     schemas: &[&SchemaName],
     set: &MigrationSet,
     record: &str,
 ) -> Result<(), MigrateError> {
+    in_one(set)?;
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     let script = script::plain(schemas, &state, &all, set.defers(), record);
@@ -107,17 +106,31 @@ fn failed(source: sqlx::Error) -> MigrateError {
     MigrateError::Database { source }
 }
 
-/// Refuses a text that would rather run outside of a transaction.
-pub(super) fn in_transaction(
-    version: &Version,
-    file: &str,
-    outside: Option<u32>,
-) -> Result<(), MigrateError> {
-    let (version, file) = (version.clone(), file.to_owned());
-    match outside {
-        Some(line) => Err(MigrateError::NeedsNoTransaction { version, file, line }),
-        None => Ok(()),
-    }
+fn in_one(set: &MigrationSet) -> Result<(), MigrateError> {
+    if set.is_one_transaction() { Ok(()) } else { Err(MigrateError::NotOneTransaction) }
+}
+
+/// How the tenant stands to the set, which has to be the one that was applied.
+pub(super) fn standing<'s>(
+    set: &'s MigrationSet,
+    state: &State,
+) -> Result<Standing<'s>, MigrateError> {
+    let standing = set.compare(state.entry.iter().flat_map(Entry::records));
+    hold(&standing)?;
+    Ok(standing)
+}
+
+/// To apply those of the missing that are `wanted`.
+pub(super) fn forward<'r>(
+    set: &'r MigrationSet,
+    state: &'r State,
+    missing: &[&'r Migration],
+    wanted: impl Fn(&Migration) -> bool,
+) -> Move<'r> {
+    let has = set.iter().filter(|m| wanted(m) || !holds(missing, m));
+    let reached = Reached::at(set, has.map(AppliedMigration::from).collect());
+    let files = missing.iter().copied().filter(|m| wanted(m)).collect();
+    Move { state, files, back: false, reached }
 }
 
 /// Refuses a set that is not the one that was applied.

@@ -21,22 +21,21 @@ pub(super) fn name(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
     }
 }
 
-/// What to do about an error that only a set in one transaction meets.
+/// What to do about an error that files in one transaction meet.
 pub(super) fn advice(error: &sqlx::Error) -> Option<&'static str> {
     match error.as_database_error()?.code()?.as_ref() {
         "55P04" => Some(
-            "a value that is added to an enum cannot be used in the same transaction, and all \
-             migrations of a tenant are one: create the type anew with all its values, `alter table … \
-             alter column … type new_type using column::text::new_type`, drop the old type, and rename \
-             the new one; or create the type with all its values at first, if no tenant has it yet",
+            "a value that is added to an enum cannot be used before it is committed: put the \
+             statements that use it in a later file, and the line `-- no-transaction` before the \
+             statement that adds it",
         ),
         "55006" => Some(
             "a check of this table still waits for the end of the transaction: write `set constraints \
              all immediate;` before this statement",
         ),
         "25001" => Some(
-            "this statement cannot run in a transaction, and a tenant's migrations are one: leave it \
-             out, or run it by hand in each schema",
+            "this statement cannot run in a transaction: put it in a file of its own, and the line \
+             `-- no-transaction` before it",
         ),
         _ => None,
     }

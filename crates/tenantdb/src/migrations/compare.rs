@@ -2,6 +2,8 @@
 
 use domain::Version;
 
+use super::run::holds;
+use super::segments::Segment;
 use super::set::{Migration, MigrationSet};
 
 /// How a schema stands to a set. Sets are compared, never newest versions: a migration that came later
@@ -20,7 +22,7 @@ pub struct Standing<'a> {
     place: Option<usize>,
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
     /// Whether the schema has exactly what the set holds.
     #[must_use]
     pub fn is_current(&self) -> bool {
@@ -32,6 +34,25 @@ impl Standing<'_> {
     pub fn out_of_order(&self, set: &MigrationSet) -> Vec<Version> {
         let older = |m: &&&Migration| set.place(m.version()) < self.place;
         self.missing.iter().filter(older).map(|m| m.version().clone()).collect()
+    }
+
+    /// What there is to say about each of them before it is applied.
+    #[must_use]
+    pub fn out_of_order_notes(&self, set: &MigrationSet) -> Vec<String> {
+        let newest = self.newest.map_or("", Version::as_str);
+        let note = |version: Version| {
+            format!(
+                "{version} is older than what the tenant has ({newest}); it is applied after it"
+            )
+        };
+        self.out_of_order(set).into_iter().map(note).collect()
+    }
+
+    /// What the schema lacks, cut as the set is.
+    #[must_use]
+    pub fn segments(&self, set: &'a MigrationSet) -> Vec<Segment<'a>> {
+        let missing = |segment: Segment<'a>| segment.only(|m| holds(&self.missing, m));
+        set.segments().into_iter().filter_map(missing).collect()
     }
 }
 

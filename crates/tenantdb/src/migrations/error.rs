@@ -45,19 +45,18 @@ pub enum MigrateError {
         /// The migration's version.
         version: Version,
     },
-    /// A file that says CONCURRENTLY, for a schema in which something is.
+    /// What is to run needs more than the one transaction of the caller.
     #[error(
-        "migration {version} ({file}, line {line}) says CONCURRENTLY, which cannot run in a transaction, \
-         and a tenant's migrations are one: leave the word out, which locks the table against writes while its index is built; or make the index \
-         by hand in each schema first, and write `create index if not exists` here"
+        "the tenant's migrations cannot run in one transaction: {version} ({file}) {}; nothing was run",
+        if *alone { "runs outside any" } else { "needs what is before it to be committed" }
     )]
-    NeedsNoTransaction {
-        /// The migration's version.
+    SeveralTransactions {
+        /// The version that needs another transaction, or none.
         version: Version,
         /// Its file, without folder.
         file: String,
-        /// The line of the file.
-        line: u32,
+        /// Whether it runs outside any transaction.
+        alone: bool,
     },
     /// The tenant has no row in the ledger, and its schema holds something.
     #[error(
@@ -86,6 +85,9 @@ pub enum MigrateError {
         /// The version that was asked for.
         version: Version,
     },
+    /// A new tenant cannot have the set in one transaction.
+    #[error("a new tenant cannot be given these migrations in one transaction; nothing was run")]
+    NotOneTransaction,
     /// The database failed outside of any migration's text.
     #[error("could not run the migrations")]
     Database {
@@ -96,6 +98,23 @@ pub enum MigrateError {
 }
 
 impl MigrateError {
+    /// The version that failed with this SQLSTATE.
+    fn failed_with(&self, state: &str) -> Option<&Version> {
+        let Self::Failed { version, source, .. } = self else { return None };
+        let code = source.as_database_error()?.code()?;
+        (code == state).then_some(version)
+    }
+
+    /// The version that uses a new value of an enum before it is committed.
+    pub(crate) fn unsafe_enum(&self) -> Option<&Version> {
+        self.failed_with("55P04")
+    }
+
+    /// Whether the server wants a transaction to end before the file, or none around it.
+    pub(crate) fn needs_boundary(&self) -> bool {
+        self.unsafe_enum().or(self.failed_with("25001")).is_some()
+    }
+
     /// What the database said, where it was the database that refused: decides whether another
     /// try can help. None of what only another text of the migration can help.
     pub fn database(&self) -> Option<&sqlx::Error> {

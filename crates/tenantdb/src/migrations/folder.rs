@@ -16,13 +16,15 @@ pub(super) struct File {
     pub(super) name: String,
     /// Its text as it is on the disk.
     pub(super) text: String,
+    /// Whether a file beside it says that it runs outside any transaction.
+    pub(super) no_transaction: bool,
 }
 
 impl File {
     /// A file of the folder itself, known by its path or name.
     pub(super) fn new(path: String, text: String) -> Self {
         let name = Path::new(&path).file_name().and_then(|n| n.to_str()).unwrap_or(&path);
-        Self { folder: None, name: name.to_owned(), path, text }
+        Self { folder: None, name: name.to_owned(), path, text, no_transaction: false }
     }
 }
 
@@ -65,7 +67,7 @@ impl Folder {
             self.take_folder(path, &name, within);
         } else if path.extension().is_some_and(|e| e == "sql") {
             self.take_file(path, name, within);
-        } else if looks_like_a_migration(&name) {
+        } else if looks_like_a_migration(&name) && !name.ends_with(".sql.conf") {
             let message = "looks like a migration and is not taken: only files that end in .sql, in \
                            small letters, are";
             let path = path.display().to_string();
@@ -91,10 +93,22 @@ impl Folder {
             Err(error) => self.findings.push(unreadable(path, error)),
             Ok(text) => {
                 let folder = within.map(str::to_owned);
-                self.files.push(File { path: shown, folder, name, text });
+                let no_transaction = says_no_transaction(path, within);
+                self.files.push(File { path: shown, folder, name, text, no_transaction });
             }
         }
     }
+}
+
+/// Flyway's `V2__b.sql.conf` beside the file, and diesel's `metadata.toml` in its folder.
+fn says_no_transaction(file: &Path, within: Option<&str>) -> bool {
+    let says = |path: PathBuf, key: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut settings = text.lines().filter_map(|line| line.split_once('='));
+        settings.any(|(name, value)| name.trim() == key && value.trim() == "false")
+    };
+    says(file.with_extension("sql.conf"), "executeInTransaction")
+        || within.is_some() && says(file.with_file_name("metadata.toml"), "run_in_transaction")
 }
 
 /// `2_b.SQL`, `0002_b.txt`, `V2__b.java`: named like a migration, and not SQL by its end.

@@ -6,8 +6,8 @@ use super::folder::{self, File, Folder};
 use super::format::Format;
 use super::load_error::LoadError;
 use super::names::{self, Named};
-use super::sections::{self, Halves};
-use super::set::{Down, Migration, MigrationSet, checksum};
+use super::sections::{self, Half, Halves};
+use super::set::{Migration, MigrationSet, Way, checksum};
 use crate::lint;
 use crate::shared::Shared;
 
@@ -175,25 +175,24 @@ fn migration(
     down: Option<Read>,
     findings: &mut Vec<LoadError>,
 ) -> Migration {
-    let Read { named, path, halves, earlier } = up;
+    let Read { named, path, halves, mut earlier } = up;
     let Named { version, former, description, file, .. } = named;
     let sectioned = matches!(format, Format::Dbmate | Format::Goose | Format::SqlMigrate);
     // what stands between two sections belongs to neither
-    let text = if sectioned { halves.up.trim_end() } else { &halves.up };
+    let text = &halves.up.text;
+    let text = if sectioned { text.trim_end() } else { text };
+    // a mark that is put before an applied file does not make another file of it
+    earlier.extend(sections::without_mark(text).map(|unmarked| checksum(&unmarked)));
     let checksum = checksum(text);
-    let (sql, outside) = prepare(&path, &halves.up, shared, findings);
+    let up = prepare(&path, file.clone(), &halves.up, shared, findings);
     let down = match (halves.down, down) {
-        (Some(text), _) => {
-            let (sql, outside) = prepare(&path, &text, shared, findings);
-            Some(Down { file: file.clone(), sql, outside })
-        }
+        (Some(half), _) => Some(prepare(&path, file, &half, shared, findings)),
         (None, Some(down)) => {
-            let (sql, outside) = prepare(&down.path, &down.halves.up, shared, findings);
-            Some(Down { file: down.named.file, sql, outside })
+            Some(prepare(&down.path, down.named.file, &down.halves.up, shared, findings))
         }
         (None, None) => None,
     };
-    Migration { version, former, description, file, sql, checksum, earlier, outside, down }
+    Migration { version, former, description, checksum, earlier, up, down }
 }
 
 /// GRANTs to roles that the settings do not name.
@@ -201,7 +200,7 @@ fn unknown_roles(files: &[File], reading: &Reading) -> Vec<LoadError> {
     let Some(known) = &reading.granted_roles else { return Vec::new() };
     let mut findings = Vec::new();
     for file in files {
-        let grantees = lint::prepare(&equal_line_ends(&file.text), &reading.shared).grantees;
+        let grantees = lint::prepare(&equal_line_ends(&file.text), &reading.shared, false).grantees;
         for (line, role) in grantees.into_iter().filter(|(_, role)| !known.contains(role)) {
             let message =
                 format!("gives rights to role {role}, which `tenants.granted_roles` has not");
@@ -211,18 +210,19 @@ fn unknown_roles(files: &[File], reading: &Reading) -> Vec<LoadError> {
     findings
 }
 
-/// Checks a text and makes it ready to run in a transaction; the line of a CONCURRENTLY, if any.
+/// Checks a text and makes it ready to run.
 fn prepare(
     path: &str,
-    text: &str,
+    file: String,
+    half: &Half,
     shared: &Shared,
     findings: &mut Vec<LoadError>,
-) -> (String, Option<u32>) {
-    let prepared = lint::prepare(text, shared);
+) -> Way {
+    let prepared = lint::prepare(&half.text, shared, half.no_transaction);
     findings.extend(
         prepared.findings.into_iter().map(|f| LoadError::new(path, f.code, f.message).at(f.line)),
     );
-    (prepared.sql, prepared.outside)
+    Way { file, sql: prepared.sql, statements: prepared.statements }
 }
 
 #[cfg(test)]

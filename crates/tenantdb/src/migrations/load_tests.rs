@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::migrations::Target;
 
 fn loaded(files: &[(&str, &str)]) -> Loaded {
     from_files(files.iter().map(|(f, s)| ((*f).to_owned(), (*s).to_owned())))
@@ -223,4 +224,117 @@ fn rights_go_to_no_role_that_the_settings_do_not_name() {
     let found: Vec<_> = some.iter().map(|f| (f.code, f.line)).collect();
     assert!(any.is_empty(), "{any:?}");
     assert_eq!(found, [("unknown_role", 2), ("unknown_role", 3)]);
+}
+
+/// The versions of each segment; those outside any transaction in brackets.
+fn cut(segments: &[crate::migrations::Segment<'_>]) -> Vec<String> {
+    let spell = |segment: &crate::migrations::Segment<'_>| {
+        let versions: Vec<_> = segment.files().map(|m| m.version().as_str()).collect();
+        let versions = versions.join(" ");
+        if segment.is_in_transaction() { versions } else { format!("[{versions}]") }
+    };
+    segments.iter().map(spell).collect()
+}
+
+#[test]
+fn a_file_marked_for_no_transaction_is_a_segment_of_its_own_in_each_format() {
+    let index = "create index concurrently i on a (id);";
+    for (name, text, back) in [
+        ("2_b.up.sql", format!("-- words\n\n-- No-Transaction\n{index}"), "3 2 1"),
+        (
+            "2_b.sql",
+            format!("-- migrate:up transaction:false\n{index}\n-- migrate:down\n"),
+            "3 2 1",
+        ),
+        (
+            "2_b.sql",
+            format!("-- +goose NO TRANSACTION\n-- +goose Up\n{index}\n-- +goose Down\n"),
+            "3 [2] 1",
+        ),
+        ("2_b.sql", format!("-- +migrate Up notransaction\n{index}\n-- +migrate Down\n"), "3 2 1"),
+        (
+            "2_b.sql",
+            format!("-- +migrate Up\n-- no-transaction\n{index}\n-- +migrate Down notransaction\n"),
+            "3 [2] 1",
+        ),
+    ] {
+        let mark = text.lines().find(|line| line.contains(['+', ':'])).unwrap_or_default();
+        let up = match mark {
+            mark if mark.contains("goose") => "-- +goose Up\n-- +goose Down",
+            mark if mark.contains("migrate:") => "-- migrate:up\n-- migrate:down",
+            mark if mark.contains("+migrate") => "-- +migrate Up\n-- +migrate Down",
+            _ => "",
+        };
+        let set = set(&[("1_a.sql", up), (name, &text), ("3_c.sql", up)]).unwrap();
+
+        assert_eq!(cut(&set.segments()).len(), 3, "{text}");
+        assert_eq!(cut(&set.segments())[1].trim_matches(['[', ']']), set.older()[1].as_str());
+        let ways: Vec<_> = cut(&set.segments_back(&Target::Start).unwrap());
+        assert_eq!(ways.join(" ").contains('['), back.contains('['), "{text}: {ways:?}");
+    }
+}
+
+#[test]
+fn a_mark_after_a_statement_is_none_and_concurrently_is_refused_with_the_mark_to_put() {
+    let refused = set(&[("1_a.sql", "select 1;\n-- no-transaction\ndrop index concurrently i")]);
+
+    let refused = refused.unwrap_err();
+    assert_eq!((refused.code, refused.line), ("needs_no_transaction", 3));
+    assert!(refused.to_string().contains("`-- no-transaction`"), "{refused}");
+}
+
+#[test]
+fn a_mark_put_before_an_applied_file_is_no_edit() {
+    let without = set(&[("1_a.sql", "-- words\ncreate table a ();")]).unwrap();
+    let marked = set(&[("1_a.sql", "-- words\n-- no-transaction\ncreate table a ();")]).unwrap();
+    let edited = set(&[("1_a.sql", "-- words\n-- no-transaction\ncreate table b ();")]).unwrap();
+    let had: Vec<_> = without.iter().map(|m| (m.version(), m.checksum())).collect();
+
+    assert!(marked.compare(had.iter().copied()).is_current());
+    assert!(!edited.compare(had).is_current());
+}
+
+#[test]
+fn settings_beside_a_file_say_that_it_runs_outside_any_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("V1__a.sql", "create table a ();");
+    write("V2__b.sql", "drop index concurrently i;");
+    write("V2__b.sql.conf", "executeInTransaction=false\n");
+
+    assert_eq!(cut(&MigrationSet::load(folder.path()).unwrap().segments()), ["1", "[2]"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("01_a/up.sql", "create table a ();");
+    write("02_b/up.sql", "drop index concurrently i;");
+    write("02_b/metadata.toml", "run_in_transaction = false\n");
+
+    assert_eq!(cut(&MigrationSet::load(folder.path()).unwrap().segments()), ["01", "[02]"]);
+}
+
+#[test]
+fn segments_end_at_files_outside_and_at_learnt_boundaries() {
+    let outside = "-- no-transaction\ndrop index concurrently i;";
+    let files = [("1_a.sql", ""), ("2_b.sql", ""), ("3_c.sql", outside), ("4_d.sql", "")];
+    let set = set(&[&files[..], &[("5_e.sql", ""), ("6_f.sql", "")]].concat()).unwrap();
+
+    assert_eq!(cut(&set.segments()), ["1 2", "[3]", "4 5 6"]);
+    assert_eq!(cut(&set.segments_back(&Target::Version("1".into())).unwrap()), ["6 5 4 3 2"]);
+    let set = set.cut_before(&["2".into(), "6".into()]);
+    assert_eq!(cut(&set.segments()), ["1", "2", "[3]", "4 5", "6"]);
+    let had: Vec<_> = set.iter().filter(|m| ["1", "4"].contains(&m.version().as_str())).collect();
+    let standing = set.compare(had.iter().map(|m| (m.version(), m.checksum())));
+    assert_eq!(cut(&standing.segments(&set)), ["2", "[3]", "5", "6"]);
+    let notes = standing.out_of_order_notes(&set);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert_eq!(notes[0], "2 is older than what the tenant has (4); it is applied after it");
 }

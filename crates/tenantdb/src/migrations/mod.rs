@@ -1,10 +1,11 @@
-//! Migrations of a tenant's schema: read from a folder, checked, applied in one message.
+//! Migrations of a tenant's schema: read from a folder, checked, applied.
 //!
-//! All that is pending is sent as one message, in the caller's transaction, and in a block in
-//! which the server refuses COMMIT, whatever a file holds.
+//! The pending files of a segment are sent as one message, in the caller's transaction, and in a block in
+//! which the server refuses COMMIT, whatever a file holds. Most sets are one segment.
 
 mod apply;
 mod blame;
+mod boundaries;
 mod compare;
 mod error;
 mod folder;
@@ -12,20 +13,28 @@ mod format;
 mod load;
 mod load_error;
 mod names;
+mod no_transaction;
 mod record;
 mod revert;
+mod run;
 mod script;
 mod sections;
+mod segments;
 mod set;
 mod state;
 
 pub use apply::{Applied, apply};
 pub(crate) use apply::{apply_to_empty, build};
+pub use boundaries::boundaries;
+pub(crate) use boundaries::build_segments;
 pub use compare::Standing;
 pub use error::MigrateError;
 pub use format::{Format, UnknownFormat};
 pub use load::Reading;
 pub use load_error::LoadError;
+pub use no_transaction::{StatementLimits, run_no_transaction};
 pub use record::record;
 pub use revert::{Reverted, Target, revert};
+pub use run::{outstanding, record_segment, run_segment};
+pub use segments::Segment;
 pub use set::{Migration, MigrationSet};

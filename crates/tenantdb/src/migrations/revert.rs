@@ -5,9 +5,10 @@ use std::{fmt, str::FromStr};
 use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
-use super::apply::in_transaction;
 use super::error::MigrateError;
-use super::script::{self, Back};
+use super::run::Move;
+use super::script::Back;
+use super::segments;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
 use crate::ledger::{AppliedMigration, Reached};
@@ -78,30 +79,48 @@ pub async fn revert(
 ) -> Result<Reverted, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await;
     let state = state.map_err(|source| MigrateError::Database { source })?;
-    let had = in_order(&state, set)?;
+    let mut had = in_order(&state, set)?;
     let keeps = match target {
         Some(target) => target.keeps(set)?,
         None => had.last().map_or(0, |(place, ..)| *place),
     };
-    let at = had.partition_point(|(place, ..)| *place < keeps);
-    let (kept, newer) = had.split_at(at);
-    let back = newer.iter().rev().map(|(_, m, _)| way_back(m));
-    let back = back.collect::<Result<Vec<_>, _>>()?;
-    if !back.is_empty() {
-        let reached = Reached::at(set, kept.iter().map(|(.., had)| (*had).clone()).collect());
-        let record = reached.registration() + &reached.rows(&[tenant]);
-        state.run(conn, schema, script::down(schema, &state, &back, set.defers(), &record)).await?;
+    let newest = |had: &[Had<'_>]| had.last().map(|(_, m, _)| m.version().clone());
+    let from = newest(&had);
+    let newer = had.split_off(had.partition_point(|(place, ..)| *place < keeps));
+    let to = newest(&had);
+    let going_back = back(set, &state, newer, had);
+    if !going_back.files.is_empty() {
+        segments::in_one_transaction(&segments::cut(
+            going_back.files.iter().copied(),
+            true,
+            |_| false,
+        ))?;
+        going_back.run(conn, tenant, schema, set).await?;
     }
-    let newest = |had: &[(usize, &Migration, _)]| had.last().map(|(_, m, _)| m.version().clone());
-    let reverted = newer.iter().rev().map(|(_, m, _)| m.version().clone()).collect();
-    Ok(Reverted { from: newest(&had), to: newest(kept), reverted })
+    let reverted = going_back.files.iter().map(|m| m.version().clone()).collect();
+    Ok(Reverted { from, to, reverted })
 }
 
-/// What the schema has, each with its place in the set and as it was recorded, oldest first.
-fn in_order<'a>(
+/// What a schema has: the place in the set, the migration, and how it was recorded.
+pub(super) type Had<'a> = (usize, &'a Migration, &'a AppliedMigration);
+
+/// To take back `newer` and keep the others, both oldest first.
+pub(super) fn back<'a>(
+    set: &MigrationSet,
+    state: &'a State,
+    newer: Vec<Had<'a>>,
+    kept: Vec<Had<'a>>,
+) -> Move<'a> {
+    let reached = Reached::at(set, kept.into_iter().map(|(.., had)| had.clone()).collect());
+    let files = newer.into_iter().rev().map(|(_, m, _)| m).collect();
+    Move { state, files, back: true, reached }
+}
+
+/// What the schema has, oldest first.
+pub(super) fn in_order<'a>(
     state: &'a State,
     set: &'a MigrationSet,
-) -> Result<Vec<(usize, &'a Migration, &'a AppliedMigration)>, MigrateError> {
+) -> Result<Vec<Had<'a>>, MigrateError> {
     let place = |record: &'a AppliedMigration| {
         let found = set
             .iter()
@@ -117,10 +136,14 @@ fn in_order<'a>(
     Ok(had)
 }
 
-fn way_back(migration: &Migration) -> Result<Back<'_>, MigrateError> {
-    let version = migration.version();
-    let down =
-        migration.down().ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
-    in_transaction(version, &down.file, down.outside)?;
-    Ok(Back { version, file: &down.file, sql: &down.sql })
+/// # Errors
+/// [`MigrateError::Irreversible`] at the first that has no way back.
+pub(super) fn ways_back<'a>(files: &[&'a Migration]) -> Result<Vec<Back<'a>>, MigrateError> {
+    let way = |migration: &&'a Migration| {
+        let version = migration.version();
+        let down = migration.down.as_ref();
+        let down = down.ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
+        Ok(Back { version, file: &down.file, sql: &down.sql })
+    };
+    files.iter().map(way).collect()
 }

@@ -120,16 +120,20 @@ fn enter(schema: &SchemaName, state: &State) -> String {
 /// What the first column is called of the row that a script ends with.
 pub(super) const LAST_ROW: &str = "tenantry_stands_in";
 
-/// The row a script ends with: current schema, search path and role.
+/// The row a script ends with, for [`State::stayed`].
 fn leave(schema: &SchemaName, state: &State) -> String {
+    let (stands, back) = (stands(schema), literal(&state.path));
+    format!("select {stands}, set_config('search_path', {back}, true)")
+}
+
+/// Current schema, search path and role.
+pub(super) fn stands(schema: &SchemaName) -> String {
     // asked of a path that leads nowhere, current_schema() would make a schema for temporary tables
     format!(
-        "select case when has_schema_privilege(to_regnamespace({name})::oid, 'usage')
+        "case when has_schema_privilege(to_regnamespace({name})::oid, 'usage')
              then current_schema()::text end as {LAST_ROW},
-             current_setting('search_path'), current_user::text,
-             set_config('search_path', {back}, true)",
+             current_setting('search_path'), current_user::text",
         name = literal(&Ident::from(schema).to_string()),
-        back = literal(&state.path)
     )
 }
 

@@ -9,17 +9,28 @@ use super::load_error::LoadError;
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct Halves {
-    pub(super) up: String,
-    pub(super) down: Option<String>,
+    pub(super) up: Half,
+    pub(super) down: Option<Half>,
+}
+
+/// One way.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    pub(super) text: String,
+    /// Whether its statements run outside any transaction.
+    pub(super) no_transaction: bool,
 }
 
 /// A line that a tool reads.
 #[derive(Debug, PartialEq, Eq)]
 enum Mark {
-    Up,
-    Down,
-    /// Means nothing where a text runs as a whole and in a transaction: a wish to run without one too. What
-    /// cannot run in one, the rules of `lint` and the server refuse.
+    /// The way forward begins; whether outside any transaction.
+    Up(bool),
+    /// The way back begins; whether outside any transaction.
+    Down(bool),
+    /// Both ways run outside any transaction.
+    NoTransaction,
+    /// Means nothing where a text runs as a whole.
     Passed,
     /// Would change the text.
     Refused(&'static str),
@@ -57,14 +68,36 @@ fn mark(format: Format, line: &str) -> Option<Mark> {
     };
     let (word, rest) = split_word(comment.strip_prefix(start)?.trim());
     Some(match word {
-        "up" => Mark::Up,
-        "down" => Mark::Down,
+        "up" => Mark::Up(asks_for_no_transaction(format, rest)),
+        "down" => Mark::Down(asks_for_no_transaction(format, rest)),
         "statementbegin" | "statementend" => Mark::Passed,
-        "no" if rest == "transaction" => Mark::Passed,
+        "no" if rest == "transaction" => Mark::NoTransaction,
         "envsub" if rest == "off" => Mark::Passed,
         "envsub" => Mark::Refused("asks to put environment variables in, which is not done"),
         _ => Mark::Refused("has an instruction that is not understood"),
     })
+}
+
+/// What follows the word of a section.
+fn asks_for_no_transaction(format: Format, options: &str) -> bool {
+    let wanted = if format == Format::Dbmate { "transaction:false" } else { "notransaction" };
+    options.split_whitespace().any(|option| option == wanted)
+}
+
+/// The text without the line by which it asks to run outside any transaction; `None` if it has none. Only
+/// comments may stand before that line.
+pub(super) fn without_mark(text: &str) -> Option<String> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        match comment(line) {
+            Some(said) if said.starts_with("no-transaction") => {
+                return Some([&text[..at], &text[at + line.len()..]].concat());
+            }
+            None if !line.trim().is_empty() => return None,
+            _ => at += line.len(),
+        }
+    }
+    None
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -79,18 +112,23 @@ pub(super) fn split(format: Format, file: &File, text: &str) -> Result<Halves, L
     let sectioned = matches!(format, Format::Dbmate | Format::Goose | Format::SqlMigrate);
     let down = if sectioned { None } else { Some(false) };
     let halves = Halves::default();
-    let mut reader = Reader { format, file, halves, down, has_up: false };
+    let no_transaction = file.no_transaction;
+    let mut reader = Reader { format, file, halves, down, has_up: false, no_transaction };
     for (at, line) in (1..).zip(text.split_inclusive('\n')) {
         reader.line(at, line)?;
     }
     if !sectioned {
         // byte for byte, as its checksum says
-        text.clone_into(&mut reader.halves.up);
+        text.clone_into(&mut reader.halves.up.text);
     } else if !reader.has_up {
         let message = format!("has no section for the way forward, which {format} asks for");
         return Err(LoadError::new(&file.path, "no_section", message));
     }
-    Ok(reader.halves)
+    let mut halves = reader.halves;
+    for half in halves.down.iter_mut().chain([&mut halves.up]) {
+        half.no_transaction |= reader.no_transaction || without_mark(&half.text).is_some();
+    }
+    Ok(halves)
 }
 
 struct Reader<'a> {
@@ -100,6 +138,8 @@ struct Reader<'a> {
     /// The half we are in; `None` before the first mark.
     down: Option<bool>,
     has_up: bool,
+    /// Whether both halves run outside any transaction.
+    no_transaction: bool,
 }
 
 impl Reader<'_> {
@@ -109,11 +149,15 @@ impl Reader<'_> {
 
     fn line(&mut self, at: u32, line: &str) -> Result<(), LoadError> {
         match mark(self.format, line) {
-            Some(Mark::Up) => (self.down, self.has_up) = (Some(false), true),
-            Some(Mark::Down) => {
-                self.down = Some(true);
-                self.halves.down.get_or_insert_default();
+            Some(Mark::Up(no_transaction)) => {
+                (self.down, self.has_up) = (Some(false), true);
+                self.halves.up.no_transaction |= no_transaction;
             }
+            Some(Mark::Down(no_transaction)) => {
+                self.down = Some(true);
+                self.halves.down.get_or_insert_default().no_transaction |= no_transaction;
+            }
+            Some(Mark::NoTransaction) => self.no_transaction = true,
             Some(Mark::Refused(message)) => {
                 return Err(self.refusal(at, "instruction", message));
             }
@@ -132,8 +176,8 @@ impl Reader<'_> {
             return Err(self.refusal(at, "foreign_section", message));
         }
         let half = match self.down {
-            Some(false) => &mut self.halves.up,
-            Some(true) => self.halves.down.get_or_insert_default(),
+            Some(false) => &mut self.halves.up.text,
+            Some(true) => &mut self.halves.down.get_or_insert_default().text,
             None if said.is_some() || line.trim().is_empty() => return Ok(()),
             None => {
                 let message = "has a statement before its first section";

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha384};
 use super::load::{self, Reading};
 use super::load_error::LoadError;
 use crate::ledger;
+use crate::lint::Statement;
 use crate::path::TenantPath;
 use crate::shared::Shared;
 
@@ -22,6 +23,11 @@ pub struct MigrationSet {
     shared: Arc<Shared>,
     /// What a baseline stands for: not run, but a schema may have it.
     pub(super) superseded: Arc<[Migration]>,
+    /// The versions before which a transaction has to end, beside those that the files mark; `None` = not
+    /// learnt yet.
+    pub(crate) boundaries: Option<Arc<[Version]>>,
+    /// Whether an empty schema takes all of it in one transaction; true until it is learnt.
+    one_transaction: bool,
 }
 
 impl MigrationSet {
@@ -95,7 +101,7 @@ impl MigrationSet {
 
     /// Whether a constraint may be deferred: only then is there anything to settle between two files.
     pub(super) fn defers(&self) -> bool {
-        self.iter().any(|m| m.sql.to_ascii_lowercase().contains("defer"))
+        self.iter().any(|m| m.sql().to_ascii_lowercase().contains("defer"))
     }
 
     /// The migrations, oldest first.
@@ -111,6 +117,8 @@ impl MigrationSet {
             hash: hash.into(),
             shared: Arc::default(),
             superseded: Arc::default(),
+            boundaries: None,
+            one_transaction: true,
         }
     }
 
@@ -120,6 +128,28 @@ impl MigrationSet {
         let Some(key) = shared.key() else { return self };
         let hash = checksum(&format!("{};{key}", self.hash)).into();
         Self { hash, shared: Arc::new(shared.clone()), ..self }
+    }
+
+    /// The set with what was learnt of it: versions before which a transaction has to end
+    /// ([`super::boundaries()`]).
+    #[must_use]
+    pub fn cut_before(self, boundaries: &[Version]) -> Self {
+        Self { boundaries: Some(boundaries.into()), ..self }
+    }
+
+    /// The set with what was learnt of it: whether an empty schema takes all of it in one transaction
+    /// ([`crate::Promise::is_one_transaction`]).
+    #[must_use]
+    pub fn in_one_transaction(self, one_transaction: bool) -> Self {
+        Self { one_transaction, ..self }
+    }
+
+    /// Whether an empty schema takes all of the set in one transaction: only then tenants may be made in
+    /// groups and in advance. Files without a transaction are no obstacle where their statements, without
+    /// CONCURRENTLY, run in one.
+    #[must_use]
+    pub fn is_one_transaction(&self) -> bool {
+        self.one_transaction
     }
 
     /// The set, which stands for these too.
@@ -144,22 +174,24 @@ pub struct Migration {
     /// What releases before this one took for the version.
     pub(super) former: Option<Version>,
     pub(super) description: String,
-    pub(super) file: String,
-    pub(super) sql: String,
     pub(super) checksum: String,
-    /// Checksums that releases before this one recorded for the same text.
+    /// Other checksums of the same text: releases before this one recorded them, or the mark for no
+    /// transaction was added.
     pub(super) earlier: Vec<String>,
-    /// The line of a CONCURRENTLY, which needs to run outside of a transaction.
-    pub(super) outside: Option<u32>,
-    pub(super) down: Option<Down>,
+    pub(super) up: Way,
+    pub(super) down: Option<Way>,
 }
 
-/// The way back.
+/// One way of a migration.
 #[derive(Debug, Clone)]
-pub(super) struct Down {
+pub(super) struct Way {
+    /// The file's name without its folder.
     pub(super) file: String,
+    /// The text for a transaction.
     pub(super) sql: String,
-    pub(super) outside: Option<u32>,
+    /// Its statements, where it runs outside any transaction. In an empty schema the text above does the
+    /// same.
+    pub(super) statements: Option<Vec<Statement>>,
 }
 
 impl Migration {
@@ -175,12 +207,12 @@ impl Migration {
 
     /// The file's name without its folder.
     pub fn file(&self) -> &str {
-        &self.file
+        &self.up.file
     }
 
     /// The text that goes up.
     pub fn sql(&self) -> &str {
-        &self.sql
+        &self.up.sql
     }
 
     /// SHA-384 of the text that goes up, with LF at each line's end, in hexadecimal.
@@ -191,10 +223,6 @@ impl Migration {
     /// Whether there is a way back.
     pub fn is_reversible(&self) -> bool {
         self.down.is_some()
-    }
-
-    pub(super) fn down(&self) -> Option<&Down> {
-        self.down.as_ref()
     }
 
     /// Whether a schema's record of this version and checksum is of this migration: its version may be

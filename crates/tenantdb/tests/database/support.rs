@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
 use tenantdb::ledger::{self, AppliedMigration};
-use tenantdb::migrations::Reading;
+use tenantdb::migrations::{Reading, Segment, StatementLimits};
 use tenantdb::verify::{self, Subject};
 use tenantdb::{Mark, MigrationSet, Promise, TenantPath, grants, migrations, role, schema};
 
@@ -149,6 +150,60 @@ impl Tenant {
         target: Option<&migrations::Target>,
     ) -> Result<migrations::Reverted, migrations::MigrateError> {
         migrations::revert(conn, self.mark.tenant, &self.schema, set, target).await
+    }
+
+    /// Takes the tenant through segments, each committed before the next.
+    pub(crate) async fn walk(
+        &self,
+        site: &Site,
+        set: &MigrationSet,
+        segments: &[Segment<'_>],
+    ) -> Result<(), migrations::MigrateError> {
+        let (tenant, schema) = (self.mark.tenant, &self.schema);
+        for segment in segments {
+            let mut tx = site.begin().await;
+            if segment.is_in_transaction() {
+                migrations::run_segment(&mut tx, tenant, schema, set, segment).await?;
+            } else {
+                let left = migrations::outstanding(&mut tx, tenant, schema, set, segment).await?;
+                if !left.is_empty() {
+                    self.run_alone(site, set, segment).await?;
+                }
+                migrations::record_segment(&mut tx, tenant, schema, set, segment).await?;
+            }
+            tx.commit().await.unwrap();
+        }
+        Ok(())
+    }
+
+    /// Runs the file of a segment outside any transaction, and writes no row.
+    pub(crate) async fn run_alone(
+        &self,
+        site: &Site,
+        set: &MigrationSet,
+        segment: &Segment<'_>,
+    ) -> Result<(), migrations::MigrateError> {
+        let session = PgConnectOptions::from_str(&site.db.url).unwrap().connect().await.unwrap();
+        let limits = StatementLimits {
+            statement: Duration::from_secs(30),
+            lock: Duration::from_millis(100),
+        };
+        migrations::run_no_transaction(session, &self.schema, set, segment, limits).await
+    }
+
+    /// Makes the tenant's schema, empty, and commits it.
+    pub(crate) async fn with_schema(self, site: &Site) -> Self {
+        let mut tx = site.begin().await;
+        schema::create(&mut tx, &self.schema, &self.mark).await.unwrap();
+        tx.commit().await.unwrap();
+        self
+    }
+
+    /// The versions that the ledger says are applied.
+    pub(crate) async fn versions(&self, site: &Site) -> Vec<String> {
+        let mut conn = site.db.pool.acquire().await.unwrap();
+        let applied = self.applied(&mut conn).await;
+        applied.into_iter().map(|file| file.version.as_str().to_owned()).collect()
     }
 
     /// What the ledger says is applied.

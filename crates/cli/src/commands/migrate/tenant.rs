@@ -10,12 +10,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use domain::{Direction, SchemaName, Version};
 use futures::{TryStreamExt as _, stream};
-use operations::learning::{self, LearnError, Relearnt};
+use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
 use settings::Settings;
 use sqlx::PgPool;
 use tenantdb::{
-    Promise,
     migrations::{MigrationSet, Target},
     share,
 };
@@ -150,11 +149,12 @@ impl Tenant {
             Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
             Self::Up { which, pace, dry_run } => {
                 let set = set(settings)?;
-                let promise = Some(learn(pool, &set).await?);
                 if dry_run {
+                    learn(pool, &set).await?;
                     return status::show(global, pool, &set, &which).await;
                 }
-                let (direction, to) = (Direction::Up, None);
+                let Learnt { set, promise } = learn(pool, &set).await?;
+                let (direction, to, promise) = (Direction::Up, None, Some(promise));
                 let concurrency = pace.lanes(settings);
                 let wish = operation::Wish { direction, to, set, promise, concurrency };
                 operation::run(global, settings, pool, &which, wish).await
@@ -199,7 +199,7 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 }
 
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
-async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Promise> {
+async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Learnt> {
     let mut conn = pool.acquire().await?;
     let installation = store::installation(&mut conn).await?;
     let missing = share::faults(&mut conn, &installation, set.shared()).await?.missing;

@@ -1,0 +1,1 @@
+alter table tenantry.promises drop column boundaries;
