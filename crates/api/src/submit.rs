@@ -70,7 +70,8 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     let mut tx = cx.pool().begin().await?;
     if let Some((key, body_hash)) = &submission.key {
         let caller = submission.caller.id;
-        let claim = idempotency::Claim { caller, key, body_hash, operation: batch };
+        let days = cx.settings().retention.idempotency_days;
+        let claim = idempotency::Claim { caller, key, body_hash, batch, days };
         if !idempotency::claim(&mut tx, claim).await? {
             return replay(&mut tx, submission.caller, key, body_hash).await;
         }

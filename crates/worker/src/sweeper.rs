@@ -3,6 +3,7 @@
 //! Every worker sweeps; every statement is safe when several do it at once.
 
 mod reconcile;
+mod retention;
 mod schedule;
 mod take_over;
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub(crate) struct Sweeper {
     pub(crate) dead_after: Duration,
     pub(crate) every: Duration,
     pub(crate) retain_jobs: Duration,
+    pub(crate) retention: settings::Retention,
     pub(crate) in_progress: InProgress,
     pub(crate) whole: WholeBatch,
     /// Set while no operation is open.
@@ -174,11 +176,11 @@ impl Sweeper {
         reconcile::revive_stranded(&self.pool, Duration::from_secs(STRANDED_AFTER_SECS)).await?;
         let mut conn = self.pool.acquire().await?;
         store::api_keys::erase_expired(&mut conn).await?;
-        store::idempotency::forget_expired(&mut conn).await?;
         let waiting = store::items::count_waiting(&mut conn, WAITING_CAP).await?;
         gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
         queue::prune(&mut conn, self.retain_jobs, PRUNE_LIMIT).await?;
-        Ok(())
+        drop(conn);
+        retention::prune(&self.pool, self.retention).await
     }
 }
 

@@ -298,6 +298,7 @@ async fn the_ledger_goes_back_into_version_tables_and_is_made_of_them_again() {
         tenantry(fleet.dir.path(), &all, &[("DATABASE_URL", fleet.db.url.as_str())])
     };
 
+    store::MIGRATOR.undo(&fleet.db.pool, 16).await.unwrap();
     let down = public(&["down", "--yes"]);
     let rights =
         "select bool_and(has_table_privilege(role_name, schema_name || '.tenantry_migrations',

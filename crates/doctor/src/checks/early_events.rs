@@ -1,4 +1,5 @@
-//! Ends that were announced and have not happened: the real end could not be announced any more.
+//! Ends that were announced and have not happened: the real end could not be announced any more. Operations
+//! may be kept for a shorter time than events.
 
 use crate::{
     Kind, Subject,
@@ -18,6 +19,8 @@ pub(crate) const CHECK: Check = Check {
          from tenantry.outbox o
          left join tenantry.operations b on b.id = o.operation_id
          where o.kind = 'operation.finished'
-           and (b.id is null or o.run > b.run or (o.run = b.run and b.finished_at is null))"
+           and (b.id is null and o.created_at >= coalesce(
+                   (select operations_kept_from from tenantry.installation), '-infinity')
+               or o.run > b.run or (o.run = b.run and b.finished_at is null))"
     ),
 };

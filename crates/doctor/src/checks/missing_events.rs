@@ -1,4 +1,4 @@
-//! Ends that were not announced.
+//! Ends that were not announced. Events may be kept for a shorter time than operations.
 
 use crate::{
     Kind, Subject,
@@ -14,6 +14,9 @@ pub(crate) const CHECK: Check = Check {
                 false
          from tenantry.operations b
          where b.finished_at is not null
+           -- an event has the time at which its transaction began
+           and b.finished_at - interval '1 hour' >= coalesce(
+               (select events_kept_from from tenantry.installation), '-infinity')
            and not exists (
                select from tenantry.outbox o
                where o.kind = 'operation.finished' and o.operation_id = b.id and o.run = b.run)"

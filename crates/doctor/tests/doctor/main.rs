@@ -11,6 +11,7 @@ mod keys;
 mod learnt;
 mod names;
 mod operations;
+mod retention;
 mod schemas;
 mod sessions;
 mod versions;
