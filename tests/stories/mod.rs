@@ -31,6 +31,7 @@ mod plain_owner;
 mod provider;
 mod readme;
 mod restore;
+mod retention;
 mod roles_and_tokens;
 mod secrets;
 mod shared_objects;

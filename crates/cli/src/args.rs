@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, restore, serve,
-    shell, submit, tenant, token,
+    audit, batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, restore,
+    serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -109,6 +109,9 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Find faults in a live system; repair those you name (works on DATABASE_URL)
     Doctor(doctor::Doctor),
+    /// Export the audit log by month; drop exported months (works on DATABASE_URL)
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Use a copied or restored database (works on DATABASE_URL)
     #[command(subcommand)]
     Restore(restore::Restore),

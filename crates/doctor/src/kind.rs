@@ -51,7 +51,7 @@ kinds! {
     ItemInWrongState = "item_in_wrong_state":
         "The parts of an item's row contradict each other.", None;
     UndoFailed = "undo_failed":
-        "Undoing an item failed for good, and an operator has to look.", None;
+        "An item could be neither done nor undone, and an operator has to look.", None;
     UnreadableRow = "unreadable_row":
         "What a tenant or an item was asked for cannot be read back.", None;
     SucceededWithoutTenant = "succeeded_without_tenant":

@@ -8,12 +8,7 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A whole number from `min` to `max`, both allowed.
-    Number {
-        /// Smallest.
-        min: i64,
-        /// Largest.
-        max: i64,
-    },
+    Number { min: i64, max: i64 },
     /// A text that the rule accepts.
     Text(Rule),
     /// A text that the rule accepts and nobody may print.
@@ -120,6 +115,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("queue.heartbeat_ms", 100, 60_000),
     Key::number("queue.missed_heartbeats", 2, 1000),
     Key::number("queue.retain_done_hours", 1, 8760),
+    Key::number("retention.operations_days", 0, 36_500),
+    Key::number("retention.events_days", 0, 36_500),
+    Key::number("retention.workers_days", 0, 36_500),
+    Key::number("retention.idempotency_days", 1, 30),
     Key::new("tenants.schema_prefix", Kind::Text(rule::schema_prefix)).env("TENANT_SCHEMA_PREFIX"),
     Key::new("tenants.default_features", Kind::List(rule::feature)).env("DEFAULT_TENANT_FEATURES"),
     Key::new("tenants.available_features", Kind::List(rule::feature)).env("AVAILABLE_FEATURES"),

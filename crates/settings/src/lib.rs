@@ -31,4 +31,6 @@ pub use error::{Problem, SettingsError};
 pub use load::Settings;
 pub use network::Network;
 pub use profile::Profile;
-pub use sections::{Api, Database, Keys, Log, LogFormat, Pool, Queue, Tenants, Worker, YesOrNo};
+pub use sections::{
+    Api, Database, Keys, Log, LogFormat, Pool, Queue, Retention, Tenants, Worker, YesOrNo,
+};

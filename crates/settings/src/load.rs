@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::{
-    Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, SettingsError, Source,
-    Tenants, Worker,
+    Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
+    Source, Tenants, Worker,
     catalogue::{self, KEYS},
     check,
     layers::{CONFIG_DIR_VAR, CONFIG_FILE_VAR, DEFAULT_FILE, Files, Layers, PATH_PREFIX},
@@ -32,6 +32,8 @@ pub struct Settings {
     pub pool: Pool,
     /// The queue.
     pub queue: Queue,
+    /// How long what has ended is kept.
+    pub retention: Retention,
     /// What a tenant gets and may ask for.
     pub tenants: Tenants,
     /// API keys.

@@ -9,6 +9,7 @@ use crate::{error::Problem, load::Checked};
 pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
     let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
     problems.extend(room_for_one_body(checked));
+    problems.extend(keys_outlive_batches(checked));
     problems.extend(two_urls(checked));
     problems.extend(unavailable_features(checked));
     problems.extend(limits_too_high(checked));
@@ -51,6 +52,17 @@ fn room_for_one_body(checked: &Checked) -> Option<Problem> {
         Problem::new(all_place, message)
     };
     Some(problem)
+}
+
+/// An idempotency key answers with its batch, so the batch must be there as long as the key.
+fn keys_outlive_batches(checked: &Checked) -> Option<Problem> {
+    let (key, batch) = ("retention.idempotency_days", "retention.operations_days");
+    let (key_days, batch_days) = (checked.number(key)?, checked.number(batch)?);
+    if batch_days == 0 || key_days <= batch_days {
+        return None;
+    }
+    let message = format!("is {key_days}, above {} = {batch_days}", checked.place(batch));
+    Some(Problem::new(checked.place(key), message))
 }
 
 fn two_urls(checked: &Checked) -> Option<Problem> {

@@ -166,6 +166,20 @@ pub struct Queue {
     pub retain_done_hours: u32,
 }
 
+/// How long what has ended is kept; 0 = for ever.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Ended batches with their items, in days.
+    pub operations_days: i32,
+    /// Events, in days.
+    pub events_days: i32,
+    /// Workers that have stopped, in days.
+    pub workers_days: i32,
+    /// Idempotency keys, in days; at most `operations_days`.
+    pub idempotency_days: i32,
+}
+
 /// What a tenant gets and may ask for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -358,6 +358,9 @@ fn values_that_contradict_each_other_are_refused() {
     assert_refused(&[(limit, "10001")], limit, "max_limits.users = 10000");
     let unbounded = "TENANTRY__TENANTS__DEFAULT_LIMITS__MAX_FILES";
     assert_refused(&[(unbounded, "1")], unbounded, "tenants.max_limits.max_files");
+    let (key, kept) =
+        ("TENANTRY__RETENTION__IDEMPOTENCY_DAYS", "TENANTRY__RETENTION__OPERATIONS_DAYS");
+    assert_refused(&[(key, "8"), (kept, "7")], key, "TENANTRY__RETENTION__OPERATIONS_DAYS = 7");
     let features = "DEFAULT_TENANT_FEATURES";
     assert_refused(&[(features, "teleport")], features, "`teleport`");
     let both = accepted(&[(features, "teleport"), ("AVAILABLE_FEATURES", "basic,teleport")]);

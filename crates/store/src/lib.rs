@@ -25,6 +25,7 @@ pub mod origin;
 pub mod promises;
 pub mod queue_state;
 mod reach;
+pub mod retention;
 mod room;
 mod session;
 pub mod spares;

@@ -145,6 +145,7 @@ impl<'a> Life<'a> {
             dead_after: Duration::from_millis(worker.dead_after_ms),
             every: Duration::from_millis(worker.sweep_ms),
             retain_jobs: Duration::from_secs(retain_jobs),
+            retention: self.settings.retention,
             in_progress: self.in_progress.clone(),
             settler: self.settler.clone(),
             quiet: Arc::clone(&self.quiet),

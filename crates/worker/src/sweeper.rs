@@ -2,6 +2,8 @@
 //!
 //! Every worker sweeps; every statement is safe when several do it at once.
 
+mod retention;
+
 use std::{
     sync::{
         Arc,
@@ -44,6 +46,7 @@ pub(crate) struct Sweeper {
     pub(crate) dead_after: Duration,
     pub(crate) every: Duration,
     pub(crate) retain_jobs: Duration,
+    pub(crate) retention: settings::Retention,
     pub(crate) in_progress: InProgress,
     pub(crate) settler: Settler,
     /// Set while no operation is open.
@@ -133,11 +136,11 @@ impl Sweeper {
         control::revive_stranded(&self.pool, Duration::from_secs(STRANDED_AFTER_SECS)).await?;
         let mut conn = self.pool.acquire().await?;
         store::api_keys::erase_expired(&mut conn).await?;
-        store::idempotency::forget_expired(&mut conn).await?;
         let waiting = store::items::count_waiting(&mut conn, WAITING_CAP).await?;
         gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
         queue::prune(&mut conn, self.retain_jobs, PRUNE_LIMIT).await?;
-        Ok(())
+        drop(conn);
+        retention::prune(&self.pool, self.retention).await
     }
 }
 

@@ -10,7 +10,8 @@ use crate::http::problem::{FieldProblem, Problem};
 impl Problem {
     /// 404: no such batch.
     pub(crate) fn batch_not_found(id: OperationId) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "batch_not_found", format!("there is no batch {id}"))
+        let detail = format!("there is no batch {id}, or it ended long ago and was deleted");
+        Self::new(StatusCode::NOT_FOUND, "batch_not_found", detail)
     }
 
     /// 404: no such tenant.

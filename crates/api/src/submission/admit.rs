@@ -74,8 +74,9 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
     let mut tx = cx.pool().begin().await?;
+    let days = cx.settings().retention.idempotency_days;
     if let Some(key) = key
-        && let Some(batch) = idempotency::replayed(&mut tx, caller.id, key, batch).await?
+        && let Some(batch) = idempotency::replayed(&mut tx, caller.id, key, batch, days).await?
     {
         return Ok(Submitted { batch, replayed: true });
     }

@@ -44,8 +44,10 @@ pub(crate) async fn replayed(
     caller: OperatorId,
     (key, body_hash): &Key<'_>,
     batch: OperationId,
+    days: i32,
 ) -> Result<Option<OperationId>, Problem> {
-    if idempotency::claim(conn, Claim { caller, key, body_hash, operation: batch }).await? {
+    let claim = Claim { caller, key, body_hash, operation: batch, days };
+    if idempotency::claim(conn, claim).await? {
         return Ok(None);
     }
     // Gone only if it was pruned this very moment.

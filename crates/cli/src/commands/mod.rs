@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod application_role;
+pub(crate) mod audit;
 pub(crate) mod batch;
 mod batch_id;
 pub(crate) mod config_check;
@@ -56,6 +57,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Doctor(doctor) => doctor.run(global).await,
+        Command::Audit(audit) => audit.run(global).await,
         Command::Restore(restore) => restore.run(global).await,
         Command::Config(config) => config.run(global),
         Command::Api(serve) => serve.api().await,

@@ -43,13 +43,13 @@ checks! {
                   then 'its operation is not all or nothing' end,
              case when i.state not in ('running', 'unwinding') and i.worker_id is not null
                   then 'still belongs to worker ' || i.worker_id end,
-             case when i.state in ('succeeded', 'failed', 'cancelled', 'rolled_back', 'undo_failed')
+             case when i.state in ('succeeded', 'failed', 'cancelled', 'rolled_back', 'undo_failed', 'stuck')
                        and i.finished_at is null
                   then 'has no time of its end' end,
-             case when i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
+             case when i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
                        and t.id is null
                   then 'has no tenant' end,
-             case when i.state in ('queued', 'running', 'retrying', 'built')
+             case when b.kind = 'provision' and i.state in ('queued', 'running', 'retrying', 'built')
                        and t.state in ('deleted', 'released')
                   then 'the names of tenant ' || t.id || ' are not reserved' end
          )) as fault (sentence)
@@ -57,14 +57,17 @@ checks! {
 
     UndoFailed, Item:
         "select i.id::text,
-                format('undoing item %s of operation %s failed (%s): see to the cause, then run '
-                       '`tenantry item undo %s %s`, or clear up by hand and run '
+                format('item %s of operation %s %s (%s): see to the cause, then run '
+                       '`tenantry item %s %s %s`, or clear up by hand and run '
                        '`tenantry item resolve %s %s --note WHAT`',
-                       i.idx, i.operation_id, coalesce(i.error_code, 'no code'), i.operation_id, i.idx,
-                       i.operation_id, i.idx),
+                       i.idx, i.operation_id, word.fault, coalesce(i.error_code, 'no code'), word.verb,
+                       i.operation_id, i.idx, i.operation_id, i.idx),
                 false
          from tenantry.operation_items i
-         where i.state = 'undo_failed'";
+         join (values ('undo_failed', 'could not be undone', 'undo'),
+                      ('stuck', 'can go neither on nor back', 'retry')) as word (state, fault, verb)
+              on word.state = i.state
+         where i.state in ('undo_failed', 'stuck')";
 
     // A tenant that was activated and deleted later is no trouble.
     SucceededWithoutTenant, Item:

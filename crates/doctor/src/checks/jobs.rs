@@ -25,7 +25,11 @@ const WAITING: &str = "
     select i.id, i.state
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
-    where i.id > $1 and i.state in ('queued', 'retrying', 'unwinding')
+    where i.id > $1 and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
+      and (i.state <> 'waiting' or not exists (
+          select from tenantry.operation_items h
+          where h.tenant_id = i.tenant_id
+            and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
       and i.worker_id is null and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
       and greatest(coalesce(i.next_attempt_at, i.created_at), b.run_at)
@@ -99,7 +103,7 @@ async fn live_jobs(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx
 
 /// Whether no worker has anything to do about an item in this state.
 fn ended(state: &str) -> bool {
-    matches!(state, "succeeded" | "failed" | "cancelled" | "rolled_back" | "undo_failed")
+    matches!(state, "succeeded" | "failed" | "cancelled" | "rolled_back" | "undo_failed" | "stuck")
 }
 
 /// The item that a payload names.
@@ -173,7 +177,7 @@ pub(crate) async fn give_back(
 pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed, Stop> {
     let locked: Option<Locked> = sqlx::query_as(
         "select operation_id, tenant_id, attempt, worker_id from tenantry.operation_items
-         where id = $1 and state in ('queued', 'retrying', 'unwinding') and worker_id is null
+         where id = $1 and state in ('queued', 'waiting', 'retrying', 'unwinding') and worker_id is null
          for update",
     )
     .bind(item.get())

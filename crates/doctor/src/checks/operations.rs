@@ -25,9 +25,10 @@ checks! {
          cross join lateral (
              select count(*) filter (where i.state = 'built') as built,
                     count(*) filter (
-                        where i.state in ('queued', 'running', 'retrying', 'unwinding')) as open,
+                        where i.state in
+                            ('queued', 'waiting', 'running', 'retrying', 'unwinding')) as open,
                     max(greatest(i.finished_at, i.started_at)) as changed_at,
-                    min(i.finished_at) filter (where i.state in ('failed', 'undo_failed')) as failed_at
+                    min(i.finished_at) filter (where i.state in ('failed', 'undo_failed', 'stuck')) as failed_at
              from tenantry.operation_items i where i.operation_id = b.id
          ) as items
          where b.finished_at is null and b.paused_at is null
@@ -45,7 +46,7 @@ checks! {
          from tenantry.operations b
          join tenantry.operation_items i on i.operation_id = b.id
          where b.finished_at is not null
-           and i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
+           and i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
          group by b.id, b.state";
 
     // How many were announced as failed and cancelled may change after the end, when an operator
@@ -57,7 +58,7 @@ checks! {
          cross join lateral (
              select count(*) as n, min(i.idx) as first, max(i.idx) as last,
                     count(*) filter (where i.state = 'succeeded') as succeeded,
-                    count(*) filter (where i.state in ('failed', 'undo_failed')) as failed,
+                    count(*) filter (where i.state in ('failed', 'undo_failed', 'stuck')) as failed,
                     count(*) filter (where i.state = 'cancelled') as cancelled,
                     count(*) filter (where i.state = 'rolled_back') as rolled_back
              from tenantry.operation_items i where i.operation_id = b.id
@@ -136,11 +137,14 @@ checks! {
                 false
          from tenantry.operations b
          where b.finished_at is not null
+           -- an event has the time at which its transaction began; events may be kept for a shorter time
+           and b.finished_at - interval '1 hour' >= coalesce(
+               (select events_kept_from from tenantry.installation), '-infinity')
            and not exists (
                select from tenantry.outbox o
                where o.kind = 'operation.finished' and o.operation_id = b.id and o.run = b.run)";
 
-    // The real end could not be announced any more.
+    // The real end could not be announced any more. Operations may be kept for a shorter time than events.
     EventWithoutFinish, Operation:
         "select coalesce(o.operation_id::text, '00000000-0000-0000-0000-000000000000'),
                 format('run %s of operation %s was announced as ended, and %s', o.run, o.operation_id, case
@@ -151,7 +155,9 @@ checks! {
          from tenantry.outbox o
          left join tenantry.operations b on b.id = o.operation_id
          where o.kind = 'operation.finished'
-           and (b.id is null or o.run > b.run or (o.run = b.run and b.finished_at is null))";
+           and (b.id is null and o.created_at >= coalesce(
+                   (select operations_kept_from from tenantry.installation), '-infinity')
+               or o.run > b.run or (o.run = b.run and b.finished_at is null))";
 }
 
 /// Ends an operation as a worker does: one guarded UPDATE, and the event with it.

@@ -13,6 +13,7 @@ mod names;
 mod operations;
 #[path = "../plant/mod.rs"]
 mod plant;
+mod retention;
 mod schemas;
 mod sessions;
 mod versions;

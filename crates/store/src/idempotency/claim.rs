@@ -3,9 +3,6 @@
 use domain::{OperationId, OperatorId};
 use sqlx::PgConnection;
 
-/// How long a key is kept, in hours (DESIGN §6).
-pub(super) const KEPT_HOURS: i32 = 24;
-
 /// A request that must become one operation only.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
@@ -17,9 +14,11 @@ pub struct Claim<'a> {
     pub body_hash: &'a [u8; 32],
     /// The operation the request becomes if the key is free.
     pub operation: OperationId,
+    /// Days for which a key stands for its operation.
+    pub days: i32,
 }
 
-/// Whether the key is now `claim`'s: it was free, or older than 24 hours.
+/// Whether the key is now `claim`'s: it was free, or older than its days.
 ///
 /// Waits for a request in flight with the same key: the row is its, until it commits.
 ///
@@ -31,12 +30,12 @@ pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bo
          values ($1, $2, $3, $4)
          on conflict (caller, key) do update
          set body_hash = excluded.body_hash, operation_id = excluded.operation_id, created_at = now()
-         where k.created_at < now() - make_interval(hours => $5)",
+         where k.created_at < now() - make_interval(days => $5)",
         claim.caller.get(),
         claim.key,
         claim.body_hash.as_slice(),
         claim.operation.get(),
-        KEPT_HOURS,
+        claim.days,
     )
     .execute(conn)
     .await?;

@@ -2,20 +2,20 @@
 
 use sqlx::PgConnection;
 
-use super::claim::KEPT_HOURS;
-
-/// Forgets keys older than 24 hours, at most 10,000, and says how many.
+/// Forgets keys older than `days`, at most `limit`, and says how many.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn forget_expired(conn: &mut PgConnection) -> sqlx::Result<u64> {
+pub async fn forget_expired(conn: &mut PgConnection, days: i32, limit: i64) -> sqlx::Result<i64> {
     let gone = sqlx::query!(
         "delete from tenantry.idempotency_keys where (caller, key) in (
              select caller, key from tenantry.idempotency_keys
-             where created_at < now() - make_interval(hours => $1) limit 10000)",
-        KEPT_HOURS,
+             where created_at < now() - make_interval(days => $1)
+             order by created_at limit $2)",
+        days,
+        limit,
     )
     .execute(conn)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(i64::try_from(gone.rows_affected()).unwrap_or(i64::MAX))
 }
