@@ -61,5 +61,5 @@ async fn an_event_of_a_batch_that_never_was_is_told_after_a_deletion_too() {
     )
     .await;
 
-    assert_eq!(ward.found().await, [(Kind::EventWithoutFinish, operation(0x99))]);
+    assert_eq!(ward.found().await, [(Kind::EventWithoutFinish, operation(99))]);
 }
