@@ -100,6 +100,7 @@ checks! {
                        i.id, i.state, t.id, t.state, remains.list),
                 t.state in ('pending', 'deleted', 'released')
          from tenantry.operation_items i
+         join tenantry.operations b on b.id = i.operation_id and b.kind = 'provision'
          join tenantry.tenants t on t.id = i.tenant_id
          cross join scope s
          cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
