@@ -102,13 +102,20 @@ impl Executor {
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let by = self.plans.claimant(&self.worker, self.rules.dead_after);
         let mut conn = self.pool.acquire().await?;
-        loop {
+        let claims = loop {
             match items::claim(&mut conn, items, &by).await {
                 // The next one sees who took the tenant.
                 Err(error) if items::is_held(&error) => {}
-                claimed => return claimed,
+                claimed => break claimed?,
             }
+        };
+        drop(conn);
+        if claims.len() < items.len() {
+            let is_left = |item: &&ItemId| claims.iter().all(|claim| claim.item != **item);
+            let left: Vec<ItemId> = items.iter().filter(is_left).copied().collect();
+            control::pass_on(&self.pool, &left, &by).await?;
         }
+        Ok(claims)
     }
 
     /// Takes a claimed item as far as it goes.

@@ -37,4 +37,6 @@ pub use retry_later::retry_later;
 pub use stick::{go_on, stick};
 pub use stranded::{hold_waiting, waiting_since};
 pub use unwind::begin_unwind;
-pub use waiting::{Waiters, count_waiting, due, next_for, waiting};
+pub use waiting::{
+    Waiters, count_waiting, due, next_for, of_other_sets, operations_of_set, waiting,
+};
