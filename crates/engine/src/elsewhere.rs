@@ -14,8 +14,12 @@ use crate::{
 
 impl Runner {
     /// Raises the fence where the tenant is in another database, and records the stages that are committed
-    /// there and not in the control database. False when the claim was lost.
-    pub(crate) async fn catch_up(&self, plan: &Plan, claim: &mut Claim) -> Result<bool, Failure> {
+    /// there and not in the control database, the item's end with the last of them. False when the claim was
+    /// lost.
+    ///
+    /// # Errors
+    /// When one of the databases fails.
+    pub async fn catch_up(&self, plan: &Plan, claim: &mut Claim) -> Result<bool, Failure> {
         let Some(stages) = self.raise(plan, claim).await? else { return Ok(false) };
         for (stage, finish) in finishes(plan) {
             if is_done(claim, stage) || !stages.iter().any(|done| done == stage.name()) {

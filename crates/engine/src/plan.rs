@@ -183,6 +183,12 @@ impl Plan {
         self.on_failure == OnFailure::Stay
     }
 
+    /// Whether all stages are among the committed ones.
+    #[must_use]
+    pub fn is_done(&self, checkpoints: &[String]) -> bool {
+        self.stages.iter().all(|stage| checkpoints.iter().any(|c| c == stage.name()))
+    }
+
     /// Whether a stage without a way back is among the committed ones.
     #[must_use]
     pub fn is_past_pivot(&self, checkpoints: &[String]) -> bool {

@@ -18,8 +18,8 @@ use tracing::{error, info, warn};
 
 use crate::{Plans, PoolView};
 
-/// Tries after which one waits as long as while the database refuses a right: up to 8 s by default.
-const TRIES_WHILE_REFUSED: u32 = 5;
+/// Tries after which one waits as long as after one that does not count: up to 8 s by default.
+const TRIES_UNSPENT: u32 = 5;
 
 /// When to try again, and when to stop.
 #[derive(Debug, Clone, Copy)]
@@ -128,9 +128,13 @@ impl Executor {
             return self.unwind(claim).await;
         }
         let plan = self.plans.of(&claim);
-        let goes_back = !plan.is_past_pivot(&claim.checkpoints);
-        if let Some(code) = claim.cancelled.clone().filter(|_| goes_back) {
-            return self.turn_back(claim, cancelled(code), None).await;
+        if let Some(code) = claim.cancelled.clone() {
+            if let Some(ended) = self.catch_up(&mut claim).await? {
+                return Ok(ended);
+            }
+            if !plan.is_past_pivot(&claim.checkpoints) {
+                return self.turn_back(claim, cancelled(code), None).await;
+            }
         }
         if claim.tries.unsigned_abs() > self.rules.max_attempts {
             let reason = exhausted(claim.error.as_ref());
@@ -190,10 +194,13 @@ impl Executor {
     /// Turns an item back, or leaves it to an operator where there is no way back.
     async fn give_up(
         &self,
-        claim: Claim,
+        mut claim: Claim,
         reason: ItemError,
         stage: Option<&str>,
     ) -> sqlx::Result<Ended> {
+        if let Some(ended) = self.catch_up(&mut claim).await? {
+            return Ok(ended);
+        }
         if !self.plans.of(&claim).is_past_pivot(&claim.checkpoints) {
             return self.turn_back(claim, reason, stage).await;
         }
@@ -208,6 +215,22 @@ impl Executor {
         }
         tx.commit().await?;
         Ok(Ended::As(ItemState::Stuck, Vec::new()))
+    }
+
+    /// Brings the claim up to what is committed in the tenant's database, before its checkpoints decide where
+    /// it goes: the answer to a commit there may be lost. What the item came to, if that is all of it; it
+    /// waits when the database does not answer.
+    async fn catch_up(&self, claim: &mut Claim) -> sqlx::Result<Option<Ended>> {
+        let plan = self.plans.of(claim);
+        match self.runner.catch_up(plan, claim).await {
+            Ok(false) => Ok(Some(Ended::Fenced)),
+            Ok(true) => {
+                let done = plan.is_done(&claim.checkpoints);
+                Ok(done.then(|| Ended::As(plan.finish().into(), Vec::new())))
+            }
+            // Without the answer it may be neither undone nor ended.
+            Err(failure) => self.put_back(claim, &failure, false).await.map(Some),
+        }
     }
 
     /// Puts the item back if another try can help and is left.
@@ -226,13 +249,19 @@ impl Executor {
             return Ok(None);
         }
         // A refusal is no tenant's fault: the try does not count.
-        let tries = if refused { TRIES_WHILE_REFUSED } else { claim.tries.unsigned_abs() };
+        self.put_back(claim, failure, !refused).await.map(Some)
+    }
+
+    /// Puts the item back to be tried again; the try counts if it is `spent`.
+    async fn put_back(&self, claim: &Claim, failure: &Failure, spent: bool) -> sqlx::Result<Ended> {
+        let tries = if spent { claim.tries.unsigned_abs() } else { TRIES_UNSPENT };
         let delay = self.rules.backoff.delay(tries, rand::random());
         let code = failure.error.code().clone();
-        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, %code, %cause,
-            delay_ms = delay.as_millis() as u64, "item {} failed; trying again", claim.item);
-        let ours = control::put_back(&self.pool, claim, failure, !refused, delay).await?;
-        Ok(Some(if ours { Ended::Again { code } } else { Ended::Fenced }))
+        warn!(item.id = %claim.item, tenant.id = %claim.tenant.id, %code,
+            cause = %telemetry::chain(&failure.error), delay_ms = delay.as_millis() as u64,
+            "item {} failed; trying again", claim.item);
+        let ours = control::put_back(&self.pool, claim, failure, spent, delay).await?;
+        Ok(if ours { Ended::Again { code } } else { Ended::Fenced })
     }
 
     /// Records why the item turns back, then undoes what is committed of it.
@@ -330,3 +359,6 @@ fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
 fn own_error(code: Code, message: &str) -> ItemError {
     ItemError { code, message: message.to_owned(), step: None, retryable: true }
 }
+
+#[cfg(test)]
+mod tests;

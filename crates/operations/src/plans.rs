@@ -59,6 +59,12 @@ impl Plans {
         Ok(Self { provision: None, up, down, set_hash })
     }
 
+    /// `plan` for items of kind `migrate`, and no other kind.
+    #[cfg(test)]
+    pub(crate) fn only(plan: Plan) -> Self {
+        Self { provision: None, migrate: plan, set_hash: String::new() }
+    }
+
     /// The worker with these plans: it claims no item of another kind or set.
     #[must_use]
     pub fn claimant<'a>(&'a self, worker: &'a str, dead_after: Duration) -> Claimant<'a> {

@@ -57,6 +57,16 @@ const TUNING: &str = "
         autovacuum_analyze_threshold = 5000);
 ";
 
+/// Gives the jobs of an earlier version ids that name their items: else no look-up finds them, and each
+/// waiting item seems to have none.
+const NAMES: &str = r#"
+    update apalis.jobs j
+    set id = '0' || lpad(o.item, 15, '0') || lpad(floor(random() * 1e10)::bigint::text, 10, '0')
+    from (select id, substring(encode(job, 'escape') from '^\{"v":1,"item":([0-9]{1,15})\}$') as item
+          from apalis.jobs where status not in ('Done', 'Killed') and id !~ '^0[0-9]{25}$') o
+    where j.id = o.id and o.item is not null
+"#;
+
 /// Makes or updates the queue's schema (`apalis`), all of it or nothing. Safe to run again and by
 /// several at once.
 ///
@@ -76,6 +86,7 @@ pub async fn setup(pool: &PgPool) -> Result<(), SetupError> {
     migrator.set_locking(false);
     migrator.run(&mut *tx).await.map_err(SetupError::Migrate)?;
     sqlx::raw_sql(TUNING).execute(&mut *tx).await.map_err(SetupError::Tune)?;
+    sqlx::raw_sql(NAMES).execute(&mut *tx).await.map_err(SetupError::Tune)?;
     tx.commit().await.map_err(SetupError::Tune)?;
     conn.close().await.map_err(SetupError::Connect)
 }

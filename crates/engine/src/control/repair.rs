@@ -1,4 +1,4 @@
-//! What operators do about an item whose undo failed.
+//! What operators do about an item that can go neither on nor back by itself.
 
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use tracing::info;
 
 use super::{ControlError, error::patiently, wake::locked};
 
-/// Has the undo of an item tried again. An operation that is over is open again until it has ended.
+/// Has the undo of an item tried again, or the item itself if it is stuck. An operation that is over is
+/// open again until it has ended.
 ///
 /// # Errors
-/// When there is no such item; when its undo did not fail.
+/// When there is no such item; when its undo did not fail and it is not stuck.
 pub async fn undo(
     pool: &Connections,
     by: By<'_>,
@@ -29,18 +30,22 @@ pub async fn undo(
     patiently(async || {
         let mut tx = pool.begin().await?;
         locked(&mut tx, operation).await?;
-        let Some(item) = items::undo(&mut tx, operation, index).await? else {
-            return Err(not_undo_failed(&mut tx, operation, index).await?);
+        let (item, action) = match items::undo(&mut tx, operation, index).await? {
+            Some(item) => (item, "item.undo_retried"),
+            None => match items::go_on(&mut tx, operation, index).await? {
+                Some(item) => (item, "item.retried"),
+                None => return Err(not_undo_failed(&mut tx, operation, index).await?),
+            },
         };
         let reopened = operations::reopen(&mut tx, operation).await?;
         queue::wake(&mut tx, &[item], Duration::ZERO).await?;
         let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
-        let entry = by.did("item.undo_retried");
+        let entry = by.did(action);
         audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry })
             .await?;
         tx.commit().await?;
         queue::ring(pool, Bell::Jobs).await;
-        info!(operation.id = %operation, item.id = %item, "the undo of item {item} is tried again");
+        info!(operation.id = %operation, item.id = %item, "item {item} is tried again");
         Ok(())
     })
     .await
