@@ -217,11 +217,14 @@ impl Executor {
         Ok(Ended::As(ItemState::Stuck, Vec::new()))
     }
 
-    /// Brings the claim up to what is committed in the tenant's database, before its checkpoints decide where
-    /// it goes: the answer to a commit there may be lost. What the item came to, if that is all of it; it
+    /// Brings the claim up to what is committed, here and in the tenant's database, before its checkpoints
+    /// decide where it goes: the answer to a commit may be lost. What the item came to, if that is all of it; it
     /// waits when the database does not answer.
     async fn catch_up(&self, claim: &mut Claim) -> sqlx::Result<Option<Ended>> {
         let plan = self.plans.of(claim);
+        let mut conn = self.pool.acquire().await?;
+        claim.checkpoints = store::checkpoints::committed(&mut conn, claim.item).await?;
+        drop(conn);
         match self.runner.catch_up(plan, claim).await {
             Ok(false) => Ok(Some(Ended::Fenced)),
             Ok(true) => {

@@ -59,10 +59,10 @@ impl Plans {
         Ok(Self { provision: None, up, down, set_hash })
     }
 
-    /// `plan` for items of kind `migrate`, and no other kind.
+    /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
-    pub(crate) fn only(plan: Plan) -> Self {
-        Self { provision: None, migrate: plan, set_hash: String::new() }
+    pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
+        Self { provision: None, up: plan(), down: plan(), set_hash: String::new() }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
