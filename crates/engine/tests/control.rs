@@ -4,8 +4,11 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, OperationId};
-use engine::control::{free_the_dead, give_back_forgotten, revive_stranded, start_due};
+use domain::{ItemId, OperationId, TenantId};
+use engine::control::{
+    free_the_dead, give_back_forgotten, pass_on, release, revive_stranded, start_due, undo,
+    wake_set,
+};
 use sqlx::{PgPool, types::Uuid};
 use store::{audit::By, workers};
 
@@ -265,6 +268,102 @@ async fn what_is_paused_or_cancelled_does_not_start() {
 
     assert_eq!((while_paused, while_the_queue_is, after), (0, 0, 1));
     assert_eq!((jobs(&db.pool, paused).await, jobs(&db.pool, cancelled).await), (2, 0));
+}
+
+/// An item in `state` of an operation with these parameters, on the tenant with this id.
+async fn on_tenant(pool: &PgPool, state: &str, params: &str, tenant: i64) -> (OperationId, ItemId) {
+    sqlx::query(
+        "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
+         select $1, 'T', 't' || $1 || '.test', 't' || $1, 'r' || $1 on conflict do nothing",
+    )
+    .bind(tenant)
+    .execute(pool)
+    .await
+    .unwrap();
+    let (operation, item): (Uuid, i64) = sqlx::query_as(
+        "with o as (insert into tenantry.operations (id, kind, params, state, mode, total)
+                    values (gen_random_uuid(), 'migrate', $2::jsonb, 'running', 'independent', 1)
+                    returning id)
+         insert into tenantry.operation_items (operation_id, idx, state, tenant_id, input)
+         select id, 0, $1, $3, '{}' from o returning operation_id, id",
+    )
+    .bind(state)
+    .bind(params)
+    .bind(tenant)
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    (OperationId::new(operation), ItemId::new(item))
+}
+
+#[tokio::test]
+async fn the_end_of_an_item_wakes_the_first_that_waits_for_its_tenant() {
+    let db = harness::fresh_db().await;
+    let (_, first) = on_tenant(&db.pool, "waiting", "{}", 1).await;
+    let (_, second) = on_tenant(&db.pool, "waiting", "{}", 1).await;
+    let (_, of_another) = on_tenant(&db.pool, "waiting", "{}", 2).await;
+    let pool = db.pool.clone().into();
+
+    let woken = release(&pool, &[TenantId::new(1), TenantId::new(3)]).await.unwrap();
+
+    assert_eq!(woken, 1);
+    assert!(has_live_job(&db.pool, first).await);
+    assert!(!has_live_job(&db.pool, second).await && !has_live_job(&db.pool, of_another).await);
+}
+
+#[tokio::test]
+async fn an_item_that_waits_for_its_tenant_is_stranded_only_when_none_holds_it() {
+    let db = harness::fresh_db().await;
+    let (_, held) = on_tenant(&db.pool, "waiting", "{}", 1).await;
+    on_tenant(&db.pool, "retrying", "{}", 1).await;
+    let (_, free) = on_tenant(&db.pool, "waiting", "{}", 2).await;
+    wake(&db.pool, item(&db.pool, "queued", "").await).await;
+    sqlx::query("update tenantry.operation_items set created_at = now() - interval '1 hour'")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+
+    revive_stranded(&db.pool.clone().into(), Duration::from_secs(30)).await.unwrap();
+
+    assert!(has_live_job(&db.pool, free).await);
+    assert!(!has_live_job(&db.pool, held).await);
+}
+
+#[tokio::test]
+async fn a_job_that_comes_to_a_worker_without_its_set_is_passed_on_to_one_that_has_it() {
+    let db = harness::fresh_db().await;
+    let (_, item) = on_tenant(&db.pool, "queued", r#"{"set": "new"}"#, 1).await;
+    let (_, unknown) = on_tenant(&db.pool, "queued", r#"{"set": "unknown"}"#, 2).await;
+    let (_, own) = on_tenant(&db.pool, "queued", r#"{"set": "old"}"#, 3).await;
+    let minute = Duration::from_secs(60);
+    let of = |worker, set| store::items::Claimant { set, dead_after: minute, ..claimant(worker) };
+    let mut conn = db.pool.acquire().await.unwrap();
+    for by in [of("a", "old"), of("b", "new")] {
+        workers::register(&mut conn, &by, "here", 1, "test").await.unwrap();
+    }
+    let pool = db.pool.clone().into();
+
+    pass_on(&pool, &[item, unknown, own], &of("a", "old")).await.unwrap();
+    let passed = has_live_job(&db.pool, item).await;
+    let kept = has_live_job(&db.pool, unknown).await || has_live_job(&db.pool, own).await;
+    let woken = wake_set(&pool, "unknown").await.unwrap();
+
+    assert!(passed && !kept);
+    assert_eq!(woken, 1);
+    assert!(has_live_job(&db.pool, unknown).await);
+}
+
+#[tokio::test]
+async fn an_operators_act_on_an_open_operation_begins_its_next_run() {
+    let db = harness::fresh_db().await;
+    let (operation, _) = on_tenant(&db.pool, "undo_failed", "{}", 1).await;
+    // An end that another process saw before the act is of run 1, and is not written any more.
+    let run = "select run::bigint from tenantry.operations";
+    assert_eq!(count(&db.pool, run).await, 1);
+
+    undo(&db.pool.clone().into(), By::process("test"), operation, 0).await.unwrap();
+
+    assert_eq!(count(&db.pool, run).await, 2);
 }
 
 fn claimant(worker: &str) -> store::items::Claimant<'_> {
