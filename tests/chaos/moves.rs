@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, error::Error, time::Duration};
 use domain::{Direction, Kind, Migrate, Selector, TenantId, TenantState};
 use engine::control::{self, Asked as Operation};
 use queue::Bell;
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 use store::{Connections, audit::By};
 use tenantdb::MigrationSet;
 use uuid::Uuid;
@@ -216,36 +216,7 @@ order by 1, 2, 3";
 /// Holds what became of the moves against what was asked for.
 pub(crate) async fn judge(pool: &PgPool, verdict: &mut Verdict) -> sqlx::Result<()> {
     for row in sqlx::query(TENANTS).fetch_all(pool).await? {
-        let id: i64 = row.try_get("id")?;
-        let number = |column| row.try_get::<i64, _>(column);
-        let (version, there): (Option<String>, bool) =
-            (row.try_get("version")?, row.try_get("there")?);
-        let fits = match version.as_deref() {
-            Some("0005") => there,
-            Some(BEFORE) => !there,
-            _ => false,
-        };
-        if !fits {
-            verdict.lost += 1;
-            let words = format!(
-                "tenant {id}: its ledger says {version:?}, and its table is there: {there}"
-            );
-            verdict.violations.push(words);
-        }
-        // It was born at the newest version.
-        let (up, to_be) = (number("up")?, number("ups")? + 1);
-        let (down, to_be_down) = (number("down")?, number("downs")?);
-        if (up, down) != (to_be, to_be_down) {
-            verdict.duplicates += 1;
-            verdict.violations.push(format!(
-                "tenant {id} was moved up {up} times and down {down} times, and was to be {to_be} and \
-                 {to_be_down} times"
-            ));
-        }
-        if number("beside")? > 0 {
-            verdict.together += 1;
-            verdict.violations.push(format!("two moves of tenant {id} were under way at one time"));
-        }
+        judge_tenant(&row, verdict)?;
     }
     let mut told = BTreeSet::new();
     for row in sqlx::query(TOGETHER).fetch_all(pool).await? {
@@ -255,6 +226,38 @@ pub(crate) async fn judge(pool: &PgPool, verdict: &mut Verdict) -> sqlx::Result<
         verdict
             .violations
             .push(format!("items {item} and {other} were at work on tenant {tenant} together"));
+    }
+    Ok(())
+}
+
+fn judge_tenant(row: &PgRow, verdict: &mut Verdict) -> sqlx::Result<()> {
+    let id: i64 = row.try_get("id")?;
+    let number = |column| row.try_get::<i64, _>(column);
+    let (version, there): (Option<String>, bool) = (row.try_get("version")?, row.try_get("there")?);
+    let fits = match version.as_deref() {
+        Some("0005") => there,
+        Some(BEFORE) => !there,
+        _ => false,
+    };
+    if !fits {
+        verdict.lost += 1;
+        let words =
+            format!("tenant {id}: its ledger says {version:?}, and its table is there: {there}");
+        verdict.violations.push(words);
+    }
+    // It was born at the newest version.
+    let (up, to_be) = (number("up")?, number("ups")? + 1);
+    let (down, to_be_down) = (number("down")?, number("downs")?);
+    if (up, down) != (to_be, to_be_down) {
+        verdict.duplicates += 1;
+        verdict.violations.push(format!(
+            "tenant {id} was moved up {up} times and down {down} times, and was to be {to_be} and \
+             {to_be_down} times"
+        ));
+    }
+    if number("beside")? > 0 {
+        verdict.together += 1;
+        verdict.violations.push(format!("two moves of tenant {id} were under way at one time"));
     }
     Ok(())
 }
