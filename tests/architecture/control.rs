@@ -5,7 +5,11 @@ use super::{Tree, assert_none, reach, sources, the_tree, tree};
 /// Files of the API that name anything of the engine but what changes rows and wakes workers.
 fn beyond_control(tree: &Tree) -> Vec<String> {
     let in_api = sources(tree).filter(|(path, _)| path.starts_with("crates/api/src/"));
-    let more = |text: &str| text.split("engine::").skip(1).any(|it| !it.starts_with("control"));
+    // base64 has a module of the same name.
+    let more = |text: &str| {
+        let named = text.split("engine::").skip(1);
+        named.filter(|it| !it.starts_with("general_purpose")).any(|it| !it.starts_with("control"))
+    };
     in_api.filter(|(_, text)| more(text)).map(|(path, _)| path.clone()).collect()
 }
 
@@ -23,7 +27,7 @@ fn no_step_can_run_inside_a_request() {
 fn a_step_reached_by_a_detour_is_found() {
     let bad = tree(&[
         ("crates/api/Cargo.toml", "[dependencies]\nqueue.workspace = true"),
-        ("crates/queue/Cargo.toml", "[dependencies]\nprovisioning.workspace = true"),
+        ("crates/queue/Cargo.toml", "[dependencies]\noperations.workspace = true"),
         ("crates/operations/Cargo.toml", ""),
     ]);
 

@@ -1,11 +1,14 @@
 //! The fleet follows a new migration: every tenant it can, and no tenant is harmed by another.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use super::support::{Ran, System, tenants};
+use super::support::{Ran, System, eventually, tenants};
+
+/// Longest wait for workers to take over what a dead process had begun.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const FIRST: &str = "create table account (id bigint primary key);\n";
 const SECOND: &str = "create table note (id bigint primary key, body text);\n";
@@ -143,4 +146,56 @@ async fn down_takes_back_and_the_shared_schema_says_how_it_stands() {
     assert_eq!(down.code, Some(0), "{down:?}");
     assert_eq!(fleet.versions().await, [1; 2]);
     assert_eq!(shared.code, Some(0), "{shared:?}");
+}
+
+#[tokio::test]
+async fn a_command_that_dies_in_the_middle_stops_nothing() {
+    let mut fleet = fleet(8).await;
+    fleet.write("0002_notes.sql", &format!("{SECOND}select pg_sleep(0.3);"));
+    let folder = fleet.folder.to_str().unwrap().to_owned();
+    fleet.system.add_worker(&[("TENANT_MIGRATIONS_DIR", &folder)]).await;
+    let mut command = fleet.system.spawn_cli(&["migrate", "tenant", "up", "--all"]);
+    let held = "select count(*) from tenantry.operation_items i
+        join tenantry.workers w on w.id = i.worker_id and w.id like 'cli:%' where i.state = 'running'";
+    eventually("the command to work on tenants", PATIENCE, async || {
+        (fleet.system.count(held).await > 0).then_some(())
+    })
+    .await;
+
+    command.kill().await;
+
+    let open = "select count(*) from tenantry.operations where finished_at is null";
+    eventually("the workers to finish the operation", PATIENCE, async || {
+        (fleet.system.count(open).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(fleet.versions().await, [2; 8]);
+    let clean =
+        "select count(*) from tenantry.operations where kind = 'migrate' and state = 'completed'";
+    assert_eq!(fleet.system.count(clean).await, 1);
+}
+
+#[tokio::test]
+async fn a_fleet_is_left_to_the_workers_on_request() {
+    let mut fleet = fleet(5).await;
+    fleet.write("0002_notes.sql", SECOND);
+    let dry = fleet.migrate(&["up", "--all", "--dry-run"]).await;
+    let detached = fleet.migrate(&["up", "--all", "--detach"]).await;
+    let waiting = "select count(*) from tenantry.operation_items i
+        join tenantry.operations o on o.id = i.operation_id and o.kind = 'migrate'
+        where i.state = 'queued'";
+    assert_eq!(dry.code, Some(1), "{dry:?}");
+    assert_eq!(detached.code, Some(0), "{detached:?}");
+    assert_eq!(fleet.versions().await, [1; 5], "no worker has these migrations yet");
+    assert_eq!(fleet.system.count(waiting).await, 5);
+
+    let folder = fleet.folder.to_str().unwrap().to_owned();
+    fleet.system.add_worker(&[("TENANT_MIGRATIONS_DIR", &folder)]).await;
+
+    let open = "select count(*) from tenantry.operations where finished_at is null";
+    eventually("the new worker to migrate the fleet", PATIENCE * 2, async || {
+        (fleet.system.count(open).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(fleet.versions().await, [2; 5]);
 }

@@ -119,9 +119,10 @@ impl Runner {
         if !self.is_held(claim).await.during("check the claim").map_err(own)? {
             return Ok(None);
         }
-        let conn = self.connection(there.as_ref().unwrap_or(&self.pool), 1).await;
-        let mut conn = conn.during("reach the tenant's database").map_err(own)?;
-        let done = apply_steps(stage, Work::Alone(claim), &mut conn);
+        let pool = there.as_ref().unwrap_or(&self.pool);
+        let mut conn =
+            self.connection(pool, 1).await.during("reach the tenant's database").map_err(own)?;
+        let done = apply_steps(stage, Work::Outside(claim, pool), &mut conn);
         let steps = in_time(stage, limit, done).await??;
         drop(conn);
         crash_point("after_work", stage.name());

@@ -98,7 +98,7 @@ pub enum PlanError {
     /// Checkpoints of two stages could not be told apart.
     #[error("two stages are called `{0}`")]
     DuplicateStage(String),
-    /// Two steps could not be told apart in the results.
+    /// Two steps of a stage could not be told apart in the results.
     #[error("two steps are called `{0}`")]
     DuplicateStep(&'static str),
     /// Nothing to do.
@@ -154,7 +154,6 @@ impl Plan {
             return Err(PlanError::Empty);
         }
         let mut stage_names: HashSet<&str> = HashSet::new();
-        let mut step_names = HashSet::new();
         for stage in &stages {
             if !stage_names.insert(stage.name()) {
                 return Err(PlanError::DuplicateStage(stage.name().to_owned()));
@@ -162,6 +161,7 @@ impl Plan {
             if stage.steps.is_empty() {
                 return Err(PlanError::EmptyStage(stage.name().to_owned()));
             }
+            let mut step_names = HashSet::new();
             for step in &stage.steps {
                 if !step_names.insert(step.name()) {
                     return Err(PlanError::DuplicateStep(step.name().as_str()));
@@ -237,11 +237,11 @@ mod tests {
 
     #[test]
     fn refuses_names_that_stand_twice() {
-        let stages = |second| vec![Stage::new("a").step(Nothing), second];
+        let one = || Stage::new("a").step(Nothing);
         let plan = |stages| Plan::new(stages, Finish::Succeeded).unwrap_err();
 
-        let same_stage = plan(stages(Stage::new("a").step(Nothing)));
-        let same_step = plan(stages(Stage::new("b").step(Nothing)));
+        let same_stage = plan(vec![one(), one()]);
+        let same_step = plan(vec![one().step(Nothing)]);
 
         assert_eq!(same_stage, PlanError::DuplicateStage("a".to_owned()));
         assert_eq!(same_step, PlanError::DuplicateStep("nothing"));

@@ -42,12 +42,14 @@ pub(crate) enum Work<'a> {
     Alone(&'a Claim),
     /// To several items of which nothing is there.
     Together(&'a [Claim]),
+    /// To one item, in no transaction, with a pool for further sessions.
+    Outside(&'a Claim, &'a Connections),
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn claims(self) -> &'a [Claim] {
         match self {
-            Self::Alone(claim) => std::slice::from_ref(claim),
+            Self::Alone(claim) | Self::Outside(claim, _) => std::slice::from_ref(claim),
             Self::Together(claims) => claims,
         }
     }
@@ -201,6 +203,9 @@ pub(crate) async fn apply_steps(
         let applied = match work {
             Work::Alone(claim) => step.apply_any(&mut StepCx::new(claim, conn)).await,
             Work::Together(claims) => step.apply_all_any(claims, conn).await,
+            Work::Outside(claim, pool) => {
+                step.apply_any(&mut StepCx::new(claim, conn).outside(pool)).await
+            }
         };
         applied.map_err(|error| Failure::of_step(stage, step.name(), error))?;
         crash_point("after", step.name().as_str());

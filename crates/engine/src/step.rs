@@ -4,7 +4,10 @@ use std::{fmt, future::Future};
 
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
-use store::items::{Claim, ClaimedTenant};
+use store::{
+    Connections,
+    items::{Claim, ClaimedTenant},
+};
 
 use crate::StepError;
 
@@ -38,12 +41,20 @@ impl fmt::Display for StepName {
 pub struct StepCx<'a> {
     claim: &'a Claim,
     conn: &'a mut PgConnection,
+    /// Where a stage outside of a transaction opens sessions.
+    sessions: Option<&'a Connections>,
 }
 
 impl<'a> StepCx<'a> {
     /// A context for one step; `conn` must be inside a transaction.
     pub fn new(claim: &'a Claim, conn: &'a mut PgConnection) -> Self {
-        Self { claim, conn }
+        Self { claim, conn, sessions: None }
+    }
+
+    /// The same for a stage outside of a transaction, which may open sessions as those of `pool`.
+    #[must_use]
+    pub(crate) fn outside(self, pool: &'a Connections) -> Self {
+        Self { sessions: Some(pool), ..self }
     }
 
     /// The claim under which the step runs.
@@ -58,9 +69,19 @@ impl<'a> StepCx<'a> {
         &self.claim.tenant
     }
 
-    /// The stage's transaction.
+    /// The stage's transaction; in a stage outside of one, a connection in none.
     pub fn tx(&mut self) -> &mut PgConnection {
         self.conn
+    }
+
+    /// A session of its own on the tenant's database, in a stage outside of a transaction.
+    ///
+    /// # Errors
+    /// When the server refuses another session, or the stage is in a transaction.
+    pub async fn open_session(&self) -> sqlx::Result<PgConnection> {
+        let in_transaction = || sqlx::Error::Protocol("the stage is in a transaction".to_owned());
+        let pool = self.sessions.ok_or_else(in_transaction)?;
+        store::open(&pool.connect_options()).await
     }
 }
 

@@ -1,9 +1,9 @@
 //! What can happen, one atomic thing at a time.
 
-use domain::{Mode, OperationState, TenantState};
+use domain::{ItemState, Mode, OperationState, TenantState};
 
 use crate::{
-    ItemState, Kind, Protocol, Reason, State, Variant,
+    Kind, Protocol, Reason, State, Variant,
     worker::{Hand, Phase, Process, Row},
 };
 
@@ -13,8 +13,6 @@ use crate::{
 pub enum Action {
     /// A worker fetches a job.
     Fetch(usize, usize),
-    /// A worker fetches a job for what it works on already, and acknowledges it at once.
-    Skip(usize, usize),
     /// A worker's handler runs its next transaction.
     Step(usize, Answer),
     /// A worker's handler sees between two stages that the operation is cancelled.
@@ -31,6 +29,8 @@ pub enum Action {
     SeeEnd(usize),
     /// A worker writes the end it saw.
     WriteEnd(usize),
+    /// A worker gives a job to the first item that waits for each tenant an ended item held.
+    Release(usize),
     /// A worker gives back an item it owns and does not work on.
     GiveBack(usize, usize),
     /// An item without a live job gets a new one.
@@ -52,6 +52,8 @@ pub enum Action {
     /// Misfortune: the server crashes before a worker's claim has reached the disk, and the queue
     /// delivers the job again. Not in the protocol: a commit that was answered stays.
     LoseClaim(usize),
+    /// Misfortune: the transaction in which a worker releases tenants fails.
+    LoseRelease(usize),
     /// Misfortune: a job vanishes.
     LoseJob(usize),
     /// Misfortune: a job is delivered again while a live worker holds it.
@@ -81,13 +83,12 @@ impl Action {
     #[must_use]
     pub const fn is_own(&self) -> bool {
         use Action::{
-            Beat, Bury, Fetch, GiveBack, Reconcile, SeeCancel, SeeEnd, Skip, StartOver, Step,
+            Beat, Bury, Fetch, GiveBack, Reconcile, Release, SeeCancel, SeeEnd, StartOver, Step,
             TimeOutJobs, WriteEnd,
         };
         matches!(
             self,
             Fetch(..)
-                | Skip(..)
                 | Step(_, Answer::Done)
                 | SeeCancel(_)
                 | Bury(_)
@@ -96,6 +97,7 @@ impl Action {
                 | StartOver(_)
                 | SeeEnd(_)
                 | WriteEnd(_)
+                | Release(_)
                 | GiveBack(..)
                 | Reconcile(_)
         )
@@ -116,8 +118,9 @@ impl Protocol {
         }
         match action {
             Action::Fetch(w, n) => fetch(state, w, n),
-            Action::Skip(_, n) | Action::LoseJob(n) => drop(state.jobs.remove(n)),
+            Action::LoseJob(n) => drop(state.jobs.remove(n)),
             Action::LoseClaim(w) => lose_claim(state, w),
+            Action::LoseRelease(w) => state.workers[w].freed = [false; 2],
             Action::DoubleJob(n) => state.jobs[n].holder = None,
             Action::Step(w, answer) => self.step(state, w, answer),
             Action::SeeCancel(w) => self.stop_working(state, w, Reason::Cancelled),
@@ -131,6 +134,7 @@ impl Protocol {
             Action::StartOver(w) => state.workers[w].start_over(),
             Action::SeeEnd(w) => see_end(state, w),
             Action::WriteEnd(w) => self.write_end(state, w),
+            Action::Release(w) => state.release(w),
             Action::GiveBack(_, item) => give_back(state, item),
             Action::Reconcile(item) => state.mint_job(item),
             Action::Continue(w) => state.workers[w].process = Process::Running,
@@ -142,16 +146,18 @@ impl Protocol {
             Action::Cancel(operation) => self.cancel(state, operation),
             Action::Pause(operation) => state.operations[operation].paused = true,
             Action::Resume(operation) => resume(state, operation),
-            Action::TryAgain(item) => try_again(state, item),
-            Action::Abandon(item) => self.abandon(state, item),
+            Action::TryAgain(item) => self.try_again(state, item),
+            Action::Abandon(item) => abandon(state, item),
             Action::Retry(item) => retry(state, item),
         }
     }
 
     fn write_end(&self, state: &mut State, worker: usize) {
-        let Some(outcome) = state.workers[worker].outcome.take() else { return };
+        let Some((outcome, run)) = state.workers[worker].outcome.take() else { return };
         let operation = &mut state.operations[0];
-        if !operation.state.is_final() || self.variant == Variant::NoSettleGuard {
+        let is_due = !operation.state.is_final()
+            && (run == operation.run || self.variant == Variant::SettlesAnyRun);
+        if is_due || self.variant == Variant::NoSettleGuard {
             operation.state = outcome;
             operation.events += 1;
         }
@@ -164,7 +170,7 @@ impl Protocol {
         for i in state.items_of(operation) {
             if self.may_be_cancelled(state, i) {
                 state.move_item(i, ItemState::Cancelled);
-                self.let_go(state, i);
+                state.let_go(i);
             }
         }
         if state.operations[operation].paused {
@@ -186,11 +192,20 @@ impl Protocol {
         waits && (!begun || self.variant == Variant::CancelEndsBegun)
     }
 
-    /// An operator gives a stuck item up: what is committed stays.
-    fn abandon(&self, state: &mut State, item: usize) {
-        state.move_item(item, ItemState::Failed);
-        self.let_go(state, item);
+    /// An operator has a stuck item tried again. Its operation goes on.
+    fn try_again(&self, state: &mut State, item: usize) {
+        state.steer_item(item, ItemState::Retrying);
+        let row = &mut state.items[item];
+        row.tries = 0;
+        state.operations[row.operation].reopen(self.variant);
+        state.mint_job(item);
     }
+}
+
+/// An operator gives a stuck item up: what is committed stays.
+fn abandon(state: &mut State, item: usize) {
+    state.steer_item(item, ItemState::Failed);
+    state.let_go(item);
 }
 
 fn fetch(state: &mut State, worker: usize, job: usize) {
@@ -223,7 +238,7 @@ fn fall_silent(state: &mut State, worker: usize, process: Process) {
 fn see_end(state: &mut State, worker: usize) {
     let cancelled = state.operations[0].cancelled;
     let outcome = state.progress(0).outcome(Mode::Independent, cancelled);
-    state.workers[worker].outcome = Some(outcome);
+    state.workers[worker].outcome = Some((outcome, state.operations[0].run));
     state.workers[worker].marked = false;
 }
 
@@ -240,22 +255,16 @@ fn resume(state: &mut State, operation: usize) {
     state.operations[operation].paused = false;
     for i in state.items_of(operation) {
         let row = &state.items[i];
-        if !row.state.is_final() && row.state != ItemState::Stuck && row.owner.is_none() {
+        if !row.state.is_final() && row.owner.is_none() {
             state.mint_job(i);
         }
     }
 }
 
-fn try_again(state: &mut State, item: usize) {
-    state.move_item(item, ItemState::Running);
-    state.items[item].tries = 0;
-    state.mint_job(item);
-}
-
 /// The retry of an operation. The names of a tenant that never was are reserved again.
 fn retry(state: &mut State, item: usize) {
+    state.steer_item(item, ItemState::Queued);
     let row = &mut state.items[item];
-    row.state = ItemState::Queued;
     (row.tries, row.reason) = (0, None);
     let tenant = &mut state.tenants[row.tenant];
     if row.kind == Kind::Provision && tenant.state == TenantState::Released {

@@ -1,7 +1,9 @@
 //! The claim, and what a handler does with a fresh one.
 
+use domain::ItemState;
+
 use crate::{
-    Answer, ItemState, Protocol, Reason, State, Variant,
+    Answer, Protocol, Reason, State, Variant,
     worker::{Hand, Owner, Phase},
 };
 
@@ -37,10 +39,7 @@ impl Protocol {
             Variant::NoTakeOver => row.owner.is_none(),
             _ => !row.owner.is_some_and(|owner| state.lives(owner)),
         };
-        !state.operation_of(item).paused
-            && !row.state.is_final()
-            && row.state != ItemState::Stuck
-            && (!owned || may_take_over)
+        !state.operation_of(item).paused && !row.state.is_final() && (!owned || may_take_over)
     }
 
     fn take(&self, state: &mut State, worker: usize, hand: Hand) -> Hand {
@@ -66,7 +65,7 @@ impl Protocol {
         self.begin(state, hand, cancelled)
     }
 
-    /// `operations::Provisioner::provision`: what a handler does with a fresh claim.
+    /// `operations::Executor::work`: what a handler does with a fresh claim.
     fn begin(&self, state: &State, hand: Hand, cancelled: bool) -> Hand {
         let row = &state.items[hand.item];
         let reason = match row.state {

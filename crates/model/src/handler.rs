@@ -1,7 +1,9 @@
 //! A handler's transactions, from a claim to the acknowledgement.
 
+use domain::ItemState;
+
 use crate::{
-    Answer, ItemState, Protocol, Reason, State, Variant,
+    Answer, Protocol, Reason, State, Variant,
     worker::{Hand, Phase},
 };
 
@@ -25,6 +27,9 @@ impl Protocol {
                 return;
             }
         };
+        if next.phase == Phase::Acknowledge && hand.phase != Phase::Claim {
+            self.hear_of_end(state, worker, &hand);
+        }
         state.workers[worker].hand = Some(next);
     }
 
@@ -56,7 +61,7 @@ impl Protocol {
         hand.unrecorded = false;
         state.items[hand.item].checkpoints[n] |= !elsewhere;
         if is_last && !elsewhere {
-            self.end(state, worker, &hand, ItemState::Succeeded, answer);
+            self.end(state, hand.item, ItemState::Succeeded);
         }
         if answer == Answer::Lost {
             return self.after_failure(hand);
@@ -69,7 +74,7 @@ impl Protocol {
         }
     }
 
-    /// `operations::Provisioner::after_failure`, for an error that may pass.
+    /// `operations::Executor::after_failure`, for an error that may pass.
     pub(crate) fn after_failure(&self, hand: Hand) -> Hand {
         if hand.tries < self.max_tries {
             return Hand { phase: Phase::PutBack, ..hand };
@@ -84,7 +89,7 @@ impl Protocol {
         Hand { phase, reason: Some(reason), ..hand }
     }
 
-    /// `worker::Handler::retry_later`: the item's row and its new job in one transaction.
+    /// `engine::control::put_back`: the item's row and its new job in one transaction.
     fn put_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
@@ -99,7 +104,7 @@ impl Protocol {
         lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
     }
 
-    /// `store::items::begin_unwind`; after the pivot the item is stuck instead.
+    /// `store::items::begin_unwind`; after the pivot `store::items::stick`.
     fn turn_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
         if answer == Answer::Failed {
             return hand.then(Phase::Refuse);
@@ -109,7 +114,10 @@ impl Protocol {
             return over;
         }
         let row = &mut state.items[hand.item];
-        let only_forward = row.kind.is_past_pivot(&row.checkpoints);
+        let only_forward = row.kind.is_past_pivot(match self.variant {
+            Variant::PivotByMemory => &hand.known,
+            _ => &row.checkpoints,
+        });
         if only_forward && self.variant != Variant::UndoAfterPivot {
             row.owner = None;
             state.move_item(hand.item, ItemState::Stuck);
@@ -147,7 +155,7 @@ impl Protocol {
                 Some(Reason::Cancelled) => ItemState::Cancelled,
                 Some(Reason::Failed) | None => ItemState::Failed,
             };
-            self.end(state, worker, &hand, end, answer);
+            self.end(state, hand.item, end);
             return lost_or(answer, self.after_failed_undo(hand), hand.then(Phase::Acknowledge));
         };
         self.undo(state, hand.item, n);
@@ -169,7 +177,7 @@ impl Protocol {
             return hand.then(Phase::Refuse);
         }
         if self.passes(state, worker, &hand, ItemState::Unwinding) {
-            self.end(state, worker, &hand, ItemState::UndoFailed, answer);
+            self.end(state, hand.item, ItemState::UndoFailed);
         }
         lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
     }
@@ -181,20 +189,21 @@ impl Protocol {
         }
     }
 
-    /// The item's last write under this claim; the worker then looks at the operation, if it
-    /// lives to hear of it.
-    pub(crate) fn end(
-        &self,
-        state: &mut State,
-        worker: usize,
-        hand: &Hand,
-        end: ItemState,
-        answer: Answer,
-    ) {
-        state.move_item(hand.item, end);
-        self.let_go(state, hand.item);
-        let matters = self.variant == Variant::NoSweepSettle;
-        state.workers[worker].marked |= matters && answer == Answer::Done;
+    /// The item's last write under its claim.
+    pub(crate) fn end(&self, state: &mut State, item: usize, end: ItemState) {
+        state.move_item(item, end);
+        state.let_go(item);
+    }
+
+    /// `worker::Settler::mark`: the worker has heard that the item ended, or is another's by now.
+    /// One that it put back goes on.
+    fn hear_of_end(&self, state: &mut State, worker: usize, hand: &Hand) {
+        let row = &state.items[hand.item];
+        if row.attempt == hand.token && !row.state.is_final() {
+            return;
+        }
+        state.workers[worker].marked |= self.variant == Variant::NoSweepSettle;
+        state.note_freed(worker, hand.item);
     }
 
     /// The fence: the last statement of every write under a claim. Notes a write that passes

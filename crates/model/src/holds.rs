@@ -1,10 +1,12 @@
 //! Who works on a tenant: an item holds its tenants from its claim to its end.
 
-use crate::{ItemState, Kind, Protocol, State, Variant, state::Item};
+use domain::ItemState;
+
+use crate::{Kind, Protocol, State, Variant, state::Item};
 
 impl Protocol {
-    /// Whether `item` may not be claimed yet: another item holds one of its tenants, or has
-    /// waited longer for one.
+    /// Whether `item` may not be claimed yet: another item holds one of its tenants, or came
+    /// before it and has not begun.
     pub(crate) fn has_to_wait(&self, state: &State, item: usize) -> bool {
         let is_new = matches!(state.items[item].state, ItemState::Queued | ItemState::Waiting);
         is_new
@@ -13,7 +15,7 @@ impl Protocol {
                 let in_the_way = other != item && state.share_a_tenant(item, other);
                 let is_first = state.waits_before(other, item);
                 in_the_way
-                    && (state.items[other].state.holds()
+                    && (state.items[other].state.holds_its_tenant()
                         || state.items[item].tenants().any(|it| state.items[other].keeps(it))
                         || (is_first && self.variant != Variant::Overtakes))
             })
@@ -33,37 +35,57 @@ impl Protocol {
             state.items[item].kept = [free(row.tenant), row.source.is_some_and(free)];
         }
     }
-
-    /// What else happens in the transaction in which `item` ends: a tenant that never was gives
-    /// its names back, and the first in line for a tenant gets a job.
-    pub(crate) fn let_go(&self, state: &mut State, item: usize) {
-        let row = &mut state.items[item];
-        row.owner = None;
-        if row.kind == Kind::Provision && row.state != ItemState::UndoFailed {
-            state.tenants[row.tenant].release();
-        }
-        for other in 0..state.items.len() {
-            let waits = state.items[other].state == ItemState::Waiting;
-            let may_go = waits && !state.operation_of(other).paused;
-            if may_go && state.share_a_tenant(item, other) && !self.has_to_wait(state, other) {
-                state.mint_job(other);
-            }
-        }
-    }
 }
 
 impl State {
+    /// What else happens in the transaction in which `item` ends: a tenant that never was gives
+    /// its names back.
+    pub(crate) fn let_go(&mut self, item: usize) {
+        let row = &mut self.items[item];
+        row.owner = None;
+        if row.kind == Kind::Provision && row.state != ItemState::UndoFailed {
+            self.tenants[row.tenant].release();
+        }
+    }
+
+    /// `worker` is to release the tenants of `item`, if another item wants them. One that is made
+    /// is left to the sweep.
+    pub(crate) fn note_freed(&mut self, worker: usize, item: usize) {
+        if self.items[item].kind == Kind::Provision {
+            return;
+        }
+        for tenant in self.items[item].tenants() {
+            let is_wanted = self.items.iter().any(|it| {
+                matches!(it.state, ItemState::Queued | ItemState::Waiting)
+                    && it.tenants().any(|its| its == tenant)
+            });
+            self.workers[worker].freed[tenant] |= is_wanted;
+        }
+    }
+
+    /// `engine::control::release`: the first item that waits for each of the tenants gets a job.
+    pub(crate) fn release(&mut self, worker: usize) {
+        let freed = std::mem::take(&mut self.workers[worker].freed);
+        for tenant in (0..freed.len()).filter(|it| freed[*it]) {
+            let waits =
+                |it: &Item| it.state == ItemState::Waiting && it.tenants().any(|its| its == tenant);
+            if let Some(first) = self.items.iter().position(waits) {
+                self.mint_job(first);
+            }
+        }
+    }
+
     /// Whether both want one tenant.
     pub(crate) fn share_a_tenant(&self, item: usize, other: usize) -> bool {
         let mut tenants = self.items[item].tenants();
         tenants.any(|it| self.items[other].tenants().any(|its| its == it))
     }
 
-    /// Whether `first` waits for a tenant of `second`, and came before it. Whoever waits for
-    /// the end of a pause is overtaken.
+    /// Whether `first` wants a tenant of `second`, came before it and has not begun. One whose
+    /// operation is paused is overtaken.
     pub(crate) fn waits_before(&self, first: usize, second: usize) -> bool {
         first < second
-            && self.items[first].state == ItemState::Waiting
+            && matches!(self.items[first].state, ItemState::Queued | ItemState::Waiting)
             && !self.operation_of(first).paused
             && self.share_a_tenant(first, second)
     }
@@ -71,7 +93,7 @@ impl State {
     /// Whether another item holds a tenant of `item`.
     pub(crate) fn is_held_by_another(&self, item: usize) -> bool {
         let mut others = (0..self.items.len()).filter(|other| *other != item);
-        others.any(|it| self.items[it].state.holds() && self.share_a_tenant(item, it))
+        others.any(|it| self.items[it].state.holds_its_tenant() && self.share_a_tenant(item, it))
     }
 }
 
@@ -85,6 +107,7 @@ impl Item {
 
     /// Whether it holds or keeps `tenant`.
     fn has(&self, tenant: usize) -> bool {
-        self.keeps(tenant) || (self.state.holds() && self.tenants().any(|it| it == tenant))
+        self.keeps(tenant)
+            || (self.state.holds_its_tenant() && self.tenants().any(|it| it == tenant))
     }
 }

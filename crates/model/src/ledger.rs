@@ -4,8 +4,10 @@
 //! A transaction there and one here are never one. So the tenant database decides what took
 //! effect in it, and the control database's checkpoints follow.
 
+use domain::ItemState;
+
 use crate::{
-    Answer, Item, ItemState, Protocol, Stages, State, Variant,
+    Answer, Item, Protocol, Stages, State, Variant,
     handler::lost_or,
     worker::{Hand, Phase},
 };
@@ -55,7 +57,7 @@ impl Protocol {
         hand.known = row.checkpoints;
         let is_done = row.kind.is_done(&hand.known);
         if hand.seen == ItemState::Running && is_done {
-            self.end(state, worker, &hand, ItemState::Succeeded, answer);
+            self.end(state, hand.item, ItemState::Succeeded);
             return over;
         }
         lost_or(answer, self.after_no_answer(hand), self.go_on(state, hand))

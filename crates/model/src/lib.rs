@@ -17,12 +17,18 @@
 //! # The rules of the general engine
 //! - An item holds its tenants from its claim to its end, also while it is retried, unwound, stuck,
 //!   or its undo was given up. An item whose tenant is held becomes `waiting` at its claim, gives
-//!   its job up and holds nothing. So does one that comes later than a waiting item; an item of a
-//!   paused operation does not count.
-//! - The transaction in which an item ends gives a job to the first waiting item. The sweep gives
-//!   one to each that could be claimed and has none.
-//! - A failure after the pivot makes the item `stuck`. An operator has it tried again, or gives it
-//!   up. Its operation stays open meanwhile.
+//!   its job up and holds nothing. So does one that came later than an item that has not begun; an
+//!   item of a paused operation does not count.
+//! - After the commit that ends an item its worker gives a job to the first item that waits for the
+//!   tenant, in a transaction of its own. That may be lost, and does not come after a cancel or
+//!   for a tenant that was being made. So the sweep gives a job to each waiting item that has
+//!   none, once its tenant is not held.
+//! - A failure after the pivot makes the item `stuck`. The checkpoints say whether the pivot is
+//!   committed, not the worker's memory: the answer to its last commit may be lost.
+//! - A stuck item has ended, and its operation counts it as failed. An operator gives it up, or has
+//!   it tried again, with no tries used and with a new job.
+//! - An item that an operator opens begins a new run of its operation, also where the operation is
+//!   not finished yet. The end of an operation is written for the run that it was seen in.
 //! - A kind that stays passes through `unwinding` too, and undoes nothing there.
 //! - In another database, a claim first raises the token in the ledger in a commit of its own and
 //!   reads which stages are committed there. It records them in the control database before it
@@ -42,24 +48,35 @@
 //! | action | function | where |
 //! |---|---|---|
 //! | `Fetch` | `one_life` | `crates/queue/src/consume.rs` |
-//! | `Skip` | `work` | `crates/worker/src/lane.rs` |
 //! | `Step` in `Claim` | `claim` | `crates/store/src/items/claim.rs` |
-//! | | | `crates/store/queries/items/claim.sql` |
+//! | which wait, and which hold | | `crates/store/queries/items/claim.sql` |
+//! | what follows a claim | `work` | `crates/operations/src/executor.rs` |
+//! | `Step` in `Raise` | `raise` | `crates/engine/src/elsewhere.rs` |
+//! | its fence | `raise` | `crates/engine/src/fence.rs` |
+//! | `Step` in `Record`, after `Raise` | `catch_up` | `crates/engine/src/elsewhere.rs` |
+//! | `Step` in `Record`, after a stage | `follow` | `crates/engine/src/here.rs` |
 //! | `Step` in `Work` | `run_stage` | `crates/engine/src/runner.rs` |
+//! | in the control database | `run_here` | `crates/engine/src/here.rs` |
 //! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
 //! | | | `crates/store/queries/checkpoints/record.sql` |
-//! | what follows a failure | `after_failure` | `crates/operations/src/provision.rs` |
+//! | in another database | `run_there` | `crates/engine/src/elsewhere.rs` |
+//! | its fence, first | `open` | `crates/engine/src/fence.rs` |
+//! | its fence, last | `close` | `crates/engine/src/fence.rs` |
+//! | what follows a failure | `after_failure` | `crates/operations/src/executor.rs` |
 //! | `Step` in `PutBack` | `put_back` | `crates/engine/src/control/recover.rs` |
 //! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
-//! | `Step` in `TurnBack` | `turn_back` | `crates/operations/src/provision.rs` |
+//! | `Step` in `TurnBack` | `turn_back` | `crates/operations/src/executor.rs` |
 //! | its fence | `begin_unwind` | `crates/store/src/items/unwind.rs` |
+//! | after the pivot | `give_up` | `crates/operations/src/executor.rs` |
+//! | its fence | `stick` | `crates/store/src/items/stick.rs` |
 //! | `Step` in `Unwind`, a stage | `undo_stage` | `crates/engine/src/unwinder.rs` |
 //! | its fence | `hold` | `crates/store/src/items/hold.rs` |
+//! | in another database | `undo_there` | `crates/engine/src/elsewhere.rs` |
 //! | `Step` in `Unwind`, the end | `end` | `crates/engine/src/unwinder.rs` |
 //! | its fence | `fail` | `crates/store/src/items/finish.rs` |
-//! | `Step` in `GiveUp` | `after_failed_undo` | `crates/operations/src/provision.rs` |
+//! | `Step` in `GiveUp` | `after_failed_undo` | `crates/operations/src/executor.rs` |
 //! | `Step` in `Acknowledge`, `Refuse` | `deliver` | `crates/queue/src/consume.rs` |
-//! | `SeeCancel` | `provision` | `crates/operations/src/provision.rs` |
+//! | `SeeCancel` | `work` | `crates/operations/src/executor.rs` |
 //! | `Bury` | `free_the_dead` | `crates/engine/src/control/recover.rs` |
 //! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
 //! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
@@ -69,10 +86,16 @@
 //! | the guard | | `crates/store/queries/operations/settle.sql` |
 //! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
 //! | by the sweep | `quick_round` | `crates/worker/src/sweeper.rs` |
+//! | `Release` | `release` | `crates/engine/src/control/wake.rs` |
+//! | which item | `next_for` | `crates/store/src/items/waiting.rs` |
+//! | after which ends | `mark` | `crates/worker/src/settler.rs` |
 //! | `GiveBack` | `give_back_forgotten` | `crates/engine/src/control/recover.rs` |
 //! | which items | `owned_by` | `crates/store/src/items/forgotten.rs` |
 //! | `Reconcile` | `revive_stranded` | `crates/engine/src/control/recover.rs` |
 //! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
+//! | `TryAgain` | `go_on` | `crates/store/src/items/stick.rs` |
+//! | `Abandon` | `resolve` | `crates/engine/src/control/repair.rs` |
+//! | the operation's new run | `reopen` | `crates/store/src/operations/retry.rs` |
 //! | `Cancel` | `cancel` | `crates/engine/src/control/cancel.rs` |
 //! | which items | `cancel_waiting` | `crates/store/src/items/cancel_waiting.rs` |
 //! | `Pause` | `pause` | `crates/engine/src/control/pause.rs` |
@@ -80,36 +103,45 @@
 //! | `Retry` | `retry` | `crates/engine/src/control/retry.rs` |
 //! | which items | `requeue` | `crates/store/src/items/retry.rs` |
 //!
-//! Some of the model has no code yet: `Step` in `Raise` and `Record`, the ledger's fence, `stuck`
-//! with `TryAgain` and `Abandon`, `waiting`, and the holds.
+//! # What the code does not keep
+//! The code does what these variants do. The first is about items whose undo is tried again. The
+//! others matter once a kind has a pivot, or a tenant is in another database.
+//! - `NoNewRunBeforeTheEnd`: `reopen` begins a new run only of an operation that is finished.
+//! - `PivotByMemory`: `give_up` and `work` ask the claim's own checkpoints for the pivot.
+//! - `TurnsBackUnasked`: neither asks the ledger first, and a kind that stays never does.
+//! - `CancelEndsClaimed`: `cancel_waiting` ends what is `retrying`, wherever its tenant is.
 //!
 //! # What is not the same
 //! - The plans have two and three stages, as the engine allows; provision's has one where all is in
 //!   one database, and so fewer states.
-//! - A worker has one handler. Several are as good as several workers, but for the crash.
+//! - A worker has one handler. Several are as good as several workers, but for the crash. A job for
+//!   what a worker works on already comes again; here it is not fetched before.
 //! - A worker does not come back from a crash: a new process has a fresh id, so the other worker
 //!   is as good.
 //! - A worker that was declared dead fetches one more job at most before its heartbeat tells it.
 //! - Two jobs that no worker holds, for the same item, count as one.
-//! - Nothing new goes wrong after the operation has finished; late workers still act.
+//! - Nothing new goes wrong while the operation is finished; late workers still act.
 //! - `SeeCancel` may come between two stages. The code looks at the claim only.
 //! - The claim that finds a tenant held and the end that frees it are one after the other here.
 //!   In the database they may miss each other; the item then waits for the sweep, as after a lost
-//!   job.
+//!   wake-up.
+//! - A worker releases no tenant that no item waits for, or will begin with, when the holder ends.
+//!   When an operator gives a stuck item up, the sweep releases its tenant.
+//! - An item that unwinds in another database records here at once what the ledger says. The code
+//!   does it stage by stage, as it undoes them.
 //! - The end of an operation is looked at where its items have tenants of their own. An item is
 //!   retried where they share one.
-//! - A second tenant is held like the first: several readers of one are left out.
+//! - A second tenant is held like the first: several readers of one are left out. The code has no
+//!   second tenant.
 //! - Atomic operations, interrupts, outside stages, the operator's undo and a delete that takes a
 //!   tenant over from a stuck item are left out.
-//! - Items move as [`ItemState`] allows, which asks `domain::ItemState` where that has the states,
-//!   and an operation ends as `domain::Progress` says.
+//! - Items move as [`domain::ItemState`] allows, and an operation ends as [`domain::Progress`] says.
 
 mod action;
 mod claim;
 mod effects;
 mod handler;
 mod holds;
-mod item_state;
 mod ledger;
 mod plan;
 mod properties;
@@ -120,7 +152,6 @@ mod variant;
 mod worker;
 
 pub use action::{Action, Answer};
-pub use item_state::ItemState;
 pub use plan::{Kind, Stage, Stages};
 pub use properties::{
     ACTIVATED_ONCE, ALL_ENDS, ENDS_STAY, FINISHED_IS_OVER, FINISHED_ONCE, IN_ORDER_OF_ARRIVAL,

@@ -1,10 +1,10 @@
 //! What must always hold, and what must happen at all for that to mean something.
 
-use domain::{Mode, TenantState};
+use domain::{ItemState, Mode, TenantState};
 use stateright::{Model, Property};
 
 use crate::{
-    Action, ItemState, Kind, Protocol, Schema, Stage,
+    Action, Kind, Protocol, Schema, Stage,
     state::{Item, State},
     worker::{Hand, Phase},
 };
@@ -22,12 +22,12 @@ pub const STRANGERS_SAFE: &str = "a stranger's schema is left alone";
 /// A live worker keeps what it claimed.
 pub const NOT_STOLEN: &str = "no item is taken from a live worker";
 /// One end, one announcement.
-pub const FINISHED_ONCE: &str = "an operation is finished at most once";
+pub const FINISHED_ONCE: &str = "an operation is finished at most once in a run";
 /// A finished operation has no open item, and its end is what its items say.
 pub const FINISHED_IS_OVER: &str = "a finished operation has no open item, and says how they ended";
-/// An end is an end.
+/// An end is an end, but for an operator.
 pub const ENDS_STAY: &str = "an ended item stays as it is";
-/// Items move as [`ItemState`] allows.
+/// Items move as `domain` allows.
 pub const MOVES_ARE_LEGAL: &str = "items move as ItemState allows";
 /// No stage takes effect twice, or before the one before it; undo goes newest first.
 pub const ONCE_IN_ORDER: &str = "stages take effect once, in order, and are undone newest first";
@@ -35,8 +35,8 @@ pub const ONCE_IN_ORDER: &str = "stages take effect once, in order, and are undo
 pub const RECORDED_AS_IS: &str = "a resting item's checkpoints and ledger say what took effect";
 /// Between the first and the last stage of an item no other item does anything to its tenants.
 pub const ONE_AT_A_TIME: &str = "one item at a time works on a tenant";
-/// Whoever waits for a tenant is claimed before those who came later.
-pub const IN_ORDER_OF_ARRIVAL: &str = "no item that waits for a tenant is overtaken";
+/// Of the items that want a tenant the first to come is claimed first.
+pub const IN_ORDER_OF_ARRIVAL: &str = "no item that wants a tenant is overtaken";
 /// After a pivot there is only forward, and a kind that stays has no way back at all.
 pub const NEVER_UNDONE: &str = "nothing is undone after a pivot, or of a kind that stays";
 /// While a worker lives, nothing is left undone for ever.
@@ -69,8 +69,9 @@ fn always() -> Vec<Property<Protocol>> {
         Property::always(RECORDED_AS_IS, |_, s: &State| s.items.iter().all(Item::is_recorded)),
         Property::always(ONE_AT_A_TIME, |_, s: &State| {
             !s.wrong.between
-                && !(0..s.items.len())
-                    .any(|item| s.items[item].state.holds() && s.is_held_by_another(item))
+                && !(0..s.items.len()).any(|item| {
+                    s.items[item].state.holds_its_tenant() && s.is_held_by_another(item)
+                })
         }),
         Property::always(ALL_ENDS, |model: &Protocol, s: &State| {
             s.has_ended() || !model.is_stuck(s)
@@ -220,8 +221,7 @@ impl State {
         self.workers.iter().any(crate::Worker::runs)
     }
 
-    /// Whether every item has ended or waits for an operator, the operation has ended if its
-    /// items have, and no job is left.
+    /// Whether every item rests, the operation has ended if its items have, and no job is left.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let is_settled = self.operations.len() > 1
@@ -230,20 +230,21 @@ impl State {
         is_settled && self.jobs.is_empty() && self.all_rest()
     }
 
-    /// An item rests that has ended, is stuck, is not worked on in a paused operation, or waits
-    /// behind one that rests.
+    /// An item rests that has ended, is not worked on in a paused operation, or waits behind one
+    /// that rests.
     fn all_rest(&self) -> bool {
         let mut rests: Vec<_> = (0..self.items.len())
             .map(|n| {
                 let item = &self.items[n];
                 let is_paused = self.operation_of(n).paused && item.owner.is_none();
-                item.state.is_final() || item.state == ItemState::Stuck || is_paused
+                item.state.is_final() || is_paused
             })
             .collect();
         for _ in 0..rests.len() {
             for n in 0..rests.len() {
                 let is_behind = |other: usize| {
-                    let is_held = self.items[other].state.holds() && self.share_a_tenant(n, other);
+                    let is_held =
+                        self.items[other].state.holds_its_tenant() && self.share_a_tenant(n, other);
                     other != n && (is_held || self.waits_before(other, n))
                 };
                 let waits = self.items[n].state == ItemState::Waiting;

@@ -1,10 +1,10 @@
 //! The model as the checker takes it.
 
-use domain::OperationState;
+use domain::{ItemState, OperationState};
 use stateright::{Model, Property};
 
 use crate::{
-    Action, Answer, ItemState, Kind, Variant,
+    Action, Answer, Kind, Variant,
     properties::properties,
     state::State,
     worker::{Phase, Process, Row},
@@ -79,18 +79,12 @@ impl Protocol {
     /// What the handlers may do.
     fn work(&self, state: &State, actions: &mut Vec<Action>) {
         for (w, worker) in state.workers.iter().enumerate().filter(|(_, it)| it.runs()) {
-            for (n, job) in state.jobs.iter().enumerate().filter(|(_, it)| it.holder.is_none()) {
-                if state.jobs[..n].contains(job) {
-                    continue;
-                }
-                match worker.hand {
-                    None if worker.late => {}
-                    None => actions.push(Action::Fetch(w, n)),
-                    Some(hand) if hand.item == job.item => actions.push(Action::Skip(w, n)),
-                    Some(_) => {}
-                }
-            }
-            let Some(hand) = worker.hand else { continue };
+            let Some(hand) = worker.hand else {
+                let free = |n: &usize| state.jobs[*n].holder.is_none() && !worker.late;
+                let jobs = (0..state.jobs.len()).filter(free);
+                actions.extend(jobs.map(|n| Action::Fetch(w, n)));
+                continue;
+            };
             actions.push(Action::Step(w, Answer::Done));
             // Between two stages; the code looks at the claim only, which is one of the cases.
             let kind = state.items[hand.item].kind;
@@ -125,6 +119,9 @@ impl Protocol {
             }
             if worker.outcome.is_some() {
                 actions.push(Action::WriteEnd(w));
+            }
+            if worker.freed.contains(&true) {
+                actions.push(Action::Release(w));
             }
             let forgotten = (0..state.items.len()).filter(|i| self.is_forgotten(state, w, *i));
             actions.extend(forgotten.map(|i| Action::GiveBack(w, i)));
@@ -172,6 +169,9 @@ impl Protocol {
                 continue;
             }
             actions.push(Action::Halt(w));
+            if worker.freed.contains(&true) {
+                actions.push(Action::LoseRelease(w));
+            }
             if let Some(hand) = worker.hand {
                 actions.push(Action::Step(w, Answer::Lost));
                 actions.push(Action::Step(w, Answer::Failed));
@@ -230,16 +230,16 @@ impl Protocol {
             })
     }
 
-    /// Whether `item` could be claimed and no live job will bring a worker.
+    /// Whether `item` waits for a worker, no other item holds its tenants, and no live job will
+    /// bring a worker.
     fn is_stranded(&self, state: &State, item: usize) -> bool {
         let row = &state.items[item];
-        let has_to_wait = row.state == ItemState::Waiting
-            && (self.variant == Variant::SweepForgetsWaiting || self.has_to_wait(state, item));
+        let is_held = row.state == ItemState::Waiting
+            && (self.variant == Variant::SweepForgetsWaiting || state.is_held_by_another(item));
         self.variant != Variant::NoReconcile
             && row.owner.is_none()
             && !row.state.is_final()
-            && row.state != ItemState::Stuck
-            && !has_to_wait
+            && !is_held
             && !state.operation_of(item).paused
             && !state.jobs.iter().any(|job| job.item == item && job.named)
     }

@@ -1,9 +1,9 @@
 //! What is in the databases and in the queue.
 
-use domain::{OperationState, Progress, TenantState};
+use domain::{ItemState, OperationState, Progress, TenantState};
 
 use crate::{
-    Asked, ItemState, Kind, Protocol, Stages,
+    Asked, Kind, Protocol, Stages, Variant,
     worker::{Hand, Owner, Phase, Row, Worker},
 };
 
@@ -111,7 +111,9 @@ pub struct Operation {
     pub cancelled: bool,
     /// Whether an operator paused it: no item of it is claimed.
     pub paused: bool,
-    /// Events that say that it is finished.
+    /// How often it was opened again.
+    pub run: u8,
+    /// Events that say that this run of it is finished.
     pub events: u8,
 }
 
@@ -192,13 +194,18 @@ impl State {
     /// How many items of `operation` are where.
     pub(crate) fn progress(&self, operation: usize) -> Progress {
         let items = self.items.iter().filter(|it| it.operation == operation);
-        items.map(|it| (it.state.counted_as(), 1)).collect()
+        items.map(|it| (it.state, 1)).collect()
     }
 
     /// Moves an item, and notes what must never happen on the way.
     pub(crate) fn move_item(&mut self, item: usize, next: ItemState) {
+        self.wrong.end_changed |= self.items[item].state.is_final();
+        self.steer_item(item, next);
+    }
+
+    /// The same by an operator's act, which may move an item that has ended.
+    pub(crate) fn steer_item(&mut self, item: usize, next: ItemState) {
         let row = &mut self.items[item];
-        self.wrong.end_changed |= row.state.is_final();
         // What may be done in a state may be done again in it by another claim.
         self.wrong.illegal_move |= row.state != next && !row.state.may_become(next);
         row.state = next;
@@ -271,7 +278,22 @@ impl Tenant {
 
 impl Operation {
     const fn queued() -> Self {
-        Self { state: OperationState::Queued, cancelled: false, paused: false, events: 0 }
+        Self { state: OperationState::Queued, cancelled: false, paused: false, run: 0, events: 0 }
+    }
+
+    /// Goes on in a new run, once an operator has opened an item of it: also before its end is
+    /// written, which a worker may have seen already.
+    pub(crate) fn reopen(&mut self, variant: Variant) {
+        let is_over = self.state.is_final();
+        if variant == Variant::StaysFinished
+            || (!is_over && variant == Variant::NoNewRunBeforeTheEnd)
+        {
+            return;
+        }
+        (self.run, self.events) = (self.run + 1, 0);
+        if is_over {
+            (self.state, self.paused) = (OperationState::Running, false);
+        }
     }
 
     /// The claim of an item sets its operation going.

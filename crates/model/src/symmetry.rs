@@ -1,7 +1,7 @@
 //! States that need not be told apart, taken as one.
 //!
-//! Which worker is the first, which item of an operation, and how high a claim token or a life has
-//! counted makes no difference to what can follow; only their order does. Nor does what the
+//! Which worker is the first, which item of an operation, and how high a claim token, a life or a
+//! run has counted makes no difference to what can follow; only their order does. Nor does what the
 //! fences and the guard on settling will refuse: so this is no use for a variant without them.
 
 use crate::{
@@ -36,12 +36,19 @@ impl State {
         }
         for worker in &mut self.workers {
             worker.life = 1;
-            if self.operations[0].state.is_final() {
+            let (operation, run) = (&self.operations[0], |it: (_, u8)| it.1);
+            if operation.state.is_final() || worker.outcome.map(run) != Some(operation.run) {
                 worker.outcome = None;
+            }
+            if let Some((_, run)) = &mut worker.outcome {
+                *run = 0;
             }
             if let Some(hand) = &mut worker.hand {
                 hand.forget_what_is_over(&self.items[hand.item]);
             }
+        }
+        for operation in &mut self.operations {
+            operation.run = 0;
         }
         for n in 0..self.items.len() {
             self.forget_tokens(n);

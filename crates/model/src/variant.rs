@@ -26,6 +26,12 @@ pub enum Variant {
     CancelEndsBegun,
     /// The end of an operation is written whether it has ended or not.
     NoSettleGuard,
+    /// The end of an operation is written whatever the run it was seen in.
+    SettlesAnyRun,
+    /// An operator opens an item of an operation that is finished, and the operation stays so.
+    StaysFinished,
+    /// An operator opens an item of an operation that is not finished yet, and no new run begins.
+    NoNewRunBeforeTheEnd,
     /// A worker counts the item it is about to end as ended already.
     SettleBeforeCommit,
     /// Only a worker that ended an item looks whether its operation is over, no sweep does.
@@ -48,6 +54,8 @@ pub enum Variant {
     SweepForgetsWaiting,
     /// A failure after the pivot unwinds.
     UndoAfterPivot,
+    /// Whether the pivot is committed is asked of the worker, not of the checkpoints.
+    PivotByMemory,
     /// A failure unwinds whatever the kind.
     UndoOfWhatStays,
     /// The ledger's token is raised by the stage, not before it.
@@ -76,6 +84,9 @@ impl Variant {
         Self::NoOwnershipMark,
         Self::CancelEndsBegun,
         Self::NoSettleGuard,
+        Self::SettlesAnyRun,
+        Self::StaysFinished,
+        Self::NoNewRunBeforeTheEnd,
         Self::SettleBeforeCommit,
         Self::NoSweepSettle,
         Self::NoReconcile,
@@ -87,6 +98,7 @@ impl Variant {
         Self::Overtakes,
         Self::SweepForgetsWaiting,
         Self::UndoAfterPivot,
+        Self::PivotByMemory,
         Self::UndoOfWhatStays,
         Self::FenceRaisedByStage,
         Self::NoLedgerToken,

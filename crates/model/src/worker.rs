@@ -1,8 +1,8 @@
 //! What is in the workers' memory.
 
-use domain::OperationState;
+use domain::{ItemState, OperationState};
 
-use crate::{ItemState, Reason, Stages};
+use crate::{Reason, Stages};
 
 /// A worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,8 +21,10 @@ pub struct Worker {
     /// Whether it ended an item and has not looked at the operation since. Only kept where it
     /// makes a difference: elsewhere the sweep looks anyway.
     pub marked: bool,
-    /// The end of the operation it saw and is about to write.
-    pub outcome: Option<OperationState>,
+    /// The tenants that other items may wait for since it heard of an item's end.
+    pub freed: [bool; 2],
+    /// The end of the operation it saw and is about to write, and the run it saw it in.
+    pub outcome: Option<(OperationState, u8)>,
 }
 
 /// A worker's id: a process, and its life, since every start takes a fresh one.
@@ -114,6 +116,7 @@ impl Worker {
             hand: None,
             late: false,
             marked: false,
+            freed: [false; 2],
             outcome: None,
         }
     }
@@ -128,7 +131,7 @@ impl Worker {
     /// Loses what is only in its memory.
     pub(crate) fn forget(&mut self) {
         (self.hand, self.outcome) = (None, None);
-        (self.marked, self.late) = (false, false);
+        (self.marked, self.freed, self.late) = (false, [false; 2], false);
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -6,7 +6,7 @@ use model::{Protocol, Variant};
 use support::{
     asked::{
         ALL_KINDS, CROSSWISE, DELETE, DELETE_MIGRATE, MIGRATE, MIGRATE_DELETE, PROVISION,
-        PROVISION_MIGRATE, TWO_TENANTS, elsewhere, here,
+        PROVISION_MIGRATE, TWO_TENANTS, elsewhere, here, strict,
     },
     failures,
     graph::Graph,
@@ -32,11 +32,6 @@ fn survives(protocol: Protocol, impossible: &[&str]) {
     let mut impossible = impossible.to_vec();
     impossible.sort_unstable();
     assert_eq!(missing, impossible);
-}
-
-/// One try only, so that an undo may be given up too.
-fn strict(protocol: Protocol) -> Protocol {
-    Protocol { max_tries: 1, ..protocol }
 }
 
 #[test]
@@ -93,6 +88,12 @@ fn two_kinds_on_one_tenant_survive_any_misfortune() {
 }
 
 #[test]
+fn two_kinds_on_one_tenant_in_another_database_survive_any_two_misfortunes() {
+    survives(elsewhere(PROVISION_MIGRATE, 2), &[GIVEN_UP, STUCK, TWO_SETTLE]);
+    survives(elsewhere(MIGRATE_DELETE, 2), &[GIVEN_UP, TWO_SETTLE]);
+}
+
+#[test]
 fn three_kinds_on_one_tenant_survive_any_misfortune() {
     survives(elsewhere(ALL_KINDS, 1), &[GIVEN_UP, TWO_SETTLE]);
 }
@@ -127,4 +128,13 @@ fn a_state_from_which_the_end_cannot_be_reached_is_found() {
     let broken = Protocol { variant: Variant::NoReconcile, ..here(PROVISION, 1) };
 
     assert_ne!(Graph::of(&broken).hopeless(), 0);
+}
+
+#[test]
+fn while_nothing_goes_wrong_the_end_of_an_item_wakes_the_next_one_without_the_sweep() {
+    let without_sweep = |asked| Protocol { variant: Variant::NoReconcile, ..here(asked, 0) };
+
+    assert_eq!(Graph::of(&without_sweep(MIGRATE_DELETE)).hopeless(), 0);
+    // A tenant that is being made is left to the sweep.
+    assert_ne!(Graph::of(&without_sweep(PROVISION_MIGRATE)).hopeless(), 0);
 }

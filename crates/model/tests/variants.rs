@@ -9,8 +9,8 @@ use model::{
 };
 use support::{
     asked::{
-        ALL_KINDS, CROSSWISE, DELETE, MIGRATE, PROVISION, PROVISION_MIGRATE, TWO_TENANTS,
-        elsewhere, here,
+        ALL_KINDS, CROSSWISE, DELETE, MIGRATE, MIGRATE_DELETE, PROVISION, PROVISION_MIGRATE,
+        TWO_TENANTS, elsewhere, here, strict,
     },
     failures,
     graph::Graph,
@@ -94,6 +94,21 @@ fn without_the_guard_on_settling_a_batch_is_finished_twice() {
 }
 
 #[test]
+fn without_the_run_in_the_guard_a_late_end_finishes_what_an_operator_opened() {
+    breaks(Variant::SettlesAnyRun, here(DELETE, 1), FINISHED_IS_OVER);
+}
+
+#[test]
+fn without_opening_the_operation_a_stuck_item_is_tried_again_in_a_finished_one() {
+    breaks(Variant::StaysFinished, here(DELETE, 1), FINISHED_IS_OVER);
+}
+
+#[test]
+fn without_a_new_run_before_the_end_an_end_seen_earlier_finishes_what_an_operator_opened() {
+    breaks(Variant::NoNewRunBeforeTheEnd, here(DELETE, 1), FINISHED_IS_OVER);
+}
+
+#[test]
 fn settled_before_the_commit_a_batch_is_finished_with_an_open_item() {
     breaks(Variant::SettleBeforeCommit, here(TWO_TENANTS, 0), FINISHED_IS_OVER);
 }
@@ -143,7 +158,7 @@ fn without_a_look_at_who_waits_an_item_is_overtaken() {
 
 #[test]
 fn without_a_sweep_that_sees_waiting_items_a_lost_wake_up_strands_one() {
-    breaks(Variant::SweepForgetsWaiting, here(PROVISION_MIGRATE, 1), ALL_ENDS);
+    breaks(Variant::SweepForgetsWaiting, here(MIGRATE_DELETE, 1), ALL_ENDS);
 }
 
 #[test]
@@ -154,6 +169,11 @@ fn with_an_undo_after_the_pivot_what_is_gone_is_undone() {
 #[test]
 fn with_an_undo_after_the_pivot_a_tenant_is_visible_without_its_schema() {
     breaks(Variant::UndoAfterPivot, elsewhere(DELETE, 1), VISIBLE_IFF_SUCCEEDED);
+}
+
+#[test]
+fn without_a_look_at_the_checkpoints_a_pivot_whose_answer_was_lost_is_undone() {
+    breaks(Variant::PivotByMemory, strict(here(DELETE, 1)), NEVER_UNDONE);
 }
 
 #[test]

@@ -102,13 +102,20 @@ impl Executor {
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let by = self.plans.claimant(&self.worker, self.rules.dead_after);
         let mut conn = self.pool.acquire().await?;
-        loop {
+        let claims = loop {
             match items::claim(&mut conn, items, &by).await {
                 // The next one sees who took the tenant.
                 Err(error) if items::is_held(&error) => {}
-                claimed => return claimed,
+                claimed => break claimed?,
             }
+        };
+        drop(conn);
+        if claims.len() < items.len() {
+            let is_left = |item: &&ItemId| claims.iter().all(|claim| claim.item != **item);
+            let left: Vec<ItemId> = items.iter().filter(is_left).copied().collect();
+            control::pass_on(&self.pool, &left, &by).await?;
         }
+        Ok(claims)
     }
 
     /// Takes a claimed item as far as it goes.
@@ -210,11 +217,14 @@ impl Executor {
         Ok(Ended::As(ItemState::Stuck, Vec::new()))
     }
 
-    /// Brings the claim up to what is committed in the tenant's database, before its checkpoints decide where
-    /// it goes: the answer to a commit there may be lost. What the item came to, if that is all of it; it
+    /// Brings the claim up to what is committed, here and in the tenant's database, before its checkpoints
+    /// decide where it goes: the answer to a commit may be lost. What the item came to, if that is all of it; it
     /// waits when the database does not answer.
     async fn catch_up(&self, claim: &mut Claim) -> sqlx::Result<Option<Ended>> {
         let plan = self.plans.of(claim);
+        let mut conn = self.pool.acquire().await?;
+        claim.checkpoints = store::checkpoints::committed(&mut conn, claim.item).await?;
+        drop(conn);
         match self.runner.catch_up(plan, claim).await {
             Ok(false) => Ok(Some(Ended::Fenced)),
             Ok(true) => {

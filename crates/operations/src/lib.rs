@@ -15,6 +15,7 @@ mod migration_error;
 mod parts;
 mod plans;
 mod pool;
+mod segments;
 mod spares;
 pub mod steps;
 mod together;

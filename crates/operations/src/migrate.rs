@@ -6,15 +6,15 @@ use domain::{Code, Direction, Migrate, TenantState, Version, codes};
 use engine::{
     Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{ErrorClass, StageLimits, audit, items, tenants};
 use tenantdb::{
-    MigrationSet, Promise, grants,
+    MigrationSet, Promise, grants, ledger,
     migrations::{self, Target},
     role,
 };
 
-use crate::migration_error::MigrationFailed;
+use crate::{migration_error::MigrationFailed, segments};
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -29,14 +29,21 @@ const STATEMENT_TIME: Duration = Duration::from_secs(300);
 /// The states in which a tenant has a schema that can be migrated.
 pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended];
 
-/// The plan of one stage: what a schema lacks is applied in one transaction, or not at all.
+/// The plan of one way. A set without boundaries has one stage: what a schema lacks is applied in one
+/// transaction, or not at all. Another one has stages for each of its segments, and a last one.
 ///
 /// # Errors
-/// Never: a test builds it.
-pub(crate) fn plan(parts: &Arc<Migrating>) -> Result<Plan, PlanError> {
-    let step = MigrateSchema { parts: Arc::clone(parts) };
-    let stage = Stage::new("migrate").within(limits()).step(step);
-    Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
+/// Never, as long as the steps' names differ: a test builds the plans.
+pub(crate) fn plan(parts: &Arc<Migrating>, direction: Direction) -> Result<Plan, PlanError> {
+    let one = || Arc::clone(parts);
+    let stages = match segments::several(parts, direction) {
+        None => vec![Stage::new("migrate").within(limits()).step(MigrateSchema { parts: one() })],
+        Some(mut stages) => {
+            stages.push(Stage::new("finish").within(limits()).step(Finished { parts: one() }));
+            stages
+        }
+    };
+    Ok(Plan::new(stages, Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
 /// What migrating needs beside the item itself.
@@ -69,14 +76,14 @@ struct MigrateSchema {
 }
 
 /// What was done, as the item's result tells it.
-#[derive(Debug, Serialize)]
-struct Moved {
-    from: Option<Version>,
-    to: Option<Version>,
-    applied: Vec<Version>,
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    pub(crate) from: Option<Version>,
+    pub(crate) to: Option<Version>,
+    pub(crate) applied: Vec<Version>,
     /// Those of the applied that are older than `from`: they came into the set later.
-    out_of_order: Vec<Version>,
-    reverted: Vec<Version>,
+    pub(crate) out_of_order: Vec<Version>,
+    pub(crate) reverted: Vec<Version>,
     /// Whether the role's search path was another one: of other extensions.
     path_changed: bool,
 }
@@ -91,15 +98,8 @@ impl Step for MigrateSchema {
     const NAME: StepName = StepName::new("migrate_schema");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let claim = cx.claim();
-        let asked: Migrate = serde_json::from_value(claim.params.clone())
-            .map_err(Unreadable)
-            .during("read what was asked")?;
-        let state =
-            tenants::state(cx.tx(), claim.tenant.id).await.during("read the tenant's state")?;
-        if !state.is_some_and(|state| STATES.contains(&state)) {
-            return Err(NotActive(state)).during("migrate the schema");
-        }
+        let asked = asked(cx)?;
+        check_state(cx).await?;
         let moved = match asked.direction {
             Direction::Up => self.up(cx).await?,
             Direction::Down => self.down(cx, asked.to).await?,
@@ -120,14 +120,7 @@ impl MigrateSchema {
             .await
             .map_err(MigrationFailed::of_existing)
             .during("apply the tenant migrations")?;
-        if let Some(promise) = self.parts.promise.as_ref().filter(|_| !done.applied.is_empty()) {
-            grants::grant(cx.tx(), &tenant.schema, &tenant.role, promise)
-                .await
-                .during("grant the role its rights on what is new")?;
-        }
-        let path_changed = role::follow_path(cx.tx(), &tenant.role, &tenant.schema, set.path())
-            .await
-            .during("set the role's search path")?;
+        let path_changed = follow_up(&self.parts, cx, !done.applied.is_empty()).await?;
         let (applied, out_of_order) = (done.applied, done.out_of_order);
         Ok(Moved {
             from: done.from,
@@ -152,9 +145,84 @@ impl MigrateSchema {
     }
 }
 
+/// Ends a migration of several stages: rights on what is new, the search path, the audit row.
+#[derive(Debug)]
+struct Finished {
+    parts: Arc<Migrating>,
+}
+
+impl Step for Finished {
+    const NAME: StepName = StepName::new("finish_migration");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let claim = cx.claim();
+        let up = asked(cx)?.direction == Direction::Up;
+        check_state(cx).await?;
+        let mut moved = moved(cx).await?;
+        if up {
+            moved.path_changed = follow_up(&self.parts, cx, !moved.applied.is_empty()).await?;
+        }
+        let read =
+            ledger::read(cx.tx(), &[claim.tenant.id]).await.during("read what is applied")?;
+        moved.to = read.into_iter().flatten().next().and_then(|entry| entry.version);
+        if moved.from.is_none() && moved.applied.is_empty() && moved.reverted.is_empty() {
+            moved.from.clone_from(&moved.to);
+        }
+        record(cx, &moved).await.during("record what was done")
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// Rights on what is `new`, and the role's search path; says whether that was another one.
+async fn follow_up(parts: &Migrating, cx: &mut StepCx<'_>, new: bool) -> Result<bool, StepError> {
+    let tenant = cx.tenant();
+    if let Some(promise) = parts.promise.as_ref().filter(|_| new) {
+        grants::grant(cx.tx(), &tenant.schema, &tenant.role, promise)
+            .await
+            .during("grant the role its rights on what is new")?;
+    }
+    role::follow_path(cx.tx(), &tenant.role, &tenant.schema, parts.migrations.path())
+        .await
+        .during("set the role's search path")
+}
+
+/// What the operation asks for.
+pub(crate) fn asked(cx: &StepCx<'_>) -> Result<Migrate, StepError> {
+    serde_json::from_value(cx.claim().params.clone())
+        .map_err(Unreadable)
+        .during("read what was asked")
+}
+
+/// Refuses a tenant in a state in which its schema stays as it is.
+pub(crate) async fn check_state(cx: &mut StepCx<'_>) -> Result<(), StepError> {
+    let tenant = cx.tenant().id;
+    let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
+    match state.is_some_and(|state| STATES.contains(&state)) {
+        true => Ok(()),
+        false => Err(NotActive(state)).during("migrate the schema"),
+    }
+}
+
+/// What earlier stages of the item did.
+pub(crate) async fn moved(cx: &mut StepCx<'_>) -> Result<Moved, StepError> {
+    let claim = cx.claim();
+    let result = items::result(cx.tx(), claim.item).await.during("read what was done")?;
+    Ok(result.and_then(|result| serde_json::from_value(result).ok()).unwrap_or_default())
+}
+
+/// Notes what the stages of the item did so far.
+pub(crate) async fn note(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
+    let claim = cx.claim();
+    items::set_result(cx.tx(), claim, &serde_json::to_value(moved).unwrap_or_default()).await
+}
+
 async fn record(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
     let claim = cx.claim();
-    items::set_result(cx.tx(), claim, &serde_json::to_value(moved).unwrap_or_default()).await?;
+    note(cx, moved).await?;
     if !moved.changed() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Kind, Mode};
+use domain::{Direction, Kind, Mode};
 use engine::{Plan, PlanError};
 use store::items::{Claim, Claimant};
 
@@ -18,7 +18,8 @@ use crate::{
 pub struct Plans {
     /// `None` in a process that makes no tenants.
     provision: Option<Provision>,
-    migrate: Plan,
+    up: Plan,
+    down: Plan,
     set_hash: String,
 }
 
@@ -47,19 +48,21 @@ impl Plans {
         Ok(Self { provision: Some(provision), ..Self::migrating(&parts.migrating)? })
     }
 
-    /// The plan of kind `migrate` alone.
+    /// The plans of kind `migrate` alone.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn migrating(parts: &Arc<Migrating>) -> Result<Self, PlanError> {
         let set_hash = parts.migrations.hash().to_owned();
-        Ok(Self { provision: None, migrate: migrate::plan(parts)?, set_hash })
+        let plan = |direction| migrate::plan(parts, direction);
+        let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
+        Ok(Self { provision: None, up, down, set_hash })
     }
 
-    /// `plan` for items of kind `migrate`, and no other kind.
+    /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
-    pub(crate) fn only(plan: Plan) -> Self {
-        Self { provision: None, migrate: plan, set_hash: String::new() }
+    pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
+        Self { provision: None, up: plan(), down: plan(), set_hash: String::new() }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
@@ -73,7 +76,8 @@ impl Plans {
     pub(crate) fn of(&self, claim: &Claim) -> &Plan {
         match claim.kind {
             Kind::Provision => self.of_new(claim.mode),
-            Kind::Migrate => &self.migrate,
+            Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
+            Kind::Migrate => &self.up,
         }
     }
 

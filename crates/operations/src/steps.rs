@@ -27,7 +27,7 @@ use std::sync::Arc;
 use domain::Mode;
 use engine::{Finish, Plan, PlanError, Stage};
 
-use crate::Parts;
+use crate::{Parts, segments};
 
 /// Where a tenant comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,40 +39,54 @@ pub enum Source {
 }
 
 /// The plan for items of an operation in `mode`. The tenant lives in the control database, so each is
-/// one stage: one transaction, one commit, and no half-made tenant at any moment.
+/// one stage: one transaction, one commit, and no half-made tenant at any moment. Only a set of migrations
+/// with boundaries needs stages of its own; the tenant is `pending` until the last one.
 ///
 /// # Errors
 /// Never, as long as the steps' names differ: a test builds the plans.
 pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, PlanError> {
-    let build = match source {
-        Source::Nothing => build,
-        Source::Pool => take,
-    };
-    match mode {
-        Mode::Independent => {
-            let stage = build("provision", parts).step(Activate);
-            Plan::new(vec![stage], Finish::Succeeded)
-        }
+    let (name, finish) = match mode {
+        Mode::Independent => ("provision", Finish::Succeeded),
         // Activated with the rest of the operation, in one transaction of its own.
-        Mode::Atomic => Plan::new(vec![build("build", parts)], Finish::Built),
-    }
+        Mode::Atomic => ("build", Finish::Built),
+    };
+    let mut stages = match source {
+        Source::Pool => Vec::new(),
+        Source::Nothing if parts.migrations.is_one_transaction() => Vec::new(),
+        Source::Nothing => make_and_migrate(parts),
+    };
+    let last = Stage::new(name);
+    let last = match source {
+        Source::Pool => take(last, parts),
+        Source::Nothing if stages.is_empty() => {
+            finish_off(make(last, parts).step(ApplyMigrations::new(parts)), parts)
+        }
+        Source::Nothing => finish_off(last, parts),
+    };
+    stages.push(match mode {
+        Mode::Independent => last.step(Activate),
+        Mode::Atomic => last,
+    });
+    Plan::new(stages, finish)
 }
 
-/// Everything of a tenant but its visibility.
-fn build(stage: &'static str, parts: &Arc<Parts>) -> Stage {
-    Stage::new(stage)
-        .step(CreateRole::new(parts))
-        .step(CreateSchema::new(parts))
-        .step(ApplyMigrations::new(parts))
-        .step(GrantAccess::new(parts))
-        .step(Verify::new(parts))
-        .step(IssueKey::new(parts))
+/// Role and schema, then each segment of the migrations, as stages of their own.
+fn make_and_migrate(parts: &Arc<Parts>) -> Vec<Stage> {
+    let mut stages = vec![make(Stage::new("make"), parts)];
+    stages.extend(segments::stages(&parts.migrating, false));
+    stages
+}
+
+fn make(stage: Stage, parts: &Arc<Parts>) -> Stage {
+    stage.step(CreateRole::new(parts)).step(CreateSchema::new(parts))
+}
+
+/// Everything of a tenant that follows its migrations, but its visibility.
+fn finish_off(stage: Stage, parts: &Arc<Parts>) -> Stage {
+    stage.step(GrantAccess::new(parts)).step(Verify::new(parts)).step(IssueKey::new(parts))
 }
 
 /// The same, where the first of it was done in advance.
-fn take(stage: &'static str, parts: &Arc<Parts>) -> Stage {
-    Stage::new(stage)
-        .step(TakeSpare::new(parts))
-        .step(Verify::adopted(parts))
-        .step(IssueKey::new(parts))
+fn take(stage: Stage, parts: &Arc<Parts>) -> Stage {
+    stage.step(TakeSpare::new(parts)).step(Verify::adopted(parts)).step(IssueKey::new(parts))
 }

@@ -38,7 +38,7 @@ impl Executor {
     pub async fn work_together(&self, claims: Vec<Claim>) -> Sorted {
         let mut sorted = Sorted::default();
         let (fresh, seasoned): (Vec<_>, Vec<_>) =
-            claims.into_iter().partition(|claim| claim.kind.makes_tenants() && is_fresh(claim));
+            claims.into_iter().partition(|claim| self.may_share(claim) && is_fresh(claim));
         sorted.left.extend(seasoned);
         let (atomic, independent): (Vec<_>, Vec<_>) =
             fresh.into_iter().partition(|claim| claim.mode == Mode::Atomic);
@@ -62,6 +62,11 @@ impl Executor {
             }
         }
         sorted
+    }
+
+    /// Whether one transaction may do the item together with others.
+    fn may_share(&self, claim: &Claim) -> bool {
+        claim.kind.makes_tenants() && self.plans.of(claim).stages().len() == 1
     }
 
     /// Runs `plan` for all of `group` in one transaction; gives back those that have to be taken

@@ -224,7 +224,7 @@ pub struct Tenants {
     pub reserved_names: Vec<String>,
     /// Time a batch has before what is left of it is failed, in seconds.
     pub batch_timeout_secs: u64,
-    /// Tenants that fleet work touches at a time.
+    /// Tenants that `tenantry migrate tenant up` and `down` work on at a time.
     pub fleet_concurrency: usize,
 }
 

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use store::audit::{self, Export, Verdict};
 
 /// The migration before the log had months.
-const BEFORE: i64 = 16;
+const BEFORE: i64 = 17;
 
 const ROWS: &str = "insert into tenantry.audit_log (actor, action, at) values
     ('a', 'x', '2026-08-01 00:00:00+00'), ('b', 'x', '2026-08-31 23:59:59.999999+00'),

@@ -130,7 +130,7 @@ async fn events_workers_and_keys_go_by_their_own_age() {
                 ('alive', 'h', 1, 'v', now() - interval '31 days', null);
          insert into tenantry.operations (id, state, mode, total)
          values ('00000000-0000-7000-8000-000000000001', 'running', 'independent', 1);
-         insert into tenantry.operation_items (operation_id, idx, state, worker_id, request)
+         insert into tenantry.operation_items (operation_id, idx, state, worker_id, input)
          values ('00000000-0000-7000-8000-000000000001', 0, 'running', 'owner', '{}');
          insert into tenantry.idempotency_keys (caller, key, body_hash, operation_id, created_at)
          values (1, 'old', 'x', gen_random_uuid(), now() - interval '49 hours'),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use domain::Backoff;
-use engine::Runner;
+use engine::{Runner, control};
 use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder};
 use queue::Consumer;
 use settings::Settings;
@@ -73,7 +73,9 @@ impl<'a> Life<'a> {
             let mut conn = pools.work.acquire().await?;
             let version = env!("CARGO_PKG_VERSION");
             let by = work.plans.claimant(&id, Duration::from_millis(settings.worker.dead_after_ms));
-            store::workers::register(&mut conn, &by, &host(), std::process::id(), version).await
+            store::workers::register(&mut conn, &by, &host(), std::process::id(), version).await?;
+            drop(conn);
+            control::wake_set(&pools.work, by.set).await
         };
         register.await.map_err(StartError::Register)?;
         let in_progress = InProgress::default();

@@ -119,6 +119,11 @@ impl System {
         Process::spawn("tenantry-api", &["--port", "0"], name, self.dir.path(), &env)
     }
 
+    /// Starts `tenantry` on this system's database.
+    pub(crate) fn spawn_cli(&self, args: &[&str]) -> Process {
+        Process::spawn("tenantry", args, "command", self.dir.path(), &self.env)
+    }
+
     /// Runs `tenantry` on this system's database.
     pub(crate) async fn cli(&self, args: &[&str]) -> Ran {
         self.cli_with(args, &self.env).await

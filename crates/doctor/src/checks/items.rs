@@ -100,7 +100,7 @@ checks! {
                        i.id, i.state, t.id, t.state, remains.list),
                 t.state in ('pending', 'deleted', 'released')
          from tenantry.operation_items i
-         join tenantry.operations b on b.id = i.operation_id
+         join tenantry.operations b on b.id = i.operation_id and b.kind = 'provision'
          join tenantry.tenants t on t.id = i.tenant_id
          cross join scope s
          cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
@@ -118,7 +118,7 @@ checks! {
                  select from tenantry.checkpoints c where c.item_id = i.id and c.undone_at is null)
                  then 'a stage that was not undone' end
          )) as remains (list)
-         where b.kind = 'provision' and i.state in ('failed', 'cancelled', 'rolled_back')
+         where i.state in ('failed', 'cancelled', 'rolled_back')
            and remains.list <> ''
            -- a retry may have given the same tenant to another item, whose they are then
            and not exists (

@@ -29,8 +29,8 @@ checks! {
                 format('tenant %s is made by items %s', i.tenant_id, string_agg(i.id::text, ', ' order by i.id)),
                 false
          from tenantry.operation_items i
-         join tenantry.operations b on b.id = i.operation_id
-         where b.kind = 'provision' and i.state not in ('failed', 'cancelled', 'rolled_back')
+         join tenantry.operations b on b.id = i.operation_id and b.kind = 'provision'
+         where i.state not in ('failed', 'cancelled', 'rolled_back')
          group by i.tenant_id
          having count(*) > 1 and i.tenant_id is not null";
 

@@ -246,7 +246,7 @@ async fn what_cannot_be_read_back_is_told_of_every_tenant_and_item() {
                  || repeat('[', 130) || repeat(']', 130) || '}}')::jsonb where id = 7",
             tenant(7),
         ),
-        ("update ITEMS set request = '[1e500]' where id = 7", item(7)),
+        ("update ITEMS set input = '[1e500]' where id = 7", item(7)),
     ] {
         let ward = Ward::healthy().await;
         ward.run(damage).await;

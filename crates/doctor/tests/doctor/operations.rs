@@ -11,7 +11,7 @@ async fn a_batch_that_nobody_ended_is_ended() {
         .await;
     ward.run("delete from EVENTS where payload ->> 'state' = 'failed'").await;
 
-    ward.heals(Kind::OperationShouldHaveEnded, operation(2), &["operation 2", "event 3"]).await;
+    ward.heals(Kind::OperationShouldHaveEnded, operation(2), &["event 3", "operation 2"]).await;
 }
 
 #[tokio::test]

@@ -25,4 +25,4 @@ pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded}
 pub use repair::{item, resolve, undo};
 pub use retry::{Group, Retry, retry};
 pub use settle::{advance, settle};
-pub use wake::{release, start_due};
+pub use wake::{pass_on, release, start_due, wake_set};

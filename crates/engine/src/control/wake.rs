@@ -20,6 +20,9 @@ use super::ControlError;
 /// Items that are read and woken in one go: the same few statements for all of them.
 const PAGE: i64 = 10_000;
 
+/// How long a job for another worker's set waits before it comes again.
+const PASSED_ON_AFTER: Duration = Duration::from_secs(1);
+
 /// Wakes a worker for every item of `of` that waits; says how many. One that still had a job has
 /// two then, and the later one finds nothing to do.
 pub(super) async fn wake(conn: &mut PgConnection, of: Waiters) -> sqlx::Result<u64> {
@@ -84,6 +87,42 @@ pub async fn release(pool: &Connections, tenants: &[TenantId]) -> sqlx::Result<u
     tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
     Ok(next.len())
+}
+
+/// Wakes a worker again for those of `items` that wait for another set of migrations than `by` has, if a
+/// worker with theirs is alive: the job that brought them here is used up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pass_on(
+    pool: &Connections,
+    items: &[ItemId],
+    by: &items::Claimant<'_>,
+) -> sqlx::Result<()> {
+    let mut tx = pool.begin().await?;
+    let others = items::of_other_sets(&mut tx, items, by.set, by.dead_after).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    queue::wake(&mut tx, &others, PASSED_ON_AFTER).await?;
+    tx.commit().await
+}
+
+/// Wakes workers for the items that wait for this set of migrations: a worker has come that has it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wake_set(pool: &Connections, set: &str) -> sqlx::Result<u64> {
+    let mut tx = pool.begin().await?;
+    let mut woken = 0;
+    for operation in items::operations_of_set(&mut tx, set).await? {
+        woken += wake(&mut tx, Waiters::Operation(operation)).await?;
+    }
+    tx.commit().await?;
+    if woken > 0 {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(woken)
 }
 
 /// The state of `operation`, which nobody else changes before this transaction ends.

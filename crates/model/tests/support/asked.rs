@@ -37,3 +37,8 @@ pub(crate) const fn here(asked: &'static [Asked], faults: u8) -> Protocol {
 pub(crate) const fn elsewhere(asked: &'static [Asked], faults: u8) -> Protocol {
     Protocol { remote: true, ..here(asked, faults) }
 }
+
+/// The same with one try only, so that an undo may be given up too.
+pub(crate) const fn strict(protocol: Protocol) -> Protocol {
+    Protocol { max_tries: 1, ..protocol }
+}

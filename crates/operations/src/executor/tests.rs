@@ -107,10 +107,12 @@ struct Ground {
 impl Ground {
     async fn of(pivot: bool, there: Option<Db>) -> Self {
         let (db, script) = (harness::fresh_db().await, Arc::new(Script::default()));
-        let first = Stage::new("one").step(First(Arc::clone(&script)));
-        let first = if pivot { first.pivot() } else { first };
-        let second = Stage::new("two").step(Second(Arc::clone(&script)));
-        let plan = Plan::new(vec![first, second], Finish::Succeeded).unwrap();
+        let plan = || {
+            let first = Stage::new("one").step(First(Arc::clone(&script)));
+            let first = if pivot { first.pivot() } else { first };
+            let second = Stage::new("two").step(Second(Arc::clone(&script)));
+            Plan::new(vec![first, second], Finish::Succeeded).unwrap()
+        };
         let secs = Duration::from_secs;
         let limits = StageLimits { statement: secs(20), lock: secs(10), silence: secs(10) };
         let mut runner = Runner::new(db.pool.clone(), limits, 500);

@@ -10,7 +10,9 @@ with before as (
                where e.tenant_id = i.tenant_id and e.id <> i.id
                  and (e.state || '' in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
                       or (e.id < i.id and e.state || '' in ('queued', 'waiting')
-                          and f.paused_at is null and f.run_at is null))) as held
+                          and f.paused_at is null and f.run_at is null
+                          -- what waits for a worker with another set holds up nothing
+                          and coalesce(f.params ->> 'set' = $4, true)))) as held
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null

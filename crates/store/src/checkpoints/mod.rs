@@ -1,7 +1,9 @@
 //! Checkpoints: the committed stages of an item.
 
+mod committed;
 mod record;
 mod undone;
 
+pub use committed::committed;
 pub use record::{StepRecord, record};
 pub use undone::undone;

@@ -30,11 +30,13 @@ pub use forgotten::{Owned, give_back, owned_by};
 pub use hold::hold;
 pub use insert::{NewItemRow, insert};
 pub use repair::{Resolved, resolve, undo};
-pub use result::set_result;
+pub use result::{result, set_result};
 pub use results::{ItemResult, ResultError, results};
 pub use retry::{ReleasedTenant, Requeued, Retryable, refuse, requeue, retryable};
 pub use retry_later::retry_later;
 pub use stick::{go_on, stick};
 pub use stranded::{hold_waiting, waiting_since};
 pub use unwind::begin_unwind;
-pub use waiting::{Waiters, count_waiting, due, next_for, waiting};
+pub use waiting::{
+    Waiters, count_waiting, due, next_for, of_other_sets, operations_of_set, waiting,
+};

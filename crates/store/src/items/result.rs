@@ -1,9 +1,22 @@
 //! What an item came to, as its kind says.
 
+use domain::ItemId;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Claim;
+
+/// What the stages of `item` noted so far.
+///
+/// # Errors
+/// When the row cannot be read.
+pub async fn result(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<Option<Value>> {
+    let result = sqlx::query_scalar!(
+        "select result from tenantry.operation_items where id = $1",
+        item.get(),
+    );
+    Ok(result.fetch_optional(conn).await?.flatten())
+}
 
 /// Records the result in the stage's transaction, whose last statement checks the claim.
 ///

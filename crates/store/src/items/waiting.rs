@@ -1,5 +1,7 @@
 //! Lists and counts the items that wait for a worker.
 
+use std::time::Duration;
+
 use domain::{ItemId, OperationId, TenantId};
 use sqlx::PgConnection;
 
@@ -121,4 +123,51 @@ pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i3
     )
     .fetch_one(conn)
     .await
+}
+
+/// Those of `items` that wait for a worker with another set of migrations than `set`, where there is one
+/// that has been heard of within `dead_after`.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn of_other_sets(
+    conn: &mut PgConnection,
+    items: &[ItemId],
+    set: &str,
+    dead_after: Duration,
+) -> sqlx::Result<Vec<ItemId>> {
+    let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
+    let others = sqlx::query_scalar!(
+        "select i.id from tenantry.operation_items i
+         join tenantry.operations o on o.id = i.operation_id
+         where i.id = any($1::bigint[]) and o.params ->> 'set' <> $2 and i.worker_id is null
+           and i.state || '' in ('queued', 'waiting', 'retrying', 'unwinding') -- found by id
+           and exists (select from tenantry.workers w
+                       where w.set_hash = o.params ->> 'set' and w.stopped_at is null
+                         and w.seen_at > clock_timestamp() - make_interval(secs => $3))",
+        &ids,
+        set,
+        dead_after.as_secs_f64(),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(others.into_iter().map(ItemId::new).collect())
+}
+
+/// The open operations whose items wait for a worker with this set of migrations.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn operations_of_set(
+    conn: &mut PgConnection,
+    set: &str,
+) -> sqlx::Result<Vec<OperationId>> {
+    let ids = sqlx::query_scalar!(
+        "select id from tenantry.operations
+         where finished_at is null and run_at is null and paused_at is null and params ->> 'set' = $1",
+        set,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(OperationId::new).collect())
 }

@@ -31,8 +31,8 @@ pub async fn retry(
 }
 
 /// The next run of an operation that is over: `running`, or `rolling_back` when it is all or nothing.
-/// Without a deadline: it ends with the items that are open now, in the way they end. False when
-/// it is not over.
+/// Without a deadline: it ends with the items that are open now, in the way they end. One that is not
+/// over goes on as its next run; false then.
 ///
 /// # Errors
 /// When the row cannot be written.
@@ -48,7 +48,17 @@ pub async fn reopen(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bo
            and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),
     )
+    .execute(&mut *conn)
+    .await?;
+    if reopened.rows_affected() == 1 {
+        return Ok(true);
+    }
+    // An end that another process has just seen is not to be written any more: it would be of this run.
+    sqlx::query!(
+        "update tenantry.operations set run = run + 1 where id = $1 and finished_at is null",
+        id.get(),
+    )
     .execute(conn)
     .await?;
-    Ok(reopened.rows_affected() == 1)
+    Ok(false)
 }

@@ -27,6 +27,19 @@ impl<'s> Segment<'s> {
         !self.files.iter().any(|file| is_alone(file, self.back))
     }
 
+    /// What of it the target does not keep; `None` where it keeps all.
+    ///
+    /// # Errors
+    /// [`MigrateError::NoSuchVersion`] where the target is none of the set.
+    pub fn newer_than(
+        self,
+        target: &Target,
+        set: &MigrationSet,
+    ) -> Result<Option<Self>, MigrateError> {
+        let keeps = target.keeps(set)?;
+        Ok(self.only(|file| set.place(file.version()).is_some_and(|place| place >= keeps)))
+    }
+
     /// The same without the files that `keep` refuses; `None` if none is left.
     pub(super) fn only(mut self, keep: impl Fn(&Migration) -> bool) -> Option<Self> {
         self.files.retain(|file| keep(file));

@@ -1,6 +1,6 @@
 //! How tenants' schemas stand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{TenantId, Version};
 use serde_json::json;
@@ -172,10 +172,28 @@ async fn all(
     if let Some((tenant, _)) = others.iter().find(|(tenant, _)| tenant.place.is_none()) {
         show::note(ledger::missing(show::plain(&tenant.schema).as_ref()));
     }
+    notes(set, &others).iter().for_each(show::note);
     if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
         show::note("`tenantry migrate tenant up --all` applies what is pending");
     }
     Ok(Done::well_if(others.is_empty()))
+}
+
+/// What is unusual about what is pending: versions that come late, and several transactions.
+fn notes(set: &MigrationSet, others: &[&Stands<'_>]) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    for (_, standing) in others {
+        notes.extend(standing.out_of_order_notes(set));
+        let segments = standing.segments(set);
+        let outside = segments.iter().filter(|segment| !segment.is_in_transaction()).count();
+        if segments.len() > 1 || outside > 0 {
+            notes.insert(format!(
+                "what is pending takes {} stages; {outside} of them run outside of a transaction",
+                segments.len()
+            ));
+        }
+    }
+    notes
 }
 
 fn version(version: Option<&Version>) -> &str {

@@ -1,0 +1,219 @@
+//! The stages that take a tenant through the segments of its set of migrations, forward or back.
+//!
+//! A segment that runs outside of any transaction has two stages: one that runs it, and may run it again
+//! after a crash, and one that writes its row in the ledger.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Code, Direction, Version, codes};
+use engine::{Classify, During, Place, Stage, Step, StepCx, StepError, StepName};
+use store::ErrorClass;
+use tenantdb::{
+    ledger,
+    migrations::{self, MigrateError, Segment, StatementLimits, Target},
+};
+
+use crate::{
+    migrate::{self, Migrating, limits},
+    migration_error::MigrationFailed,
+};
+
+/// Longest time for what runs outside of a transaction, such as an index of a large table.
+const OUTSIDE: Duration = Duration::from_secs(6 * 3600);
+
+/// The stages of one way where the set has boundaries on it; `None`: one transaction takes a tenant through.
+pub(crate) fn several(parts: &Arc<Migrating>, direction: Direction) -> Option<Vec<Stage>> {
+    let back = direction == Direction::Down;
+    let all = segments(parts, back);
+    let is_one = all.len() <= 1 && all.iter().all(Segment::is_in_transaction);
+    (!is_one).then(|| stages(parts, back))
+}
+
+/// The stages of the way forward through all segments, or of the way back to the beginning.
+pub(crate) fn stages(parts: &Arc<Migrating>, back: bool) -> Vec<Stage> {
+    let count = segments(parts, back).len();
+    (0..count)
+        .flat_map(|number| stages_of(&One { parts: Arc::clone(parts), back, number }))
+        .collect()
+}
+
+fn segments(parts: &Migrating, back: bool) -> Vec<Segment<'_>> {
+    match back {
+        false => parts.migrations.segments(),
+        // Every set has a beginning.
+        true => parts.migrations.segments_back(&Target::Start).unwrap_or_default(),
+    }
+}
+
+fn stages_of(one: &One) -> Vec<Stage> {
+    let way = if one.back { "down" } else { "up" };
+    let name = format!("{way}_{}", one.number);
+    let recorded = format!("{name}_recorded");
+    match one.segment().is_some_and(|segment| segment.is_in_transaction()) {
+        true => vec![Stage::new(name).within(limits()).step(RunSegment(one.clone()))],
+        false => vec![
+            Stage::new(name).at(Place::Outside(OUTSIDE)).step(RunOutside(one.clone())),
+            Stage::new(recorded).within(limits()).step(RecordSegment(one.clone())),
+        ],
+    }
+}
+
+/// One segment of the set.
+#[derive(Debug, Clone)]
+struct One {
+    parts: Arc<Migrating>,
+    back: bool,
+    number: usize,
+}
+
+impl One {
+    fn segment(&self) -> Option<Segment<'_>> {
+        segments(&self.parts, self.back).into_iter().nth(self.number)
+    }
+
+    /// The segment as far as the operation goes: on the way back, without what its target keeps. `None`:
+    /// nothing of it is left.
+    fn asked(&self, cx: &StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
+        let Some(segment) = self.segment().filter(|_| self.back) else { return Ok(self.segment()) };
+        let to = migrate::asked(cx)?.to.ok_or(TargetMissing).during("read how far to go back")?;
+        let Ok(target) = to.parse::<Target>();
+        let asked = segment.newer_than(&target, &self.parts.migrations);
+        asked.map_err(MigrationFailed::of_existing).during("read how far to go back")
+    }
+
+    /// What of the segment the tenant lacks, or has on the way back; `None`: nothing.
+    async fn outstanding(&self, cx: &mut StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
+        if !cx.claim().kind.makes_tenants() {
+            migrate::check_state(cx).await?;
+        }
+        let Some(segment) = self.asked(cx)? else { return Ok(None) };
+        let (tenant, set) = (cx.tenant(), &self.parts.migrations);
+        let left = migrations::outstanding(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
+        let left = left.map_err(failed(cx)).during("read what is applied")?;
+        Ok((!left.is_empty()).then_some(segment))
+    }
+
+    /// Adds what a stage did to the item's result.
+    async fn note(
+        &self,
+        cx: &mut StepCx<'_>,
+        had: Option<Version>,
+        ran: Vec<Version>,
+    ) -> Result<(), StepError> {
+        if cx.claim().kind.makes_tenants() {
+            return Ok(());
+        }
+        let set = &self.parts.migrations;
+        let mut moved = migrate::moved(cx).await?;
+        if moved.applied.is_empty() && moved.reverted.is_empty() {
+            moved.from = had;
+        }
+        let place = moved.from.as_ref().and_then(|from| set.place(from));
+        let late = ran.iter().filter(|version| !self.back && set.place(version) < place).cloned();
+        moved.out_of_order.extend(late);
+        if self.back { &mut moved.reverted } else { &mut moved.applied }.extend(ran);
+        migrate::note(cx, &moved).await.during("note what was done")
+    }
+}
+
+/// The way back has boundaries, and which version is the newest changes on the way.
+#[derive(Debug, thiserror::Error)]
+#[error("say which version to go back to: migrations of this set run outside of a transaction")]
+struct TargetMissing;
+
+impl Classify for TargetMissing {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Permanent
+    }
+
+    fn code(&self) -> Code {
+        codes::MIGRATION_FAILED
+    }
+
+    fn public_message(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// Runs a segment in the stage's transaction.
+#[derive(Debug)]
+struct RunSegment(One);
+
+/// Runs a segment in a session of its own.
+#[derive(Debug)]
+struct RunOutside(One);
+
+/// Writes the ledger's row of a segment that ran in a session of its own.
+#[derive(Debug)]
+struct RecordSegment(One);
+
+impl Step for RunSegment {
+    const NAME: StepName = StepName::new("run_segment");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
+        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let had = version(cx).await?;
+        let ran = migrations::run_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
+        let ran = ran.map_err(failed(cx)).during("run the tenant migrations")?;
+        self.0.note(cx, had, ran).await
+    }
+
+    /// The schema goes with what is in it.
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant().id;
+        ledger::forget(cx.tx(), tenant).await.during("forget its migrations")
+    }
+}
+
+impl Step for RunOutside {
+    const NAME: StepName = StepName::new("run_outside");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
+        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let session = cx.open_session().await.during("open a session")?;
+        let limits = StatementLimits { statement: OUTSIDE, lock: limits().lock };
+        migrations::run_no_transaction(session, &tenant.schema, set, &segment, limits)
+            .await
+            .map_err(failed(cx))
+            .during("run the tenant migrations")
+    }
+
+    /// The schema goes with what is in it.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+impl Step for RecordSegment {
+    const NAME: StepName = StepName::new("record_segment");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
+        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let had = version(cx).await?;
+        let ran =
+            migrations::record_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
+        let ran = ran.map_err(failed(cx)).during("record the tenant migrations")?;
+        self.0.note(cx, had, ran).await
+    }
+
+    async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let tenant = cx.tenant().id;
+        ledger::forget(cx.tx(), tenant).await.during("forget its migrations")
+    }
+}
+
+fn failed(cx: &StepCx<'_>) -> fn(MigrateError) -> MigrationFailed {
+    match cx.claim().kind.makes_tenants() {
+        true => MigrationFailed::of_new,
+        false => MigrationFailed::of_existing,
+    }
+}
+
+async fn version(cx: &mut StepCx<'_>) -> Result<Option<Version>, StepError> {
+    let tenant = cx.tenant().id;
+    let read = ledger::read(cx.tx(), &[tenant]).await.during("read what is applied")?;
+    Ok(read.into_iter().flatten().next().and_then(|entry| entry.version))
+}
