@@ -206,13 +206,16 @@ impl Bed {
             let wish = self.wishes.any(dice, size);
             self.ask(wish).await;
         }
+        if dice.chance(40) {
+            self.move_some(dice).await;
+        }
     }
 
     /// Items that have not ended; `None` while the server does not answer.
     pub(crate) async fn open_items(&self) -> Option<i64> {
         let open = "select count(*) from tenantry.operation_items i
             join tenantry.operations b on b.id = i.operation_id where b.finished_at is null
-              and i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')";
+              and i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')";
         sqlx::query_scalar(open).fetch_one(&self.pool).await.ok()
     }
 

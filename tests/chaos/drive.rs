@@ -177,6 +177,7 @@ async fn run(bed: &mut Option<Bed>, round: Round, tally: &mut Tally) {
     for (any, before) in kind.faults().iter().zip(each) {
         assert!(bed.tally.of(any) > before, "a round of {} did none of {any:?}", kind.as_str());
     }
+    bed.move_all_up().await;
     let broken = began.elapsed();
     let recovered = settle_accounts(bed, round, false).await;
     bed.tally.rounds += 1;
@@ -203,6 +204,7 @@ async fn settle_accounts(bed: &mut Bed, round: Round, in_depth: bool) -> Duratio
     tally.lost += verdict.lost;
     tally.duplicates += verdict.duplicates;
     tally.orphans += verdict.orphans;
+    tally.together += verdict.together;
     if verdict.recovered_in > tally.longest && !in_depth {
         tally.longest = verdict.recovered_in;
         tally.slowest_round = format!("{}, seed {}", round.kind.as_str(), round.seed);

@@ -8,6 +8,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::moves;
+
 /// Free space below which memory is not used, in bytes: a long run makes thousands of tenants.
 const ROOM: u64 = 3 << 30;
 
@@ -43,7 +45,7 @@ impl Ground {
     pub(crate) fn write_migrations(&self, more: &[(String, String)]) -> PathBuf {
         let folder = self.path().join("migrations");
         fs::create_dir_all(&folder).expect("the directory is ours");
-        for (name, text) in MIGRATIONS {
+        for (name, text) in MIGRATIONS.iter().chain(moves::FILES) {
             fs::write(folder.join(name), text).expect("the directory is ours");
         }
         for (name, text) in more {

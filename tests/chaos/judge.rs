@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     bed::{Bed, DEAD_AFTER_MS},
-    strangers,
+    moves, strangers,
     support::{orphans, tell},
     wish::Fate,
 };
@@ -33,11 +33,11 @@ pub(crate) const RESTS_IN: Duration = Duration::from_secs(75);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Most violations that are told in words.
-const MOST_TOLD: usize = 40;
+const MOST_TOLD: usize = 60;
 
 const OPEN: &str = "select (select count(*) from tenantry.operations where finished_at is null)
     + (select count(*) from tenantry.operation_items
-       where state in ('queued', 'running', 'retrying', 'built', 'unwinding'))";
+       where state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))";
 
 /// Every item, and everything there is of the tenant it made.
 const ITEMS: &str = "
@@ -87,6 +87,8 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     pub(crate) duplicates: u64,
     pub(crate) orphans: u64,
+    /// Tenants on which two operations were at work at one time.
+    pub(crate) together: u64,
     /// From the last fault until nothing was open.
     pub(crate) recovered_in: Duration,
     pub(crate) violations: Vec<String>,
@@ -161,7 +163,7 @@ async fn open_work(bed: &Bed) -> Vec<String> {
              from apalis.jobs j
              where (convert_from(j.job, 'UTF8')::jsonb ->> 'item')::bigint = i.id))
         from tenantry.operation_items i
-        where i.state in ('queued', 'running', 'retrying', 'built', 'unwinding')
+        where i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
         union all select format('batch %s: %s', id, state) from tenantry.operations
         where finished_at is null limit 20";
     sqlx::query_scalar(open).fetch_all(&bed.pool).await.unwrap_or_default()
@@ -228,7 +230,7 @@ fn is_orphan(kind: doctor::Kind) -> bool {
 async fn compare(bed: &Bed, verdict: &mut Verdict) -> sqlx::Result<()> {
     let mut found: BTreeMap<Uuid, Vec<Found>> = BTreeMap::new();
     for row in sqlx::query(ITEMS).fetch_all(&bed.pool).await? {
-        found.entry(row.try_get("batch_id")?).or_default().push(read(&row)?);
+        found.entry(row.try_get("operation_id")?).or_default().push(read(&row)?);
     }
     for asked in &bed.asked {
         verdict.batches += 1;
@@ -248,6 +250,7 @@ async fn compare(bed: &Bed, verdict: &mut Verdict) -> sqlx::Result<()> {
         verdict.duplicates += items.len() as u64;
         verdict.violations.push(format!("nobody asked for batch {id}"));
     }
+    moves::judge(&bed.pool, verdict).await?;
     judge_batches(bed, verdict).await
 }
 
@@ -274,6 +277,8 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
         Fate::Made => item.state == "succeeded",
         Fate::Failed => item.state == "failed",
         Fate::Unmade => ["cancelled", "rolled_back", "failed"].contains(&item.state.as_str()),
+        Fate::Moved => item.state == "succeeded",
+        Fate::MovedOrNot => ["succeeded", "cancelled"].contains(&item.state.as_str()),
     };
     if !fits {
         verdict.lost += 1;
@@ -282,7 +287,8 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
     let twice = [item.schemas, item.roles, item.keys, item.activations].iter().any(|n| *n > 1);
     verdict.duplicates += u64::from(twice);
     let all = (item.active, item.schemas, item.roles, item.keys, item.activations);
-    let whole = if item.state == "succeeded" {
+    let was_there = matches!(fate, Fate::Moved | Fate::MovedOrNot);
+    let whole = if was_there || item.state == "succeeded" {
         all == (true, 1, 1, 1, 1) && item.names_agree
     } else {
         all == (false, 0, 0, 0, 0)

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use domain::{Direction, TenantId};
 use sqlx::PgPool;
 
 use crate::{
     bed::{Bed, Plan},
     judge::judge,
     support::eventually,
+    wish::Fate,
 };
 
 /// What is broken, and what must then be said of it.
@@ -15,17 +17,20 @@ const PLANTED: &[(&str, &str)] = &[
     (
         "do $$ begin
             execute (select format('drop schema %I cascade', t.schema_name) from tenantry.tenants t
-                     join tenantry.operation_items i on i.tenant_id = t.id where i.idx = 0);
+                     join tenantry.operation_items i on i.tenant_id = t.id
+                     where i.idx = 0 and i.input <> '{}');
          end $$",
         "doctor: tenant_without_schema: ",
     ),
     (
         "insert into tenantry.api_keys (tenant_id, hash, prefix, last4)
-         select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.operation_items where idx = 1",
+         select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.operation_items
+         where idx = 1 and input <> '{}'",
         "has 2 keys",
     ),
     (
-        "update tenantry.operation_items set state = 'failed', error_code = 'internal' where idx = 2",
+        "update tenantry.operation_items set state = 'failed', error_code = 'internal'
+         where idx = 2 and input <> '{}'",
         "is failed, and was to be Made",
     ),
     (
@@ -33,6 +38,30 @@ const PLANTED: &[(&str, &str)] = &[
          where item_id = (select id from tenantry.operation_items where idx = 3);
          delete from tenantry.operation_items where idx = 3",
         "is there 0 times",
+    ),
+    (
+        "do $$ begin
+            execute (select format('insert into %I.moves (direction, begun, ended)
+                                    values (''up'', clock_timestamp(), clock_timestamp())', schema_name)
+                     from tenantry.operation_items where idx = 4 and input <> '{}');
+         end $$",
+        "was moved up 3 times and down 1 times, and was to be 2 and 1 times",
+    ),
+    (
+        "update tenantry.tenant_migrations set version = '0004' where tenant_id =
+            (select tenant_id from tenantry.operation_items where idx = 5 and input <> '{}')",
+        "its ledger says Some(\"0004\"), and its table is there: true",
+    ),
+    (
+        "update tenantry.operation_items set started_at = started_at - interval '1 hour'
+         where idx = 0 and input = '{}'",
+        "were at work on tenant",
+    ),
+    (
+        "update tenantry.operation_items i set state = 'failed', error_code = 'internal'
+         from tenantry.operations o
+         where o.id = i.operation_id and o.params ->> 'direction' = 'down' and i.idx = 1",
+        "is failed, and was to be Moved",
     ),
     (
         "do $$ begin
@@ -76,6 +105,12 @@ async fn the_judges_see_every_promise_that_is_broken() {
         (bed.open_items().await == Some(0)).then_some(())
     })
     .await;
+    let tenants = "select tenant_id from tenantry.operation_items where idx > 3 order by idx";
+    let tenants: Vec<i64> = sqlx::query_scalar(tenants).fetch_all(&bed.pool).await.unwrap();
+    let tenants: Vec<TenantId> = tenants.into_iter().map(TenantId::new).collect();
+    for direction in [Direction::Down, Direction::Up] {
+        bed.ask_move(direction, Some(&tenants), Fate::Moved).await.expect("there are tenants");
+    }
     let before = judge(&mut bed, true, patience).await;
     // Nobody mends anything from here on.
     bed.workers.remove(0).terminate(patience).await;
@@ -86,12 +121,13 @@ async fn the_judges_see_every_promise_that_is_broken() {
     let after = judge(&mut bed, true, Duration::ZERO).await;
 
     assert_eq!(before.violations, Vec::<String>::new());
-    assert_eq!((before.lost, before.duplicates, before.orphans), (0, 0, 0));
+    assert_eq!((before.lost, before.duplicates, before.orphans, before.together), (0, 0, 0, 0));
     for (sql, words) in PLANTED {
         let seen = after.violations.iter().any(|violation| violation.contains(words));
         assert!(seen, "not seen: {sql}\n{:#?}", after.violations);
     }
-    assert_eq!(after.lost, 2, "{after:#?}");
+    assert_eq!(after.lost, 4, "{after:#?}");
+    assert!(after.together >= 1, "{after:#?}");
     assert!(after.duplicates >= 2, "{after:#?}");
     assert!(after.orphans >= 2, "{after:#?}");
 }

@@ -23,6 +23,7 @@ pub(crate) enum Fault {
     SameKey,
     CancelRetryRace,
     SettleRace,
+    MigrateRace,
 }
 
 impl Fault {
@@ -47,6 +48,7 @@ impl Fault {
             Self::SameKey => "one Idempotency-Key from 20 clients at once",
             Self::CancelRetryRace => "cancel or retry racing with the work",
             Self::SettleRace => "two or more workers settling one batch at once",
+            Self::MigrateRace => "migrations of the same tenants asked for or cancelled at once",
         }
     }
 }
@@ -61,6 +63,7 @@ pub(crate) struct Tally {
     pub(crate) lost: u64,
     pub(crate) duplicates: u64,
     pub(crate) orphans: u64,
+    pub(crate) together: u64,
     /// Processes that ended although nobody ended them, with their last words.
     pub(crate) gave_up: Vec<String>,
     pub(crate) longest: Duration,
@@ -97,6 +100,7 @@ impl Tally {
         self.lost += other.lost;
         self.duplicates += other.duplicates;
         self.orphans += other.orphans;
+        self.together += other.together;
         self.gave_up.extend(other.gave_up);
         if other.longest > self.longest {
             self.longest = other.longest;
@@ -123,6 +127,7 @@ impl fmt::Display for Tally {
         writeln!(f, "| lost | {} |", self.lost)?;
         writeln!(f, "| duplicates | {} |", self.duplicates)?;
         writeln!(f, "| orphans | {} |", self.orphans)?;
+        writeln!(f, "| tenants with two operations at work at one time | {} |", self.together)?;
         writeln!(f, "| processes that gave up | {} |", self.gave_up.len())?;
         let (secs, round) = (self.longest.as_secs_f64(), &self.slowest_round);
         writeln!(

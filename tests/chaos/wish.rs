@@ -13,6 +13,10 @@ pub(crate) enum Fate {
     Failed,
     /// There is no tenant: it went back with its batch, or never began.
     Unmade,
+    /// Its tenant was there before, and is migrated.
+    Moved,
+    /// Its tenant was there before, and is migrated or not: it may have been cancelled.
+    MovedOrNot,
 }
 
 /// A batch to ask for.

@@ -113,3 +113,23 @@ async fn of_two_claims_at_one_moment_one_gets_the_tenant_and_the_other_waits() {
         assert_eq!(states, ["running", "waiting"]);
     }
 }
+
+#[tokio::test]
+async fn the_tenants_next_item_is_woken_and_no_item_that_is_paused() {
+    let db = harness::fresh_db().await;
+    register(&db.pool, WORKER).await;
+    let worker = executor(&db.pool, &parts(&db.pool).await, WORKER);
+    let (holder, tenant) = submit(&db.pool, "anne").await;
+    let (second, third) = (another(&db.pool, tenant).await, another(&db.pool, tenant).await);
+    assert_eq!(worker.claim(&[holder, second, third]).await.unwrap().len(), 1);
+    let paused = "update tenantry.operations o set paused_at = now()
+        from tenantry.operation_items i where i.operation_id = o.id and i.id = $1";
+    sqlx::query(paused).bind(second.get()).execute(&db.pool).await.unwrap();
+    set(&db.pool, holder, "succeeded").await;
+
+    let woken = engine::control::release(&db.pool.clone().into(), &[tenant]).await.unwrap();
+
+    let jobs = "select (convert_from(job, 'UTF8')::jsonb ->> 'item')::bigint from apalis.jobs";
+    let jobs: Vec<i64> = sqlx::query_scalar(jobs).fetch_all(&db.pool).await.unwrap();
+    assert_eq!((woken, jobs), (1, vec![third.get()]));
+}

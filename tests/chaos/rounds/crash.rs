@@ -5,18 +5,20 @@
 
 use std::{os::unix::process::ExitStatusExt as _, time::Duration};
 
+use domain::Direction;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES,
-    OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES,
+    OF_DROPPING_SPARES, OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
 };
 use crate::{
     bed::Bed,
     dice::Dice,
     support::{Process, tell},
     tally::Fault,
+    wish::Fate,
 };
 
 /// How long a worker may take to come to its point: it may have to wait until the item is taken
@@ -58,6 +60,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     cancelled(bed).await;
     all(bed, dice).await;
     nothing(bed, dice).await;
+    migrations(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -95,7 +98,7 @@ async fn cancelled(bed: &mut Bed) {
     let reply = bed.caller.surely(&path, &Value::Null, "").await;
     assert_eq!(reply.status, 202, "{}", reply.body);
     let asked = bed.asked.last_mut().expect("it was just asked for");
-    asked.fates.fill(crate::wish::Fate::Unmade);
+    asked.fates.fill(Fate::Unmade);
     for point in OF_A_CANCEL {
         crash_at(bed, &[(*point).to_owned()]).await;
     }
@@ -122,6 +125,18 @@ async fn nothing(bed: &mut Bed, dice: &mut Dice) {
     bed.ask(wish).await;
     for point in OF_TURNING_BACK {
         crash_at(bed, &[(*point).to_owned()]).await;
+    }
+    crash_at(bed, &points).await;
+    finish(bed).await;
+}
+
+/// Tenants that are migrated down and up again: the ways up wait for the ways down.
+async fn migrations(bed: &mut Bed, dice: &mut Dice) {
+    let mut points = owned(OF_A_MIGRATION);
+    dice.shuffle(&mut points);
+    for direction in [Direction::Down, Direction::Up] {
+        let asked = bed.ask_move(direction, None, Fate::Moved).await;
+        assert!(asked.is_some(), "there are tenants by now");
     }
     crash_at(bed, &points).await;
     finish(bed).await;

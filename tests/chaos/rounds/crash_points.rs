@@ -48,6 +48,19 @@ pub(super) fn of_undoing() -> Vec<String> {
     steps.chain(rest.iter().chain(&end).map(|point| (*point).to_owned())).collect()
 }
 
+/// An item that migrates a tenant does.
+pub(super) const OF_A_MIGRATION: &[&str] = &[
+    "before:migrate_schema",
+    "after:migrate_schema",
+    "before_commit:migrate",
+    "after_commit:migrate",
+];
+
+/// Kinds of points that a worker comes to where a tenant is in another database, or a stage is outside of a
+/// transaction: `crates/engine/tests/two_stages` has them.
+#[cfg(test)]
+const ELSEWHERE: &[&str] = &["after_raise", "after_checkpoint", "after_work"];
+
 /// A worker that fills the pool of spares does.
 pub(super) const OF_BUILDING_SPARES: &[&str] =
     &["before:build_spares", "before_commit:build_spares", "after_commit:build_spares"];
@@ -67,6 +80,7 @@ fn all() -> Vec<String> {
         OF_BUILDING,
         OF_ACTIVATING,
         OF_TURNING_BACK,
+        OF_A_MIGRATION,
         OF_BUILDING_SPARES,
         OF_TAKING_SPARES,
         OF_DROPPING_SPARES,
@@ -108,11 +122,20 @@ mod tests {
         let steps = STEPS.iter().chain(&["take_spare"]);
         let steps: BTreeSet<_> = steps.map(|step| (*step).to_owned()).collect();
         let worker = named("crates/worker/src", "crash_point(\"");
-        let engine = named("crates/engine/src", "crash_point(\"");
+        let mut engine = named("crates/engine/src", "crash_point(\"");
+        engine.extend(named("crates/engine/src/control", "crash_point(\""));
+        let elsewhere: BTreeSet<_> = ELSEWHERE.iter().map(|kind| (*kind).to_owned()).collect();
+        let migrate = named("crates/operations/src", "StepName::new(\"");
 
         assert_eq!(named("crates/operations/src/steps", "StepName::new(\""), steps);
-        assert_eq!(&worker | &engine, kinds);
-        for call in ["crates/worker/src", "crates/engine/src", "crates/operations/src"] {
+        assert_eq!(migrate, BTreeSet::from(["migrate_schema".to_owned()]));
+        assert_eq!(&worker | &engine, &kinds | &elsewhere);
+        for call in [
+            "crates/worker/src",
+            "crates/engine/src",
+            "crates/engine/src/control",
+            "crates/operations/src",
+        ] {
             for kind in named(call, "crash_point(\"") {
                 for name in named(call, &format!("crash_point(\"{kind}\", \"")) {
                     assert!(points.contains(&format!("{kind}:{name}")), "{kind}:{name}");

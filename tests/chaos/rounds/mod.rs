@@ -114,7 +114,7 @@ impl Kind {
         use Fault::{
             ApiKilled, BackendEnded, CancelRetryRace, CommitUnanswered, ConnectionsUsedUp,
             CrashPoint, DatabaseStopped, DiskFull, LinkCut, LinkDead, LinkHalfOpen, LocksUsedUp,
-            SameKey, SettleRace, TenantAttacks, WorkerHalted, WorkerKilled,
+            MigrateRace, SameKey, SettleRace, TenantAttacks, WorkerHalted, WorkerKilled,
         };
         match self {
             Self::Crash => &[&[CrashPoint]],
@@ -123,7 +123,7 @@ impl Kind {
             Self::Cut => &[&[BackendEnded, LinkCut, LinkHalfOpen, CommitUnanswered]],
             Self::Dead | Self::Blackout => &[&[LinkDead]],
             Self::Halt => &[&[WorkerHalted]],
-            Self::Race => &[&[SameKey], &[CancelRetryRace], &[SettleRace]],
+            Self::Race => &[&[SameKey], &[CancelRetryRace], &[SettleRace], &[MigrateRace]],
             Self::Starve => &[&[ConnectionsUsedUp]],
             Self::Hostile => &[&[TenantAttacks]],
             Self::Locks => &[&[LocksUsedUp]],
@@ -209,5 +209,6 @@ async fn begin(bed: &mut Bed, dice: &mut Dice, size: Size) {
     for wish in wishes {
         bed.ask(wish).await;
     }
+    bed.move_some(dice).await;
     bed.fault_is_over();
 }

@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use domain::Direction;
 use futures::future::join_all;
 use serde_json::Value;
+use tenantdb::MigrationSet;
 use uuid::Uuid;
 
 use crate::{
     bed::{Asked, Bed},
     dice::Dice,
+    moves,
     tally::Fault,
     wish::Fate,
 };
@@ -38,7 +41,34 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     for _ in 0..2 {
         settle(bed, dice).await;
     }
+    for _ in 0..2 {
+        migrations(bed, dice).await;
+    }
     bed.fault_is_over();
+}
+
+/// Moves the same tenants up and down at once, and cancels some of it at any moment.
+async fn migrations(bed: &mut Bed, dice: &mut Dice) {
+    let tenants = bed.some_tenants(dice, 12).await;
+    let set = MigrationSet::load(&bed.migrations).expect("the folder is ours");
+    let (pool, hash, tenants) = (&bed.pool, set.hash(), tenants.as_deref());
+    let asking = (0..dice.count(3, 6)).map(|_| {
+        let direction = if dice.chance(50) { Direction::Down } else { Direction::Up };
+        let cancelled = dice.chance(40).then(|| dice.millis(0, 300));
+        async move {
+            let (id, total) = moves::surely(pool, hash, direction, tenants).await?;
+            if let Some(after) = cancelled {
+                tokio::time::sleep(after).await;
+                moves::cancel(pool, id).await;
+            }
+            let fate = if cancelled.is_some() { Fate::MovedOrNot } else { Fate::Moved };
+            Some(Asked { id, fates: vec![fate; total] })
+        }
+    });
+    let asking: Vec<_> = asking.collect();
+    let asked: Vec<Asked> = join_all(asking).await.into_iter().flatten().collect();
+    bed.tally.count(Fault::MigrateRace, asked.len() as u64);
+    bed.asked.extend(asked);
 }
 
 /// Every one of the clients gets the same batch.

@@ -63,3 +63,31 @@ async fn an_event_of_a_batch_that_never_was_is_told_after_a_deletion_too() {
 
     assert_eq!(ward.found().await, [(Kind::EventWithoutFinish, operation(99))]);
 }
+
+/// A migration of tenants 1, which succeeded, and 2, which failed.
+const MIGRATION: &str = "
+    insert into tenantry.operations (id, kind, state, mode, total, started_at, finished_at)
+    values ('00000000-0000-0000-0000-000000000050', 'migrate', 'completed_with_failures', 'independent', 2,
+            now(), now());
+    insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, attempt,
+        started_at, finished_at, error_code)
+    values (501, '00000000-0000-0000-0000-000000000050', 0, 'succeeded', 1, '{}', 1, now(), now(), null),
+        (502, '00000000-0000-0000-0000-000000000050', 1, 'failed', 2, '{}', 1, now(), now(), 'internal');
+    insert into tenantry.checkpoints (item_id, stage, attempt, steps) values (501, 'migrate', 1, '[]');
+    insert into tenantry.outbox (kind, operation_id, run, payload)
+    values ('operation.finished', '00000000-0000-0000-0000-000000000050', 1,
+            '{\"state\": \"completed_with_failures\", \"progress\": {\"total\": 2, \"succeeded\": 1}}')";
+
+#[tokio::test]
+async fn an_operation_on_tenants_that_are_there_makes_none_of_them_and_leaves_nothing_of_them() {
+    let ward = aged().await;
+    ward.run(MIGRATION).await;
+    let beside_those_that_made_them = ward.found().await;
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+
+    retention::prune_operations(&mut conn, 90, Cursor::START, 10).await.unwrap();
+    while retention::prune_items(&mut conn, 10).await.unwrap() {}
+
+    assert_eq!(beside_those_that_made_them, []);
+    assert_eq!(ward.found().await, []);
+}

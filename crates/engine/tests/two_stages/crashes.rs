@@ -2,24 +2,43 @@
 
 use std::{env, process::Command};
 
-use domain::ItemState;
+use domain::{ItemId, ItemState};
 use engine::{Finish, Progress};
 
 use crate::{ground::Ground, script::plan};
 
+/// A worker that is to die.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doomed<'a> {
+    pub(crate) point: &'a str,
+    pub(crate) worker: &'a str,
+    pub(crate) item: ItemId,
+    /// Whether its plan stays where it fails.
+    pub(crate) stays: bool,
+}
+
 /// Runs `examples/two_stages.rs` on the first item until it dies at `point`.
 pub(crate) async fn die(ground: &Ground, point: &str) {
+    let doomed = Doomed { point, worker: "doomed", item: ground.items[0], stays: false };
+    let died = send(ground, doomed).await;
+    assert_eq!(died, Ok(()), "{point}");
+}
+
+/// Runs `examples/two_stages.rs`; `Err` with what it told if it did not die.
+pub(crate) async fn send(ground: &Ground, doomed: Doomed<'_>) -> Result<(), String> {
     let this = env::current_exe().unwrap();
     let program = this.ancestors().nth(2).unwrap().join("examples/two_stages");
     let ended = Command::new(program)
-        .env("TENANTRY_CRASH_AT", point)
-        .args([&ground.db.url, &ground.items[0].to_string()])
+        .env("TENANTRY_CRASH_AT", doomed.point)
+        .args([&ground.db.url, &doomed.item.to_string(), doomed.worker])
+        .arg(if doomed.stays { "stays" } else { "unwinds" })
         .args(ground.there.as_ref().map(|there| &there.url))
         .output()
         .unwrap();
+    store::workers::retire(&mut *ground.conn().await, doomed.worker).await.unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(told.contains("aborting") && !ended.status.success(), "{point}: {told}");
-    store::workers::retire(&mut *ground.conn().await, "doomed").await.unwrap();
+    let died = told.contains("aborting") && !ended.status.success();
+    if died { Ok(()) } else { Err(told.into_owned()) }
 }
 
 #[tokio::test]

@@ -113,6 +113,23 @@ async fn what_was_committed_there_without_a_checkpoint_is_undone_too() {
 }
 
 #[tokio::test]
+async fn a_stage_whose_checkpoint_came_from_the_ledger_can_be_undone() {
+    let ground = Ground::elsewhere(1).await;
+    die(&ground, "after_commit:one").await;
+    let plan = plan(&ground.script, Finish::Succeeded);
+    let mut claim = ground.claim("heir").await.unwrap();
+
+    assert!(ground.runner().catch_up(&plan, &mut claim).await.unwrap());
+    assert_eq!(ground.checkpoints().await, ["one done"]);
+    ground.begin_unwind(&mut claim).await;
+    let unwound = ground.runner().unwind(&plan, &claim, ItemState::Failed).await;
+
+    assert!(matches!(unwound, Ok(Progress::Done(_))), "{unwound:?}");
+    assert_eq!(ground.checkpoints().await, ["one undone"]);
+    assert_eq!(ground.made().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_worker_that_comes_late_finds_the_fence_raised() {
     let ground = Ground::elsewhere(1).await;
     let plan = plan(&ground.script, Finish::Succeeded);

@@ -31,7 +31,7 @@ impl Ground {
     pub(crate) async fn of(n: usize) -> Self {
         let db = harness::fresh_db().await;
         let mut conn = db.pool.acquire().await.unwrap();
-        sqlx::query(EFFECTS).execute(&mut *conn).await.unwrap();
+        sqlx::raw_sql(EFFECTS).execute(&mut *conn).await.unwrap();
         let operation = OperationId::mint();
         let (id, timeout) = (operation, Duration::from_secs(600));
         let (mode, total) = (Mode::Independent, n);
@@ -53,7 +53,7 @@ impl Ground {
     pub(crate) async fn elsewhere(n: usize) -> Self {
         let there = harness::empty_db().await;
         engine::fence::install(&there.pool).await.unwrap();
-        sqlx::query(EFFECTS).execute(&there.pool).await.unwrap();
+        sqlx::raw_sql(EFFECTS).execute(&there.pool).await.unwrap();
         Self { there: Some(there), ..Self::of(n).await }
     }
 

@@ -6,6 +6,7 @@ mod crashes;
 mod elsewhere;
 mod ground;
 mod script;
+mod storm;
 
 use domain::{ItemError, ItemState, codes};
 use engine::{Finish, Progress};

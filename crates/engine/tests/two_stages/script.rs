@@ -58,13 +58,16 @@ impl Script {
         let (tenant, step) = (cx.tenant().id.get(), act.split(' ').next_back());
         let query = sqlx::query(sql).bind(tenant).bind(step);
         query.execute(cx.tx()).await.during(act)?;
+        let noted = sqlx::query("insert into public.acts values ($1, $2)").bind(tenant).bind(act);
+        noted.execute(cx.tx()).await.during(act)?;
         Ok(())
     }
 }
 
-/// The table of effects.
+/// The table of effects, and that of all acts that were committed.
 pub(crate) const EFFECTS: &str =
-    "create table public.made (tenant bigint, step text, primary key (tenant, step))";
+    "create table public.made (tenant bigint, step text, primary key (tenant, step));
+     create table public.acts (tenant bigint, act text)";
 
 const MAKE: &str = "insert into public.made values ($1, $2) on conflict do nothing";
 const UNMAKE: &str = "delete from public.made where tenant = $1 and step = $2";

@@ -8,7 +8,7 @@ use engine::{
     fence,
 };
 use harness::Db;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use store::{ErrorClass, StageLimits, audit::By};
 
 use super::*;
@@ -141,12 +141,10 @@ impl Ground {
 
     /// `stages` are committed in the tenant's database under this claim, and the answers were lost.
     async fn committed_there(&self, claim: &Claim, stages: &str) {
-        let row = format!(
-            "insert into tenantry.stage_fences (item_id, attempt, stages) values ({}, {}, '{{{stages}}}')",
-            claim.item, claim.attempt
-        );
-        let there = &self.there.as_ref().unwrap().pool;
-        sqlx::query(AssertSqlSafe(row)).execute(there).await.unwrap();
+        let row = "insert into tenantry.stage_fences (item_id, attempt, stages)
+            values ($1, $2, string_to_array($3, ','))";
+        let row = sqlx::query(row).bind(claim.item.get()).bind(claim.attempt).bind(stages);
+        row.execute(&self.there.as_ref().unwrap().pool).await.unwrap();
     }
 
     async fn work(&self, claim: Claim) -> Option<ItemState> {

@@ -67,8 +67,8 @@ async fn of_all(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Res
     .await
 }
 
-/// Of the items that wait for one of `tenants`, the first for each: its turn comes when none holds the
-/// tenant any more.
+/// Of the items that wait for one of `tenants`, the first for each whose operation is neither paused nor put
+/// off: its turn comes when none holds the tenant any more.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -76,7 +76,10 @@ pub async fn next_for(conn: &mut PgConnection, tenants: &[TenantId]) -> sqlx::Re
     let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
     let next = sqlx::query_scalar!(
         r#"select (select i.id from tenantry.operation_items i
-                   where i.tenant_id = t.id and i.state = 'waiting' order by i.id limit 1)
+                   join tenantry.operations b on b.id = i.operation_id
+                   where i.tenant_id = t.id and i.state = 'waiting'
+                     and b.paused_at is null and b.run_at is null
+                   order by i.id limit 1)
            from unnest($1::bigint[]) as t (id)"#,
         &ids,
     )

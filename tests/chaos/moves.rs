@@ -1,0 +1,263 @@
+//! Operations of kind `migrate` on tenants that earlier batches made: up and down between two versions.
+//!
+//! The migration that goes and comes back notes each of its moves, with its begin and its end, in a table
+//! that stays. So a move that is lost, done twice, or done beside another one shows.
+
+use std::{collections::BTreeSet, error::Error, time::Duration};
+
+use domain::{Direction, Kind, Migrate, Selector, TenantId, TenantState};
+use engine::control::{self, Asked as Operation};
+use queue::Bell;
+use sqlx::{PgPool, Row as _, postgres::PgRow};
+use store::{Connections, audit::By};
+use tenantdb::MigrationSet;
+use uuid::Uuid;
+
+use crate::{
+    bed::{Asked, Bed},
+    dice::Dice,
+    judge::Verdict,
+    wish::Fate,
+};
+
+/// The migrations: the moves that were made, and one that goes and comes back.
+pub(crate) const FILES: &[(&str, &str)] = &[
+    (
+        "0004_moves.sql",
+        "create table moves (n bigint generated always as identity primary key,
+             direction text not null, begun timestamptz not null, ended timestamptz);",
+    ),
+    (
+        "0005_second.up.sql",
+        "insert into moves (direction, begun) values ('up', clock_timestamp());
+         create table second (x int);
+         update moves set ended = clock_timestamp() where ended is null;",
+    ),
+    (
+        "0005_second.down.sql",
+        "insert into moves (direction, begun) values ('down', clock_timestamp());
+         drop table second;
+         update moves set ended = clock_timestamp() where ended is null;",
+    ),
+];
+
+/// The version before the one that goes and comes back.
+const BEFORE: &str = "0004";
+
+/// The tenants that are moved are among so many, the oldest: each of them is moved often.
+const MOVED: i64 = 120;
+
+/// Tenants that one operation moves at most, if it does not move all.
+const MOST: usize = 25;
+
+/// Open items of this kind above which no more are asked for.
+const ENOUGH: i64 = 60;
+
+/// Longest that admission is tried: longer than any fault lasts.
+const ADMITTED_IN: Duration = Duration::from_secs(90);
+
+const OPEN: &str = "select count(*) from tenantry.operation_items i
+    join tenantry.operations o on o.id = i.operation_id
+    where o.kind = 'migrate' and o.finished_at is null
+      and i.state in ('queued', 'waiting', 'running', 'retrying')";
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+impl Bed {
+    /// Asks for a move of some tenants, or of all if they are few, unless enough is under way.
+    pub(crate) async fn move_some(&mut self, dice: &mut Dice) {
+        let open: sqlx::Result<i64> = sqlx::query_scalar(OPEN).fetch_one(&self.pool).await;
+        if open.is_ok_and(|open| open < ENOUGH) {
+            let direction = if dice.chance(50) { Direction::Down } else { Direction::Up };
+            let tenants = self.some_tenants(dice, MOST).await;
+            self.ask_move(direction, tenants.as_deref(), Fate::Moved).await;
+        }
+    }
+
+    /// Brings every tenant that was moved to the newest version: what the judges expect of it.
+    pub(crate) async fn move_all_up(&mut self) {
+        let moved = "select distinct i.tenant_id from tenantry.operation_items i
+            join tenantry.operations o on o.id = i.operation_id where o.kind = 'migrate'";
+        let moved: Vec<i64> =
+            sqlx::query_scalar(moved).fetch_all(&self.pool).await.expect("the server answers");
+        let moved: Vec<TenantId> = moved.into_iter().map(TenantId::new).collect();
+        self.ask_move(Direction::Up, Some(&moved), Fate::Moved).await;
+    }
+
+    /// Asks for a move of these tenants, or of all, until it is admitted. `None`: there is no such tenant.
+    pub(crate) async fn ask_move(
+        &mut self,
+        direction: Direction,
+        tenants: Option<&[TenantId]>,
+        fate: Fate,
+    ) -> Option<Uuid> {
+        let set = MigrationSet::load(&self.migrations).expect("the folder is ours");
+        let (id, total) = surely(&self.pool, set.hash(), direction, tenants).await?;
+        self.asked.push(Asked { id, fates: vec![fate; total] });
+        Some(id)
+    }
+
+    /// Some of the tenants that are moved; `None`: all there are.
+    pub(crate) async fn some_tenants(&self, dice: &mut Dice, most: usize) -> Option<Vec<TenantId>> {
+        let oldest = "select id from tenantry.tenants where state = 'active' order by id limit $1";
+        let oldest = sqlx::query_scalar(oldest).bind(MOVED + 1).fetch_all(&self.pool).await;
+        let mut oldest: Vec<i64> = oldest.unwrap_or_default();
+        if oldest.len() <= MOVED as usize && dice.chance(20) {
+            return None;
+        }
+        oldest.truncate(MOVED as usize);
+        dice.shuffle(&mut oldest);
+        oldest.truncate(dice.count(1, most));
+        Some(oldest.into_iter().map(TenantId::new).collect())
+    }
+}
+
+/// Cancels the operation, unless it is over.
+pub(crate) async fn cancel(pool: &PgPool, id: Uuid) {
+    let pool: Connections = pool.clone().into();
+    match control::cancel(&pool, By::process("chaos"), domain::OperationId::new(id)).await {
+        Ok(()) | Err(control::ControlError::Finished(..)) => {}
+        Err(error) => panic!("a cancel failed: {error}"),
+    }
+}
+
+/// Until it is admitted: the operation and its number of items.
+pub(crate) async fn surely(
+    pool: &PgPool,
+    set: &str,
+    direction: Direction,
+    tenants: Option<&[TenantId]>,
+) -> Option<(Uuid, usize)> {
+    let admitted = async {
+        loop {
+            match admit(pool, set, direction, tenants).await {
+                Ok(admitted) => return admitted,
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    tokio::time::timeout(ADMITTED_IN, admitted).await.expect("the server answers in the end")
+}
+
+async fn admit(
+    pool: &PgPool,
+    set: &str,
+    direction: Direction,
+    tenants: Option<&[TenantId]>,
+) -> Result<Option<(Uuid, usize)>, Failed> {
+    let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
+    let params = serde_json::to_value(Migrate { direction, set: set.to_owned(), to })?;
+    let selector = if tenants.is_some() { Selector::default() } else { Selector::all() };
+    let asked = Operation {
+        kind: Kind::Migrate,
+        params: &params,
+        states: &[TenantState::Active],
+        tenants,
+        selector: &selector,
+        but_at: None,
+        run_at: None,
+        created_by: None,
+    };
+    let mut tx = pool.begin().await?;
+    let Some(id) = control::admit(&mut tx, By::process("chaos"), &asked, None).await? else {
+        return Ok(None);
+    };
+    // Whatever the answer is: the row says whether it was committed.
+    let _ = tx.commit().await;
+    let total = loop {
+        let total = "select total from tenantry.operations where id = $1";
+        let total = sqlx::query_scalar(total).bind(id.get()).fetch_optional(pool).await;
+        match total {
+            Ok(total) => break total,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
+    let total: i32 = total.ok_or("the commit came to nothing")?;
+    queue::ring(&pool.clone().into(), Bell::Jobs).await;
+    Ok(Some((id.get(), usize::try_from(total)?)))
+}
+
+/// Each tenant that an operation moved: what its ledger says, what is there, and what was to be.
+const TENANTS: &str = "
+with moved as (
+    select t.id, t.schema_name, m.version,
+           count(*) filter (where i.state = 'succeeded' and i.result -> 'applied' ? '0005') as ups,
+           count(*) filter (where i.state = 'succeeded' and i.result -> 'reverted' ? '0005') as downs
+    from tenantry.operation_items i
+    join tenantry.operations o on o.id = i.operation_id and o.kind = 'migrate'
+    join tenantry.tenants t on t.id = i.tenant_id
+    left join tenantry.tenant_migrations m on m.tenant_id = t.id
+    group by 1, 2, 3
+), found as (
+    select m.*, to_regclass(format('%I.second', schema_name)) is not null as there,
+           case when to_regclass(format('%I.moves', schema_name)) is not null then query_to_xml(format(
+               'select count(*) filter (where direction = ''up'') as up,
+                       count(*) filter (where direction = ''down'') as down,
+                       count(*) filter (where begun < before or ended is null) as beside
+                from (select *, max(ended) over (order by begun, n
+                          rows between unbounded preceding and 1 preceding) as before
+                      from %I.moves) m', schema_name), true, false, '') end as moves
+    from moved m
+)
+select id, version, there, ups, downs,
+       coalesce((xpath('/table/row/up/text()', moves))[1]::text::bigint, 0) as up,
+       coalesce((xpath('/table/row/down/text()', moves))[1]::text::bigint, 0) as down,
+       coalesce((xpath('/table/row/beside/text()', moves))[1]::text::bigint, 0) as beside
+from found order by id";
+
+/// Two items that were at work on one tenant at one time.
+const TOGETHER: &str = "
+select a.tenant_id, a.id, b.id as other
+from tenantry.operation_items a
+join tenantry.operation_items b on b.tenant_id = a.tenant_id and b.id > a.id
+    and b.started_at < a.finished_at and a.started_at < b.finished_at
+order by 1, 2, 3";
+
+/// Holds what became of the moves against what was asked for.
+pub(crate) async fn judge(pool: &PgPool, verdict: &mut Verdict) -> sqlx::Result<()> {
+    for row in sqlx::query(TENANTS).fetch_all(pool).await? {
+        judge_tenant(&row, verdict)?;
+    }
+    let mut told = BTreeSet::new();
+    for row in sqlx::query(TOGETHER).fetch_all(pool).await? {
+        let (tenant, item, other): (i64, i64, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        verdict.together += u64::from(told.insert(tenant));
+        verdict
+            .violations
+            .push(format!("items {item} and {other} were at work on tenant {tenant} together"));
+    }
+    Ok(())
+}
+
+fn judge_tenant(row: &PgRow, verdict: &mut Verdict) -> sqlx::Result<()> {
+    let id: i64 = row.try_get("id")?;
+    let number = |column| row.try_get::<i64, _>(column);
+    let (version, there): (Option<String>, bool) = (row.try_get("version")?, row.try_get("there")?);
+    let fits = match version.as_deref() {
+        Some("0005") => there,
+        Some(BEFORE) => !there,
+        _ => false,
+    };
+    if !fits {
+        verdict.lost += 1;
+        let words =
+            format!("tenant {id}: its ledger says {version:?}, and its table is there: {there}");
+        verdict.violations.push(words);
+    }
+    // It was born at the newest version.
+    let (up, to_be) = (number("up")?, number("ups")? + 1);
+    let (down, to_be_down) = (number("down")?, number("downs")?);
+    if (up, down) != (to_be, to_be_down) {
+        verdict.duplicates += 1;
+        verdict.violations.push(format!(
+            "tenant {id} was moved up {up} times and down {down} times, and was to be {to_be} and \
+             {to_be_down} times"
+        ));
+    }
+    if number("beside")? > 0 {
+        verdict.together += 1;
+        verdict.violations.push(format!("two moves of tenant {id} were under way at one time"));
+    }
+    Ok(())
+}
