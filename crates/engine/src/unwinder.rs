@@ -22,7 +22,12 @@ impl Runner {
         claim: &Claim,
         end: ItemState,
     ) -> Result<Progress, Failure> {
-        if !plan.stays() && !self.undo_all(plan, claim).await? {
+        let held = match plan.stays() {
+            // No earlier claim may commit once the item has ended.
+            true => self.raise(plan, claim).await?.is_some(),
+            false => self.undo_all(plan, claim).await?,
+        };
+        if !held {
             return Ok(Progress::Fenced);
         }
         let ended = self.end(plan, claim, end).await;

@@ -104,11 +104,7 @@
 //! | which items | `requeue` | `crates/store/src/items/retry.rs` |
 //!
 //! # What the code does not keep
-//! The code does what these variants do. The first is about items whose undo is tried again. The
-//! others matter once a kind has a pivot, or a tenant is in another database.
-//! - `NoNewRunBeforeTheEnd`: `reopen` begins a new run only of an operation that is finished.
-//! - `PivotByMemory`: `give_up` and `work` ask the claim's own checkpoints for the pivot.
-//! - `TurnsBackUnasked`: neither asks the ledger first, and a kind that stays never does.
+//! The code does what this variant does. It matters once a tenant is in another database.
 //! - `CancelEndsClaimed`: `cancel_waiting` ends what is `retrying`, wherever its tenant is.
 //!
 //! # What is not the same
