@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, error::Error, time::Duration};
 
-use domain::{Direction, Kind, Migrate, Selector, TenantId, TenantState};
+use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId};
 use engine::control::{self, Asked as Operation};
 use queue::Bell;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
@@ -115,7 +115,7 @@ impl Bed {
 /// Cancels the operation, unless it is over.
 pub(crate) async fn cancel(pool: &PgPool, id: Uuid) {
     let pool: Connections = pool.clone().into();
-    match control::cancel(&pool, By::process("chaos"), domain::OperationId::new(id)).await {
+    match control::cancel(&pool, By::process("chaos"), OperationId::new(id)).await {
         Ok(()) | Err(control::ControlError::Finished(..)) => {}
         Err(error) => panic!("a cancel failed: {error}"),
     }
@@ -148,10 +148,11 @@ async fn admit(
     let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
     let params = serde_json::to_value(Migrate { direction, set: set.to_owned(), to })?;
     let selector = if tenants.is_some() { Selector::default() } else { Selector::all() };
+    let id = OperationId::mint();
     let asked = Operation {
+        id,
         kind: Kind::Migrate,
         params: &params,
-        states: &[TenantState::Active],
         tenants,
         selector: &selector,
         but_at: None,
@@ -159,9 +160,9 @@ async fn admit(
         created_by: None,
     };
     let mut tx = pool.begin().await?;
-    let Some(id) = control::admit(&mut tx, By::process("chaos"), &asked, None).await? else {
+    if !control::admit(&mut tx, By::process("chaos"), &asked, None).await? {
         return Ok(None);
-    };
+    }
     // Whatever the answer is: the row says whether it was committed.
     let _ = tx.commit().await;
     let total = loop {

@@ -26,9 +26,6 @@ const SILENCE: Duration = Duration::from_secs(6);
 /// Longest time for one statement. All migrations of a tenant are one.
 const STATEMENT_TIME: Duration = Duration::from_secs(300);
 
-/// The states in which a tenant has a schema that can be migrated.
-pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended];
-
 /// The plan of one way. A set without boundaries has one stage: what a schema lacks is applied in one
 /// transaction, or not at all. Another one has stages for each of its segments, and a last one.
 ///
@@ -201,7 +198,8 @@ pub(crate) fn asked(cx: &StepCx<'_>) -> Result<Migrate, StepError> {
 pub(crate) async fn check_state(cx: &mut StepCx<'_>) -> Result<(), StepError> {
     let tenant = cx.tenant().id;
     let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
-    match state.is_some_and(|state| STATES.contains(&state)) {
+    let states = cx.claim().kind.states();
+    match state.is_some_and(|state| states.contains(&state)) {
         true => Ok(()),
         false => Err(NotActive(state)).during("migrate the schema"),
     }

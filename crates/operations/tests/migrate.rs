@@ -9,8 +9,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use domain::{Backoff, Direction, Kind, Migrate, OperationId, Selector, TenantId};
 use engine::{Runner, control};
 use operations::{
-    Executor, KeyRules, Parts, Plans, RetryRules, carry_out, learning,
-    migrate::{self, Migrating},
+    Executor, KeyRules, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating,
 };
 use sqlx::PgPool;
 use store::{StageLimits, audit::By, tenants::Place};
@@ -107,10 +106,11 @@ async fn migrate(
     let place = Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
     let asked = Migrate { direction, set: set.hash().to_owned(), to: to.map(str::to_owned) };
     let params = serde_json::to_value(asked).unwrap();
+    let operation = OperationId::mint();
     let asked = control::Asked {
+        id: operation,
         kind: Kind::Migrate,
         params: &params,
-        states: migrate::STATES,
         tenants: None,
         selector: &Selector::all(),
         but_at: (direction == Direction::Up).then_some(&place),
@@ -120,7 +120,7 @@ async fn migrate(
     let mut tx = pool.begin().await.unwrap();
     let admitted = control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap();
     tx.commit().await.unwrap();
-    let operation = admitted.expect("there is a tenant to migrate");
+    assert!(admitted, "there is a tenant to migrate");
     let migrating = Migrating::new(Arc::new(set.clone()), promise.map(Arc::new));
     let plans = Plans::migrating(&Arc::new(migrating)).unwrap();
     let worker = format!("migrator-{operation}");

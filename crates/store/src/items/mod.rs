@@ -17,6 +17,7 @@ mod results;
 mod retry;
 mod retry_later;
 mod stick;
+mod story;
 mod stranded;
 mod unwind;
 mod waiting;
@@ -35,6 +36,7 @@ pub use results::{ItemResult, ResultError, results};
 pub use retry::{ReleasedTenant, Requeued, Retryable, refuse, requeue, retryable};
 pub use retry_later::retry_later;
 pub use stick::{go_on, stick};
+pub use story::{Holder, Story, story};
 pub use stranded::{hold_waiting, waiting_since};
 pub use unwind::begin_unwind;
 pub use waiting::{
