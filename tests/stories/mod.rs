@@ -23,6 +23,7 @@ mod known_migrations;
 mod lost_connections;
 mod lost_jobs;
 mod master_key;
+mod migrate_by_operation;
 mod migration_formats;
 mod original_calls;
 mod own_login;

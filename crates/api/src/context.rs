@@ -155,6 +155,11 @@ impl Context {
         self.0.document.get_or_init(|| openapi::document(self.public_path()))
     }
 
+    /// A worker that is silent for longer does no work.
+    pub(crate) fn dead_after(&self) -> Duration {
+        Duration::from_millis(self.0.settings.worker.dead_after_ms)
+    }
+
     /// What tenants may ask for.
     pub(crate) fn policy(&self) -> &SettingsPolicy {
         &self.0.policy

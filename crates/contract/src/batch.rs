@@ -90,8 +90,8 @@ pub struct BatchProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct WaitingFor {
-    /// Stable name: `later`, `batch_paused`, `queue_paused`, `no_worker`, `worker_refused` (a worker
-    /// cannot start) or `back_off`.
+    /// Stable name: `later`, `batch_paused` (of an operation: `operation_paused`), `queue_paused`, `no_worker`,
+    /// `worker_refused` (a worker cannot start) or `back_off`; of one item also `tenant_busy` and `operator`.
     #[cfg_attr(feature = "openapi", schema(example = "no_worker"))]
     pub code: String,
     /// The same in words, with what to do.

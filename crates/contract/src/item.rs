@@ -1,11 +1,13 @@
-//! What became of a batch's items.
+//! What became of the items of an operation.
 
-use domain::{ItemState, TenantId};
+use chrono::{DateTime, Utc};
+use domain::{ItemState, Kind, OperationId, TenantId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
-use crate::OpenEnum;
+use crate::{OpenEnum, WaitingFor};
 
 /// What became of one item.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,9 +32,12 @@ pub struct ItemResult {
     pub error: Option<ItemError>,
     /// The steps that took effect, in the order they ran.
     pub steps: Vec<Step>,
+    /// What it came to, as its kind says: of `migrate` the versions before and after.
+    #[serde(default)]
+    pub result: Option<Value>,
 }
 
-/// Why a tenant is not active.
+/// Why an item failed, or its last try did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = ItemErrorView))]
 pub struct ItemError {
@@ -70,7 +75,86 @@ pub struct ResultPage {
     pub next_cursor: Option<String>,
 }
 
-/// What was done about a tenant's remains.
+/// Some of an operation's items.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct ItemPage {
+    /// By index.
+    #[serde(alias = "results")]
+    pub items: Vec<ItemResult>,
+    /// Where the next page starts; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// One item and its whole story.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Item {
+    /// Its operation.
+    pub operation_id: OperationId,
+    /// What the operation does.
+    #[cfg_attr(feature = "openapi", schema(value_type = Kind))]
+    pub kind: OpenEnum<Kind>,
+    #[expect(missing_docs, reason = "its own fields stand here")]
+    #[serde(flatten)]
+    pub item: ItemResult,
+    /// When it was recorded.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When it is tried next, if that is known.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// What it waits for; null when it is in work or over.
+    pub waiting_for: Option<WaitingFor>,
+    /// The item that comes before it at its tenant, if one does.
+    pub held_by: Option<HeldBy>,
+    /// The tries that failed, oldest first.
+    pub failed_attempts: Vec<FailedAttempt>,
+}
+
+/// An item that works on a tenant, or waits for it before another one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct HeldBy {
+    /// Its operation.
+    pub operation_id: OperationId,
+    /// What that operation does.
+    #[cfg_attr(feature = "openapi", schema(value_type = Kind))]
+    pub kind: OpenEnum<Kind>,
+    /// Its place in the operation, from 0.
+    pub index: u32,
+    /// Where it is on its way.
+    #[cfg_attr(feature = "openapi", schema(value_type = ItemState))]
+    pub status: OpenEnum<ItemState>,
+}
+
+/// A try that failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct FailedAttempt {
+    /// Which claim of the item it was, from 1.
+    pub attempt: i32,
+    /// The worker that tried.
+    pub worker: String,
+    /// The stage that failed.
+    pub stage: String,
+    /// The step that failed, if one did.
+    pub step: Option<String>,
+    /// Whether it was a try to undo.
+    pub undo: bool,
+    /// Stable name of what went wrong.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// When the worker took the item.
+    pub started_at: DateTime<Utc>,
+    /// When the try failed.
+    pub failed_at: DateTime<Utc>,
+}
+
+/// What was done about a tenant by hand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(deny_unknown_fields)]

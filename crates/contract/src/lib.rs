@@ -9,6 +9,7 @@ mod batch;
 mod item;
 mod keys;
 mod open_enum;
+mod operation;
 mod original;
 mod problem;
 mod queue;
@@ -17,12 +18,19 @@ mod submission;
 mod tenant;
 
 pub use batch::{Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, WaitingFor};
-pub use item::{FailureGroup, ItemError, ItemResult, Resolution, ResultPage, Step};
+pub use item::{
+    FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
+    ResultPage, Step,
+};
 pub use keys::{Acknowledged, RevealedKey, RevealedKeys, UnreadableKey};
 pub use open_enum::OpenEnum;
+pub use operation::{
+    MigrateParams, NothingToDo, Operation, OperationLinks, OperationPage, OperationRequest,
+    OperationSummary, SampledTenant, Selection,
+};
 pub use original::{OriginalForm, OriginalResult, OriginalTenant};
 pub use problem::{FieldProblem, Problem};
 pub use queue::{Health, Queue, Worker};
 pub use result_form::{Outcome, ResultForm, Summary, TenantResult};
-pub use submission::{BatchRequest, TenantRequest};
+pub use submission::{BatchRequest, DryRun, DryRunRow, TenantRequest};
 pub use tenant::{CreatedTenant, SchemaStatus, Tenant, TenantPage, TenantStatus};

@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
+use crate::ItemError;
+
 /// A batch to be made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
@@ -22,6 +24,34 @@ pub struct BatchRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<chrono::DateTime<chrono::Utc>>))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<String>,
+}
+
+/// What a submission would come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct DryRun {
+    /// How many tenants were sent.
+    pub tenants: usize,
+    /// How many of them would be refused.
+    pub bad: usize,
+    /// All of them, by index.
+    pub rows: Vec<DryRunRow>,
+}
+
+/// What one tenant would come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct DryRunRow {
+    /// Its place in the request, from 0.
+    pub index: u32,
+    /// Its name as asked for.
+    pub tenant_name: Option<String>,
+    /// Its domain, as it would be reserved or as asked for.
+    pub domain: Option<String>,
+    /// Its schema. One that was left out ends with the tenant's id, which is another one when it is submitted.
+    pub schema_name: Option<String>,
+    /// Why it would be refused; null when it would not.
+    pub error: Option<ItemError>,
 }
 
 /// A tenant to be made.

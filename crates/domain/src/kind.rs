@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::words;
+use crate::{TenantState, state::words};
 
 /// What an operation does to its tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,5 +22,15 @@ impl Kind {
     #[must_use]
     pub const fn makes_tenants(self) -> bool {
         matches!(self, Self::Provision)
+    }
+
+    /// The states of tenants that it can be about; none if it makes them.
+    #[must_use]
+    pub const fn states(self) -> &'static [TenantState] {
+        match self {
+            Self::Provision => &[],
+            // They have a schema that is in use.
+            Self::Migrate => &[TenantState::Active, TenantState::Suspended],
+        }
     }
 }

@@ -26,9 +26,6 @@ const SILENCE: Duration = Duration::from_secs(6);
 /// Longest time for one statement. All migrations of a tenant are one.
 const STATEMENT_TIME: Duration = Duration::from_secs(300);
 
-/// The states in which a tenant has a schema that can be migrated.
-pub const STATES: &[TenantState] = &[TenantState::Active, TenantState::Suspended];
-
 /// The plan of one stage: what a schema lacks is applied in one transaction, or not at all.
 ///
 /// # Errors
@@ -97,7 +94,7 @@ impl Step for MigrateSchema {
             .during("read what was asked")?;
         let state =
             tenants::state(cx.tx(), claim.tenant.id).await.during("read the tenant's state")?;
-        if !state.is_some_and(|state| STATES.contains(&state)) {
+        if !state.is_some_and(|state| claim.kind.states().contains(&state)) {
             return Err(NotActive(state)).during("migrate the schema");
         }
         let moved = match asked.direction {

@@ -10,6 +10,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
     Batches,
+    Operations,
     Results,
     Tenants,
 }
@@ -18,6 +19,7 @@ impl List {
     fn tag(self) -> &'static str {
         match self {
             Self::Batches => "b",
+            Self::Operations => "o",
             Self::Results => "r",
             Self::Tenants => "t",
         }

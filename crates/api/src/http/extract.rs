@@ -40,14 +40,14 @@ impl<T: DeserializeOwned> FromRequestParts<Context> for Params<T> {
     }
 }
 
-/// Whether the caller asked for one JSON document a line.
-pub(crate) fn accepts_ndjson(headers: &HeaderMap) -> bool {
+/// The media types that the caller takes, in the order of its words.
+pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(header::ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|media| is_ndjson(media.split(';').next().unwrap_or_default().trim()))
+        .map(|media| media.split(';').next().unwrap_or_default().trim())
 }
 
 pub(crate) fn is_ndjson(media: &str) -> bool {
@@ -80,22 +80,4 @@ where
         let words: Vec<String> = all.iter().map(ToString::to_string).collect();
         Problem::invalid_parameter(name, format!("must be one of {}", words.join(", ")))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn sees_lines_of_json_among_what_is_accepted() {
-        let accepts = |value| {
-            let value = HeaderValue::from_static(value);
-            accepts_ndjson(&HeaderMap::from_iter([(header::ACCEPT, value)]))
-        };
-
-        assert!(accepts("text/html, application/x-ndjson;q=0.9"));
-        assert!(!accepts("application/json, */*"));
-    }
 }

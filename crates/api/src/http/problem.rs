@@ -66,6 +66,14 @@ impl Problem {
         self
     }
 
+    /// The same in the words of an operation, where it is in those of a batch.
+    pub(crate) fn of_operation(mut self) -> Self {
+        if let Some(what) = self.0.code.strip_prefix("batch_") {
+            self.0.code = format!("operation_{what}").into();
+        }
+        self
+    }
+
     /// Says when to try again, in seconds.
     pub(crate) fn with_retry_after(mut self, secs: u64) -> Self {
         self.0.retry_after_secs = Some(secs);

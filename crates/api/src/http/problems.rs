@@ -14,6 +14,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "batch_not_found", detail)
     }
 
+    /// 404: no such operation.
+    pub(crate) fn operation_not_found(id: OperationId) -> Self {
+        let detail = format!("there is no operation {id}, or it ended long ago and was deleted");
+        Self::new(StatusCode::NOT_FOUND, "operation_not_found", detail)
+    }
+
     /// 404: no such tenant.
     pub(crate) fn tenant_not_found(id: TenantId) -> Self {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
@@ -217,10 +223,17 @@ impl From<ControlError> for Problem {
             E::NotPaused(_) => (StatusCode::CONFLICT, "batch_not_paused"),
             E::QueuePaused => (StatusCode::CONFLICT, "queue_paused"),
             E::QueueNotPaused => (StatusCode::CONFLICT, "queue_not_paused"),
-            E::NotUndoFailed(..) => (StatusCode::CONFLICT, "item_not_undo_failed"),
+            E::NotStuck(..) => (StatusCode::CONFLICT, "item_not_stuck"),
+            E::NotUndoFailed(..) | E::NotForOperator(..) => {
+                (StatusCode::CONFLICT, "item_not_undo_failed")
+            }
             E::NothingToRetry(..) => (StatusCode::CONFLICT, "nothing_to_retry"),
             E::OnlyWhole(_) => (StatusCode::CONFLICT, "not_all_retryable"),
-            E::SelectionChanged(_) => (StatusCode::CONFLICT, "selection_changed"),
+            E::SelectionChanged(_) => {
+                let (pointer, code) = ("/digest".to_owned(), "selection_changed".into());
+                errors.push(FieldProblem { pointer, code, message: detail.clone() });
+                (StatusCode::CONFLICT, "selection_changed")
+            }
             E::NotAllRetryable(_, why) => {
                 errors.extend(why.into_iter().map(not_retryable));
                 (StatusCode::CONFLICT, "not_all_retryable")

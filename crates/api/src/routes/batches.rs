@@ -3,13 +3,13 @@
 use axum::{Json, extract::State, response::Response};
 use contract::{Batch, BatchPage};
 use domain::OperationId;
-use engine::control::{self, Group, Retry};
 use serde::Deserialize;
-use serde_json::Value;
-use std::time::Duration;
 use store::operations;
 
-use super::submit::accepted;
+use super::{
+    acts::{Act, act, group},
+    submit::accepted,
+};
 use crate::{
     context::Context,
     http::{
@@ -20,7 +20,7 @@ use crate::{
         extract::{Id, Params, limit},
         problem::{Problem, ProblemBody},
     },
-    views::batch,
+    views::{Under, batch},
 };
 
 /// Most batches of one page.
@@ -57,7 +57,9 @@ pub(crate) async fn list_batches(
     let limit = limit(params.limit, 50, MOST)?;
     let before = params.cursor.as_deref().map(|c| List::Batches.after(c)).transpose()?;
     let mut conn = cx.pool().acquire().await?;
-    let found = operations::list(&mut conn, before, i64::from(limit) + 1).await?;
+    let found =
+        operations::list(&mut conn, Under::Batches.kind(), None, before, i64::from(limit) + 1)
+            .await?;
     let (found, next_cursor) = List::Batches.page(found, limit, |batch| batch.id);
     let batches = found.into_iter().map(|line| batch::summary(line, cx.public_path())).collect();
     Ok(Json(BatchPage { batches, next_cursor }))
@@ -103,8 +105,7 @@ pub(crate) async fn cancel_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
-    control::cancel(&cx.pool(), caller.by(), id).await?;
-    cx.counts().forget(id);
+    act(&cx, &caller, Under::Batches, id, Act::Cancel).await?;
     accepted(&cx, id).await
 }
 
@@ -132,7 +133,7 @@ pub(crate) async fn pause_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Json<Batch>, Problem> {
-    control::pause(&cx.pool(), caller.by(), id).await?;
+    act(&cx, &caller, Under::Batches, id, Act::Pause).await?;
     Ok(Json(batch::read(&cx, id).await?))
 }
 
@@ -158,7 +159,7 @@ pub(crate) async fn resume_batch(
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
 ) -> Result<Json<Batch>, Problem> {
-    control::resume(&cx.pool(), caller.by(), id).await?;
+    act(&cx, &caller, Under::Batches, id, Act::Resume).await?;
     Ok(Json(batch::read(&cx, id).await?))
 }
 
@@ -194,77 +195,6 @@ pub(crate) async fn retry_batch(
     Id(id): Id<OperationId>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let group = match document.bytes.trim_ascii() {
-        [] => Group::default(),
-        _ => group(document.json()?)?,
-    };
-    let tenants = &cx.settings().tenants;
-    let how = Retry {
-        group: &group,
-        policy: cx.policy(),
-        schema_prefix: &tenants.schema_prefix,
-        timeout: Duration::from_secs(tenants.batch_timeout_secs),
-    };
-    control::retry(&cx.pool(), caller.by(), id, how).await?;
+    act(&cx, &caller, Under::Batches, id, Act::Retry(group(&document)?)).await?;
     accepted(&cx, id).await
-}
-
-/// The group that a body names: no field stands for all failures.
-fn group(body: Value) -> Result<Group, Problem> {
-    let mut fields = match body {
-        Value::Null => return Ok(Group::default()),
-        Value::Object(fields) => fields,
-        _ => {
-            let message = "the body must be an object: {\"code\": \"...\", \"step\": \"...\"}";
-            return Err(Problem::invalid_body("", "invalid_field", message));
-        }
-    };
-    let mut word = |name: &str| match fields.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(word)) if !word.is_empty() && !word.contains('\0') => Ok(Some(word)),
-        Some(_) => {
-            let message = "must be a code or a step as the results show it";
-            Err(Problem::invalid_body(&format!("/{name}"), "invalid_field", message))
-        }
-    };
-    let group = Group { code: word("code")?, step: word("step")? };
-    if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: code, step";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
-    }
-    Ok(group)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn takes_a_code_and_a_step_and_nothing_else() {
-        let named = |code: Option<&str>, step: Option<&str>| Group {
-            code: code.map(str::to_owned),
-            step: step.map(str::to_owned),
-        };
-
-        assert_eq!(group(json!(null)).unwrap(), Group::default());
-        assert_eq!(group(json!({ "code": null })).unwrap(), Group::default());
-        assert_eq!(group(json!({ "code": "a" })).unwrap(), named(Some("a"), None));
-        assert_eq!(
-            group(json!({ "code": "a", "step": "b" })).unwrap(),
-            named(Some("a"), Some("b"))
-        );
-        for wrong in [
-            json!("a"),
-            json!(["a"]),
-            json!({ "code": "" }),
-            json!({ "step": 1 }),
-            json!({ "step": "a\u{0}b" }),
-            json!({ "code": "a", "force": true }),
-        ] {
-            assert_eq!(group(wrong.clone()).unwrap_err().status().as_u16(), 422, "{wrong}");
-        }
-    }
 }

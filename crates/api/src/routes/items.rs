@@ -9,15 +9,11 @@ use axum::{
 };
 use contract::ResultPage;
 use domain::{ItemState, OperationId};
-use engine::control;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
-use serde_json::Value;
-use store::{
-    items::{self, ItemResult},
-    operations,
-};
+use store::items::{self, ItemResult};
 
+use super::acts::{Repair, note, repair};
 use crate::{
     context::Context,
     http::{
@@ -25,10 +21,10 @@ use crate::{
         body::Document,
         cursor::List,
         documented::{BadParameter, BadSubmission, Common, NotFound},
-        extract::{Id, Params, accepts_ndjson, limit, word},
+        extract::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
     },
-    views::item::item,
+    views::{Under, item::item, lines::Form},
 };
 
 /// Most items of one page, and of one read when all are streamed.
@@ -36,30 +32,34 @@ const MOST: u32 = 1000;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ResultParams {
+pub(crate) struct ItemParams {
     /// Only items in this state.
     #[param(value_type = Option<ItemState>)]
     status: Option<String>,
+    /// Only items with this error code.
+    #[param(example = "migration_failed")]
+    code: Option<String>,
     /// Start after this `next_cursor` of this list, and of no other text.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
-    /// At most this many, 1 to 1000. Without it 100; all of them in NDJSON.
+    /// At most this many, 1 to 1000. Without it 100; all of them in NDJSON and CSV.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
 /// Show what became of a batch's tenants
 ///
-/// With `Accept: application/x-ndjson` one item a line.
+/// With `Accept: application/x-ndjson` or `text/csv` one item a line, all of them.
 #[utoipa::path(
     get,
     path = "/batches/{id}/results",
     tag = "batches",
-    params(("id" = OperationId, Path, description = "The batch"), ResultParams),
+    params(("id" = OperationId, Path, description = "The batch"), ItemParams),
     responses(
         (status = 200, description = "By index", content(
             (ResultPage = "application/json"),
             (contract::ItemResult = "application/x-ndjson"),
+            (String = "text/csv"),
         )),
         BadParameter,
         NotFound,
@@ -70,65 +70,88 @@ pub(crate) async fn get_results(
     _: CanView,
     State(cx): State<Context>,
     Id(batch): Id<OperationId>,
-    Params(params): Params<ResultParams>,
+    Params(params): Params<ItemParams>,
     headers: HeaderMap,
+) -> Result<Response, Problem> {
+    page(&cx, Under::Batches, batch, params, &headers, |results, next_cursor| {
+        Json(ResultPage { results, next_cursor })
+    })
+    .await
+}
+
+/// The items of an operation as `headers` ask for them: lines, or what `whole` makes of a page.
+///
+/// # Errors
+/// 400 for a parameter, 404 when there is no such operation under this name.
+pub(super) async fn page<T: IntoResponse>(
+    cx: &Context,
+    under: Under,
+    operation: OperationId,
+    params: ItemParams,
+    headers: &HeaderMap,
+    whole: impl FnOnce(Vec<contract::ItemResult>, Option<String>) -> T,
 ) -> Result<Response, Problem> {
     let state = word("status", params.status.as_deref(), ItemState::ALL)?;
     let after = params.cursor.as_deref().map(|c| List::Results.after(c)).transpose()?;
-    let from = Position { batch, state, after };
-    let mut conn = cx.pool().acquire().await?;
-    if operations::is_finished(&mut conn, batch).await?.is_none() {
-        return Err(Problem::batch_not_found(batch));
+    if params.code.as_ref().is_some_and(|code| code.contains('\0')) {
+        return Err(Problem::invalid_parameter("code", "must be an error code as items show it"));
     }
-    drop(conn);
-    if accepts_ndjson(&headers) {
+    let from = Position { operation, state, code: params.code, after };
+    under.check(cx, operation).await?;
+    let form = Form::of(headers);
+    if let Some(form) = form {
         let at_most = params.limit.map(|asked| limit(Some(asked), MOST, MOST)).transpose()?;
-        return Ok(lines(cx, from, at_most));
+        return Ok(lines(cx.clone(), form, from, at_most));
     }
     let limit = limit(params.limit, 100, MOST)?;
-    let (results, next_cursor) = read(&cx, from, limit).await?;
-    let results = results.into_iter().map(item).collect();
-    Ok(Json(ResultPage { results, next_cursor }).into_response())
+    let (found, next_cursor) = read(cx, &from, limit).await?;
+    Ok(whole(found.into_iter().map(item).collect(), next_cursor).into_response())
 }
 
-/// Where in a batch's results to go on.
-#[derive(Clone, Copy)]
+/// Where in an operation's items to go on.
+#[derive(Clone)]
 struct Position {
-    batch: OperationId,
+    operation: OperationId,
     state: Option<ItemState>,
+    code: Option<String>,
     after: Option<u32>,
 }
 
 /// At most `limit` items, and where the next page starts.
 async fn read(
     cx: &Context,
-    from: Position,
+    from: &Position,
     limit: u32,
 ) -> Result<(Vec<ItemResult>, Option<String>), sqlx::Error> {
     let mut conn = cx.pool().acquire().await?;
-    let Position { batch, state, after } = from;
+    let Position { operation, state, code, after } = from;
     let one_more = i64::from(limit) + 1;
-    let found = items::results(&mut conn, batch, state, after, one_more).await?;
+    let found =
+        items::results(&mut conn, *operation, *state, code.as_deref(), *after, one_more).await?;
     Ok(List::Results.page(found, limit, |item| item.index))
 }
 
 /// One item a line, read page by page while the caller takes them; all that are left, or one page
 /// of `at_most`. A database that fails half-way breaks the connection off: never a short list that
 /// looks whole.
-fn lines(cx: Context, from: Position, at_most: Option<u32>) -> Response {
+fn lines(cx: Context, form: Form, from: Position, at_most: Option<u32>) -> Response {
+    let head = stream::once(async move { Ok::<_, LinesError>(Bytes::from_static(form.head())) });
     let pages = stream::try_unfold(Some(from), move |from| {
         let cx = cx.clone();
         async move {
             let Some(from) = from else { return Ok::<_, LinesError>(None) };
-            let (results, more) = read(&cx, from, at_most.unwrap_or(MOST)).await?;
-            let last = results.last().map(|item| item.index);
-            let next =
-                (more.is_some() && at_most.is_none()).then_some(Position { after: last, ..from });
-            Ok(Some((page_of_lines(results)?, next)))
+            let (found, more) = read(&cx, &from, at_most.unwrap_or(MOST)).await?;
+            let after = found.last().map(|item| item.index);
+            let next = (more.is_some() && at_most.is_none()).then(|| Position { after, ..from });
+            let mut page = Vec::new();
+            for found in found {
+                form.write(&item(found), &mut page)?;
+            }
+            Ok(Some((Bytes::from(page), next)))
         }
     });
-    let content_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    (content_type, Body::from_stream(pages)).into_response()
+    let content_type = [(header::CONTENT_TYPE, form.media_type())];
+    (content_type, Body::from_stream(head.chain(pages))).into_response()
 }
 
 /// Why a stream of lines broke off.
@@ -138,15 +161,6 @@ enum LinesError {
     Read(#[from] sqlx::Error),
     #[error("could not write a result as JSON")]
     Write(#[from] serde_json::Error),
-}
-
-fn page_of_lines(results: Vec<ItemResult>) -> Result<Bytes, serde_json::Error> {
-    let mut page = Vec::new();
-    for result in results {
-        serde_json::to_writer(&mut page, &item(result))?;
-        page.push(b'\n');
-    }
-    Ok(page.into())
 }
 
 /// Undo a tenant again
@@ -172,22 +186,17 @@ fn page_of_lines(results: Vec<ItemResult>) -> Result<Bytes, serde_json::Error> {
 pub(crate) async fn undo_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id((batch, index)): Id<(OperationId, u32)>,
+    Id(id): Id<(OperationId, u32)>,
 ) -> Result<(StatusCode, Json<contract::ItemResult>), Problem> {
-    let pool = cx.pool();
-    control::undo(&pool, caller.by(), batch, index).await?;
-    cx.counts().forget(batch);
-    let found = control::item(&mut *pool.acquire().await?, batch, index).await?;
-    Ok((StatusCode::ACCEPTED, Json(item(found))))
+    let item = repair(&cx, &caller, Under::Batches, id, Repair::Undo).await?;
+    Ok((StatusCode::ACCEPTED, Json(item)))
 }
-
-/// Most characters of a note.
-const LONGEST_NOTE: usize = 1000;
 
 /// Say that a tenant's remains are gone
 ///
 /// For an item in `undo_failed` whose schema and role somebody has removed by hand: it ends as
-/// `failed`, its names are free again, its keys are revoked. The note goes into the audit log.
+/// `failed`, its names are free again, its keys are revoked. One in `stuck` ends as `failed` too, and its
+/// tenant stays as it is. The note goes into the audit log.
 #[utoipa::path(
     post,
     path = "/batches/{id}/items/{index}/resolve",
@@ -199,7 +208,7 @@ const LONGEST_NOTE: usize = 1000;
     request_body = contract::Resolution,
     responses(
         (status = 200, description = "The item, `failed`", body = contract::ItemResult),
-        (status = 409, description = "Its undo did not fail (`item_not_undo_failed`)",
+        (status = 409, description = "It does not wait for an operator (`item_not_undo_failed`)",
             body = ProblemBody, content_type = "application/problem+json"),
         BadSubmission,
         NotFound,
@@ -209,59 +218,9 @@ const LONGEST_NOTE: usize = 1000;
 pub(crate) async fn resolve_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id((batch, index)): Id<(OperationId, u32)>,
+    Id(id): Id<(OperationId, u32)>,
     document: Document,
 ) -> Result<Json<contract::ItemResult>, Problem> {
     let note = note(document.json()?)?;
-    let pool = cx.pool();
-    control::resolve(&pool, caller.by(), batch, index, &note).await?;
-    cx.counts().forget(batch);
-    Ok(Json(item(control::item(&mut *pool.acquire().await?, batch, index).await?)))
-}
-
-/// The note of a body that has nothing else.
-fn note(body: Value) -> Result<String, Problem> {
-    let Value::Object(mut fields) = body else {
-        let message = "the body must be an object: {\"note\": \"...\"}";
-        return Err(Problem::invalid_body("", "invalid_field", message));
-    };
-    let note = match fields.remove("note") {
-        Some(Value::String(note)) => note.trim().to_owned(),
-        Some(_) => return Err(Problem::invalid_body("/note", "invalid_field", "must be a string")),
-        None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
-    };
-    if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: note";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
-    }
-    let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
-    if !fits || note.chars().any(|c| c.is_control() && c != '\n') {
-        let message = format!("must be 1 to {LONGEST_NOTE} characters, none of them control ones");
-        return Err(Problem::invalid_body("/note", "invalid_field", &message));
-    }
-    Ok(note)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn takes_a_note_and_nothing_else() {
-        assert_eq!(note(json!({ "note": " dropped it " })).unwrap(), "dropped it");
-        for wrong in [
-            json!("dropped it"),
-            json!({}),
-            json!({ "note": 1 }),
-            json!({ "note": " " }),
-            json!({ "note": "a\u{0}b" }),
-            json!({ "note": "x".repeat(1001) }),
-            json!({ "note": "x", "force": true }),
-        ] {
-            assert_eq!(note(wrong.clone()).unwrap_err().status().as_u16(), 422, "{wrong}");
-        }
-    }
+    repair(&cx, &caller, Under::Batches, id, Repair::Resolve { note }).await.map(Json)
 }

@@ -1,8 +1,11 @@
 //! The endpoints, one subject a file: handlers, their descriptions, and their query parameters.
 
+mod acts;
 mod batches;
 mod items;
 mod keys;
+mod operation_items;
+mod operations;
 mod probes;
 mod queue;
 mod submit;
@@ -25,6 +28,18 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(batches::resume_batch))
         .routes(routes!(items::undo_item))
         .routes(routes!(items::resolve_item))
+        .routes(routes!(operations::submit_operation))
+        .routes(routes!(operations::list_operations))
+        .routes(routes!(operations::get_operation))
+        .routes(routes!(operations::cancel_operation))
+        .routes(routes!(operations::retry_operation))
+        .routes(routes!(operations::pause_operation))
+        .routes(routes!(operations::resume_operation))
+        .routes(routes!(operation_items::list_items))
+        .routes(routes!(operation_items::get_item))
+        .routes(routes!(operation_items::retry_item))
+        .routes(routes!(operation_items::undo_operation_item))
+        .routes(routes!(operation_items::resolve_operation_item))
         .routes(routes!(queue::get_queue))
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))

@@ -56,7 +56,7 @@ pub(crate) async fn readyz(State(cx): State<Context>) -> Result<Json<Health>, Pr
     match asked.await.map_err(unready)? {
         Fit::Older => Err(Problem::not_migrated()),
         Fit::Fits | Fit::Newer { .. } => {
-            let warning = waiting::of_queue(&waiting::staff(&cx).await?);
+            let warning = waiting::for_a_worker(&cx).await?;
             Ok(Json(Health { status: "ok".to_owned(), warning: warning.map(|it| it.message) }))
         }
     }

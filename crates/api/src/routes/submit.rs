@@ -9,8 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{
-    Batch, BatchRequest, CreatedTenant, OriginalForm, OriginalTenant, ResultForm, RevealedKeys,
-    TenantRequest,
+    Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
+    RevealedKeys, TenantRequest,
 };
 use domain::{Code, ItemError, Mode, NewTenant, OperationId, TenantId};
 use store::{items, items::ResultError, tenants};
@@ -34,6 +34,7 @@ use crate::{
         idempotency::{self, fingerprint},
         parse,
         read::{How, SentBatch, Slices, read, with_time},
+        try_out::try_out,
     },
     views::{batch, result_form, tenant::tenant},
 };
@@ -51,6 +52,8 @@ use crate::{
 ///
 /// With `run_at` the names are reserved at once and the work begins then; its deadline counts from
 /// there.
+///
+/// With `dry_run=true` nothing is written: the answer is 200 and says of each tenant what it would come to.
 ///
 /// With `Prefer: wait=N` the answer is held up to N seconds; if the batch is over by then, it is
 /// 200 with the whole result, API keys included. With `Idempotency-Key` the same request, compared as
@@ -72,7 +75,9 @@ use crate::{
     )),
     responses(
         (status = 202, description = "Accepted; the batch is at `Location`", body = Batch),
-        (status = 200, description = "Over within the wait", body = ResultForm),
+        (status = 200, description = "Over within the wait; or of a dry run", content(
+            (ResultForm = "application/json"), (DryRun = "application/json"),
+        )),
         BadSubmission,
         Common,
     ),
@@ -86,8 +91,12 @@ pub(crate) async fn submit_batch(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
+    let dry_run = how.dry_run;
     let SentBatch { tenants, mode, run_at } = read(&cx, request, how).await?;
     let tenants = Arc::new(tenants);
+    if dry_run {
+        return Ok(Json(try_out(&cx, &tenants, run_at).await?).into_response());
+    }
     let key = match idempotency::key(&headers)? {
         Some(key) => {
             let tenants = Arc::clone(&tenants);
@@ -231,7 +240,7 @@ async fn tenant_answer(
         return not_finished(cx, caller, submitted, wait.form()).await;
     }
     let mut conn = cx.pool().acquire().await?;
-    let item = items::results(&mut conn, batch, None, None, 1).await?.pop();
+    let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
     drop(conn);
     let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
     match (item.tenant_id, item.error) {

@@ -57,9 +57,17 @@ pub(crate) async fn submit(
     cx: &Context,
     submission: &Submission<'_>,
 ) -> Result<Submitted, Problem> {
+    patiently(|| once(cx, submission)).await
+}
+
+/// Runs `act` again, a few times, when it meets another over the same names.
+pub(super) async fn patiently<T, F>(mut act: impl FnMut() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
     let mut tries = 1;
     loop {
-        match once(cx, submission).await {
+        match act().await {
             Err(problem) if problem.is_collision() && tries < TRIES => {
                 debug!(tries, "a submission met another over the same names, trying again");
                 tries += 1;
@@ -121,14 +129,14 @@ fn new_batch_row(
 /// The tenants of one new batch, whose row is there.
 #[derive(Clone, Copy)]
 pub(super) struct Admission<'a> {
-    cx: &'a Context,
-    installation: &'a InstallationId,
+    pub(super) cx: &'a Context,
+    pub(super) installation: &'a InstallationId,
     pub(super) batch: OperationId,
     pub(super) tenants: &'a Arc<Slices>,
     /// Not to be set going before.
-    run_at: Option<DateTime<Utc>>,
+    pub(super) run_at: Option<DateTime<Utc>>,
     /// Other batches of its caller that are under way.
-    ahead: u32,
+    pub(super) ahead: u32,
 }
 
 /// A parsed item and its outcome: names reserved, or the reason they were not.

@@ -2,10 +2,15 @@
 //!
 //! [`read`] takes the body and cuts it into slices, [`parse`] makes a tenant of each slice, and
 //! [`admit`] writes them in one transaction, a chunk at a time; [`atomic`] is the same for a batch
-//! that is all or nothing. [`idempotency`] knows a submission that comes again.
+//! that is all or nothing, and [`try_out`] says what each would come to. [`idempotency`] knows a submission that comes again.
+//!
+//! An operation on tenants that are there has a small body: [`operation`] reads it, and [`ask`] admits it.
 
 pub(crate) mod admit;
+pub(crate) mod ask;
 pub(crate) mod atomic;
 pub(crate) mod idempotency;
+pub(crate) mod operation;
 pub(crate) mod parse;
 pub(crate) mod read;
+pub(crate) mod try_out;

@@ -48,6 +48,10 @@ pub(crate) struct How {
     /// When to start (RFC 3339), where the body does not say: at once.
     #[param(value_type = Option<DateTime<Utc>>)]
     pub(crate) run_at: Option<String>,
+    /// Only say what each tenant would come to.
+    #[serde(default)]
+    #[param(default = false)]
+    pub(crate) dry_run: bool,
 }
 
 /// The tenants of a submission: one text, and the place of each in it. Each is valid JSON.
@@ -217,7 +221,7 @@ fn object(body: Vec<u8>, most: usize) -> Result<(Slices, How), Problem> {
     let places = places(document, tenants, most)?;
     let mode = word(raw.mode, "mode", "invalid_mode")?;
     let run_at = word(raw.run_at, "run_at", "invalid_run_at")?;
-    Ok((Slices::new(body, places), How { mode, run_at }))
+    Ok((Slices::new(body, places), How { mode, run_at, dry_run: false }))
 }
 
 /// The fields of a batch as text.

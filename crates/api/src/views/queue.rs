@@ -16,7 +16,7 @@ pub(crate) async fn read(cx: &Context) -> Result<Json<Queue>, Problem> {
     drop(conn);
     let waiting_for = match queue.waiting {
         0 => None,
-        _ => waiting::of_queue(&waiting::staff(cx).await?),
+        _ => waiting::for_a_worker(cx).await?,
     };
     Ok(Json(Queue {
         paused: queue.paused_at.is_some(),

@@ -37,7 +37,7 @@ pub(crate) async fn read(
         None => operations::count(&mut tx, batch).await?,
     };
     let counts = counts.ok_or_else(|| Problem::batch_not_found(batch))?;
-    let items = items::results(&mut tx, batch, None, None, i64::from(u32::MAX)).await?;
+    let items = items::results(&mut tx, batch, None, None, None, i64::from(u32::MAX)).await?;
     let keys = match keys_for {
         Some(caller) => reveal(&mut tx, cx, caller, batch).await?,
         None => RevealedKeys::default(),

@@ -1,11 +1,15 @@
 //! Why tenants that wait do not move.
 
-use std::time::Duration;
+use chrono::{DateTime, Utc};
+use contract::{OpenEnum, Operation, WaitingFor};
+use domain::{ItemState, Kind, OperationState};
+use serde_json::Value;
+use store::{
+    items::{Holder, Story},
+    queue_state::{self, Staff},
+};
 
-use contract::{Batch, OpenEnum, WaitingFor};
-use domain::OperationState;
-use store::queue_state::{self, Staff};
-
+use super::Under;
 use crate::{context::Context, http::problem::Problem};
 
 fn because(code: &str, message: impl Into<String>) -> WaitingFor {
@@ -13,7 +17,12 @@ fn because(code: &str, message: impl Into<String>) -> WaitingFor {
 }
 
 /// What keeps every waiting tenant of the queue from being worked on.
-pub(crate) fn of_queue(staff: &Staff) -> Option<WaitingFor> {
+pub(crate) async fn for_a_worker(cx: &Context) -> Result<Option<WaitingFor>, Problem> {
+    Ok(of_queue(&staff(cx, Kind::Provision, None).await?, None))
+}
+
+/// The same of tenants that need `set`, if it is given.
+fn of_queue(staff: &Staff, set: Option<&str>) -> Option<WaitingFor> {
     if staff.paused_at.is_some() {
         let message = "the queue is paused; `tenantry queue resume` lets it go on";
         return Some(because("queue_paused", message));
@@ -21,40 +30,99 @@ pub(crate) fn of_queue(staff: &Staff) -> Option<WaitingFor> {
     if staff.has_worker {
         return None;
     }
-    Some(match &staff.refused {
-        Some(reason) => {
+    Some(match (&staff.refused, set) {
+        (Some(reason), _) => {
             because("worker_refused", format!("no worker runs; the last could not start: {reason}"))
         }
-        None => because("no_worker", "no worker runs; start `tenantry-worker`"),
+        (None, None) => because("no_worker", "no worker runs; start `tenantry-worker`"),
+        (None, Some(set)) => {
+            let what =
+                format!("no worker has set {set}; start `tenantry-worker` with these migrations");
+            because("no_worker", what)
+        }
     })
 }
 
-/// What keeps an open batch from being worked on; `None` while a tenant of it is in work.
-pub(crate) fn of_batch(batch: &Batch, staff: &Staff) -> Option<WaitingFor> {
-    let counts = &batch.progress.counts;
+/// What keeps an open operation from being worked on; `None` while a tenant of it is in work.
+pub(crate) fn of_operation(
+    operation: &Operation,
+    staff: &Staff,
+    under: Under,
+) -> Option<WaitingFor> {
+    let counts = &operation.progress.counts;
     let waits = counts.queued + counts.retrying > 0 && counts.running == 0;
-    let may_run =
-        matches!(batch.state, OpenEnum::Known(OperationState::Queued | OperationState::Running));
+    let may_run = matches!(
+        operation.state,
+        OpenEnum::Known(OperationState::Queued | OperationState::Running)
+    );
     if !waits || !may_run {
         return None;
     }
-    if let Some(at) = batch.run_at {
-        return Some(because("later", format!("the batch begins at {}", at.to_rfc3339())));
-    }
-    if batch.paused {
-        let id = batch.batch_id;
-        let message = format!("the batch is paused; `tenantry batch resume {id}` lets it go on");
-        return Some(because("batch_paused", message));
-    }
-    of_queue(staff).or_else(|| {
-        let all_tried = counts.queued == 0;
-        all_tried.then(|| because("back_off", "every tenant waits for its next try"))
-    })
+    let id = operation.operation_id;
+    held_up(operation.run_at, operation.paused.then(|| id.to_string()), under)
+        .or_else(|| of_queue(staff, set(&operation.params)))
+        .or_else(|| {
+            let all_tried = counts.queued == 0;
+            all_tried.then(|| because("back_off", "every tenant waits for its next try"))
+        })
 }
 
-/// The workers that would take work now.
-pub(crate) async fn staff(cx: &Context) -> Result<Staff, Problem> {
-    let dead_after = Duration::from_millis(cx.settings().worker.dead_after_ms);
+/// What holds up every item of an operation; `paused` is its id if it is paused.
+fn held_up(
+    run_at: Option<DateTime<Utc>>,
+    paused: Option<String>,
+    under: Under,
+) -> Option<WaitingFor> {
+    let noun = under.noun();
+    if let Some(at) = run_at {
+        return Some(because("later", format!("the {noun} begins at {}", at.to_rfc3339())));
+    }
+    let id = paused?;
+    let message = format!("the {noun} is paused; `tenantry {noun} resume {id}` lets it go on");
+    Some(because(&format!("{noun}_paused"), message))
+}
+
+/// What one item waits for; `None` when it is in work or over.
+pub(crate) fn of_item(story: &Story, operation: &str, staff: &Staff) -> Option<WaitingFor> {
+    let all =
+        || held_up(story.run_at, story.paused.then(|| operation.to_owned()), Under::Operations);
+    let queue = || of_queue(staff, set(&story.params));
+    match story.state {
+        ItemState::Queued | ItemState::Waiting => {
+            all().or_else(|| story.held_by.as_ref().map(busy)).or_else(queue)
+        }
+        ItemState::Retrying => all().or_else(queue).or_else(|| {
+            let at = story.next_attempt_at?.to_rfc3339();
+            Some(because("back_off", format!("the next try is at {at}")))
+        }),
+        ItemState::Stuck => Some(because(
+            "operator",
+            "remove the cause, then `tenantry item retry`; or see to it by hand, then `tenantry item resolve`",
+        )),
+        ItemState::UndoFailed => Some(because(
+            "operator",
+            "remove the cause, then `tenantry item undo`; or clean up by hand, then `tenantry item resolve`",
+        )),
+        _ => None,
+    }
+}
+
+fn busy(by: &Holder) -> WaitingFor {
+    let Holder { operation, index, kind, state } = by;
+    let message = format!(
+        "item {index} of operation {operation} ({kind}, {state}) comes first at this tenant"
+    );
+    because("tenant_busy", message)
+}
+
+/// The set of migrations that an operation with these parameters needs.
+pub(crate) fn set(params: &Value) -> Option<&str> {
+    params.get("set")?.as_str()
+}
+
+/// The workers that would take work of this kind now, with this set if it needs one.
+pub(crate) async fn staff(cx: &Context, kind: Kind, set: Option<&str>) -> Result<Staff, Problem> {
+    let dead_after = cx.dead_after();
     let mut conn = cx.pool().acquire().await?;
-    Ok(queue_state::staff(&mut conn, domain::Kind::Provision, None, dead_after).await?)
+    Ok(queue_state::staff(&mut conn, kind, set, dead_after).await?)
 }

@@ -9,6 +9,7 @@ use domain::{OperationId, Role};
 use serde_json::{Value, json};
 
 use crate::{
+    item_story,
     support::{App, tenants},
     undo_failed::stuck,
 };
@@ -31,6 +32,11 @@ enum Before {
     Succeeded,
     UndoFailed,
     QueuePaused,
+    Fleet,
+    Migration,
+    MigrationCancelled,
+    MigrationPaused,
+    Stuck,
 }
 
 /// One line a route. A new route that changes something needs a line, and so an audit row.
@@ -60,6 +66,24 @@ fn acts() -> Vec<Act> {
         )),
         of_tenant(act("POST /batches/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
         of_tenant(act("DELETE /batches/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
+        Act {
+            body: json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "up" } }),
+            ..act("POST /operations", Before::Fleet, "operation.submitted")
+        },
+        act("POST /operations/{id}/cancel", Before::Migration, "operation.cancelled"),
+        Act {
+            body: Value::Null,
+            ..act("POST /operations/{id}/retry", Before::MigrationCancelled, "operation.retried")
+        },
+        act("POST /operations/{id}/pause", Before::Migration, "operation.paused"),
+        act("POST /operations/{id}/resume", Before::MigrationPaused, "operation.resumed"),
+        act("POST /operations/{id}/items/{index}/retry", Before::Stuck, "item.retried"),
+        act("POST /operations/{id}/items/{index}/undo", Before::UndoFailed, "item.undo_retried"),
+        of_tenant(act(
+            "POST /operations/{id}/items/{index}/resolve",
+            Before::Stuck,
+            "item.resolved",
+        )),
         act("POST /queue/pause", Before::Nothing, "queue.paused"),
         act("POST /queue/resume", Before::QueuePaused, "queue.resumed"),
     ]
@@ -78,6 +102,13 @@ impl Before {
                 return None;
             }
             Self::UndoFailed => return Some(stuck(app).await),
+            Self::Fleet => {
+                app.enlist(1).await;
+                return None;
+            }
+            Self::Migration | Self::MigrationCancelled | Self::MigrationPaused | Self::Stuck => {
+                return Some(self.migration(app).await);
+            }
             Self::Queued | Self::Cancelled | Self::Paused | Self::Succeeded => {}
         }
         let batch = app.submit(tenants(1)).await;
@@ -88,6 +119,25 @@ impl Before {
             _ => {}
         }
         Some(batch)
+    }
+}
+
+impl Before {
+    async fn migration(&self, app: &App) -> OperationId {
+        app.enlist(2).await;
+        if let Self::Stuck = self {
+            return item_story::stuck(app).await;
+        }
+        let id = app.migrate(&[1, 2]).await;
+        let steer = async |what: &str| {
+            app.command(&format!("/operations/{id}/{what}"), &Value::Null).await;
+        };
+        match self {
+            Self::MigrationCancelled => steer("cancel").await,
+            Self::MigrationPaused => steer("pause").await,
+            _ => {}
+        }
+        id
     }
 }
 
@@ -139,7 +189,7 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let answer = app.send(request.unwrap()).await;
 
         assert!(answer.status.is_success(), "{route}: {answer:?}");
-        let about = batch.or_else(|| answer.body["batch_id"].as_str()?.parse().ok());
+        let about = batch.or_else(|| id_in(&answer.body));
         let about = about.filter(|_| !route.contains("/queue"));
         assert_eq!(app.count(rows).await, before + 1, "{route}");
         let row: (String, String, Option<uuid::Uuid>, bool) = sqlx::query_as(
@@ -152,6 +202,11 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let told = (row.0.as_str(), row.1.as_str(), row.2.map(OperationId::new), row.3);
         assert_eq!(told, ("operator:ada", act.action, about, act.of_tenant), "{route}");
     }
+}
+
+/// The batch or the operation that an answer shows.
+fn id_in(body: &Value) -> Option<OperationId> {
+    body["batch_id"].as_str().or(body["operation_id"].as_str())?.parse().ok()
 }
 
 #[tokio::test]

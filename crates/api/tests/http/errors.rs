@@ -140,11 +140,15 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 35] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
+    "GET /api/v1/operations",
+    "GET /api/v1/operations/{id}",
+    "GET /api/v1/operations/{id}/items",
+    "GET /api/v1/operations/{id}/items/{index}",
     "GET /api/v1/queue",
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
@@ -160,6 +164,14 @@ const CALLS: [&str; 23] = [
     "POST /api/v1/batches/{id}/pause",
     "POST /api/v1/batches/{id}/resume",
     "POST /api/v1/batches/{id}/retry",
+    "POST /api/v1/operations",
+    "POST /api/v1/operations/{id}/cancel",
+    "POST /api/v1/operations/{id}/items/{index}/resolve",
+    "POST /api/v1/operations/{id}/items/{index}/retry",
+    "POST /api/v1/operations/{id}/items/{index}/undo",
+    "POST /api/v1/operations/{id}/pause",
+    "POST /api/v1/operations/{id}/resume",
+    "POST /api/v1/operations/{id}/retry",
     "POST /api/v1/queue/pause",
     "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",

@@ -4,13 +4,16 @@
 
 mod atomic;
 mod audited;
+mod dry_run;
 mod errors;
 mod hostile_bodies;
 mod idempotency;
+mod item_story;
 mod keys;
 mod limits;
 mod lists;
 mod numbers;
+mod operations;
 mod pausing;
 mod progress;
 mod roles;

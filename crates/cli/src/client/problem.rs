@@ -64,10 +64,19 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
         }
         (403, _) => "use a token with a higher role; `tenantry token list` shows them",
         (404, "tenant_not_found") => "`tenantry tenant list` shows the tenants",
-        (404, "batch_not_found" | "item_not_found") => "`tenantry batch list` shows the batches",
+        (404, "operation_not_found" | "item_not_found") => {
+            "`tenantry operation list` shows the operations"
+        }
+        (404, "batch_not_found") => "`tenantry batch list` shows the batches",
         (404, _) => "check the id and --url",
         (409, "nothing_to_retry") => {
             "correct the failed tenants and submit them; `tenantry batch results ID --status failed` shows why they failed"
+        }
+        (409, "item_not_stuck" | "item_not_undo_failed") => {
+            "`tenantry item show OPERATION INDEX` tells the state it is in"
+        }
+        (409, code) if code.starts_with("operation_") => {
+            "`tenantry operation show ID` tells the state it is in"
         }
         (409, _) => "`tenantry batch show ID` tells the state it is in",
         (413, "body_too_large") => "split the file, or raise TENANTRY__API__MAX_BODY_BYTES",

@@ -42,6 +42,12 @@ pub enum ControlError {
     /// The item needs no repair.
     #[error("item {0} is `{1}`; this is for one that is `undo_failed`")]
     NotUndoFailed(u32, ItemState),
+    /// The item does not wait for an operator.
+    #[error("item {0} is `{1}`; this is for one that is `stuck`")]
+    NotStuck(u32, ItemState),
+    /// The item waits for no operator at all.
+    #[error("item {0} is `{1}`; this is for one that is `undo_failed` or `stuck`")]
+    NotForOperator(u32, ItemState),
     /// No item of it, or of the group asked for, can be run again.
     #[error("operation {0} has no failed tenant {of_group}that could succeed unchanged", of_group = of_group(*.1))]
     NothingToRetry(OperationId, bool),
@@ -55,7 +61,7 @@ pub enum ControlError {
     #[error("operation {0} is all or nothing: retry all of its tenants, without `code` and `step`")]
     OnlyWhole(OperationId),
     /// The tenants are not those that the caller has seen.
-    #[error("the tenants are others than those of this digest: look again")]
+    #[error("the selection has changed: it is {} tenants now, with digest {}", .0.tenants, .0.digest)]
     SelectionChanged(Selected),
     /// Another act over the same names or rows was faster.
     #[error("this request met another over the same names or key; send it again")]

@@ -22,7 +22,7 @@ pub use error::ControlError;
 pub use names::{reservation, reserve_all};
 pub use pause::{pause, pause_queue, resume, resume_queue};
 pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};
-pub use repair::{item, resolve, undo};
+pub use repair::{go_on, item, resolve, undo};
 pub use retry::{Group, Retry, retry};
 pub use settle::{advance, settle};
 pub use wake::{release, start_due};

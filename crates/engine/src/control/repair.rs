@@ -1,8 +1,8 @@
-//! What operators do about an item whose undo failed.
+//! What operators do about an item that cannot go on by itself: `undo_failed` or `stuck`.
 
 use std::time::Duration;
 
-use domain::OperationId;
+use domain::{ItemId, OperationId};
 use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -14,7 +14,11 @@ use store::{
 };
 use tracing::info;
 
-use super::{ControlError, error::patiently, wake::locked};
+use super::{
+    ControlError,
+    error::patiently,
+    wake::{locked, release},
+};
 
 /// Has the undo of an item tried again. An operation that is over is open again until it has ended.
 ///
@@ -30,14 +34,10 @@ pub async fn undo(
         let mut tx = pool.begin().await?;
         locked(&mut tx, operation).await?;
         let Some(item) = items::undo(&mut tx, operation, index).await? else {
-            return Err(not_undo_failed(&mut tx, operation, index).await?);
+            let state = item(&mut tx, operation, index).await?.state;
+            return Err(ControlError::NotUndoFailed(index, state));
         };
-        let reopened = operations::reopen(&mut tx, operation).await?;
-        queue::wake(&mut tx, &[item], Duration::ZERO).await?;
-        let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
-        let entry = by.did("item.undo_retried");
-        audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry })
-            .await?;
+        set_going(&mut tx, by.did("item.undo_retried"), operation, index, item).await?;
         tx.commit().await?;
         queue::ring(pool, Bell::Jobs).await;
         info!(operation.id = %operation, item.id = %item, "the undo of item {item} is tried again");
@@ -46,10 +46,50 @@ pub async fn undo(
     .await
 }
 
-/// Ends an item whose remains somebody has removed by hand, and its operation if it was the last one.
+/// Has an item that is stuck go on from where it is. An operation that is over is open again until it has
+/// ended.
 ///
 /// # Errors
-/// When there is no such item; when its undo did not fail.
+/// When there is no such item; when it is not stuck.
+pub async fn go_on(
+    pool: &Connections,
+    by: By<'_>,
+    operation: OperationId,
+    index: u32,
+) -> Result<(), ControlError> {
+    patiently(async || {
+        let mut tx = pool.begin().await?;
+        locked(&mut tx, operation).await?;
+        let Some(item) = items::go_on(&mut tx, operation, index).await? else {
+            let state = item(&mut tx, operation, index).await?.state;
+            return Err(ControlError::NotStuck(index, state));
+        };
+        set_going(&mut tx, by.did("item.retried"), operation, index, item).await?;
+        tx.commit().await?;
+        queue::ring(pool, Bell::Jobs).await;
+        info!(operation.id = %operation, item.id = %item, "item {item} goes on");
+        Ok(())
+    })
+    .await
+}
+
+async fn set_going(
+    conn: &mut PgConnection,
+    entry: audit::Entry<'_>,
+    operation: OperationId,
+    index: u32,
+    item: ItemId,
+) -> sqlx::Result<()> {
+    let reopened = operations::reopen(conn, operation).await?;
+    queue::wake(conn, &[item], Duration::ZERO).await?;
+    let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
+    audit::append(conn, audit::Entry { operation: Some(operation), detail, ..entry }).await
+}
+
+/// Ends an item as failed that an operator has seen to by hand, and its operation if it was the last one.
+///
+/// # Errors
+/// When there is no such item; when it does not wait for an operator.
 pub async fn resolve(
     pool: &Connections,
     by: By<'_>,
@@ -61,7 +101,8 @@ pub async fn resolve(
         let mut tx = pool.begin().await?;
         locked(&mut tx, operation).await?;
         let Some(resolved) = items::resolve(&mut tx, operation, index).await? else {
-            return Err(not_undo_failed(&mut tx, operation, index).await?);
+            let state = item(&mut tx, operation, index).await?.state;
+            return Err(ControlError::NotForOperator(index, state));
         };
         let entry = audit::Entry {
             operation: Some(operation),
@@ -75,18 +116,13 @@ pub async fn resolve(
         if ended.is_some() {
             queue::ring(pool, Bell::Ends).await;
         }
+        if let Some(tenant) = resolved.tenant {
+            release(pool, &[tenant]).await?;
+        }
         info!(operation.id = %operation, index, "item {index} of operation {operation} was resolved by hand");
         Ok(())
     })
     .await
-}
-
-async fn not_undo_failed(
-    conn: &mut PgConnection,
-    operation: OperationId,
-    index: u32,
-) -> Result<ControlError, ControlError> {
-    Ok(ControlError::NotUndoFailed(index, item(conn, operation, index).await?.state))
 }
 
 /// One item of an operation.
@@ -98,6 +134,6 @@ pub async fn item(
     operation: OperationId,
     index: u32,
 ) -> Result<ItemResult, ControlError> {
-    let found = items::results(conn, operation, None, index.checked_sub(1), 1).await?.pop();
+    let found = items::results(conn, operation, None, None, index.checked_sub(1), 1).await?.pop();
     found.filter(|item| item.index == index).ok_or(ControlError::ItemNotFound(operation, index))
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{ItemError, ItemId, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes};
+use domain::{
+    ItemError, ItemId, Kind, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes,
+};
 use queue::{Bell, Line};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -31,7 +33,7 @@ pub struct Retry<'a> {
     pub policy: &'a SettingsPolicy,
     /// What the names of schemas begin with that the caller left out.
     pub schema_prefix: &'a str,
-    /// How long the operation has from now on.
+    /// How long the operation has from now on, if it makes tenants; others have no deadline.
     pub timeout: Duration,
 }
 
@@ -79,7 +81,11 @@ async fn once(
     let Group { code, step } = how.group;
     let candidates = items::retryable(&mut tx, operation, code.as_deref(), step.as_deref()).await?;
     let places = candidates.iter().map(|item| (item.id, item.index)).collect();
-    let Reserved { again, refused } = reserve_again(&mut tx, how, candidates).await?;
+    let new = operations::kind(&mut tx, operation).await?.is_some_and(Kind::makes_tenants);
+    let Reserved { again, refused } = match new {
+        true => reserve_again(&mut tx, how, candidates).await?,
+        false => as_they_are(candidates),
+    };
     let nothing = || ControlError::NothingToRetry(operation, !how.group.is_all());
     if again.is_empty() && refused.is_empty() {
         return Err(nothing());
@@ -90,22 +96,32 @@ async fn once(
     }
     items::refuse(&mut tx, &refused).await?;
     let moved = items::requeue(&mut tx, &again).await? == again.len() as u64
-        && operations::retry(&mut tx, operation, how.timeout).await?;
+        && operations::retry(&mut tx, operation, new.then_some(how.timeout)).await?;
     if !moved {
         return Err(ControlError::TryAgain);
     }
-    let ahead = operations::ahead(&mut tx, operation).await?;
-    let ids: Vec<ItemId> = again.iter().map(|item| item.id).collect();
-    Line::new(Duration::ZERO, ahead).add(&mut tx, &ids).await?;
+    line_up(&mut tx, operation, &again).await?;
+    let retried = again.len();
     let detail = json!({
-        "from": state, "retried": ids.len(), "refused": refused.len(), "code": code, "step": step,
+        "from": state, "retried": retried, "refused": refused.len(), "code": code, "step": step,
     });
     let entry = by.did("operation.retried");
     audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry }).await?;
     tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
-    info!(operation.id = %operation, retried = ids.len(), "operation {operation} is tried again");
-    Ok(ids.len())
+    info!(operation.id = %operation, retried, "operation {operation} is tried again");
+    Ok(retried)
+}
+
+/// Gives the items their jobs.
+async fn line_up(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    again: &[Requeued],
+) -> Result<(), ControlError> {
+    let ahead = operations::ahead(conn, operation).await?;
+    let ids: Vec<ItemId> = again.iter().map(|item| item.id).collect();
+    Ok(Line::new(Duration::ZERO, ahead).add(conn, &ids).await?)
 }
 
 /// Says which items keep an atomic operation from running again.
@@ -139,6 +155,17 @@ async fn whole_if_it_must_be(
 struct Reserved {
     again: Vec<Requeued>,
     refused: Vec<(ItemId, ItemError)>,
+}
+
+/// Of tenants that are there: they have their names.
+fn as_they_are(candidates: Vec<Retryable>) -> Reserved {
+    let again = candidates.into_iter().filter_map(|item| Some(requeued(item.id, item.tenant?)));
+    Reserved { again: again.collect(), refused: Vec::new() }
+}
+
+fn requeued(id: ItemId, tenant: ReleasedTenant) -> Requeued {
+    let schema = tenant.schema.as_str().to_owned();
+    Requeued { id, tenant: tenant.id, domain: tenant.domain, schema }
 }
 
 async fn reserve_again(
@@ -193,12 +220,7 @@ async fn revive(
     let conflicts = conflicts(conn, &lost).await?;
     for (id, tenant) in released {
         match conflicts.get(&tenant.id) {
-            None => reserved.again.push(Requeued {
-                id,
-                tenant: tenant.id,
-                domain: tenant.domain,
-                schema: tenant.schema.as_str().to_owned(),
-            }),
+            None => reserved.again.push(requeued(id, tenant)),
             Some(conflict) => reserved.refused.push((id, taken(*conflict))),
         }
     }

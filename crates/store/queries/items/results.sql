@@ -20,6 +20,7 @@ select
         where c.item_id = i.id
     ), '[]') as "steps!"
 from tenantry.operation_items i
-where i.operation_id = $1 and ($2::text is null or i.state = $2) and i.idx > $3
+where i.operation_id = $1 and ($2::text is null or i.state = $2)
+  and ($5::text is null or i.error_code = $5) and i.idx > $3
 order by i.idx
 limit $4

@@ -1,6 +1,8 @@
 -- One row by its key, and the culprit's: nothing here grows with the operation. Totals of an earlier
 -- run are none.
 select
+    b.kind,
+    b.params,
     b.state,
     b.mode,
     b.run,

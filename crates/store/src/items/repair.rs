@@ -1,4 +1,4 @@
-//! What operators do about an item whose undo failed.
+//! What operators do about an item that cannot go on by itself.
 
 use domain::{ItemId, OperationId, TenantId};
 use sqlx::PgConnection;
@@ -34,8 +34,8 @@ pub struct Resolved {
     pub tenant: Option<TenantId>,
 }
 
-/// `undo_failed → failed`: nothing of the tenant is left, somebody says. Gives its names back,
-/// revokes its keys and marks its stages as undone. `None` when the item is in another state, or
+/// `undo_failed → failed`: nothing of the tenant is left, an operator says. Gives its names back,
+/// revokes its keys and marks its stages as undone. `stuck → failed` leaves all three. `None` when the item is in another state, or
 /// not there.
 ///
 /// # Errors

@@ -44,7 +44,8 @@ pub struct ResultError {
     pub retryable: bool,
 }
 
-/// At most `limit` items of `operation` after index `after`, those in `state` only if given.
+/// At most `limit` items of `operation` after index `after`; those in `state`, and those with this error
+/// `code`, only if given.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -52,6 +53,7 @@ pub async fn results(
     conn: &mut PgConnection,
     operation: OperationId,
     state: Option<ItemState>,
+    code: Option<&str>,
     after: Option<u32>,
     limit: i64,
 ) -> sqlx::Result<Vec<ItemResult>> {
@@ -61,6 +63,7 @@ pub async fn results(
         state.map(ItemState::as_str),
         after.map_or(-1, |index| i32::try_from(index).unwrap_or(i32::MAX)),
         limit,
+        code,
     )
     .fetch_all(conn)
     .await?;

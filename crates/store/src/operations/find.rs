@@ -1,7 +1,8 @@
 //! Reads one operation.
 
 use chrono::{DateTime, Utc};
-use domain::{Mode, OperationId, OperationState, Progress};
+use domain::{Kind, Mode, OperationId, OperationState, Progress};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Counts;
@@ -12,6 +13,10 @@ use crate::decode::{count, decode};
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
+    /// What it does.
+    pub kind: Kind,
+    /// What the kind has to know, as JSON.
+    pub params: Value,
     /// Where it is in its life.
     pub state: OperationState,
     /// What one failure means for the others.
@@ -75,6 +80,8 @@ pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
         });
         Ok(Operation {
             id,
+            kind: decode(&r.kind)?,
+            params: r.params,
             state: decode(&r.state)?,
             mode: decode(&r.mode)?,
             run: r.run,
@@ -85,13 +92,23 @@ pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
             finished_at: r.finished_at,
             run_at: r.run_at,
             paused: r.paused,
-            culprit: r.culprit_idx.map(|index| Culprit {
-                index: u32::try_from(index).unwrap_or_default(),
-                code: r.culprit_code,
-                message: r.culprit_message,
+            culprit: r.culprit_idx.map(|index| {
+                let index = u32::try_from(index).unwrap_or_default();
+                Culprit { index, code: r.culprit_code, message: r.culprit_message }
             }),
             elapsed_ms: r.elapsed_ms,
         })
     })
     .transpose()
+}
+
+/// What the operation with this id does.
+///
+/// # Errors
+/// When the row cannot be read.
+pub async fn kind(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<Kind>> {
+    let kind = sqlx::query_scalar!("select kind from tenantry.operations where id = $1", id.get())
+        .fetch_optional(conn)
+        .await?;
+    kind.as_deref().map(decode).transpose()
 }

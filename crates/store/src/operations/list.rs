@@ -1,7 +1,7 @@
 //! Lists operations, newest first.
 
 use chrono::{DateTime, Utc};
-use domain::{Mode, OperationId, OperationState};
+use domain::{Kind, Mode, OperationId, OperationState};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -9,9 +9,11 @@ use crate::decode::{count, decode};
 
 /// One line of the list. Progress is not in it: counting items is work for one operation at a time.
 #[derive(Debug, Clone)]
-pub struct BatchLine {
+pub struct Line {
     /// Its id.
     pub id: OperationId,
+    /// What it does.
+    pub kind: Kind,
     /// Where it is in its life.
     pub state: OperationState,
     /// What one failure means for the others.
@@ -30,28 +32,35 @@ pub struct BatchLine {
     pub paused: bool,
 }
 
-/// At most `limit` operations older than `before`, newest first: ids are ordered by time.
+/// At most `limit` operations older than `before`, newest first: ids are ordered by time. Those of `kind`, and
+/// those in `state`, only if given.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn list(
     conn: &mut PgConnection,
+    kind: Option<Kind>,
+    state: Option<OperationState>,
     before: Option<OperationId>,
     limit: i64,
-) -> sqlx::Result<Vec<BatchLine>> {
+) -> sqlx::Result<Vec<Line>> {
     let rows = sqlx::query!(
-        r#"select id, state, mode, total, created_at, started_at, finished_at, run_at,
+        r#"select id, kind, state, mode, total, created_at, started_at, finished_at, run_at,
                   (paused_at is not null and finished_at is null) as "paused!"
-           from tenantry.operations where id < $1 order by id desc limit $2"#,
+           from tenantry.operations where id < $1 and ($3::text is null or kind = $3) and ($4::text is null or state = $4)
+           order by id desc limit $2"#,
         before.map_or(Uuid::max(), OperationId::get),
         limit,
+        kind.map(Kind::as_str),
+        state.map(OperationState::as_str),
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter()
         .map(|r| {
-            Ok(BatchLine {
+            Ok(Line {
                 id: OperationId::new(r.id),
+                kind: decode(&r.kind)?,
                 state: decode(&r.state)?,
                 mode: decode(&r.mode)?,
                 total: count(i64::from(r.total)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::OperationId;
 use sqlx::PgConnection;
 
-/// The next run of the operation: `queued`, with a new deadline. False when it is not over, or all of it
+/// The next run of the operation: `queued`, with a new deadline if it has `timeout`. False when it is not over, or all of it
 /// succeeded.
 ///
 /// # Errors
@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 pub async fn retry(
     conn: &mut PgConnection,
     id: OperationId,
-    timeout: Duration,
+    timeout: Option<Duration>,
 ) -> sqlx::Result<bool> {
     let set_going = sqlx::query!(
         "update tenantry.operations
@@ -23,7 +23,7 @@ pub async fn retry(
          where id = $1 and finished_at is not null
            and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),
-        timeout.as_secs_f64(),
+        timeout.map(|timeout| timeout.as_secs_f64()),
     )
     .execute(conn)
     .await?;

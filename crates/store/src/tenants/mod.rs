@@ -27,6 +27,6 @@ pub use list::{Filter, Page, list};
 pub use release::release;
 pub use reserve::{Reservation, reserve};
 pub use revive::revive;
-pub use state::state;
+pub use state::{state, states};
 pub use status::{TenantStatus, status};
 pub use touch::touch;

@@ -87,7 +87,11 @@ fn refuses_each_other_form_with_its_own_code() {
 
 #[test]
 fn what_the_body_says_counts_before_the_query() {
-    let query = || How { mode: Some("atomic".into()), run_at: Some("2030-01-01T00:00:00Z".into()) };
+    let query = || How {
+        mode: Some("atomic".into()),
+        run_at: Some("2030-01-01T00:00:00Z".into()),
+        dry_run: false,
+    };
     let read = |body: &[u8]| {
         let (tenants, how) = object(body.to_vec(), 3).unwrap();
         batch(tenants, how, query()).unwrap()

@@ -133,9 +133,9 @@ async fn submit(
     };
     let (selector, all) = (Selector::default(), Selector::all());
     let asked = control::Asked {
+        id: OperationId::mint(),
         kind: Kind::Migrate,
         params: &params,
-        states: migrate::STATES,
         tenants: one.as_ref().map(<[TenantId; 1]>::as_slice),
         selector: if one.is_some() { &selector } else { &all },
         but_at: (direction == Direction::Up).then_some(&place),
@@ -146,7 +146,10 @@ async fn submit(
     let there = control::look(&mut tx, &everybody).await.map_err(refused)?;
     let (actor, Selected { tenants, .. }) = (actor(), there);
     let admitted = control::admit(&mut tx, By::process(&actor), &asked, None).await;
-    let Some(id) = admitted.map_err(refused)? else { return Ok(Err(tenants)) };
+    if !admitted.map_err(refused)? {
+        return Ok(Err(tenants));
+    }
+    let id = asked.id;
     let total = store::operations::find(&mut tx, id).await.map_err(|e| database_failure(&e))?;
     tx.commit().await.map_err(|e| database_failure(&e))?;
     queue::ring(pool, Bell::Jobs).await;

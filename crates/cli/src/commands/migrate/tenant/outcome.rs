@@ -123,7 +123,7 @@ async fn read(
     let mut conn = pool.acquire().await?;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = items::results(&mut conn, id, None, after, PAGE).await?;
+        let page = items::results(&mut conn, id, None, None, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.index);
         all.extend(page);

@@ -1,0 +1,194 @@
+//! What operators do to an operation or to one item of it, under either of its names.
+
+use std::time::Duration;
+
+use domain::OperationId;
+use engine::control::{self, Group, Retry};
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    http::{auth::Caller, body::Document, problem::Problem},
+    views::{Under, item::item},
+};
+
+/// Done to an operation.
+pub(super) enum Act {
+    Cancel,
+    Pause,
+    Resume,
+    Retry(Group),
+}
+
+/// Done to one item.
+pub(super) enum Repair {
+    Undo,
+    Resolve { note: String },
+    GoOn,
+}
+
+/// Does it to the operation that is found `under` this name.
+///
+/// # Errors
+/// 404 when there is none, 409 when it is in the wrong state.
+pub(super) async fn act(
+    cx: &Context,
+    caller: &Caller,
+    under: Under,
+    id: OperationId,
+    act: Act,
+) -> Result<(), Problem> {
+    under.check(cx, id).await?;
+    let (pool, by) = (cx.pool(), caller.by());
+    let tenants = &cx.settings().tenants;
+    let done = match act {
+        Act::Cancel => control::cancel(&pool, by, id).await,
+        Act::Pause => control::pause(&pool, by, id).await,
+        Act::Resume => control::resume(&pool, by, id).await,
+        Act::Retry(group) => {
+            let how = Retry {
+                group: &group,
+                policy: cx.policy(),
+                schema_prefix: &tenants.schema_prefix,
+                timeout: Duration::from_secs(tenants.batch_timeout_secs),
+            };
+            control::retry(&pool, by, id, how).await.map(drop)
+        }
+    };
+    cx.counts().forget(id);
+    done.map_err(|error| under.refused(error))
+}
+
+/// Repairs one item, and shows it as it is then.
+///
+/// # Errors
+/// As [`act`].
+pub(super) async fn repair(
+    cx: &Context,
+    caller: &Caller,
+    under: Under,
+    (id, index): (OperationId, u32),
+    repair: Repair,
+) -> Result<contract::ItemResult, Problem> {
+    under.check(cx, id).await?;
+    let (pool, by) = (cx.pool(), caller.by());
+    let done = match repair {
+        Repair::Undo => control::undo(&pool, by, id, index).await,
+        Repair::Resolve { note } => control::resolve(&pool, by, id, index, &note).await,
+        Repair::GoOn => control::go_on(&pool, by, id, index).await,
+    };
+    done.map_err(|error| under.refused(error))?;
+    cx.counts().forget(id);
+    let found = control::item(&mut *pool.acquire().await?, id, index).await;
+    Ok(item(found.map_err(|error| under.refused(error))?))
+}
+
+/// The group of failures that a body names; no body and no field stand for all of them.
+pub(super) fn group(document: &Document) -> Result<Group, Problem> {
+    match document.bytes.trim_ascii() {
+        [] => Ok(Group::default()),
+        _ => group_of(document.json()?),
+    }
+}
+
+fn group_of(body: Value) -> Result<Group, Problem> {
+    let mut fields = match body {
+        Value::Null => return Ok(Group::default()),
+        Value::Object(fields) => fields,
+        _ => {
+            let message = "the body must be an object: {\"code\": \"...\", \"step\": \"...\"}";
+            return Err(Problem::invalid_body("", "invalid_field", message));
+        }
+    };
+    let mut word = |name: &str| match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if !word.is_empty() && !word.contains('\0') => Ok(Some(word)),
+        Some(_) => {
+            let message = "must be a code or a step as the results show it";
+            Err(Problem::invalid_body(&format!("/{name}"), "invalid_field", message))
+        }
+    };
+    let group = Group { code: word("code")?, step: word("step")? };
+    if let Some(unknown) = fields.keys().next() {
+        let pointer = format!("/{}", domain::pointer_step(unknown));
+        let message = "there is no such field; the body has: code, step";
+        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+    }
+    Ok(group)
+}
+
+/// Most characters of a note.
+const LONGEST_NOTE: usize = 1000;
+
+/// The note of a body that has nothing else.
+pub(super) fn note(body: Value) -> Result<String, Problem> {
+    let Value::Object(mut fields) = body else {
+        let message = "the body must be an object: {\"note\": \"...\"}";
+        return Err(Problem::invalid_body("", "invalid_field", message));
+    };
+    let note = match fields.remove("note") {
+        Some(Value::String(note)) => note.trim().to_owned(),
+        Some(_) => return Err(Problem::invalid_body("/note", "invalid_field", "must be a string")),
+        None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
+    };
+    if let Some(unknown) = fields.keys().next() {
+        let pointer = format!("/{}", domain::pointer_step(unknown));
+        let message = "there is no such field; the body has: note";
+        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+    }
+    let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
+    if !fits || note.chars().any(|c| c.is_control() && c != '\n') {
+        let message = format!("must be 1 to {LONGEST_NOTE} characters, none of them control ones");
+        return Err(Problem::invalid_body("/note", "invalid_field", &message));
+    }
+    Ok(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn takes_a_code_and_a_step_and_nothing_else() {
+        let named = |code: Option<&str>, step: Option<&str>| Group {
+            code: code.map(str::to_owned),
+            step: step.map(str::to_owned),
+        };
+
+        assert_eq!(group_of(json!(null)).unwrap(), Group::default());
+        assert_eq!(group_of(json!({ "code": null })).unwrap(), Group::default());
+        assert_eq!(group_of(json!({ "code": "a" })).unwrap(), named(Some("a"), None));
+        assert_eq!(
+            group_of(json!({ "code": "a", "step": "b" })).unwrap(),
+            named(Some("a"), Some("b"))
+        );
+        for wrong in [
+            json!("a"),
+            json!(["a"]),
+            json!({ "code": "" }),
+            json!({ "step": 1 }),
+            json!({ "step": "a\u{0}b" }),
+            json!({ "code": "a", "force": true }),
+        ] {
+            assert_eq!(group_of(wrong.clone()).unwrap_err().status().as_u16(), 422, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn takes_a_note_and_nothing_else() {
+        assert_eq!(note(json!({ "note": " dropped it " })).unwrap(), "dropped it");
+        for wrong in [
+            json!("dropped it"),
+            json!({}),
+            json!({ "note": 1 }),
+            json!({ "note": " " }),
+            json!({ "note": "a\u{0}b" }),
+            json!({ "note": "x".repeat(1001) }),
+            json!({ "note": "x", "force": true }),
+        ] {
+            assert_eq!(note(wrong.clone()).unwrap_err().status().as_u16(), 422, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! `/operations` and `/operations/{id}`: operations of any kind.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use contract::{NothingToDo, Operation, OperationPage, OperationRequest, SampledTenant, Selection};
+use domain::{Kind, Mode, OperationId, OperationState};
+use serde::Deserialize;
+use store::operations;
+
+use super::acts::{Act, act, group};
+use crate::{
+    context::Context,
+    http::{
+        auth::{CanOperate, CanView},
+        body::{Document, Kind as Body},
+        cursor::List,
+        documented::{BadParameter, BadSubmission, Common, NotFound},
+        extract::{Id, Params, limit, word},
+        problem::{Problem, ProblemBody},
+    },
+    submission::{
+        ask::{Outcome, ask},
+        idempotency::{self, fingerprint},
+        operation::AskedOperation,
+        parse,
+        read::Slices,
+    },
+    views::{Under, operation},
+};
+
+/// Most operations of one page.
+const MOST: u32 = 200;
+
+/// Submit an operation
+///
+/// Does something to tenants that are there: `kind` is `migrate`. New tenants go to `POST /tenants/batch`.
+///
+/// The tenants are `tenants`, a list of ids, or those that all of `selector` fits; `{"all": true}` is
+/// every one. They are fixed at this moment: one item each, by id. Tenants that need nothing are left out;
+/// if all of them are, the answer is 200 and there is no operation.
+///
+/// `"dry_run": true` writes nothing and answers how many tenants it would be, the first 20 of them, and a
+/// `digest`. A `selector` must come with this digest: if other tenants fit it by then, the request is
+/// refused with `selection_changed`.
+///
+/// With `Idempotency-Key` the same request, compared as a JSON value, is one operation however often it is
+/// sent within 24 hours.
+#[utoipa::path(
+    post,
+    path = "/operations",
+    tag = "operations",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
+            description = "1 to 255 visible ASCII characters, in one header"),
+    ),
+    request_body = OperationRequest,
+    responses(
+        (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
+        (status = 200, description = "Of a dry run, the selection; else no tenant needs it", content(
+            (Selection = "application/json"), (NothingToDo = "application/json"),
+        )),
+        (status = 409, description = "The digest is missing (`digest_required`) or of other tenants \
+            (`selection_changed`), or the set is left out and the workers have none or several (`no_set`, \
+            `several_sets`)", body = ProblemBody, content_type = "application/problem+json"),
+        BadSubmission,
+        Common,
+    ),
+)]
+pub(crate) async fn submit_operation(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    headers: HeaderMap,
+    document: Document,
+) -> Result<Response, Problem> {
+    let key = idempotency::key(&headers)?;
+    if document.kind == Body::Ndjson {
+        let detail = "an operation is sent as `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "unsupported_media_type", detail));
+    }
+    parse::json_text(&document.bytes)?;
+    let most = cx.settings().api.max_tenants_per_batch;
+    let asked = AskedOperation::read(document.json()?, most)?;
+    let body = Slices::one(document.bytes, document.room);
+    let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
+    match ask(&cx, &caller, &asked, key).await? {
+        Outcome::Operation(id) => accepted(&cx, id).await,
+        Outcome::Nothing(up_to_date) => {
+            Ok(Json(NothingToDo { operation: None, up_to_date }).into_response())
+        }
+        Outcome::Looked(selected) => {
+            let sample = selected.sample.into_iter();
+            let sample =
+                sample.map(|(tenant_id, tenant_name)| SampledTenant { tenant_id, tenant_name });
+            let (tenants, digest) = (selected.tenants, selected.digest);
+            Ok(Json(Selection { tenants, digest, sample: sample.collect() }).into_response())
+        }
+    }
+}
+
+/// 202: the operation as it is now, and where to find it.
+async fn accepted(cx: &Context, id: OperationId) -> Result<Response, Problem> {
+    let shown = operation::read(cx, Under::Operations, id).await?;
+    let location = HeaderValue::from_str(&shown.links.this);
+    let location = location.expect("a path of letters, digits and hyphens");
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response())
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Only operations of this kind.
+    #[param(value_type = Option<Kind>)]
+    kind: Option<String>,
+    /// Only operations in this state.
+    #[param(value_type = Option<OperationState>)]
+    state: Option<String>,
+    /// Start after this `next_cursor` of this list, and of no other text.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+    cursor: Option<String>,
+    /// At most this many, 1 to 200; 50 without it.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+}
+
+/// List operations
+#[utoipa::path(
+    get,
+    path = "/operations",
+    tag = "operations",
+    params(ListParams),
+    responses(
+        (status = 200, description = "Newest first", body = OperationPage),
+        BadParameter,
+        Common,
+    ),
+)]
+pub(crate) async fn list_operations(
+    _: CanView,
+    State(cx): State<Context>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<OperationPage>, Problem> {
+    let kind = word("kind", params.kind.as_deref(), Kind::ALL)?;
+    let state = word("state", params.state.as_deref(), OperationState::ALL)?;
+    let limit = limit(params.limit, 50, MOST)?;
+    let before = params.cursor.as_deref().map(|c| List::Operations.after(c)).transpose()?;
+    let mut conn = cx.pool().acquire().await?;
+    let found = operations::list(&mut conn, kind, state, before, i64::from(limit) + 1).await?;
+    let (found, next_cursor) = List::Operations.page(found, limit, |line| line.id);
+    let line = |line| operation::summary(line, Under::Operations, cx.public_path());
+    Ok(Json(OperationPage { operations: found.into_iter().map(line).collect(), next_cursor }))
+}
+
+/// Show an operation
+#[utoipa::path(
+    get,
+    path = "/operations/{id}",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation")),
+    responses((status = 200, description = "The operation", body = Operation), NotFound, Common),
+)]
+pub(crate) async fn get_operation(
+    _: CanView,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Json<Operation>, Problem> {
+    operation::read(&cx, Under::Operations, id).await.map(Json)
+}
+
+/// Cancel an operation
+///
+/// Tenants that no worker has begun are cancelled; those in work are stopped and undone at the next safe
+/// point if the kind undoes, or end as they would have. It ends a pause. Asking again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/cancel",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation")),
+    responses(
+        (status = 202, description = "The operation, `cancelling` or over", body = Operation),
+        (status = 409, description = "It is over (`operation_finished`), or being \
+            rolled back (`operation_ending`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn cancel_operation(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Response, Problem> {
+    act(&cx, &caller, Under::Operations, id, Act::Cancel).await?;
+    accepted(&cx, id).await
+}
+
+/// Pause an operation
+///
+/// Workers start no more of its items until it is resumed; items in progress finish.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/pause",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation")),
+    responses(
+        (status = 200, description = "The operation, paused", body = Operation),
+        (status = 409, description = "It is paused (`operation_paused`), being stopped or rolled back \
+            (`operation_ending`), or over (`operation_finished`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn pause_operation(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Json<Operation>, Problem> {
+    act(&cx, &caller, Under::Operations, id, Act::Pause).await?;
+    operation::read(&cx, Under::Operations, id).await.map(Json)
+}
+
+/// Resume an operation
+///
+/// What waits is given to the workers again, at once.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/resume",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation")),
+    responses(
+        (status = 200, description = "The operation, going on", body = Operation),
+        (status = 409, description = "It is not paused (`operation_not_paused`), or over \
+            (`operation_finished`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn resume_operation(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+) -> Result<Json<Operation>, Problem> {
+    act(&cx, &caller, Under::Operations, id, Act::Resume).await?;
+    operation::read(&cx, Under::Operations, id).await.map(Json)
+}
+
+/// Retry an operation
+///
+/// Runs the failed and cancelled tenants of a finished operation again, with fresh tries; with `code` or
+/// `step` only those that failed so, and the others stay as they are. What a tenant has of it stays done.
+/// Of kind `provision` it is as `POST /batches/{id}/retry`.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/retry",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation")),
+    request_body = Option<contract::FailureGroup>,
+    responses(
+        (status = 202, description = "The operation, going again", body = Operation),
+        (status = 409, description = "It is not over (`operation_open`), or no tenant of it can be \
+            retried (`nothing_to_retry`), or not all of one that is all or nothing \
+            (`not_all_retryable`; `errors` says which)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        BadSubmission,
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn retry_operation(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    Id(id): Id<OperationId>,
+    document: Document,
+) -> Result<Response, Problem> {
+    act(&cx, &caller, Under::Operations, id, Act::Retry(group(&document)?)).await?;
+    accepted(&cx, id).await
+}

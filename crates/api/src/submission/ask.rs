@@ -1,0 +1,205 @@
+//! Admits an operation on tenants that are there, in one transaction; or says what it would be about.
+
+use std::collections::HashMap;
+
+use axum::http::StatusCode;
+use domain::{Direction, Migrate, OperationId, Selector, TenantId, TenantState, Version};
+use engine::control::{self, Asked};
+use queue::Bell;
+use serde_json::Value;
+use sqlx::PgConnection;
+use store::{
+    operations::Selected,
+    tenants::{self, Place},
+    workers,
+};
+use tracing::info;
+
+use super::{
+    idempotency::{self, Key},
+    operation::{AskedOperation, Tenants},
+    parse,
+};
+use crate::{
+    context::Context,
+    http::{
+        auth::Caller,
+        problem::{FieldProblem, Problem},
+    },
+};
+
+/// Wrong tenants of a list that are named.
+const NAMED: usize = 100;
+
+/// What became of the request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is this operation, now or since an earlier request.
+    Operation(OperationId),
+    /// It would be about these tenants.
+    Looked(Selected),
+    /// No tenant needs it; so many were asked for and have all of it.
+    Nothing(u64),
+}
+
+/// Admits `asked`, or looks.
+///
+/// # Errors
+/// 409 when a digest is missing or no longer fits, or when the set is left out and not clear; 422 when a
+/// tenant, set or version is not there; 503 when the database does not answer.
+pub(crate) async fn ask(
+    cx: &Context,
+    caller: &Caller,
+    asked: &AskedOperation,
+    key: Option<Key<'_>>,
+) -> Result<Outcome, Problem> {
+    seen(asked)?;
+    let id = OperationId::mint();
+    let mut tx = cx.pool().begin().await?;
+    if let Some(key) = key.filter(|_| !asked.dry_run) {
+        let days = cx.settings().retention.idempotency_days;
+        if let Some(first) = idempotency::replayed(&mut tx, caller.id, &key, id, days).await? {
+            return Ok(Outcome::Operation(first));
+        }
+    }
+    parse::check_run_at(asked.run_at)?;
+    let (params, head) = migrate(cx, &mut tx, asked).await?;
+    let (listed, selector) = match &asked.tenants {
+        Tenants::Listed(ids) => (Some(&**ids), &Selector::default()),
+        Tenants::Selected(selector) => (None, selector),
+    };
+    check(&mut tx, asked, listed.unwrap_or_default()).await?;
+    let wanted = Asked {
+        id,
+        kind: asked.kind,
+        params: &params,
+        tenants: listed,
+        selector,
+        but_at: head.as_ref(),
+        run_at: asked.run_at,
+        created_by: Some(caller.id),
+    };
+    let outcome = match asked.dry_run {
+        true => Outcome::Looked(control::look(&mut tx, &wanted).await?),
+        false => admit(&mut tx, caller, wanted, asked.digest.as_deref()).await?,
+    };
+    if let Outcome::Operation(_) = outcome {
+        tx.commit().await?;
+        cx.ring(Bell::Jobs).await;
+        info!(operation.id = %id, operation.kind = %asked.kind, "operation {id} submitted");
+    }
+    Ok(outcome)
+}
+
+/// Whether the caller has seen which tenants a selector fits.
+fn seen(asked: &AskedOperation) -> Result<(), Problem> {
+    let is_bulk = matches!(asked.tenants, Tenants::Selected(_));
+    if !is_bulk || asked.dry_run || asked.digest.is_some() {
+        return Ok(());
+    }
+    let detail = "a selector can fit more tenants than you expect: send the request with \
+        `\"dry_run\": true`, look at the count, and send it with the `digest` of that answer";
+    Err(Problem::new(StatusCode::CONFLICT, "digest_required", detail))
+}
+
+async fn admit(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    wanted: Asked<'_>,
+    digest: Option<&str>,
+) -> Result<Outcome, Problem> {
+    if control::admit(conn, caller.by(), &wanted, digest).await? {
+        return Ok(Outcome::Operation(wanted.id));
+    }
+    let anywhere = Asked { but_at: None, ..wanted };
+    Ok(Outcome::Nothing(control::look(conn, &anywhere).await?.tenants))
+}
+
+/// The parameters of a migration, with its set; and the place at which a tenant needs none.
+async fn migrate(
+    cx: &Context,
+    conn: &mut PgConnection,
+    asked: &AskedOperation,
+) -> Result<(Value, Option<Place>), Problem> {
+    let (direction, to) = (asked.params.direction, asked.params.to.clone());
+    let set = match &asked.params.set {
+        Some(set) => set.clone(),
+        None => the_workers_set(workers::live_sets(conn, asked.kind, cx.dead_after()).await?)?,
+    };
+    let Some(versions) = workers::set_versions(conn, &set).await? else {
+        let message = format!("no worker has registered the set {set}");
+        return Err(Problem::invalid_body("/params/set", "unknown_set", &message));
+    };
+    // `none` and `0` stand for the time before the first.
+    let known = |to: &String| versions.contains(to) || ["none", "0"].contains(&to.as_str());
+    if let Some(to) = to.as_ref().filter(|to| !known(to)) {
+        let message = format!("the set has no version {to}; `none` takes all of them back");
+        return Err(Problem::invalid_body("/params/to", "unknown_version", &message));
+    }
+    let head = (direction == Direction::Up)
+        .then(|| Place { set_hash: set.clone(), version: versions.last().map(Version::new) });
+    let params = serde_json::to_value(Migrate { direction, set, to }).map_err(Problem::internal)?;
+    Ok((params, head))
+}
+
+/// The only one of `sets`.
+fn the_workers_set(mut sets: Vec<String>) -> Result<String, Problem> {
+    match (sets.len(), sets.pop()) {
+        (1, Some(set)) => Ok(set),
+        (_, None) => {
+            let detail = "no worker runs, so it is not clear which set of migrations is meant: start \
+                `tenantry-worker`, or name the set in `params`";
+            Err(Problem::new(StatusCode::CONFLICT, "no_set", detail))
+        }
+        (_, Some(last)) => {
+            sets.push(last);
+            let detail = format!(
+                "the workers have several sets of migrations; name one in `params`: {}",
+                sets.join(", ")
+            );
+            Err(Problem::new(StatusCode::CONFLICT, "several_sets", detail))
+        }
+    }
+}
+
+/// Whether each listed tenant is there, in a state that the kind can be about.
+async fn check(
+    conn: &mut PgConnection,
+    asked: &AskedOperation,
+    ids: &[TenantId],
+) -> Result<(), Problem> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let states = tenants::states(conn, ids).await?;
+    let errors: Vec<FieldProblem> = ids
+        .iter()
+        .enumerate()
+        .filter_map(|(place, id)| Some((place, wrong(asked, &states, *id)?)))
+        .map(|(place, (code, message))| FieldProblem {
+            pointer: format!("/tenants/{place}"),
+            code: code.into(),
+            message,
+        })
+        .take(NAMED)
+        .collect();
+    let Some(first) = errors.first() else { return Ok(()) };
+    let detail = format!("{}: {}; `errors` has all, {NAMED} at most", first.pointer, first.message);
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Err(Problem::new(status, "invalid_tenants", detail).with_errors(errors))
+}
+
+fn wrong(
+    asked: &AskedOperation,
+    states: &HashMap<TenantId, TenantState>,
+    id: TenantId,
+) -> Option<(&'static str, String)> {
+    match states.get(&id) {
+        None => Some(("tenant_not_found", format!("there is no tenant {id}"))),
+        Some(state) if asked.kind.states().contains(state) => None,
+        Some(state) => Some((
+            "wrong_tenant_state",
+            format!("tenant {id} is {state}: `{}` is not for it", asked.kind),
+        )),
+    }
+}

@@ -1,0 +1,253 @@
+//! Reads what is asked of tenants that are there: the body of `POST /operations`.
+
+use chrono::{DateTime, Utc};
+use contract::MigrateParams;
+use domain::{Direction, Kind, Selector, TenantId, TenantState};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::parse;
+use crate::http::problem::Problem;
+
+/// The fields of the body.
+const FIELDS: &str = "kind, tenants, selector, params, run_at, dry_run, digest";
+
+/// What is asked, as far as the body alone can be checked.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AskedOperation {
+    pub(crate) kind: Kind,
+    pub(crate) params: MigrateParams,
+    pub(crate) tenants: Tenants,
+    /// Not to be set going before.
+    pub(crate) run_at: Option<DateTime<Utc>>,
+    /// Only to be looked at.
+    pub(crate) dry_run: bool,
+    /// Of the tenants that the caller has seen.
+    pub(crate) digest: Option<String>,
+}
+
+/// Which tenants.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Tenants {
+    Listed(Vec<TenantId>),
+    Selected(Selector),
+}
+
+impl AskedOperation {
+    /// What `body` asks for; `most` tenants can be listed.
+    ///
+    /// # Errors
+    /// 422 with the pointer of what is wrong, 413 when too many tenants are listed.
+    pub(crate) fn read(body: Value, most: usize) -> Result<Self, Problem> {
+        if has_nul(&body) {
+            let message = "a text has the character U+0000, which no database can store";
+            return Err(Problem::invalid_body("", "invalid_field", message));
+        }
+        let Value::Object(mut fields) = body else {
+            let message = format!("the body must be an object with the fields {FIELDS}");
+            return Err(Problem::invalid_body("", "invalid_field", &message));
+        };
+        fields.retain(|_, value| !value.is_null());
+        let kind =
+            kind(&text(&mut fields, "kind")?.ok_or_else(|| missing("/kind", "is missing"))?)?;
+        let params = fields.remove("params").ok_or_else(|| {
+            missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}")
+        })?;
+        let asked = Self {
+            kind,
+            params: migrate(params)?,
+            tenants: tenants(kind, &mut fields, most)?,
+            run_at: text(&mut fields, "run_at")?.as_deref().map(parse::run_at).transpose()?,
+            dry_run: match fields.remove("dry_run") {
+                None => false,
+                Some(Value::Bool(dry_run)) => dry_run,
+                Some(_) => return Err(wrong("/dry_run", "must be true or false")),
+            },
+            digest: text(&mut fields, "digest")?,
+        };
+        match fields.keys().next() {
+            None => Ok(asked),
+            Some(unknown) => {
+                let pointer = format!("/{}", domain::pointer_step(unknown));
+                let message = format!("there is no such field; the body has: {FIELDS}");
+                Err(Problem::invalid_body(&pointer, "unknown_field", &message))
+            }
+        }
+    }
+}
+
+fn wrong(pointer: &str, message: &str) -> Problem {
+    Problem::invalid_body(pointer, "invalid_field", message)
+}
+
+fn missing(pointer: &str, message: &str) -> Problem {
+    Problem::invalid_body(pointer, "missing_field", message)
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(fields) => {
+            fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        }
+        _ => false,
+    }
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
+    match fields.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(&format!("/{name}"), "must be a string")),
+    }
+}
+
+fn read<T: DeserializeOwned>(pointer: &str, value: Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|e| wrong(pointer, &e.to_string()))
+}
+
+/// A kind that is about tenants that are there.
+fn kind(word: &str) -> Result<Kind, Problem> {
+    let refused = |message: &str| Problem::invalid_body("/kind", "invalid_kind", message);
+    match word.parse::<Kind>() {
+        Ok(kind) if !kind.makes_tenants() => Ok(kind),
+        Ok(_) => Err(refused("`provision` makes tenants: send them to POST /tenants/batch")),
+        Err(_) => {
+            let kinds = Kind::ALL.iter().filter(|kind| !kind.makes_tenants());
+            let words: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
+            Err(refused(&format!("`{word}` is not a kind; there is: {}", words.join(", "))))
+        }
+    }
+}
+
+fn migrate(params: Value) -> Result<MigrateParams, Problem> {
+    let params: MigrateParams = read("/params", params)?;
+    if params.direction == Direction::Up && params.to.is_some() {
+        return Err(wrong("/params/to", "is of a way down; `up` goes to the end of the set"));
+    }
+    Ok(params)
+}
+
+fn tenants(kind: Kind, fields: &mut Map<String, Value>, most: usize) -> Result<Tenants, Problem> {
+    match (fields.remove("tenants"), fields.remove("selector")) {
+        (Some(listed), None) => listed_ones(listed, most).map(Tenants::Listed),
+        (None, Some(selector)) => {
+            let selector: Selector = read("/selector", selector)?;
+            selector.check().map_err(|e| wrong("/selector", &e.to_string()))?;
+            let unfit = |state: &TenantState| !kind.states().contains(state);
+            if let Some(place) = selector.status.iter().position(unfit) {
+                let fit: Vec<&str> = kind.states().iter().map(|state| state.as_str()).collect();
+                let message = format!("`{kind}` is for tenants that are {}", fit.join(" or "));
+                return Err(wrong(&format!("/selector/status/{place}"), &message));
+            }
+            Ok(Tenants::Selected(selector))
+        }
+        (Some(_), Some(_)) => Err(wrong("/selector", "`tenants` is there too: send one of them")),
+        (None, None) => Err(missing("/tenants", "send `tenants` (ids) or `selector`")),
+    }
+}
+
+fn listed_ones(listed: Value, most: usize) -> Result<Vec<TenantId>, Problem> {
+    let Value::Array(listed) = listed else {
+        return Err(wrong("/tenants", "must be a list of ids"));
+    };
+    if listed.is_empty() {
+        return Err(wrong("/tenants", "must have at least one id"));
+    }
+    if listed.len() > most {
+        return Err(Problem::too_many_tenants(most));
+    }
+    let id = |(place, id): (usize, Value)| match id.as_i64() {
+        Some(id) if id > 0 => Ok(TenantId::new(id)),
+        _ => Err(wrong(&format!("/tenants/{place}"), "must be the id of a tenant, a number")),
+    };
+    listed.into_iter().enumerate().map(id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(body: &Value) -> String {
+        let problem = AskedOperation::read(body.clone(), 3).unwrap_err();
+        let pointer = format!("{problem:?}");
+        let pointer = pointer.split("pointer: \"").nth(1).and_then(|it| it.split('"').next());
+        format!("{} {}", problem.code(), pointer.unwrap_or_default())
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let up = json!({ "direction": "up" });
+        let all = json!({ "all": true });
+        for (body, expected) in [
+            (json!([]), "invalid_field "),
+            (json!({ "params": up, "selector": all }), "missing_field /kind"),
+            (json!({ "kind": "provision" }), "invalid_kind /kind"),
+            (json!({ "kind": "explode" }), "invalid_kind /kind"),
+            (json!({ "kind": "migrate", "selector": all }), "missing_field /params"),
+            (
+                json!({ "kind": "migrate", "params": { "direction": "sideways" } }),
+                "invalid_field /params",
+            ),
+            (
+                json!({ "kind": "migrate", "params": { "direction": "up", "to": "1" } }),
+                "invalid_field /params/to",
+            ),
+            (json!({ "kind": "migrate", "params": up }), "missing_field /tenants"),
+            (json!({ "kind": "migrate", "params": up, "tenants": [] }), "invalid_field /tenants"),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1, "x"] }),
+                "invalid_field /tenants/1",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [0] }),
+                "invalid_field /tenants/0",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1, 2, 3, 4] }),
+                "too_many_tenants ",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1], "selector": all }),
+                "invalid_field /selector",
+            ),
+            (json!({ "kind": "migrate", "params": up, "selector": {} }), "invalid_field /selector"),
+            (
+                json!({ "kind": "migrate", "params": up, "selector": { "feature": "a\u{0}" } }),
+                "invalid_field ",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "selector": { "status": ["active", "archived"] } }),
+                "invalid_field /selector/status/1",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1], "dry_run": "yes" }),
+                "invalid_field /dry_run",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1], "run_at": "soon" }),
+                "invalid_run_at /run_at",
+            ),
+            (
+                json!({ "kind": "migrate", "params": up, "tenants": [1], "mode": "atomic" }),
+                "unknown_field /mode",
+            ),
+        ] {
+            assert_eq!(told(&body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn null_stands_for_left_out() {
+        let body = json!({ "kind": "migrate", "params": { "direction": "down", "to": "none" },
+            "tenants": [7], "selector": null, "digest": null });
+
+        let asked = AskedOperation::read(body, 3).unwrap();
+
+        assert_eq!(asked.tenants, Tenants::Listed(vec![TenantId::new(7)]));
+        assert_eq!((asked.dry_run, asked.digest, asked.run_at), (false, None, None));
+    }
+}
