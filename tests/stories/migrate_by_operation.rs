@@ -72,7 +72,7 @@ async fn a_fleet_is_looked_at_migrated_and_what_failed_of_it_is_migrated_once_it
     let again = system.client.post(operations, &body, &[]).await.json(200);
 
     assert_eq!(second["state"], "completed", "{story}");
-    assert_eq!(story["result"]["to"], "2", "{story}");
+    assert_eq!(story["result"]["to"], "0002", "{story}");
     assert_eq!(story["failed_attempts"].as_array().unwrap().len(), 1, "its story is kept");
     let done = "select count(*) from pg_constraint where conname = 'no_debts'";
     assert_eq!(system.count(done).await, 6);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    audit, batch, config_check, demo, dev, doctor, health, item, keys, migrate, queue, restore,
-    serve, shell, submit, tenant, token,
+    audit, batch, config_check, demo, dev, doctor, health, item, keys, migrate, operation, queue,
+    restore, serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -89,7 +89,10 @@ pub(crate) enum Command {
     /// Show, watch, cancel, retry, pause or resume batches
     #[command(subcommand)]
     Batch(batch::Batch),
-    /// Repair a tenant whose cleanup failed
+    /// Show, watch, cancel, retry, pause or resume operations of any kind
+    #[command(subcommand)]
+    Operation(operation::Operation),
+    /// Show one tenant of an operation; repair one that cannot go on
     #[command(subcommand)]
     Item(item::Item),
     /// Show, pause or resume the whole queue

@@ -142,7 +142,7 @@ fn lines(cx: Context, form: Form, from: Position, at_most: Option<u32>) -> Respo
             let Some(from) = from else { return Ok::<_, LinesError>(None) };
             let (found, more) = read(&cx, &from, at_most.unwrap_or(MOST)).await?;
             let after = found.last().map(|item| item.index);
-            let next = (more.is_some() && at_most.is_none()).then(|| Position { after, ..from });
+            let next = (more.is_some() && at_most.is_none()).then_some(Position { after, ..from });
             let mut page = Vec::new();
             for found in found {
                 form.write(&item(found), &mut page)?;

@@ -1,27 +1,41 @@
-//! `tenantry item`: repair tenants whose cleanup failed.
+//! `tenantry item`: one tenant of an operation, its story and its repair.
 
 use clap::Subcommand;
-use contract::{ItemResult, Resolution};
+use contract::{Item as View, ItemResult, Resolution};
 use serde_json::value::to_raw_value;
 
-use super::{API, batch_id::resolve, client, print};
+use super::{batch_id::resolve, client, print, under::Under};
 use crate::{args::Global, failure::Done, show};
 
-/// Repair a tenant whose cleanup failed (status `undo_failed`).
+/// Show one tenant of an operation; repair one that cannot go on (`undo_failed`, `stuck`).
 #[derive(Debug, Subcommand)]
 pub(crate) enum Item {
-    /// Retry the cleanup, once you have removed the cause
-    Undo {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// The tenant's position in the batch, from 0
+    /// Show its tries, its steps and what it waits for
+    Show {
+        /// The operation's id, its first characters, or `last`
+        operation: String,
+        /// The tenant's position in the operation, from 0
         index: u32,
     },
-    /// Mark it as cleaned up by hand: you have removed its schema and role
+    /// Have a `stuck` one go on, once you have removed the cause
+    Retry {
+        /// The operation's id, its first characters, or `last`
+        operation: String,
+        /// The tenant's position in the operation, from 0
+        index: u32,
+    },
+    /// Retry the cleanup of one in `undo_failed`, once you have removed the cause
+    Undo {
+        /// The operation's id, its first characters, or `last`
+        operation: String,
+        /// The tenant's position in the operation, from 0
+        index: u32,
+    },
+    /// Mark it as seen to by hand: you have removed its schema and role, or repaired a `stuck` one
     Resolve {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// The tenant's position in the batch, from 0
+        /// The operation's id, its first characters, or `last`
+        operation: String,
+        /// The tenant's position in the operation, from 0
         index: u32,
         /// What you did, for the audit log
         #[arg(long)]
@@ -33,16 +47,21 @@ impl Item {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let (batch, index, act, body) = match self {
-            Self::Undo { batch, index } => (batch, index, "undo", None),
-            Self::Resolve { batch, index, note } => {
-                (batch, index, "resolve", Some(Resolution { note }))
+        let (operation, index, act, body) = match self {
+            Self::Show { operation, index } => (operation, index, None, None),
+            Self::Retry { operation, index } => (operation, index, Some("retry"), None),
+            Self::Undo { operation, index } => (operation, index, Some("undo"), None),
+            Self::Resolve { operation, index, note } => {
+                (operation, index, Some("resolve"), Some(Resolution { note }))
             }
         };
-        let batch = resolve(&client, batch).await?;
-        let path = format!("{API}/batches/{batch}/items/{index}/{act}");
+        let operation = resolve(&client, Under::Operations, operation).await?;
+        let path = format!("{}/{index}", Under::Operations.items(&operation));
+        let Some(act) = act else {
+            return print(global, &client.get(&path).await?, |item: View| show::item(&item));
+        };
         let body = body.map(|body| to_raw_value(&body)).transpose()?;
-        let answer = client.post(&path, body.as_deref(), &[]).await?;
+        let answer = client.post(&format!("{path}/{act}"), body.as_deref(), &[]).await?;
         print(global, &answer, |item: ItemResult| show::items_table([&item]).print())
     }
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use contract::{Acknowledged, RevealedKeys};
 
-use super::{API, batch_id::resolve, client, roll_master::RollMaster};
+use super::{API, batch_id::resolve, client, roll_master::RollMaster, under::Under};
 use crate::{
     args::Global,
     failure::Done,
@@ -35,7 +35,7 @@ impl Keys {
             Self::RollMaster(roll) => return roll.run(global).await,
             Self::Reveal { batch } => {
                 let client = client(global)?;
-                let id = resolve(&client, batch).await?;
+                let id = resolve(&client, Under::Batches, batch).await?;
                 let path = format!("{API}/batches/{id}/api-keys/reveal");
                 let answer = client.post(&path, None, &[]).await?;
                 if global.json {
@@ -48,7 +48,7 @@ impl Keys {
             }
             Self::Acknowledge { batch } => {
                 let client = client(global)?;
-                let id = resolve(&client, batch).await?;
+                let id = resolve(&client, Under::Batches, batch).await?;
                 let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
                 if global.json {
                     show::raw(&answer.text);

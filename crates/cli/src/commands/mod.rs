@@ -14,14 +14,17 @@ pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod operation;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
 pub(crate) mod serve;
 pub(crate) mod shell;
+mod steering;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 pub(crate) mod token;
+mod under;
 mod watching;
 
 use serde::de::DeserializeOwned;
@@ -50,6 +53,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Dev(dev) => dev.run(global).await,
         Command::Submit(submit) => submit.run(global).await,
         Command::Batch(batch) => batch.run(global).await,
+        Command::Operation(operation) => operation.run(global).await,
         Command::Item(item) => item.run(global).await,
         Command::Queue(queue) => queue.run(global).await,
         Command::Keys(keys) => keys.run(global).await,

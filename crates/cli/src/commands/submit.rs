@@ -1,5 +1,7 @@
 //! `tenantry submit`: a file of tenants becomes a batch.
 
+mod dry_run;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
@@ -10,6 +12,7 @@ use serde_json::value::to_raw_value;
 
 use super::{
     API, client,
+    under::Under,
     watching::{self, Watched},
 };
 use crate::{
@@ -50,6 +53,12 @@ pub(crate) struct Submit {
     /// A name for this submission: sent again with the same name, it is not done twice
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Only say what each tenant would come to; nothing is written, and the exit code is 1 if one would fail
+    #[arg(long, conflicts_with_all = ["watch", "wait", "idempotency_key"])]
+    dry_run: bool,
+    /// Write the tenants that would fail to this file, as CSV
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    bad_rows: Option<PathBuf>,
 }
 
 /// What happens to the others when one tenant fails.
@@ -74,6 +83,9 @@ impl Submit {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let body = self.body(input::read(&self.file, self.format)?);
+        if self.dry_run {
+            return dry_run::run(global, &client, &body, self.bad_rows.as_deref()).await;
+        }
         let sent = submit(&client, &body, self.idempotency_key.as_deref(), self.wait);
         let answer = if self.wait.is_some() {
             let mut signals = Signals::install()?;
@@ -113,7 +125,7 @@ impl Submit {
             show::note(format!("batch {id}: {}", accepted(counts)));
         }
         if self.watch {
-            return follow(global, client, id, counts.total).await;
+            return follow(global, client, Under::Batches, id, counts.total).await;
         }
         if global.json {
             show::raw(&answer.text);
@@ -145,7 +157,7 @@ async fn next(client: &Client, batch: &Batch) -> anyhow::Result<()> {
     let id = &batch.batch_id.to_string();
     let failed = batch.progress.counts.failed;
     if failed > 0 {
-        let refused = watching::failed(client, id, SHOWN_ROWS).await?;
+        let refused = watching::failed(client, Under::Batches, id, SHOWN_ROWS).await?;
         show::items_table(&refused).print_beside();
         let hidden = usize::try_from(failed).unwrap_or(usize::MAX) - refused.len();
         let all = format!("`tenantry batch results {id} --status failed`");
@@ -173,24 +185,26 @@ pub(super) async fn submit(
     client.post(&format!("{API}/tenants/batch"), Some(&*to_raw_value(body)?), &headers).await
 }
 
-/// Follows a batch and tells how it went.
+/// Follows an operation and tells how it went.
 pub(super) async fn follow(
     global: &Global,
     client: &Client,
+    under: Under,
     id: &str,
     total: u64,
 ) -> anyhow::Result<Done> {
-    let ended = match watching::watch(client, id, total).await? {
+    let ended = match watching::watch(client, under, id, total).await? {
         Watched::Ended(ended) => ended,
         Watched::Left(stop) => {
-            show::note(format!("the batch goes on: `tenantry batch watch {id}`"));
+            let noun = under.noun();
+            show::note(format!("the {noun} goes on: `tenantry {noun} watch {id}`"));
             return Ok(Done::Stopped(stop));
         }
     };
     if global.json {
         show::raw(&ended.answer.text);
     } else {
-        watching::tell(client, &ended.batch).await?;
+        watching::tell(client, under, &ended.batch).await?;
     }
     Ok(Done::well_if(ended.batch.is_clean()))
 }

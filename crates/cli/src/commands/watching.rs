@@ -1,11 +1,11 @@
-//! Follows a batch to its end.
+//! Follows an operation to its end.
 
 use std::time::Duration;
 
-use contract::{Batch, BatchProgress, ItemResult, ResultPage};
-use domain::Progress;
+use contract::{BatchProgress, ItemPage, ItemResult, Operation};
+use domain::{Kind, Progress};
 
-use super::API;
+use super::under::Under;
 use crate::{
     client::{Answer, Client},
     failure::Stop,
@@ -32,28 +32,38 @@ pub(super) enum Watched {
 /// A batch that has ended, and the answer that said so.
 #[derive(Debug)]
 pub(super) struct Ended {
-    pub(super) batch: Batch,
+    pub(super) batch: Operation,
     pub(super) answer: Answer,
 }
 
 /// Shows the batch's progress until it ends, or until Ctrl-C.
-pub(super) async fn watch(client: &Client, id: &str, total: u64) -> anyhow::Result<Watched> {
+pub(super) async fn watch(
+    client: &Client,
+    under: Under,
+    id: &str,
+    total: u64,
+) -> anyhow::Result<Watched> {
     let mut signals = Signals::install()?;
     tokio::select! {
-        ended = to_the_end(client, id, total) => Ok(Watched::Ended(Box::new(ended?))),
+        ended = to_the_end(client, under, id, total) => Ok(Watched::Ended(Box::new(ended?))),
         stop = signals.next() => Ok(Watched::Left(stop)),
     }
 }
 
 /// Shows the batch's progress until it ends.
-pub(super) async fn to_the_end(client: &Client, id: &str, total: u64) -> anyhow::Result<Ended> {
+pub(super) async fn to_the_end(
+    client: &Client,
+    under: Under,
+    id: &str,
+    total: u64,
+) -> anyhow::Result<Ended> {
     let mut bar = BatchBar::new(total);
     let counts = Progress { total, queued: total, ..Progress::default() };
     bar.show(&BatchProgress { counts, ..BatchProgress::default() });
     let (mut pause, mut told) = (FIRST_LOOK, None);
     loop {
-        let answer = client.get(&format!("{API}/batches/{id}")).await?;
-        let batch: Batch = answer.parse()?;
+        let answer = client.get(&under.one(id)).await?;
+        let batch: Operation = answer.parse()?;
         bar.show(&batch.progress);
         if batch.finished_at.is_some() {
             bar.finish();
@@ -72,29 +82,30 @@ pub(super) async fn to_the_end(client: &Client, id: &str, total: u64) -> anyhow:
 }
 
 /// Says how an ended batch went: one sentence, the first failures, what comes next.
-pub(super) async fn tell(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    show::line(format!("batch {}: {}", batch.batch_id, show::counts_and_pace(batch)));
+pub(super) async fn tell(client: &Client, under: Under, batch: &Operation) -> anyhow::Result<()> {
+    let noun = under.noun();
+    show::line(format!("{noun} {}: {}", batch.operation_id, show::counts_and_pace(batch)));
     if !batch.is_clean() {
-        failures(client, batch).await?;
+        failures(client, under, batch).await?;
     }
-    if batch.progress.counts.succeeded > 0 {
-        show::note(format!("API keys: `tenantry keys reveal {}`", batch.batch_id));
+    if batch.kind == Kind::Provision && batch.progress.counts.succeeded > 0 {
+        show::note(format!("API keys: `tenantry keys reveal {}`", batch.operation_id));
     }
     Ok(())
 }
 
-async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let id = &batch.batch_id;
-    let failed = failed(client, &id.to_string(), SHOWN_FAILURES).await?;
+async fn failures(client: &Client, under: Under, batch: &Operation) -> anyhow::Result<()> {
+    let (id, noun) = (&batch.operation_id, under.noun());
+    let failed = failed(client, under, &id.to_string(), SHOWN_FAILURES).await?;
     if !failed.is_empty() {
         show::items_table(&failed).print();
     }
-    let all = format!("all results: `tenantry batch results {id}`");
+    let all = format!("all results: `tenantry {noun} {} {id}`", under.items_word());
     if may_be_retried(&batch.progress.counts, &failed) {
-        show::note(format!("{all}; retry them: `tenantry batch retry {id}`"));
+        show::note(format!("{all}; retry them: `tenantry {noun} retry {id}`"));
     } else {
         let cure = match failed.iter().any(needs_operator) {
-            true => format!("remove the cause, then run `tenantry batch retry {id}`"),
+            true => format!("remove the cause, then run `tenantry {noun} retry {id}`"),
             false => "a retry cannot help: correct these tenants and submit them".to_owned(),
         };
         show::note(format!("{all}; {cure}"));
@@ -105,12 +116,13 @@ async fn failures(client: &Client, batch: &Batch) -> anyhow::Result<()> {
 /// The first failed items of a batch, with their reasons.
 pub(super) async fn failed(
     client: &Client,
+    under: Under,
     id: &str,
     most: usize,
 ) -> anyhow::Result<Vec<ItemResult>> {
-    let path = format!("{API}/batches/{id}/results?status=failed&limit={most}");
-    let page: ResultPage = client.get(&path).await?.parse()?;
-    Ok(page.results)
+    let path = format!("{}?status=failed&limit={most}", under.items(id));
+    let page: ItemPage = client.get(&path).await?.parse()?;
+    Ok(page.items)
 }
 
 /// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.

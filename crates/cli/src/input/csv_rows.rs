@@ -14,9 +14,10 @@ use super::{
 };
 use crate::failure::Failure;
 
-const PLAIN: [&str; 5] = ["tenant_name", "domain", "schema_name", "description", "external_id"];
+pub(super) const PLAIN: [&str; 5] =
+    ["tenant_name", "domain", "schema_name", "description", "external_id"];
 
-const FEATURES: &str = "settings.features";
+pub(super) const FEATURES: &str = "settings.features";
 
 /// What a column fills.
 #[derive(Debug, Clone, PartialEq, Eq)]

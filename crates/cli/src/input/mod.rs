@@ -1,6 +1,7 @@
 //! Reads a file of tenants: JSON, NDJSON or CSV. Only the form is checked here; whether a name or
 //! domain will do is the API's business, so that there is one answer to it.
 
+mod bad_rows;
 mod csv_rows;
 mod mistakes;
 mod separator;
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 use domain::Fields;
 use serde_json::value::RawValue;
 
+pub(crate) use self::bad_rows::write as write_rows;
 use self::mistakes::Mistakes;
 use crate::failure::Failure;
 

@@ -1,18 +1,18 @@
-//! Batches and their items as tables and as a sentence.
+//! Batches, operations and their items as tables and as a sentence.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contract::{Batch, BatchSummary, ItemError, ItemResult, OpenEnum, Outcome, ResultForm};
+use contract::{ItemError, ItemResult, OpenEnum, Operation, OperationSummary, Outcome, ResultForm};
 use domain::{OperationState, Progress};
 
 use super::{DASH, Table, domain, duration, short_time};
 
 /// One batch.
-pub(crate) fn batch_table(batch: &Batch) -> Table {
+pub(crate) fn batch_table(batch: &Operation) -> Table {
     let mut table = Table::new(&["=batch", "~status", "??mode", "~tenants", "?=created", "?>took"]);
     table.row([
-        batch.batch_id.to_string(),
+        batch.operation_id.to_string(),
         standing(&batch.state, batch.paused, batch.run_at),
         batch.mode.to_string(),
         counts(&batch.progress.counts),
@@ -23,11 +23,11 @@ pub(crate) fn batch_table(batch: &Batch) -> Table {
 }
 
 /// One line a batch.
-pub(crate) fn batches_table(batches: &[BatchSummary]) -> Table {
+pub(crate) fn batches_table(batches: &[OperationSummary]) -> Table {
     let mut table = Table::new(&["=batch", "~status", "??mode", ">tenants", "?=created", "?>took"]);
     for batch in batches {
         table.row([
-            batch.batch_id.to_string(),
+            batch.operation_id.to_string(),
             standing(&batch.state, batch.paused, batch.run_at),
             batch.mode.to_string(),
             batch.total.to_string(),
@@ -38,8 +38,40 @@ pub(crate) fn batches_table(batches: &[BatchSummary]) -> Table {
     table
 }
 
+/// One operation.
+pub(crate) fn operation_table(it: &Operation) -> Table {
+    let columns = ["=operation", "=kind", "~status", "~tenants", "?=created", "?>took"];
+    let mut table = Table::new(&columns);
+    table.row([
+        it.operation_id.to_string(),
+        it.kind.to_string(),
+        standing(&it.state, it.paused, it.run_at),
+        counts(&it.progress.counts),
+        short_time(Some(it.created_at)),
+        it.processing_time().map_or_else(dash, duration),
+    ]);
+    table
+}
+
+/// One line an operation.
+pub(crate) fn operations_table(operations: &[OperationSummary]) -> Table {
+    let columns = ["=operation", "=kind", "~status", ">tenants", "?=created", "?>took"];
+    let mut table = Table::new(&columns);
+    for it in operations {
+        table.row([
+            it.operation_id.to_string(),
+            it.kind.to_string(),
+            standing(&it.state, it.paused, it.run_at),
+            it.total.to_string(),
+            short_time(Some(it.created_at)),
+            took(it).map_or_else(dash, duration),
+        ]);
+    }
+    table
+}
+
 /// From its first tenant's start to its last one's end.
-fn took(batch: &BatchSummary) -> Option<Duration> {
+fn took(batch: &OperationSummary) -> Option<Duration> {
     (batch.finished_at? - batch.started_at?).to_std().ok()
 }
 
@@ -91,7 +123,7 @@ fn pace(progress: &Progress, took: Duration) -> String {
 }
 
 /// `198 succeeded, 2 failed in 4.2 s (46 tenants/s)`.
-pub(crate) fn counts_and_pace(batch: &Batch) -> String {
+pub(crate) fn counts_and_pace(batch: &Operation) -> String {
     let progress = &batch.progress.counts;
     let pace = batch.processing_time().map_or_else(String::new, |took| pace(progress, took));
     format!("{}{pace}", counts(progress))
@@ -150,7 +182,7 @@ fn one_word(status: Outcome) -> &'static str {
     }
 }
 
-fn error_text(error: &ItemError) -> String {
+pub(super) fn error_text(error: &ItemError) -> String {
     format!("{}: {}", error.code, error.message)
 }
 

@@ -6,6 +6,7 @@ mod batch;
 mod column;
 mod fit;
 mod host;
+mod item;
 mod queue;
 mod record;
 mod table;
@@ -20,9 +21,11 @@ use std::{
 
 pub(crate) use bar::BatchBar;
 pub(crate) use batch::{
-    batch_table, batches_table, counts, counts_and_pace, items_table, wait_table,
+    batch_table, batches_table, counts, counts_and_pace, items_table, operation_table,
+    operations_table, wait_table,
 };
 pub(crate) use host::domain;
+pub(crate) use item::item;
 pub(crate) use queue::{queue_sentence, workers_table};
 pub(crate) use record::Record;
 pub(crate) use table::Table;

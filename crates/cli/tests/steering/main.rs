@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod operations;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -206,14 +207,21 @@ async fn what_is_refused_is_told_at_once() {
 }
 
 /// Every command that gives a result and ends by itself; `BATCH` stands for a batch's id.
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 41] = [
     "submit more.json",
     "batch list",
     "batch show BATCH",
-    "batch items BATCH",
+    "batch results BATCH",
     "batch pause BATCH",
     "batch resume BATCH",
     "batch cancel BATCH",
+    "submit more.json --dry-run",
+    "operation list",
+    "operation show BATCH",
+    "operation items BATCH",
+    "operation retry BATCH",
+    "item show BATCH 0",
+    "item retry BATCH 0",
     "queue show",
     "queue status",
     "queue pause",

@@ -18,7 +18,7 @@ use serde_json::{json, value::RawValue};
 use settings::{Profile, Settings};
 
 use self::{isolation::Proof, place::Place};
-use super::{API, batch, config_check, dev, submit, watching};
+use super::{API, config_check, dev, steering, submit, under::Under, watching};
 use crate::{
     args::Global,
     client::Client,
@@ -141,8 +141,9 @@ impl Demo {
         }
         show::note("");
         let id = batch.batch_id.to_string();
-        let ended = watching::to_the_end(&client, &id, batch.progress.counts.total).await?;
-        let items = batch::every_result(&client, &id, None).await?;
+        let ended =
+            watching::to_the_end(&client, Under::Batches, &id, batch.progress.counts.total).await?;
+        let items = steering::every_item(&client, Under::Batches, &id, None, None).await?;
         if !global.json {
             report::results(&ended.batch, &items);
             report::one_key(&client, &ended.batch).await?;

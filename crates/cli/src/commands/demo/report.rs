@@ -1,6 +1,6 @@
 //! What the demo tells at its end.
 
-use contract::{Batch, ItemResult, RevealedKeys};
+use contract::{Batch, ItemResult, Operation, RevealedKeys};
 
 use super::{Sent, isolation::Proof};
 use crate::{
@@ -34,7 +34,7 @@ pub(super) fn isolation(proof: &Proof) {
 }
 
 /// The first results and the last, the count, the pace.
-pub(super) fn results(batch: &Batch, items: &[ItemResult]) {
+pub(super) fn results(batch: &Operation, items: &[ItemResult]) {
     show::line("");
     let shown = worth_showing(items);
     let hidden = items.len() - shown.len();
@@ -89,8 +89,8 @@ impl std::fmt::Display for Percentiles {
 }
 
 /// One tenant's key: it can be revealed until it is acknowledged.
-pub(super) async fn one_key(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let path = format!("{API}/batches/{}/api-keys/reveal", batch.batch_id);
+pub(super) async fn one_key(client: &Client, batch: &Operation) -> anyhow::Result<()> {
+    let path = format!("{API}/batches/{}/api-keys/reveal", batch.operation_id);
     let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
     if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(

@@ -1,0 +1,62 @@
+//! `tenantry submit --dry-run`: what each tenant would come to; nothing is written.
+
+use std::path::Path;
+
+use contract::{BatchRequest, DryRun};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::{
+    args::Global,
+    client::Client,
+    commands::API,
+    failure::Done,
+    input,
+    show::{self, DASH, Table},
+};
+
+/// Asks, and shows every row; writes those that would be refused to `bad_rows`.
+pub(super) async fn run(
+    global: &Global,
+    client: &Client,
+    body: &BatchRequest,
+    bad_rows: Option<&Path>,
+) -> anyhow::Result<Done> {
+    let path = format!("{API}/tenants/batch?dry_run=true");
+    let answer = client.post(&path, Some(&*to_raw_value(body)?), &[]).await?;
+    let told: DryRun = answer.parse()?;
+    let bad = told.rows.iter().filter(|row| row.error.is_some());
+    let bad: Vec<&RawValue> = bad
+        .filter_map(|row| body.tenants.get(row.index as usize).map(|tenant| &**tenant))
+        .collect();
+    if global.json {
+        show::raw(&answer.text);
+    } else {
+        table(&told).print();
+        show::note(match told.bad {
+            0 => format!("all {} would be accepted; nothing was written", told.tenants),
+            bad => format!("{bad} of {} would be refused; nothing was written", told.tenants),
+        });
+    }
+    if let Some(file) = bad_rows {
+        input::write_rows(file, &bad)?;
+        show::note(format!("wrote {} refused tenants to {}", bad.len(), file.display()));
+    }
+    Ok(Done::well_if(told.bad == 0))
+}
+
+fn table(told: &DryRun) -> Table {
+    let mut columns = vec![">#", "tenant", "?schema", "?domain"];
+    columns.extend((told.bad > 0).then_some("error"));
+    let mut table = Table::new(&columns);
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| DASH.to_owned());
+    for row in &told.rows {
+        let domain = row.domain.as_deref().map_or_else(|| DASH.to_owned(), show::domain);
+        let mut cells =
+            vec![row.index.to_string(), text(&row.tenant_name), text(&row.schema_name), domain];
+        let error = row.error.as_ref();
+        let error = error.map_or_else(String::new, |it| format!("{}: {}", it.code, it.message));
+        cells.extend((told.bad > 0).then_some(error));
+        table.row(cells);
+    }
+    table
+}

@@ -1,0 +1,118 @@
+//! Writes tenants as the rows of a CSV file that `submit` takes when they are corrected.
+
+use std::{collections::BTreeMap, fs::File, path::Path};
+
+use anyhow::Context as _;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::csv_rows::{FEATURES, PLAIN};
+
+/// Writes `tenants`, one a row. What has no column of its own gets one with its name, so nothing is lost.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write(file: &Path, tenants: &[&RawValue]) -> anyhow::Result<()> {
+    let could_not = || format!("could not write {}", file.display());
+    let out = File::create(file).with_context(could_not)?;
+    write_to(out, tenants).with_context(could_not)
+}
+
+fn write_to(out: impl std::io::Write, tenants: &[&RawValue]) -> anyhow::Result<()> {
+    let rows: Vec<BTreeMap<String, String>> = tenants.iter().map(|tenant| cells(tenant)).collect();
+    let mut columns: Vec<&str> = PLAIN.to_vec();
+    let others = rows.iter().flat_map(|row| row.keys()).map(String::as_str);
+    let others = others.filter(|name| !PLAIN.contains(name));
+    columns.extend(others.collect::<std::collections::BTreeSet<_>>());
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(&columns)?;
+    for row in &rows {
+        writer
+            .write_record(columns.iter().map(|name| row.get(*name).map_or("", String::as_str)))?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// The cells of a tenant by their columns.
+fn cells(tenant: &RawValue) -> BTreeMap<String, String> {
+    let mut cells = BTreeMap::new();
+    match serde_json::from_str(tenant.get()) {
+        Ok(Value::Object(mut fields)) => {
+            if let Some(Value::Object(settings)) = fields.get("settings") {
+                let settings = settings.clone();
+                fields.remove("settings");
+                of_settings(settings, &mut cells);
+            }
+            of_object("", fields, &mut cells);
+        }
+        _ => _ = cells.insert(PLAIN[0].to_owned(), tenant.get().to_owned()),
+    }
+    cells
+}
+
+fn of_settings(mut settings: Map<String, Value>, cells: &mut BTreeMap<String, String>) {
+    if let Some(Value::Array(features)) = settings.remove("features") {
+        let words: Vec<String> = features.into_iter().map(text).collect();
+        cells.insert(FEATURES.to_owned(), words.join("|"));
+    }
+    for part in ["limits", "metadata"] {
+        if let Some(Value::Object(entries)) = settings.get(part) {
+            let entries = entries.clone();
+            settings.remove(part);
+            of_object(&format!("settings.{part}."), entries, cells);
+        }
+    }
+    of_object("settings.", settings, cells);
+}
+
+fn of_object(prefix: &str, fields: Map<String, Value>, cells: &mut BTreeMap<String, String>) {
+    let given = fields.into_iter().filter(|(_, value)| !value.is_null());
+    cells.extend(given.map(|(name, value)| (format!("{prefix}{name}"), text(value))));
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read_again() {
+        let csv = "tenant_name,domain,external_id,settings.features,settings.limits.users,settings.metadata.plan\n\
+                   \"Acme, Inc.\",a.example,7,sso|audit,25,gold\nBeta,b.example,,,,\n";
+        let read = super::super::csv_rows::parse(csv).unwrap();
+        let tenants: Vec<&RawValue> = read.iter().map(|tenant| &**tenant).collect();
+        let mut written = Vec::new();
+
+        write_to(&mut written, &tenants).unwrap();
+
+        let written = String::from_utf8(written).unwrap();
+        let again = super::super::csv_rows::parse(&written).unwrap();
+        let texts = |of: &[Box<RawValue>]| -> Vec<String> {
+            of.iter().map(|tenant| tenant.get().to_owned()).collect()
+        };
+        assert_eq!(texts(&again), texts(&read), "{written}");
+    }
+
+    #[test]
+    fn a_field_that_no_tenant_has_is_not_lost() {
+        let tenant: Box<RawValue> =
+            serde_json::from_str(r#"{"tenant_name": "A", "modus": [1], "settings": {"x": true}}"#)
+                .unwrap();
+        let mut written = Vec::new();
+
+        write_to(&mut written, &[&tenant]).unwrap();
+
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(
+            written,
+            "tenant_name,domain,schema_name,description,external_id,modus,settings.x\n\
+             A,,,,,[1],true\n"
+        );
+    }
+}
