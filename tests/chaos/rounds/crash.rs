@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::crash_points::{
     OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES,
-    OF_DROPPING_SPARES, OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
+    of_an_item, of_undoing,
 };
 use crate::{
-    bed::Bed,
+    bed::{Bed, Plan},
     dice::Dice,
     support::{Process, tell},
     tally::Fault,
@@ -140,6 +141,41 @@ async fn migrations(bed: &mut Bed, dice: &mut Dice) {
     }
     crash_at(bed, &points).await;
     finish(bed).await;
+}
+
+/// A bed with a migration that runs outside of any transaction where a tenant has tables.
+pub(super) async fn bed_of_segments() -> Bed {
+    let file = |name: &str, sql: &str| (name.to_owned(), format!("-- no-transaction\n{sql}"));
+    let migrations = [
+        file(
+            "0006_by_name.up.sql",
+            "create index concurrently if not exists person_name on person (full_name);",
+        ),
+        file("0006_by_name.down.sql", "drop index concurrently if exists person_name;"),
+    ];
+    Bed::make(Plan { apis: 1, workers: 2, migrations: &migrations, ..Plan::default() }).await
+}
+
+/// Tenants that are migrated down and up again in segments.
+pub(super) async fn segments(bed: &mut Bed, dice: &mut Dice) {
+    if !cfg!(debug_assertions) {
+        return run(bed, dice).await;
+    }
+    let wish = bed.wishes.independent(OF_SEGMENTS_UP.len() * 2, 0);
+    bed.ask(wish).await;
+    dismiss(bed).await;
+    finish(bed).await;
+    for (direction, points) in
+        [(Direction::Down, OF_SEGMENTS_DOWN), (Direction::Up, OF_SEGMENTS_UP)]
+    {
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        bed.ask_move(direction, None, Fate::Moved).await.expect("there are tenants");
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
+    let worker = bed.start_worker(&[]).await;
+    bed.workers.push(worker);
 }
 
 /// Spares that are built, given to tenants, and dropped.
