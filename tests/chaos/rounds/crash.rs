@@ -26,6 +26,10 @@ use crate::{
 /// from one that died before.
 const REACHES_IN: Duration = Duration::from_secs(60);
 
+/// How long a healthy worker may take to finish everything: an item that waits for its tenant, and whose
+/// wake-up died with a worker, waits for the search for items without a job.
+const FINISHES_IN: Duration = Duration::from_secs(120);
+
 /// How long a healthy worker may take to stop.
 const STOPS_IN: Duration = Duration::from_secs(40);
 
@@ -252,7 +256,7 @@ async fn aborted(bed: &mut Bed, point: &str, worker: &mut Process) {
 /// Lets a healthy worker finish all there is.
 async fn finish(bed: &mut Bed) {
     let mut healthy = bed.start_worker(&[]).await;
-    crate::support::eventually("a healthy worker to finish", REACHES_IN, async || {
+    crate::support::eventually("a healthy worker to finish", FINISHES_IN, async || {
         (bed.open_items().await == Some(0)).then_some(())
     })
     .await;
