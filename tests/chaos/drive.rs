@@ -142,11 +142,13 @@ pub(crate) async fn many() -> Tally {
 /// The `n`-th round of a run. Every kind has its turn; the long ones less often.
 fn choose(wanted: &Wanted, n: u64, many: bool) -> Round {
     use Kind::{
-        Blackout, Crash, Cut, Dead, Disk, Halt, Hostile, Kill, Locks, Mixed, Race, Restart, Starve,
+        Blackout, Crash, Cut, Dead, Disk, Halt, Hostile, Kill, Locks, Mixed, Race, Restart,
+        Segments, Starve,
     };
     const TURNS: &[Kind] = &[
         Kill, Cut, Restart, Mixed, Crash, Cut, Kill, Race, Mixed, Restart, Dead, Halt, Kill,
         Starve, Mixed, Crash, Cut, Restart, Kill, Locks, Cut, Race, Disk, Mixed, Blackout, Hostile,
+        Segments,
     ];
     let kind = if many { TURNS[(n % TURNS.len() as u64) as usize] } else { Mixed };
     let usual = if many { Size::Usual } else { Size::Small };

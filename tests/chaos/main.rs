@@ -33,7 +33,14 @@ use rounds::Kind;
 async fn a_worker_may_die_at_any_named_point() {
     let tally = one_of_each(&[Kind::Crash]).await;
 
-    assert!(tally.faults() >= 52, "{tally}");
+    assert!(tally.faults() >= 56, "{tally}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_may_die_between_the_segments_of_a_set() {
+    let tally = one_of_each(&[Kind::Segments]).await;
+
+    assert!(tally.faults() >= 22, "{tally}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

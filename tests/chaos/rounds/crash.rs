@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::crash_points::{
     OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES,
-    OF_DROPPING_SPARES, OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
+    of_an_item, of_undoing,
 };
 use crate::{
-    bed::Bed,
+    bed::{Bed, Plan},
     dice::Dice,
     support::{Process, tell},
     tally::Fault,
@@ -24,6 +25,10 @@ use crate::{
 /// How long a worker may take to come to its point: it may have to wait until the item is taken
 /// from one that died before.
 const REACHES_IN: Duration = Duration::from_secs(60);
+
+/// How long a healthy worker may take to finish everything: an item that waits for its tenant, and whose
+/// wake-up died with a worker, waits for the search for items without a job.
+const FINISHES_IN: Duration = Duration::from_secs(120);
 
 /// How long a healthy worker may take to stop.
 const STOPS_IN: Duration = Duration::from_secs(40);
@@ -142,6 +147,41 @@ async fn migrations(bed: &mut Bed, dice: &mut Dice) {
     finish(bed).await;
 }
 
+/// A bed with a migration that runs outside of any transaction where a tenant has tables.
+pub(super) async fn bed_of_segments() -> Bed {
+    let file = |name: &str, sql: &str| (name.to_owned(), format!("-- no-transaction\n{sql}"));
+    let migrations = [
+        file(
+            "0006_by_name.up.sql",
+            "create index concurrently if not exists person_name on person (full_name);",
+        ),
+        file("0006_by_name.down.sql", "drop index concurrently if exists person_name;"),
+    ];
+    Bed::make(Plan { apis: 1, workers: 2, migrations: &migrations, ..Plan::default() }).await
+}
+
+/// Tenants that are migrated down and up again in segments.
+pub(super) async fn segments(bed: &mut Bed, dice: &mut Dice) {
+    if !cfg!(debug_assertions) {
+        return run(bed, dice).await;
+    }
+    let wish = bed.wishes.independent(OF_SEGMENTS_UP.len() * 2, 0);
+    bed.ask(wish).await;
+    dismiss(bed).await;
+    finish(bed).await;
+    for (direction, points) in
+        [(Direction::Down, OF_SEGMENTS_DOWN), (Direction::Up, OF_SEGMENTS_UP)]
+    {
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        bed.ask_move(direction, None, Fate::Moved).await.expect("there are tenants");
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
+    let worker = bed.start_worker(&[]).await;
+    bed.workers.push(worker);
+}
+
 /// Spares that are built, given to tenants, and dropped.
 async fn pool(bed: &mut Bed) {
     for point in OF_BUILDING_SPARES {
@@ -216,7 +256,7 @@ async fn aborted(bed: &mut Bed, point: &str, worker: &mut Process) {
 /// Lets a healthy worker finish all there is.
 async fn finish(bed: &mut Bed) {
     let mut healthy = bed.start_worker(&[]).await;
-    crate::support::eventually("a healthy worker to finish", REACHES_IN, async || {
+    crate::support::eventually("a healthy worker to finish", FINISHES_IN, async || {
         (bed.open_items().await == Some(0)).then_some(())
     })
     .await;

@@ -56,10 +56,41 @@ pub(super) const OF_A_MIGRATION: &[&str] = &[
     "after_commit:migrate",
 ];
 
-/// Kinds of points that a worker comes to where a tenant is in another database, or a stage is outside of a
-/// transaction: `crates/engine/tests/two_stages` has them.
+/// An item that migrates a tenant up does where the set is cut into segments: one in a transaction, one
+/// outside of any.
+pub(super) const OF_SEGMENTS_UP: &[&str] = &[
+    "before:run_segment",
+    "after:run_segment",
+    "before_commit:up_0",
+    "after_commit:up_0",
+    "before:run_outside",
+    "after:run_outside",
+    "after_work:up_1",
+    "after_checkpoint:up_1",
+    "before:record_segment",
+    "after:record_segment",
+    "before_commit:up_1_recorded",
+    "after_commit:up_1_recorded",
+    "before:finish_migration",
+    "after:finish_migration",
+    "before_commit:finish",
+    "after_commit:finish",
+];
+
+/// The same on the way down, with the same steps in another order.
+pub(super) const OF_SEGMENTS_DOWN: &[&str] = &[
+    "after_work:down_0",
+    "after_checkpoint:down_0",
+    "before_commit:down_0_recorded",
+    "after_commit:down_0_recorded",
+    "before_commit:down_1",
+    "after_commit:down_1",
+];
+
+/// Kinds of points that a worker comes to where a tenant is in another database:
+/// `crates/engine/tests/two_stages` has them.
 #[cfg(test)]
-const ELSEWHERE: &[&str] = &["after_raise", "after_checkpoint", "after_work"];
+const ELSEWHERE: &[&str] = &["after_raise"];
 
 /// A worker that fills the pool of spares does.
 pub(super) const OF_BUILDING_SPARES: &[&str] =
@@ -81,6 +112,8 @@ fn all() -> Vec<String> {
         OF_ACTIVATING,
         OF_TURNING_BACK,
         OF_A_MIGRATION,
+        OF_SEGMENTS_UP,
+        OF_SEGMENTS_DOWN,
         OF_BUILDING_SPARES,
         OF_TAKING_SPARES,
         OF_DROPPING_SPARES,
@@ -128,7 +161,11 @@ mod tests {
         let migrate = named("crates/operations/src", "StepName::new(\"");
 
         assert_eq!(named("crates/operations/src/steps", "StepName::new(\""), steps);
-        assert_eq!(migrate, BTreeSet::from(["migrate_schema".to_owned()]));
+        for step in migrate {
+            for point in [format!("before:{step}"), format!("after:{step}")] {
+                assert!(points.contains(&point), "{point}");
+            }
+        }
         assert_eq!(&worker | &engine, &kinds | &elsewhere);
         for call in [
             "crates/worker/src",

@@ -27,7 +27,8 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice, size: Size) {
 /// Lets the time of some secrets be over: a sweep has to erase them, and every worker that starts
 /// begins with one.
 async fn age_secrets(bed: &Bed) {
-    let aged = "update tenantry.api_keys set sealed_until = now() - interval '1 second'
+    let aged = "update tenantry.api_keys
+        set sealed_until = now() - interval '1 second', created_at = created_at - interval '2 days'
         where sealed is not null and id % 5 = 0";
     sqlx::query(aged).execute(&bed.pool).await.expect("the server answers");
 }

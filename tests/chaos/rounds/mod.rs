@@ -27,6 +27,8 @@ use crate::{
 pub(crate) enum Kind {
     /// A worker aborts at each named point.
     Crash,
+    /// The same between the segments of a set of migrations.
+    Segments,
     /// Workers and replicas are killed.
     Kill,
     /// PostgreSQL is stopped at once and started again.
@@ -57,6 +59,7 @@ impl Kind {
     /// All of them.
     pub(crate) const ALL: &'static [Self] = &[
         Self::Crash,
+        Self::Segments,
         Self::Kill,
         Self::Restart,
         Self::Cut,
@@ -75,6 +78,7 @@ impl Kind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Crash => "crash",
+            Self::Segments => "segments",
             Self::Kill => "kill",
             Self::Restart => "restart",
             Self::Cut => "cut",
@@ -97,12 +101,13 @@ impl Kind {
 
     /// Whether it needs a system that is unfit for other rounds, or leaves one.
     pub(crate) const fn has_bed_of_its_own(self) -> bool {
-        matches!(self, Self::Locks | Self::Disk | Self::Dead | Self::Blackout)
+        matches!(self, Self::Segments | Self::Locks | Self::Disk | Self::Dead | Self::Blackout)
     }
 
     /// The bed for rounds of this kind; `None` when this machine cannot make it, which is told.
     pub(crate) async fn bed(self) -> Option<Bed> {
         match self {
+            Self::Segments => Some(crash::bed_of_segments().await),
             Self::Locks => Some(locks::bed().await),
             Self::Disk => disk::bed().await,
             _ => Some(Bed::make(Plan { apis: 2, workers: 3, ..Plan::default() }).await),
@@ -117,7 +122,7 @@ impl Kind {
             MigrateRace, SameKey, SettleRace, TenantAttacks, WorkerHalted, WorkerKilled,
         };
         match self {
-            Self::Crash => &[&[CrashPoint]],
+            Self::Crash | Self::Segments => &[&[CrashPoint]],
             Self::Kill => &[&[WorkerKilled, ApiKilled]],
             Self::Restart => &[&[DatabaseStopped]],
             Self::Cut => &[&[BackendEnded, LinkCut, LinkHalfOpen, CommitUnanswered]],
@@ -136,6 +141,7 @@ impl Kind {
     pub(crate) async fn run(self, bed: &mut Bed, dice: &mut Dice, size: Size) {
         match self {
             Self::Crash => crash::run(bed, dice).await,
+            Self::Segments => crash::segments(bed, dice).await,
             Self::Kill => kill::run(bed, dice, size).await,
             Self::Restart => restart::run(bed, dice, size).await,
             Self::Cut => cut::run(bed, dice, size).await,

@@ -17,7 +17,7 @@ use crate::{
     script::plan,
 };
 
-/// Crashes without `CRASHES`: about three seconds.
+/// Crashes without `CRASHES`: some seconds.
 const CRASHES: usize = 60;
 
 /// Items of one ground.
