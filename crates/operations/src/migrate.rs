@@ -7,11 +7,10 @@ use engine::{
     Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
 use serde::Serialize;
-use store::{ErrorClass, StageLimits, audit, items, tenants};
+use store::{ErrorClass, StageLimits, items, tenants};
 use tenantdb::{
     MigrationSet, Promise, grants,
     migrations::{self, Target},
-    role,
 };
 
 use crate::migration_error::MigrationFailed;
@@ -120,14 +119,11 @@ impl MigrateSchema {
             .await
             .map_err(MigrationFailed::of_existing)
             .during("apply the tenant migrations")?;
-        if let Some(promise) = self.parts.promise.as_ref().filter(|_| !done.applied.is_empty()) {
-            grants::grant(cx.tx(), &tenant.schema, &tenant.role, promise)
+        let promise = self.parts.promise.as_deref().filter(|_| !done.applied.is_empty());
+        let path_changed =
+            grants::complete(cx.tx(), &tenant.schema, &tenant.role, promise, set.path())
                 .await
                 .during("grant the role its rights on what is new")?;
-        }
-        let path_changed = role::follow_path(cx.tx(), &tenant.role, &tenant.schema, set.path())
-            .await
-            .during("set the role's search path")?;
         let (applied, out_of_order) = (done.applied, done.out_of_order);
         Ok(Moved {
             from: done.from,
@@ -154,21 +150,12 @@ impl MigrateSchema {
 
 async fn record(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
     let claim = cx.claim();
-    items::set_result(cx.tx(), claim, &serde_json::to_value(moved).unwrap_or_default()).await?;
-    if !moved.changed() {
-        return Ok(());
+    let result = serde_json::to_value(moved).unwrap_or_default();
+    if moved.changed() {
+        items::set_change(cx.tx(), claim, &result, "tenant.migrated").await
+    } else {
+        items::set_result(cx.tx(), claim, &result).await
     }
-    tenants::touch(cx.tx(), claim.tenant.id).await?;
-    let actor = format!("worker:{}", claim.worker);
-    let entry = audit::Entry {
-        actor: &actor,
-        action: "tenant.migrated",
-        tenant: Some(claim.tenant.id),
-        operation: Some(claim.operation),
-        detail: serde_json::to_value(moved).unwrap_or_default(),
-        ..Default::default()
-    };
-    audit::append(cx.tx(), entry).await
 }
 
 /// The operation's parameters are of another release.
