@@ -34,6 +34,7 @@ pub async fn undo(
         };
         let reopened = operations::reopen(&mut tx, operation).await?;
         queue::wake(&mut tx, &[item], Duration::ZERO).await?;
+        let (item, _) = item;
         let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
         let entry = by.did("item.undo_retried");
         audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry })

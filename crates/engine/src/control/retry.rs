@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{ItemError, ItemId, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes};
+use domain::{
+    ItemError, ItemId, Kind, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes,
+};
 use queue::{Bell, Line};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -95,7 +97,9 @@ async fn once(
         return Err(ControlError::TryAgain);
     }
     let ahead = operations::ahead(&mut tx, operation).await?;
-    let ids: Vec<ItemId> = again.iter().map(|item| item.id).collect();
+    let kind = operations::kind(&mut tx, operation).await?;
+    let kind = kind.ok_or(ControlError::NotFound(operation))?;
+    let ids: Vec<(ItemId, Kind)> = again.iter().map(|item| (item.id, kind)).collect();
     Line::new(Duration::ZERO, ahead).add(&mut tx, &ids).await?;
     let detail = json!({
         "from": state, "retried": ids.len(), "refused": refused.len(), "code": code, "step": step,

@@ -1,7 +1,7 @@
 //! Reads one operation.
 
 use chrono::{DateTime, Utc};
-use domain::{Mode, OperationId, OperationState, Progress};
+use domain::{Kind, Mode, OperationId, OperationState, Progress};
 use sqlx::PgConnection;
 
 use super::Counts;
@@ -94,4 +94,15 @@ pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
         })
     })
     .transpose()
+}
+
+/// What the operation with this id does.
+///
+/// # Errors
+/// When the row cannot be read.
+pub async fn kind(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<Kind>> {
+    let kind = sqlx::query_scalar!("select kind from tenantry.operations where id = $1", id.get())
+        .fetch_optional(conn)
+        .await?;
+    kind.as_deref().map(decode).transpose()
 }

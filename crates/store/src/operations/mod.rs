@@ -25,7 +25,7 @@ pub use count::{Counts, count};
 pub use due::{due, release_due};
 pub use end_refused::end_refused;
 pub use ended::{ended_among, is_finished};
-pub use find::{Culprit, Operation, find};
+pub use find::{Culprit, Operation, find, kind};
 pub use insert::{NewOperationRow, insert};
 pub use list::{BatchLine, list};
 pub use lock::lock;
