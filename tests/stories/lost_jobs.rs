@@ -1,16 +1,16 @@
 //! A job is a wake-up call and no more: lost or doubled, it changes nothing.
 
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use std::time::Duration;
 
 use super::support::{System, orphans, tenants};
 
-async fn items(system: &System) -> Vec<ItemId> {
+async fn items(system: &System) -> Vec<(ItemId, Kind)> {
     let ids: Vec<i64> = sqlx::query_scalar("select id from tenantry.operation_items order by id")
         .fetch_all(&system.db.pool)
         .await
         .unwrap();
-    ids.into_iter().map(ItemId::new).collect()
+    ids.into_iter().map(|id| (ItemId::new(id), Kind::Provision)).collect()
 }
 
 #[tokio::test]

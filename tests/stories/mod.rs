@@ -13,6 +13,7 @@ mod drain;
 mod dual_migrations;
 mod fencing;
 mod few_connections;
+mod fleet_beside_sign_ups;
 mod foreign_schemas;
 mod hostile_names;
 mod hostile_tenants;

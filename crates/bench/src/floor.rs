@@ -166,6 +166,11 @@ impl Floor {
         tenants: usize,
     ) -> anyhow::Result<Duration> {
         let texts = self.texts(table, tenants);
+        self.run(texts).await
+    }
+
+    /// Runs each text as one message, over all connections, and says how long it took.
+    pub(crate) async fn run(&self, texts: Vec<String>) -> anyhow::Result<Duration> {
         let started = Instant::now();
         stream::iter(texts)
             .map(|sql| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool))

@@ -46,6 +46,9 @@ impl Setup {
 
 /// A running system.
 pub(crate) struct System {
+    database: &'static str,
+    /// Settings of its processes.
+    env: Vec<(String, String)>,
     api: Process,
     workers: Vec<Process>,
     http: reqwest::Client,
@@ -90,13 +93,42 @@ impl System {
         env.extend(setup.env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let name = |process: &str| format!("{}-{process}", setup.database);
         let api = Process::start("api", stand.folder(), &name("api"), &env).await?;
-        let mut workers = Vec::new();
-        for n in 0..setup.workers {
-            let name = name(&format!("worker-{n}"));
-            workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
-        }
         let http = reqwest::Client::builder().build()?;
-        Ok(Self { api, workers, http, token, spares: setup.spares, counts, pool })
+        let (database, spares, workers) = (setup.database, setup.spares, Vec::new());
+        let mut system = Self { database, env, api, workers, http, token, spares, counts, pool };
+        system.start_workers(stand, "", setup.workers, &[]).await?;
+        Ok(system)
+    }
+
+    async fn start_workers(
+        &mut self,
+        stand: &Stand,
+        life: &str,
+        workers: usize,
+        more: &[(&str, String)],
+    ) -> anyhow::Result<()> {
+        let mut env = self.env.clone();
+        env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        for n in 0..workers {
+            let name = format!("{}-worker-{n}{life}", self.database);
+            self.workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
+        }
+        Ok(())
+    }
+
+    /// Replaces the workers by others with further settings; `life` names their files.
+    pub(crate) async fn replace_workers(
+        &mut self,
+        stand: &Stand,
+        life: &str,
+        more: &[(&str, String)],
+    ) -> anyhow::Result<()> {
+        let before = std::mem::take(&mut self.workers);
+        let workers = before.len();
+        for worker in before {
+            worker.stop()?;
+        }
+        self.start_workers(stand, life, workers, more).await
     }
 
     /// Waits until so many tenants are built in advance, and all is quiet.

@@ -30,7 +30,7 @@ async fn item(pool: &PgPool, state: &str, worker: &str) -> ItemId {
 
 async fn wake(pool: &PgPool, item: ItemId) {
     let mut conn = pool.acquire().await.unwrap();
-    queue::wake(&mut conn, &[item], Duration::ZERO).await.unwrap();
+    queue::wake(&mut conn, &[(item, domain::Kind::Provision)], Duration::ZERO).await.unwrap();
 }
 
 async fn row(pool: &PgPool, item: ItemId) -> (String, Option<String>) {

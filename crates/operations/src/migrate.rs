@@ -7,11 +7,10 @@ use engine::{
     Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
 use serde::{Deserialize, Serialize};
-use store::{ErrorClass, StageLimits, audit, items, tenants};
+use store::{ErrorClass, StageLimits, items, tenants};
 use tenantdb::{
     MigrationSet, Promise, grants, ledger,
     migrations::{self, Target},
-    role,
 };
 
 use crate::{migration_error::MigrationFailed, segments};
@@ -177,14 +176,11 @@ impl Step for Finished {
 /// Rights on what is `new`, and the role's search path; says whether that was another one.
 async fn follow_up(parts: &Migrating, cx: &mut StepCx<'_>, new: bool) -> Result<bool, StepError> {
     let tenant = cx.tenant();
-    if let Some(promise) = parts.promise.as_ref().filter(|_| new) {
-        grants::grant(cx.tx(), &tenant.schema, &tenant.role, promise)
-            .await
-            .during("grant the role its rights on what is new")?;
-    }
-    role::follow_path(cx.tx(), &tenant.role, &tenant.schema, parts.migrations.path())
+    let promise = parts.promise.as_deref().filter(|_| new);
+    let path = parts.migrations.path();
+    grants::complete(cx.tx(), &tenant.schema, &tenant.role, promise, path)
         .await
-        .during("set the role's search path")
+        .during("grant the role its rights on what is new")
 }
 
 /// What the operation asks for.
@@ -220,21 +216,12 @@ pub(crate) async fn note(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()>
 
 async fn record(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
     let claim = cx.claim();
-    note(cx, moved).await?;
-    if !moved.changed() {
-        return Ok(());
+    let result = serde_json::to_value(moved).unwrap_or_default();
+    if moved.changed() {
+        items::set_change(cx.tx(), claim, &result, "tenant.migrated").await
+    } else {
+        items::set_result(cx.tx(), claim, &result).await
     }
-    tenants::touch(cx.tx(), claim.tenant.id).await?;
-    let actor = format!("worker:{}", claim.worker);
-    let entry = audit::Entry {
-        actor: &actor,
-        action: "tenant.migrated",
-        tenant: Some(claim.tenant.id),
-        operation: Some(claim.operation),
-        detail: serde_json::to_value(moved).unwrap_or_default(),
-        ..Default::default()
-    };
-    audit::append(cx.tx(), entry).await
 }
 
 /// The operation's parameters are of another release.

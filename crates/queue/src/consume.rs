@@ -13,7 +13,7 @@ use apalis::prelude::{
 };
 use apalis_postgres::{Config, PostgresStorage};
 use domain::ItemId;
-use futures::FutureExt;
+use futures::{FutureExt, channel::mpsc};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     doorbell::{self, Bell},
-    job::{Job, QUEUE_NAME},
+    job::{Class, Job},
     maintain::release_jobs_of,
     wakeup::Wakeup,
 };
@@ -48,11 +48,10 @@ pub enum Handled {
 pub struct Consumer {
     /// The worker process; unique for each start. Names in the queue begin with it.
     pub worker: String,
-    /// Handlers at once. Give more than can work at once: those that wait for their turn hide the
-    /// time that fetching and acknowledging take, which the queue does between jobs.
-    pub handlers: usize,
-    /// A handler that takes longer is given up, and its job delivered again.
-    pub handler_timeout: Duration,
+    /// For jobs of new tenants.
+    pub new_tenants: Buffer,
+    /// For jobs of tenants that are there.
+    pub fleet: Buffer,
     /// Handlers begun are waited for this long after `stop`.
     pub drain_timeout: Duration,
     /// Set while no work is known to be under way anywhere: the queue is looked at less often then,
@@ -60,15 +59,33 @@ pub struct Consumer {
     pub quiet: Arc<AtomicBool>,
 }
 
+/// The jobs of a class that are held at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Buffer {
+    /// Handlers at once. Give more than can work at once: those that wait for their turn hide the
+    /// time that fetching and acknowledging take, which the queue does between jobs.
+    pub handlers: usize,
+    /// A handler that takes longer is given up, and its job delivered again.
+    pub timeout: Duration,
+}
+
+impl Consumer {
+    fn buffer(&self, class: Class) -> Buffer {
+        match class {
+            Class::NewTenants => self.new_tenants,
+            Class::Fleet => self.fleet,
+        }
+    }
+}
+
 struct Shared<H> {
     handler: H,
     pool: PgPool,
-    timeout: Duration,
     /// Notified by each job that comes: the last ring was of use.
     fruitful: Arc<Notify>,
 }
 
-/// Hands the item of every job to `handler` until `stop` is cancelled, then waits for those
+/// Hands the item of every job, and its class, to `handler` until `stop` is cancelled, then waits for those
 /// begun. Survives lost connections and bad payloads by starting over under a fresh name.
 ///
 /// `pool` is the queue's own: a connection listens, the rest fetch and acknowledge.
@@ -79,11 +96,10 @@ pub async fn consume<H, F>(
     handler: H,
     stop: CancellationToken,
 ) where
-    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
-    let (timeout, fruitful) = (consumer.handler_timeout, Arc::default());
-    let shared = Arc::new(Shared { handler, pool: pool.clone(), timeout, fruitful });
+    let shared = Arc::new(Shared { handler, pool: pool.clone(), fruitful: Arc::default() });
     let mut wait = Duration::from_millis(250);
     let mut life = 0u32;
     while !stop.is_cancelled() {
@@ -91,9 +107,8 @@ pub async fn consume<H, F>(
         // Never the same name twice: the queue would revive the dead name's jobs as running.
         let name = format!("{}.{life}", consumer.worker);
         let started = tokio::time::Instant::now();
-        match one_life(&name, &pool, settings, consumer, &shared, &stop).await {
-            Ok(()) if stop.is_cancelled() => break,
-            Ok(()) => warn!(worker.id = %name, "the queue's worker ended early; starting anew"),
+        match one_life(&name, settings, consumer, &shared, &stop).await {
+            Ok(()) => break,
             Err(error) => {
                 let cause = telemetry::chain(&*error);
                 warn!(worker.id = %name, cause, "the queue's worker died; starting anew");
@@ -125,54 +140,85 @@ async fn free_jobs(pool: &PgPool, worker: &str) {
     }
 }
 
+/// Consumes the queues of both classes until `stop`, or until one of them dies.
 async fn one_life<H, F>(
     name: &str,
-    pool: &PgPool,
     settings: &settings::Queue,
     consumer: &Consumer,
     shared: &Arc<Shared<H>>,
     stop: &CancellationToken,
 ) -> Result<(), BoxDynError>
 where
-    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
+    let listening = stop.child_token();
+    let _stop_listening_on_drop = listening.clone().drop_guard();
+    let fruitful = Arc::clone(&shared.fruitful);
+    let [for_new, for_fleet] =
+        doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
+    let of = |class, rings| class_life(class, name, rings, (settings, consumer), shared, stop);
+    let drained =
+        async { futures::try_join!(of(Class::NewTenants, for_new), of(Class::Fleet, for_fleet)) };
+    tokio::select! {
+        ended = drained => ended.map(|_| ()),
+        () = overdue(stop, consumer.drain_timeout) => {
+            warn!(worker.id = %name, "handlers did not finish in time; their items time out");
+            Ok(())
+        }
+    }
+}
+
+/// Consumes the queue of one class. An end without `stop` is an error: the other class is to end too.
+async fn class_life<H, F>(
+    class: Class,
+    name: &str,
+    rings: mpsc::Receiver<()>,
+    (settings, consumer): (&settings::Queue, &Consumer),
+    shared: &Arc<Shared<H>>,
+    stop: &CancellationToken,
+) -> Result<(), BoxDynError>
+where
+    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
+    F: Future<Output = Handled> + Send + 'static,
+{
+    let Buffer { handlers, timeout } = consumer.buffer(class);
     let config = Config::default()
-        .queue(QUEUE_NAME)
+        .queue(class.queue())
         // More than the free slots would be buffered, and a full buffer stops the heartbeat.
-        .batch_size(settings.batch_size.min(consumer.handlers).max(1))
+        .batch_size(settings.batch_size.min(handlers).max(1))
         .heartbeat_interval(Duration::from_millis(settings.heartbeat_ms))
         .missed_heartbeats(settings.missed_heartbeats as usize)
         // The fetch has taken the lock already; this second one could steal another's job.
         .lock_tasks(false)
         .persist_results(true);
     let every = Duration::from_millis(settings.poll_ms);
-    let ears = stop.child_token();
-    let _deaf_when_done = ears.clone().drop_guard();
-    let doorbell = doorbell::listen(pool.clone(), Bell::Jobs, Arc::clone(&shared.fruitful), ears);
-    let wakeup = Wakeup::new(every, doorbell, Arc::clone(&consumer.quiet));
-    let backend = PostgresStorage::<serde_json::Value>::new(pool)
+    let wakeup = Wakeup::new(every, rings, Arc::clone(&consumer.quiet));
+    let backend = PostgresStorage::<serde_json::Value>::new(&shared.pool)
         .with_config(config)
         .poll_with_strategy(wakeup);
     let stopped = stop.clone();
-    let drained = WorkerBuilder::new(name)
+    WorkerBuilder::new(format!("{name}.{}", class.queue()))
         .backend(backend)
-        .concurrency(consumer.handlers)
+        .concurrency(handlers)
         .data(Arc::clone(shared))
+        .data(Delivery { class, timeout })
         .parallelize(tokio::spawn)
         .build(deliver::<H, F>)
         .run_until(async move {
             stopped.cancelled().await;
             Ok::<(), std::io::Error>(())
         })
-        .boxed();
-    tokio::select! {
-        ended = drained => Ok(ended?),
-        () = overdue(stop, consumer.drain_timeout) => {
-            warn!(worker.id = %name, "handlers did not finish in time; their items time out");
-            Ok(())
-        }
-    }
+        .boxed()
+        .await?;
+    if stop.is_cancelled() { Ok(()) } else { Err("the queue's worker ended early".into()) }
+}
+
+/// How the jobs of a class are handed over.
+#[derive(Debug, Clone, Copy)]
+struct Delivery {
+    class: Class,
+    timeout: Duration,
 }
 
 /// Returns `grace` after `stop`.
@@ -186,9 +232,10 @@ async fn deliver<H, F>(
     id: TaskId,
     worker: WorkerContext,
     shared: Data<Arc<Shared<H>>>,
+    delivery: Data<Delivery>,
 ) -> Result<(), BoxDynError>
 where
-    H: Fn(ItemId) -> F + Send + Sync + 'static,
+    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
     shared.fruitful.notify_one();
@@ -199,8 +246,8 @@ where
     let item = job.item();
     // Time-out and panic are caught here, inside: caught by a layer of the queue, the job would
     // be acknowledged as running and never be seen again.
-    let work = AssertUnwindSafe((shared.handler)(item)).catch_unwind();
-    match tokio::time::timeout(shared.timeout, work).await {
+    let work = AssertUnwindSafe((shared.handler)(item, delivery.class)).catch_unwind();
+    match tokio::time::timeout(delivery.timeout, work).await {
         Ok(Ok(Handled::Done)) => return Ok(()),
         Ok(Ok(Handled::Unbegun)) => return Err("not begun: this worker stops".into()),
         Ok(Ok(Handled::Again)) => {}

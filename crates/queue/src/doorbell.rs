@@ -62,26 +62,31 @@ pub async fn ring(pool: &Connections, bell: Bell) {
     }
 }
 
-/// Rings of `bell` until `stop`, over one connection of `pool`. A burst arrives as one ring. Notify
+/// Rings of `bell` until `stop`, for `N` listeners over one connection of `pool`. A burst arrives as one ring. Notify
 /// `fruitful` (`notify_one`) when a ring brought something: such rings are passed on at once, others
 /// at most 20 times a second.
-pub fn listen(
+pub fn listen<const N: usize>(
     pool: PgPool,
     bell: Bell,
     fruitful: Arc<Notify>,
     stop: CancellationToken,
-) -> mpsc::Receiver<()> {
-    // Capacity for one ring beside the sender's own slot: more would say nothing new.
-    let (sender, receiver) = mpsc::channel(0);
+) -> [mpsc::Receiver<()>; N] {
+    let mut senders = Vec::with_capacity(N);
+    let receivers = std::array::from_fn(|_| {
+        // Capacity for one ring beside the sender's own slot: more would say nothing new.
+        let (sender, receiver) = mpsc::channel(0);
+        senders.push(sender);
+        receiver
+    });
     let heard = Notify::new();
     tokio::spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
             () = hear_for_ever(&pool, bell, &heard) => {}
-            () = pass_on(&heard, &fruitful, sender) => {}
+            () = pass_on(&heard, &fruitful, senders) => {}
         }
     });
-    receiver
+    receivers
 }
 
 async fn hear_for_ever(pool: &PgPool, bell: Bell, heard: &Notify) {
@@ -113,7 +118,7 @@ async fn hear(pool: &PgPool, bell: Bell, heard: &Notify) -> Result<Infallible, s
     }
 }
 
-async fn pass_on(heard: &Notify, fruitful: &Notify, mut rings: mpsc::Sender<()>) {
+async fn pass_on(heard: &Notify, fruitful: &Notify, mut listeners: Vec<mpsc::Sender<()>>) {
     let mut left = BURST;
     let mut counted = Instant::now();
     loop {
@@ -132,7 +137,9 @@ async fn pass_on(heard: &Notify, fruitful: &Notify, mut rings: mpsc::Sender<()>)
             counted = Instant::now();
         }
         left -= 1.0;
-        if rings.try_send(()).is_err_and(|error| error.is_disconnected()) {
+        listeners
+            .retain_mut(|rings| !rings.try_send(()).is_err_and(|error| error.is_disconnected()));
+        if listeners.is_empty() {
             return;
         }
     }
@@ -167,7 +174,7 @@ mod tests {
         tokio::select! {
             () = flood => {}
             () = count => {}
-            () = pass_on(&heard, &fruitful, sender) => {}
+            () = pass_on(&heard, &fruitful, vec![sender]) => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
         arrived
@@ -200,7 +207,7 @@ mod tests {
 
         tokio::select! {
             () = calls => {}
-            () = pass_on(&heard, &fruitful, sender) => {}
+            () = pass_on(&heard, &fruitful, vec![sender]) => {}
         }
     }
 

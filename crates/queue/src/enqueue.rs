@@ -5,11 +5,11 @@ use std::time::Duration;
 use apalis::prelude::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
 use apalis_postgres::{Error, queries::push_tasks};
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use sqlx::PgConnection;
 
 use crate::{
-    job::{self, Job, QUEUE_NAME},
+    job::{self, Class, Job},
     share::{self, Places},
 };
 
@@ -20,8 +20,8 @@ const QUEUE_ATTEMPTS: usize = 25;
 /// Jobs that one statement writes, at most: their parameters are in memory at once.
 const PAGE: usize = 10_000;
 
-/// Wakes a worker for each of `items` after `delay` (whole seconds; the queue's clock has no finer
-/// grain). The same number of statements for up to 10,000 items. Idle workers are not told:
+/// Wakes a worker for each of `items`, given with the kind of its operation, after `delay` (whole seconds;
+/// the queue's clock has no finer grain). The same number of statements for up to 10,000 items. Idle workers are not told:
 /// [`crate::ring`] after the commit, if jobs are due.
 ///
 /// Afterwards the session's search path is the schema of `hstore` alone: name all else with its
@@ -29,18 +29,22 @@ const PAGE: usize = 10_000;
 ///
 /// # Errors
 /// When the database refuses a statement.
-pub async fn wake(conn: &mut PgConnection, items: &[ItemId], delay: Duration) -> sqlx::Result<()> {
+pub async fn wake(
+    conn: &mut PgConnection,
+    items: &[(ItemId, Kind)],
+    delay: Duration,
+) -> sqlx::Result<()> {
     Line::new(delay, 0).add(conn, items).await
 }
 
 /// Jobs that one transaction puts into the queue in several goes, as if it were one: they stand one
-/// behind the other, and are due at one time.
+/// behind the other, those of each class by themselves, and are due at one time.
 #[derive(Debug)]
 pub struct Line {
     delay: Duration,
     ahead: u32,
-    /// From when the first job comes.
-    begun: Option<Begun>,
+    /// From when the first job of a class comes.
+    begun: [Option<Begun>; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +59,7 @@ impl Line {
     /// more there are, the wider apart these jobs stand among those of other callers.
     #[must_use]
     pub fn new(delay: Duration, ahead: u32) -> Self {
-        Self { delay, ahead, begun: None }
+        Self { delay, ahead, begun: [None; 2] }
     }
 
     /// Adds one job for each of `items` behind those that are in line. The same number of statements
@@ -63,17 +67,30 @@ impl Line {
     ///
     /// # Errors
     /// When the database refuses a statement.
-    pub async fn add(&mut self, conn: &mut PgConnection, items: &[ItemId]) -> sqlx::Result<()> {
-        for page in items.chunks(PAGE) {
-            self.push(conn, page).await?;
+    pub async fn add(
+        &mut self,
+        conn: &mut PgConnection,
+        items: &[(ItemId, Kind)],
+    ) -> sqlx::Result<()> {
+        for class in Class::ALL {
+            let of_class = items.iter().filter(|(_, kind)| Class::of(*kind) == class);
+            let ids: Vec<ItemId> = of_class.map(|(item, _)| *item).collect();
+            for page in ids.chunks(PAGE) {
+                self.push(conn, class, page).await?;
+            }
         }
         Ok(())
     }
 
-    async fn push(&mut self, conn: &mut PgConnection, items: &[ItemId]) -> sqlx::Result<()> {
-        let begun = match self.begun {
+    async fn push(
+        &mut self,
+        conn: &mut PgConnection,
+        class: Class,
+        items: &[ItemId],
+    ) -> sqlx::Result<()> {
+        let begun = match self.begun[class as usize] {
             Some(begun) => begun,
-            None => self.begin(conn).await?,
+            None => self.begin(conn, class).await?,
         };
         let tasks = items.iter().zip(begun.jobs..).map(|(item, k)| {
             TaskBuilder::new(Job::new(*item).write())
@@ -83,17 +100,18 @@ impl Line {
                 .priority(begun.places.priority(k))
                 .build()
         });
-        push_tasks(conn, QUEUE_NAME, tasks.collect()).await.map_err(|error| match error {
+        push_tasks(conn, class.queue(), tasks.collect()).await.map_err(|error| match error {
             Error::Database(error) => error,
             other => sqlx::Error::Encode(Box::new(other)),
         })?;
-        self.begun = Some(Begun { jobs: begun.jobs + items.len(), ..begun });
+        self.begun[class as usize] = Some(Begun { jobs: begun.jobs + items.len(), ..begun });
         Ok(())
     }
 
     /// The database's clock decides when a job is due, so it also says when that is.
-    async fn begin(&self, conn: &mut PgConnection) -> sqlx::Result<Begun> {
-        let (present, run_at) = share::present(conn, self.delay.as_secs_f64()).await?;
+    async fn begin(&self, conn: &mut PgConnection, class: Class) -> sqlx::Result<Begun> {
+        let (present, run_at) =
+            share::present(conn, class.queue(), self.delay.as_secs_f64()).await?;
         let places = Places::new(present, self.ahead);
         Ok(Begun { places, run_at: u64::try_from(run_at).unwrap_or_default(), jobs: 0 })
     }

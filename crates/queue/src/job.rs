@@ -1,11 +1,41 @@
 //! What a job carries.
 
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// The queue every tenant's job waits in. A durable name: jobs in flight carry it.
-pub const QUEUE_NAME: &str = "tenantry.provision";
+/// Which items a job is about. Each class has a queue and a buffer of its own: however many jobs of one
+/// wait or are held by a worker, those of the other are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Items that make their tenants.
+    NewTenants,
+    /// Items of tenants that are there.
+    Fleet,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::NewTenants, Self::Fleet];
+
+    /// The class of an operation's items.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        if kind.makes_tenants() { Self::NewTenants } else { Self::Fleet }
+    }
+
+    /// The queue in which its jobs wait. A durable name: jobs in flight carry it.
+    #[must_use]
+    pub const fn queue(self) -> &'static str {
+        match self {
+            Self::NewTenants => "tenantry.provision",
+            Self::Fleet => "tenantry.fleet",
+        }
+    }
+}
+
+/// The queues of all classes.
+pub const QUEUES: [&str; 2] = [Class::NewTenants.queue(), Class::Fleet.queue()];
 
 /// The payload's version; a worker that meets a newer one leaves it for a newer worker.
 const VERSION: u8 = 1;
@@ -82,6 +112,15 @@ mod tests {
         let job = Job::new(ItemId::new(7));
 
         assert_eq!(Job::read(serde_json::to_value(job).unwrap()), Some(job));
+    }
+
+    #[test]
+    fn the_payload_is_the_one_of_the_release_before() {
+        assert_eq!(Job::new(ItemId::new(7)).write(), br#"{"v":1,"item":7}"#);
+        assert_eq!(
+            Job::read(json!({"v": 1, "item": 7, "more": 0})).map(Job::item),
+            Some(ItemId::new(7))
+        );
     }
 
     #[test]

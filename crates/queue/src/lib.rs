@@ -2,7 +2,8 @@
 //!
 //! An apalis job is a **durable wake-up token** with the payload `{v, item}`; the item's row in
 //! `tenantry.operation_items` is the truth. A lost, late, doubled or reordered job therefore costs
-//! time and never correctness. This crate gives jobs out in the caller's transaction ([`wake`]),
+//! time and never correctness. Jobs of new tenants and those of tenants that are there wait in two
+//! queues ([`Class`]). This crate gives jobs out in the caller's transaction ([`wake`]),
 //! consumes them ([`consume`]) and mends what the queue does not mend itself ([`release_jobs_of`],
 //! [`without_live_job`], [`prune`]). Nothing outside it knows a job's id: an id names its item.
 //!
@@ -21,10 +22,10 @@ mod share;
 mod wakeup;
 
 pub use connect::{options, pool};
-pub use consume::{Consumer, Handled, consume};
+pub use consume::{Buffer, Consumer, Handled, consume};
 pub use doorbell::{Bell, listen, ring};
 pub use enqueue::{Line, wake};
 pub use guards::faults;
-pub use job::{Job, QUEUE_NAME};
+pub use job::{Class, Job, QUEUES};
 pub use maintain::{prune, release_jobs_of, silence_of, without_live_job};
 pub use setup::{SetupError, is_set_up, setup};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ItemId;
 use sqlx::PgConnection;
 
-use crate::job::{QUEUE_NAME, ids_of};
+use crate::job::{QUEUES, ids_of};
 
 /// Gives back every job that the worker process `worker` holds, and says how many.
 ///
@@ -20,9 +20,9 @@ pub async fn release_jobs_of(conn: &mut PgConnection, worker: &str) -> sqlx::Res
         "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null, done_at = null
          where status in ('Queued', 'Running')
            and lock_by in (select id from apalis.workers
-                           where worker_type = $1 and starts_with(id, $2))",
+                           where worker_type = any($1) and starts_with(id, $2))",
     )
-    .bind(QUEUE_NAME)
+    .bind(QUEUES)
     .bind(format!("{worker}."))
     .execute(conn)
     .await?;
@@ -61,17 +61,18 @@ pub async fn without_live_job(
     Ok(without.into_iter().map(ItemId::new).collect())
 }
 
-/// How long the consumer of the worker process `worker` has not been heard by the queue; `None` when
-/// it never was.
+/// How long a consumer of the worker process `worker` has not been heard by its queue, the more silent
+/// of the two; `None` when none ever was.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn silence_of(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Option<Duration>> {
     let secs: Option<f64> = sqlx::query_scalar(
-        "select extract(epoch from now() - max(last_seen))::float8 from apalis.workers
-         where worker_type = $1 and starts_with(id, $2)",
+        "select extract(epoch from now() - min(heard))::float8
+         from (select max(last_seen) as heard from apalis.workers
+               where worker_type = any($1) and starts_with(id, $2) group by worker_type) w",
     )
-    .bind(QUEUE_NAME)
+    .bind(QUEUES)
     .bind(format!("{worker}."))
     .fetch_one(conn)
     .await?;

@@ -11,7 +11,7 @@
 
 use sqlx::PgConnection;
 
-use crate::{connect::hstore_schema, job::QUEUE_NAME};
+use crate::connect::hstore_schema;
 
 /// The place of the first job when nobody waits. Places count down from here, to priorities above
 /// 0 whatever the number of jobs: 2 billion between two moments at which the queue is empty.
@@ -40,12 +40,13 @@ impl Places {
     }
 }
 
-/// The priority of the job that would be served next, and the time, by the database's clock, at
+/// The priority of the job of `queue` that would be served next, and the time, by the database's clock, at
 /// which a job with `delay_secs` is due, in seconds since 1970. Reads one entry of the index from
 /// which the queue fetches. In the same round trip the session's search path becomes the schema of
 /// `hstore`, which the jobs that follow are written with.
 pub(crate) async fn present(
     conn: &mut PgConnection,
+    queue: &str,
     delay_secs: f64,
 ) -> sqlx::Result<(Option<i32>, i64)> {
     let (present, now, _): (_, _, String) = sqlx::query_as(concat!(
@@ -58,7 +59,7 @@ pub(crate) async fn present(
         hstore_schema!(),
         ", false)"
     ))
-    .bind(QUEUE_NAME)
+    .bind(queue)
     .bind(delay_secs)
     .fetch_one(conn)
     .await?;

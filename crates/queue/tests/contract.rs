@@ -14,13 +14,15 @@ use std::{
 
 use apalis::prelude::TaskBuilder;
 use apalis_postgres::queries::push_tasks;
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use queue::{
-    Consumer, Handled, Line, QUEUE_NAME, consume, release_jobs_of, wake, without_live_job,
+    Buffer, Class, Consumer, Handled, Line, consume, release_jobs_of, wake, without_live_job,
 };
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+const NEW: &str = Class::NewTenants.queue();
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,8 +42,8 @@ fn queue_of(db: &harness::Db) -> PgPool {
 fn consumer() -> Consumer {
     Consumer {
         worker: format!("test-{}", domain::OperationId::mint()),
-        handlers: 4,
-        handler_timeout: PATIENCE,
+        new_tenants: Buffer { handlers: 4, timeout: PATIENCE },
+        fleet: Buffer { handlers: 2, timeout: PATIENCE },
         drain_timeout: PATIENCE,
         quiet: Arc::default(),
     }
@@ -56,7 +58,7 @@ struct Running {
 impl Running {
     fn start<H, F>(pool: &PgPool, handler: H) -> Self
     where
-        H: Fn(ItemId) -> F + Send + Sync + 'static,
+        H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
         F: Future<Output = Handled> + Send + 'static,
     {
         let (stop, pool) = (CancellationToken::new(), pool.clone());
@@ -74,7 +76,11 @@ impl Running {
 }
 
 async fn put(pool: &PgPool, items: &[i64]) {
-    let items: Vec<_> = items.iter().map(|item| ItemId::new(*item)).collect();
+    put_of(Kind::Provision, pool, items).await;
+}
+
+async fn put_of(kind: Kind, pool: &PgPool, items: &[i64]) {
+    let items: Vec<_> = items.iter().map(|item| (ItemId::new(*item), kind)).collect();
     let mut tx = pool.begin().await.unwrap();
     wake(&mut tx, &items, Duration::ZERO).await.unwrap();
     tx.commit().await.unwrap();
@@ -105,7 +111,7 @@ async fn enqueue_is_undone_with_the_callers_transaction() {
     let db = harness::fresh_db().await;
     let mut tx = db.pool.begin().await.unwrap();
 
-    wake(&mut tx, &[ItemId::new(1)], Duration::ZERO).await.unwrap();
+    wake(&mut tx, &[(ItemId::new(1), Kind::Provision)], Duration::ZERO).await.unwrap();
     tx.rollback().await.unwrap();
 
     let jobs: i64 =
@@ -133,7 +139,7 @@ async fn a_fetch_does_not_scan_the_table() {
     put(&db.pool, &(1..=5_000).collect::<Vec<_>>()).await;
     let mut conn = db.pool.acquire().await.unwrap();
     sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ('w', $1, 's', now())")
-        .bind(QUEUE_NAME)
+        .bind(NEW)
         .execute(&mut *conn)
         .await
         .unwrap();
@@ -142,7 +148,7 @@ async fn a_fetch_does_not_scan_the_table() {
     let before: i64 = sqlx::query_scalar(scans).fetch_one(&mut *conn).await.unwrap();
 
     let fetched = sqlx::query("select * from apalis.get_jobs('w', $1, 5)")
-        .bind(QUEUE_NAME)
+        .bind(NEW)
         .fetch_all(&mut *conn)
         .await
         .unwrap();
@@ -160,7 +166,7 @@ async fn every_job_is_delivered_and_acknowledged() {
     let items: Vec<i64> = (1..=50).collect();
     put(&db.pool, &items).await;
 
-    let running = Running::start(&queue_of(&db), move |item| {
+    let running = Running::start(&queue_of(&db), move |item, _| {
         let tell = tell.clone();
         async move {
             tell.send(item.get()).unwrap();
@@ -186,7 +192,7 @@ async fn a_job_is_delivered_again_after_a_rest_when_its_outcome_was_not_recorded
     let first = Arc::new(AtomicBool::new(true));
     put(&db.pool, &[1]).await;
 
-    let running = Running::start(&queue_of(&db), move |item| {
+    let running = Running::start(&queue_of(&db), move |item, _| {
         let again = first.swap(false, Ordering::SeqCst);
         tell.send(item.get()).unwrap();
         async move { if again { Handled::Again } else { Handled::Done } }
@@ -209,7 +215,7 @@ async fn a_panic_costs_its_own_job_a_rest_and_nobody_else_anything() {
     let counted = Arc::clone(&panics);
     put(&db.pool, &[1, 2, 3]).await;
 
-    let running = Running::start(&queue_of(&db), move |item| {
+    let running = Running::start(&queue_of(&db), move |item, _| {
         let (tell, panics) = (tell.clone(), Arc::clone(&counted));
         async move {
             assert!(item.get() != 2 || panics.fetch_add(1, Ordering::SeqCst) > 0, "the first try");
@@ -233,10 +239,10 @@ async fn an_unreadable_payload_ends_its_job_and_not_the_worker() {
         .task_id(apalis_core::task::task_id::TaskId::from_ulid(bad.parse().unwrap()))
         .build();
     let mut conn = queue_of(&db).acquire().await.unwrap();
-    push_tasks(&mut *conn, QUEUE_NAME, vec![task]).await.unwrap();
+    push_tasks(&mut *conn, NEW, vec![task]).await.unwrap();
     put(&db.pool, &[7]).await;
 
-    let running = Running::start(&queue_of(&db), move |item| {
+    let running = Running::start(&queue_of(&db), move |item, _| {
         tell.send(item.get()).unwrap();
         async { Handled::Done }
     });
@@ -254,7 +260,7 @@ async fn stopping_waits_for_what_has_begun_and_gives_the_rest_back() {
     let go = CancellationToken::new();
     let gate = go.clone();
     put(&db.pool, &(1..=20).collect::<Vec<_>>()).await;
-    let running = Running::start(&queue_of(&db), move |item| {
+    let running = Running::start(&queue_of(&db), move |item, _| {
         let (tell, gate) = (tell.clone(), gate.clone());
         async move {
             tell.send(item.get()).unwrap();
@@ -288,7 +294,7 @@ async fn the_jobs_of_a_dead_worker_are_freed_and_those_of_others_are_not() {
     for (worker, job) in [("dead.1", &jobs[0]), ("deadly.1", &jobs[1])] {
         sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ($1, $2, 's', now())")
             .bind(worker)
-            .bind(QUEUE_NAME)
+            .bind(NEW)
             .execute(&mut *conn)
             .await
             .unwrap();
@@ -378,18 +384,115 @@ async fn a_batch_of_one_is_next_behind_a_batch_of_ten_thousand() {
     put(&db.pool, &(1..=10_000).collect::<Vec<_>>()).await;
     let fetch = "select convert_from(job, 'UTF8') from apalis.get_jobs('w', $1, 5)";
     sqlx::query("insert into apalis.workers (id, worker_type, storage_name, last_seen) values ('w', $1, 's', now())")
-        .bind(QUEUE_NAME)
+        .bind(NEW)
         .execute(&db.pool)
         .await
         .unwrap();
     let served: Vec<String> =
-        sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
+        sqlx::query_scalar(fetch).bind(NEW).fetch_all(&db.pool).await.unwrap();
 
     let mut conn = db.pool.acquire().await.unwrap();
-    Line::new(Duration::ZERO, 1).add(&mut conn, &[ItemId::new(77_777)]).await.unwrap();
-    let next: Vec<String> =
-        sqlx::query_scalar(fetch).bind(QUEUE_NAME).fetch_all(&db.pool).await.unwrap();
+    Line::new(Duration::ZERO, 1)
+        .add(&mut conn, &[(ItemId::new(77_777), Kind::Provision)])
+        .await
+        .unwrap();
+    let next: Vec<String> = sqlx::query_scalar(fetch).bind(NEW).fetch_all(&db.pool).await.unwrap();
 
     assert_eq!(served.len(), 5);
     assert!(next.iter().any(|job| job.contains("77777")), "{next:?}");
+}
+
+#[tokio::test]
+async fn jobs_of_new_tenants_stand_where_the_release_before_looks_and_others_where_it_does_not() {
+    let db = harness::fresh_db().await;
+
+    let mut tx = db.pool.begin().await.unwrap();
+    let items = [(ItemId::new(1), Kind::Migrate), (ItemId::new(2), Kind::Provision)];
+    wake(&mut tx, &items, Duration::ZERO).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let written: Vec<(String, String)> =
+        sqlx::query_as("select job_type, convert_from(job, 'UTF8') from apalis.jobs order by 2")
+            .fetch_all(&db.pool)
+            .await
+            .unwrap();
+    let job = |queue: &str, payload: &str| (queue.to_owned(), payload.to_owned());
+    assert_eq!(
+        written,
+        [
+            job("tenantry.fleet", r#"{"v":1,"item":1}"#),
+            job("tenantry.provision", r#"{"v":1,"item":2}"#),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn jobs_that_are_held_of_one_class_keep_none_of_the_other_waiting() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let go = CancellationToken::new();
+    let gate = go.clone();
+    put_of(Kind::Migrate, &db.pool, &(1..=200).collect::<Vec<_>>()).await;
+    let running = Running::start(&queue_of(&db), move |item, class| {
+        let (tell, gate) = (tell.clone(), gate.clone());
+        async move {
+            tell.send(item.get()).unwrap();
+            if class == Class::Fleet {
+                gate.cancelled().await;
+            }
+            Handled::Done
+        }
+    });
+    // As many as are held at a time.
+    let held = HashSet::from([next(&mut seen).await, next(&mut seen).await]);
+    assert!(held.iter().all(|item| *item <= 200), "{held:?}");
+
+    put(&db.pool, &[777]).await;
+    queue::ring(&db.pool.clone().into(), queue::Bell::Jobs).await;
+
+    assert_eq!(next(&mut seen).await, 777);
+    go.cancel();
+    running.stop().await;
+}
+
+/// A worker whose queue is silent for too long starts over.
+#[tokio::test]
+async fn a_consumer_whose_handlers_are_all_busy_is_heard() {
+    let db = harness::fresh_db().await;
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let go = CancellationToken::new();
+    let gate = go.clone();
+    put_of(Kind::Migrate, &db.pool, &(1..=20).collect::<Vec<_>>()).await;
+    let settings = settings::Queue { heartbeat_ms: 100, ..settings() };
+    let (pool, stop, consumer) = (queue_of(&db), CancellationToken::new(), consumer());
+    let (worker, stopped) = (consumer.worker.clone(), stop.clone());
+    let task = tokio::spawn(async move {
+        let handler = move |item: ItemId, _| {
+            let (tell, gate) = (tell.clone(), gate.clone());
+            async move {
+                tell.send(item.get()).unwrap();
+                gate.cancelled().await;
+                Handled::Done
+            }
+        };
+        consume(pool, &settings, &consumer, handler, stopped).await;
+    });
+    next(&mut seen).await;
+    next(&mut seen).await;
+
+    let heard =
+        "select last_seen::text from apalis.workers where starts_with(id, $1) and worker_type = $2";
+    let mut beats: HashSet<String> = HashSet::new();
+    let beating = async {
+        while beats.len() < 5 {
+            let of_fleet = sqlx::query_scalar(heard).bind(&worker).bind(Class::Fleet.queue());
+            beats.insert(of_fleet.fetch_one(&db.pool).await.unwrap());
+        }
+    };
+    tokio::time::timeout(PATIENCE, beating).await.expect("it is heard again and again");
+    go.cancel();
+    stop.cancel();
+    task.await.unwrap();
+
+    assert_eq!(beats.len(), 5);
 }

@@ -5,8 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ItemId;
-use queue::{Consumer, Handled, consume, is_set_up, setup, wake};
+use domain::{ItemId, Kind};
+use queue::{Buffer, Consumer, Handled, consume, is_set_up, setup, wake};
 use settings::{Profile, Settings};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ async fn delivers_when(sql: &'static str) {
 
     assert!(is_set_up(&pool).await.unwrap());
     let mut tx = pool.begin().await.unwrap();
-    wake(&mut tx, &[ItemId::new(7)], Duration::ZERO).await.unwrap();
+    wake(&mut tx, &[(ItemId::new(7), Kind::Provision)], Duration::ZERO).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(delivered(&url).await, 7);
     pool.close().await;
@@ -62,13 +62,13 @@ async fn delivered(url: &str) -> i64 {
     let pool = queue::pool(options, &all.database, &all.queue);
     let consumer = Consumer {
         worker: format!("test-{}", domain::OperationId::mint()),
-        handlers: 1,
-        handler_timeout: PATIENCE,
+        new_tenants: Buffer { handlers: 1, timeout: PATIENCE },
+        fleet: Buffer { handlers: 1, timeout: PATIENCE },
         drain_timeout: PATIENCE,
         quiet: Arc::default(),
     };
     let (seen, mut items) = tokio::sync::mpsc::unbounded_channel();
-    let handler = move |item: ItemId| {
+    let handler = move |item: ItemId, _| {
         seen.send(item.get()).unwrap();
         std::future::ready(Handled::Done)
     };
@@ -112,14 +112,14 @@ async fn delivers_with_extensions_in_a_schema_of_their_own() {
 async fn goes_on_when_the_extension_moves() {
     let db = harness::fresh_db().await;
     let mut tx = db.pool.begin().await.unwrap();
-    wake(&mut tx, &[ItemId::new(1)], Duration::ZERO).await.unwrap();
+    wake(&mut tx, &[(ItemId::new(1), Kind::Provision)], Duration::ZERO).await.unwrap();
     tx.commit().await.unwrap();
 
     execute(&db.pool, "create schema \"Odd one\"; alter extension hstore set schema \"Odd one\"")
         .await;
 
     let mut tx = db.pool.begin().await.unwrap();
-    wake(&mut tx, &[ItemId::new(1)], Duration::ZERO).await.unwrap();
+    wake(&mut tx, &[(ItemId::new(1), Kind::Provision)], Duration::ZERO).await.unwrap();
     tx.commit().await.unwrap();
     let jobs = "select count(*) from apalis.jobs";
     let jobs: i64 = sqlx::query_scalar(jobs).fetch_one(&db.pool).await.unwrap();

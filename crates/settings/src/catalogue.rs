@@ -95,6 +95,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("worker.host", Kind::Text(rule::host)),
     Key::number("worker.port", 0, 65_535),
     Key::number("worker.concurrency", 1, 256),
+    Key::number("worker.fleet_lanes", 0, 255),
     Key::number("worker.group_size", 1, 64),
     Key::number("worker.max_attempts", 1, 100),
     Key::number("worker.backoff_base_ms", 1, 60_000),

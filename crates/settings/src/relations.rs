@@ -8,6 +8,7 @@ use crate::{error::Problem, load::Checked};
 /// not reported again.
 pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
     let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
+    problems.extend(no_lane_for_new_tenants(checked));
     problems.extend(room_for_one_body(checked));
     problems.extend(keys_outlive_batches(checked));
     problems.extend(two_urls(checked));
@@ -35,6 +36,17 @@ fn dead_too_soon(checked: &Checked) -> Option<Problem> {
         Problem::new(dead_place, format!("must be {least} or more ({reason}), is {dead_ms}"))
     };
     Some(problem)
+}
+
+/// A fleet migration must leave a lane to new tenants, where there is more than one.
+fn no_lane_for_new_tenants(checked: &Checked) -> Option<Problem> {
+    let (fleet, all) = ("worker.fleet_lanes", "worker.concurrency");
+    let (fleet_lanes, lanes) = (checked.number(fleet)?, checked.number(all)?);
+    if fleet_lanes <= (lanes - 1).max(1) {
+        return None;
+    }
+    let message = format!("is {fleet_lanes}, must be less than {} = {lanes}", checked.place(all));
+    Some(Problem::new(checked.place(fleet), message))
 }
 
 /// A body of the allowed size must fit among the bodies in memory.
@@ -114,5 +126,31 @@ impl Checked {
 
     fn texts(&self, path: &str) -> Option<Vec<&str>> {
         Some(self.value(path)?.as_array()?.iter().filter_map(Value::as_str).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Profile, Settings};
+
+    #[test]
+    fn a_fleet_leaves_a_lane_to_new_tenants() {
+        let settings = |env: &[(&str, &str)]| {
+            let env = env
+                .iter()
+                .map(|(key, value)| (format!("TENANTRY__WORKER__{key}"), (*value).to_owned()));
+            Settings::from_env_map(Profile::Default, env)
+        };
+        let lanes = |env| settings(env).unwrap().worker.fleet_lanes();
+
+        assert_eq!(lanes(&[]), 2);
+        assert_eq!(lanes(&[("CONCURRENCY", "1")]), 1);
+        assert_eq!(lanes(&[("CONCURRENCY", "1"), ("FLEET_LANES", "1")]), 1);
+        assert_eq!(lanes(&[("CONCURRENCY", "16"), ("FLEET_LANES", "15")]), 15);
+        let refused = settings(&[("FLEET_LANES", "4")]).unwrap_err().to_string();
+        assert!(
+            refused.contains("TENANTRY__WORKER__FLEET_LANES is 4, must be less than"),
+            "{refused}"
+        );
     }
 }

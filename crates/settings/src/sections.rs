@@ -110,8 +110,10 @@ pub struct Worker {
     pub host: String,
     /// TCP port of that page; 0 = any free one.
     pub port: u16,
-    /// Transactions in which one worker makes tenants, at a time.
+    /// Transactions that one worker has in work at a time.
     pub concurrency: usize,
+    /// How many of them may be about tenants that are there; 0: see [`Worker::fleet_lanes`].
+    pub fleet_lanes: usize,
     /// Tenants that one of these transactions makes, at most.
     pub group_size: usize,
     /// Tries for one tenant before it is given up.
@@ -136,6 +138,15 @@ pub struct Worker {
     /// Tenants after which a connection is replaced: a backend's catalogue
     /// caches grow with every schema it touches (800 tenants made one 500 MB).
     pub connection_uses: u32,
+}
+
+impl Worker {
+    /// Items of tenants that are there (migrations) that this worker has in work at a time: half of
+    /// `concurrency` unless it is set, one at least.
+    #[must_use]
+    pub fn fleet_lanes(&self) -> usize {
+        if self.fleet_lanes == 0 { (self.concurrency / 2).max(1) } else { self.fleet_lanes }
+    }
 }
 
 /// Tenants built in advance.

@@ -2,6 +2,8 @@
 
 use std::{error::Error, str::FromStr};
 
+use domain::{ItemId, Kind};
+
 /// `text` as a `T`.
 ///
 /// # Errors
@@ -12,6 +14,11 @@ where
     T::Err: Error + Send + Sync + 'static,
 {
     text.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+/// An item, and the kind of its operation.
+pub(crate) fn with_kind(id: i64, kind: &str) -> sqlx::Result<(ItemId, Kind)> {
+    Ok((ItemId::new(id), decode(kind)?))
 }
 
 /// A count the database computed, as the unsigned number it is.

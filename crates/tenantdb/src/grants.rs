@@ -7,11 +7,13 @@ mod regrant;
 mod revoke;
 
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::Promise;
 use crate::ident::{Ident, dollar_tag, literal};
 use crate::makers;
+use crate::path::TenantPath;
+use crate::role;
 
 pub use regrant::regrant;
 pub use revoke::revoke;
@@ -36,6 +38,40 @@ pub async fn grant(
     let grants = text(schema, role, promise) + ";\n" + &join(conn, role);
     sqlx::raw_sql(AssertSqlSafe(grants)).execute(conn).await?;
     Ok(())
+}
+
+/// Gives the role what it lacks of [`grant`]'s rights and of the search path of tenants, and says whether it
+/// had another path. One message where nothing is missing: what a migration makes comes with its rights.
+/// Without a promise the rights stay as they are.
+///
+/// # Errors
+/// As [`grant`] and [`role::follow_path`].
+pub async fn complete(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+    promise: Option<&Promise>,
+    path: TenantPath,
+) -> sqlx::Result<bool> {
+    let ident = Ident::from(schema);
+    let objects = promise.map(|promise| promise.grantable_in(&ident)).unwrap_or_default();
+    let row = sqlx::query(include_str!("queries/has_rights.sql"))
+        .bind(role.as_str())
+        .bind(ident.to_string())
+        .bind(objects.tables)
+        .bind(objects.sequences)
+        .bind(objects.routines)
+        .bind(Ident::from(&role.its_group()).to_string())
+        .bind(schema.as_str())
+        .bind(path.rest())
+        .fetch_optional(&mut *conn)
+        .await?;
+    let has = |column| row.as_ref().map_or(Ok(false), |row| row.try_get(column));
+    let (has_rights, has_path): (bool, bool) = (has("rights")?, has("path")?);
+    if let Some(promise) = promise.filter(|_| !has_rights) {
+        grant(conn, schema, role, promise).await?;
+    }
+    if has_path { Ok(false) } else { role::follow_path(conn, role, schema, path).await }
 }
 
 /// A block that takes the role into the group unless it is there.

@@ -107,6 +107,10 @@ pub async fn read(
 /// What [`find`] found.
 #[derive(Debug)]
 pub(crate) struct Found {
+    /// The session's search path.
+    pub(crate) path: String,
+    /// The session's role.
+    pub(crate) actor: String,
     /// The tenant's row.
     pub(crate) entry: Option<Entry>,
     /// Whether its schema holds something that no row tells of.
@@ -123,16 +127,40 @@ pub(crate) async fn find(
     tenant: TenantId,
     schema: &SchemaName,
 ) -> sqlx::Result<Found> {
-    let entry = read(conn, &[tenant]).await?.pop().flatten();
-    if entry.is_some() {
-        return Ok(Found { entry, unrecorded: false });
+    let found = look_up(conn, tenant).await?;
+    if found.entry.is_some() {
+        return Ok(found);
     }
     let (has_table, holds_something) = version_tables::look(conn, schema).await?;
     if !has_table {
-        return Ok(Found { entry, unrecorded: holds_something });
+        return Ok(Found { unrecorded: holds_something, ..found });
     }
     carry_over(conn, &[(tenant, schema.clone())]).await?;
-    Ok(Found { entry: read(conn, &[tenant]).await?.pop().flatten(), unrecorded: false })
+    look_up(conn, tenant).await
+}
+
+/// The tenant's row with the files of its set, and where the session stands, in one message.
+async fn look_up(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Found> {
+    let row = sqlx::query(
+        "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
+             current_setting('search_path'), current_user::text
+         from (values ($1::bigint)) as asked (tenant_id)
+         left join tenantry.tenant_migrations m on m.tenant_id = asked.tenant_id
+         left join tenantry.migration_sets s on s.hash = m.set_hash",
+    )
+    .bind(tenant.get())
+    .fetch_one(conn)
+    .await?;
+    let set_hash: Option<String> = row.try_get(3)?;
+    let entry = match set_hash {
+        Some(hash) => {
+            let is_known = row.try_get::<Option<Vec<String>>, _>(0)?.is_some();
+            let files = if is_known { files(&row)? } else { Vec::new() };
+            Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &files))
+        }
+        None => None,
+    };
+    Ok(Found { path: row.try_get(6)?, actor: row.try_get(7)?, entry, unrecorded: false })
 }
 
 /// Versions that tenants have with another text than the set's, each with the number of these tenants, in

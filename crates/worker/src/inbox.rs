@@ -1,4 +1,4 @@
-//! Items whose jobs have come, waiting for a lane to take them.
+//! Items whose jobs have come, waiting for a lane to take them: those of new tenants first.
 
 use std::{
     collections::VecDeque,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::ItemId;
-use queue::Handled;
+use queue::{Class, Handled};
 use tokio::sync::{Notify, oneshot};
 
 /// An item, and where to say what became of its job. Dropped unanswered, it was not begun.
@@ -17,37 +17,65 @@ pub(crate) struct Waiting {
 }
 
 /// The items that wait, shared out evenly among the lanes that have nothing to do.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
     changed: Notify,
+    fleet: FleetLimits,
+}
+
+/// How much may be in work of tenants that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FleetLimits {
+    /// Lanes at a time.
+    pub(crate) lanes: usize,
+    /// Items that a lane takes at once: it comes back to new tenants after them.
+    pub(crate) at_once: usize,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: VecDeque<Waiting>,
+    new_tenants: VecDeque<Waiting>,
+    fleet: VecDeque<Waiting>,
     /// Lanes that wait for items.
     idle: usize,
+    /// Lanes that work on tenants that are there.
+    at_fleet: usize,
     closed: bool,
 }
 
+/// What a lane took, and its place if that is limited: keep it until the work is over.
+#[derive(Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) place: Option<FleetPlace<'a>>,
+}
+
 impl Inbox {
+    pub(crate) fn new(fleet: FleetLimits) -> Self {
+        Self { inner: Mutex::default(), changed: Notify::new(), fleet }
+    }
+
     /// Adds `item`; what comes back tells what became of its job. `None` once closed.
-    pub(crate) fn put(&self, item: ItemId) -> Option<oneshot::Receiver<Handled>> {
+    pub(crate) fn put(&self, item: ItemId, class: Class) -> Option<oneshot::Receiver<Handled>> {
         let (reply, told) = oneshot::channel();
         let mut inner = self.lock();
         if inner.closed {
             return None;
         }
-        inner.waiting.push_back(Waiting { item, reply });
+        let line = match class {
+            Class::NewTenants => &mut inner.new_tenants,
+            Class::Fleet => &mut inner.fleet,
+        };
+        line.push_back(Waiting { item, reply });
         drop(inner);
         self.changed.notify_one();
         Some(told)
     }
 
-    /// Takes the oldest items: the caller's even share with the other idle lanes, at most as many as
-    /// `room` says then. Waits until there is one; `None` once closed.
-    pub(crate) async fn take(&self, room: impl Fn() -> usize) -> Option<Vec<Waiting>> {
+    /// Takes the oldest items, of new tenants if there are some: the caller's even share with the other
+    /// idle lanes, at most as many as `room` says then. Waits until there is one; `None` once closed.
+    pub(crate) async fn take(&self, room: impl Fn() -> usize) -> Option<Taken<'_>> {
         let _idle = Idle::enter(self);
         loop {
             if let Some(taken) = self.try_take(room()) {
@@ -62,7 +90,7 @@ impl Inbox {
     async fn settled(&self) {
         let mut seen = 0;
         loop {
-            let waiting = self.lock().waiting.len();
+            let waiting = self.lock().waiting();
             if waiting <= seen {
                 return;
             }
@@ -75,7 +103,8 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        inner.waiting.clear();
+        inner.new_tenants.clear();
+        inner.fleet.clear();
         drop(inner);
         // One that is about to wait finds the permit, and passes it on.
         self.changed.notify_waiters();
@@ -83,25 +112,62 @@ impl Inbox {
     }
 
     /// `None`: there is nothing yet. `Some(None)`: there will be nothing any more.
-    fn try_take(&self, most: usize) -> Option<Option<Vec<Waiting>>> {
+    fn try_take(&self, most: usize) -> Option<Option<Taken<'_>>> {
         let mut inner = self.lock();
         if inner.closed {
             self.changed.notify_one();
             return Some(None);
         }
-        let share = inner.waiting.len().div_ceil(inner.idle.max(1)).min(most);
-        if share == 0 {
-            return None;
-        }
-        let taken = inner.waiting.drain(..share).collect();
-        if !inner.waiting.is_empty() {
+        let class = inner.next(self.fleet)?;
+        let idle = inner.idle.max(1);
+        let (waiting, place) = match class {
+            Class::NewTenants => (share(&mut inner.new_tenants, idle, most), None),
+            Class::Fleet => {
+                let free = self.fleet.lanes - inner.at_fleet;
+                let waiting = share(&mut inner.fleet, idle.min(free), self.fleet.at_once);
+                inner.at_fleet += 1;
+                (waiting, Some(FleetPlace(self)))
+            }
+        };
+        if inner.next(self.fleet).is_some() {
             self.changed.notify_one();
         }
-        Some(Some(taken))
+        Some(Some(Taken { waiting, place }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> usize {
+        self.new_tenants.len() + self.fleet.len()
+    }
+
+    /// The class that a lane takes next, if there is something for it.
+    fn next(&self, fleet: FleetLimits) -> Option<Class> {
+        if !self.new_tenants.is_empty() {
+            return Some(Class::NewTenants);
+        }
+        (!self.fleet.is_empty() && self.at_fleet < fleet.lanes).then_some(Class::Fleet)
+    }
+}
+
+/// The oldest of a line: an even share of it for so many lanes, one at least.
+fn share(line: &mut VecDeque<Waiting>, lanes: usize, most: usize) -> Vec<Waiting> {
+    let share = line.len().div_ceil(lanes).min(most).max(1);
+    line.drain(..share.min(line.len())).collect()
+}
+
+/// A lane's right to work on tenants that are there.
+#[derive(Debug)]
+pub(crate) struct FleetPlace<'a>(&'a Inbox);
+
+impl Drop for FleetPlace<'_> {
+    fn drop(&mut self) {
+        self.0.lock().at_fleet -= 1;
+        self.0.changed.notify_one();
     }
 }
 
@@ -138,34 +204,106 @@ mod tests {
 
     use super::*;
 
-    fn put(inbox: &Inbox, items: std::ops::Range<i64>) -> Vec<oneshot::Receiver<Handled>> {
-        items.filter_map(|item| inbox.put(ItemId::new(item))).collect()
+    const FLEET: FleetLimits = FleetLimits { lanes: 2, at_once: 3 };
+
+    type Told = Vec<oneshot::Receiver<Handled>>;
+
+    fn put(inbox: &Inbox, class: Class, items: std::ops::Range<i64>) -> Told {
+        items.filter_map(|item| inbox.put(ItemId::new(item), class)).collect()
+    }
+
+    fn items(taken: &Taken<'_>) -> Vec<i64> {
+        taken.waiting.iter().map(|waiting| waiting.item.get()).collect()
     }
 
     #[tokio::test]
     async fn a_lane_alone_takes_the_oldest_up_to_its_most() {
-        let inbox = Inbox::default();
-        let _told = put(&inbox, 0..5);
+        let inbox = Inbox::new(FLEET);
+        let _told = put(&inbox, Class::NewTenants, 0..5);
 
         let taken = inbox.take(|| 3).await.unwrap();
 
-        let items: Vec<i64> = taken.iter().map(|waiting| waiting.item.get()).collect();
-        assert_eq!(items, [0, 1, 2]);
-        assert_eq!(inbox.take(|| 3).await.unwrap().len(), 2);
+        assert_eq!(items(&taken), [0, 1, 2]);
+        assert_eq!(inbox.take(|| 3).await.unwrap().waiting.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn new_tenants_come_first_however_much_else_came_before() {
+        let inbox = Inbox::new(FLEET);
+        let _fleet = put(&inbox, Class::Fleet, 0..100);
+        let _new = put(&inbox, Class::NewTenants, 100..102);
+
+        let first = inbox.take(|| 8).await.unwrap();
+
+        assert_eq!(items(&first), [100, 101]);
+        assert_eq!(items(&inbox.take(|| 8).await.unwrap()), [0, 1, 2], "a few at once");
+    }
+
+    #[tokio::test]
+    async fn no_more_lanes_than_allowed_work_on_tenants_that_are_there() {
+        let inbox = Inbox::new(FLEET);
+        let _fleet = put(&inbox, Class::Fleet, 0..100);
+        let first = inbox.take(|| 8).await.unwrap();
+        let _second = inbox.take(|| 8).await.unwrap();
+        let mut third = std::pin::pin!(inbox.take(|| 8));
+        assert!(futures::poll!(third.as_mut()).is_pending(), "two lanes are at it");
+
+        let _new = put(&inbox, Class::NewTenants, 100..101);
+        assert_eq!(items(&third.await.unwrap()), [100]);
+        let mut fourth = std::pin::pin!(inbox.take(|| 8));
+        assert!(futures::poll!(fourth.as_mut()).is_pending());
+        drop(first);
+
+        assert_eq!(items(&fourth.await.unwrap()), [6, 7, 8], "the place of the first is free");
+    }
+
+    #[tokio::test]
+    async fn all_that_was_put_is_taken_once() {
+        let inbox = Arc::new(Inbox::new(FLEET));
+        let lanes: Vec<_> = (0..4)
+            .map(|_| {
+                let inbox = Arc::clone(&inbox);
+                tokio::spawn(async move {
+                    let mut took = Vec::new();
+                    while let Some(taken) = inbox.take(|| 8).await {
+                        took.extend(items(&taken));
+                        tokio::task::yield_now().await;
+                        for waiting in taken.waiting {
+                            waiting.reply.send(Handled::Done).unwrap();
+                        }
+                    }
+                    took
+                })
+            })
+            .collect();
+
+        let fleet = put(&inbox, Class::Fleet, 0..500);
+        let new = put(&inbox, Class::NewTenants, 500..1000);
+        for told in fleet.into_iter().chain(new) {
+            assert_eq!(told.await, Ok(Handled::Done));
+        }
+        inbox.close();
+
+        let mut all = Vec::new();
+        for lane in lanes {
+            all.extend(lane.await.unwrap());
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
     }
 
     #[tokio::test]
     async fn idle_lanes_share_what_comes() {
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox::new(FLEET));
         let lanes: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = Arc::clone(&inbox);
-                tokio::spawn(async move { inbox.take(|| 8).await.unwrap().len() })
+                tokio::spawn(async move { inbox.take(|| 8).await.unwrap().waiting.len() })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20)).await;
 
-        let _told = put(&inbox, 0..8);
+        let _told = put(&inbox, Class::NewTenants, 0..8);
 
         let mut shares = Vec::new();
         for lane in lanes {
@@ -177,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn closed_it_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox::new(FLEET));
         let lane = tokio::spawn({
             let inbox = Arc::clone(&inbox);
             async move { inbox.take(|| 1).await.is_none() }
@@ -186,24 +324,26 @@ mod tests {
         inbox.close();
         assert!(lane.await.unwrap());
 
-        assert!(inbox.put(ItemId::new(1)).is_none());
+        assert!(inbox.put(ItemId::new(1), Class::NewTenants).is_none());
         assert!(inbox.take(|| 1).await.is_none());
     }
 
     #[tokio::test]
-    async fn an_item_let_go_was_not_begun() {
-        let inbox = Inbox::default();
-        let told = inbox.put(ItemId::new(1)).unwrap();
+    async fn items_let_go_were_not_begun() {
+        let inbox = Inbox::new(FLEET);
+        let told = Class::ALL.map(|class| inbox.put(ItemId::new(1), class).unwrap());
 
         inbox.close();
 
-        assert!(told.await.is_err());
+        for told in told {
+            assert!(told.await.is_err());
+        }
     }
 
     #[tokio::test]
     async fn a_life_that_is_given_up_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::default());
-        let told = inbox.put(ItemId::new(1)).unwrap();
+        let inbox = Arc::new(Inbox::new(FLEET));
+        let told = inbox.put(ItemId::new(1), Class::Fleet).unwrap();
         let life = tokio::spawn({
             let closer = Closer(Arc::clone(&inbox));
             async move {
@@ -216,6 +356,6 @@ mod tests {
 
         let waited = tokio::time::timeout(Duration::from_secs(10), told).await;
         assert!(waited.expect("the item is let go").is_err());
-        assert!(inbox.put(ItemId::new(2)).is_none());
+        assert!(inbox.put(ItemId::new(2), Class::Fleet).is_none());
     }
 }

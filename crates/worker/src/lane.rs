@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use engine::crash_point;
 use futures::FutureExt;
 use metrics::{counter, histogram};
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::{
-    inbox::{Inbox, Waiting},
+    inbox::{Inbox, Taken, Waiting},
     outcome::{self, About},
     settler::Settler,
 };
@@ -36,11 +36,24 @@ pub(crate) struct Lane {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) executor: Executor,
     pub(crate) settler: Settler,
-    /// Work is given up after this long: a connection that went dead without a word would hold it
-    /// for ever.
-    pub(crate) patience: Duration,
+    pub(crate) patience: Patience,
     /// Cleared when there is work: what is put off to later is looked for soon.
     pub(crate) quiet: Arc<AtomicBool>,
+}
+
+/// Work is given up after this long: a connection that went dead without a word would hold it for ever.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// On tenants that are made.
+    pub(crate) new_tenants: Duration,
+    /// On a tenant that is there.
+    pub(crate) fleet: Duration,
+}
+
+impl Patience {
+    fn with(self, kind: Kind) -> Duration {
+        if kind.makes_tenants() { self.new_tenants } else { self.fleet }
+    }
 }
 
 /// Claimed items could not be taken on.
@@ -61,8 +74,10 @@ impl Lane {
             if self.executor.is_refused() {
                 tokio::time::sleep(REST_WHILE_REFUSED).await;
             }
-            let Some(waiting) = self.inbox.take(|| self.executor.room()).await else { return };
+            let Some(taken) = self.inbox.take(|| self.executor.room()).await else { return };
+            let Taken { waiting, place } = taken;
             self.serve(waiting).await;
+            drop(place);
         }
     }
 
@@ -88,7 +103,8 @@ impl Lane {
     /// Works on `items` as far as they go; an item whose outcome is recorded leaves `replies`.
     async fn work(&self, items: &[ItemId], replies: &mut Replies) -> Result<(), LaneError> {
         let started = Instant::now();
-        let claims = self.in_time(self.executor.claim(items)).await??;
+        let patience = self.patience.new_tenants;
+        let claims = in_time(patience, self.executor.claim(items)).await??;
         for item in items.iter().filter(|item| claims.iter().all(|claim| claim.item != **item)) {
             // Final already, or another live worker's.
             tell(replies, *item, Handled::Done);
@@ -101,13 +117,14 @@ impl Lane {
         claims.iter().for_each(note_claim);
         let about: HashMap<ItemId, About> =
             claims.iter().map(|claim| (claim.item, About::of(claim, started))).collect();
-        let sorted = self.in_time(self.executor.work_together(claims)).await?;
+        let sorted = in_time(patience, self.executor.work_together(claims)).await?;
         for (item, ended) in sorted.done {
             self.close(&about[&item], ended, replies);
         }
         for claim in sorted.left {
             let item = claim.item;
-            match self.in_time(self.executor.work(claim)).await {
+            let patience = self.patience.with(claim.kind);
+            match in_time(patience, self.executor.work(claim)).await {
                 Ok(ended) => self.close(&about[&item], ended, replies),
                 Err(error) => {
                     let cause = telemetry::chain(&error);
@@ -135,10 +152,10 @@ impl Lane {
             }
         }
     }
+}
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, LaneError> {
-        tokio::time::timeout(self.patience, work).await.map_err(|_| LaneError::TookTooLong)
-    }
+async fn in_time<T>(patience: Duration, work: impl Future<Output = T>) -> Result<T, LaneError> {
+    tokio::time::timeout(patience, work).await.map_err(|_| LaneError::TookTooLong)
 }
 
 fn tell(replies: &mut Replies, item: ItemId, handled: Handled) {

@@ -8,8 +8,8 @@ use std::{
 
 use domain::Backoff;
 use engine::{Runner, control};
-use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder};
-use queue::Consumer;
+use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder, migrate};
+use queue::{Buffer, Consumer};
 use settings::Settings;
 use store::StageLimits;
 use tokio::task::JoinSet;
@@ -21,9 +21,9 @@ use crate::{
     handler::Handler,
     heartbeat,
     in_progress::InProgress,
-    inbox::{Closer, Inbox},
+    inbox::{Closer, FleetLimits, Inbox},
     keeper::{self, Keeper},
-    lane::Lane,
+    lane::{Lane, Patience},
     pools::Pools,
     settler::Settler,
     sweeper::Sweeper,
@@ -35,6 +35,13 @@ const SILENCE_SHARE: f32 = 0.6;
 
 /// Longest wait at the end of a life for what still runs beside the lanes.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Items of tenants that are there which a lane takes at once: they share a claim, and the lane is back for
+/// new tenants before long.
+const FLEET_AT_ONCE: usize = 4;
+
+/// Such items that wait for each lane. They share a fetch and an acknowledgement.
+const FLEET_AHEAD: usize = 16;
 
 /// What there is to do, read once.
 #[derive(Debug, Clone)]
@@ -188,11 +195,16 @@ impl<'a> Life<'a> {
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
     async fn consume(&self, stop: &CancellationToken) {
         let worker = &self.settings.worker;
-        let group = Executor::most_room(self.group(), self.settings.pool.size > 0);
-        let inbox = Arc::new(Inbox::default());
+        let fleet_lanes = worker.fleet_lanes();
+        // Where no lane is kept for new tenants, they wait for one item at most.
+        let at_once = if fleet_lanes < worker.concurrency { FLEET_AT_ONCE } else { 1 };
+        let inbox = Arc::new(Inbox::new(FleetLimits { lanes: fleet_lanes, at_once }));
         let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
-        let patience = Duration::from_millis(worker.stage_timeout_ms) * 2;
+        let patience = Patience {
+            new_tenants: Duration::from_millis(worker.stage_timeout_ms) * 2,
+            fleet: migrate::limits().statement * 2,
+        };
         let lane = Arc::new(Lane {
             inbox: Arc::clone(&inbox),
             executor: self.executor(),
@@ -206,27 +218,36 @@ impl<'a> Life<'a> {
         }
         let handler =
             Arc::new(Handler { inbox: Arc::clone(&inbox), in_progress: self.in_progress.clone() });
-        let consumer = Consumer {
-            worker: self.id.clone(),
-            // One group more than can be in work: the next one is at hand when a lane is free.
-            handlers: (worker.concurrency + 1) * group,
-            handler_timeout: patience * u32::try_from(group + 4).unwrap_or(u32::MAX),
-            drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
-            quiet: Arc::clone(&self.quiet),
-        };
         let close = async {
             stop.cancelled().await;
             inbox.close();
         };
         let pool = self.pools.queue.clone();
-        let handle = move |item| Arc::clone(&handler).handle(item);
-        let settings = &self.settings.queue;
+        let handle = move |item, class| Arc::clone(&handler).handle(item, class);
+        let (settings, consumer) = (&self.settings.queue, self.consumer(patience));
         let consumed = queue::consume(pool, settings, &consumer, handle, stop.clone());
         tokio::join!(consumed, close);
         // What they have begun is over, or its time is: dropping the set ends them.
         let drained = async { while lanes.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_WORDS, drained).await.is_err() {
             warn!(worker.id = %self.id, "gave up what was still in work");
+        }
+    }
+
+    fn consumer(&self, patience: Patience) -> Consumer {
+        let worker = &self.settings.worker;
+        let group = Executor::most_room(self.group(), self.settings.pool.size > 0);
+        let buffer = |lanes: usize, ahead: usize, patience: Duration| Buffer {
+            // One share more than can be in work: the next one is at hand when a lane is free.
+            handlers: (lanes + 1) * ahead,
+            timeout: patience * u32::try_from(2 * ahead + 4).unwrap_or(u32::MAX),
+        };
+        Consumer {
+            worker: self.id.clone(),
+            new_tenants: buffer(worker.concurrency, group, patience.new_tenants),
+            fleet: buffer(worker.fleet_lanes(), FLEET_AHEAD, patience.fleet),
+            drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
+            quiet: Arc::clone(&self.quiet),
         }
     }
 

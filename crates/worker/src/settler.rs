@@ -13,15 +13,15 @@ use metrics::counter;
 use queue::Bell;
 use store::{Connections, audit::By};
 use telemetry::names;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{in_progress::InProgress, outcome::About};
 
-/// How long outcomes are gathered after a look that found an operation still open, in milliseconds, unless
-/// this process runs out of work before: the most an operation's end is late by.
-const GATHER_MS: u64 = 200;
+/// How long outcomes of an operation are gathered after a look that found it still open, unless this process
+/// runs out of work before: the most an operation's end is late by. Others are looked at meanwhile.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// Longest time for one operation: a connection that went dead without a word would hold up all others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,14 +33,14 @@ pub(crate) struct Settler {
     /// Who the audit log says it was.
     actor: String,
     in_progress: InProgress,
-    marked: Arc<Mutex<Marked>>,
+    marked: Arc<Mutex<HashMap<OperationId, Marked>>>,
     wake: Arc<Notify>,
 }
 
-/// What ended since the last look.
-#[derive(Debug, Default)]
+/// What ended in an operation since the last look at it.
+#[derive(Debug)]
 struct Marked {
-    operations: HashMap<OperationId, Mode>,
+    mode: Mode,
     /// Tenants that other items may wait for.
     tenants: Vec<TenantId>,
 }
@@ -53,10 +53,11 @@ impl Settler {
     /// An item has ended or was built, and the transaction that says so is committed.
     pub(crate) fn mark(&self, about: &About) {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        marked.operations.insert(about.operation, about.mode);
+        let new = Marked { mode: about.mode, tenants: Vec::new() };
+        let operation = marked.entry(about.operation).or_insert(new);
         // No other item can be about a tenant that is being made.
         if !about.kind.makes_tenants() {
-            marked.tenants.push(about.tenant);
+            operation.tenants.push(about.tenant);
         }
         drop(marked);
         self.wake.notify_one();
@@ -64,63 +65,70 @@ impl Settler {
 
     /// Sees to operations until `stop`, then once more to what is marked by then.
     pub(crate) async fn run(&self, stop: CancellationToken) {
+        // Operations that were open when they were looked at, and until when they rest.
+        let mut resting: HashMap<OperationId, Instant> = HashMap::new();
         loop {
+            let rested = resting.values().min().copied();
             tokio::select! {
                 () = self.wake.notified() => {}
+                () = tokio::time::sleep_until(rested.unwrap_or_else(Instant::now)), if rested.is_some() => {}
+                // What was marked may be the end of an operation.
+                () = self.in_progress.emptied(), if rested.is_some() => resting.clear(),
                 () = stop.cancelled() => break,
             }
-            if !self.see_to_marked().await {
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(GATHER_MS)) => {}
-                    // What was marked may be the end of an operation.
-                    () = self.in_progress.emptied() => {}
-                }
-            }
+            resting.retain(|_, until| *until > Instant::now());
+            let open = self.see_to_marked(|operation| !resting.contains_key(operation)).await;
+            resting.extend(open.into_iter().map(|operation| (operation, Instant::now() + GATHER)));
         }
-        self.see_to_marked().await;
+        self.see_to_marked(|_| true).await;
     }
 
-    /// Whether all that were marked have ended.
-    async fn see_to_marked(&self) -> bool {
-        let marked =
-            std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner));
-        let Marked { operations, tenants } = marked;
+    /// Sees to those marked that are `due`; gives back those that are open yet.
+    async fn see_to_marked(&self, due: impl Fn(&OperationId) -> bool) -> Vec<OperationId> {
+        let marked: Vec<_> = {
+            let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+            marked.extract_if(|operation, _| due(operation)).collect()
+        };
+        let tenants: Vec<TenantId> =
+            marked.iter().flat_map(|(_, marked)| &marked.tenants).copied().collect();
         if !tenants.is_empty()
             && let Err(error) = control::release(&self.pool, &tenants).await
         {
             let cause = telemetry::chain(&error);
             warn!(cause, "could not wake what waits for {} tenants yet", tenants.len());
         }
-        let all = operations.len();
-        self.see_to(operations.into_iter().map(|(operation, mode)| (operation, Some(mode)))).await
-            == all
+        self.see_to(marked.into_iter().map(|(operation, marked)| (operation, Some(marked.mode))))
+            .await
     }
 
-    /// Does what is due for `operations`, whose modes may be known, and says how many ended now. A
-    /// failure is left to the next sweep.
+    /// Does what is due for `operations`, whose modes may be known, and gives back those that did not end
+    /// now. A failure is left to the next sweep.
     pub(crate) async fn see_to(
         &self,
         operations: impl Iterator<Item = (OperationId, Option<Mode>)>,
-    ) -> usize {
-        let mut ended = 0;
+    ) -> Vec<OperationId> {
+        let (mut ended, mut open) = (false, Vec::new());
         for (operation, mode) in operations {
             crash_point("before", "settle");
             match tokio::time::timeout(PATIENCE, self.advance_and_settle(operation, mode)).await {
-                Ok(Ok(state)) => ended += usize::from(state.is_some()),
+                Ok(Ok(Some(_))) => ended = true,
+                Ok(Ok(None)) => open.push(operation),
                 Ok(Err(error)) => {
+                    open.push(operation);
                     let cause = telemetry::chain(&error);
                     warn!(operation.id = %operation, %cause, "could not see to operation {operation} yet");
                 }
                 Err(_) => {
+                    open.push(operation);
                     warn!(operation.id = %operation, "seeing to operation {operation} took too long")
                 }
             }
             crash_point("after", "settle");
         }
-        if ended > 0 {
+        if ended {
             queue::ring(&self.pool, Bell::Ends).await;
         }
-        ended
+        open
     }
 
     async fn advance_and_settle(

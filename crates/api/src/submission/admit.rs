@@ -6,7 +6,9 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{InstallationId, ItemError, ItemState, Mode, NewItem, OperationId, Request, codes};
+use domain::{
+    InstallationId, ItemError, ItemState, Kind, Mode, NewItem, OperationId, Request, codes,
+};
 use engine::control::{reservation, reserve_all};
 use queue::{Bell, Line};
 use serde_json::json;
@@ -225,7 +227,10 @@ impl Admission<'_> {
         let rows: Vec<NewItemRow<'_>> = items.iter().map(new_item_row).collect();
         let accepted = items::insert(conn, self.batch, &rows, self.run_at).await?;
         match self.run_at {
-            None => Ok(line.add(conn, &accepted).await?),
+            None => {
+                let jobs: Vec<_> = accepted.into_iter().map(|i| (i, Kind::Provision)).collect();
+                Ok(line.add(conn, &jobs).await?)
+            }
             Some(_) => Ok(()),
         }
     }

@@ -34,7 +34,7 @@ async fn next(app: &App, n: i32) -> Vec<OperationId> {
         "insert into apalis.workers (id, worker_type, storage_name, last_seen)
          values ('w', $1, 's', now()) on conflict do nothing",
     )
-    .bind(queue::QUEUE_NAME)
+    .bind(queue::Class::NewTenants.queue())
     .execute(&app.db.pool)
     .await
     .unwrap();
@@ -43,7 +43,7 @@ async fn next(app: &App, n: i32) -> Vec<OperationId> {
          join tenantry.operation_items i on i.id = (convert_from(served.job, 'UTF8')::jsonb ->> 'item')::bigint
          order by served.ordinality",
     )
-    .bind(queue::QUEUE_NAME)
+    .bind(queue::Class::NewTenants.queue())
     .bind(n)
     .fetch_all(&app.db.pool)
     .await

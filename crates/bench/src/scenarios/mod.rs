@@ -1,8 +1,10 @@
 //! What can be measured, one a file.
 
+mod admit;
 mod cold;
 mod counts;
 mod flat;
+mod fleet;
 mod idle;
 mod latency;
 mod others;
@@ -30,6 +32,10 @@ pub(crate) enum Scenario {
     Warm,
     /// 10,000 tenants: the last against the first
     Flat,
+    /// 2,000 tenants migrated by one version, against the floor; and meanwhile one new tenant at a time
+    Fleet,
+    /// Admitting a migration of 10,000 tenants, and one of which nothing is to be done
+    Admit,
     /// Tenants of 20 tables, against the floor
     Wide,
     /// 1, 2 and 4 worker processes
@@ -63,6 +69,8 @@ impl Scenario {
             Self::Latency => latency::measure(stand, args).await,
             Self::Warm => warm::measure(stand, args).await,
             Self::Flat => flat::measure(stand, args).await,
+            Self::Fleet => fleet::measure(stand, args).await,
+            Self::Admit => admit::measure(stand, args).await,
             Self::Wide => wide::measure(stand, args).await,
             Self::Workers => workers::measure(stand, args).await,
             Self::Submit => submit::measure(stand, args).await,

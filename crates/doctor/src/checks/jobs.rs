@@ -39,7 +39,7 @@ const WAITING: &str = "
 /// Alive as `queue::without_live_job` says.
 const LIVE: &str = "
     select id, job from apalis.jobs
-    where job_type = $4 and id > $1
+    where job_type = any($4) and id > $1
       and (status = 'Pending' or (status = 'Failed' and attempts < max_attempts)
            or (status in ('Queued', 'Running') and done_at is null))
       and greatest(run_at, lock_at) < now() - make_interval(secs => $2)
@@ -76,9 +76,8 @@ async fn waiting_items(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> 
 async fn live_jobs(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx::Result<()> {
     let grace = gatherer.scope.grace.as_secs_f64();
     let mut pages = Pages(String::new());
-    let page = |after: String| {
-        sqlx::query(LIVE).bind(after).bind(grace).bind(PAGE).bind(queue::QUEUE_NAME)
-    };
+    let page =
+        |after: String| sqlx::query(LIVE).bind(after).bind(grace).bind(PAGE).bind(queue::QUEUES);
     while let Some(rows) = pages.next(conn, page).await? {
         let mut jobs: Vec<(String, Option<ItemId>)> = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -187,7 +186,8 @@ pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed,
     if queue::without_live_job(conn, &[item]).await?.is_empty() {
         return Err(Stop::Gone);
     }
-    queue::wake(conn, &[item], Duration::ZERO).await?;
+    let kind = store::operations::kind(conn, OperationId::new(locked.operation_id)).await?;
+    queue::wake(conn, &[(item, kind.ok_or(Stop::Gone)?)], Duration::ZERO).await?;
     Ok(locked.deed("item.requeued", json!({ "item": item })))
 }
 
@@ -195,10 +195,10 @@ pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed,
 /// acknowledgement changes a word in the queue's history.
 pub(crate) async fn kill(conn: &mut PgConnection, job: &str) -> Result<Deed, Stop> {
     let payload: Option<Vec<u8>> = sqlx::query_scalar(
-        "select job from apalis.jobs where id = $1 and job_type = $2 for update",
+        "select job from apalis.jobs where id = $1 and job_type = any($2) for update",
     )
     .bind(job)
-    .bind(queue::QUEUE_NAME)
+    .bind(queue::QUEUES)
     .fetch_optional(&mut *conn)
     .await?;
     let item = item_in(&payload.ok_or(Stop::Gone)?);

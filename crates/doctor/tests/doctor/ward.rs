@@ -175,7 +175,9 @@ impl Ward {
     /// A live job for the item; its id.
     pub(crate) async fn give_job(&self, item: i64) -> String {
         let mut conn = self.db.pool.acquire().await.unwrap();
-        queue::wake(&mut conn, &[ItemId::new(item)], Duration::ZERO).await.unwrap();
+        queue::wake(&mut conn, &[(ItemId::new(item), domain::Kind::Provision)], Duration::ZERO)
+            .await
+            .unwrap();
         // Due: the queue's clock has whole seconds.
         sqlx::query("update apalis.jobs set run_at = now() - interval '1 second'")
             .execute(&mut *conn)

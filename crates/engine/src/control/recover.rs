@@ -34,7 +34,7 @@ pub async fn put_back(
         return Ok(false);
     }
     items::note_attempt(&mut tx, claim, &failure.stage, &reason).await?;
-    queue::wake(&mut tx, &[claim.item], delay).await?;
+    queue::wake(&mut tx, &[(claim.item, claim.kind)], delay).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -76,7 +76,7 @@ pub async fn give_back_forgotten(
     let given_back = items::give_back(&mut tx, &owned).await?;
     queue::wake(&mut tx, &given_back, Duration::ZERO).await?;
     tx.commit().await?;
-    for item in &given_back {
+    for (item, _) in &given_back {
         info!(item.id = %item, "gave item {item} back to be tried again");
     }
     if !given_back.is_empty() {
@@ -111,12 +111,14 @@ pub async fn revive_stranded(pool: &Connections, age: Duration) -> sqlx::Result<
 
 async fn revive(pool: &Connections, stranded: &[ItemId]) -> sqlx::Result<usize> {
     let mut tx = pool.begin().await?;
-    let waiting = items::hold_waiting(&mut tx, stranded).await?;
+    let mut revived = items::hold_waiting(&mut tx, stranded).await?;
+    let waiting: Vec<ItemId> = revived.iter().map(|(item, _)| *item).collect();
     // Asked again under the locks: another process may just have done the same.
-    let revived = queue::without_live_job(&mut tx, &waiting).await?;
+    let without = queue::without_live_job(&mut tx, &waiting).await?;
+    revived.retain(|(item, _)| without.contains(item));
     queue::wake(&mut tx, &revived, Duration::ZERO).await?;
     tx.commit().await?;
-    for item in &revived {
+    for (item, _) in &revived {
         info!(item.id = %item, "item {item} had lost its job; gave it a new one");
     }
     Ok(revived.len())

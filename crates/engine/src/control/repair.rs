@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, OperationId};
+use domain::{ItemId, Kind, OperationId};
 use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -38,6 +38,7 @@ pub async fn undo(
             return Err(ControlError::NotUndoFailed(index, state));
         };
         set_going(&mut tx, by.did("item.undo_retried"), operation, index, item).await?;
+        let (item, _) = item;
         tx.commit().await?;
         queue::ring(pool, Bell::Jobs).await;
         info!(operation.id = %operation, item.id = %item, "the undo of item {item} is tried again");
@@ -65,6 +66,7 @@ pub async fn go_on(
             return Err(ControlError::NotStuck(index, state));
         };
         set_going(&mut tx, by.did("item.retried"), operation, index, item).await?;
+        let (item, _) = item;
         tx.commit().await?;
         queue::ring(pool, Bell::Jobs).await;
         info!(operation.id = %operation, item.id = %item, "item {item} goes on");
@@ -78,11 +80,11 @@ async fn set_going(
     entry: audit::Entry<'_>,
     operation: OperationId,
     index: u32,
-    item: ItemId,
+    item: (ItemId, Kind),
 ) -> sqlx::Result<()> {
     let reopened = operations::reopen(conn, operation).await?;
     queue::wake(conn, &[item], Duration::ZERO).await?;
-    let detail = json!({ "index": index, "item": item, "batch_reopened": reopened });
+    let detail = json!({ "index": index, "item": item.0, "batch_reopened": reopened });
     audit::append(conn, audit::Entry { operation: Some(operation), detail, ..entry }).await
 }
 

@@ -120,7 +120,9 @@ async fn line_up(
     again: &[Requeued],
 ) -> Result<(), ControlError> {
     let ahead = operations::ahead(conn, operation).await?;
-    let ids: Vec<ItemId> = again.iter().map(|item| item.id).collect();
+    let kind = operations::kind(conn, operation).await?;
+    let kind = kind.ok_or(ControlError::NotFound(operation))?;
+    let ids: Vec<(ItemId, Kind)> = again.iter().map(|item| (item.id, kind)).collect();
     Ok(Line::new(Duration::ZERO, ahead).add(conn, &ids).await?)
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{ItemError, OperationId, OperationState, codes};
+use domain::{ItemError, Kind, OperationId, OperationState, codes};
 use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -102,6 +102,8 @@ pub(super) async fn turn_back(
     reason: &ItemError,
 ) -> sqlx::Result<u64> {
     let turned = items::turn_built_back(conn, operation, reason).await?;
+    // Only new tenants are built together.
+    let turned: Vec<_> = turned.into_iter().map(|item| (item, Kind::Provision)).collect();
     queue::wake(conn, &turned, Duration::ZERO).await?;
     Ok(turned.len() as u64)
 }

@@ -34,7 +34,7 @@ pub(super) async fn wake(conn: &mut PgConnection, of: Waiters) -> sqlx::Result<u
     let (mut after, mut woken) = (ItemId::new(0), 0);
     loop {
         let page = items::waiting(conn, of, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(woken) };
+        let Some((last, _)) = page.last() else { return Ok(woken) };
         after = *last;
         line.add(conn, &page).await?;
         woken += page.len() as u64;

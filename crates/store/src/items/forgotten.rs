@@ -1,7 +1,9 @@
 //! Items that somebody owns and nobody works on.
 
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use sqlx::PgConnection;
+
+use crate::decode::with_kind;
 
 /// An item that is recorded as being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +34,18 @@ pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec
 }
 
 /// Gives owned items back: `running → retrying`; one that unwinds stays so, without an owner.
-/// Returns those that have not moved on; the caller wakes workers for them in the same transaction.
+/// Returns those that have not moved on, with their kinds; the caller wakes workers for them in the same transaction.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn give_back(conn: &mut PgConnection, owned: &[Owned]) -> sqlx::Result<Vec<ItemId>> {
+pub async fn give_back(
+    conn: &mut PgConnection,
+    owned: &[Owned],
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let (items, attempts): (Vec<i64>, Vec<i32>) =
         owned.iter().map(|owned| (owned.item.get(), owned.attempt)).unzip();
-    let given_back = sqlx::query_scalar!(
-        "with held as (
+    let given_back = sqlx::query!(
+        r#"with held as (
              select i.id from tenantry.operation_items i
              join unnest($1::bigint[], $2::int[]) as owned (id, attempt)
                   on owned.id = i.id and owned.attempt = i.attempt
@@ -53,11 +58,11 @@ pub async fn give_back(conn: &mut PgConnection, owned: &[Owned]) -> sqlx::Result
              worker_id = null, next_attempt_at = clock_timestamp()
          from held
          where i.id = held.id and i.state || '' in ('running', 'unwinding')
-         returning i.id",
+         returning i.id, (select b.kind from tenantry.operations b where b.id = i.operation_id) as "kind!""#,
         &items,
         &attempts,
     )
     .fetch_all(conn)
     .await?;
-    Ok(given_back.into_iter().map(ItemId::new).collect())
+    given_back.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }

@@ -31,7 +31,7 @@ pub use forgotten::{Owned, give_back, owned_by};
 pub use hold::hold;
 pub use insert::{NewItemRow, insert};
 pub use repair::{Resolved, resolve, undo};
-pub use result::{result, set_result};
+pub use result::{result, set_change, set_result};
 pub use results::{ItemResult, ResultError, results};
 pub use retry::{ReleasedTenant, Requeued, Retryable, refuse, requeue, retryable};
 pub use retry_later::retry_later;

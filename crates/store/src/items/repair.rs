@@ -1,7 +1,9 @@
 //! What operators do about an item that cannot go on by itself.
 
-use domain::{ItemId, OperationId, TenantId};
+use domain::{ItemId, Kind, OperationId, TenantId};
 use sqlx::PgConnection;
+
+use crate::decode::with_kind;
 
 /// `undo_failed → unwinding` with no tries used; the caller wakes a worker for it in the same
 /// transaction. `None` when the item is in another state, or not there.
@@ -12,19 +14,19 @@ pub async fn undo(
     conn: &mut PgConnection,
     operation: OperationId,
     index: u32,
-) -> sqlx::Result<Option<ItemId>> {
-    let item = sqlx::query_scalar!(
-        "update tenantry.operation_items
+) -> sqlx::Result<Option<(ItemId, Kind)>> {
+    let item = sqlx::query!(
+        r#"update tenantry.operation_items
          set state = 'unwinding', tries = 0, worker_id = null, finished_at = null,
              next_attempt_at = clock_timestamp()
          where operation_id = $1 and idx = $2 and state = 'undo_failed'
-         returning id",
+         returning id, (select b.kind from tenantry.operations b where b.id = operation_id) as "kind!""#,
         operation.get(),
         i32::try_from(index).unwrap_or(i32::MAX),
     )
     .fetch_optional(conn)
     .await?;
-    Ok(item.map(ItemId::new))
+    item.map(|row| with_kind(row.id, &row.kind)).transpose()
 }
 
 /// An item that is over.

@@ -1,9 +1,10 @@
 //! An item past the point of no return that cannot go on by itself.
 
-use domain::{ItemError, ItemId, OperationId};
+use domain::{ItemError, ItemId, Kind, OperationId};
 use sqlx::PgConnection;
 
 use super::Claim;
+use crate::decode::with_kind;
 
 /// `running → stuck`, with the reason. False when the claim is no longer ours.
 ///
@@ -40,16 +41,17 @@ pub async fn go_on(
     conn: &mut PgConnection,
     operation: OperationId,
     index: u32,
-) -> sqlx::Result<Option<ItemId>> {
-    let item = sqlx::query_scalar!(
-        "update tenantry.operation_items
+) -> sqlx::Result<Option<(ItemId, Kind)>> {
+    let item = sqlx::query!(
+        "update tenantry.operation_items i
          set state = 'retrying', tries = 0, finished_at = null, next_attempt_at = clock_timestamp()
-         where operation_id = $1 and idx = $2 and state = 'stuck'
-         returning id",
+         from tenantry.operations o
+         where i.operation_id = $1 and o.id = $1 and i.idx = $2 and i.state = 'stuck'
+         returning i.id, o.kind",
         operation.get(),
         i32::try_from(index).unwrap_or(i32::MAX),
     )
     .fetch_optional(conn)
     .await?;
-    Ok(item.map(ItemId::new))
+    item.map(|item| with_kind(item.id, &item.kind)).transpose()
 }

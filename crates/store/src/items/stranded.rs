@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use domain::ItemId;
+use domain::{ItemId, Kind};
 use sqlx::PgConnection;
+
+use crate::decode::with_kind;
 
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
 /// for a worker, and should not: neither they nor the whole queue are paused, their time has come, and
@@ -38,21 +40,25 @@ pub async fn waiting_since(
     Ok(ids.into_iter().map(ItemId::new).collect())
 }
 
-/// Those of `items` that still wait and that no other process holds; their rows stay locked until the
+/// Those of `items` that still wait and that no other process holds, with their kinds; their rows stay locked until the
 /// transaction ends.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn hold_waiting(conn: &mut PgConnection, items: &[ItemId]) -> sqlx::Result<Vec<ItemId>> {
+pub async fn hold_waiting(
+    conn: &mut PgConnection,
+    items: &[ItemId],
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
-    let held = sqlx::query_scalar!(
-        "select id from tenantry.operation_items
-         where id = any($1) and worker_id is null
-           and state || '' in ('queued', 'waiting', 'retrying', 'unwinding') -- found by id
-         order by id for update skip locked",
+    let held = sqlx::query!(
+        "select i.id, b.kind from tenantry.operation_items i
+         join tenantry.operations b on b.id = i.operation_id
+         where i.id = any($1) and i.worker_id is null
+           and i.state || '' in ('queued', 'waiting', 'retrying', 'unwinding') -- found by id
+         order by i.id for update of i skip locked",
         &ids,
     )
     .fetch_all(conn)
     .await?;
-    Ok(held.into_iter().map(ItemId::new).collect())
+    held.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }

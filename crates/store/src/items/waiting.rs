@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, OperationId, TenantId};
+use domain::{ItemId, Kind, OperationId, TenantId};
 use sqlx::PgConnection;
+
+use crate::decode::with_kind;
 
 /// Whose items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +16,8 @@ pub enum Waiters {
     Queue,
 }
 
-/// At most `limit` items of `of` after `after`, in order of id, that wait for a worker. Those of
+/// At most `limit` items of `of` after `after`, in order of id, that wait for a worker, each with the kind of
+/// its operation. Those of
 /// an operation whose time has not come are not among them.
 ///
 /// # Errors
@@ -24,12 +27,11 @@ pub async fn waiting(
     of: Waiters,
     after: ItemId,
     limit: i64,
-) -> sqlx::Result<Vec<ItemId>> {
-    let ids = match of {
-        Waiters::Operation(operation) => of_operation(conn, operation, after, limit).await?,
-        Waiters::Queue => of_all(conn, after, limit).await?,
-    };
-    Ok(ids.into_iter().map(ItemId::new).collect())
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
+    match of {
+        Waiters::Operation(operation) => of_operation(conn, operation, after, limit).await,
+        Waiters::Queue => of_all(conn, after, limit).await,
+    }
 }
 
 async fn of_operation(
@@ -37,9 +39,9 @@ async fn of_operation(
     operation: OperationId,
     after: ItemId,
     limit: i64,
-) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar!(
-        "select i.id from tenantry.operation_items i
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
+    let rows = sqlx::query!(
+        "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.run_at is null
          where i.operation_id = $1 and i.id > $2 and i.worker_id is null
            and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
@@ -49,12 +51,17 @@ async fn of_operation(
         limit,
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    rows.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }
 
-async fn of_all(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar!(
-        "select i.id from tenantry.operation_items i
+async fn of_all(
+    conn: &mut PgConnection,
+    after: ItemId,
+    limit: i64,
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
+    let rows = sqlx::query!(
+        "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
               and b.run_at is null and b.paused_at is null
          where i.id > $1 and i.worker_id is null
@@ -64,7 +71,8 @@ async fn of_all(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Res
         limit,
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    rows.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }
 
 /// Of the items that wait for one of `tenants`, the first for each whose operation is neither paused nor put
@@ -72,20 +80,25 @@ async fn of_all(conn: &mut PgConnection, after: ItemId, limit: i64) -> sqlx::Res
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn next_for(conn: &mut PgConnection, tenants: &[TenantId]) -> sqlx::Result<Vec<ItemId>> {
+pub async fn next_for(
+    conn: &mut PgConnection,
+    tenants: &[TenantId],
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
-    let next = sqlx::query_scalar!(
-        r#"select (select i.id from tenantry.operation_items i
-                   join tenantry.operations b on b.id = i.operation_id
-                   where i.tenant_id = t.id and i.state = 'waiting'
-                     and b.paused_at is null and b.run_at is null
-                   order by i.id limit 1)
-           from unnest($1::bigint[]) as t (id)"#,
+    let next = sqlx::query!(
+        "select i.id, b.kind
+         from unnest($1::bigint[]) as t (id)
+         cross join lateral (select i.id, i.operation_id from tenantry.operation_items i
+                             join tenantry.operations o on o.id = i.operation_id
+                             where i.tenant_id = t.id and i.state = 'waiting'
+                               and o.paused_at is null and o.run_at is null
+                             order by i.id limit 1) i
+         join tenantry.operations b on b.id = i.operation_id",
         &ids,
     )
     .fetch_all(conn)
     .await?;
-    Ok(next.into_iter().flatten().map(ItemId::new).collect())
+    next.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }
 
 /// At most `limit` items of `operation` that a worker could take now, in order of id.
@@ -135,10 +148,10 @@ pub async fn of_other_sets(
     items: &[ItemId],
     set: &str,
     dead_after: Duration,
-) -> sqlx::Result<Vec<ItemId>> {
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
-    let others = sqlx::query_scalar!(
-        "select i.id from tenantry.operation_items i
+    let others = sqlx::query!(
+        "select i.id, o.kind from tenantry.operation_items i
          join tenantry.operations o on o.id = i.operation_id
          where i.id = any($1::bigint[]) and o.params ->> 'set' <> $2 and i.worker_id is null
            and i.state || '' in ('queued', 'waiting', 'retrying', 'unwinding') -- found by id
@@ -151,7 +164,7 @@ pub async fn of_other_sets(
     )
     .fetch_all(conn)
     .await?;
-    Ok(others.into_iter().map(ItemId::new).collect())
+    others.iter().map(|row| with_kind(row.id, &row.kind)).collect()
 }
 
 /// The open operations whose items wait for a worker with this set of migrations.

@@ -25,15 +25,15 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Reads it.
+    /// Reads it. One message, where the tenant has its row.
     pub(super) async fn read(
         conn: &mut PgConnection,
         tenant: TenantId,
         schema: &SchemaName,
         tenants: TenantPath,
     ) -> sqlx::Result<Self> {
-        let Found { entry, unrecorded } = ledger::find(conn, tenant, schema).await?;
-        Ok(Self { entry, unrecorded, ..Self::of_session(conn, tenants).await? })
+        let Found { path, actor, entry, unrecorded } = ledger::find(conn, tenant, schema).await?;
+        Ok(Self { tenants, path, actor, entry, unrecorded })
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.

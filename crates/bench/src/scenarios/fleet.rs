@@ -1,0 +1,220 @@
+//! Tenants migrated by one version, in turn with the floor: the same SQL and the same row in a ledger for each
+//! schema, one transaction each. Meanwhile callers post one tenant at a time.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, ensure};
+use domain::{Direction, Kind, Migrate, OperationId, Selector};
+use engine::control;
+use queue::Bell;
+use store::audit::By;
+use tenantdb::migrations::MigrationSet;
+
+use crate::{
+    Args,
+    figures::{Figures, median},
+    floor::{Floor, Shape, VersionTable},
+    stand::Stand,
+    system::{Setup, System},
+};
+
+/// Tenants that are migrated.
+const TENANTS: usize = 2_000;
+
+/// Rounds at most: each is one more version.
+const ROUNDS: usize = 3;
+
+/// Worker processes, each with as many lanes as the floor has connections for it.
+const WORKERS: usize = 2;
+
+/// Between the answer that a new tenant is active and the POST of the next, and between two looks at the
+/// operation.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The setting that names the folder of migrations.
+const FOLDER: &str = "TENANTRY__TENANTS__MIGRATIONS_DIR";
+
+/// The table that the floor keeps in place of Tenantry's.
+const LEDGER: &str =
+    "create table tenant_migrations (name text primary key, set_hash text not null,
+    version text not null, applied_at timestamptz not null default now())";
+
+pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
+    let (tenants, rounds) = (args.tenants.unwrap_or(TENANTS), args.rounds.min(ROUNDS));
+    let lanes = args.connections * WORKERS;
+    let shape = Shape::of_this_repository();
+    let floor = Floor::prepare(stand, "fleet_floor", lanes, &shape).await?;
+    floor.make(VersionTable::Left, tenants).await?;
+    floor.run(vec![LEDGER.to_owned()]).await?;
+    let env = vec![(FOLDER, folder(stand, &shape, 0)?.display().to_string())];
+    let setup = Setup { workers: WORKERS, lanes, env, ..Setup::of("fleet", args) };
+    let mut system = System::start(stand, setup).await?;
+    system.make("fleet", tenants).await?;
+    let mut all = Rounds::default();
+    println!(
+        "\nround   floor tenants/s   system tenants/s   ratio   POST to active meanwhile, p50"
+    );
+    for round in 1..=rounds {
+        let folder = folder(stand, &shape, round)?;
+        let env = [(FOLDER, folder.display().to_string())];
+        system.replace_workers(stand, &format!("-{round}"), &env).await?;
+        all.run(&floor, &system, &MigrationSet::load(&folder)?, round, tenants).await?;
+    }
+    system.stop().await?;
+    floor.close().await;
+    Ok(all.figures(
+        args,
+        format!("{rounds} rounds of {tenants} tenants, {WORKERS} workers, {lanes} connections"),
+    ))
+}
+
+/// What the rounds came to.
+#[derive(Debug, Default)]
+struct Rounds {
+    floor: Vec<f64>,
+    system: Vec<f64>,
+    new_tenant_ms: Vec<f64>,
+}
+
+impl Rounds {
+    /// Half of the floor before the system and half after.
+    async fn run(
+        &mut self,
+        floor: &Floor,
+        system: &System,
+        set: &MigrationSet,
+        round: usize,
+        tenants: usize,
+    ) -> anyhow::Result<()> {
+        let mut texts = floor_texts(round, tenants);
+        let second_half = texts.split_off(tenants / 2);
+        let mut floor_took = floor.run(texts).await?;
+        let (rate, new_ms) = migrate(system, set, round, tenants).await?;
+        floor_took += floor.run(second_half).await?;
+        let floor_rate = tenants as f64 / floor_took.as_secs_f64();
+        println!(
+            "{round:>5}   {floor_rate:>15.1}   {rate:>16.1}   {:>5.2}   {:>9.1} ms of {}",
+            rate / floor_rate,
+            median(&new_ms),
+            new_ms.len(),
+        );
+        self.floor.push(floor_rate);
+        self.system.push(rate);
+        self.new_tenant_ms.extend(new_ms);
+        Ok(())
+    }
+
+    fn figures(&self, args: &Args, what: String) -> Figures {
+        let ratios: Vec<f64> = self.floor.iter().zip(&self.system).map(|(f, s)| s / f).collect();
+        let mut figures = Figures::of("fleet", what);
+        figures.add("floor", median(&self.floor), "tenants/s");
+        figures.add("system", median(&self.system), "tenants/s");
+        figures.add("ratio", median(&ratios), "");
+        figures.add_percentiles("POST of a new tenant to active, meanwhile", &self.new_tenant_ms);
+        if let Some(least) = args.at_least {
+            figures.ask_at_least("ratio", least);
+        }
+        figures
+    }
+}
+
+/// Migrates all; tenants a second by the database's clock, and how long each new tenant took meanwhile.
+async fn migrate(
+    system: &System,
+    set: &MigrationSet,
+    round: usize,
+    tenants: usize,
+) -> anyhow::Result<(f64, Vec<f64>)> {
+    let id = admit(system, set).await?.context("there is nothing to migrate")?;
+    let mut new_ms = Vec::new();
+    let finished = "select extract(epoch from finished_at - created_at)::float8
+                    from tenantry.operations where id = $1";
+    let took: f64 = loop {
+        new_ms.push(system.one_tenant_ms(round * 1_000_000 + new_ms.len()).await?);
+        let took: Option<f64> =
+            sqlx::query_scalar(finished).bind(id.get()).fetch_one(&system.pool).await?;
+        match took {
+            Some(took) => break took,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+    };
+    // The last one may have been made after the end.
+    new_ms.pop();
+    let done: i64 = sqlx::query_scalar(
+        "select count(*) from tenantry.operation_items i
+         join tenantry.tenant_migrations m on m.tenant_id = i.tenant_id and m.set_hash = $2
+         where i.operation_id = $1 and i.state = 'succeeded'",
+    )
+    .bind(id.get())
+    .bind(set.hash())
+    .fetch_one(&system.pool)
+    .await?;
+    ensure!(usize::try_from(done)? >= tenants, "only {done} of {tenants} tenants were migrated");
+    Ok((done as f64 / took, new_ms))
+}
+
+/// Asks for all tenants to be brought to the set's newest version.
+pub(super) async fn admit(
+    system: &System,
+    set: &MigrationSet,
+) -> anyhow::Result<Option<OperationId>> {
+    let place =
+        store::tenants::Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
+    let migrate = Migrate { direction: Direction::Up, set: set.hash().to_owned(), to: None };
+    let id = OperationId::mint();
+    let asked = control::Asked {
+        id,
+        kind: Kind::Migrate,
+        params: &serde_json::to_value(migrate)?,
+        tenants: None,
+        selector: &Selector::all(),
+        but_at: Some(&place),
+        run_at: None,
+        created_by: None,
+    };
+    let mut tx = system.pool.begin().await?;
+    // As `tenantry migrate tenant up --all` does, which tells how many are up to date.
+    control::look(&mut tx, &control::Asked { but_at: None, ..asked.clone() }).await?;
+    let admitted = control::admit(&mut tx, By::process("bench"), &asked, None).await?;
+    tx.commit().await?;
+    queue::ring(&system.pool.clone().into(), Bell::Jobs).await;
+    Ok(admitted.then_some(id))
+}
+
+/// What a version of a round does: a table, and a column of one that is there.
+fn version(round: usize) -> String {
+    format!(
+        "create table note_{round} (
+             id bigint generated always as identity primary key,
+             body text not null, created_at timestamptz not null default now());
+         alter table person add column note_{round} text;"
+    )
+}
+
+/// The repository's migrations and the versions up to `round`, as a folder.
+fn folder(stand: &Stand, shape: &Shape, round: usize) -> anyhow::Result<PathBuf> {
+    let folder = stand.folder().join(format!("migrations-{round}"));
+    fs::create_dir(&folder)?;
+    let texts = shape.migrations.iter().cloned().chain((1..=round).map(version));
+    for (n, text) in texts.enumerate() {
+        fs::write(folder.join(format!("{:04}_version.sql", n + 1)), text)?;
+    }
+    Ok(folder)
+}
+
+/// The same for each of the floor's schemas, and its row in the ledger.
+fn floor_texts(round: usize, tenants: usize) -> Vec<String> {
+    let (version, hash) = (version(round), "0123456789abcdef".repeat(6));
+    let text = |n| {
+        format!(
+            "begin;
+             set local search_path to floor_fleet_floor_0_{n};
+             {version}
+             insert into public.tenant_migrations (name, set_hash, version)
+             values ('floor_fleet_floor_0_{n}', '{hash}', '{round}') on conflict (name) do update
+             set set_hash = excluded.set_hash, version = excluded.version, applied_at = now();
+             commit;"
+        )
+    };
+    (0..tenants).map(text).collect()
+}
