@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(lanes(&[("CONCURRENCY", "16"), ("FLEET_LANES", "15")]), 15);
         let refused = settings(&[("FLEET_LANES", "4")]).unwrap_err().to_string();
         assert!(
-            refused.contains("TENANTRY__WORKER__FLEET_LANES is 4, must be less than"),
+            refused.contains("TENANTRY__WORKER__FLEET_LANES: is 4, must be less than"),
             "{refused}"
         );
     }
