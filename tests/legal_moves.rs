@@ -23,7 +23,6 @@ const YET_TO_COME: &[(&str, &str, &[&str])] = &[
     ("tenants", "deleting", &["active", "archived", "deleted", "suspended"]),
     ("tenants", "suspended", &["active", "archived", "deleting"]),
     ("operation_items", "retrying", &["unwinding"]),
-    ("operation_items", "stuck", &["failed"]),
 ];
 
 /// The legal moves of each table, by name.

@@ -48,9 +48,9 @@ const PLANTED: &[(&str, &str)] = &[
         "was moved up 3 times and down 1 times, and was to be 2 and 1 times",
     ),
     (
-        "update tenantry.tenant_migrations set version = '0004' where tenant_id =
+        "update tenantry.tenant_migrations set version = '0014' where tenant_id =
             (select tenant_id from tenantry.operation_items where idx = 5 and input <> '{}')",
-        "its ledger says Some(\"0004\"), and its table is there: true",
+        "its ledger says Some(\"0014\"), and its table is there: true",
     ),
     (
         "update tenantry.operation_items set started_at = started_at - interval '1 hour'

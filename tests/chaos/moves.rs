@@ -23,18 +23,18 @@ use crate::{
 /// The migrations: the moves that were made, and one that goes and comes back.
 pub(crate) const FILES: &[(&str, &str)] = &[
     (
-        "0004_moves.sql",
+        "0014_moves.sql",
         "create table moves (n bigint generated always as identity primary key,
              direction text not null, begun timestamptz not null, ended timestamptz);",
     ),
     (
-        "0005_second.up.sql",
+        "0015_second.up.sql",
         "insert into moves (direction, begun) values ('up', clock_timestamp());
          create table second (x int);
          update moves set ended = clock_timestamp() where ended is null;",
     ),
     (
-        "0005_second.down.sql",
+        "0015_second.down.sql",
         "insert into moves (direction, begun) values ('down', clock_timestamp());
          drop table second;
          update moves set ended = clock_timestamp() where ended is null;",
@@ -42,7 +42,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 ];
 
 /// The version before the one that goes and comes back.
-const BEFORE: &str = "0004";
+const BEFORE: &str = "0014";
 
 /// The tenants that are moved are among so many, the oldest: each of them is moved often.
 const MOVED: i64 = 120;
@@ -182,8 +182,8 @@ async fn admit(
 const TENANTS: &str = "
 with moved as (
     select t.id, t.schema_name, m.version,
-           count(*) filter (where i.state = 'succeeded' and i.result -> 'applied' ? '0005') as ups,
-           count(*) filter (where i.state = 'succeeded' and i.result -> 'reverted' ? '0005') as downs
+           count(*) filter (where i.state = 'succeeded' and i.result -> 'applied' ? '0015') as ups,
+           count(*) filter (where i.state = 'succeeded' and i.result -> 'reverted' ? '0015') as downs
     from tenantry.operation_items i
     join tenantry.operations o on o.id = i.operation_id and o.kind = 'migrate'
     join tenantry.tenants t on t.id = i.tenant_id

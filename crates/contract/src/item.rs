@@ -32,8 +32,9 @@ pub struct ItemResult {
     pub error: Option<ItemError>,
     /// The steps that took effect, in the order they ran.
     pub steps: Vec<Step>,
-    /// What it came to, as its kind says: of `migrate` the versions before and after.
-    #[serde(default)]
+    /// What it came to, as its kind says: of `migrate` the versions before and after. A kind that
+    /// says nothing has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
 }
 

@@ -8,7 +8,7 @@
 //! [`without_live_job`], [`prune`]). Nothing outside it knows a job's id: an id names its item.
 //!
 //! apalis' table is not Tenantry's own: the statements here are not checked at build time, the
-//! tests in `tests/contract.rs` pin what they lean on instead.
+//! tests in `tests/contract/` pin what they lean on instead.
 
 mod connect;
 mod consume;

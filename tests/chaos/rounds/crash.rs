@@ -152,10 +152,10 @@ pub(super) async fn bed_of_segments() -> Bed {
     let file = |name: &str, sql: &str| (name.to_owned(), format!("-- no-transaction\n{sql}"));
     let migrations = [
         file(
-            "0006_by_name.up.sql",
+            "0016_by_name.up.sql",
             "create index concurrently if not exists person_name on person (full_name);",
         ),
-        file("0006_by_name.down.sql", "drop index concurrently if exists person_name;"),
+        file("0016_by_name.down.sql", "drop index concurrently if exists person_name;"),
     ];
     Bed::make(Plan { apis: 1, workers: 2, migrations: &migrations, ..Plan::default() }).await
 }
