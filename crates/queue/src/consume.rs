@@ -13,7 +13,7 @@ use apalis::prelude::{
 };
 use apalis_postgres::{Config, PostgresStorage};
 use domain::ItemId;
-use futures::{FutureExt, channel::mpsc};
+use futures::{FutureExt, TryStreamExt as _, channel::mpsc, stream::FuturesUnordered};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -157,11 +157,14 @@ where
     let fruitful = Arc::clone(&shared.fruitful);
     let [for_new, for_fleet] =
         doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
-    let of = |class, rings| class_life(class, name, rings, (settings, consumer), shared, stop);
-    let drained =
-        async { futures::try_join!(of(Class::NewTenants, for_new), of(Class::Fleet, for_fleet)) };
+    // The queue looks for jobs whenever it is woken: each class is woken for itself, or a look of
+    // one would be the other's next.
+    let lives: FuturesUnordered<_> = [(Class::NewTenants, for_new), (Class::Fleet, for_fleet)]
+        .map(|(class, rings)| class_life(class, name, rings, (settings, consumer), shared, stop))
+        .into_iter()
+        .collect();
     tokio::select! {
-        ended = drained => ended.map(|_| ()),
+        ended = lives.try_collect::<()>() => ended,
         () = overdue(stop, consumer.drain_timeout) => {
             warn!(worker.id = %name, "handlers did not finish in time; their items time out");
             Ok(())

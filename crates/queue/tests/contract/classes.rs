@@ -127,3 +127,26 @@ async fn a_consumer_whose_handlers_are_all_busy_is_heard() {
 
     assert_eq!(beats.len(), 5);
 }
+
+/// The queue looks for jobs whenever it is woken, and the answer to a look wakes it.
+#[tokio::test]
+async fn idle_queues_do_not_wake_each_other() {
+    let db = harness::fresh_db().await;
+    let running = Running::start(&queue_of(&db), |_, _| async { Handled::Done });
+    put(&db.pool, &[1]).await;
+    let done = "select exists (select from apalis.jobs where status = 'Done')";
+    while !sqlx::query_scalar::<_, bool>(done).fetch_one(&db.pool).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let transactions = async || -> i64 {
+        let sql = "select xact_commit from pg_stat_database where datname = pg_catalog.current_database()";
+        sqlx::query_scalar(sql).fetch_one(&db.pool).await.unwrap()
+    };
+
+    let before = transactions().await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let ran = transactions().await - before;
+    running.stop().await;
+
+    assert!(ran < 100, "{ran} transactions in 4 s of two idle queues");
+}
