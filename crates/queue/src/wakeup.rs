@@ -50,14 +50,13 @@ impl PollStrategy for Wakeup {
     fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let quiet = self.quiet.load(Ordering::Relaxed);
         let next = Instant::now() + if quiet { self.every * QUIET_FACTOR } else { self.every };
-        if self.timer.deadline() > next {
-            // It is quiet no longer.
+        let mut fired = self.timer.as_mut().poll(cx).is_ready();
+        // While it is quiet, the look that this wake-up brings will do for the timer's.
+        if fired || quiet || self.timer.deadline() > next {
             self.timer.as_mut().reset(next);
-        }
-        let mut fired = false;
-        while self.timer.as_mut().poll(cx).is_ready() {
-            self.timer.as_mut().reset(next);
-            fired = true;
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
         while !self.doorbell_gone {
             match Pin::new(&mut self.doorbell).poll_next(cx) {

@@ -15,7 +15,7 @@ use tracing::{debug, info};
 
 use super::SweepError;
 
-/// Rows that one transaction deletes from a table, at most.
+/// Rows that one transaction deletes from each table, at most.
 const PORTION: i64 = 1_000;
 
 /// Operations that one transaction deletes, at most; their items follow.
@@ -24,28 +24,34 @@ const OPERATIONS: i64 = 100;
 /// No portion begins later in a round: less than a worker waits for its sweep when it stops.
 const ROUND: Duration = Duration::from_secs(4);
 
-/// Tables of which every row that is old enough goes.
-#[derive(Debug, Clone, Copy)]
-enum Table {
-    IdempotencyKeys,
-    Events,
-    Workers,
-}
-
 /// One round.
 pub(super) async fn prune(pool: &Connections, keep: settings::Retention) -> Result<(), SweepError> {
     let until = Instant::now() + ROUND;
     make_months(pool).await?;
-    for (table, days) in [
-        (Table::IdempotencyKeys, keep.idempotency_days),
-        (Table::Events, keep.events_days),
-        (Table::Workers, keep.workers_days),
-    ] {
-        if days > 0 {
-            rows(pool, until, table, days).await?;
+    let (mut after, mut pruned) = (Cursor::START, 0);
+    while let Some(mut tx) = begin(pool).await? {
+        let more_rows = rows(&mut tx, keep).await?;
+        // Items of operations that are deleted go first, whatever the settings say now.
+        let more_items = retention::prune_items(&mut tx, PORTION).await?;
+        let oldest = if more_items || keep.operations_days == 0 {
+            None
+        } else {
+            oldest(&mut tx, keep.operations_days, after).await?
+        };
+        tx.commit().await?;
+        let more_operations = oldest.is_some();
+        if let Some(portion) = oldest {
+            (after, pruned) = (portion.next, pruned + portion.pruned);
+        }
+        if !(more_rows || more_items || more_operations) || Instant::now() >= until {
+            break;
         }
     }
-    operations(pool, until, keep.operations_days).await
+    if pruned > 0 {
+        let days = keep.operations_days;
+        info!(pruned, "deleted {pruned} operations that ended more than {days} days ago");
+    }
+    Ok(())
 }
 
 /// A transaction that may delete; `None` while another worker has one.
@@ -54,44 +60,20 @@ async fn begin(pool: &Connections) -> sqlx::Result<Option<Transaction<'static, P
     Ok(retention::lease(&mut tx).await?.then_some(tx))
 }
 
-async fn rows(
-    pool: &Connections,
-    until: Instant,
-    table: Table,
-    days: i32,
-) -> Result<(), SweepError> {
-    loop {
-        let Some(mut tx) = begin(pool).await? else { return Ok(()) };
-        let gone = match table {
-            Table::IdempotencyKeys => idempotency::forget_expired(&mut tx, days, PORTION).await?,
-            Table::Events => retention::prune_events(&mut tx, days, PORTION).await?,
-            Table::Workers => retention::prune_workers(&mut tx, days, PORTION).await?,
-        };
-        tx.commit().await?;
-        if gone < PORTION || Instant::now() >= until {
-            return Ok(());
-        }
+/// Deletes a portion of each table of which every row that is old enough goes. Returns whether there
+/// may be more.
+async fn rows(conn: &mut PgConnection, keep: settings::Retention) -> sqlx::Result<bool> {
+    let mut most = 0;
+    if keep.idempotency_days > 0 {
+        most = most.max(idempotency::forget_expired(conn, keep.idempotency_days, PORTION).await?);
     }
-}
-
-/// Items of operations that are deleted go first, whatever the settings say now.
-async fn operations(pool: &Connections, until: Instant, days: i32) -> Result<(), SweepError> {
-    let (mut after, mut pruned) = (Cursor::START, 0);
-    while Instant::now() < until {
-        let Some(mut tx) = begin(pool).await? else { break };
-        let more = retention::prune_items(&mut tx, PORTION).await?;
-        let portion = if more || days == 0 { None } else { oldest(&mut tx, days, after).await? };
-        tx.commit().await?;
-        match portion {
-            Some(portion) => (after, pruned) = (portion.next, pruned + portion.pruned),
-            None if more => {}
-            None => break,
-        }
+    if keep.events_days > 0 {
+        most = most.max(retention::prune_events(conn, keep.events_days, PORTION).await?);
     }
-    if pruned > 0 {
-        info!(pruned, "deleted {pruned} operations that ended more than {days} days ago");
+    if keep.workers_days > 0 {
+        most = most.max(retention::prune_workers(conn, keep.workers_days, PORTION).await?);
     }
-    Ok(())
+    Ok(most == PORTION)
 }
 
 /// Deletes operations, and says so in the audit log.
