@@ -20,7 +20,8 @@ use super::ControlError;
 /// Items that are read and woken in one go: the same few statements for all of them.
 const PAGE: i64 = 10_000;
 
-/// How long a job for another worker's set waits before it comes again.
+/// How long a job for another worker's set waits before it comes again, at least; at most three
+/// times as long. Workers look in step: after a fixed time the same one would be first each time.
 const PASSED_ON_AFTER: Duration = Duration::from_secs(1);
 
 /// Wakes a worker for every item of `of` that waits; says how many. One that still had a job has
@@ -104,7 +105,8 @@ pub async fn pass_on(
     if others.is_empty() {
         return Ok(());
     }
-    queue::wake(&mut tx, &others, PASSED_ON_AFTER).await?;
+    let after = PASSED_ON_AFTER.mul_f64(1.0 + 2.0 * rand::random::<f64>());
+    queue::wake(&mut tx, &others, after).await?;
     tx.commit().await
 }
 
