@@ -353,6 +353,28 @@ async fn a_job_that_comes_to_a_worker_without_its_set_is_passed_on_to_one_that_h
     assert!(has_live_job(&db.pool, unknown).await);
 }
 
+/// Workers look every two seconds: after a fixed time the worker without the set would be first each time.
+#[tokio::test]
+async fn a_job_that_is_passed_on_comes_again_after_another_time_each_time() {
+    let db = harness::fresh_db().await;
+    let (_, item) = on_tenant(&db.pool, "queued", r#"{"set": "new"}"#, 1).await;
+    let minute = Duration::from_secs(60);
+    let of = |worker, set| store::items::Claimant { set, dead_after: minute, ..claimant(worker) };
+    let mut conn = db.pool.acquire().await.unwrap();
+    workers::register(&mut conn, &of("b", "new"), "here", 1, "test").await.unwrap();
+    let pool = db.pool.clone().into();
+
+    let mut seconds = std::collections::HashSet::new();
+    for _ in 0..20 {
+        pass_on(&pool, &[item], &of("a", "old")).await.unwrap();
+        let sql = "with gone as (delete from apalis.jobs returning run_at)
+            select floor(extract(epoch from run_at))::bigint from gone";
+        seconds.insert(count(&db.pool, sql).await);
+    }
+
+    assert!(seconds.len() > 1, "{seconds:?}");
+}
+
 #[tokio::test]
 async fn an_operators_act_on_an_open_operation_begins_its_next_run() {
     let db = harness::fresh_db().await;

@@ -30,7 +30,7 @@ pub(super) enum Repair {
 /// Does it to the operation that is found `under` this name.
 ///
 /// # Errors
-/// 404 when there is none, 409 when it is in the wrong state.
+/// 404 if there is no such operation under this name; 409 if its state does not allow the act.
 pub(super) async fn act(
     cx: &Context,
     caller: &Caller,

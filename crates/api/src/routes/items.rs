@@ -194,9 +194,9 @@ pub(crate) async fn undo_item(
 
 /// Say that a tenant's remains are gone
 ///
-/// For an item in `undo_failed` whose schema and role somebody has removed by hand: it ends as
-/// `failed`, its names are free again, its keys are revoked. One in `stuck` ends as `failed` too, and its
-/// tenant stays as it is. The note goes into the audit log.
+/// The item ends as `failed`. If it was in `undo_failed`, remove its schema and role by hand first: its
+/// names become free and its keys are revoked. If it was in `stuck`, its tenant stays as it is. The note
+/// goes into the audit log.
 #[utoipa::path(
     post,
     path = "/batches/{id}/items/{index}/resolve",

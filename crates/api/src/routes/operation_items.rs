@@ -138,9 +138,9 @@ pub(crate) async fn undo_operation_item(
 
 /// Say that an item was seen to by hand
 ///
-/// One in `undo_failed` has left nothing: it ends as `failed`, its names are free again, its keys are
-/// revoked. One in `stuck` ends as `failed`, and its tenant stays as it is. The note goes into the audit
-/// log.
+/// The item ends as `failed`. If it was in `undo_failed`, remove its schema and role by hand first: its
+/// names become free and its keys are revoked. If it was in `stuck`, its tenant stays as it is. The note
+/// goes into the audit log.
 #[utoipa::path(
     post,
     path = "/operations/{id}/items/{index}/resolve",

@@ -41,7 +41,7 @@ impl Under {
         format!("{public_path}/api/v1/{list}/{id}")
     }
 
-    /// 404: there is none here with this id.
+    /// The problem, 404, for an id that is not found under this name.
     pub(crate) fn not_found(self, id: OperationId) -> Problem {
         match self {
             Self::Operations => Problem::operation_not_found(id),

@@ -34,7 +34,7 @@ pub(crate) enum Scenario {
     Flat,
     /// 2,000 tenants migrated by one version, against the floor; and meanwhile one new tenant at a time
     Fleet,
-    /// Admitting a migration of 10,000 tenants, and one of which nothing is to be done
+    /// Admitting a migration of 10,000 tenants: all up to date, then all behind
     Admit,
     /// Tenants of 20 tables, against the floor
     Wide,

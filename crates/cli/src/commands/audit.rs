@@ -92,7 +92,7 @@ impl Audit {
     }
 }
 
-/// Asks whoever sits at the terminal; elsewhere `--yes` has to say it.
+/// Asks for confirmation at a terminal; without one, refuses and names `--yes`.
 fn ask(month: NaiveDate) -> Result<(), Failure> {
     let month = named(month);
     let refused = Failure::usage(format!("this drops {month} from the audit log"));

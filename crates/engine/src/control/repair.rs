@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, Kind, OperationId};
+use domain::OperationId;
 use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -30,21 +30,7 @@ pub async fn undo(
     operation: OperationId,
     index: u32,
 ) -> Result<(), ControlError> {
-    patiently(async || {
-        let mut tx = pool.begin().await?;
-        locked(&mut tx, operation).await?;
-        let Some(item) = items::undo(&mut tx, operation, index).await? else {
-            let state = item(&mut tx, operation, index).await?.state;
-            return Err(ControlError::NotUndoFailed(index, state));
-        };
-        set_going(&mut tx, by.did("item.undo_retried"), operation, index, item).await?;
-        let (item, _) = item;
-        tx.commit().await?;
-        queue::ring(pool, Bell::Jobs).await;
-        info!(operation.id = %operation, item.id = %item, "the undo of item {item} is tried again");
-        Ok(())
-    })
-    .await
+    again(pool, by, operation, index, Again::Undo).await
 }
 
 /// Has an item that is stuck go on from where it is. An operation that is over is open again until it has
@@ -58,34 +44,48 @@ pub async fn go_on(
     operation: OperationId,
     index: u32,
 ) -> Result<(), ControlError> {
+    again(pool, by, operation, index, Again::GoOn).await
+}
+
+/// What a worker is to do again with an item.
+#[derive(Clone, Copy)]
+enum Again {
+    Undo,
+    GoOn,
+}
+
+async fn again(
+    pool: &Connections,
+    by: By<'_>,
+    operation: OperationId,
+    index: u32,
+    what: Again,
+) -> Result<(), ControlError> {
     patiently(async || {
         let mut tx = pool.begin().await?;
         locked(&mut tx, operation).await?;
-        let Some(item) = items::go_on(&mut tx, operation, index).await? else {
-            let state = item(&mut tx, operation, index).await?.state;
-            return Err(ControlError::NotStuck(index, state));
+        let (set_going, action) = match what {
+            Again::Undo => (items::undo(&mut tx, operation, index).await?, "item.undo_retried"),
+            Again::GoOn => (items::go_on(&mut tx, operation, index).await?, "item.retried"),
         };
-        set_going(&mut tx, by.did("item.retried"), operation, index, item).await?;
-        let (item, _) = item;
+        let Some((id, kind)) = set_going else {
+            let state = item(&mut tx, operation, index).await?.state;
+            return Err(match what {
+                Again::Undo => ControlError::NotUndoFailed(index, state),
+                Again::GoOn => ControlError::NotStuck(index, state),
+            });
+        };
+        let reopened = operations::reopen(&mut tx, operation).await?;
+        queue::wake(&mut tx, &[(id, kind)], Duration::ZERO).await?;
+        let detail = json!({ "index": index, "item": id, "batch_reopened": reopened });
+        let entry = audit::Entry { operation: Some(operation), detail, ..by.did(action) };
+        audit::append(&mut tx, entry).await?;
         tx.commit().await?;
         queue::ring(pool, Bell::Jobs).await;
-        info!(operation.id = %operation, item.id = %item, "item {item} goes on");
+        info!(operation.id = %operation, item.id = %id, "item {id} is set going again: {action}");
         Ok(())
     })
     .await
-}
-
-async fn set_going(
-    conn: &mut PgConnection,
-    entry: audit::Entry<'_>,
-    operation: OperationId,
-    index: u32,
-    item: (ItemId, Kind),
-) -> sqlx::Result<()> {
-    let reopened = operations::reopen(conn, operation).await?;
-    queue::wake(conn, &[item], Duration::ZERO).await?;
-    let detail = json!({ "index": index, "item": item.0, "batch_reopened": reopened });
-    audit::append(conn, audit::Entry { operation: Some(operation), detail, ..entry }).await
 }
 
 /// Ends an item as failed that an operator has seen to by hand, and its operation if it was the last one.

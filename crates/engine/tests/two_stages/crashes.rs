@@ -7,6 +7,9 @@ use engine::{Finish, Progress};
 
 use crate::{ground::Ground, script::plan};
 
+/// What the plan makes.
+pub(crate) const EACH: [&str; 3] = ["first", "second", "third"];
+
 /// A worker that is to die.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Doomed<'a> {
@@ -41,6 +44,41 @@ pub(crate) async fn send(ground: &Ground, doomed: Doomed<'_>) -> Result<(), Stri
     if died { Ok(()) } else { Err(told.into_owned()) }
 }
 
+/// A worker dies at `point`; the next one does what is `left`, and the item is at its end.
+pub(crate) async fn inherited(ground: &Ground, point: &str, left: &[&str]) {
+    die(ground, point).await;
+
+    if let Some(mut claim) = ground.claim("heir").await {
+        let plan = plan(&ground.script, Finish::Succeeded);
+        let outcome = ground.runner().run(&plan, &mut claim).await;
+        assert!(matches!(outcome, Ok(Progress::Done(_))), "{point}: {outcome:?}");
+    }
+
+    assert_eq!(ground.script.done(), left, "{point}");
+    assert_eq!(ground.made().await, EACH, "{point}");
+    assert_eq!(ground.checkpoints().await, ["one done", "two done"], "{point}");
+    assert_eq!(ground.states().await, ["0 succeeded"], "{point}");
+}
+
+/// A worker that undoes a built item dies at `point`; the next one undoes what is `left`.
+pub(crate) async fn inherited_undo(ground: &Ground, point: &str, left: &[&str]) {
+    let plan = plan(&ground.script, Finish::Built);
+    let mut claim = ground.claim("w").await.unwrap();
+    ground.runner().run(&plan, &mut claim).await.unwrap();
+    ground.turn_back().await;
+    ground.script.done();
+    die(ground, point).await;
+
+    if let Some(claim) = ground.claim("heir").await {
+        let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
+        assert!(matches!(unwound, Ok(Progress::Done(_))), "{point}: {unwound:?}");
+    }
+
+    assert_eq!(ground.script.done(), left, "{point}");
+    assert_eq!(ground.made().await, [""; 0], "{point}");
+    assert_eq!(ground.states().await, ["0 rolled_back"], "{point}");
+}
+
 #[tokio::test]
 async fn wherever_a_worker_dies_the_next_one_brings_the_item_to_its_end() {
     let all = ["apply first", "apply second", "apply third"];
@@ -52,19 +90,7 @@ async fn wherever_a_worker_dies_the_next_one_brings_the_item_to_its_end() {
         ("before_commit:two", &all[1..]),
         ("after_commit:two", &[]),
     ] {
-        let ground = Ground::of(1).await;
-        die(&ground, point).await;
-
-        if let Some(mut claim) = ground.claim("heir").await {
-            let plan = plan(&ground.script, Finish::Succeeded);
-            let outcome = ground.runner().run(&plan, &mut claim).await;
-            assert!(matches!(outcome, Ok(Progress::Done(_))), "{point}: {outcome:?}");
-        }
-
-        assert_eq!(ground.script.done(), left, "{point}");
-        assert_eq!(ground.made().await, ["first", "second", "third"], "{point}");
-        assert_eq!(ground.checkpoints().await, ["one done", "two done"], "{point}");
-        assert_eq!(ground.states().await, ["0 succeeded"], "{point}");
+        inherited(&Ground::of(1).await, point, left).await;
     }
 }
 
@@ -81,21 +107,8 @@ async fn wherever_a_worker_dies_the_next_one_undoes_what_is_left() {
         ("after_end:rolled_back", &[]),
     ] {
         let ground = Ground::of(1).await;
-        let plan = plan(&ground.script, Finish::Built);
-        let mut claim = ground.claim("w").await.unwrap();
-        ground.runner().run(&plan, &mut claim).await.unwrap();
-        ground.turn_back().await;
-        ground.script.done();
-        die(&ground, point).await;
+        inherited_undo(&ground, point, left).await;
 
-        if let Some(claim) = ground.claim("heir").await {
-            let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
-            assert!(matches!(unwound, Ok(Progress::Done(_))), "{point}: {unwound:?}");
-        }
-
-        assert_eq!(ground.script.done(), left, "{point}");
-        assert_eq!(ground.made().await, [""; 0], "{point}");
-        assert_eq!(ground.states().await, ["0 rolled_back"], "{point}");
         let told = "select action from tenantry.audit_log where action = 'tenant.released'";
         assert_eq!(ground.ask(told).await.len(), 1, "{point}");
     }

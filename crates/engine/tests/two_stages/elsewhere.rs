@@ -7,12 +7,10 @@ use engine::{Finish, Place, Progress};
 use store::ErrorClass;
 
 use crate::{
-    crashes::die,
+    crashes::{EACH, die, inherited, inherited_undo},
     ground::Ground,
     script::{plan, plan_at},
 };
-
-const EACH: [&str; 3] = ["first", "second", "third"];
 
 fn is_fenced(came: &Result<Progress, engine::Failure>) -> bool {
     matches!(came, Ok(Progress::Fenced))
@@ -49,19 +47,7 @@ async fn wherever_a_worker_dies_the_next_one_does_what_is_left_and_nothing_twice
         ("after_commit:two", &[]),
         ("after_checkpoint:two", &[]),
     ] {
-        let ground = Ground::elsewhere(1).await;
-        die(&ground, point).await;
-
-        if let Some(mut claim) = ground.claim("heir").await {
-            let plan = plan(&ground.script, Finish::Succeeded);
-            let outcome = ground.runner().run(&plan, &mut claim).await;
-            assert!(matches!(outcome, Ok(Progress::Done(_))), "{point}: {outcome:?}");
-        }
-
-        assert_eq!(ground.script.done(), left, "{point}");
-        assert_eq!(ground.made().await, EACH, "{point}");
-        assert_eq!(ground.checkpoints().await, ["one done", "two done"], "{point}");
-        assert_eq!(ground.states().await, ["0 succeeded"], "{point}");
+        inherited(&Ground::elsewhere(1).await, point, left).await;
     }
 }
 
@@ -76,22 +62,7 @@ async fn wherever_a_worker_dies_the_next_one_undoes_what_is_left_there() {
         ("after_undo_commit:one", &[]),
         ("after_end:rolled_back", &[]),
     ] {
-        let ground = Ground::elsewhere(1).await;
-        let plan = plan(&ground.script, Finish::Built);
-        let mut claim = ground.claim("w").await.unwrap();
-        ground.runner().run(&plan, &mut claim).await.unwrap();
-        ground.turn_back().await;
-        ground.script.done();
-        die(&ground, point).await;
-
-        if let Some(claim) = ground.claim("heir").await {
-            let unwound = ground.runner().unwind(&plan, &claim, ItemState::RolledBack).await;
-            assert!(matches!(unwound, Ok(Progress::Done(_))), "{point}: {unwound:?}");
-        }
-
-        assert_eq!(ground.script.done(), left, "{point}");
-        assert_eq!(ground.made().await, [""; 0], "{point}");
-        assert_eq!(ground.states().await, ["0 rolled_back"], "{point}");
+        inherited_undo(&Ground::elsewhere(1).await, point, left).await;
     }
 }
 

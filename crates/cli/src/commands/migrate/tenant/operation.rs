@@ -116,7 +116,7 @@ async fn within(
     outcome::tell(global, pool, id, up_to_date).await
 }
 
-/// Records the operation; `Err` with the tenants that are up to date when there is none to be done.
+/// Records the operation. If every tenant is up to date it records nothing: `Err` with their number.
 async fn submit(
     pool: &Connections,
     which: &Which,

@@ -50,7 +50,7 @@ impl Moved {
     }
 }
 
-/// There is no tenant of which anything is to be done.
+/// Prints the outcome when every tenant was up to date.
 pub(super) fn nothing(global: &Global, up_to_date: u64) -> Done {
     if global.json {
         let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
