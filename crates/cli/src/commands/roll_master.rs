@@ -51,10 +51,11 @@ impl RollMaster {
     async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
         connection::refuse_copy(pool).await?;
         let sealer = sealer(settings, pool).await?;
+        // A worker without the new key signs off as soon as it hears of it.
+        let before = workers(pool).await?;
         let id = self.make_current(pool, &sealer).await?;
         let mut tally = Tally::default();
         self.reseal(pool, &sealer, &mut tally).await?;
-        let before = workers(pool).await?;
         let mut stopped = Vec::new();
         if !before.is_empty() {
             // What a worker had begun under the old key commits within the time of a stage, and it
