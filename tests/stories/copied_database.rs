@@ -10,8 +10,8 @@ use tenantdb::share;
 use super::{
     plain_owner::{owned_database, url_of},
     support::{
-        Client, Environment, Process, System, environment, eventually, installation, orphans, run,
-        tenant, tenants,
+        Client, Environment, Process, System, environment, eventually, examine, installation,
+        orphans, run, tenant, tenants,
     },
 };
 
@@ -135,8 +135,7 @@ async fn every_process_stops(dir: &Path, env: &Environment) {
 }
 
 async fn healthy(dir: &Path, env: &Environment) {
-    let args = ["doctor", "--all-tenants", "--grace", "0"];
-    let doctor = run("tenantry", &args, dir, env, ENDS_IN).await;
+    let doctor = examine(dir, env).await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
 }
 

@@ -35,11 +35,7 @@ async fn a_server_of_few_connections_is_named_with_the_setting_and_the_servers_w
     wide.terminate(ENDS_IN).await;
 
     system.provision(tenants(40)).await;
-    let doctor = eventually("doctor to find the jobs ended", ENDS_IN, async || {
-        let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
-        (!doctor.out.contains("job_without_item")).then_some(doctor)
-    })
-    .await;
+    let doctor = system.examine().await;
     let mut taken = Vec::new();
     while let Ok(conn) = PgConnection::connect(&url).await {
         taken.push(conn);

@@ -79,7 +79,7 @@ async fn the_databases_owner_provisions_adopts_undoes_and_is_a_member_of_few() {
     system.workers[0].terminate(ENDS_IN).await;
     execute(&system.db, "drop schema stranger".to_owned()).await;
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
-    let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
+    let doctor = system.examine().await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
 }
 

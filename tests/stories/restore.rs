@@ -13,7 +13,8 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 
 use super::support::{
-    Client, Environment, Process, binary, environment, eventually, orphans, run, tenant, within,
+    Client, Environment, Process, binary, environment, eventually, examine, orphans, run, tenant,
+    within,
 };
 
 /// How long a command may take.
@@ -259,8 +260,7 @@ async fn an_installation_is_restored_into_a_fresh_server_by_the_pages_commands()
 
     assert!(repaired, "{said}");
     goes_on(dir.path(), &server, &env, &before).await;
-    let doctor = ["doctor", "--all-tenants", "--grace", "0"];
-    let examined = run("tenantry", &doctor, dir.path(), &env, ENDS_IN).await;
+    let examined = examine(dir.path(), &env).await;
     assert_eq!(examined.code, Some(0), "{}\n{}", examined.out, examined.err);
     assert_eq!(orphans(&server.pool().await).await, Vec::<String>::new());
 }
@@ -282,7 +282,6 @@ async fn a_database_that_is_restored_without_its_roles_gets_them_anew() {
     assert!(repaired, "{said}");
     assert!(said.contains("tenant_without_role: repaired 6"), "{said}");
     goes_on(dir.path(), &server, &env, &before).await;
-    let doctor = ["doctor", "--all-tenants", "--grace", "0"];
-    let examined = run("tenantry", &doctor, dir.path(), &env, ENDS_IN).await;
+    let examined = examine(dir.path(), &env).await;
     assert_eq!(examined.code, Some(0), "{}\n{}", examined.out, examined.err);
 }

@@ -67,7 +67,7 @@ async fn an_old_batch_is_deleted_and_its_tenants_work_on() {
         .await
         .unwrap();
     assert!(kept >= 3, "{kept}");
-    let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
+    let doctor = system.examine().await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
     assert!(doctor.out.contains("nothing is wrong"), "{}", doctor.out);
 }

@@ -41,7 +41,7 @@ async fn clean(system: &mut System) {
         worker.terminate(ENDS_IN).await;
     }
     assert_eq!(orphans(&system.db.pool).await, Vec::<String>::new());
-    let doctor = system.cli(&["doctor", "--all-tenants", "--grace", "0"]).await;
+    let doctor = system.examine().await;
     assert_eq!(doctor.code, Some(0), "{}\n{}", doctor.out, doctor.err);
 }
 

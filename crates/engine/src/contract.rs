@@ -8,7 +8,7 @@
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::items::Claim;
 
-use crate::{AnyStep, StepCx, StepName};
+use crate::{AnyStep, GroupCx, StepCx, StepName};
 
 /// A claimed item and the steps that come before the one under test.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub async fn assert_contract(pool: &PgPool, bench: &Bench<'_>, step: &dyn AnySte
     assert_same(&twice, &once, name, "apply twice must be apply once");
 
     undo(&mut tx, bench.claim, step).await;
-    step.apply_all_any(std::slice::from_ref(bench.claim), &mut tx)
+    step.apply_all_any(&mut GroupCx::new(std::slice::from_ref(bench.claim), &mut tx))
         .await
         .unwrap_or_else(|e| panic!("{name}: apply_all failed: {e}: {e:?}"));
     let all = snapshot(&mut tx, bench.claim).await;

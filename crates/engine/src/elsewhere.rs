@@ -1,15 +1,17 @@
 //! Stages where the control database's transaction does not reach: on another server, or outside of any.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use sqlx::Connection as _;
-use store::{Connections, items::Claim};
+use store::{Connections, checkpoints::Noted, items::Claim};
 
 use crate::{
-    During, Failure, Finish, Place, Plan, Runner, Stage, StageReport, StepError, crash_point,
-    fence,
+    During, Failure, Finish, Place, Plan, Runner, Stage, StepError, crash_point, fence,
     here::Follow,
-    runner::{Work, apply_steps, finishes, is_done, report, undo_steps},
+    runner::{Done, Work, apply_steps, finishes, is_done, take_note, undo_steps},
 };
 
 impl Runner {
@@ -20,29 +22,33 @@ impl Runner {
     /// # Errors
     /// When one of the databases fails.
     pub async fn catch_up(&self, plan: &Plan, claim: &mut Claim) -> Result<bool, Failure> {
-        let Some(stages) = self.raise(plan, claim).await? else { return Ok(false) };
+        let Some(mut stages) = self.raise(plan, claim).await? else { return Ok(false) };
         for (stage, finish) in finishes(plan) {
-            if is_done(claim, stage) || !stages.iter().any(|done| done == stage.name()) {
+            let Some(noted) = stages.remove(stage.name()).filter(|_| !is_done(claim, stage)) else {
                 continue;
-            }
-            if !self.follow(stage, claim, Follow::Done(&[], finish)).await? {
+            };
+            if !self
+                .follow(stage, claim, Follow::Done((&[], std::slice::from_ref(&noted)), finish))
+                .await?
+            {
                 return Ok(false);
             }
-            claim.checkpoints.push(stage.name().to_owned());
+            take_note(claim, stage, noted);
         }
         Ok(true)
     }
 
-    /// What is committed in the tenant's database, once no earlier claim can commit there any more: nothing
-    /// where that is the control database. `None` when the claim was lost.
+    /// The stages that are committed in the tenant's database and what their steps noted, once no earlier
+    /// claim can commit there any more: none where that is the control database. `None` when the claim was
+    /// lost.
     pub(crate) async fn raise(
         &self,
         plan: &Plan,
         claim: &Claim,
-    ) -> Result<Option<Vec<String>>, Failure> {
-        let Some(there) = self.elsewhere(claim) else { return Ok(Some(Vec::new())) };
+    ) -> Result<Option<HashMap<String, Noted>>, Failure> {
+        let Some(there) = self.elsewhere(claim) else { return Ok(Some(HashMap::new())) };
         let Some(first) = plan.stages().iter().find(|stage| stage.place() == Place::Tenant) else {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(HashMap::new()));
         };
         let raised = async { fence::raise(&mut *there.acquire().await?, claim).await };
         let raised = raised.await.during("raise the fence");
@@ -58,26 +64,26 @@ impl Runner {
         claim: &Claim,
         finish: Option<Finish>,
         there: &Connections,
-    ) -> Result<Option<StageReport>, Failure> {
+    ) -> Result<Option<Done>, Failure> {
         let started = Instant::now();
         let own = |error: StepError| Failure::of(stage, error);
         let conn = self.connection(there, 1).await;
         let mut conn = conn.during("reach the tenant's database").map_err(own)?;
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
-        let held = fence::open(&mut tx, claim, self.limits_of(stage)).await;
+        let held = fence::open(&mut tx, claim, self.limits_of(stage, Work::Alone(claim))).await;
         if !held.during("lock the fence").map_err(own)? {
             return Ok(None);
         }
-        let steps = apply_steps(stage, Work::Alone(claim), &mut tx).await?;
-        let held = fence::close(&mut tx, claim, stage.name(), true).await;
+        let (steps, noted) = apply_steps(stage, Work::Alone(claim), &mut tx).await?;
+        let held = fence::close(&mut tx, claim, stage.name(), noted.first()).await;
         if !held.during("check the fence").map_err(own)? {
             return Ok(None);
         }
         crash_point("before_commit", stage.name());
         tx.commit().await.during("commit the stage").map_err(own)?;
         crash_point("after_commit", stage.name());
-        let followed = self.follow(stage, claim, Follow::Done(&steps, finish)).await?;
-        Ok(followed.then(|| report(stage, started.elapsed(), steps)))
+        let followed = self.follow(stage, claim, Follow::Done((&steps, &noted), finish)).await?;
+        Ok(followed.then(|| Done::new(stage, started, (steps, noted))))
     }
 
     /// Undoes the stage on another server; false when the claim was lost.
@@ -89,12 +95,12 @@ impl Runner {
     ) -> Result<bool, Failure> {
         let own = |error: StepError| Failure::of(stage, error);
         let mut tx = there.begin().await.during("begin the undo").map_err(own)?;
-        let held = fence::open(&mut tx, claim, self.limits_of(stage)).await;
+        let held = fence::open(&mut tx, claim, self.limits_of(stage, Work::Alone(claim))).await;
         if !held.during("lock the fence").map_err(own)? {
             return Ok(false);
         }
         undo_steps(stage, claim, &mut tx).await?;
-        let held = fence::close(&mut tx, claim, stage.name(), false).await;
+        let held = fence::close(&mut tx, claim, stage.name(), None).await;
         if !held.during("check the fence").map_err(own)? {
             return Ok(false);
         }
@@ -113,7 +119,7 @@ impl Runner {
         finish: Option<Finish>,
         there: Option<Connections>,
         limit: Duration,
-    ) -> Result<Option<StageReport>, Failure> {
+    ) -> Result<Option<Done>, Failure> {
         let started = Instant::now();
         let own = |error: StepError| Failure::of(stage, error);
         if !self.is_held(claim).await.during("check the claim").map_err(own)? {
@@ -123,11 +129,11 @@ impl Runner {
         let mut conn =
             self.connection(pool, 1).await.during("reach the tenant's database").map_err(own)?;
         let done = apply_steps(stage, Work::Outside(claim, pool), &mut conn);
-        let steps = in_time(stage, limit, done).await??;
+        let (steps, noted) = in_time(stage, limit, done).await??;
         drop(conn);
         crash_point("after_work", stage.name());
-        let followed = self.follow(stage, claim, Follow::Done(&steps, finish)).await?;
-        Ok(followed.then(|| report(stage, started.elapsed(), steps)))
+        let followed = self.follow(stage, claim, Follow::Done((&steps, &noted), finish)).await?;
+        Ok(followed.then(|| Done::new(stage, started, (steps, noted))))
     }
 
     /// Undoes the stage outside of a transaction; false when the claim was lost.

@@ -5,8 +5,10 @@
 //! a commit of its own: from then on no stage of an earlier claim commits. A stage locks the row first and
 //! requires its own token last. The control database's checkpoint follows from it.
 
-use sqlx::{PgConnection, PgPool};
-use store::{StageLimits, items::Claim};
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgPool, types::Json};
+use store::{StageLimits, checkpoints::Noted, items::Claim};
 
 /// The table of fences, in a schema that no tenant reaches.
 pub const TABLE: &str = "
@@ -15,8 +17,8 @@ pub const TABLE: &str = "
         item_id   bigint primary key,
         -- the highest claim token that came here
         attempt   int not null,
-        -- committed and not undone
-        stages    text[] not null default '{}',
+        -- committed and not undone, each with what its steps noted
+        stages    jsonb not null default '{}',
         raised_at timestamptz not null default now()
     )";
 
@@ -29,12 +31,12 @@ pub async fn install(pool: &PgPool) -> sqlx::Result<()> {
 }
 
 /// Raises the fence to the claim's token, in a commit of its own, and says which stages are committed
-/// there. `None` when a later claim was there first.
+/// there, and what their steps noted. `None` when a later claim was there first.
 pub(crate) async fn raise(
     conn: &mut PgConnection,
     claim: &Claim,
-) -> sqlx::Result<Option<Vec<String>>> {
-    sqlx::query_scalar(
+) -> sqlx::Result<Option<HashMap<String, Noted>>> {
+    let stages: Option<Json<_>> = sqlx::query_scalar(
         "insert into tenantry.stage_fences as f (item_id, attempt) values ($1, $2)
          on conflict (item_id) do update set attempt = excluded.attempt, raised_at = now()
          where f.attempt <= excluded.attempt
@@ -43,7 +45,8 @@ pub(crate) async fn raise(
     .bind(claim.item.get())
     .bind(claim.attempt)
     .fetch_optional(conn)
-    .await
+    .await?;
+    Ok(stages.map(|Json(stages)| stages))
 }
 
 /// The first statement of a stage there: sets its limits and locks the fence. False when it is another
@@ -69,23 +72,24 @@ pub(crate) async fn open(
     Ok(token == Some(claim.attempt))
 }
 
-/// The last statement of a stage there: the checkpoint, or its end, if the token still holds.
+/// The last statement of a stage there, if the token still holds: the checkpoint with what the steps `noted`,
+/// or, where that is `None`, its end.
 pub(crate) async fn close(
     conn: &mut PgConnection,
     claim: &Claim,
     stage: &str,
-    done: bool,
+    noted: Option<&Noted>,
 ) -> sqlx::Result<bool> {
     let closed = sqlx::query(
         "update tenantry.stage_fences
-         set stages = case when $4 then array_append(array_remove(stages, $3), $3)
-                           else array_remove(stages, $3) end
+         set stages = case when $4::jsonb is null then stages - $3
+                           else stages || jsonb_build_object($3, $4) end
          where item_id = $1 and attempt = $2",
     )
     .bind(claim.item.get())
     .bind(claim.attempt)
     .bind(stage)
-    .bind(done)
+    .bind(noted.map(Json))
     .execute(conn)
     .await?;
     Ok(closed.rows_affected() == 1)

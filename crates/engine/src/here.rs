@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use domain::TenantId;
 use sqlx::Connection as _;
-use store::items::Claim;
+use store::{checkpoints::Noted, items::Claim};
 
 use crate::{
-    During, Failure, Finish, Runner, Stage, StageReport, StepError, crash_point,
-    runner::{Work, apply_steps, checkpoint, report, undo_steps},
+    During, Failure, Finish, Runner, Stage, StepError, StepReport, crash_point,
+    runner::{Done, Work, apply_steps, checkpoint, undo_steps},
 };
 
 impl Runner {
@@ -18,7 +18,7 @@ impl Runner {
         stage: &Stage,
         work: Work<'_>,
         finish: Option<Finish>,
-    ) -> Result<Option<StageReport>, Failure> {
+    ) -> Result<Option<Done>, Failure> {
         let started = Instant::now();
         let own = |error: StepError| Failure::of(stage, error);
         let claims = work.claims();
@@ -26,26 +26,26 @@ impl Runner {
         let mut conn = conn.during("reach the database").map_err(own)?;
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
         let tenants: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
-        store::open_stage(&mut tx, &tenants, self.limits_of(stage))
+        store::open_stage(&mut tx, &tenants, self.limits_of(stage, work))
             .await
             .during("lock the tenant")
             .map_err(own)?;
-        let steps = apply_steps(stage, work, &mut tx).await?;
-        if !checkpoint(&mut tx, stage, claims, &steps, finish).await.map_err(own)? {
+        let (steps, noted) = apply_steps(stage, work, &mut tx).await?;
+        if !checkpoint(&mut tx, stage, claims, (&steps, &noted), finish).await.map_err(own)? {
             tx.rollback().await.during("roll the stage back").map_err(own)?;
             return Ok(None);
         }
         crash_point("before_commit", stage.name());
         tx.commit().await.during("commit the stage").map_err(own)?;
         crash_point("after_commit", stage.name());
-        Ok(Some(report(stage, started.elapsed(), steps)))
+        Ok(Some(Done::new(stage, started, (steps, noted))))
     }
 
     /// Undoes the stage; false when the claim was lost.
     pub(crate) async fn undo_here(&self, stage: &Stage, claim: &Claim) -> Result<bool, Failure> {
         let own = |error: StepError| Failure::of(stage, error);
         let mut tx = self.pool.begin().await.during("begin the undo").map_err(own)?;
-        store::open_stage(&mut tx, &[claim.tenant.id], self.limits_of(stage))
+        store::open_stage(&mut tx, &[claim.tenant.id], self.limits_of(stage, Work::Alone(claim)))
             .await
             .during("lock the tenant")
             .map_err(own)?;
@@ -75,8 +75,8 @@ impl Runner {
         let own = |error: StepError| Failure::of(stage, error);
         let mut tx = self.pool.begin().await.during("begin the checkpoint").map_err(own)?;
         let held = match to {
-            Follow::Done(steps, finish) => {
-                checkpoint(&mut tx, stage, std::slice::from_ref(claim), steps, finish).await
+            Follow::Done(done, finish) => {
+                checkpoint(&mut tx, stage, std::slice::from_ref(claim), done, finish).await
             }
             Follow::Undone => {
                 let undone = store::checkpoints::undone(&mut tx, claim, stage.name()).await;
@@ -97,6 +97,6 @@ impl Runner {
 /// What a checkpoint follows from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Follow<'a> {
-    Done(&'a [crate::StepReport], Option<Finish>),
+    Done((&'a [StepReport], &'a [Noted]), Option<Finish>),
     Undone,
 }

@@ -31,4 +31,4 @@ pub use error::{Classify, During, StepError};
 pub use failure::{Failure, Progress, StageReport, StepReport};
 pub use plan::{Finish, OnFailure, Place, Plan, PlanError, Stage};
 pub use runner::{Runner, TenantDatabases};
-pub use step::{AnyStep, Step, StepCx, StepName};
+pub use step::{AnyStep, GroupCx, Step, StepCx, StepName};

@@ -27,6 +27,7 @@ pub struct Stage {
     place: Place,
     is_pivot: bool,
     limits: Option<StageLimits>,
+    limits_together: Option<StageLimits>,
 }
 
 impl Stage {
@@ -39,6 +40,7 @@ impl Stage {
             place: Place::Tenant,
             is_pivot: false,
             limits: None,
+            limits_together: None,
         }
     }
 
@@ -58,6 +60,13 @@ impl Stage {
     #[must_use]
     pub fn within(self, limits: StageLimits) -> Self {
         Self { limits: Some(limits), ..self }
+    }
+
+    /// The stage with tighter limits for several items in one transaction, where each holds up the users of
+    /// the others' tenants. Beyond them, each item is taken by itself.
+    #[must_use]
+    pub fn together_within(self, limits: StageLimits) -> Self {
+        Self { limits_together: Some(limits), ..self }
     }
 
     /// The stage with `step` as its last.
@@ -83,6 +92,12 @@ impl Stage {
     #[must_use]
     pub fn limits(&self) -> Option<StageLimits> {
         self.limits
+    }
+
+    /// Its limits for several items in one transaction, if it has some of its own.
+    #[must_use]
+    pub fn limits_together(&self) -> Option<StageLimits> {
+        self.limits_together
     }
 
     /// Its steps, in the order they are applied.

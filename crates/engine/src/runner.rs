@@ -6,17 +6,21 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use domain::ItemState;
 use sqlx::{PgConnection, Postgres, pool::PoolConnection};
-use store::{Connections, StageLimits, checkpoints::StepRecord, items::Claim};
+use store::{
+    Connections, StageLimits,
+    checkpoints::{Noted, StepRecord},
+    items::Claim,
+};
 use tracing::warn;
 
 use crate::{
-    During, Failure, Finish, Place, Plan, Progress, Stage, StageReport, StepCx, StepError,
-    StepReport, crash_point,
+    AnyStep, During, Failure, Finish, GroupCx, Place, Plan, Progress, Stage, StageReport, StepCx,
+    StepError, StepReport, crash_point,
 };
 
 /// Where tenants' schemas are that are not in the control database.
@@ -86,16 +90,16 @@ impl Runner {
             if is_done(claim, stage) {
                 continue;
             }
-            match self.run_stage(stage, claim, finish).await? {
-                Some(report) => reports.push(report),
-                None => return Ok(Progress::Fenced),
-            }
-            claim.checkpoints.push(stage.name().to_owned());
+            let Some(done) = self.run_stage(stage, claim, finish).await? else {
+                return Ok(Progress::Fenced);
+            };
+            reports.push(done.report);
+            done.noted.into_iter().for_each(|noted| take_note(claim, stage, noted));
         }
         Ok(Progress::Done(reports))
     }
 
-    /// Runs `plan` for several items of which nothing is there yet, each stage in one transaction
+    /// Runs `plan` for several items that nobody has worked on before, each stage in one transaction
     /// for all of them. A stage that fails, or finds one claim lost, leaves nothing; the stages
     /// committed before it are noted in `claims`. Taken by itself, each item gets a result of its own; so
     /// does one whose tenant is in another database.
@@ -112,12 +116,12 @@ impl Runner {
             return Ok(Progress::Fenced);
         }
         for (stage, finish) in finishes(plan) {
-            match self.run_here(stage, Work::Together(claims), finish).await? {
-                Some(report) => reports.push(report),
-                None => return Ok(Progress::Fenced),
-            }
-            for claim in claims.iter_mut() {
-                claim.checkpoints.push(stage.name().to_owned());
+            let Some(done) = self.run_here(stage, Work::Together(claims), finish).await? else {
+                return Ok(Progress::Fenced);
+            };
+            reports.push(done.report);
+            for (claim, noted) in claims.iter_mut().zip(done.noted) {
+                take_note(claim, stage, noted);
             }
         }
         Ok(Progress::Done(reports))
@@ -129,7 +133,7 @@ impl Runner {
         stage: &Stage,
         claim: &Claim,
         finish: Option<Finish>,
-    ) -> Result<Option<StageReport>, Failure> {
+    ) -> Result<Option<Done>, Failure> {
         match (stage.place(), self.elsewhere(claim)) {
             (Place::Outside(limit), there) => {
                 self.run_outside(stage, claim, finish, there, limit).await
@@ -146,8 +150,13 @@ impl Runner {
         self.databases.as_ref().and_then(|databases| databases.of(claim))
     }
 
-    pub(crate) fn limits_of(&self, stage: &Stage) -> StageLimits {
-        stage.limits().unwrap_or(self.limits)
+    pub(crate) fn limits_of(&self, stage: &Stage, work: Work<'_>) -> StageLimits {
+        let alone = stage.limits();
+        let own = match work {
+            Work::Together(_) => stage.limits_together().or(alone),
+            Work::Alone(_) | Work::Outside(..) => alone,
+        };
+        own.unwrap_or(self.limits)
     }
 
     /// A connection of `pool` that has not served too many tenants.
@@ -172,6 +181,12 @@ impl Runner {
     }
 }
 
+/// Brings the claim up to a committed stage.
+pub(crate) fn take_note(claim: &mut Claim, stage: &Stage, noted: Noted) {
+    claim.checkpoints.push(stage.name().to_owned());
+    claim.result = noted.result.or(claim.result.take());
+}
+
 pub(crate) fn is_done(claim: &Claim, stage: &Stage) -> bool {
     claim.checkpoints.iter().any(|done| done == stage.name())
 }
@@ -185,33 +200,73 @@ pub(crate) fn finishes(plan: &Plan) -> impl Iterator<Item = (&Stage, Option<Fini
         .map(move |(n, stage)| (stage, (n == last).then_some(plan.finish())))
 }
 
-pub(crate) fn report(stage: &Stage, took: Duration, steps: Vec<StepReport>) -> StageReport {
-    StageReport { stage: stage.name().to_owned(), took, steps }
+/// A committed stage.
+#[derive(Debug)]
+pub(crate) struct Done {
+    report: StageReport,
+    /// What its steps noted of each item.
+    noted: Vec<Noted>,
 }
 
-/// Applies the steps of a stage in their order.
+impl Done {
+    pub(crate) fn new(
+        stage: &Stage,
+        began: Instant,
+        (steps, noted): (Vec<StepReport>, Vec<Noted>),
+    ) -> Self {
+        let report = StageReport { stage: stage.name().to_owned(), took: began.elapsed(), steps };
+        Self { report, noted }
+    }
+}
+
+/// The context of a stage's steps.
+enum Cx<'a> {
+    One(StepCx<'a>),
+    All(GroupCx<'a>),
+}
+
+impl<'a> Cx<'a> {
+    fn of(work: Work<'a>, conn: &'a mut PgConnection) -> Self {
+        match work {
+            Work::Alone(claim) => Self::One(StepCx::new(claim, conn)),
+            Work::Outside(claim, pool) => Self::One(StepCx::new(claim, conn).outside(pool)),
+            Work::Together(claims) => Self::All(GroupCx::new(claims, conn)),
+        }
+    }
+
+    async fn apply(&mut self, step: &dyn AnyStep) -> Result<(), StepError> {
+        match self {
+            Self::One(cx) => step.apply_any(cx).await,
+            Self::All(cx) => step.apply_all_any(cx).await,
+        }
+    }
+
+    fn into_noted(self) -> Vec<Noted> {
+        match self {
+            Self::One(cx) => vec![cx.into_noted()],
+            Self::All(cx) => cx.into_noted(),
+        }
+    }
+}
+
+/// Applies the steps of a stage in their order. Gives what they noted of each item.
 pub(crate) async fn apply_steps(
     stage: &Stage,
     work: Work<'_>,
     conn: &mut PgConnection,
-) -> Result<Vec<StepReport>, Failure> {
+) -> Result<(Vec<StepReport>, Vec<Noted>), Failure> {
     let mut reports = Vec::with_capacity(stage.steps().len());
     let items = u32::try_from(work.claims().len()).unwrap_or(u32::MAX);
+    let mut cx = Cx::of(work, conn);
     for step in stage.steps() {
         let started = Instant::now();
         crash_point("before", step.name().as_str());
-        let applied = match work {
-            Work::Alone(claim) => step.apply_any(&mut StepCx::new(claim, conn)).await,
-            Work::Together(claims) => step.apply_all_any(claims, conn).await,
-            Work::Outside(claim, pool) => {
-                step.apply_any(&mut StepCx::new(claim, conn).outside(pool)).await
-            }
-        };
+        let applied = cx.apply(step.as_ref()).await;
         applied.map_err(|error| Failure::of_step(stage, step.name(), error))?;
         crash_point("after", step.name().as_str());
         reports.push(StepReport { step: step.name(), took: started.elapsed() / items });
     }
-    Ok(reports)
+    Ok((reports, cx.into_noted()))
 }
 
 /// Undoes the steps of a stage, newest first.
@@ -235,7 +290,7 @@ pub(crate) async fn checkpoint(
     tx: &mut PgConnection,
     stage: &Stage,
     claims: &[Claim],
-    steps: &[StepReport],
+    (steps, noted): (&[StepReport], &[Noted]),
     finish: Option<Finish>,
 ) -> Result<bool, StepError> {
     let records: Vec<StepRecord> = steps
@@ -247,7 +302,7 @@ pub(crate) async fn checkpoint(
         })
         .collect();
     let next = finish.map_or(ItemState::Running, ItemState::from);
-    store::checkpoints::record(tx, claims, stage.name(), &records, next)
+    store::checkpoints::record(tx, claims, stage.name(), (&records, noted), next)
         .await
         .during("record the result")
 }

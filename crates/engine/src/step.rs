@@ -3,9 +3,11 @@
 use std::{fmt, future::Future};
 
 use futures::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use store::{
     Connections,
+    checkpoints::Noted,
     items::{Claim, ClaimedTenant},
 };
 
@@ -43,12 +45,13 @@ pub struct StepCx<'a> {
     conn: &'a mut PgConnection,
     /// Where a stage outside of a transaction opens sessions.
     sessions: Option<&'a Connections>,
+    noted: Noted,
 }
 
 impl<'a> StepCx<'a> {
-    /// A context for one step; `conn` must be inside a transaction.
+    /// A context for the steps of one stage; `conn` must be inside a transaction.
     pub fn new(claim: &'a Claim, conn: &'a mut PgConnection) -> Self {
-        Self { claim, conn, sessions: None }
+        Self { claim, conn, sessions: None, noted: Noted::default() }
     }
 
     /// The same for a stage outside of a transaction, which may open sessions as those of `pool`.
@@ -74,6 +77,23 @@ impl<'a> StepCx<'a> {
         self.conn
     }
 
+    /// What the steps before this one noted, in this stage or in an earlier one.
+    #[must_use]
+    pub fn noted<T: DeserializeOwned>(&self) -> Option<T> {
+        let noted = self.noted.result.as_ref().or(self.claim.result.as_ref())?;
+        T::deserialize(noted).ok()
+    }
+
+    /// Notes what the item came to so far, and where its tenant was changed, the `action`: the stage's
+    /// checkpoint records them as the item's result and in the audit log.
+    pub fn note(&mut self, result: &impl Serialize, action: Option<&str>) {
+        self.noted = noted(result, action);
+    }
+
+    pub(crate) fn into_noted(self) -> Noted {
+        self.noted
+    }
+
     /// A session of its own on the tenant's database, in a stage outside of a transaction.
     ///
     /// # Errors
@@ -83,6 +103,59 @@ impl<'a> StepCx<'a> {
         let pool = self.sessions.ok_or_else(in_transaction)?;
         store::open(&pool.connect_options()).await
     }
+}
+
+/// What a step works with for several items at once: their claims, and the stage's open transaction.
+#[derive(Debug)]
+pub struct GroupCx<'a> {
+    claims: &'a [Claim],
+    conn: &'a mut PgConnection,
+    noted: Vec<Noted>,
+}
+
+impl<'a> GroupCx<'a> {
+    /// A context for the steps of one stage; `conn` must be inside a transaction.
+    pub fn new(claims: &'a [Claim], conn: &'a mut PgConnection) -> Self {
+        Self { claims, conn, noted: vec![Noted::default(); claims.len()] }
+    }
+
+    /// The claims under which the step runs.
+    #[must_use]
+    pub fn claims(&self) -> &'a [Claim] {
+        self.claims
+    }
+
+    /// The stage's transaction.
+    pub fn tx(&mut self) -> &mut PgConnection {
+        self.conn
+    }
+
+    /// Applies the step to each item in turn.
+    ///
+    /// # Errors
+    /// The first that the step meets.
+    pub async fn one_by_one<S: Step>(&mut self, step: &S) -> Result<(), StepError> {
+        for at in 0..self.claims.len() {
+            let noted = std::mem::take(&mut self.noted[at]);
+            let mut cx = StepCx { noted, ..StepCx::new(&self.claims[at], self.conn) };
+            step.apply(&mut cx).await?;
+            self.noted[at] = cx.noted;
+        }
+        Ok(())
+    }
+
+    /// Notes of the item at this place what [`StepCx::note`] notes.
+    pub fn note(&mut self, at: usize, result: &impl Serialize, action: Option<&str>) {
+        self.noted[at] = noted(result, action);
+    }
+
+    pub(crate) fn into_noted(self) -> Vec<Noted> {
+        self.noted
+    }
+}
+
+fn noted(result: &impl Serialize, action: Option<&str>) -> Noted {
+    Noted { result: serde_json::to_value(result).ok(), action: action.map(str::to_owned) }
 }
 
 /// One idempotent act, with its `undo` beside it.
@@ -98,21 +171,16 @@ pub trait Step: fmt::Debug + Send + Sync + 'static {
     /// Brings the step's effect about, looking first at what is there already.
     fn apply(&self, cx: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send;
 
-    /// Brings the step's effect about for several items at once, of whose tenants nothing is there
-    /// yet: whatever a step before this one in the stage did not make, is absent. When it fails, all
-    /// of it is rolled back and each item is taken by itself, so it need not look, nor say whose
-    /// fault it was; it is for speed alone. Left out, the items are taken one after the other.
-    fn apply_all(
-        &self,
-        claims: &[Claim],
-        tx: &mut PgConnection,
-    ) -> impl Future<Output = Result<(), StepError>> + Send {
-        async move {
-            for claim in claims {
-                self.apply(&mut StepCx::new(claim, tx)).await?;
-            }
-            Ok(())
-        }
+    /// Brings the step's effect about for several items at once, which nobody has worked on before. Of
+    /// tenants that are made, nothing is there yet: whatever a step before this one in the stage did not
+    /// make, is absent. When it fails, all of it is rolled back and each item is taken by itself, so it
+    /// need not say whose fault it was; it is for speed alone. Left out, the items are taken one after the
+    /// other.
+    fn apply_all(&self, cx: &mut GroupCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send
+    where
+        Self: Sized,
+    {
+        cx.one_by_one(self)
     }
 
     /// Takes the step's effect back, as far as it is there and ours.
@@ -128,11 +196,8 @@ pub trait AnyStep: fmt::Debug + Send + Sync {
     fn apply_any<'a>(&'a self, cx: &'a mut StepCx<'_>) -> BoxFuture<'a, Result<(), StepError>>;
 
     /// See [`Step::apply_all`].
-    fn apply_all_any<'a>(
-        &'a self,
-        claims: &'a [Claim],
-        tx: &'a mut PgConnection,
-    ) -> BoxFuture<'a, Result<(), StepError>>;
+    fn apply_all_any<'a>(&'a self, cx: &'a mut GroupCx<'_>)
+    -> BoxFuture<'a, Result<(), StepError>>;
 
     /// See [`Step::undo`].
     fn undo_any<'a>(&'a self, cx: &'a mut StepCx<'_>) -> BoxFuture<'a, Result<(), StepError>>;
@@ -149,10 +214,9 @@ impl<S: Step> AnyStep for S {
 
     fn apply_all_any<'a>(
         &'a self,
-        claims: &'a [Claim],
-        tx: &'a mut PgConnection,
+        cx: &'a mut GroupCx<'_>,
     ) -> BoxFuture<'a, Result<(), StepError>> {
-        Box::pin(self.apply_all(claims, tx))
+        Box::pin(self.apply_all(cx))
     }
 
     fn undo_any<'a>(&'a self, cx: &'a mut StepCx<'_>) -> BoxFuture<'a, Result<(), StepError>> {

@@ -40,7 +40,7 @@ impl Runner {
     async fn undo_all(&self, plan: &Plan, claim: &Claim) -> Result<bool, Failure> {
         let Some(there) = self.raise(plan, claim).await? else { return Ok(false) };
         for stage in plan.stages().iter().rev() {
-            let committed_there = there.iter().any(|done| done == stage.name());
+            let committed_there = there.contains_key(stage.name());
             let is_elsewhere = stage.place() == Place::Tenant && self.elsewhere(claim).is_some();
             let undone = match (is_done(claim, stage), committed_there) {
                 (false, false) => continue,

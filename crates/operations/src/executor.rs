@@ -16,7 +16,7 @@ use store::{
 };
 use tracing::{error, info, warn};
 
-use crate::{Plans, PoolView};
+use crate::{Plans, PoolView, together::Pace};
 
 /// Tries after which one waits as long as after one that does not count: up to 8 s by default.
 const TRIES_UNSPENT: u32 = 5;
@@ -57,6 +57,7 @@ pub struct Executor {
     pub(crate) worker: String,
     pub(crate) group: usize,
     pub(crate) pool_view: Arc<PoolView>,
+    pub(crate) pace: Pace,
     /// Set while the database refuses this process a right.
     refused: AtomicBool,
 }
@@ -79,6 +80,7 @@ impl Executor {
             worker,
             group: 1,
             pool_view: Arc::default(),
+            pace: Pace::default(),
             refused: AtomicBool::new(false),
         }
     }
@@ -136,6 +138,10 @@ impl Executor {
                 return self.turn_back(claim, cancelled(code), None).await;
             }
         }
+        if let Some(reason) = unfit(&claim) {
+            let stage = plan.stages()[0].name().to_owned();
+            return self.give_up(claim, reason, Some(&stage)).await;
+        }
         if claim.tries.unsigned_abs() > self.rules.max_attempts {
             let reason = exhausted(claim.error.as_ref());
             return self.give_up(claim, reason, None).await;
@@ -143,6 +149,7 @@ impl Executor {
         match self.runner.run(plan, &mut claim).await {
             Ok(Progress::Done(stages)) => {
                 self.not_refused();
+                self.note_pace(std::slice::from_ref(&claim), &stages);
                 Ok(Ended::As(plan.finish().into(), stages))
             }
             Ok(Progress::Fenced) => Ok(Ended::Fenced),
@@ -336,6 +343,16 @@ fn end_of(claim: &Claim) -> ItemState {
         (true, Mode::Atomic) if !claim.checkpoints.is_empty() => ItemState::RolledBack,
         (true, _) => ItemState::Cancelled,
     }
+}
+
+/// Why the operation cannot be about a tenant in this state, if it cannot.
+pub(crate) fn unfit(claim: &Claim) -> Option<ItemError> {
+    let (kind, state) = (claim.kind, claim.tenant.state);
+    if kind.makes_tenants() || kind.states().contains(&state) {
+        return None;
+    }
+    let message = format!("the tenant is {}", state.as_str());
+    Some(ItemError { retryable: false, ..own_error(codes::TENANT_NOT_ACTIVE, &message) })
 }
 
 fn cancelled(code: Code) -> ItemError {

@@ -2,14 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Code, Direction, Migrate, TenantState, Version, codes};
+use domain::{Direction, Migrate, Version};
 use engine::{
-    Classify, During, Finish, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
+    Classify, During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError,
+    StepName,
 };
 use serde::{Deserialize, Serialize};
-use store::{ErrorClass, StageLimits, items, tenants};
+use sqlx::PgConnection;
+use store::{ErrorClass, StageLimits, items::Claim};
 use tenantdb::{
-    MigrationSet, Promise, grants, ledger,
+    MigrationSet, Promise,
+    grants::{self, Due},
+    ledger,
     migrations::{self, Target},
 };
 
@@ -25,6 +29,11 @@ const SILENCE: Duration = Duration::from_secs(6);
 /// Longest time for one statement. All migrations of a tenant are one.
 const STATEMENT_TIME: Duration = Duration::from_secs(300);
 
+/// Longest time for one message that migrates several tenants, and longest wait for a lock then: each holds
+/// up the users of the others' tenants.
+const TOGETHER: Duration = Duration::from_secs(1);
+const LOCK_WAIT_TOGETHER: Duration = Duration::from_millis(100);
+
 /// The plan of one way. A set without boundaries has one stage: what a schema lacks is applied in one
 /// transaction, or not at all. Another one has stages for each of its segments, and a last one.
 ///
@@ -33,7 +42,12 @@ const STATEMENT_TIME: Duration = Duration::from_secs(300);
 pub(crate) fn plan(parts: &Arc<Migrating>, direction: Direction) -> Result<Plan, PlanError> {
     let one = || Arc::clone(parts);
     let stages = match segments::several(parts, direction) {
-        None => vec![Stage::new("migrate").within(limits()).step(MigrateSchema { parts: one() })],
+        None => {
+            let together =
+                StageLimits { statement: TOGETHER, lock: LOCK_WAIT_TOGETHER, silence: LOCK_WAIT };
+            let stage = Stage::new("migrate").within(limits()).together_within(together);
+            vec![stage.step(MigrateSchema { parts: one() })]
+        }
         Some(mut stages) => {
             stages.push(Stage::new("finish").within(limits()).step(Finished { parts: one() }));
             stages
@@ -85,8 +99,11 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    fn changed(&self) -> bool {
-        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
+    /// What the audit log says was done; `None`: nothing.
+    fn action(&self) -> Option<&'static str> {
+        let is_changed =
+            self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty());
+        is_changed.then_some("tenant.migrated")
     }
 }
 
@@ -94,13 +111,24 @@ impl Step for MigrateSchema {
     const NAME: StepName = StepName::new("migrate_schema");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let asked = asked(cx)?;
-        check_state(cx).await?;
+        let asked = asked(cx.claim())?;
         let moved = match asked.direction {
-            Direction::Up => self.up(cx).await?,
+            Direction::Up => self.up(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0),
             Direction::Down => self.down(cx, asked.to).await?,
         };
-        record(cx, &moved).await.during("record what was done")
+        cx.note(&moved, moved.action());
+        Ok(())
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let claims = cx.claims();
+        if asked(&claims[0])?.direction == Direction::Down {
+            return cx.one_by_one(self).await;
+        }
+        for (at, moved) in self.up(claims, cx.tx()).await?.iter().enumerate() {
+            cx.note(at, moved, moved.action());
+        }
+        Ok(())
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -110,22 +138,23 @@ impl Step for MigrateSchema {
 }
 
 impl MigrateSchema {
-    async fn up(&self, cx: &mut StepCx<'_>) -> Result<Moved, StepError> {
-        let (tenant, set) = (cx.tenant(), &self.parts.migrations);
-        let done = migrations::apply(cx.tx(), tenant.id, &tenant.schema, set)
+    async fn up(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Moved>, StepError> {
+        let tenants: Vec<_> = claims.iter().map(|it| (it.tenant.id, &it.tenant.schema)).collect();
+        let done = migrations::apply(tx, &tenants, &self.parts.migrations)
             .await
             .map_err(MigrationFailed::of_existing)
             .during("apply the tenant migrations")?;
-        let path_changed = follow_up(&self.parts, cx, !done.applied.is_empty()).await?;
-        let (applied, out_of_order) = (done.applied, done.out_of_order);
-        Ok(Moved {
+        let is_new: Vec<bool> = done.iter().map(|done| !done.applied.is_empty()).collect();
+        let path_changed = follow_up(&self.parts, claims, tx, &is_new).await?;
+        let moved = |(done, path_changed): (migrations::Applied, bool)| Moved {
             from: done.from,
             to: done.to,
-            applied,
-            out_of_order,
+            applied: done.applied,
+            out_of_order: done.out_of_order,
             reverted: Vec::new(),
             path_changed,
-        })
+        };
+        Ok(done.into_iter().zip(path_changed).map(moved).collect())
     }
 
     async fn down(&self, cx: &mut StepCx<'_>, to: Option<String>) -> Result<Moved, StepError> {
@@ -152,11 +181,11 @@ impl Step for Finished {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let claim = cx.claim();
-        let up = asked(cx)?.direction == Direction::Up;
-        check_state(cx).await?;
-        let mut moved = moved(cx).await?;
+        let up = asked(claim)?.direction == Direction::Up;
+        let mut moved: Moved = cx.noted().unwrap_or_default();
         if up {
-            moved.path_changed = follow_up(&self.parts, cx, !moved.applied.is_empty()).await?;
+            let (claims, is_new) = (std::slice::from_ref(claim), [!moved.applied.is_empty()]);
+            moved.path_changed = follow_up(&self.parts, claims, cx.tx(), &is_new).await?[0];
         }
         let read =
             ledger::read(cx.tx(), &[claim.tenant.id]).await.during("read what is applied")?;
@@ -164,7 +193,8 @@ impl Step for Finished {
         if moved.from.is_none() && moved.applied.is_empty() && moved.reverted.is_empty() {
             moved.from.clone_from(&moved.to);
         }
-        record(cx, &moved).await.during("record what was done")
+        cx.note(&moved, moved.action());
+        Ok(())
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -173,55 +203,26 @@ impl Step for Finished {
     }
 }
 
-/// Rights on what is `new`, and the role's search path; says whether that was another one.
-async fn follow_up(parts: &Migrating, cx: &mut StepCx<'_>, new: bool) -> Result<bool, StepError> {
-    let tenant = cx.tenant();
-    let promise = parts.promise.as_deref().filter(|_| new);
-    let path = parts.migrations.path();
-    grants::complete(cx.tx(), &tenant.schema, &tenant.role, promise, path)
+/// Rights where something `is_new`, and each role's search path; says whether that was another one.
+async fn follow_up(
+    parts: &Migrating,
+    claims: &[Claim],
+    tx: &mut PgConnection,
+    is_new: &[bool],
+) -> Result<Vec<bool>, StepError> {
+    let mut due = Vec::with_capacity(claims.len());
+    for (Claim { tenant, .. }, is_new) in claims.iter().zip(is_new) {
+        let promise = parts.promise.as_deref().filter(|_| *is_new);
+        due.push(Due { schema: &tenant.schema, role: &tenant.role, promise });
+    }
+    grants::complete(tx, &due, parts.migrations.path())
         .await
         .during("grant the role its rights on what is new")
 }
 
 /// What the operation asks for.
-pub(crate) fn asked(cx: &StepCx<'_>) -> Result<Migrate, StepError> {
-    serde_json::from_value(cx.claim().params.clone())
-        .map_err(Unreadable)
-        .during("read what was asked")
-}
-
-/// Refuses a tenant in a state in which its schema stays as it is.
-pub(crate) async fn check_state(cx: &mut StepCx<'_>) -> Result<(), StepError> {
-    let tenant = cx.tenant().id;
-    let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
-    let states = cx.claim().kind.states();
-    match state.is_some_and(|state| states.contains(&state)) {
-        true => Ok(()),
-        false => Err(NotActive(state)).during("migrate the schema"),
-    }
-}
-
-/// What earlier stages of the item did.
-pub(crate) async fn moved(cx: &mut StepCx<'_>) -> Result<Moved, StepError> {
-    let claim = cx.claim();
-    let result = items::result(cx.tx(), claim.item).await.during("read what was done")?;
-    Ok(result.and_then(|result| serde_json::from_value(result).ok()).unwrap_or_default())
-}
-
-/// Notes what the stages of the item did so far.
-pub(crate) async fn note(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
-    let claim = cx.claim();
-    items::set_result(cx.tx(), claim, &serde_json::to_value(moved).unwrap_or_default()).await
-}
-
-async fn record(cx: &mut StepCx<'_>, moved: &Moved) -> sqlx::Result<()> {
-    let claim = cx.claim();
-    let result = serde_json::to_value(moved).unwrap_or_default();
-    if moved.changed() {
-        items::set_change(cx.tx(), claim, &result, "tenant.migrated").await
-    } else {
-        items::set_result(cx.tx(), claim, &result).await
-    }
+pub(crate) fn asked(claim: &Claim) -> Result<Migrate, StepError> {
+    serde_json::from_value(claim.params.clone()).map_err(Unreadable).during("read what was asked")
 }
 
 /// The operation's parameters are of another release.
@@ -232,24 +233,5 @@ struct Unreadable(#[source] serde_json::Error);
 impl Classify for Unreadable {
     fn class(&self) -> ErrorClass {
         ErrorClass::Permanent
-    }
-}
-
-/// The tenant is in a state in which its schema stays as it is.
-#[derive(Debug, thiserror::Error)]
-#[error("the tenant is {}", .0.map_or("gone", TenantState::as_str))]
-struct NotActive(Option<TenantState>);
-
-impl Classify for NotActive {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Permanent
-    }
-
-    fn code(&self) -> Code {
-        codes::TENANT_NOT_ACTIVE
-    }
-
-    fn public_message(&self) -> Option<String> {
-        Some(self.to_string())
     }
 }

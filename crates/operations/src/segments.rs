@@ -14,7 +14,7 @@ use tenantdb::{
 };
 
 use crate::{
-    migrate::{self, Migrating, limits},
+    migrate::{self, Migrating, Moved, limits},
     migration_error::MigrationFailed,
 };
 
@@ -75,7 +75,10 @@ impl One {
     /// nothing of it is left.
     fn asked(&self, cx: &StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
         let Some(segment) = self.segment().filter(|_| self.back) else { return Ok(self.segment()) };
-        let to = migrate::asked(cx)?.to.ok_or(TargetMissing).during("read how far to go back")?;
+        let to = migrate::asked(cx.claim())?
+            .to
+            .ok_or(TargetMissing)
+            .during("read how far to go back")?;
         let Ok(target) = to.parse::<Target>();
         let asked = segment.newer_than(&target, &self.parts.migrations);
         asked.map_err(MigrationFailed::of_existing).during("read how far to go back")
@@ -83,9 +86,6 @@ impl One {
 
     /// What of the segment the tenant lacks, or has on the way back; `None`: nothing.
     async fn outstanding(&self, cx: &mut StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
-        if !cx.claim().kind.makes_tenants() {
-            migrate::check_state(cx).await?;
-        }
         let Some(segment) = self.asked(cx)? else { return Ok(None) };
         let (tenant, set) = (cx.tenant(), &self.parts.migrations);
         let left = migrations::outstanding(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
@@ -94,17 +94,12 @@ impl One {
     }
 
     /// Adds what a stage did to the item's result.
-    async fn note(
-        &self,
-        cx: &mut StepCx<'_>,
-        had: Option<Version>,
-        ran: Vec<Version>,
-    ) -> Result<(), StepError> {
+    fn note(&self, cx: &mut StepCx<'_>, had: Option<Version>, ran: Vec<Version>) {
         if cx.claim().kind.makes_tenants() {
-            return Ok(());
+            return;
         }
         let set = &self.parts.migrations;
-        let mut moved = migrate::moved(cx).await?;
+        let mut moved: Moved = cx.noted().unwrap_or_default();
         if moved.applied.is_empty() && moved.reverted.is_empty() {
             moved.from = had;
         }
@@ -112,7 +107,7 @@ impl One {
         let late = ran.iter().filter(|version| !self.back && set.place(version) < place).cloned();
         moved.out_of_order.extend(late);
         if self.back { &mut moved.reverted } else { &mut moved.applied }.extend(ran);
-        migrate::note(cx, &moved).await.during("note what was done")
+        cx.note(&moved, None);
     }
 }
 
@@ -156,7 +151,8 @@ impl Step for RunSegment {
         let had = version(cx).await?;
         let ran = migrations::run_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
         let ran = ran.map_err(failed(cx)).during("run the tenant migrations")?;
-        self.0.note(cx, had, ran).await
+        self.0.note(cx, had, ran);
+        Ok(())
     }
 
     /// The schema goes with what is in it.
@@ -196,7 +192,8 @@ impl Step for RecordSegment {
         let ran =
             migrations::record_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
         let ran = ran.map_err(failed(cx)).during("record the tenant migrations")?;
-        self.0.note(cx, had, ran).await
+        self.0.note(cx, had, ran);
+        Ok(())
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

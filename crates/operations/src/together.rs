@@ -1,15 +1,49 @@
-//! Takes several items at once: from the pool as far as it goes, the others built together.
+//! Takes several items at once: from the pool as far as it goes, the others built together, and those of
+//! tenants that are there together while they are quick.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use domain::{ItemId, ItemState, Mode};
-use engine::{Plan, Progress};
+use engine::{Plan, Progress, StageReport};
 use store::items::Claim;
 use tracing::debug;
 
-use crate::{Ended, Executor};
+use crate::{Ended, Executor, executor::unfit};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
 const MOST_OF_POOL: usize = 48;
+
+/// Tenants that are there which share a transaction, at most.
+const MOST_OF_FLEET: usize = 8;
+
+/// About how long a transaction on such tenants may take: it holds up the users of all of them.
+const HOLD_UP: Duration = Duration::from_millis(100);
+
+/// How long a tenant that is there takes, in microseconds, as the last transaction had it; 0: not known.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(AtomicU64);
+
+impl Pace {
+    /// How many such tenants may share a transaction.
+    fn together(&self) -> usize {
+        let hold_up = u64::try_from(HOLD_UP.as_micros()).unwrap_or(u64::MAX);
+        let fit = hold_up.checked_div(self.0.load(Ordering::Relaxed)).unwrap_or(1);
+        usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, MOST_OF_FLEET)
+    }
+
+    pub(crate) fn took(&self, took: Duration, tenants: usize) {
+        let each = took.as_micros() / tenants.max(1) as u128;
+        self.0.store(u64::try_from(each).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    }
+
+    fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
 
 /// What came of the items of a group.
 #[derive(Debug, Default)]
@@ -33,22 +67,37 @@ impl Executor {
         if pool { group.max(MOST_OF_POOL) } else { group }
     }
 
-    /// Takes those of `claims` together that are claimed for the first time: one transaction makes
-    /// several tenants. As many as there are spares for get one, the others are built.
+    /// How many items of tenants that are there to take at once, as things are.
+    #[must_use]
+    pub fn room_for_fleet(&self) -> usize {
+        self.pace.together()
+    }
+
+    /// Takes those of `claims` together that are claimed for the first time: one transaction makes, or
+    /// changes, several tenants.
     pub async fn work_together(&self, claims: Vec<Claim>) -> Sorted {
         let mut sorted = Sorted::default();
         let (fresh, seasoned): (Vec<_>, Vec<_>) =
             claims.into_iter().partition(|claim| self.may_share(claim) && is_fresh(claim));
         sorted.left.extend(seasoned);
+        let (new, there): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|claim| claim.kind.makes_tenants());
+        self.make_together(new, &mut sorted).await;
+        self.change_together(there, &mut sorted).await;
+        sorted
+    }
+
+    /// As many as there are spares for get one, the others are built.
+    async fn make_together(&self, claims: Vec<Claim>, sorted: &mut Sorted) {
         let (atomic, independent): (Vec<_>, Vec<_>) =
-            fresh.into_iter().partition(|claim| claim.mode == Mode::Atomic);
+            claims.into_iter().partition(|claim| claim.mode == Mode::Atomic);
         for mut claims in [independent, atomic] {
             let Some(mode) = claims.first().map(|claim| claim.mode) else { continue };
             let spares = self.pool_view.reserve(claims.len());
             let mut to_build = claims.split_off(spares);
             if !claims.is_empty() {
                 let plan = self.plans.of_pool(mode);
-                let apart = self.run_group(plan, claims, &mut sorted).await;
+                let apart = self.run_group(plan, claims, sorted).await;
                 if !apart.is_empty() {
                     self.pool_view.doubt();
                     to_build.extend(apart);
@@ -56,17 +105,44 @@ impl Executor {
             }
             while !to_build.is_empty() {
                 let rest = to_build.split_off(self.group.min(to_build.len()));
-                let apart = self.run_group(self.plans.of_new(mode), to_build, &mut sorted).await;
+                let apart = self.run_group(self.plans.of_new(mode), to_build, sorted).await;
                 sorted.left.extend(apart);
                 to_build = rest;
             }
         }
-        sorted
+    }
+
+    /// Those of one operation share a transaction as long as that holds up nobody for long.
+    async fn change_together(&self, mut claims: Vec<Claim>, sorted: &mut Sorted) {
+        while let Some(operation) = claims.first().map(|claim| claim.operation) {
+            let same = claims.iter().take_while(|claim| claim.operation == operation).count();
+            let rest = claims.split_off(same.min(self.pace.together()));
+            if claims.len() == 1 {
+                sorted.left.append(&mut claims);
+            } else {
+                let plan = self.plans.of(&claims[0]);
+                let apart = self.run_group(plan, claims, sorted).await;
+                if !apart.is_empty() {
+                    self.pace.forget();
+                    sorted.left.extend(apart);
+                }
+            }
+            claims = rest;
+        }
     }
 
     /// Whether one transaction may do the item together with others.
     fn may_share(&self, claim: &Claim) -> bool {
-        claim.kind.makes_tenants() && self.plans.of(claim).stages().len() == 1
+        self.plans.of(claim).stages().len() == 1 && unfit(claim).is_none()
+    }
+
+    /// Notes how quick a transaction on tenants that are there was.
+    pub(crate) fn note_pace(&self, claims: &[Claim], stages: &[StageReport]) {
+        if let [stage] = stages
+            && claims.iter().all(|claim| !claim.kind.makes_tenants())
+        {
+            self.pace.took(stage.took, claims.len());
+        }
     }
 
     /// Runs `plan` for all of `group` in one transaction; gives back those that have to be taken
@@ -80,6 +156,7 @@ impl Executor {
         let failure = match self.runner.run_together(plan, &mut group).await {
             Ok(Progress::Done(stages)) => {
                 self.not_refused();
+                self.note_pace(&group, &stages);
                 let ended = || Ended::As(plan.finish().into(), stages.clone());
                 sorted.done.extend(group.iter().map(|claim| (claim.item, Ok(ended()))));
                 return Vec::new();

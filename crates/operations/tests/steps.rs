@@ -7,14 +7,13 @@ mod bench;
 use std::time::Duration;
 
 use domain::Mode;
-use engine::{AnyStep, Bench, StepCx, StepError, StepName, assert_contract};
+use engine::{AnyStep, Bench, GroupCx, StepCx, StepError, StepName, assert_contract};
 use futures::future::BoxFuture;
 use operations::{
     SpareBuilder,
     steps::{self, ApplyMigrations, CreateRole, CreateSchema, Source},
 };
-use sqlx::PgConnection;
-use store::{StageLimits, items::Claim};
+use store::StageLimits;
 
 /// Each mode of an operation and each source of a tenant; a new step of a plan is held by itself.
 #[tokio::test]
@@ -74,12 +73,11 @@ impl AnyStep for Joined<'_> {
 
     fn apply_all_any<'a>(
         &'a self,
-        claims: &'a [Claim],
-        tx: &'a mut PgConnection,
+        cx: &'a mut GroupCx<'_>,
     ) -> BoxFuture<'a, Result<(), StepError>> {
         Box::pin(async move {
             for step in &self.0 {
-                step.apply_all_any(claims, tx).await?;
+                step.apply_all_any(cx).await?;
             }
             Ok(())
         })

@@ -7,7 +7,7 @@ mod regrant;
 mod revoke;
 
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use crate::Promise;
 use crate::ident::{Ident, dollar_tag, literal};
@@ -40,38 +40,66 @@ pub async fn grant(
     Ok(())
 }
 
-/// Gives the role what it lacks of [`grant`]'s rights and of the search path of tenants, and says whether it
-/// had another path. One message where nothing is missing: what a migration makes comes with its rights.
-/// Without a promise the rights stay as they are.
+/// A tenant whose rights may be incomplete.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// Its schema.
+    pub schema: &'a SchemaName,
+    /// Its role.
+    pub role: &'a RoleName,
+    /// What its role is to have rights on; without it they stay as they are.
+    pub promise: Option<&'a Promise>,
+}
+
+/// Gives each role what it lacks of [`grant`]'s rights and of the search path of tenants, and says which had
+/// another path. One message where nothing is missing: what a migration makes comes with its rights.
 ///
 /// # Errors
 /// As [`grant`] and [`role::follow_path`].
 pub async fn complete(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    role: &RoleName,
-    promise: Option<&Promise>,
+    tenants: &[Due<'_>],
     path: TenantPath,
-) -> sqlx::Result<bool> {
-    let ident = Ident::from(schema);
-    let objects = promise.map(|promise| promise.grantable_in(&ident)).unwrap_or_default();
-    let row = sqlx::query(include_str!("queries/has_rights.sql"))
-        .bind(role.as_str())
-        .bind(ident.to_string())
-        .bind(objects.tables)
-        .bind(objects.sequences)
-        .bind(objects.routines)
-        .bind(Ident::from(&role.its_group()).to_string())
-        .bind(schema.as_str())
-        .bind(path.rest())
-        .fetch_optional(&mut *conn)
-        .await?;
-    let has = |column| row.as_ref().map_or(Ok(false), |row| row.try_get(column));
-    let (has_rights, has_path): (bool, bool) = (has("rights")?, has("path")?);
-    if let Some(promise) = promise.filter(|_| !has_rights) {
-        grant(conn, schema, role, promise).await?;
+) -> sqlx::Result<Vec<bool>> {
+    let mut changed = Vec::with_capacity(tenants.len());
+    let rows = rights(conn, tenants, path).await?;
+    for (due, row) in tenants.iter().zip(&rows) {
+        let (has_rights, has_path): (bool, bool) = (row.try_get("rights")?, row.try_get("path")?);
+        if let Some(promise) = due.promise.filter(|_| !has_rights) {
+            grant(conn, due.schema, due.role, promise).await?;
+        }
+        changed.push(!has_path && role::follow_path(conn, due.role, due.schema, path).await?);
     }
-    if has_path { Ok(false) } else { role::follow_path(conn, role, schema, path).await }
+    Ok(changed)
+}
+
+/// A row for each tenant, in their order: whether it has all `rights`, and the `path`.
+async fn rights(
+    conn: &mut PgConnection,
+    tenants: &[Due<'_>],
+    path: TenantPath,
+) -> sqlx::Result<Vec<PgRow>> {
+    let names = |name: fn(&Due<'_>) -> String| tenants.iter().map(name).collect::<Vec<_>>();
+    // The objects of all, each beside the number of its tenant.
+    let mut objects: [(Vec<i64>, Vec<String>); 3] = Default::default();
+    for (due, number) in tenants.iter().zip(1..) {
+        let Some(promise) = due.promise else { continue };
+        let all = promise.grantable_in(&Ident::from(due.schema));
+        for (of_kind, names) in objects.iter_mut().zip([all.tables, all.sequences, all.routines]) {
+            of_kind.0.extend(names.iter().map(|_| number));
+            of_kind.1.extend(names);
+        }
+    }
+    let mut query = sqlx::query(include_str!("queries/has_rights.sql"))
+        .bind(names(|due| due.role.as_str().to_owned()))
+        .bind(names(|due| Ident::from(due.schema).to_string()))
+        .bind(names(|due| Ident::from(&due.role.its_group()).to_string()))
+        .bind(names(|due| due.schema.as_str().to_owned()))
+        .bind(path.rest());
+    for (numbers, names) in objects {
+        query = query.bind(numbers).bind(names);
+    }
+    query.fetch_all(conn).await
 }
 
 /// A block that takes the role into the group unless it is there.

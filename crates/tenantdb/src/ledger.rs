@@ -117,50 +117,64 @@ pub(crate) struct Found {
     pub(crate) unrecorded: bool,
 }
 
-/// The tenant's row. If it has none, the version table in its schema is carried over first, in the caller's
-/// transaction: a release before this one may have left one. Only without a row the schema is looked into.
+/// The rows of the tenants, in their order. If one has none, the version table in its schema is carried over
+/// first, in the caller's transaction: a release before this one may have left one. Only without a row the
+/// schema is looked into. One message for all that have their rows.
 ///
 /// # Errors
-/// When the row or the version table cannot be read.
+/// When a row or a version table cannot be read.
 pub(crate) async fn find(
     conn: &mut PgConnection,
-    tenant: TenantId,
-    schema: &SchemaName,
-) -> sqlx::Result<Found> {
-    let found = look_up(conn, tenant).await?;
-    if found.entry.is_some() {
-        return Ok(found);
+    tenants: &[(TenantId, &SchemaName)],
+) -> sqlx::Result<Vec<Found>> {
+    let ids: Vec<i64> = tenants.iter().map(|(tenant, _)| tenant.get()).collect();
+    let mut all = look_up(conn, &ids).await?;
+    for ((tenant, schema), found) in tenants.iter().zip(&mut all) {
+        if found.entry.is_some() {
+            continue;
+        }
+        let (has_table, holds_something) = version_tables::look(conn, schema).await?;
+        if has_table {
+            carry_over(conn, &[(*tenant, (*schema).clone())]).await?;
+            *found = look_up(conn, &[tenant.get()]).await?.remove(0);
+        } else {
+            found.unrecorded = holds_something;
+        }
     }
-    let (has_table, holds_something) = version_tables::look(conn, schema).await?;
-    if !has_table {
-        return Ok(Found { unrecorded: holds_something, ..found });
-    }
-    carry_over(conn, &[(tenant, schema.clone())]).await?;
-    look_up(conn, tenant).await
+    Ok(all)
 }
 
-/// The tenant's row with the files of its set, and where the session stands, in one message.
-async fn look_up(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Found> {
-    let row = sqlx::query(
+/// The rows of the tenants and where the session stands, in one message. The files of a set come with the
+/// first of the tenants in a row that have it.
+async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<Found>> {
+    let rows = sqlx::query(
         "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
-             current_setting('search_path'), current_user::text
-         from (values ($1::bigint)) as asked (tenant_id)
-         left join tenantry.tenant_migrations m on m.tenant_id = asked.tenant_id
-         left join tenantry.migration_sets s on s.hash = m.set_hash",
+             current_setting('search_path'), current_user::text, m.is_first
+         from (select n, m.*, set_hash is distinct from lag(set_hash) over (order by n) as is_first
+               from unnest($1::bigint[]) with ordinality as asked (id, n)
+               left join tenantry.tenant_migrations m on m.tenant_id = asked.id) m
+         left join tenantry.migration_sets s on m.is_first and s.hash = m.set_hash
+         order by m.n",
     )
-    .bind(tenant.get())
-    .fetch_one(conn)
+    .bind(tenants)
+    .fetch_all(conn)
     .await?;
-    let set_hash: Option<String> = row.try_get(3)?;
-    let entry = match set_hash {
-        Some(hash) => {
+    let mut of_set = Vec::new();
+    let mut all = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get(8)? {
             let is_known = row.try_get::<Option<Vec<String>>, _>(0)?.is_some();
-            let files = if is_known { files(&row)? } else { Vec::new() };
-            Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &files))
+            of_set = if is_known { files(row)? } else { Vec::new() };
         }
-        None => None,
-    };
-    Ok(Found { path: row.try_get(6)?, actor: row.try_get(7)?, entry, unrecorded: false })
+        let set_hash: Option<String> = row.try_get(3)?;
+        let entry = match set_hash {
+            Some(hash) => Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &of_set)),
+            None => None,
+        };
+        let (path, actor) = (row.try_get(6)?, row.try_get(7)?);
+        all.push(Found { path, actor, entry, unrecorded: false });
+    }
+    Ok(all)
 }
 
 /// Versions that tenants have with another text than the set's, each with the number of these tenants, in
@@ -292,6 +306,11 @@ impl Reached {
     fn in_set(set: &MigrationSet, version: Option<Version>) -> Self {
         let files = set.iter().map(AppliedMigration::from).collect();
         Self { hash: set.hash().to_owned(), files, version }
+    }
+
+    /// Whether both are the same place in the same set.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.version == other.version
     }
 
     /// Whether the row says this.

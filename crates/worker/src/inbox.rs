@@ -21,16 +21,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
     changed: Notify,
-    fleet: FleetLimits,
-}
-
-/// How much may be in work of tenants that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FleetLimits {
-    /// Lanes at a time.
-    pub(crate) lanes: usize,
-    /// Items that a lane takes at once: it comes back to new tenants after them.
-    pub(crate) at_once: usize,
+    /// Lanes that may work on tenants that are there, at a time.
+    fleet_lanes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +44,8 @@ pub(crate) struct Taken<'a> {
 }
 
 impl Inbox {
-    pub(crate) fn new(fleet: FleetLimits) -> Self {
-        Self { inner: Mutex::default(), changed: Notify::new(), fleet }
+    pub(crate) fn new(fleet_lanes: usize) -> Self {
+        Self { inner: Mutex::default(), changed: Notify::new(), fleet_lanes }
     }
 
     /// Adds `item`; what comes back tells what became of its job. `None` once closed.
@@ -74,11 +66,12 @@ impl Inbox {
     }
 
     /// Takes the oldest items, of new tenants if there are some: the caller's even share with the other
-    /// idle lanes, at most as many as `room` says then. Waits until there is one; `None` once closed.
-    pub(crate) async fn take(&self, room: impl Fn() -> usize) -> Option<Taken<'_>> {
+    /// idle lanes, at most as many of a class as `room` says then. Waits until there is one; `None` once
+    /// closed.
+    pub(crate) async fn take(&self, room: impl Fn(Class) -> usize) -> Option<Taken<'_>> {
         let _idle = Idle::enter(self);
         loop {
-            if let Some(taken) = self.try_take(room()) {
+            if let Some(taken) = self.try_take(&room) {
                 return taken;
             }
             self.changed.notified().await;
@@ -112,24 +105,24 @@ impl Inbox {
     }
 
     /// `None`: there is nothing yet. `Some(None)`: there will be nothing any more.
-    fn try_take(&self, most: usize) -> Option<Option<Taken<'_>>> {
+    fn try_take(&self, room: impl Fn(Class) -> usize) -> Option<Option<Taken<'_>>> {
         let mut inner = self.lock();
         if inner.closed {
             self.changed.notify_one();
             return Some(None);
         }
-        let class = inner.next(self.fleet)?;
-        let idle = inner.idle.max(1);
+        let class = inner.next(self.fleet_lanes)?;
+        let (idle, most) = (inner.idle.max(1), room(class));
         let (waiting, place) = match class {
             Class::NewTenants => (share(&mut inner.new_tenants, idle, most), None),
             Class::Fleet => {
-                let free = self.fleet.lanes - inner.at_fleet;
-                let waiting = share(&mut inner.fleet, idle.min(free), self.fleet.at_once);
+                let free = self.fleet_lanes - inner.at_fleet;
+                let waiting = share(&mut inner.fleet, idle.min(free), most);
                 inner.at_fleet += 1;
                 (waiting, Some(FleetPlace(self)))
             }
         };
-        if inner.next(self.fleet).is_some() {
+        if inner.next(self.fleet_lanes).is_some() {
             self.changed.notify_one();
         }
         Some(Some(Taken { waiting, place }))
@@ -146,11 +139,11 @@ impl Inner {
     }
 
     /// The class that a lane takes next, if there is something for it.
-    fn next(&self, fleet: FleetLimits) -> Option<Class> {
+    fn next(&self, fleet_lanes: usize) -> Option<Class> {
         if !self.new_tenants.is_empty() {
             return Some(Class::NewTenants);
         }
-        (!self.fleet.is_empty() && self.at_fleet < fleet.lanes).then_some(Class::Fleet)
+        (!self.fleet.is_empty() && self.at_fleet < fleet_lanes).then_some(Class::Fleet)
     }
 }
 
@@ -204,7 +197,12 @@ mod tests {
 
     use super::*;
 
-    const FLEET: FleetLimits = FleetLimits { lanes: 2, at_once: 3 };
+    const FLEET: usize = 2;
+
+    /// Eight of those that are made, three of those that are there.
+    fn room(class: Class) -> usize {
+        if class == Class::Fleet { 3 } else { 8 }
+    }
 
     type Told = Vec<oneshot::Receiver<Handled>>;
 
@@ -221,10 +219,10 @@ mod tests {
         let inbox = Inbox::new(FLEET);
         let _told = put(&inbox, Class::NewTenants, 0..5);
 
-        let taken = inbox.take(|| 3).await.unwrap();
+        let taken = inbox.take(|_| 3).await.unwrap();
 
         assert_eq!(items(&taken), [0, 1, 2]);
-        assert_eq!(inbox.take(|| 3).await.unwrap().waiting.len(), 2);
+        assert_eq!(inbox.take(|_| 3).await.unwrap().waiting.len(), 2);
     }
 
     #[tokio::test]
@@ -233,24 +231,24 @@ mod tests {
         let _fleet = put(&inbox, Class::Fleet, 0..100);
         let _new = put(&inbox, Class::NewTenants, 100..102);
 
-        let first = inbox.take(|| 8).await.unwrap();
+        let first = inbox.take(room).await.unwrap();
 
         assert_eq!(items(&first), [100, 101]);
-        assert_eq!(items(&inbox.take(|| 8).await.unwrap()), [0, 1, 2], "a few at once");
+        assert_eq!(items(&inbox.take(room).await.unwrap()), [0, 1, 2], "a few at once");
     }
 
     #[tokio::test]
     async fn no_more_lanes_than_allowed_work_on_tenants_that_are_there() {
         let inbox = Inbox::new(FLEET);
         let _fleet = put(&inbox, Class::Fleet, 0..100);
-        let first = inbox.take(|| 8).await.unwrap();
-        let _second = inbox.take(|| 8).await.unwrap();
-        let mut third = std::pin::pin!(inbox.take(|| 8));
+        let first = inbox.take(room).await.unwrap();
+        let _second = inbox.take(room).await.unwrap();
+        let mut third = std::pin::pin!(inbox.take(room));
         assert!(futures::poll!(third.as_mut()).is_pending(), "two lanes are at it");
 
         let _new = put(&inbox, Class::NewTenants, 100..101);
         assert_eq!(items(&third.await.unwrap()), [100]);
-        let mut fourth = std::pin::pin!(inbox.take(|| 8));
+        let mut fourth = std::pin::pin!(inbox.take(room));
         assert!(futures::poll!(fourth.as_mut()).is_pending());
         drop(first);
 
@@ -265,7 +263,7 @@ mod tests {
                 let inbox = Arc::clone(&inbox);
                 tokio::spawn(async move {
                     let mut took = Vec::new();
-                    while let Some(taken) = inbox.take(|| 8).await {
+                    while let Some(taken) = inbox.take(room).await {
                         took.extend(items(&taken));
                         tokio::task::yield_now().await;
                         for waiting in taken.waiting {
@@ -298,7 +296,7 @@ mod tests {
         let lanes: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = Arc::clone(&inbox);
-                tokio::spawn(async move { inbox.take(|| 8).await.unwrap().waiting.len() })
+                tokio::spawn(async move { inbox.take(room).await.unwrap().waiting.len() })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -318,14 +316,14 @@ mod tests {
         let inbox = Arc::new(Inbox::new(FLEET));
         let lane = tokio::spawn({
             let inbox = Arc::clone(&inbox);
-            async move { inbox.take(|| 1).await.is_none() }
+            async move { inbox.take(|_| 1).await.is_none() }
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
         inbox.close();
         assert!(lane.await.unwrap());
 
         assert!(inbox.put(ItemId::new(1), Class::NewTenants).is_none());
-        assert!(inbox.take(|| 1).await.is_none());
+        assert!(inbox.take(|_| 1).await.is_none());
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use engine::crash_point;
 use futures::FutureExt;
 use metrics::{counter, histogram};
 use operations::{Ended, Executor};
-use queue::Handled;
+use queue::{Class, Handled};
 use store::items::Claim;
 use telemetry::names;
 use tokio::sync::oneshot;
@@ -74,7 +74,11 @@ impl Lane {
             if self.executor.is_refused() {
                 tokio::time::sleep(REST_WHILE_REFUSED).await;
             }
-            let Some(taken) = self.inbox.take(|| self.executor.room()).await else { return };
+            let room = |class| match class {
+                Class::NewTenants => self.executor.room(),
+                Class::Fleet => self.executor.room_for_fleet(),
+            };
+            let Some(taken) = self.inbox.take(room).await else { return };
             let Taken { waiting, place } = taken;
             self.serve(waiting).await;
             drop(place);

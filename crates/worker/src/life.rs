@@ -21,7 +21,7 @@ use crate::{
     handler::Handler,
     heartbeat,
     in_progress::InProgress,
-    inbox::{Closer, FleetLimits, Inbox},
+    inbox::{Closer, Inbox},
     keeper::{self, Keeper},
     lane::{Lane, Patience},
     pools::Pools,
@@ -36,12 +36,8 @@ const SILENCE_SHARE: f32 = 0.6;
 /// Longest wait at the end of a life for what still runs beside the lanes.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Items of tenants that are there which a lane takes at once: they share a claim, and the lane is back for
-/// new tenants before long.
-const FLEET_AT_ONCE: usize = 4;
-
-/// Such items that wait for each lane. They share a fetch and an acknowledgement.
-const FLEET_AHEAD: usize = 16;
+/// Items of tenants that are there which wait for each lane. They share a fetch and an acknowledgement.
+const FLEET_AHEAD: usize = 32;
 
 /// What there is to do, read once.
 #[derive(Debug, Clone)]
@@ -195,10 +191,7 @@ impl<'a> Life<'a> {
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
     async fn consume(&self, stop: &CancellationToken) {
         let worker = &self.settings.worker;
-        let fleet_lanes = worker.fleet_lanes();
-        // Where no lane is kept for new tenants, they wait for one item at most.
-        let at_once = if fleet_lanes < worker.concurrency { FLEET_AT_ONCE } else { 1 };
-        let inbox = Arc::new(Inbox::new(FleetLimits { lanes: fleet_lanes, at_once }));
+        let inbox = Arc::new(Inbox::new(worker.fleet_lanes()));
         let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
         let patience = Patience {

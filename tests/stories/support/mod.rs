@@ -12,7 +12,7 @@ pub(crate) use binaries::binary;
 pub(crate) use census::{installation, orphans, roles, schemas};
 pub(crate) use client::{Answer, Client, keys_of};
 pub(crate) use eventually::{eventually, within};
-pub(crate) use process::{Environment, Process, Ran, run};
+pub(crate) use process::{Environment, Process, Ran, examine, run};
 pub(crate) use sample::{tenant, tenants};
 pub(crate) use system::{Revealed, System, environment};
 

@@ -193,6 +193,18 @@ pub(crate) async fn run(
     Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
+/// Runs the doctor on everything, once the queue has heard of the last items' ends: it hears of them a
+/// moment later.
+pub(crate) async fn examine(dir: &Path, env: &Environment) -> Ran {
+    let at_most = Duration::from_secs(60);
+    eventually("the queue to hear of the last items' ends", at_most, async || {
+        let args = ["doctor", "--all-tenants", "--grace", "0"];
+        let doctor = run("tenantry", &args, dir, env, at_most).await;
+        (!doctor.out.contains("job_without_item")).then_some(doctor)
+    })
+    .await
+}
+
 fn inherited() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)))
 }

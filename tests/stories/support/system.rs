@@ -129,6 +129,11 @@ impl System {
         self.cli_with(args, &self.env).await
     }
 
+    /// Runs the doctor on all of this system, once it is at rest.
+    pub(crate) async fn examine(&self) -> Ran {
+        super::examine(self.dir.path(), &self.env).await
+    }
+
     /// Runs a command of `tenantry` that calls this system's API.
     pub(crate) async fn cli_at_api(&self, args: &[&str]) -> Ran {
         let mut env = self.env.clone();

@@ -58,7 +58,7 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
         let folder = folder(stand, &shape, round)?;
         let env = [(FOLDER, folder.display().to_string())];
         system.replace_workers(stand, &format!("-{round}"), &env).await?;
-        all.run(&floor, &system, &MigrationSet::load(&folder)?, round, tenants).await?;
+        all.run(stand, &floor, &system, &MigrationSet::load(&folder)?, round, tenants).await?;
     }
     system.stop().await?;
     floor.close().await;
@@ -73,6 +73,9 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
 struct Rounds {
     floor: Vec<f64>,
     system: Vec<f64>,
+    floor_cpu_ms: Vec<f64>,
+    server_cpu_ms: Vec<f64>,
+    processes_cpu_ms: Vec<f64>,
     new_tenant_ms: Vec<f64>,
 }
 
@@ -80,6 +83,7 @@ impl Rounds {
     /// Half of the floor before the system and half after.
     async fn run(
         &mut self,
+        stand: &Stand,
         floor: &Floor,
         system: &System,
         set: &MigrationSet,
@@ -88,9 +92,16 @@ impl Rounds {
     ) -> anyhow::Result<()> {
         let mut texts = floor_texts(round, tenants);
         let second_half = texts.split_off(tenants / 2);
+        let cpu = stand.server_ms();
         let mut floor_took = floor.run(texts).await?;
+        let (half, own) = (stand.server_ms(), system.processes_ms());
         let (rate, new_ms) = migrate(system, set, round, tenants).await?;
+        let (done, own) = (stand.server_ms(), system.processes_ms() - own);
         floor_took += floor.run(second_half).await?;
+        let each = |ms: f64| ms / tenants as f64;
+        self.floor_cpu_ms.push(each(half - cpu + stand.server_ms() - done));
+        self.server_cpu_ms.push(each(done - half));
+        self.processes_cpu_ms.push(each(own));
         let floor_rate = tenants as f64 / floor_took.as_secs_f64();
         println!(
             "{round:>5}   {floor_rate:>15.1}   {rate:>16.1}   {:>5.2}   {:>9.1} ms of {}",
@@ -110,6 +121,9 @@ impl Rounds {
         figures.add("floor", median(&self.floor), "tenants/s");
         figures.add("system", median(&self.system), "tenants/s");
         figures.add("ratio", median(&ratios), "");
+        figures.add("server CPU of a tenant, floor", median(&self.floor_cpu_ms), "ms");
+        figures.add("server CPU of a tenant, system", median(&self.server_cpu_ms), "ms");
+        figures.add("CPU of API and workers", median(&self.processes_cpu_ms), "ms");
         figures.add_percentiles("POST of a new tenant to active, meanwhile", &self.new_tenant_ms);
         if let Some(least) = args.at_least {
             figures.ask_at_least("ratio", least);

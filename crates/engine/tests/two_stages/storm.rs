@@ -145,7 +145,8 @@ async fn judge(ground: &Ground, item: ItemId, back: bool, stays: bool) {
     let state = texts(&ground.db.pool, state, item).await.remove(0);
     let done = "select stage from tenantry.checkpoints where item_id = $1 and undone_at is null order by 1";
     let done = texts(&ground.db.pool, done, item).await;
-    let fence = "select unnest(stages) from tenantry.stage_fences where item_id = $1 order by 1";
+    let fence =
+        "select jsonb_object_keys(stages) from tenantry.stage_fences where item_id = $1 order by 1";
     assert_eq!(done, texts(there, fence, item).await, "item {item}, {state}");
 
     let tenant = "select tenant_id::text from tenantry.operation_items where id = $1";

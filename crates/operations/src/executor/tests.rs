@@ -142,7 +142,8 @@ impl Ground {
     /// `stages` are committed in the tenant's database under this claim, and the answers were lost.
     async fn committed_there(&self, claim: &Claim, stages: &str) {
         let row = "insert into tenantry.stage_fences (item_id, attempt, stages)
-            values ($1, $2, string_to_array($3, ','))";
+            select $1, $2, jsonb_object_agg(stage, '{}'::jsonb)
+            from unnest(string_to_array($3, ',')) as stage";
         let row = sqlx::query(row).bind(claim.item.get()).bind(claim.attempt).bind(stages);
         row.execute(&self.there.as_ref().unwrap().pool).await.unwrap();
     }
@@ -172,8 +173,8 @@ async fn submit(pool: &PgPool) -> (OperationId, ItemId) {
     let installation = store::installation(&mut conn).await.unwrap();
     let role = RoleName::of(&installation, TenantId::new(1));
     sqlx::query(
-        "insert into tenantry.tenants (id, name, domain, schema_name, role_name)
-         values (1, 'Acme', 'acme.example', 'acme', $1)",
+        "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state)
+         values (1, 'Acme', 'acme.example', 'acme', $1, 'active')",
     )
     .bind(role.as_str())
     .execute(&mut *conn)

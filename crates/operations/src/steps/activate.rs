@@ -1,7 +1,7 @@
 //! Makes the tenant visible: the last step, so that nobody ever sees half a tenant.
 
 use domain::{Code, codes};
-use engine::{Classify, During, Step, StepCx, StepError, StepName};
+use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
 use store::{ErrorClass, items::Claim, tenants};
 
@@ -44,7 +44,8 @@ impl Step for Activate {
         }
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         if self.activate(claims, tx).await? {
             Ok(())
         } else {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::items::Claim;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{ledger, migrations, newcomers};
 
 use crate::{Parts, migration_error::MigrationFailed};
@@ -28,14 +26,15 @@ impl Step for ApplyMigrations {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.parts.migrations)
+        migrations::apply(cx.tx(), &[(tenant.id, &tenant.schema)], &self.parts.migrations)
             .await
             .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")?;
         Ok(())
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         newcomers::migrate(tx, &self.parts.newcomers(claims), &self.parts.migrations)
             .await
             .map_err(MigrationFailed::of_new)

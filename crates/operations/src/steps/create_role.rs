@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use engine::{During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::items::Claim;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{newcomers, role};
 
 use super::taken::RoleTaken;
@@ -44,7 +42,8 @@ impl Step for CreateRole {
         Err(RoleTaken(tenant.role.to_string())).during("claim the role")
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         let limit = self.parts.connection_limit;
         let path = self.parts.migrations.path();
         newcomers::create_roles(tx, &self.parts.newcomers(claims), limit, path)

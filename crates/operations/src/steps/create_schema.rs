@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::{During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::items::Claim;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{newcomers, schema};
 
 use super::taken::SchemaTaken;
@@ -42,7 +40,8 @@ impl Step for CreateSchema {
         Err(SchemaTaken(tenant.schema.to_string())).during("claim the schema")
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         newcomers::create_schemas(tx, &self.parts.newcomers(claims))
             .await
             .during("create the schemas")

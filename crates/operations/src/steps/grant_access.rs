@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::items::Claim;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{grants, newcomers};
 
 use crate::Parts;
@@ -37,7 +35,8 @@ impl Step for GrantAccess {
             .during("grant access")
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         if let Some(application) = &self.parts.application {
             application.make_room(tx, claims.len()).await?;
         }

@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use engine::{During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::{api_keys, items::Claim};
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
+use store::api_keys;
 
 use crate::Parts;
 
@@ -30,10 +29,11 @@ impl Step for IssueKey {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let claim = cx.claim();
-        self.apply_all(std::slice::from_ref(claim), cx.tx()).await
+        self.apply_all(&mut GroupCx::new(std::slice::from_ref(claim), cx.tx())).await
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         let rules = &self.parts.keys;
         let minted: Vec<_> = claims
             .iter()

@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use domain::{Code, codes};
-use engine::{Classify, During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::{ErrorClass, items::Claim, spares};
+use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
+use store::{ErrorClass, spares};
 use tenantdb::{
     adoption::{self, Adoption},
     ledger, role, schema,
@@ -42,10 +41,11 @@ impl Step for TakeSpare {
             return Ok(());
         }
         let claim = cx.claim();
-        self.apply_all(std::slice::from_ref(claim), cx.tx()).await
+        self.apply_all(&mut GroupCx::new(std::slice::from_ref(claim), cx.tx())).await
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         let parts = &self.parts;
         if let Some(application) = &parts.application {
             application.check_fit(tx).await?;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use domain::{Code, codes};
-use engine::{Classify, During, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::{ErrorClass, items::Claim};
+use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
+use store::ErrorClass;
 use tenantdb::verify::{self, Subject, VerifyError};
 
 use crate::Parts;
@@ -50,7 +49,8 @@ impl Step for Verify {
             .during("verify the tenant")
     }
 
-    async fn apply_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let (claims, tx) = (cx.claims(), cx.tx());
         let parts = &self.parts;
         let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
         let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();

@@ -5,5 +5,5 @@ mod record;
 mod undone;
 
 pub use committed::committed;
-pub use record::{StepRecord, record};
+pub use record::{Noted, StepRecord, record};
 pub use undone::undone;

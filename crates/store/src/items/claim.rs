@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     Code, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
-    codes,
+    TenantState, codes,
 };
 use sqlx::{PgConnection, types::Uuid};
 
@@ -47,18 +47,22 @@ pub struct Claim {
     pub error: Option<RecordedError>,
     /// The stages that are committed and not undone, in no order.
     pub checkpoints: Vec<String>,
-    /// The tenant to be made.
+    /// What the stages that are committed noted, as the item's kind says.
+    pub result: Option<serde_json::Value>,
+    /// The tenant it is about.
     pub tenant: ClaimedTenant,
     /// The schema of some other active tenant, if there is one: the tenant's role must be refused
     /// it.
     pub neighbour: Option<SchemaName>,
 }
 
-/// The reserved tenant a claimed item is about.
+/// The tenant a claimed item is about; a new one is reserved.
 #[derive(Debug, Clone)]
 pub struct ClaimedTenant {
     /// Its id.
     pub id: TenantId,
+    /// Its state at the claim.
+    pub state: TenantState,
     /// Its name.
     pub name: TenantName,
     /// Its schema.
@@ -151,7 +155,9 @@ struct Row {
     error_message: Option<String>,
     error_step: Option<String>,
     checkpoints: Vec<String>,
+    result: Option<serde_json::Value>,
     tenant_id: i64,
+    tenant_state: String,
     tenant_name: String,
     schema_name: String,
     role_name: String,
@@ -185,8 +191,10 @@ impl Row {
             taken_over: self.taken_over,
             error,
             checkpoints: self.checkpoints,
+            result: self.result,
             tenant: ClaimedTenant {
                 id: TenantId::new(self.tenant_id),
+                state: self.tenant_state.parse().map_err(|e| odd("state", &e))?,
                 name: TenantName::from_registry(self.tenant_name).map_err(|e| odd("name", &e))?,
                 schema: SchemaName::from_registry(self.schema_name)
                     .map_err(|e| odd("schema_name", &e))?,

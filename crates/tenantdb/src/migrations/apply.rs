@@ -1,15 +1,15 @@
 //! Brings a schema to the newest version.
 
 use domain::{SchemaName, TenantId, Version};
-use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
+use sqlx::PgConnection;
 
 use super::compare::Standing;
 use super::error::MigrateError;
-use super::run::{Move, holds};
-use super::script;
+use super::run::{Move, holds, run_all};
+use super::script::{self, Script};
 use super::segments;
 use super::set::{Migration, MigrationSet};
-use super::state::State;
+use super::state::{State, send};
 use crate::ledger::{AppliedMigration, Entry, Reached};
 
 /// What [`apply`] did.
@@ -25,41 +25,45 @@ pub struct Applied {
     pub out_of_order: Vec<Version>,
 }
 
-/// Applies what the tenant's schema lacks, in the caller's transaction, and writes its row in the ledger.
+/// Applies what the tenants' schemas lack, in the caller's transaction, and writes their rows in the ledger.
 /// One message applies all migrations, whatever their number. Holds the checksums of what was applied
 /// before.
 ///
-/// It looks only into this schema while it runs, and leaves the search path as it found it.
+/// It looks only into these schemas while it runs, one after the other, and leaves the search path as it
+/// found it.
 ///
 /// # Errors
-/// [`MigrateError`] names the version, the file and where possible the line. The transaction is
-/// to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
+/// [`MigrateError`] names the version, the file and where possible the line; of several tenants it does not
+/// say whose. The transaction is to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
 /// and its schema is not empty; [`MigrateError::SeveralTransactions`] and
 /// [`MigrateError::NotOneTransaction`] where one transaction is not enough: [`super::run_segment`].
 pub async fn apply(
     conn: &mut PgConnection,
-    tenant: TenantId,
-    schema: &SchemaName,
+    tenants: &[(TenantId, &SchemaName)],
     set: &MigrationSet,
-) -> Result<Applied, MigrateError> {
-    let state = State::read(conn, tenant, schema, set.path()).await.map_err(failed)?;
-    if state.unrecorded {
-        return Err(MigrateError::Unrecorded { tenant, schema: schema.clone() });
+) -> Result<Vec<Applied>, MigrateError> {
+    let states = State::read_all(conn, tenants, set.path()).await?;
+    let (mut moves, mut done) = (Vec::new(), Vec::new());
+    for (state, (tenant, schema)) in states.iter().zip(tenants) {
+        let standing = standing(set, state)?;
+        let pending = &standing.missing;
+        if standing.newest.is_some() {
+            segments::in_one_transaction(&standing.segments(set))?;
+        } else {
+            // in a new schema the tables are empty: an index locks out nobody
+            in_one(set)?;
+        }
+        moves.push((*tenant, *schema, forward(set, state, pending, |_| true)));
+        done.push(Applied {
+            from: standing.newest.cloned(),
+            // All of the set is there then.
+            to: set.head().cloned(),
+            applied: pending.iter().map(|m| m.version().clone()).collect(),
+            out_of_order: standing.out_of_order(set),
+        });
     }
-    let standing = standing(set, &state)?;
-    let pending = &standing.missing;
-    if standing.newest.is_some() {
-        segments::in_one_transaction(&standing.segments(set))?;
-    } else {
-        // in a new schema the tables are empty: an index locks out nobody
-        in_one(set)?;
-    }
-    forward(set, &state, pending, |_| true).run(conn, tenant, schema, set).await?;
-    let out_of_order = standing.out_of_order(set);
-    let applied: Vec<Version> = pending.iter().map(|m| m.version().clone()).collect();
-    let from = standing.newest.cloned();
-    // All of the set is there now.
-    Ok(Applied { from, to: set.head().cloned(), applied, out_of_order })
+    run_all(conn, &moves, set).await?;
+    Ok(done)
 }
 
 /// Applies files of the set, in their order, to a schema that is no tenant's. Two messages.
@@ -73,7 +77,8 @@ pub(crate) async fn build(
     files: &[&Migration],
 ) -> Result<(), MigrateError> {
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
-    state.run(conn, schema, script::up(schema, &state, files, set.defers(), "")).await
+    let Script { text, steps } = script::up(schema, &state, files, set.defers());
+    send(conn, text, [(&state, schema)], &steps).await
 }
 
 /// Applies the set to schemas in which nothing is, and runs the statements of `record`, all in one message
@@ -93,13 +98,7 @@ pub(crate) async fn apply_to_empty(
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
     let script = script::plain(schemas, &state, &all, set.defers(), record);
-    let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(conn).await.map_err(failed)?;
-    let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(script::LAST_ROW);
-    let mut ends = rows.iter().filter(is_last);
-    for schema in schemas {
-        state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
-    }
-    Ok(())
+    send(conn, script, schemas.iter().map(|schema| (&state, *schema)), &[]).await
 }
 
 fn failed(source: sqlx::Error) -> MigrateError {

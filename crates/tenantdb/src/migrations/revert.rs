@@ -6,7 +6,7 @@ use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
 use super::error::MigrateError;
-use super::run::Move;
+use super::run::{Move, run_all};
 use super::script::Back;
 use super::segments;
 use super::set::{Migration, MigrationSet};
@@ -77,8 +77,7 @@ pub async fn revert(
     set: &MigrationSet,
     target: Option<&Target>,
 ) -> Result<Reverted, MigrateError> {
-    let state = State::read(conn, tenant, schema, set.path()).await;
-    let state = state.map_err(|source| MigrateError::Database { source })?;
+    let state = State::read(conn, tenant, schema, set.path()).await?;
     let mut had = in_order(&state, set)?;
     let keeps = match target {
         Some(target) => target.keeps(set)?,
@@ -89,15 +88,15 @@ pub async fn revert(
     let newer = had.split_off(had.partition_point(|(place, ..)| *place < keeps));
     let to = newest(&had);
     let going_back = back(set, &state, newer, had);
+    let reverted = going_back.versions();
     if !going_back.files.is_empty() {
         segments::in_one_transaction(&segments::cut(
             going_back.files.iter().copied(),
             true,
             |_| false,
         ))?;
-        going_back.run(conn, tenant, schema, set).await?;
+        run_all(conn, &[(tenant, schema, going_back)], set).await?;
     }
-    let reverted = going_back.files.iter().map(|m| m.version().clone()).collect();
     Ok(Reverted { from, to, reverted })
 }
 

@@ -6,10 +6,10 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::apply;
 use super::error::MigrateError;
 use super::revert;
-use super::script;
+use super::script::{self, Script};
 use super::segments::{self, Segment};
 use super::set::{Migration, MigrationSet};
-use super::state::State;
+use super::state::{State, send};
 use crate::ledger::Reached;
 
 /// The versions that the segment has for the tenant to apply, or to take back, in the order in which they
@@ -24,7 +24,7 @@ pub async fn outstanding(
     set: &MigrationSet,
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
-    let state = read(conn, tenant, schema, set).await?;
+    let state = State::read(conn, tenant, schema, set.path()).await?;
     Ok(Move::through(segment, set, &state)?.versions())
 }
 
@@ -43,10 +43,11 @@ pub async fn run_segment(
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
     segments::in_one_transaction(std::slice::from_ref(segment))?;
-    let state = read(conn, tenant, schema, set).await?;
+    let state = State::read(conn, tenant, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
-    through.run(conn, tenant, schema, set).await?;
-    Ok(through.versions())
+    let versions = through.versions();
+    run_all(conn, &[(tenant, schema, through)], set).await?;
+    Ok(versions)
 }
 
 /// Writes the tenant's row in the ledger as [`run_segment`] does, and runs nothing: for a segment that
@@ -61,25 +62,12 @@ pub async fn record_segment(
     set: &MigrationSet,
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
-    let state = read(conn, tenant, schema, set).await?;
+    let state = State::read(conn, tenant, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
-    through.record(conn, tenant).await?;
-    Ok(through.versions())
-}
-
-/// What the ledger says, in which the tenant has to have its row unless its schema is empty.
-async fn read(
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    schema: &SchemaName,
-    set: &MigrationSet,
-) -> Result<State, MigrateError> {
-    let state = State::read(conn, tenant, schema, set.path()).await;
-    let state = state.map_err(|source| MigrateError::Database { source })?;
-    if state.unrecorded {
-        return Err(MigrateError::Unrecorded { tenant, schema: schema.clone() });
-    }
-    Ok(state)
+    let (record, versions) = (record(&[(tenant, &through)]), through.versions());
+    let written = sqlx::raw_sql(AssertSqlSafe(record)).execute(conn).await;
+    written.map_err(|source| MigrateError::Database { source })?;
+    Ok(versions)
 }
 
 /// Files to run for a tenant, and what it has afterwards.
@@ -108,39 +96,68 @@ impl<'r> Move<'r> {
         }
     }
 
-    fn versions(&self) -> Vec<Version> {
+    pub(super) fn versions(&self) -> Vec<Version> {
         self.files.iter().map(|m| m.version().clone()).collect()
     }
 
-    pub(super) async fn run(
+    /// The script of its files; `None` without any.
+    fn script(
         &self,
-        conn: &mut PgConnection,
-        tenant: TenantId,
         schema: &SchemaName,
         set: &MigrationSet,
-    ) -> Result<(), MigrateError> {
+    ) -> Result<Option<Script<'r>>, MigrateError> {
         if self.files.is_empty() {
-            return self.record(conn, tenant).await;
+            return Ok(None);
         }
-        let record = self.reached.registration() + &self.reached.rows(&[tenant]);
-        let script = if self.back {
-            let back = revert::ways_back(&self.files)?;
-            script::down(schema, self.state, &back, set.defers(), &record)
+        Ok(Some(if self.back {
+            script::down(schema, self.state, &revert::ways_back(&self.files)?, set.defers())
         } else {
-            script::up(schema, self.state, &self.files, set.defers(), &record)
-        };
-        self.state.run(conn, schema, script).await
+            script::up(schema, self.state, &self.files, set.defers())
+        }))
     }
+}
 
-    /// Writes the tenant's row where it says something else.
-    async fn record(&self, conn: &mut PgConnection, tenant: TenantId) -> Result<(), MigrateError> {
-        if self.state.entry.as_ref().is_some_and(|entry| self.reached.is(entry)) {
-            return Ok(());
-        }
-        let record = self.reached.registration() + &self.reached.rows(&[tenant]);
-        let written = sqlx::raw_sql(AssertSqlSafe(record)).execute(conn).await;
-        written.map(drop).map_err(|source| MigrateError::Database { source })
+/// Takes each tenant where it is to go, in one message, and writes its row in the ledger.
+///
+/// The ledger is written first: what a file leaves us as, role or path, then harms nothing but itself.
+pub(super) async fn run_all(
+    conn: &mut PgConnection,
+    moves: &[(TenantId, &SchemaName, Move<'_>)],
+    set: &MigrationSet,
+) -> Result<(), MigrateError> {
+    let reached: Vec<_> = moves.iter().map(|(tenant, _, one)| (*tenant, one)).collect();
+    let mut text = record(&reached);
+    let (mut steps, mut schemas) = (Vec::new(), Vec::new());
+    for (_, schema, one) in moves {
+        let Some(script) = one.script(schema, set)? else { continue };
+        text += &script.text;
+        schemas.push((one.state, *schema));
+        steps.push(script.steps);
     }
+    if text.is_empty() {
+        return Ok(());
+    }
+    // The line that an error names tells the file only where there is one script.
+    let steps = if steps.len() == 1 { steps.remove(0) } else { Vec::new() };
+    send(conn, text, schemas, &steps).await
+}
+
+/// The statements that write the rows of those tenants that have reached another place.
+fn record(moves: &[(TenantId, &Move<'_>)]) -> String {
+    let mut places: Vec<(&Reached, Vec<TenantId>)> = Vec::new();
+    for (tenant, one) in moves {
+        if one.state.entry.as_ref().is_some_and(|entry| one.reached.is(entry)) {
+            continue;
+        }
+        match places.iter_mut().find(|(reached, _)| reached.is_as(&one.reached)) {
+            Some((_, tenants)) => tenants.push(*tenant),
+            None => places.push((&one.reached, vec![*tenant])),
+        }
+    }
+    let text = |(reached, tenants): &(&Reached, Vec<TenantId>)| {
+        reached.registration() + &reached.rows(tenants)
+    };
+    places.iter().map(text).collect()
 }
 
 pub(super) fn holds(files: &[&Migration], file: &Migration) -> bool {

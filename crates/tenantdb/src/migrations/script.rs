@@ -45,38 +45,34 @@ pub(super) struct Back<'a> {
     pub(super) sql: &'a str,
 }
 
-/// Applies the migrations, after the statements of `record`.
+/// Applies the migrations.
 pub(super) fn up<'a>(
     schema: &SchemaName,
     state: &State,
     pending: &[&'a Migration],
     defers: bool,
-    record: &str,
 ) -> Script<'a> {
     let files = pending.iter().map(|m| (m.version(), m.file(), m.sql()));
-    script(schema, state, block(files, defers), record)
+    script(schema, state, block(files, defers))
 }
 
-/// Runs the ways back in the order given, after the statements of `record`.
+/// Runs the ways back in the order given.
 pub(super) fn down<'a>(
     schema: &SchemaName,
     state: &State,
     back: &[Back<'a>],
     defers: bool,
-    record: &str,
 ) -> Script<'a> {
     let files = back.iter().map(|back| (back.version, back.file, back.sql));
-    script(schema, state, block(files, defers), record)
+    script(schema, state, block(files, defers))
 }
 
-/// The ledger is written first: what a file leaves us as, role or path, then harms nothing but itself.
 fn script<'a>(
     schema: &SchemaName,
     state: &State,
     (block, steps): (String, Vec<Step<'a>>),
-    record: &str,
 ) -> Script<'a> {
-    let text = [record, &enter(schema, state), &block, &leave(schema, state)].concat();
+    let text = enter(schema, state) + &block + &leave(schema, state) + ";\n";
     Script { text, steps }
 }
 
@@ -120,7 +116,7 @@ fn enter(schema: &SchemaName, state: &State) -> String {
 /// What the first column is called of the row that a script ends with.
 pub(super) const LAST_ROW: &str = "tenantry_stands_in";
 
-/// The row a script ends with, for [`State::stayed`].
+/// The row a script ends with, for [`send`](super::state::send).
 fn leave(schema: &SchemaName, state: &State) -> String {
     let (stands, back) = (stands(schema), literal(&state.path));
     format!("select {stands}, set_config('search_path', {back}, true)")

@@ -1,11 +1,11 @@
 //! Where a tenant and the session stand before a script runs, and after.
 
 use domain::{SchemaName, TenantId};
-use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
 
 use super::blame;
 use super::error::MigrateError;
-use super::script::Script;
+use super::script::{LAST_ROW, Step};
 use crate::ledger::{self, Entry, Found};
 use crate::path::TenantPath;
 
@@ -20,20 +20,37 @@ pub(super) struct State {
     actor: String,
     /// What the ledger says of the tenant.
     pub(super) entry: Option<Entry>,
-    /// Whether the schema holds something that the ledger does not tell of.
-    pub(super) unrecorded: bool,
 }
 
 impl State {
-    /// Reads it. One message, where the tenant has its row.
+    /// Reads it for a tenant, which has to have its row in the ledger unless its schema is empty.
     pub(super) async fn read(
         conn: &mut PgConnection,
         tenant: TenantId,
         schema: &SchemaName,
         tenants: TenantPath,
-    ) -> sqlx::Result<Self> {
-        let Found { path, actor, entry, unrecorded } = ledger::find(conn, tenant, schema).await?;
-        Ok(Self { tenants, path, actor, entry, unrecorded })
+    ) -> Result<Self, MigrateError> {
+        let all = Self::read_all(conn, &[(tenant, schema)], tenants).await?;
+        Ok(all.into_iter().next().expect("one for each tenant"))
+    }
+
+    /// The same for several. One message, where they have their rows.
+    pub(super) async fn read_all(
+        conn: &mut PgConnection,
+        of: &[(TenantId, &SchemaName)],
+        tenants: TenantPath,
+    ) -> Result<Vec<Self>, MigrateError> {
+        let found = ledger::find(conn, of).await;
+        let found = found.map_err(|source| MigrateError::Database { source })?;
+        let state =
+            |(Found { path, actor, entry, unrecorded }, of): (Found, &(TenantId, &SchemaName))| {
+                let (tenant, schema) = (of.0, of.1.clone());
+                match unrecorded {
+                    true => Err(MigrateError::Unrecorded { tenant, schema }),
+                    false => Ok(Self { tenants, path, actor, entry }),
+                }
+            };
+        found.into_iter().zip(of).map(state).collect()
     }
 
     /// Reads where the session stands, for schemas known to be empty. One message.
@@ -45,24 +62,7 @@ impl State {
             .fetch_one(conn)
             .await?;
         let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self { tenants, path, actor, entry: None, unrecorded: false })
-    }
-
-    /// Sends a script, and makes sure that it ended in the schema and role it began in.
-    pub(super) async fn run(
-        &self,
-        conn: &mut PgConnection,
-        schema: &SchemaName,
-        script: Script<'_>,
-    ) -> Result<(), MigrateError> {
-        let Script { text, steps } = script;
-        let row = sqlx::raw_sql(AssertSqlSafe(text))
-            .fetch_all(conn)
-            .await
-            .map_err(|source| blame::name(source, &steps))?
-            .pop()
-            .ok_or(MigrateError::Escaped)?;
-        self.stayed(schema, &row)
+        Ok(Self { tenants, path, actor, entry: None })
     }
 
     /// Makes sure that a script ended in the schema and role it began in: `row` is its last.
@@ -75,4 +75,22 @@ impl State {
             && actor.as_ref() == Some(&self.actor);
         if stayed { Ok(()) } else { Err(MigrateError::Escaped) }
     }
+}
+
+/// Sends a text, and makes sure that the script of each schema in it ended in the schema and role it began
+/// in. An error is named by one of the `steps`.
+pub(super) async fn send<'s>(
+    conn: &mut PgConnection,
+    text: String,
+    schemas: impl IntoIterator<Item = (&'s State, &'s SchemaName)>,
+    steps: &[Step<'_>],
+) -> Result<(), MigrateError> {
+    let sent = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(conn).await;
+    let rows = sent.map_err(|source| blame::name(source, steps))?;
+    let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(LAST_ROW);
+    let mut ends = rows.iter().filter(is_last);
+    for (state, schema) in schemas {
+        state.stayed(schema, ends.next().ok_or(MigrateError::Escaped)?)?;
+    }
+    Ok(())
 }

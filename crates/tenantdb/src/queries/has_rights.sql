@@ -1,21 +1,27 @@
--- $1 role, $2 its schema, quoted, $3 tables, $4 sequences and $5 routines with the schema, as the grants name
--- them, $6 the tenants' group, quoted, $7 the schema and $8 what follows it in the search path. Each object is
--- found by its name.
+-- For each tenant: $1 role, $2 its schema, quoted, $3 the tenants' group, quoted, $4 the schema; $5 what follows
+-- the schema in the search path. Then the objects, each with the number of its tenant, from 1, and the schema,
+-- as the grants name it: $6, $7 tables, $8, $9 sequences, $10, $11 routines. Each object is found by its name.
 select coalesce(
-           has_schema_privilege(r.oid, to_regnamespace($2)::oid, 'usage')
-           and pg_has_role(r.oid, to_regrole($6)::oid, 'member')
+           has_schema_privilege(r.oid, to_regnamespace(t.quoted)::oid, 'usage')
+           and pg_has_role(r.oid, to_regrole(t.tenants)::oid, 'member')
            and not exists (
-               select from unnest($3::text[]) as name, unnest('{select, insert, update, delete}'::text[]) as privilege
-               where not coalesce(has_table_privilege(r.oid, to_regclass(name)::oid, privilege), false))
+               select from unnest($6::bigint[], $7::text[]) as o (n, name),
+                   unnest('{select, insert, update, delete}'::text[]) as privilege
+               where o.n = t.n
+                 and not coalesce(has_table_privilege(r.oid, to_regclass(o.name)::oid, privilege), false))
            and not exists (
-               select from unnest($4::text[]) as name, unnest('{usage, select}'::text[]) as privilege
-               where not coalesce(has_sequence_privilege(r.oid, to_regclass(name)::oid, privilege), false))
+               select from unnest($8::bigint[], $9::text[]) as o (n, name),
+                   unnest('{usage, select}'::text[]) as privilege
+               where o.n = t.n
+                 and not coalesce(has_sequence_privilege(r.oid, to_regclass(o.name)::oid, privilege), false))
            and not exists (
-               select from unnest($5::text[]) as name
-               where not coalesce(has_function_privilege(r.oid, to_regprocedure(name)::oid, 'execute')
-                                  and not has_function_privilege('public', to_regprocedure(name)::oid, 'execute'),
-                                  false)),
+               select from unnest($10::bigint[], $11::text[]) as o (n, name)
+               where o.n = t.n
+                 and not coalesce(has_function_privilege(r.oid, to_regprocedure(o.name)::oid, 'execute')
+                         and not has_function_privilege('public', to_regprocedure(o.name)::oid, 'execute'),
+                         false)),
            false) as rights,
-       coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', $7::text, $8::text)] as path
-from pg_catalog.pg_roles r
-where r.rolname = $1
+       coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', t.schema, $5::text)] as path
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as t (role, quoted, tenants, schema, n)
+left join pg_catalog.pg_roles r on r.rolname = t.role
+order by t.n

@@ -140,7 +140,8 @@ impl Tenant {
         conn: &mut PgConnection,
         set: &MigrationSet,
     ) -> Result<migrations::Applied, migrations::MigrateError> {
-        migrations::apply(conn, self.mark.tenant, &self.schema, set).await
+        let done = migrations::apply(conn, &[(self.mark.tenant, &self.schema)], set).await?;
+        Ok(done.into_iter().next().expect("one for each tenant"))
     }
 
     pub(crate) async fn revert(
