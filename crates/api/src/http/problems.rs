@@ -8,18 +8,6 @@ use store::ErrorClass;
 use crate::http::problem::{FieldProblem, Problem};
 
 impl Problem {
-    /// 404: no such batch.
-    pub(crate) fn batch_not_found(id: OperationId) -> Self {
-        let detail = format!("there is no batch {id}, or it ended long ago and was deleted");
-        Self::new(StatusCode::NOT_FOUND, "batch_not_found", detail)
-    }
-
-    /// 404: no such operation.
-    pub(crate) fn operation_not_found(id: OperationId) -> Self {
-        let detail = format!("there is no operation {id}, or it ended long ago and was deleted");
-        Self::new(StatusCode::NOT_FOUND, "operation_not_found", detail)
-    }
-
     /// 404: no such tenant.
     pub(crate) fn tenant_not_found(id: TenantId) -> Self {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))

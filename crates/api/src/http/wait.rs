@@ -30,6 +30,7 @@ use tracing::warn;
 use crate::{
     context::Context,
     http::{admission::Place, problem::Problem},
+    views::Under,
 };
 
 /// Between two looks at a batch that nothing was heard of: what a lost notification costs.
@@ -150,7 +151,7 @@ pub(crate) async fn until_finished(
 async fn is_finished(cx: &Context, batch: OperationId) -> Result<bool, Problem> {
     let mut conn = cx.pool().acquire().await?;
     let finished = operations::is_finished(&mut conn, batch).await?;
-    finished.ok_or_else(|| Problem::batch_not_found(batch))
+    finished.ok_or_else(|| Under::Batches.not_found(batch))
 }
 
 async fn finished_within(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use contract::{
@@ -15,6 +15,7 @@ use contract::{
 use domain::{Code, ItemError, Mode, NewTenant, OperationId, TenantId};
 use store::{items, items::ResultError, tenants};
 
+use super::operations::accepted;
 use crate::{
     context::Context,
     http::{
@@ -36,7 +37,7 @@ use crate::{
         read::{How, SentBatch, Slices, read, with_time},
         try_out::try_out,
     },
-    views::{batch, result_form, tenant::tenant},
+    views::{Under, result_form, tenant::tenant},
 };
 
 /// Submit a batch
@@ -129,14 +130,9 @@ async fn batch_answer(
         Form::V1 if finished => {
             Ok(Json(result_form::read(cx, submitted.batch, keys_for).await?).into_response())
         }
-        Form::V1 => accepted(cx, submitted.batch).await,
+        Form::V1 => accepted(cx, Under::Batches, submitted.batch).await,
         Form::Original => original(cx, submitted.batch, keys_for, finished).await,
     }
-}
-
-/// 202: the batch as it is now, and where to find it.
-pub(super) async fn accepted(cx: &Context, id: OperationId) -> Result<Response, Problem> {
-    Ok(located(cx, id, (StatusCode::ACCEPTED, Json(batch::read(cx, id).await?))))
 }
 
 /// What the callers of the original API read, of a batch that is `finished` or not.
@@ -148,15 +144,8 @@ async fn original(
 ) -> Result<Response, Problem> {
     let results = OriginalForm::from(result_form::read(cx, batch, keys_for).await?);
     let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(located(cx, batch, (status, Json(results))))
-}
-
-fn located(cx: &Context, batch: OperationId, answer: impl IntoResponse) -> Response {
-    let mut response = answer.into_response();
-    let location = HeaderValue::from_str(&batch::path(cx.public_path(), batch));
-    let location = location.expect("a path of letters, digits and hyphens");
-    response.headers_mut().insert(header::LOCATION, location);
-    response
+    let location = [(header::LOCATION, Under::Batches.path(cx.public_path(), batch))];
+    Ok((status, location, Json(results)).into_response())
 }
 
 /// Create one tenant
@@ -242,7 +231,7 @@ async fn tenant_answer(
     let mut conn = cx.pool().acquire().await?;
     let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
     drop(conn);
-    let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let item = item.ok_or_else(|| Under::Batches.not_found(batch))?;
     match (item.tenant_id, item.error) {
         (Some(tenant), None) if wait.duration().is_some() => {
             created(cx, caller, submitted, tenant, wait.form()).await
@@ -259,7 +248,7 @@ async fn not_finished(
     form: Form,
 ) -> Result<Response, Problem> {
     match form {
-        Form::V1 => accepted(cx, submitted.batch).await,
+        Form::V1 => accepted(cx, Under::Batches, submitted.batch).await,
         Form::Original => {
             let keys_for = (!submitted.replayed).then_some(caller);
             original(cx, submitted.batch, keys_for, false).await
@@ -279,7 +268,7 @@ async fn created(
     id: TenantId,
     form: Form,
 ) -> Result<Response, Problem> {
-    let mut response = match form {
+    let answer = match form {
         Form::V1 => Json(created_tenant(cx, caller, submitted, id).await?).into_response(),
         Form::Original => {
             let keys_for = (!submitted.replayed).then_some(caller);
@@ -287,11 +276,8 @@ async fn created(
             Json(OriginalTenant::of(results)).into_response()
         }
     };
-    *response.status_mut() = StatusCode::CREATED;
-    let location = HeaderValue::from_str(&format!("{}/api/v1/tenants/{id}", cx.public_path()));
-    let location = location.expect("a path of letters and digits");
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    let location = [(header::LOCATION, format!("{}/api/v1/tenants/{id}", cx.public_path()))];
+    Ok((StatusCode::CREATED, location, answer).into_response())
 }
 
 async fn created_tenant(

@@ -1,6 +1,5 @@
 //! Rows of the registry as the bodies that callers read.
 
-pub(crate) mod batch;
 pub(crate) mod counts;
 pub(crate) mod item;
 pub(crate) mod lines;

@@ -2,10 +2,9 @@
 
 use clap::Subcommand;
 use contract::{Item as View, ItemResult, Resolution};
-use serde_json::value::to_raw_value;
 
-use super::{batch_id::resolve, client, print, under::Under};
-use crate::{args::Global, failure::Done, show};
+use super::{client, print};
+use crate::{args::Global, client::API, failure::Done, show};
 
 /// Show one tenant of an operation; repair one that cannot go on (`undo_failed`, `stuck`).
 #[derive(Debug, Subcommand)]
@@ -55,13 +54,15 @@ impl Item {
                 (operation, index, Some("resolve"), Some(Resolution { note }))
             }
         };
-        let operation = resolve(&client, Under::Operations, operation).await?;
-        let path = format!("{}/{index}", Under::Operations.items(&operation));
-        let Some(act) = act else {
-            return print(global, &client.get(&path).await?, |item: View| show::item(&item));
+        let operation = client.operations().resolve(operation).await?;
+        let path = format!("{API}/operations/{operation}/items/{index}");
+        let answer = match (act, body) {
+            (None, _) => {
+                return print(global, &client.get(&path).await?, |item: View| show::item(&item));
+            }
+            (Some(act), None) => client.post(&format!("{path}/{act}")).await?,
+            (Some(act), Some(body)) => client.send(&format!("{path}/{act}"), &body, &[]).await?,
         };
-        let body = body.map(|body| to_raw_value(&body)).transpose()?;
-        let answer = client.post(&format!("{path}/{act}"), body.as_deref(), &[]).await?;
         print(global, &answer, |item: ItemResult| show::items_table([&item]).print())
     }
 }

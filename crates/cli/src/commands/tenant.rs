@@ -2,12 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{
-    API, application_role::ApplicationRole, client, connect::Connect, find_tenant, print, query,
-};
+use super::{application_role::ApplicationRole, client, connect::Connect, find_tenant, print};
 use crate::{
     args::Global,
-    client::{Answer, Fields},
+    client::{API, Answer, Fields, query},
     failure::Done,
     show::{self, DASH, Record, Table},
 };
@@ -55,7 +53,7 @@ impl Tenant {
             Self::Connect(connect) => connect.run(global).await,
             Self::ApplicationRole(command) => command.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
-                let query = query([
+                let query = query(&[
                     ("page", page.map(|page| page.to_string())),
                     ("limit", Some(limit.to_string())),
                     ("cursor", cursor),

@@ -2,11 +2,11 @@
 //! no colour, no bar and no control character.
 
 mod bar;
-mod batch;
 mod column;
 mod fit;
 mod host;
 mod item;
+mod operation;
 mod queue;
 mod record;
 mod table;
@@ -19,13 +19,14 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
+use contract::WaitingFor;
+
 pub(crate) use bar::BatchBar;
-pub(crate) use batch::{
-    batch_table, batches_table, counts, counts_and_pace, items_table, operation_table,
-    operations_table, wait_table,
-};
 pub(crate) use host::domain;
 pub(crate) use item::item;
+pub(crate) use operation::{
+    counts, counts_and_pace, items_table, operation_table, operations_table, wait_table,
+};
 pub(crate) use queue::{queue_sentence, workers_table};
 pub(crate) use record::Record;
 pub(crate) use table::Table;
@@ -42,6 +43,13 @@ pub(crate) fn line(text: impl Display) {
 /// One line beside the result.
 pub(crate) fn note(text: impl Display) {
     let _reader_left = writeln!(io::stderr(), "{text}");
+}
+
+/// Says why tenants wait, if something is known.
+pub(crate) fn waits(waiting_for: Option<&WaitingFor>) {
+    if let Some(waiting_for) = waiting_for {
+        note(plain(&format!("waits: {}", waiting_for.message)));
+    }
 }
 
 /// An answer exactly as the API sent it.

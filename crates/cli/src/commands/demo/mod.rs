@@ -12,16 +12,16 @@ use std::{
 };
 
 use clap::Args;
-use contract::{Batch, TenantPage};
+use contract::{Operation, TenantPage};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use settings::{Profile, Settings};
 
 use self::{isolation::Proof, place::Place};
-use super::{API, config_check, dev, steering, submit, under::Under, watching};
+use super::{config_check, dev, submit, watching};
 use crate::{
     args::Global,
-    client::Client,
+    client::{API, Client},
     connection::Target,
     failure::Done,
     show,
@@ -140,13 +140,11 @@ impl Demo {
             report::submitted(&batch, &answer);
         }
         show::note("");
-        let id = batch.batch_id.to_string();
-        let ended =
-            watching::to_the_end(&client, Under::Batches, &id, batch.progress.counts.total).await?;
-        let items = steering::every_item(&client, Under::Batches, &id, None, None).await?;
+        let ended = watching::to_the_end(client.batches(), &batch).await?;
+        let items = client.batches().every_item(&batch.operation_id.to_string(), &[]).await?;
         if !global.json {
-            report::results(&ended.batch, &items);
-            report::one_key(&client, &ended.batch).await?;
+            report::results(&ended.operation, &items);
+            report::one_key(&client, &ended.operation).await?;
         }
         let default_tables = settings.tenants.migrations_dir.is_none();
         let database = &settings.database;
@@ -157,10 +155,10 @@ impl Demo {
         } else if let Some(proof) = proof {
             report::isolation(&proof);
         }
-        Ok(Done::well_if(ended.batch.is_clean()))
+        Ok(Done::well_if(ended.operation.status.is_clean()))
     }
 
-    async fn submit(&self, client: &Client) -> anyhow::Result<(Batch, Sent)> {
+    async fn submit(&self, client: &Client) -> anyhow::Result<(Operation, Sent)> {
         let there: TenantPage = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
         // Domains are unique: a directory that has seen a demo needs others.
         let tag = (!there.tenants.is_empty()).then(|| {

@@ -1,11 +1,10 @@
 //! What the demo tells at its end.
 
-use contract::{Batch, ItemResult, Operation, RevealedKeys};
+use contract::{ItemResult, Operation, RevealedKeys};
 
 use super::{Sent, isolation::Proof};
 use crate::{
-    client::Client,
-    commands::API,
+    client::{API, Client},
     show::{self, Table},
 };
 
@@ -13,13 +12,13 @@ use crate::{
 const SHOWN: usize = 10;
 
 /// What was sent, and what came at once.
-pub(super) fn submitted(batch: &Batch, sent: &Sent) {
+pub(super) fn submitted(batch: &Operation, sent: &Sent) {
     show::line(format!(
         "\nPOST {API}/tenants/batch with {} tenants → {} in {}: batch {}",
         sent.count,
         sent.status,
         show::duration(sent.took),
-        batch.batch_id,
+        batch.operation_id,
     ));
 }
 
@@ -42,7 +41,7 @@ pub(super) fn results(batch: &Operation, items: &[ItemResult]) {
     if hidden > 0 {
         show::line(format!("… and {hidden} more"));
     }
-    show::line(format!("\n{}", show::counts_and_pace(batch)));
+    show::line(format!("\n{}", show::counts_and_pace(&batch.status)));
     if let Some(times) = Percentiles::of(items) {
         show::line(times);
     }
@@ -90,8 +89,8 @@ impl std::fmt::Display for Percentiles {
 
 /// One tenant's key: it can be revealed until it is acknowledged.
 pub(super) async fn one_key(client: &Client, batch: &Operation) -> anyhow::Result<()> {
-    let path = format!("{API}/batches/{}/api-keys/reveal", batch.operation_id);
-    let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
+    let id = batch.operation_id.to_string();
+    let revealed: RevealedKeys = client.batches().act(&id, "api-keys/reveal").await?.parse()?;
     if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(
             "\nPOST {API}/batches/…/api-keys/reveal: {} keys; each can be read until you confirm it",
