@@ -60,6 +60,13 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with_errors(vec![field])
     }
 
+    /// 422: the body has the field `name`, which this call does not take; it takes those of `fields`.
+    pub(crate) fn unknown_field(name: &str, fields: &str) -> Self {
+        let pointer = format!("/{}", domain::pointer_step(name));
+        let message = format!("there is no such field; the body has: {fields}");
+        Self::invalid_body(&pointer, "unknown_field", &message)
+    }
+
     /// 413: more tenants than one batch takes.
     pub(crate) fn too_many_tenants(most: usize) -> Self {
         let detail = format!("a batch takes at most {most} tenants; send several batches");

@@ -160,21 +160,21 @@ async fn finished_within(
     at_most: Duration,
 ) -> Result<bool, Problem> {
     // Before the first look: what ends in between is not missed.
-    let _waiting = cx.events().wait_for(batch);
-    let mut events = cx.events().ended.subscribe();
+    let _waiting = cx.events.wait_for(batch);
+    let mut events = cx.events.ended.subscribe();
     let deadline = Instant::now() + at_most;
     loop {
         if is_finished(cx, batch).await? {
             return Ok(true);
         }
-        if Instant::now() >= deadline || cx.stop().is_cancelled() {
+        if Instant::now() >= deadline || cx.stop.is_cancelled() {
             return Ok(false);
         }
         tokio::select! {
             () = heard_of(&mut events, batch) => {}
             () = sleep(POLL) => {}
             () = sleep_until(deadline) => {}
-            () = cx.stop().cancelled() => {}
+            () = cx.stop.cancelled() => {}
         }
     }
 }

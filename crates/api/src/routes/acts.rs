@@ -23,7 +23,7 @@ pub(super) async fn act<T>(
 ) -> Result<(), Problem> {
     under.check(cx, id).await?;
     let done = it.await;
-    cx.counts().forget(id);
+    cx.counts.forget(id);
     done.map(drop).map_err(|error| under.refused(error))
 }
 
@@ -68,12 +68,10 @@ fn group_of(body: Value) -> Result<Group, Problem> {
         }
     };
     let group = Group { code: word("code")?, step: word("step")? };
-    if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: code, step";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+    match fields.keys().next() {
+        None => Ok(group),
+        Some(unknown) => Err(Problem::unknown_field(unknown, "code, step")),
     }
-    Ok(group)
 }
 
 /// Most characters of a note.
@@ -91,9 +89,7 @@ pub(super) fn note(body: Value) -> Result<String, Problem> {
         None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
     };
     if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: note";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+        return Err(Problem::unknown_field(unknown, "note"));
     }
     let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
     if !fits || note.chars().any(|c| c.is_control() && c != '\n') {

@@ -22,7 +22,7 @@ use crate::{
     context::Context,
     http::{
         auth::{CanOperate, CanView},
-        body::{Document, Kind as Body},
+        body::Document,
         documented::{BadParameter, BadSubmission, Common, NotFound},
         extract::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
@@ -31,7 +31,6 @@ use crate::{
         ask::{Outcome, ask},
         idempotency::{self, fingerprint},
         operation::AskedOperation,
-        parse,
         read::Slices,
     },
     views::{Under, operation},
@@ -82,13 +81,8 @@ pub(crate) async fn submit_operation(
     document: Document,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
-    if document.kind == Body::Ndjson {
-        let detail = "an operation is sent as `Content-Type: application/json`";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "unsupported_media_type", detail));
-    }
-    parse::json_text(&document.bytes)?;
-    let most = cx.settings().api.max_tenants_per_batch;
+    document.text("an operation")?;
+    let most = cx.settings.api.max_tenants_per_batch;
     let asked = AskedOperation::read(document.json()?, most)?;
     let body = Slices::one(document.bytes, document.room);
     let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
@@ -313,10 +307,10 @@ pub(crate) async fn retry_operation(
 
 /// The names and the deadline of what runs again.
 fn how<'a>(cx: &'a Context, group: &'a Group) -> Retry<'a> {
-    let tenants = &cx.settings().tenants;
+    let tenants = &cx.settings.tenants;
     Retry {
         group,
-        policy: cx.policy(),
+        policy: &cx.policy,
         schema_prefix: &tenants.schema_prefix,
         timeout: Duration::from_secs(tenants.batch_timeout_secs),
     }

@@ -51,7 +51,7 @@ async fn counted(
             let counts = count(cx, under, id).await?;
             return Ok((found, counts));
         }
-        let counted = cx.counts().of(id, found.run, count(cx, under, id)).await?;
+        let counted = cx.counts.of(id, found.run, count(cx, under, id)).await?;
         if counted.at <= asked && counted.counts.run == found.run {
             return Ok((found, counted.counts));
         }
@@ -235,38 +235,14 @@ mod tests {
         let json = serde_json::to_value(view(batch(1000), counts(1, 1), Batches, "/t")).unwrap();
 
         assert!(json["links"]["self"].as_str().unwrap().starts_with("/t/api/v1/batches/"));
-        for field in [
-            "operation_id",
-            "kind",
-            "params",
-            "state",
-            "mode",
-            "paused",
-            "run_at",
-            "waiting_for",
-            "error",
-            "progress",
-            "created_at",
-            "started_at",
-            "finished_at",
-            "processing_time_ms",
-            "links",
-        ] {
+        let fields = "operation_id kind params state mode paused run_at waiting_for error progress \
+            created_at started_at finished_at processing_time_ms links";
+        for field in fields.split_whitespace() {
             assert!(json.get(field).is_some(), "{field}");
         }
-        for field in [
-            "total",
-            "queued",
-            "running",
-            "retrying",
-            "succeeded",
-            "failed",
-            "cancelled",
-            "rolled_back",
-            "percent",
-            "tenants_per_second",
-            "eta_seconds",
-        ] {
+        let fields = "total queued running retrying succeeded failed cancelled rolled_back percent \
+            tenants_per_second eta_seconds";
+        for field in fields.split_whitespace() {
             assert!(json["progress"].get(field).is_some(), "{field}");
         }
     }
