@@ -8,7 +8,13 @@ use std::{
 use sqlx::{Connection as _, postgres::PgConnectOptions};
 use store::origin::{self, OriginError};
 
-use crate::{args::Global, commands::config_check, failure::Failure, show, stack::Ready};
+use crate::{
+    args::Global,
+    commands::config_check,
+    failure::Failure,
+    show,
+    stack::{Ready, ready},
+};
 
 /// Where the API answers when nobody says.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -53,7 +59,7 @@ impl Target {
 /// What the `dev` of this directory, or of one above it, has written; `None` if none runs.
 pub(crate) fn running_here() -> Option<Ready> {
     let cwd = std::env::current_dir().ok()?;
-    cwd.ancestors().map(ready_file).find_map(|file| Ready::read(&file).ok())
+    cwd.ancestors().map(ready_file).find_map(|file| ready::read(&file).ok())
 }
 
 /// The database that the settings name, else that of the `dev` running here.

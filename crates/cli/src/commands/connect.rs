@@ -49,16 +49,14 @@ impl Connect {
         if self.psql {
             return Err(psql(&of_tenant).into());
         }
-        if global.json {
-            let told = json!({ "tenant_id": id, "role": role.as_str(),
-                "schema": schema.as_str(), "database_url": of_tenant });
-            show::raw(&told.to_string());
-        } else {
+        let told = json!({ "tenant_id": id, "role": role.as_str(),
+            "schema": schema.as_str(), "database_url": of_tenant });
+        show::result(global.json, &told, || {
             show::line(&of_tenant);
             show::note(format!(
                 "The password is not shown again. Tables are found in schema {schema} first."
             ));
-        }
+        });
         Ok(Done::Well)
     }
 

@@ -20,6 +20,7 @@ use std::{
 };
 
 use contract::WaitingFor;
+use serde_json::Value;
 
 pub(crate) use bar::BatchBar;
 pub(crate) use host::domain;
@@ -50,6 +51,11 @@ pub(crate) fn waits(waiting_for: Option<&WaitingFor>) {
     if let Some(waiting_for) = waiting_for {
         note(plain(&format!("waits: {}", waiting_for.message)));
     }
+}
+
+/// A result: `told` for programs, else what `people` prints.
+pub(crate) fn result(json: bool, told: &Value, people: impl FnOnce()) {
+    if json { raw(&told.to_string()) } else { people() }
 }
 
 /// An answer exactly as the API sent it.

@@ -15,7 +15,7 @@ pub(crate) mod install;
 mod lock_watch;
 mod postgres;
 mod prepare;
-mod ready;
+pub(crate) mod ready;
 mod signals;
 mod supervisor;
 

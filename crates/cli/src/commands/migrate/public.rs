@@ -125,10 +125,9 @@ async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     refuse_copy(pool).await?;
     let reverted = store::revert_last(pool, &actor()).await;
     let reverted = reverted.context("could not take the migration back")?;
-    match reverted {
-        _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
+    show::result(global.json, &json!({ "reverted": reverted }), || match reverted {
         Some(version) => show::line(format!("migration {version} is taken back")),
         None => show::line("there is no migration to take back"),
-    }
+    });
     Ok(Done::Well)
 }

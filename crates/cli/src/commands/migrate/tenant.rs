@@ -161,7 +161,7 @@ impl Tenant {
             }
             Self::Down { which, to, pace, .. } => {
                 let set = set(settings)?;
-                let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+                let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
                 let (direction, promise) = (Direction::Down, None);

@@ -10,7 +10,6 @@ use super::{LOCK_WAIT, Which, every_tenant, no_tenant, schema_name};
 use crate::{
     actor::actor,
     args::Global,
-    connection::database_failure,
     failure::Done,
     show::{self, Table},
 };
@@ -33,12 +32,12 @@ pub(super) async fn run(
     which: &Which,
     at: Option<&Target>,
 ) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = pool.acquire().await?;
     let tenants = match &which.schema {
         None => every_tenant(pool).await?,
         Some(schema) => {
-            let found = store::tenants::fleet_tenant(&mut conn, &schema_name(schema)?).await;
-            vec![found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?]
+            let found = store::tenants::fleet_tenant(&mut conn, &schema_name(schema)?).await?;
+            vec![found.ok_or_else(|| no_tenant(schema))?]
         }
     };
     let mut came = Vec::with_capacity(tenants.len());

@@ -126,7 +126,7 @@ async fn submit(
     let place = Place { set_hash: set.clone(), version: wish.set.head().cloned() };
     let to = wish.to.as_ref().map(ToString::to_string);
     let params = serde_json::to_value(Migrate { direction, set, to })?;
-    let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+    let mut tx = pool.begin().await?;
     let one = match &which.schema {
         None => None,
         Some(schema) => Some([tenant_of(&mut tx, schema).await?]),
@@ -150,8 +150,8 @@ async fn submit(
         return Ok(Err(tenants));
     }
     let id = asked.id;
-    let total = store::operations::find(&mut tx, id).await.map_err(|e| database_failure(&e))?;
-    tx.commit().await.map_err(|e| database_failure(&e))?;
+    let total = store::operations::find(&mut tx, id).await?;
+    tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
     let total = total.map_or(0, |operation| operation.total);
     Ok(Ok(Submitted { id, up_to_date: tenants.saturating_sub(total) }))
@@ -159,15 +159,14 @@ async fn submit(
 
 async fn tenant_of(conn: &mut sqlx::PgConnection, schema: &str) -> anyhow::Result<TenantId> {
     let name = schema_name(schema)?;
-    let found =
-        store::tenants::fleet_tenant(conn, &name).await.map_err(|e| database_failure(&e))?;
+    let found = store::tenants::fleet_tenant(conn, &name).await?;
     Ok(found.ok_or_else(|| no_tenant(schema))?.id)
 }
 
-fn refused(error: control::ControlError) -> Failure {
+fn refused(error: control::ControlError) -> anyhow::Error {
     match error {
-        control::ControlError::Database(e) => database_failure(&e),
-        other => Failure::new(other.to_string()),
+        control::ControlError::Database(e) => e.into(),
+        other => Failure::new(other.to_string()).into(),
     }
 }
 

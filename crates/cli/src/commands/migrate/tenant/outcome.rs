@@ -13,7 +13,6 @@ use store::{
 
 use crate::{
     args::Global,
-    connection::database_failure,
     failure::Done,
     show::{self, Table},
 };
@@ -52,22 +51,18 @@ impl Moved {
 
 /// Prints the outcome when every tenant was up to date.
 pub(super) fn nothing(global: &Global, up_to_date: u64) -> Done {
-    if global.json {
-        let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
-        show::raw(&told.to_string());
-    } else {
+    let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
+    show::result(global.json, &told, || {
         show::line(format!("{up_to_date} tenants: 0 migrated, {up_to_date} up to date, 0 failed"));
-    }
+    });
     Done::Well
 }
 
 /// The operation is left to the workers.
 pub(super) fn submitted(global: &Global, id: OperationId) -> Done {
-    if global.json {
-        show::raw(&json!({ "operation_id": id }).to_string());
-    } else {
+    show::result(global.json, &json!({ "operation_id": id }), || {
         show::line(format!("operation {id} is submitted: `tenantry operation watch {id}`"));
-    }
+    });
     Done::Well
 }
 
@@ -78,7 +73,7 @@ pub(super) async fn tell(
     id: OperationId,
     up_to_date: u64,
 ) -> anyhow::Result<Done> {
-    let (operation, items) = read(pool, id).await.map_err(|e| database_failure(&e))?;
+    let (operation, items) = read(pool, id).await?;
     let succeeded = items.iter().filter(|item| item.state == ItemState::Succeeded).count();
     let moved = items.iter().filter_map(Moved::of).filter(Moved::changed).count();
     let done = Done::well_if(succeeded == items.len());
