@@ -117,14 +117,25 @@ pub(crate) async fn patient_pool(
     pool(url, &patient).await
 }
 
-/// Works on the database of the settings, with the settings, its URL and connections.
+/// The database that a command works on, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Database<'a> {
+    /// Results are for programs.
+    pub(crate) json: bool,
+    pub(crate) settings: &'a settings::Settings,
+    pub(crate) url: &'a str,
+    pub(crate) pool: &'a sqlx::PgPool,
+}
+
+/// Works on the database of the settings.
 pub(crate) async fn with_database<T>(
-    work: impl AsyncFnOnce(&settings::Settings, &str, &sqlx::PgPool) -> anyhow::Result<T>,
+    global: &Global,
+    work: impl AsyncFnOnce(Database<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let settings = config_check::load()?;
-    let url = database_url(&settings)?;
-    let pool = patient_pool(&url, &settings).await?;
-    let done = work(&settings, &url, &pool).await;
+    let settings = &config_check::load()?;
+    let url = &database_url(settings)?;
+    let pool = &patient_pool(url, settings).await?;
+    let done = work(Database { json: global.json, settings, url, pool }).await;
     pool.close().await;
     done
 }

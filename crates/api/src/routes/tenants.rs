@@ -23,7 +23,7 @@ const MOST: u32 = 200;
 /// Deepest tenant a page number reaches, and most that are counted: both cost a row each.
 const DEEPEST: i64 = 10_000;
 
-#[derive(Deserialize, utoipa::IntoParams)]
+#[derive(Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TenantParams {
     /// Which page, from 1. Reaches 10,000 tenants deep; go on with `cursor`.
@@ -217,16 +217,7 @@ mod tests {
     use super::*;
 
     fn params(page: Option<u32>, cursor: Option<&str>) -> TenantParams {
-        TenantParams {
-            page,
-            limit: None,
-            cursor: cursor.map(str::to_owned),
-            status: None,
-            q: None,
-            external_id: None,
-            domain: None,
-            schema_name: None,
-        }
+        TenantParams { page, cursor: cursor.map(str::to_owned), ..TenantParams::default() }
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
 
 mod answer;
-mod fields;
 mod operations;
 mod problem;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use indexmap::IndexMap;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
-pub(crate) use fields::Fields;
 pub(crate) use operations::{Filters, Operations, Under};
 
 use crate::{connection::Target, failure::Failure};
@@ -34,6 +34,9 @@ const MAX_YIELD: Duration = Duration::from_secs(60);
 
 /// Longest an answer may take to begin. Above the API's own limit of 45 s for `Prefer: wait`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The fields of an answer in the order in which the API sent them, each as it was written.
+pub(crate) type Fields = IndexMap<String, Box<RawValue>>;
 
 /// A caller of one API.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use tempfile::NamedTempFile;
 use crate::{
     actor::{actor, record},
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -74,14 +74,14 @@ impl Audit {
         if let Self::Drop { month, yes: false } = &self {
             ask(*month)?;
         }
-        connection::with_database(async |_, _, pool| self.on(global, pool).await).await
+        connection::with_database(global, async |db| self.on(db).await).await
     }
 
-    async fn on(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-        connection::refuse_copy(pool).await?;
+    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+        connection::refuse_copy(db.pool).await?;
         match self {
-            Self::Export { month, to } => export(global, pool, month, &to).await,
-            Self::Drop { month, .. } => drop_month(global, pool, month).await,
+            Self::Export { month, to } => export(db, month, &to).await,
+            Self::Drop { month, .. } => drop_month(db, month).await,
         }
     }
 }
@@ -102,24 +102,19 @@ fn ask(month: NaiveDate) -> Result<(), Failure> {
 }
 
 /// The file is there before its export is recorded: a month is dropped only if it is in a file.
-async fn export(
-    global: &Global,
-    pool: &PgPool,
-    month: NaiveDate,
-    to: &Path,
-) -> anyhow::Result<Done> {
+async fn export(db: Database<'_>, month: NaiveDate, to: &Path) -> anyhow::Result<Done> {
     if to.try_exists().with_context(|| format!("could not look at {}", to.display()))? {
         return Err(exists(to).into());
     }
-    let (rows, sha256) = write(pool, month, to).await?;
+    let (rows, sha256) = write(db.pool, month, to).await?;
     let actor = actor();
-    let mut tx = pool.begin().await?;
+    let mut tx = db.pool.begin().await?;
     let made = audit::Export { month, actor: &actor, rows, sha256: &sha256 };
     audit::record_export(&mut tx, made).await?;
     let told = json!({ "month": named(month), "rows": rows, "sha256": sha256, "file": to.to_string_lossy() });
     record(&mut tx, "audit.exported", told.clone()).await?;
     tx.commit().await?;
-    show::result(global.json, &told, || {
+    show::result(db.json, &told, || {
         show::line(format!("{} of {} are in {}", counted(rows), named(month), to.display()));
         show::line(format!("SHA-256 {sha256}"));
     });
@@ -160,10 +155,10 @@ fn exists(file: &Path) -> Failure {
     Failure::new(format!("{} exists", file.display())).advise("name a new file")
 }
 
-async fn drop_month(global: &Global, pool: &PgPool, month: NaiveDate) -> anyhow::Result<Done> {
+async fn drop_month(db: Database<'_>, month: NaiveDate) -> anyhow::Result<Done> {
     let mut tries = 1;
     let rows = loop {
-        let mut tx = pool.begin().await?;
+        let mut tx = db.pool.begin().await?;
         match audit::drop_month(&mut tx, month).await {
             Ok(verdict) => {
                 let rows = dropped(verdict, month)?;
@@ -185,7 +180,7 @@ async fn drop_month(global: &Global, pool: &PgPool, month: NaiveDate) -> anyhow:
     };
     let month = named(month);
     let told = json!({ "month": month, "rows": rows, "dropped": true });
-    show::result(global.json, &told, || {
+    show::result(db.json, &told, || {
         show::line(format!("{} of {month} are dropped", counted(rows)));
     });
     Ok(Done::Well)

@@ -5,14 +5,14 @@ mod copy;
 use clap::{Args, Subcommand};
 use domain::{InstallationId, RoleName, SchemaName};
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use store::{origin, spares};
 use tenantdb::{Mark, copied, left_roles, role, schema};
 
 use crate::{
     actor::actor,
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -53,17 +53,17 @@ impl Restore {
                 .advise("pass --yes to confirm")
                 .into());
         }
-        connection::with_database(async |settings, _, pool| match self {
-            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, settings, pool).await,
-            Self::Adopt(_) => moved(global, pool).await,
-            Self::DropRoles { installation, .. } => drop_roles(global, pool, &installation).await,
+        connection::with_database(global, async |db| match self {
+            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(db).await,
+            Self::Adopt(_) => moved(db).await,
+            Self::DropRoles { installation, .. } => drop_roles(db, &installation).await,
         })
         .await
     }
 }
 
-async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await?;
+async fn moved(db: Database<'_>) -> anyhow::Result<Done> {
+    let mut conn = db.pool.acquire().await?;
     let before =
         origin::move_here(&mut conn, &actor()).await.map_err(|e| connection::copied(&e))?;
     let installation = store::installation(&mut conn).await?;
@@ -72,7 +72,7 @@ async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
         drop_spares(&mut conn, &installation).await?;
     }
     let from = before.as_ref().map(ToString::to_string);
-    show::result(global.json, &json!({ "moved": from.is_some(), "from": from }), || match &from {
+    show::result(db.json, &json!({ "moved": from.is_some(), "from": from }), || match &from {
         Some(from) => {
             show::line(format!("the installation lives here now; it came from database {from}"));
             show::note("next: `tenantry migrate public up`, then `tenantry doctor --all-tenants`");
@@ -104,12 +104,8 @@ async fn drop_spares(conn: &mut PgConnection, installation: &InstallationId) -> 
 }
 
 /// Drops the roles of an installation unless a database of this server needs one.
-async fn drop_roles(
-    global: &Global,
-    pool: &PgPool,
-    installation: &InstallationId,
-) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await?;
+async fn drop_roles(db: Database<'_>, installation: &InstallationId) -> anyhow::Result<Done> {
+    let mut conn = db.pool.acquire().await?;
     if let Some(database) = left_roles::used_by(&mut conn, installation).await? {
         return Err(Failure::new(format!(
             "roles of installation {installation} have rights in database `{database}`"
@@ -119,7 +115,7 @@ async fn drop_roles(
     }
     let dropped = left_roles::drop_all(&mut conn, installation).await?;
     let told = json!({ "installation": installation, "dropped": dropped });
-    show::result(global.json, &told, || {
+    show::result(db.json, &told, || {
         show::line(format!("{dropped} roles of installation {installation} are dropped"));
     });
     Ok(Done::Well)

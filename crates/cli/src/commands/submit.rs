@@ -14,7 +14,7 @@ use crate::{
     args::Global,
     client::{API, Answer, Client},
     failure::Done,
-    input::{self, Format, Submission},
+    input::{self, Format},
     show,
     stack::Signals,
 };
@@ -101,11 +101,11 @@ impl Submit {
         }
     }
 
-    fn body(&self, submission: Submission) -> BatchRequest {
-        let Submission { tenants, mode, run_at } = submission;
+    /// What the file asks for, and what the options say over it.
+    fn body(&self, file: BatchRequest) -> BatchRequest {
         let asked = self.mode.and_then(|mode| mode.to_possible_value());
-        let mode = asked.map(|mode| mode.get_name().to_owned()).or(mode);
-        BatchRequest { tenants, mode, run_at: self.run_at.clone().or(run_at) }
+        let mode = asked.map(|mode| mode.get_name().to_owned()).or(file.mode);
+        BatchRequest { tenants: file.tenants, mode, run_at: self.run_at.clone().or(file.run_at) }
     }
 
     async fn accepted(

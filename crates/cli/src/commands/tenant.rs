@@ -103,7 +103,7 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 
 /// One thing, a line a field: a newer API's fields are shown, too.
 fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    print(global, answer, |Fields(fields)| {
+    print(global, answer, |fields: Fields| {
         let mut record = Record::default();
         for (name, value) in fields {
             let value = value_text(&name, value.get());
@@ -130,6 +130,14 @@ fn value_text(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_keep_their_order_and_every_digit() {
+        let fields: Fields = serde_json::from_str(r#"{"b":1.10,"a":{"x":[ 1 ]}}"#).unwrap();
+
+        let told: Vec<_> = fields.iter().map(|(name, it)| (name.as_str(), it.get())).collect();
+        assert_eq!(told, [("b", "1.10"), ("a", r#"{"x":[ 1 ]}"#)]);
+    }
 
     #[test]
     fn people_read_domains_times_and_what_is_missing() {
