@@ -115,7 +115,12 @@ async fn export(db: Database<'_>, month: NaiveDate, to: &Path) -> anyhow::Result
     record(&mut tx, "audit.exported", told.clone()).await?;
     tx.commit().await?;
     show::result(db.json, &told, || {
-        show::line(format!("{} of {} are in {}", counted(rows), named(month), to.display()));
+        show::line(format!(
+            "{} of {} are in {}",
+            show::counted(rows.unsigned_abs(), "row"),
+            named(month),
+            to.display()
+        ));
         show::line(format!("SHA-256 {sha256}"));
     });
     Ok(Done::Well)
@@ -181,7 +186,7 @@ async fn drop_month(db: Database<'_>, month: NaiveDate) -> anyhow::Result<Done> 
     let month = named(month);
     let told = json!({ "month": month, "rows": rows, "dropped": true });
     show::result(db.json, &told, || {
-        show::line(format!("{} of {month} are dropped", counted(rows)));
+        show::line(format!("{} of {month} are dropped", show::counted(rows.unsigned_abs(), "row")));
     });
     Ok(Done::Well)
 }
@@ -197,14 +202,10 @@ fn dropped(verdict: Verdict, month: NaiveDate) -> Result<i64, Failure> {
         Verdict::NotExported => Failure::new(format!("{month} was never exported")).advise(export),
         Verdict::Changed { rows, exported } => Failure::new(format!(
             "the audit log has {} of {month}, and the newest export has {exported}",
-            counted(rows)
+            show::counted(rows.unsigned_abs(), "row")
         ))
         .advise(export),
     })
-}
-
-fn counted(rows: i64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }
 
 /// Whether others use the log.

@@ -1,6 +1,6 @@
 //! `tenantry item`: one tenant of an operation, its story and its repair.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use contract::{Item as View, ItemResult, Resolution};
 
 use super::{client, print};
@@ -10,49 +10,39 @@ use crate::{args::Global, client::API, failure::Done, show};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Item {
     /// Show its tries, its steps and what it waits for
-    Show {
-        /// The operation's id, its first characters, or `last`
-        operation: String,
-        /// The tenant's position in the operation, from 0
-        index: u32,
-    },
+    Show(Which),
     /// Have a `stuck` one go on, once you have removed the cause
-    Retry {
-        /// The operation's id, its first characters, or `last`
-        operation: String,
-        /// The tenant's position in the operation, from 0
-        index: u32,
-    },
+    Retry(Which),
     /// Retry the cleanup of one in `undo_failed`, once you have removed the cause
-    Undo {
-        /// The operation's id, its first characters, or `last`
-        operation: String,
-        /// The tenant's position in the operation, from 0
-        index: u32,
-    },
+    Undo(Which),
     /// Mark it as seen to by hand: you have removed its schema and role, or repaired a `stuck` one
     Resolve {
-        /// The operation's id, its first characters, or `last`
-        operation: String,
-        /// The tenant's position in the operation, from 0
-        index: u32,
+        #[command(flatten)]
+        which: Which,
         /// What you did, for the audit log
         #[arg(long)]
         note: String,
     },
 }
 
+/// Which one.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The operation's id, its first characters, or `last`
+    operation: String,
+    /// The tenant's position in the operation, from 0
+    index: u32,
+}
+
 impl Item {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let (operation, index, act, body) = match self {
-            Self::Show { operation, index } => (operation, index, None, None),
-            Self::Retry { operation, index } => (operation, index, Some("retry"), None),
-            Self::Undo { operation, index } => (operation, index, Some("undo"), None),
-            Self::Resolve { operation, index, note } => {
-                (operation, index, Some("resolve"), Some(Resolution { note }))
-            }
+        let (Which { operation, index }, act, body) = match self {
+            Self::Show(which) => (which, None, None),
+            Self::Retry(which) => (which, Some("retry"), None),
+            Self::Undo(which) => (which, Some("undo"), None),
+            Self::Resolve { which, note } => (which, Some("resolve"), Some(Resolution { note })),
         };
         let operation = client.operations().resolve(operation).await?;
         let path = format!("{API}/operations/{operation}/items/{index}");

@@ -28,7 +28,7 @@ pub(crate) use item::item;
 pub(crate) use operation::{
     counts, counts_and_pace, items_table, operation_table, operations_table, wait_table,
 };
-pub(crate) use queue::{queue_sentence, workers_table};
+pub(crate) use queue::{queue_sentence, workers, workers_table};
 pub(crate) use record::Record;
 pub(crate) use table::Table;
 pub(crate) use time::{duration, short_time};
@@ -63,6 +63,11 @@ pub(crate) fn raw(text: &str) {
     let mut out = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let _reader_left = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Whether people look at standard output.

@@ -74,22 +74,19 @@ impl Demo {
         if let Some(place) = throw_away {
             place.remove()?;
         }
-        match (done?, &self.data_dir) {
-            (Done::Stopped(stop), None) => {
-                show::note("stopped; nothing is left");
-                Ok(Done::Stopped(stop))
-            }
-            (Done::Stopped(stop), Some(dir)) => {
-                show::note(format!("stopped; what was made is kept in {}", dir.display()));
-                Ok(Done::Stopped(stop))
-            }
-            (done, _) => {
+        let done = done?;
+        match &self.data_dir {
+            _ if !matches!(done, Done::Stopped(_)) => {
                 if !global.json {
                     report::try_next();
                 }
-                Ok(done)
+            }
+            None => show::note("stopped; nothing is left"),
+            Some(dir) => {
+                show::note(format!("stopped; what was made is kept in {}", dir.display()));
             }
         }
+        Ok(done)
     }
 
     /// From the start of everything to its stop.

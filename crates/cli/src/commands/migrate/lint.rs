@@ -56,11 +56,7 @@ fn tell(findings: &[LoadError]) {
 }
 
 fn counted(findings: usize) -> String {
-    match findings {
-        0 => "no findings".to_owned(),
-        1 => "1 finding".to_owned(),
-        more => format!("{more} findings"),
-    }
+    if findings == 0 { "no findings".to_owned() } else { show::counted(findings as u64, "finding") }
 }
 
 fn as_json(finding: &LoadError) -> Value {

@@ -44,8 +44,8 @@ struct Adoption<'a> {
 /// What was done, by this run.
 #[derive(Debug, Default)]
 struct Count {
-    tenants: usize,
-    spares: usize,
+    tenants: u64,
+    spares: u64,
 }
 
 /// Gives the copy an id, a group and roles of its own.
@@ -74,7 +74,7 @@ fn tell(json: bool, adoption: &Adoption<'_>, count: &Count, left: &[String]) {
             "spares_dropped": spares, "roles_with_rights": left });
         return show::raw(&told.to_string());
     }
-    let (tenants, spares) = (counted(*tenants, "tenant"), counted(*spares, "spare"));
+    let (tenants, spares) = (show::counted(*tenants, "tenant"), show::counted(*spares, "spare"));
     show::line(format!(
         "this copy of installation {original} is installation {heir} now: {tenants} got roles of \
          their own, {spares} dropped"
@@ -85,10 +85,6 @@ fn tell(json: bool, adoption: &Adoption<'_>, count: &Count, left: &[String]) {
         ));
     }
     show::note("its queue is paused: start the API and workers, then `tenantry queue resume`");
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 impl Adoption<'_> {
