@@ -1,6 +1,7 @@
 //! What every request shares.
 
 use std::{
+    ops::Deref,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +16,7 @@ use sqlx::PgPool;
 use store::Connections;
 use telemetry::Metrics;
 use tokio::{
-    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OnceCell, Semaphore, watch},
     time,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,31 +35,49 @@ const CLOSING: Duration = Duration::from_secs(30);
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context(Arc<Shared>);
 
-struct Inner {
+/// The parts of a [`Context`].
+pub struct Shared {
     pool: watch::Sender<Connections>,
-    settings: Settings,
-    policy: SettingsPolicy,
+    pub(crate) settings: Settings,
+    /// What tenants may ask for.
+    pub(crate) policy: SettingsPolicy,
     master_keys: MasterKeys,
     sealer: OnceCell<Sealer>,
-    /// Whether the control schema is older than this program, by the last look.
+    /// Whether the control schema is older than this program, or in parts missing, by the last look.
     not_migrated: AtomicBool,
     installation: OnceCell<InstallationId>,
-    authenticator: Authenticator,
-    rate_limit: RateLimit,
-    in_flight: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
-    bodies_of: Shares<OperatorId>,
-    calls: Shares<OperatorId>,
-    waits: Shares<OperatorId>,
-    events: BatchEvents,
-    counts: OpenCounts,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) rate_limit: RateLimit,
+    /// How many calls are worked on at a time.
+    pub(crate) in_flight: Arc<Semaphore>,
+    /// How large the request bodies in memory may be together, in KiB.
+    pub(crate) bodies: Arc<Semaphore>,
+    /// How much of that may be one operator's, in KiB.
+    pub(crate) bodies_of: Shares<OperatorId>,
+    /// How many of the calls may be one operator's.
+    pub(crate) calls_of: Shares<OperatorId>,
+    /// How many results one operator may wait for.
+    pub(crate) waits_of: Shares<OperatorId>,
+    /// Which batches just finished.
+    pub(crate) events: BatchEvents,
+    /// How far open batches are.
+    pub(crate) counts: OpenCounts,
     reach: Reach,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     document: OnceLock<String>,
     parameters: OnceLock<Parameters>,
-    stop: CancellationToken,
+    /// Cancelled when the process has been told to end.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Deref for Context {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// The API cannot start with these settings.
@@ -85,7 +104,7 @@ impl Context {
         let present = settings.keys.require_master_key()?;
         let previous = settings.keys.master_key_previous.as_ref();
         let master_keys = MasterKeys::parse(present, previous)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Shared {
             pool: watch::Sender::new(pool.into()),
             policy: policy(&settings.tenants),
             master_keys,
@@ -97,8 +116,8 @@ impl Context {
             in_flight: Arc::new(Semaphore::new(settings.api.max_in_flight)),
             bodies: Arc::new(Semaphore::new(settings.api.max_bodies_bytes / 1024)),
             bodies_of: Shares::new(share_of_bodies(&settings.api)),
-            calls: Shares::new(settings.api.max_in_flight_per_operator),
-            waits: Shares::new(settings.api.max_waits_per_operator),
+            calls_of: Shares::new(settings.api.max_in_flight_per_operator),
+            waits_of: Shares::new(settings.api.max_waits_per_operator),
             events: BatchEvents::default(),
             counts: OpenCounts::default(),
             reach: Reach::default(),
@@ -112,7 +131,7 @@ impl Context {
 
     /// The pool on the control database.
     pub(crate) fn pool(&self) -> Connections {
-        self.0.pool.borrow().clone()
+        self.pool.borrow().clone()
     }
 
     /// Tells the processes that listen, as [`queue::ring`].
@@ -122,126 +141,73 @@ impl Context {
 
     /// The pool, and each that replaces it.
     pub(crate) fn pools(&self) -> watch::Receiver<Connections> {
-        self.0.pool.subscribe()
+        self.pool.subscribe()
     }
 
     /// From now on requests use `pool`. The one before takes no more, and is not waited for: its
     /// connections may be dead.
     pub(crate) fn replace_pool(&self, pool: PgPool) {
-        let old = self.0.pool.send_replace(pool.into());
+        let old = self.pool.send_replace(pool.into());
         tokio::spawn(async move { time::timeout(CLOSING, old.close()).await });
     }
 
     /// Whether the database gives this process new connections.
     pub(crate) async fn database_is_there(&self) -> bool {
         let options = self.pool().connect_options();
-        self.0.reach.is_there(&options).await
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.0.settings
+        self.reach.is_there(&options).await
     }
 
     /// What callers find before every path of the API.
     pub(crate) fn public_path(&self) -> &str {
-        &self.0.settings.api.public_path
+        &self.settings.api.public_path
     }
 
     pub(crate) fn parameters(&self) -> &Parameters {
-        self.0.parameters.get_or_init(|| Parameters::of(&router::description()))
+        self.parameters.get_or_init(|| Parameters::of(&router::description()))
     }
 
     pub(crate) fn document(&self) -> &str {
-        self.0.document.get_or_init(|| openapi::document(self.public_path()))
+        self.document.get_or_init(|| openapi::document(self.public_path()))
     }
 
     /// A worker that is silent for longer does no work.
     pub(crate) fn dead_after(&self) -> Duration {
-        Duration::from_millis(self.0.settings.worker.dead_after_ms)
-    }
-
-    /// What tenants may ask for.
-    pub(crate) fn policy(&self) -> &SettingsPolicy {
-        &self.0.policy
+        Duration::from_millis(self.settings.worker.dead_after_ms)
     }
 
     /// Opens sealed API keys. The installation's random value, which master keys are told apart by,
     /// is read once.
     pub(crate) async fn sealer(&self) -> sqlx::Result<&Sealer> {
-        let sealer = self.0.sealer.get_or_try_init(|| async {
+        let sealer = self.sealer.get_or_try_init(|| async {
             let mut conn = self.pool().acquire().await?;
             let salt = store::master_keys::salt(&mut conn).await?;
-            Ok(self.0.master_keys.sealer(salt.as_bytes()))
+            Ok(self.master_keys.sealer(salt.as_bytes()))
         });
         sealer.await
     }
 
     /// Whether the control schema is older than this program, or in parts missing.
     pub(crate) fn is_not_migrated(&self) -> bool {
-        self.0.not_migrated.load(Ordering::Relaxed)
+        self.not_migrated.load(Ordering::Relaxed)
     }
 
     /// What a look at the control schema has found.
     pub(crate) fn set_not_migrated(&self, not_migrated: bool) {
-        self.0.not_migrated.store(not_migrated, Ordering::Relaxed);
+        self.not_migrated.store(not_migrated, Ordering::Relaxed);
     }
 
-    pub(crate) fn authenticator(&self) -> &Authenticator {
-        &self.0.authenticator
-    }
-
-    pub(crate) fn rate_limit(&self) -> &RateLimit {
-        &self.0.rate_limit
-    }
-
-    /// How many calls are worked on at a time.
-    pub(crate) fn in_flight(&self) -> &Arc<Semaphore> {
-        &self.0.in_flight
-    }
-
-    /// How large the request bodies in memory may be together, in KiB.
-    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
-        &self.0.bodies
-    }
-
-    /// How much of that may be `operator`'s, in KiB.
-    pub(crate) fn bodies_of(&self, operator: OperatorId) -> Arc<Semaphore> {
-        self.0.bodies_of.of(operator)
-    }
-
-    /// How many of the calls may be `operator`'s.
-    pub(crate) fn calls_of(&self, operator: OperatorId) -> Arc<Semaphore> {
-        self.0.calls.of(operator)
-    }
-
-    /// The right to wait for a result; `None` when `operator` waits for as many as it may.
-    pub(crate) fn wait_of(&self, operator: OperatorId) -> Option<OwnedSemaphorePermit> {
-        self.0.waits.take(operator)
-    }
-
-    /// Which batches just finished.
-    pub(crate) fn events(&self) -> &BatchEvents {
-        &self.0.events
-    }
-
-    /// How far open batches are.
-    pub(crate) fn counts(&self) -> &OpenCounts {
-        &self.0.counts
-    }
-
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
-    }
-
-    /// Cancelled when the process has been told to end.
-    pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.0.stop
+    /// Waits until the process is told to end, or for a `refusal`, which ends it.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn unless<E>(&self, refusal: impl Future<Output = E>) -> Result<(), E> {
+        let refused = self.stop.run_until_cancelled(refusal).await;
+        refused.map_or(Ok(()), Err).inspect_err(|_| self.stop.cancel())
     }
 
     /// The installation's id, read once: part of every role's name.
     pub(crate) async fn installation(&self) -> sqlx::Result<&InstallationId> {
-        self.0
-            .installation
+        self.installation
             .get_or_try_init(|| async {
                 let mut conn = self.pool().acquire().await?;
                 store::installation(&mut conn).await

@@ -28,8 +28,7 @@ pub(crate) async fn before_serving(context: &Context) -> Result<(), OriginError>
 /// # Errors
 /// When the database is a copy.
 pub(crate) async fn watch(context: Context) -> Result<(), OriginError> {
-    let stop = context.stop().clone();
-    let watching = async {
+    let copied = async {
         loop {
             time::sleep(EVERY).await;
             if let Err(copied) = look(&context).await {
@@ -37,13 +36,7 @@ pub(crate) async fn watch(context: Context) -> Result<(), OriginError> {
             }
         }
     };
-    match stop.run_until_cancelled(watching).await {
-        None => Ok(()),
-        Some(copied) => {
-            stop.cancel();
-            Err(copied)
-        }
-    }
+    context.unless(copied).await
 }
 
 async fn look(context: &Context) -> Result<(), OriginError> {

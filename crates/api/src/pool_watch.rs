@@ -27,7 +27,7 @@ const STRIKES: u32 = 2;
 
 /// Looks after the pool until `stop`.
 pub(crate) async fn run(context: Context) {
-    let stop = context.stop().clone();
+    let stop = context.stop.clone();
     stop.run_until_cancelled(watch(&context)).await;
 }
 
@@ -56,7 +56,7 @@ async fn watch(context: &Context) {
                 if let Some(unencrypted) = reached.unencrypted {
                     warn!("{unencrypted}");
                 }
-                let database = &context.settings().database;
+                let database = &context.settings.database;
                 context.replace_pool(store::pool(reached.options, database));
                 strikes = 0;
             }
@@ -66,7 +66,7 @@ async fn watch(context: &Context) {
 
 /// Has the next connections opened by the URL and password that are in force now.
 fn renew(context: &Context) {
-    match options(&context.settings().database) {
+    match options(&context.settings.database) {
         Ok(fresh) => {
             if store::renew(&context.pool(), fresh) {
                 info!("the database's URL or password has changed; new connections use it");

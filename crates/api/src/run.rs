@@ -95,7 +95,7 @@ async fn look(
 }
 
 async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken) {
-    let api = context.settings().api.clone();
+    let api = context.settings.api.clone();
     let longest = Duration::from_millis(api.request_timeout_ms) + MARGIN;
     let drained = async {
         stop.cancelled().await;
@@ -111,7 +111,7 @@ async fn serve(context: Context, listener: TcpListener, stop: &CancellationToken
 }
 
 async fn listen(context: Context) {
-    context.events().listen(context.pools(), context.stop()).await;
+    context.events.listen(context.pools(), &context.stop).await;
 }
 
 async fn forget(context: Context) {
@@ -119,8 +119,8 @@ async fn forget(context: Context) {
     let forgetting = async {
         loop {
             ticks.tick().await;
-            context.rate_limit().forget_idle();
+            context.rate_limit.forget_idle();
         }
     };
-    context.stop().run_until_cancelled(forgetting).await;
+    context.stop.run_until_cancelled(forgetting).await;
 }

@@ -90,8 +90,7 @@ impl SchemaWatch {
     /// # Errors
     /// When the installation has another master key.
     pub(crate) async fn watch(mut self, context: Context) -> Result<(), MasterKeyRefusal> {
-        let stop = context.stop().clone();
-        let watching = async {
+        let refusal = async {
             loop {
                 time::sleep(EVERY).await;
                 if let Err(refusal) = self.look(&context).await {
@@ -99,13 +98,7 @@ impl SchemaWatch {
                 }
             }
         };
-        match stop.run_until_cancelled(watching).await {
-            None => Ok(()),
-            Some(refusal) => {
-                stop.cancel();
-                Err(refusal)
-            }
-        }
+        context.unless(refusal).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who the audit log says it was.
 
+use domain::TenantId;
 use serde_json::Value;
 use sqlx::PgConnection;
 use store::audit;
@@ -17,6 +18,17 @@ pub(crate) async fn record(
     action: &str,
     detail: Value,
 ) -> sqlx::Result<()> {
-    let entry = audit::Entry { actor: &actor(), action, detail, ..audit::Entry::default() };
+    record_of(conn, None, action, detail).await
+}
+
+/// The same about a tenant.
+pub(crate) async fn record_of(
+    conn: &mut PgConnection,
+    tenant: impl Into<Option<TenantId>>,
+    action: &str,
+    detail: Value,
+) -> sqlx::Result<()> {
+    let (actor, tenant) = (actor(), tenant.into());
+    let entry = audit::Entry { actor: &actor, action, tenant, detail, ..Default::default() };
     audit::append(conn, entry).await
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    audit, batch, config_check, demo, dev, doctor, health, item, keys, migrate, operation, queue,
-    restore, serve, shell, submit, tenant, token,
+    audit, config_check, demo, dev, doctor, health, item, keys, migrate, operation, queue, restore,
+    serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Submit(submit::Submit),
     /// Show, watch, cancel, retry, pause or resume batches
     #[command(subcommand)]
-    Batch(batch::Batch),
+    Batch(operation::Batch),
     /// Show, watch, cancel, retry, pause or resume operations of any kind
     #[command(subcommand)]
     Operation(operation::Operation),

@@ -8,7 +8,13 @@ use std::{
 use sqlx::{Connection as _, postgres::PgConnectOptions};
 use store::origin::{self, OriginError};
 
-use crate::{args::Global, commands::config_check, failure::Failure, show, stack::Ready};
+use crate::{
+    args::Global,
+    commands::config_check,
+    failure::Failure,
+    show,
+    stack::{Ready, ready},
+};
 
 /// Where the API answers when nobody says.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -53,7 +59,7 @@ impl Target {
 /// What the `dev` of this directory, or of one above it, has written; `None` if none runs.
 pub(crate) fn running_here() -> Option<Ready> {
     let cwd = std::env::current_dir().ok()?;
-    cwd.ancestors().map(ready_file).find_map(|file| Ready::read(&file).ok())
+    cwd.ancestors().map(ready_file).find_map(|file| ready::read(&file).ok())
 }
 
 /// The database that the settings name, else that of the `dev` running here.
@@ -111,14 +117,25 @@ pub(crate) async fn patient_pool(
     pool(url, &patient).await
 }
 
-/// Works on the database of the settings, with the settings, its URL and connections.
+/// The database that a command works on, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Database<'a> {
+    /// Results are for programs.
+    pub(crate) json: bool,
+    pub(crate) settings: &'a settings::Settings,
+    pub(crate) url: &'a str,
+    pub(crate) pool: &'a sqlx::PgPool,
+}
+
+/// Works on the database of the settings.
 pub(crate) async fn with_database<T>(
-    work: impl AsyncFnOnce(&settings::Settings, &str, &sqlx::PgPool) -> anyhow::Result<T>,
+    global: &Global,
+    work: impl AsyncFnOnce(Database<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let settings = config_check::load()?;
-    let url = database_url(&settings)?;
-    let pool = patient_pool(&url, &settings).await?;
-    let done = work(&settings, &url, &pool).await;
+    let settings = &config_check::load()?;
+    let url = &database_url(settings)?;
+    let pool = &patient_pool(url, settings).await?;
+    let done = work(Database { json: global.json, settings, url, pool }).await;
     pool.close().await;
     done
 }

@@ -21,4 +21,5 @@ mod server;
 mod show;
 mod stack;
 
-pub use program::{tenantry, tenantry_api, tenantry_worker};
+pub use program::tenantry;
+pub use server::{tenantry_api, tenantry_worker};

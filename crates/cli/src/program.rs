@@ -1,10 +1,10 @@
-//! The three programs, from their arguments to their exit codes.
+//! The program `tenantry`, from its arguments to its exit code.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{args::Args, commands, failure::Failure, server};
+use crate::{args::Args, commands, failure::Failure};
 
 /// The command `tenantry`, from its arguments to its exit code.
 #[must_use]
@@ -22,18 +22,6 @@ pub fn tenantry() -> ExitCode {
         Ok(done) => done.into(),
         Err(e) => Failure::report(&e, json),
     }
-}
-
-/// The program `tenantry-api`.
-#[must_use]
-pub fn tenantry_api() -> ExitCode {
-    server::api()
-}
-
-/// The program `tenantry-worker`.
-#[must_use]
-pub fn tenantry_worker() -> ExitCode {
-    server::worker()
 }
 
 /// Says what was typed wrongly. Help and version come this way too.

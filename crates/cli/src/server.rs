@@ -52,14 +52,16 @@ pub(crate) fn programs() -> [clap::Command; 2] {
     [Api::command(), Worker::command()]
 }
 
-/// Runs `tenantry-api` until a signal.
-pub(crate) fn api() -> ExitCode {
+/// The program `tenantry-api`: runs until a signal.
+#[must_use]
+pub fn tenantry_api() -> ExitCode {
     let serve = Api::parse().server.with_its_settings();
     run("tenantry-api", serve.api())
 }
 
-/// Runs `tenantry-worker` until a signal.
-pub(crate) fn worker() -> ExitCode {
+/// The program `tenantry-worker`: runs until a signal.
+#[must_use]
+pub fn tenantry_worker() -> ExitCode {
     let serve = Worker::parse().server.with_its_settings();
     run("tenantry-worker", serve.worker())
 }

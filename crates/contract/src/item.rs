@@ -4,21 +4,19 @@ use chrono::{DateTime, Utc};
 use domain::{ItemState, Kind, OperationId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::{OpenEnum, WaitingFor};
 
 /// What became of one item.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ItemResult {
     /// Its place in the request, from 0.
     pub index: u32,
     /// Its name as asked for.
     pub tenant_name: Option<String>,
     /// Where it is on its way.
-    #[cfg_attr(feature = "openapi", schema(value_type = ItemState))]
+    #[schema(value_type = ItemState)]
     pub status: OpenEnum<ItemState>,
     /// The tenant, if names were reserved for it.
     pub tenant_id: Option<TenantId>,
@@ -39,11 +37,11 @@ pub struct ItemResult {
 }
 
 /// Why an item failed, or its last try did.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = ItemErrorView))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = ItemErrorView)]
 pub struct ItemError {
     /// Stable name of what went wrong.
-    #[cfg_attr(feature = "openapi", schema(example = "domain_taken"))]
+    #[schema(example = "domain_taken")]
     pub code: String,
     /// What happened, for people.
     pub message: String,
@@ -54,11 +52,10 @@ pub struct ItemError {
 }
 
 /// One step of a committed stage.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     /// The step's name.
-    #[cfg_attr(feature = "openapi", schema(example = "create_schema"))]
+    #[schema(example = "create_schema")]
     pub name: String,
     /// `done`, or `undone` when it was taken back.
     pub state: String,
@@ -66,19 +63,8 @@ pub struct Step {
     pub duration_ms: f64,
 }
 
-/// Some of a batch's items.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct ResultPage {
-    /// By index.
-    pub results: Vec<ItemResult>,
-    /// Where the next page starts; null on the last.
-    pub next_cursor: Option<String>,
-}
-
-/// Some of an operation's items.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+/// Some of an operation's items. A page of a batch's is read as one too.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ItemPage {
     /// By index.
     #[serde(alias = "results")]
@@ -87,14 +73,28 @@ pub struct ItemPage {
     pub next_cursor: Option<String>,
 }
 
+/// Some of a batch's items.
+#[derive(Serialize, ToSchema)]
+pub struct ResultPage {
+    /// By index.
+    pub results: Vec<ItemResult>,
+    /// Where the next page starts; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl From<ItemPage> for ResultPage {
+    fn from(ItemPage { items: results, next_cursor }: ItemPage) -> Self {
+        Self { results, next_cursor }
+    }
+}
+
 /// One item and its whole story.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Item {
     /// Its operation.
     pub operation_id: OperationId,
     /// What the operation does.
-    #[cfg_attr(feature = "openapi", schema(value_type = Kind))]
+    #[schema(value_type = Kind)]
     pub kind: OpenEnum<Kind>,
     #[expect(missing_docs, reason = "its own fields stand here")]
     #[serde(flatten)]
@@ -116,24 +116,22 @@ pub struct Item {
 }
 
 /// An item that works on a tenant, or waits for it before another one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HeldBy {
     /// Its operation.
     pub operation_id: OperationId,
     /// What that operation does.
-    #[cfg_attr(feature = "openapi", schema(value_type = Kind))]
+    #[schema(value_type = Kind)]
     pub kind: OpenEnum<Kind>,
     /// Its place in the operation, from 0.
     pub index: u32,
     /// Where it is on its way.
-    #[cfg_attr(feature = "openapi", schema(value_type = ItemState))]
+    #[schema(value_type = ItemState)]
     pub status: OpenEnum<ItemState>,
 }
 
 /// A try that failed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FailedAttempt {
     /// Which claim of the item it was, from 1.
     pub attempt: i32,
@@ -156,34 +154,29 @@ pub struct FailedAttempt {
 }
 
 /// What was done about a tenant by hand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
     /// What was done, for those who read the audit log: 1 to 1000 characters.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            min_length = 1,
-            max_length = 1000,
-            pattern = r"^[^\x00-\x20\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f]*$",
-            example = "dropped schema and role by hand, ticket 4711"
-        )
+    #[schema(
+        min_length = 1,
+        max_length = 1000,
+        pattern = r"^[^\x00-\x20\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f]*$",
+        example = "dropped schema and role by hand, ticket 4711"
     )]
     pub note: String,
 }
 
 /// Which failed tenants run again; without it all of them.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureGroup {
     /// Only those with this error code.
-    #[cfg_attr(feature = "openapi", schema(example = "migration_failed"))]
+    #[schema(example = "migration_failed")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Only those that failed in this step.
-    #[cfg_attr(feature = "openapi", schema(example = "apply_migrations"))]
+    #[schema(example = "apply_migrations")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
 }

@@ -2,12 +2,10 @@
 
 use domain::{OperationId, TenantId};
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 /// The keys of a batch.
-#[derive(Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
 pub struct RevealedKeys {
     /// In the order they were issued. Empty once acknowledged or expired.
     pub keys: Vec<RevealedKey>,
@@ -17,8 +15,7 @@ pub struct RevealedKeys {
 }
 
 /// A key that cannot be shown.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct UnreadableKey {
     /// Whose it is.
     pub tenant_id: TenantId,
@@ -29,8 +26,7 @@ pub struct UnreadableKey {
 }
 
 /// A tenant's key.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct RevealedKey {
     /// Whose it is.
     pub tenant_id: TenantId,
@@ -41,8 +37,7 @@ pub struct RevealedKey {
 }
 
 /// What was acknowledged.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Acknowledged {
     /// Whose keys they are.
     pub batch_id: OperationId,

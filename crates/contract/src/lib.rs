@@ -5,7 +5,6 @@
 //! it does not know as the word it is ([`OpenEnum`]), and every field that an answer gains later is
 //! an `Option`.
 
-mod batch;
 mod item;
 mod keys;
 mod open_enum;
@@ -17,7 +16,6 @@ mod result_form;
 mod submission;
 mod tenant;
 
-pub use batch::{Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, WaitingFor};
 pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,
@@ -25,12 +23,15 @@ pub use item::{
 pub use keys::{Acknowledged, RevealedKey, RevealedKeys, UnreadableKey};
 pub use open_enum::OpenEnum;
 pub use operation::{
-    MigrateParams, NothingToDo, Operation, OperationLinks, OperationPage, OperationRequest,
-    OperationSummary, SampledTenant, Selection,
+    Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, Operation, OperationLinks,
+    OperationPage, OperationStatus, OperationSummary, SummaryStatus, WaitingFor,
 };
 pub use original::{OriginalForm, OriginalResult, OriginalTenant};
 pub use problem::{FieldProblem, Problem};
 pub use queue::{Health, Queue, Worker};
 pub use result_form::{Outcome, ResultForm, Summary, TenantResult};
-pub use submission::{BatchRequest, DryRun, DryRunRow, TenantRequest};
+pub use submission::{
+    BatchRequest, DryRun, DryRunRow, MigrateParams, NothingToDo, OperationRequest, SampledTenant,
+    Selection, TenantRequest,
+};
 pub use tenant::{CreatedTenant, SchemaStatus, Tenant, TenantPage, TenantStatus};

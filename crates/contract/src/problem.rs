@@ -4,25 +4,23 @@ use std::borrow::Cow;
 
 use domain::{FieldError, OperationId};
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 /// The body of an error (RFC 9457).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Identifies the kind of problem: `urn:tenantry:problem:` and the code.
     #[serde(rename = "type")]
-    #[cfg_attr(feature = "openapi", schema(example = "urn:tenantry:problem:batch_not_found"))]
+    #[schema(example = "urn:tenantry:problem:batch_not_found")]
     pub kind: String,
     /// The status in words.
-    #[cfg_attr(feature = "openapi", schema(example = "Not Found"))]
+    #[schema(example = "Not Found")]
     pub title: String,
     /// The HTTP status.
-    #[cfg_attr(feature = "openapi", schema(example = 404))]
+    #[schema(example = 404)]
     pub status: u16,
     /// Stable name of the problem. Programs branch on it.
-    #[cfg_attr(feature = "openapi", schema(example = "batch_not_found"))]
+    #[schema(example = "batch_not_found")]
     pub code: Cow<'static, str>,
     /// What happened this time, for people.
     pub detail: String,
@@ -35,14 +33,13 @@ pub struct Problem {
 }
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldProblem {
     /// Where: a JSON pointer (RFC 6901) into the body, or the name of a query parameter.
-    #[cfg_attr(feature = "openapi", schema(example = "/domain"))]
+    #[schema(example = "/domain")]
     pub pointer: String,
     /// Stable name of what is wrong.
-    #[cfg_attr(feature = "openapi", schema(example = "invalid_domain"))]
+    #[schema(example = "invalid_domain")]
     pub code: Cow<'static, str>,
     /// What is wrong, for people.
     pub message: String,

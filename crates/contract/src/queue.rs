@@ -2,14 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::WaitingFor;
 
 /// The queue as a whole.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
     /// Whether workers begin nothing.
     pub paused: bool,
@@ -27,8 +25,7 @@ pub struct Queue {
 }
 
 /// One worker process.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Worker {
     /// Its id, fresh at every start.
     pub id: String,
@@ -43,11 +40,10 @@ pub struct Worker {
 }
 
 /// The process is fine.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// Always `ok`.
-    #[cfg_attr(feature = "openapi", schema(example = "ok"))]
+    #[schema(example = "ok")]
     pub status: String,
     /// What keeps accepted work from being done, although requests are served; left out when nothing
     /// does.

@@ -2,14 +2,12 @@
 
 use domain::{OperationId, TenantId};
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::ItemError;
 
 /// What became of a batch, all of it.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct ResultForm {
     /// Whether every tenant is active.
     pub success: bool,
@@ -24,8 +22,7 @@ pub struct ResultForm {
 }
 
 /// What became of one tenant.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct TenantResult {
     /// Its name as asked for.
     pub tenant_name: Option<String>,
@@ -48,8 +45,7 @@ pub struct TenantResult {
 }
 
 /// How one tenant ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is active.
@@ -59,8 +55,7 @@ pub enum Outcome {
 }
 
 /// The counts of a batch.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
     /// Tenants asked for.
     pub total_requested: u64,

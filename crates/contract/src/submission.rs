@@ -1,34 +1,32 @@
-//! Tenants to be made. The API reads a body item by item, so a wrong item harms no other.
+//! What is asked for, and what a dry run says of it. The API reads tenants to be made item by item, so a
+//! wrong one harms no other.
 
-use domain::Settings;
+use domain::{Direction, Selector, Settings, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::ItemError;
 
 /// A batch to be made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// The tenants, at most `MAX_TENANTS_PER_BATCH`, each of at most 262,144 bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<TenantRequest>, min_items = 1))]
+    #[schema(value_type = Vec<TenantRequest>, min_items = 1)]
     pub tenants: Vec<Box<RawValue>>,
     /// How they hang together: `independent` without it.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<domain::Mode>))]
+    #[schema(value_type = Option<domain::Mode>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// When to start: in the future, within 30 days; without it at once.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<chrono::DateTime<chrono::Utc>>))]
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<String>,
 }
 
 /// What a submission would come to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DryRun {
     /// How many tenants were sent.
     pub tenants: usize,
@@ -39,8 +37,7 @@ pub struct DryRun {
 }
 
 /// What one tenant would come to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DryRunRow {
     /// Its place in the request, from 0.
     pub index: u32,
@@ -55,57 +52,112 @@ pub struct DryRunRow {
 }
 
 /// A tenant to be made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantRequest {
     /// What people call it, 1 to 255 characters; may repeat. White space around this and the other
     /// names is taken off.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            min_length = 1,
-            max_length = 255,
-            pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[!-~][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
-            example = "Acme Corp"
-        )
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[!-~][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
+        example = "Acme Corp"
     )]
     pub tenant_name: String,
     /// Where it answers; unique in any letter case and writing. A host name of at least two labels,
     /// in ASCII or in Unicode (IDNA); no IP address.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(min_length = 3, max_length = 254, example = "acme.example.com")
-    )]
+    #[schema(min_length = 3, max_length = 254, example = "acme.example.com")]
     pub domain: String,
     /// Its schema, `[a-z_][a-z0-9_]*`, at most 63 bytes; left out, it is derived from the name.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            min_length = 1,
-            max_length = 63,
-            pattern = "^[A-Za-z_][A-Za-z0-9_]*$",
-            example = "tenant_acme"
-        )
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[A-Za-z_][A-Za-z0-9_]*$",
+        example = "tenant_acme"
     )]
     pub schema_name: Option<String>,
     /// What it is for, at most 4000 characters; of the control characters only tab and line ends.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")
-    )]
+    #[schema(max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub description: Option<String>,
     /// What it may use; left out, the defaults.
     pub settings: Option<Settings>,
     /// The caller's own id for it; unique.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            min_length = 1,
-            max_length = 255,
-            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
-            example = "cus_4711"
-        )
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$",
+        example = "cus_4711"
     )]
     pub external_id: Option<String>,
+}
+
+/// What is to be done with tenants that are there: those of `tenants`, or those that `selector` fits.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationRequest {
+    /// What is to be done: `migrate`.
+    pub kind: String,
+    /// These tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<Vec<TenantId>>,
+    /// The tenants that all of it fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// What the kind has to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<MigrateParams>,
+    /// When to start (RFC 3339), within 30 days; left out, at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<String>,
+    /// Only say which tenants it would be about.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The digest that the dry run answered: other tenants are refused. With `selector` it must be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// What `migrate` has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MigrateParams {
+    /// Which way.
+    pub direction: Direction,
+    /// The hash of the set of migrations; left out, the set that the workers have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// Of a way down: the version to go back to, which stays; `none`: before the first. Left out, the newest
+    /// migration is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// The tenants that an operation would be about.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Selection {
+    /// How many they are.
+    pub tenants: u64,
+    /// Names exactly these tenants: another selection has another digest.
+    pub digest: String,
+    /// The first 20, by id.
+    pub sample: Vec<SampledTenant>,
+}
+
+/// A tenant of a selection.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SampledTenant {
+    /// Its id.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub tenant_name: String,
+}
+
+/// No tenant needs the operation, so there is none.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NothingToDo {
+    /// Always null.
+    #[schema(value_type = Option<Value>)]
+    pub operation: Option<()>,
+    /// Tenants that were asked for and have all of it already; 0 when no tenant was selected.
+    pub up_to_date: u64,
 }

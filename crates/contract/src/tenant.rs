@@ -4,21 +4,19 @@ use chrono::{DateTime, Utc};
 use domain::{OperationId, TenantId, TenantState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::OpenEnum;
 
 /// A tenant as the registry knows it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tenant {
     /// The tenant.
     pub tenant_id: TenantId,
     /// What people call it.
     pub tenant_name: String,
     /// Where it is in its life. Only an `active` one can be used.
-    #[cfg_attr(feature = "openapi", schema(value_type = TenantState))]
+    #[schema(value_type = TenantState)]
     pub status: OpenEnum<TenantState>,
     /// Where it answers, in A-label form.
     pub domain: String,
@@ -31,10 +29,10 @@ pub struct Tenant {
     /// What it is for.
     pub description: Option<String>,
     /// What it may use.
-    #[cfg_attr(feature = "openapi", schema(value_type = domain::Settings))]
+    #[schema(value_type = domain::Settings)]
     pub settings: Box<RawValue>,
     /// The newest tenant migration it has.
-    #[cfg_attr(feature = "openapi", schema(example = "20250102_000001"))]
+    #[schema(example = "20250102_000001")]
     pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
@@ -45,8 +43,7 @@ pub struct Tenant {
 }
 
 /// Some of the tenants.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TenantPage {
     /// By id.
     pub tenants: Vec<Tenant>,
@@ -63,21 +60,21 @@ pub struct TenantPage {
 }
 
 /// How a tenant is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = TenantStatusView))]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = TenantStatusView)]
 pub struct TenantStatus {
     /// The tenant.
     pub tenant_id: TenantId,
     /// What people call it.
     pub tenant_name: String,
     /// Where it is in its life.
-    #[cfg_attr(feature = "openapi", schema(value_type = TenantState))]
+    #[schema(value_type = TenantState)]
     pub status: OpenEnum<TenantState>,
     /// What is there of its schema and role.
-    #[cfg_attr(feature = "openapi", schema(value_type = SchemaStatus))]
+    #[schema(value_type = SchemaStatus)]
     pub schema_status: OpenEnum<SchemaStatus>,
     /// The newest tenant migration it has.
-    #[cfg_attr(feature = "openapi", schema(example = "20250102_000001"))]
+    #[schema(example = "20250102_000001")]
     pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
@@ -86,8 +83,7 @@ pub struct TenantStatus {
 }
 
 /// How a tenant's schema and role stand, looked up in the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaStatus {
     /// They are yet to be made.
@@ -103,8 +99,7 @@ pub enum SchemaStatus {
 }
 
 /// A tenant that was just made.
-#[derive(Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[derive(Serialize, ToSchema)]
 pub struct CreatedTenant {
     #[expect(missing_docs, reason = "its own fields stand here")]
     #[serde(flatten)]

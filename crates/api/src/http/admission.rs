@@ -89,7 +89,7 @@ pub(crate) async fn admit(
         return Err(Problem::not_migrated());
     }
     let place = Place::default();
-    place.enter(Arc::clone(cx.in_flight())).map_err(|_| Problem::overloaded())?;
+    place.enter(Arc::clone(&cx.in_flight)).map_err(|_| Problem::overloaded())?;
     request.extensions_mut().insert(place.clone());
     let response = next.run(request).await;
     drop(place);

@@ -114,16 +114,16 @@ pub(crate) async fn authenticate(
     let address = address(&cx, &request);
     let hash = bearer(request.headers()).and_then(keys::parse_operator_token);
     let operator = match hash {
-        Some(hash) => cx.authenticator().find(&cx, hash).await?,
+        Some(hash) => cx.authenticator.find(&cx, hash).await?,
         None => None,
     };
     let Some(operator) = operator else {
-        cx.rate_limit().check(Key::Address(address))?;
+        cx.rate_limit.check(Key::Address(address))?;
         return Err(Problem::unauthenticated());
     };
-    cx.rate_limit().check(Key::Operator(operator.id))?;
+    cx.rate_limit.check(Key::Operator(operator.id))?;
     if let Some(place) = request.extensions().get::<Place>() {
-        let share = cx.calls_of(operator.id);
+        let share = cx.calls_of.of(operator.id);
         place.enter(share).map_err(|_| Problem::too_many_calls())?;
     }
     let actor: Arc<str> = format!("operator:{}", operator.name).into();
@@ -144,7 +144,7 @@ pub(crate) async fn authenticate(
 /// The client's address, if the request came over a connection.
 fn address(cx: &Context, request: &Request) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
-    Some(client_address(peer, request.headers(), &cx.settings().api.trusted_proxies))
+    Some(client_address(peer, request.headers(), &cx.settings.api.trusted_proxies))
 }
 
 /// The token of the one `Authorization` header.

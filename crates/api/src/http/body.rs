@@ -16,6 +16,7 @@ use tower_http::timeout::TimeoutError;
 use crate::{
     context::Context,
     http::{auth::Caller, extract::is_ndjson, problem::Problem},
+    submission::parse,
 };
 
 /// What kind of document the body is.
@@ -45,6 +46,19 @@ impl FromRequest<Context> for Document {
 }
 
 impl Document {
+    /// The text of the one JSON document that `what` is sent as.
+    ///
+    /// # Errors
+    /// 415 when it is lines, 400 with line and column when it is not JSON.
+    pub(crate) fn text(&self, what: &str) -> Result<&str, Problem> {
+        if self.kind == Kind::Ndjson {
+            let detail = format!("{what} is sent as `Content-Type: application/json`");
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "unsupported_media_type", detail));
+        }
+        parse::json_text(&self.bytes)
+    }
+
     /// The document as a tree.
     ///
     /// # Errors
@@ -102,11 +116,11 @@ pub(crate) struct Room {
 impl BodyReader {
     /// The body of `request`, of at most `max_bytes`, and of `api.max_body_bytes`.
     pub(crate) fn of(cx: &Context, request: Request, max_bytes: usize) -> Self {
-        let max_bytes = max_bytes.min(cx.settings().api.max_body_bytes);
+        let max_bytes = max_bytes.min(cx.settings.api.max_body_bytes);
         let caller = request.extensions().get::<Caller>().map(|caller| caller.id);
         let nobodys = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        let own = caller.map_or_else(nobodys, |caller| cx.bodies_of(caller));
-        Self::at_most(max_bytes, (Arc::clone(cx.bodies()), own), request.into_body())
+        let own = caller.map_or_else(nobodys, |caller| cx.bodies_of.of(caller));
+        Self::at_most(max_bytes, (Arc::clone(&cx.bodies), own), request.into_body())
     }
 
     fn at_most(max_bytes: usize, (all, own): (Arc<Semaphore>, Arc<Semaphore>), body: Body) -> Self {

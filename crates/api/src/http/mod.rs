@@ -23,6 +23,7 @@ pub(crate) mod problems;
 pub(crate) mod rate_limit;
 pub(crate) mod request_id;
 pub(crate) mod router;
+pub(crate) mod seldom;
 pub(crate) mod server;
 pub(crate) mod shares;
 pub(crate) mod wait;

@@ -18,13 +18,11 @@ use tracing::{Instrument as _, debug, info, info_span, warn};
 use crate::http::{
     auth::CallerName,
     request_id::{self, RequestId},
+    seldom::Seldom,
 };
 
 /// The label of a path that no route has: a path itself is never a label.
 const NO_ROUTE: &str = "none";
-
-/// Between two lines about calls that were answered 429.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Gives the request its id and its span, and reports how it ended.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
@@ -54,29 +52,23 @@ struct Seen {
 
 impl Seen {
     fn report(self, caller: &str) {
+        static TURNED_AWAY: Mutex<Seldom> = Mutex::new(Seldom::new());
         let Self { method, route, status, took } = self;
         let status = status.as_u16();
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        if status == 429 {
-            note_turned_away();
+        let line = format!("`{method} {route}` by {caller} answered {status} in {duration_ms} ms");
+        if status == 429
+            && let Some(calls) = TURNED_AWAY.lock().unwrap_or_else(PoisonError::into_inner).count()
+        {
+            warn!(calls, "{calls} calls were answered 429 (rate_limited)");
         }
         if status == 429 || matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
             debug!(status, duration_ms, "`{method} {route}` answered {status}");
         } else if (500..600).contains(&status) {
             // The cause stands in a line of its own, at the level that it asks for.
-            warn!(
-                status,
-                duration_ms,
-                caller,
-                "`{method} {route}` by {caller} answered {status} in {duration_ms} ms"
-            );
+            warn!(status, duration_ms, caller, "{line}");
         } else {
-            info!(
-                status,
-                duration_ms,
-                caller,
-                "`{method} {route}` by {caller} answered {status} in {duration_ms} ms"
-            );
+            info!(status, duration_ms, caller, "{line}");
         }
         histogram!(names::API_REQUEST_SECONDS, label::ROUTE => route.clone()).record(took);
         counter!(
@@ -86,19 +78,6 @@ impl Seen {
             label::STATUS => status.to_string()
         )
         .increment(1);
-    }
-}
-
-/// Says now and then how many calls were answered 429: a line for each would let a caller
-/// without a token fill the disk.
-fn note_turned_away() {
-    static SINCE: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
-    let mut since = SINCE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (told, calls) = since.get_or_insert_with(|| (Instant::now() - TELL_EVERY, 0));
-    *calls += 1;
-    if told.elapsed() >= TELL_EVERY {
-        warn!(calls, "{calls} calls were answered 429 (rate_limited)");
-        *since = Some((Instant::now(), 0));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::http::router;
             parameter that a call does not have is refused (`unknown_parameter`). Every error is \
             `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned.",
     ),
+    components(schemas(contract::Batch, contract::BatchPage, contract::ResultPage)),
     modifiers(&BearerToken),
     security(("operator_token" = [])),
     tags(
@@ -60,4 +61,20 @@ pub(crate) fn document(public_path: &str) -> String {
     let url = if public_path.is_empty() { "/" } else { public_path };
     description.servers = Some(vec![Server::new(url)]);
     description.to_json().expect("a description of strings and numbers is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn refers_only_to_schemas_that_are_there() {
+        let text = super::document("");
+        let document: Value = serde_json::from_str(&text).unwrap();
+
+        let named = text.split("\"#").skip(1).map(|it| it.split('"').next().unwrap());
+        for pointer in named {
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
 }

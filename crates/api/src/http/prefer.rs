@@ -74,11 +74,11 @@ impl FromRequestParts<Context> for Wait {
 
     async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Infallible> {
         let granted = || {
-            let cap_secs = cx.settings().api.max_wait_secs;
+            let cap_secs = cx.settings.api.max_wait_secs;
             let secs = wait_secs(&parts.headers, &parts.extensions, cap_secs)?;
             let asked_for = asked(&parts.headers).is_some();
             let caller = parts.extensions.get::<Caller>()?;
-            Some(Granted { secs, asked_for, _share: cx.wait_of(caller.id)? })
+            Some(Granted { secs, asked_for, _share: cx.waits_of.take(caller.id)? })
         };
         Ok(Self { granted: granted(), form: Form::of(&parts.extensions) })
     }

@@ -8,18 +8,6 @@ use store::ErrorClass;
 use crate::http::problem::{FieldProblem, Problem};
 
 impl Problem {
-    /// 404: no such batch.
-    pub(crate) fn batch_not_found(id: OperationId) -> Self {
-        let detail = format!("there is no batch {id}, or it ended long ago and was deleted");
-        Self::new(StatusCode::NOT_FOUND, "batch_not_found", detail)
-    }
-
-    /// 404: no such operation.
-    pub(crate) fn operation_not_found(id: OperationId) -> Self {
-        let detail = format!("there is no operation {id}, or it ended long ago and was deleted");
-        Self::new(StatusCode::NOT_FOUND, "operation_not_found", detail)
-    }
-
     /// 404: no such tenant.
     pub(crate) fn tenant_not_found(id: TenantId) -> Self {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
@@ -70,6 +58,13 @@ impl Problem {
             message: message.to_owned(),
         };
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with_errors(vec![field])
+    }
+
+    /// 422: the body has the field `name`, which this call does not take; it takes those of `fields`.
+    pub(crate) fn unknown_field(name: &str, fields: &str) -> Self {
+        let pointer = format!("/{}", domain::pointer_step(name));
+        let message = format!("there is no such field; the body has: {fields}");
+        Self::invalid_body(&pointer, "unknown_field", &message)
     }
 
     /// 413: more tenants than one batch takes.

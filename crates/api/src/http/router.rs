@@ -29,8 +29,8 @@ use crate::{
 /// The API as a service, all of it: `/api/v1`, the same under `/api`, and the calls of those who
 /// run it.
 pub fn router(context: Context) -> Router {
-    let body_limit = DefaultBodyLimit::max(context.settings().api.max_body_bytes);
-    let body_timeout = Duration::from_millis(context.settings().api.body_timeout_ms);
+    let body_limit = DefaultBodyLimit::max(context.settings.api.max_body_bytes);
+    let body_timeout = Duration::from_millis(context.settings.api.body_timeout_ms);
     let (v1, _) = described(&context).split_for_parts();
     let (compatible, _) = OpenApiRouter::<Context>::new()
         .nest("/api", with_token(&context, routes::api()))
@@ -106,7 +106,7 @@ async fn within_time(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let api = &cx.settings().api;
+    let api = &cx.settings.api;
     let wait_secs = wait_secs(request.headers(), request.extensions(), api.max_wait_secs);
     let wait_secs = wait_secs.unwrap_or_default();
     let at_most = Duration::from_millis(api.request_timeout_ms) + Duration::from_secs(wait_secs);

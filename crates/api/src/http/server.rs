@@ -10,7 +10,6 @@
 
 mod connection;
 mod farewell;
-mod shedding;
 
 use std::{
     io,
@@ -30,9 +29,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
 
 use connection::{Kind, Rules};
-use shedding::Shedding;
 
-use crate::http::shares::Shares;
+use crate::http::{seldom::Seldom, shares::Shares};
 
 /// Connections of the overflow lane. Small: each lasts for a second at most.
 const LANE: usize = 64;
@@ -80,6 +78,16 @@ async fn after_failure(error: io::Error) {
     }
 }
 
+/// Counts a connection that was one too many for `setting`.
+fn note(shed: &mut Seldom, setting: &str) {
+    if let Some(connections) = shed.count() {
+        warn!(
+            connections,
+            "{setting} is reached; {connections} more connections were told to come back"
+        );
+    }
+}
+
 struct Server {
     router: Router,
     room: Arc<Semaphore>,
@@ -90,8 +98,8 @@ struct Server {
     rules: Rules,
     lane_rules: Rules,
     open: TaskTracker,
-    shedding: Shedding,
-    shedding_of_one: Shedding,
+    shed: Seldom,
+    shed_of_one: Seldom,
     stop: CancellationToken,
 }
 
@@ -112,8 +120,8 @@ impl Server {
             rules: rules(Kind::Welcome, api.header_timeout_ms),
             lane_rules: rules(Kind::OneTooMany, api.header_timeout_ms.min(LANE_HEADER_MS)),
             open: TaskTracker::new(),
-            shedding: Shedding::at("api.max_connections"),
-            shedding_of_one: Shedding::at("api.max_connections_per_address"),
+            shed: Seldom::new(),
+            shed_of_one: Seldom::new(),
             stop: stop.clone(),
         }
     }
@@ -138,13 +146,13 @@ impl Server {
         let mut place = Vec::with_capacity(2);
         if !self.trusted_proxies.iter().any(|proxies| proxies.contains(address)) {
             let Some(share) = self.shares.take(address) else {
-                self.shedding_of_one.note();
+                note(&mut self.shed_of_one, "api.max_connections_per_address");
                 return None;
             };
             place.push(share);
         }
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.shedding.note();
+            note(&mut self.shed, "api.max_connections");
             return None;
         };
         place.push(room);

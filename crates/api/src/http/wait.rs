@@ -6,7 +6,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -17,11 +18,7 @@ use sqlx::PgPool;
 use store::Connections;
 use store::operations;
 use tokio::{
-    sync::{
-        Notify,
-        broadcast::{self, error::RecvError},
-        watch,
-    },
+    sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,27 +27,18 @@ use tracing::warn;
 use crate::{
     context::Context,
     http::{admission::Place, problem::Problem},
+    views::Under,
 };
 
 /// Between two looks at a batch that nothing was heard of: what a lost notification costs.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Ends kept for a slow reader. One that missed some looks at its batch instead.
-const BUFFERED: usize = 1024;
-
 /// Which batches are waited for, and which of them just ended.
+#[derive(Default)]
 pub(crate) struct BatchEvents {
-    ended: broadcast::Sender<OperationId>,
-    /// How many requests wait for each.
-    waited_for: Mutex<HashMap<OperationId, usize>>,
+    /// Held by the requests that wait for each.
+    waited_for: Mutex<HashMap<OperationId, Weak<Notify>>>,
     fruitful: Arc<Notify>,
-}
-
-impl Default for BatchEvents {
-    fn default() -> Self {
-        let ended = broadcast::Sender::new(BUFFERED);
-        Self { ended, waited_for: Mutex::default(), fruitful: Arc::default() }
-    }
 }
 
 impl BatchEvents {
@@ -75,13 +63,7 @@ impl BatchEvents {
     }
 
     async fn look(&self, pool: &Connections) {
-        let waited_for: Vec<OperationId> = self
-            .waited_for
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect();
+        let waited_for: Vec<OperationId> = self.waited_for().keys().copied().collect();
         if waited_for.is_empty() {
             // Nothing was looked at, so the next ring is free.
             self.fruitful.notify_one();
@@ -93,10 +75,9 @@ impl BatchEvents {
             Ok(ended) if ended.is_empty() => {}
             Ok(ended) => {
                 self.fruitful.notify_one();
-                for batch in ended {
-                    // An error says that no request waits any more.
-                    self.ended.send(batch).ok();
-                }
+                let requests = self.waited_for();
+                let ended = ended.iter().filter_map(|batch| requests.get(batch)?.upgrade());
+                ended.for_each(|requests| requests.notify_waiters());
             }
             Err(error) => {
                 let error = telemetry::chain(&error);
@@ -105,28 +86,23 @@ impl BatchEvents {
         }
     }
 
-    fn wait_for(&self, batch: OperationId) -> Waiting<'_> {
-        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
-        *waited_for.entry(batch).or_default() += 1;
-        Waiting { events: self, batch }
-    }
-}
-
-/// A request that waits for a batch.
-struct Waiting<'a> {
-    events: &'a BatchEvents,
-    batch: OperationId,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut waited_for = self.events.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(requests) = waited_for.get_mut(&self.batch) {
-            *requests -= 1;
-            if *requests == 0 {
-                waited_for.remove(&self.batch);
-            }
+    /// Told when `batch` ends, as long as it is kept.
+    fn wait_for(&self, batch: OperationId) -> Arc<Notify> {
+        let mut waited_for = self.waited_for();
+        if let Some(ended) = waited_for.get(&batch).and_then(Weak::upgrade) {
+            return ended;
         }
+        let ended = Arc::default();
+        waited_for.insert(batch, Arc::downgrade(&ended));
+        ended
+    }
+
+    /// The batches that a request waits for.
+    fn waited_for(&self) -> std::sync::MutexGuard<'_, HashMap<OperationId, Weak<Notify>>> {
+        // Nothing that can panic is done while it is held.
+        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        waited_for.retain(|_, requests| requests.strong_count() > 0);
+        waited_for
     }
 }
 
@@ -150,7 +126,7 @@ pub(crate) async fn until_finished(
 async fn is_finished(cx: &Context, batch: OperationId) -> Result<bool, Problem> {
     let mut conn = cx.pool().acquire().await?;
     let finished = operations::is_finished(&mut conn, batch).await?;
-    finished.ok_or_else(|| Problem::batch_not_found(batch))
+    finished.ok_or_else(|| Under::Batches.not_found(batch))
 }
 
 async fn finished_within(
@@ -158,33 +134,23 @@ async fn finished_within(
     batch: OperationId,
     at_most: Duration,
 ) -> Result<bool, Problem> {
-    // Before the first look: what ends in between is not missed.
-    let _waiting = cx.events().wait_for(batch);
-    let mut events = cx.events().ended.subscribe();
+    let ended = cx.events.wait_for(batch);
     let deadline = Instant::now() + at_most;
     loop {
+        // Before the look: what ends in between is not missed.
+        let mut ending = pin!(ended.notified());
+        ending.as_mut().enable();
         if is_finished(cx, batch).await? {
             return Ok(true);
         }
-        if Instant::now() >= deadline || cx.stop().is_cancelled() {
+        if Instant::now() >= deadline || cx.stop.is_cancelled() {
             return Ok(false);
         }
         tokio::select! {
-            () = heard_of(&mut events, batch) => {}
+            () = ending => {}
             () = sleep(POLL) => {}
             () = sleep_until(deadline) => {}
-            () = cx.stop().cancelled() => {}
-        }
-    }
-}
-
-/// Returns when `batch` has ended, or when ends were missed.
-async fn heard_of(events: &mut broadcast::Receiver<OperationId>, batch: OperationId) {
-    loop {
-        match events.recv().await {
-            Ok(other) if other != batch => {}
-            Ok(_) | Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending().await,
+            () = cx.stop.cancelled() => {}
         }
     }
 }
@@ -210,8 +176,7 @@ mod tests {
             .unwrap();
         }
         let events = BatchEvents::default();
-        let (mut heard, mut heard_of_none) = (events.ended.subscribe(), events.ended.subscribe());
-        let _waiting = (events.wait_for(ended), events.wait_for(open));
+        let (ended, open) = (events.wait_for(ended), events.wait_for(open));
         let pools = watch::Sender::new(Connections::from(db.pool.clone()));
         let ringing = async {
             // Again and again: there is no telling when the listener has begun to listen.
@@ -221,29 +186,18 @@ mod tests {
         };
 
         tokio::select! {
-            () = heard_of(&mut heard, ended) => {}
-            () = heard_of(&mut heard_of_none, open) => panic!("it has not ended"),
+            () = ended.notified() => {}
+            () = open.notified() => panic!("it has not ended"),
             () = events.listen(pools.subscribe(), &stop) => panic!("it was not told to stop"),
             () = ringing => {}
         }
-    }
-
-    #[tokio::test]
-    async fn hears_of_a_batch_that_ended_among_too_many_others() {
-        let events = BatchEvents::default();
-        let mut slow = events.ended.subscribe();
-        for _ in 0..=BUFFERED {
-            events.ended.send(OperationId::mint()).unwrap();
-        }
-
-        heard_of(&mut slow, OperationId::mint()).await;
     }
 
     #[test]
     fn a_batch_is_waited_for_until_its_last_request_is_answered() {
         let events = BatchEvents::default();
         let batch = OperationId::mint();
-        let known = || events.waited_for.lock().unwrap().contains_key(&batch);
+        let known = || events.waited_for().contains_key(&batch);
 
         let (first, second) = (events.wait_for(batch), events.wait_for(batch));
         drop(first);

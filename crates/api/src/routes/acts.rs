@@ -1,86 +1,45 @@
-//! What operators do to an operation or to one item of it, under either of its names.
+//! What is done to an operation or to one item of it, under either of its names.
 
-use std::time::Duration;
-
+use axum::Json;
 use domain::OperationId;
-use engine::control::{self, Group, Retry};
+use engine::control::{self, ControlError, Group};
 use serde_json::Value;
 
 use crate::{
     context::Context,
-    http::{auth::Caller, body::Document, problem::Problem},
+    http::{body::Document, problem::Problem},
     views::{Under, item::item},
 };
 
-/// Done to an operation.
-pub(super) enum Act {
-    Cancel,
-    Pause,
-    Resume,
-    Retry(Group),
-}
-
-/// Done to one item.
-pub(super) enum Repair {
-    Undo,
-    Resolve { note: String },
-    GoOn,
-}
-
-/// Does it to the operation that is found `under` this name.
+/// Does `it` to the operation that is found `under` this name.
 ///
 /// # Errors
-/// 404 if there is no such operation under this name; 409 if its state does not allow the act.
-pub(super) async fn act(
+/// 404 if there is no such operation under this name; 409 if its state does not allow it.
+pub(super) async fn act<T>(
     cx: &Context,
-    caller: &Caller,
     under: Under,
     id: OperationId,
-    act: Act,
+    it: impl Future<Output = Result<T, ControlError>>,
 ) -> Result<(), Problem> {
     under.check(cx, id).await?;
-    let (pool, by) = (cx.pool(), caller.by());
-    let tenants = &cx.settings().tenants;
-    let done = match act {
-        Act::Cancel => control::cancel(&pool, by, id).await,
-        Act::Pause => control::pause(&pool, by, id).await,
-        Act::Resume => control::resume(&pool, by, id).await,
-        Act::Retry(group) => {
-            let how = Retry {
-                group: &group,
-                policy: cx.policy(),
-                schema_prefix: &tenants.schema_prefix,
-                timeout: Duration::from_secs(tenants.batch_timeout_secs),
-            };
-            control::retry(&pool, by, id, how).await.map(drop)
-        }
-    };
-    cx.counts().forget(id);
-    done.map_err(|error| under.refused(error))
+    let done = it.await;
+    cx.counts.forget(id);
+    done.map(drop).map_err(|error| under.refused(error))
 }
 
-/// Repairs one item, and shows it as it is then.
+/// Does `it` to one item, and shows the item as it is then.
 ///
 /// # Errors
 /// As [`act`].
-pub(super) async fn repair(
+pub(super) async fn repair<T>(
     cx: &Context,
-    caller: &Caller,
     under: Under,
     (id, index): (OperationId, u32),
-    repair: Repair,
-) -> Result<contract::ItemResult, Problem> {
-    under.check(cx, id).await?;
-    let (pool, by) = (cx.pool(), caller.by());
-    let done = match repair {
-        Repair::Undo => control::undo(&pool, by, id, index).await,
-        Repair::Resolve { note } => control::resolve(&pool, by, id, index, &note).await,
-        Repair::GoOn => control::go_on(&pool, by, id, index).await,
-    };
-    done.map_err(|error| under.refused(error))?;
-    cx.counts().forget(id);
-    let found = control::item(&mut *pool.acquire().await?, id, index).await;
-    Ok(item(found.map_err(|error| under.refused(error))?))
+    it: impl Future<Output = Result<T, ControlError>>,
+) -> Result<Json<contract::ItemResult>, Problem> {
+    act(cx, under, id, it).await?;
+    let found = control::item(&mut *cx.pool().acquire().await?, id, index).await;
+    found.map(|found| Json(item(found))).map_err(|error| under.refused(error))
 }
 
 /// The group of failures that a body names; no body and no field stand for all of them.
@@ -109,12 +68,10 @@ fn group_of(body: Value) -> Result<Group, Problem> {
         }
     };
     let group = Group { code: word("code")?, step: word("step")? };
-    if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: code, step";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+    match fields.keys().next() {
+        None => Ok(group),
+        Some(unknown) => Err(Problem::unknown_field(unknown, "code, step")),
     }
-    Ok(group)
 }
 
 /// Most characters of a note.
@@ -132,9 +89,7 @@ pub(super) fn note(body: Value) -> Result<String, Problem> {
         None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
     };
     if let Some(unknown) = fields.keys().next() {
-        let pointer = format!("/{}", domain::pointer_step(unknown));
-        let message = "there is no such field; the body has: note";
-        return Err(Problem::invalid_body(&pointer, "unknown_field", message));
+        return Err(Problem::unknown_field(unknown, "note"));
     }
     let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
     if !fits || note.chars().any(|c| c.is_control() && c != '\n') {

@@ -1,19 +1,21 @@
-//! `/batches/{id}/results` and `/items/{index}`: what became of each tenant, and its repair.
+//! `/operations/{id}/items`: what became of each tenant, one with its whole story, and its repair. Below
+//! `/batches` the list is `/batches/{id}/results`.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contract::ResultPage;
+use contract::{Item, ItemPage, ItemResult, ResultPage};
 use domain::{ItemState, OperationId};
+use engine::control;
 use futures::{StreamExt as _, stream};
 use serde::Deserialize;
-use store::items::{self, ItemResult};
+use store::items::{self, ItemResult as Row};
 
-use super::acts::{Repair, note, repair};
+use super::acts::{note, repair};
 use crate::{
     context::Context,
     http::{
@@ -24,7 +26,11 @@ use crate::{
         extract::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
     },
-    views::{Under, item::item, lines::Form},
+    views::{
+        Under,
+        item::{self, item},
+        lines::Form,
+    },
 };
 
 /// Most items of one page, and of one read when all are streamed.
@@ -47,18 +53,18 @@ pub(crate) struct ItemParams {
     limit: Option<u32>,
 }
 
-/// Show what became of a batch's tenants
+/// List the items of an operation
 ///
 /// With `Accept: application/x-ndjson` or `text/csv` one item a line, all of them.
 #[utoipa::path(
     get,
-    path = "/batches/{id}/results",
-    tag = "batches",
-    params(("id" = OperationId, Path, description = "The batch"), ItemParams),
+    path = "/operations/{id}/items",
+    tag = "operations",
+    params(("id" = OperationId, Path, description = "The operation"), ItemParams),
     responses(
         (status = 200, description = "By index", content(
-            (ResultPage = "application/json"),
-            (contract::ItemResult = "application/x-ndjson"),
+            (ItemPage = "application/json"),
+            (ItemResult = "application/x-ndjson"),
             (String = "text/csv"),
         )),
         BadParameter,
@@ -66,30 +72,13 @@ pub(crate) struct ItemParams {
         Common,
     ),
 )]
-pub(crate) async fn get_results(
+pub(crate) async fn list_items(
     _: CanView,
     State(cx): State<Context>,
-    Id(batch): Id<OperationId>,
+    Extension(under): Extension<Under>,
+    Id(operation): Id<OperationId>,
     Params(params): Params<ItemParams>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    page(&cx, Under::Batches, batch, params, &headers, |results, next_cursor| {
-        Json(ResultPage { results, next_cursor })
-    })
-    .await
-}
-
-/// The items of an operation as `headers` ask for them: lines, or what `whole` makes of a page.
-///
-/// # Errors
-/// 400 for a parameter, 404 when there is no such operation under this name.
-pub(super) async fn page<T: IntoResponse>(
-    cx: &Context,
-    under: Under,
-    operation: OperationId,
-    params: ItemParams,
-    headers: &HeaderMap,
-    whole: impl FnOnce(Vec<contract::ItemResult>, Option<String>) -> T,
 ) -> Result<Response, Problem> {
     let state = word("status", params.status.as_deref(), ItemState::ALL)?;
     let after = params.cursor.as_deref().map(|c| List::Results.after(c)).transpose()?;
@@ -97,15 +86,15 @@ pub(super) async fn page<T: IntoResponse>(
         return Err(Problem::invalid_parameter("code", "must be an error code as items show it"));
     }
     let from = Position { operation, state, code: params.code, after };
-    under.check(cx, operation).await?;
-    let form = Form::of(headers);
-    if let Some(form) = form {
+    under.check(&cx, operation).await?;
+    if let Some(form) = Form::of(&headers) {
         let at_most = params.limit.map(|asked| limit(Some(asked), MOST, MOST)).transpose()?;
-        return Ok(lines(cx.clone(), form, from, at_most));
+        return Ok(lines(cx, form, from, at_most));
     }
     let limit = limit(params.limit, 100, MOST)?;
-    let (found, next_cursor) = read(cx, &from, limit).await?;
-    Ok(whole(found.into_iter().map(item).collect(), next_cursor).into_response())
+    let (found, next_cursor) = read(&cx, &from, limit).await?;
+    let items = found.into_iter().map(item).collect();
+    Ok(under.spelt::<ResultPage>(ItemPage { items, next_cursor }))
 }
 
 /// Where in an operation's items to go on.
@@ -122,7 +111,7 @@ async fn read(
     cx: &Context,
     from: &Position,
     limit: u32,
-) -> Result<(Vec<ItemResult>, Option<String>), sqlx::Error> {
+) -> Result<(Vec<Row>, Option<String>), sqlx::Error> {
     let mut conn = cx.pool().acquire().await?;
     let Position { operation, state, code, after } = from;
     let one_more = i64::from(limit) + 1;
@@ -163,51 +152,105 @@ enum LinesError {
     Write(#[from] serde_json::Error),
 }
 
-/// Undo a tenant again
+/// Show an item
 ///
-/// For an item in `undo_failed` whose cause has been seen to: a worker takes its remains back, with
-/// fresh tries. A batch that is over is open again until that has ended.
+/// With its steps, its result, every try that failed, and what it waits for.
+#[utoipa::path(
+    get,
+    path = "/operations/{id}/items/{index}",
+    tag = "operations",
+    params(
+        ("id" = OperationId, Path, description = "The operation"),
+        ("index" = u32, Path, description = "The item's place in the operation, from 0"),
+    ),
+    responses((status = 200, description = "The item", body = Item), NotFound, Common),
+)]
+pub(crate) async fn get_item(
+    _: CanView,
+    State(cx): State<Context>,
+    Id((id, index)): Id<(OperationId, u32)>,
+) -> Result<Json<Item>, Problem> {
+    item::read(&cx, id, index).await.map(Json)
+}
+
+/// Have an item go on
+///
+/// For an item in `stuck` whose cause has been seen to: a worker goes on with it where it is, with fresh
+/// tries. An operation that is over is open again until that has ended.
 #[utoipa::path(
     post,
-    path = "/batches/{id}/items/{index}/undo",
-    tag = "batches",
+    path = "/operations/{id}/items/{index}/retry",
+    tag = "operations",
     params(
-        ("id" = OperationId, Path, description = "The batch"),
-        ("index" = u32, Path, description = "The item's place in the request, from 0"),
+        ("id" = OperationId, Path, description = "The operation"),
+        ("index" = u32, Path, description = "The item's place in the operation, from 0"),
     ),
     responses(
-        (status = 202, description = "The item, `unwinding`", body = contract::ItemResult),
+        (status = 202, description = "The item, `retrying`", body = ItemResult),
+        (status = 409, description = "It is not stuck (`item_not_stuck`)", body = ProblemBody,
+            content_type = "application/problem+json"),
+        NotFound,
+        Common,
+    ),
+)]
+pub(crate) async fn retry_item(
+    CanAdminister(caller): CanAdminister,
+    State(cx): State<Context>,
+    Extension(under): Extension<Under>,
+    Id((id, index)): Id<(OperationId, u32)>,
+) -> Result<(StatusCode, Json<ItemResult>), Problem> {
+    let pool = cx.pool();
+    let done = control::go_on(&pool, caller.by(), id, index);
+    Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
+}
+
+/// Undo an item again
+///
+/// For an item in `undo_failed` whose cause has been seen to: a worker takes its remains back, with
+/// fresh tries. An operation that is over is open again until that has ended.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/items/{index}/undo",
+    tag = "operations",
+    params(
+        ("id" = OperationId, Path, description = "The operation"),
+        ("index" = u32, Path, description = "The item's place in the operation, from 0"),
+    ),
+    responses(
+        (status = 202, description = "The item, `unwinding`", body = ItemResult),
         (status = 409, description = "Its undo did not fail (`item_not_undo_failed`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
         Common,
     ),
 )]
-pub(crate) async fn undo_item(
+pub(crate) async fn undo_operation_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id(id): Id<(OperationId, u32)>,
-) -> Result<(StatusCode, Json<contract::ItemResult>), Problem> {
-    let item = repair(&cx, &caller, Under::Batches, id, Repair::Undo).await?;
-    Ok((StatusCode::ACCEPTED, Json(item)))
+    Extension(under): Extension<Under>,
+    Id((id, index)): Id<(OperationId, u32)>,
+) -> Result<(StatusCode, Json<ItemResult>), Problem> {
+    let pool = cx.pool();
+    let done = control::undo(&pool, caller.by(), id, index);
+    Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
 }
 
-/// Say that a tenant's remains are gone
+/// Say that an item was seen to by hand
 ///
 /// The item ends as `failed`. If it was in `undo_failed`, remove its schema and role by hand first: its
 /// names become free and its keys are revoked. If it was in `stuck`, its tenant stays as it is. The note
 /// goes into the audit log.
 #[utoipa::path(
     post,
-    path = "/batches/{id}/items/{index}/resolve",
-    tag = "batches",
+    path = "/operations/{id}/items/{index}/resolve",
+    tag = "operations",
     params(
-        ("id" = OperationId, Path, description = "The batch"),
-        ("index" = u32, Path, description = "The item's place in the request, from 0"),
+        ("id" = OperationId, Path, description = "The operation"),
+        ("index" = u32, Path, description = "The item's place in the operation, from 0"),
     ),
     request_body = contract::Resolution,
     responses(
-        (status = 200, description = "The item, `failed`", body = contract::ItemResult),
+        (status = 200, description = "The item, `failed`", body = ItemResult),
         (status = 409, description = "It does not wait for an operator (`item_not_undo_failed`)",
             body = ProblemBody, content_type = "application/problem+json"),
         BadSubmission,
@@ -215,12 +258,15 @@ pub(crate) async fn undo_item(
         Common,
     ),
 )]
-pub(crate) async fn resolve_item(
+pub(crate) async fn resolve_operation_item(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    Id(id): Id<(OperationId, u32)>,
+    Extension(under): Extension<Under>,
+    Id((id, index)): Id<(OperationId, u32)>,
     document: Document,
-) -> Result<Json<contract::ItemResult>, Problem> {
+) -> Result<Json<ItemResult>, Problem> {
     let note = note(document.json()?)?;
-    repair(&cx, &caller, Under::Batches, id, Repair::Resolve { note }).await.map(Json)
+    let pool = cx.pool();
+    let done = control::resolve(&pool, caller.by(), id, index, &note);
+    repair(&cx, under, (id, index), done).await
 }

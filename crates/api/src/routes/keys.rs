@@ -15,6 +15,7 @@ use crate::{
         problem::Problem,
     },
     reveal::reveal,
+    views::Under,
 };
 
 /// Reveal the API keys of a batch
@@ -35,7 +36,7 @@ pub(crate) async fn reveal_keys(
 ) -> Result<Json<RevealedKeys>, Problem> {
     let mut tx = cx.pool().begin().await?;
     if operations::is_finished(&mut tx, id).await?.is_none() {
-        return Err(Problem::batch_not_found(id));
+        return Err(Under::Batches.not_found(id));
     }
     let keys = reveal(&mut tx, &cx, &caller, id).await?;
     tx.commit().await?;
@@ -59,7 +60,7 @@ pub(crate) async fn acknowledge_keys(
 ) -> Result<Json<Acknowledged>, Problem> {
     let mut tx = cx.pool().begin().await?;
     if operations::is_finished(&mut tx, id).await?.is_none() {
-        return Err(Problem::batch_not_found(id));
+        return Err(Under::Batches.not_found(id));
     }
     let tenants = api_keys::acknowledge(&mut tx, id).await?;
     if !tenants.is_empty() {

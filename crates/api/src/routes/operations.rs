@@ -1,23 +1,28 @@
-//! `/operations` and `/operations/{id}`: operations of any kind.
+//! `/operations` and `/operations/{id}`: operations of any kind. Most of it is answered below `/batches` too.
+
+use std::time::Duration;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contract::{NothingToDo, Operation, OperationPage, OperationRequest, SampledTenant, Selection};
+use contract::{
+    Batch, BatchPage, NothingToDo, Operation, OperationPage, OperationRequest, SampledTenant,
+    Selection,
+};
 use domain::{Kind, Mode, OperationId, OperationState};
+use engine::control::{self, Group, Retry};
 use serde::Deserialize;
 use store::operations;
 
-use super::acts::{Act, act, group};
+use super::acts::{act, group};
 use crate::{
     context::Context,
     http::{
         auth::{CanOperate, CanView},
-        body::{Document, Kind as Body},
-        cursor::List,
+        body::Document,
         documented::{BadParameter, BadSubmission, Common, NotFound},
         extract::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
@@ -26,7 +31,6 @@ use crate::{
         ask::{Outcome, ask},
         idempotency::{self, fingerprint},
         operation::AskedOperation,
-        parse,
         read::Slices,
     },
     views::{Under, operation},
@@ -77,18 +81,13 @@ pub(crate) async fn submit_operation(
     document: Document,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
-    if document.kind == Body::Ndjson {
-        let detail = "an operation is sent as `Content-Type: application/json`";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "unsupported_media_type", detail));
-    }
-    parse::json_text(&document.bytes)?;
-    let most = cx.settings().api.max_tenants_per_batch;
+    document.text("an operation")?;
+    let most = cx.settings.api.max_tenants_per_batch;
     let asked = AskedOperation::read(document.json()?, most)?;
     let body = Slices::one(document.bytes, document.room);
     let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
     match ask(&cx, &caller, &asked, key).await? {
-        Outcome::Operation(id) => accepted(&cx, id).await,
+        Outcome::Operation(id) => accepted(&cx, Under::Operations, id).await,
         Outcome::Nothing(up_to_date) => {
             Ok(Json(NothingToDo { operation: None, up_to_date }).into_response())
         }
@@ -102,12 +101,19 @@ pub(crate) async fn submit_operation(
     }
 }
 
+/// The operation as it is now.
+async fn shown(cx: &Context, under: Under, id: OperationId) -> Result<Response, Problem> {
+    Ok(under.spelt::<Batch>(operation::read(cx, under, id).await?))
+}
+
 /// 202: the operation as it is now, and where to find it.
-async fn accepted(cx: &Context, id: OperationId) -> Result<Response, Problem> {
-    let shown = operation::read(cx, Under::Operations, id).await?;
-    let location = HeaderValue::from_str(&shown.links.this);
-    let location = location.expect("a path of letters, digits and hyphens");
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response())
+pub(super) async fn accepted(
+    cx: &Context,
+    under: Under,
+    id: OperationId,
+) -> Result<Response, Problem> {
+    let location = [(header::LOCATION, under.path(cx.public_path(), id))];
+    Ok((StatusCode::ACCEPTED, location, shown(cx, under, id).await?).into_response())
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -142,17 +148,20 @@ pub(crate) struct ListParams {
 pub(crate) async fn list_operations(
     _: CanView,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Params(params): Params<ListParams>,
-) -> Result<Json<OperationPage>, Problem> {
+) -> Result<Response, Problem> {
     let kind = word("kind", params.kind.as_deref(), Kind::ALL)?;
     let state = word("state", params.state.as_deref(), OperationState::ALL)?;
     let limit = limit(params.limit, 50, MOST)?;
-    let before = params.cursor.as_deref().map(|c| List::Operations.after(c)).transpose()?;
+    let before = params.cursor.as_deref().map(|c| under.list().after(c)).transpose()?;
     let mut conn = cx.pool().acquire().await?;
+    let kind = under.kind().or(kind);
     let found = operations::list(&mut conn, kind, state, before, i64::from(limit) + 1).await?;
-    let (found, next_cursor) = List::Operations.page(found, limit, |line| line.id);
-    let line = |line| operation::summary(line, Under::Operations, cx.public_path());
-    Ok(Json(OperationPage { operations: found.into_iter().map(line).collect(), next_cursor }))
+    let (found, next_cursor) = under.list().page(found, limit, |line| line.id);
+    let line = |line| operation::summary(line, under, cx.public_path());
+    let operations = found.into_iter().map(line).collect();
+    Ok(under.spelt::<BatchPage>(OperationPage { operations, next_cursor }))
 }
 
 /// Show an operation
@@ -166,15 +175,18 @@ pub(crate) async fn list_operations(
 pub(crate) async fn get_operation(
     _: CanView,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
-) -> Result<Json<Operation>, Problem> {
-    operation::read(&cx, Under::Operations, id).await.map(Json)
+) -> Result<Response, Problem> {
+    shown(&cx, under, id).await
 }
 
 /// Cancel an operation
 ///
-/// Tenants that no worker has begun are cancelled; those in work are stopped and undone at the next safe
-/// point if the kind undoes, or end as they would have. It ends a pause. Asking again changes nothing.
+/// Tenants that no worker has begun are cancelled, and names that were reserved for them are free again.
+/// Those in work are stopped and undone at the next safe point if their kind undoes, or end as they would
+/// have; where it is all or nothing, those that are built are undone too. It ends a pause. Asking again
+/// changes nothing.
 #[utoipa::path(
     post,
     path = "/operations/{id}/cancel",
@@ -192,15 +204,18 @@ pub(crate) async fn get_operation(
 pub(crate) async fn cancel_operation(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
-    act(&cx, &caller, Under::Operations, id, Act::Cancel).await?;
-    accepted(&cx, id).await
+    act(&cx, under, id, control::cancel(&cx.pool(), caller.by(), id)).await?;
+    accepted(&cx, under, id).await
 }
 
 /// Pause an operation
 ///
-/// Workers start no more of its items until it is resumed; items in progress finish.
+/// Workers start no more of its items until it is resumed; items in progress finish. If it has a deadline,
+/// that keeps running: an operation that is still paused then is cancelled. An operation with a later
+/// `run_at` does not start while it is paused.
 #[utoipa::path(
     post,
     path = "/operations/{id}/pause",
@@ -218,10 +233,11 @@ pub(crate) async fn cancel_operation(
 pub(crate) async fn pause_operation(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
-) -> Result<Json<Operation>, Problem> {
-    act(&cx, &caller, Under::Operations, id, Act::Pause).await?;
-    operation::read(&cx, Under::Operations, id).await.map(Json)
+) -> Result<Response, Problem> {
+    act(&cx, under, id, control::pause(&cx.pool(), caller.by(), id)).await?;
+    shown(&cx, under, id).await
 }
 
 /// Resume an operation
@@ -244,17 +260,22 @@ pub(crate) async fn pause_operation(
 pub(crate) async fn resume_operation(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
-) -> Result<Json<Operation>, Problem> {
-    act(&cx, &caller, Under::Operations, id, Act::Resume).await?;
-    operation::read(&cx, Under::Operations, id).await.map(Json)
+) -> Result<Response, Problem> {
+    act(&cx, under, id, control::resume(&cx.pool(), caller.by(), id)).await?;
+    shown(&cx, under, id).await
 }
 
 /// Retry an operation
 ///
-/// Runs the failed and cancelled tenants of a finished operation again, with fresh tries; with `code` or
-/// `step` only those that failed so, and the others stay as they are. What a tenant has of it stays done.
-/// Of kind `provision` it is as `POST /batches/{id}/retry`.
+/// Runs the failed and cancelled tenants of a finished operation again, with fresh tries and, if it has
+/// one, a fresh deadline; with `code` or `step` only those that failed so, and the others stay as they are.
+/// What a tenant has of it stays done. Names of tenants to be made are reserved again; those taken in the
+/// meantime stay failed, as do those whose request was invalid.
+///
+/// An operation that is all or nothing runs again whole, those of its tenants that were rolled back
+/// included, or not at all.
 #[utoipa::path(
     post,
     path = "/operations/{id}/retry",
@@ -275,9 +296,22 @@ pub(crate) async fn resume_operation(
 pub(crate) async fn retry_operation(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
     document: Document,
 ) -> Result<Response, Problem> {
-    act(&cx, &caller, Under::Operations, id, Act::Retry(group(&document)?)).await?;
-    accepted(&cx, id).await
+    let group = group(&document)?;
+    act(&cx, under, id, control::retry(&cx.pool(), caller.by(), id, how(&cx, &group))).await?;
+    accepted(&cx, under, id).await
+}
+
+/// The names and the deadline of what runs again.
+fn how<'a>(cx: &'a Context, group: &'a Group) -> Retry<'a> {
+    let tenants = &cx.settings.tenants;
+    Retry {
+        group,
+        policy: &cx.policy,
+        schema_prefix: &tenants.schema_prefix,
+        timeout: Duration::from_secs(tenants.batch_timeout_secs),
+    }
 }

@@ -80,7 +80,7 @@ fn unready(error: sqlx::Error) -> Problem {
         content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(cx): State<Context>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], cx.metrics().render()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], cx.metrics.render()).into_response()
 }
 
 /// Describe this API (OpenAPI 3.1)

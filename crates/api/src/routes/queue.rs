@@ -1,7 +1,9 @@
 //! `/queue`: what waits, what runs, who works, and how all of it is held.
 
 use axum::{Json, extract::State};
+use contract::{Queue, Worker};
 use engine::control;
+use store::queue_state::{self, WorkerLine};
 
 use crate::{
     context::Context,
@@ -10,8 +12,11 @@ use crate::{
         documented::Common,
         problem::{Problem, ProblemBody},
     },
-    views::queue,
+    views::waiting,
 };
+
+/// Waiting tenants are counted no further than this, so that a look stays cheap.
+const MOST_COUNTED: i64 = 10_000;
 
 /// Show the queue
 #[utoipa::path(
@@ -19,15 +24,15 @@ use crate::{
     path = "/queue",
     tag = "queue",
     responses(
-        (status = 200, description = "The queue", body = contract::Queue),
+        (status = 200, description = "The queue", body = Queue),
         Common,
     ),
 )]
 pub(crate) async fn get_queue(
     _: CanView,
     State(cx): State<Context>,
-) -> Result<Json<contract::Queue>, Problem> {
-    queue::read(&cx).await
+) -> Result<Json<Queue>, Problem> {
+    read(&cx).await
 }
 
 /// Pause the queue
@@ -39,7 +44,7 @@ pub(crate) async fn get_queue(
     path = "/queue/pause",
     tag = "queue",
     responses(
-        (status = 200, description = "The queue, paused", body = contract::Queue),
+        (status = 200, description = "The queue, paused", body = Queue),
         (status = 409, description = "It is paused (`queue_paused`)", body = ProblemBody,
             content_type = "application/problem+json"),
         Common,
@@ -48,9 +53,9 @@ pub(crate) async fn get_queue(
 pub(crate) async fn pause_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-) -> Result<Json<contract::Queue>, Problem> {
+) -> Result<Json<Queue>, Problem> {
     control::pause_queue(&cx.pool(), caller.by()).await?;
-    queue::read(&cx).await
+    read(&cx).await
 }
 
 /// Resume the queue
@@ -61,7 +66,7 @@ pub(crate) async fn pause_queue(
     path = "/queue/resume",
     tag = "queue",
     responses(
-        (status = 200, description = "The queue, going on", body = contract::Queue),
+        (status = 200, description = "The queue, going on", body = Queue),
         (status = 409, description = "It is not paused (`queue_not_paused`)", body = ProblemBody,
             content_type = "application/problem+json"),
         Common,
@@ -70,7 +75,31 @@ pub(crate) async fn pause_queue(
 pub(crate) async fn resume_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-) -> Result<Json<contract::Queue>, Problem> {
+) -> Result<Json<Queue>, Problem> {
     control::resume_queue(&cx.pool(), caller.by()).await?;
-    queue::read(&cx).await
+    read(&cx).await
+}
+
+/// The queue as it is now.
+async fn read(cx: &Context) -> Result<Json<Queue>, Problem> {
+    let mut conn = cx.pool().acquire().await?;
+    let queue = queue_state::read(&mut conn, MOST_COUNTED).await?;
+    drop(conn);
+    let waiting_for = match queue.waiting {
+        0 => None,
+        _ => waiting::for_a_worker(cx).await?,
+    };
+    Ok(Json(Queue {
+        paused: queue.paused_at.is_some(),
+        paused_at: queue.paused_at,
+        waiting: queue.waiting,
+        running: queue.running,
+        waiting_for,
+        workers: queue.workers.into_iter().map(worker).collect(),
+    }))
+}
+
+fn worker(worker: WorkerLine) -> Worker {
+    let WorkerLine { id, host, started_at, seen_at, busy } = worker;
+    Worker { id, host, started_at, seen_at, busy }
 }

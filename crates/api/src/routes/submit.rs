@@ -5,22 +5,23 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use contract::{
     Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
     RevealedKeys, TenantRequest,
 };
-use domain::{Code, ItemError, Mode, NewTenant, OperationId, TenantId};
+use domain::{Code, ItemError, Mode, NewTenant, TenantId};
 use store::{items, items::ResultError, tenants};
 
+use super::operations::accepted;
 use crate::{
     context::Context,
     http::{
         admission::Place,
         auth::{Caller, CanOperate},
-        body::{Document, Kind},
+        body::Document,
         documented::{BadSubmission, Common},
         extract::Params,
         original::Form,
@@ -32,11 +33,10 @@ use crate::{
     submission::{
         admit::{Submission, Submitted, submit},
         idempotency::{self, fingerprint},
-        parse,
         read::{How, SentBatch, Slices, read, with_time},
         try_out::try_out,
     },
-    views::{batch, result_form, tenant::tenant},
+    views::{Under, result_form},
 };
 
 /// Submit a batch
@@ -108,55 +108,8 @@ pub(crate) async fn submit_batch(
     let submission = Submission { caller: &caller, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = batch_answer(&cx, &caller, &place, submitted, &wait).await?;
-    wait.apply_to(response.headers_mut());
-    Ok(response)
-}
-
-async fn batch_answer(
-    cx: &Context,
-    caller: &Caller,
-    place: &Place,
-    submitted: Submitted,
-    wait: &Wait,
-) -> Result<Response, Problem> {
-    let finished = match wait.duration() {
-        Some(at_most) => wait::until_finished(cx, place, submitted.batch, at_most).await?,
-        None => false,
-    };
-    let keys_for = (!submitted.replayed).then_some(caller);
-    match wait.form() {
-        Form::V1 if finished => {
-            Ok(Json(result_form::read(cx, submitted.batch, keys_for).await?).into_response())
-        }
-        Form::V1 => accepted(cx, submitted.batch).await,
-        Form::Original => original(cx, submitted.batch, keys_for, finished).await,
-    }
-}
-
-/// 202: the batch as it is now, and where to find it.
-pub(super) async fn accepted(cx: &Context, id: OperationId) -> Result<Response, Problem> {
-    Ok(located(cx, id, (StatusCode::ACCEPTED, Json(batch::read(cx, id).await?))))
-}
-
-/// What the callers of the original API read, of a batch that is `finished` or not.
-async fn original(
-    cx: &Context,
-    batch: OperationId,
-    keys_for: Option<&Caller>,
-    finished: bool,
-) -> Result<Response, Problem> {
-    let results = OriginalForm::from(result_form::read(cx, batch, keys_for).await?);
-    let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(located(cx, batch, (status, Json(results))))
-}
-
-fn located(cx: &Context, batch: OperationId, answer: impl IntoResponse) -> Response {
-    let mut response = answer.into_response();
-    let location = HeaderValue::from_str(&batch::path(cx.public_path(), batch));
-    let location = location.expect("a path of letters, digits and hyphens");
-    response.headers_mut().insert(header::LOCATION, location);
-    response
+    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    sent.batch().await
 }
 
 /// Create one tenant
@@ -200,20 +153,13 @@ pub(crate) async fn create_tenant(
     let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let mut response = tenant_answer(&cx, &caller, &place, submitted, &wait).await?;
-    wait.apply_to(response.headers_mut());
-    Ok(response)
+    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    sent.tenant().await
 }
 
 /// Whether the body is a tenant.
 fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
-    if document.kind == Kind::Ndjson {
-        let detail = "one tenant is sent as `Content-Type: application/json`";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "unsupported_media_type", detail));
-    }
-    let request = parse::json_text(&document.bytes)?;
-    match NewTenant::parse(request, cx.policy()) {
+    match NewTenant::parse(document.text("one tenant")?, &cx.policy) {
         Ok(_) => Ok(()),
         Err(errors) => {
             let all = ItemError::from(&errors);
@@ -225,93 +171,103 @@ fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
     }
 }
 
-async fn tenant_answer(
-    cx: &Context,
-    caller: &Caller,
-    place: &Place,
+/// A submission that was admitted, and how its caller wants it answered.
+struct Sent<'a> {
+    cx: &'a Context,
+    caller: &'a Caller,
+    place: &'a Place,
+    wait: &'a Wait,
     submitted: Submitted,
-    wait: &Wait,
-) -> Result<Response, Problem> {
-    let batch = submitted.batch;
-    // Without a wait, one look: what was refused at submission is over already.
-    let at_most = wait.duration().unwrap_or_default();
-    let finished = wait::until_finished(cx, place, batch, at_most).await?;
-    if !finished {
-        return not_finished(cx, caller, submitted, wait.form()).await;
-    }
-    let mut conn = cx.pool().acquire().await?;
-    let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
-    drop(conn);
-    let item = item.ok_or_else(|| Problem::batch_not_found(batch))?;
-    match (item.tenant_id, item.error) {
-        (Some(tenant), None) if wait.duration().is_some() => {
-            created(cx, caller, submitted, tenant, wait.form()).await
-        }
-        (_, None) => not_finished(cx, caller, submitted, wait.form()).await,
-        (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
-    }
 }
 
-async fn not_finished(
-    cx: &Context,
-    caller: &Caller,
-    submitted: Submitted,
-    form: Form,
-) -> Result<Response, Problem> {
-    match form {
-        Form::V1 => accepted(cx, submitted.batch).await,
-        Form::Original => {
-            let keys_for = (!submitted.replayed).then_some(caller);
-            original(cx, submitted.batch, keys_for, false).await
+impl Sent<'_> {
+    /// The answer to a batch.
+    async fn batch(self) -> Result<Response, Problem> {
+        // Without a wait there is no look: the batch is as it was submitted.
+        let finished = self.wait.duration().is_some() && self.finished().await?;
+        match self.wait.form() {
+            Form::V1 if finished => Ok(self.waited(Json(self.results().await?))),
+            _ => self.not_created(finished).await,
         }
+    }
+
+    /// The answer to one tenant.
+    async fn tenant(self) -> Result<Response, Problem> {
+        let batch = self.submitted.batch;
+        // Without a wait, one look: what was refused at submission is over already.
+        if !self.finished().await? {
+            return self.not_created(false).await;
+        }
+        let mut conn = self.cx.pool().acquire().await?;
+        let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
+        drop(conn);
+        let item = item.ok_or_else(|| Under::Batches.not_found(batch))?;
+        match (item.tenant_id, item.error) {
+            (Some(tenant), None) if self.wait.duration().is_some() => self.created(tenant).await,
+            (_, None) => self.not_created(false).await,
+            (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
+        }
+    }
+
+    async fn finished(&self) -> Result<bool, Problem> {
+        let at_most = self.wait.duration().unwrap_or_default();
+        wait::until_finished(self.cx, self.place, self.submitted.batch, at_most).await
+    }
+
+    /// What became of each tenant, with their keys the first time that it is asked for.
+    async fn results(&self) -> Result<ResultForm, Problem> {
+        let keys_for = (!self.submitted.replayed).then_some(self.caller);
+        result_form::read(self.cx, self.submitted.batch, keys_for).await
+    }
+
+    /// The batch, which is `finished` or not.
+    async fn not_created(&self, finished: bool) -> Result<Response, Problem> {
+        let Self { cx, submitted: Submitted { batch, .. }, .. } = self;
+        if self.wait.form() == Form::V1 {
+            return Ok(self.waited(accepted(cx, Under::Batches, *batch).await?));
+        }
+        let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
+        let location = [(header::LOCATION, Under::Batches.path(cx.public_path(), *batch))];
+        let results = OriginalForm::from(self.results().await?);
+        Ok(self.waited((status, location, Json(results))))
+    }
+
+    async fn created(&self, id: TenantId) -> Result<Response, Problem> {
+        let answer = match self.wait.form() {
+            Form::V1 => Json(self.created_tenant(id).await?).into_response(),
+            Form::Original => Json(OriginalTenant::of(self.results().await?)).into_response(),
+        };
+        let path = format!("{}/api/v1/tenants/{id}", self.cx.public_path());
+        Ok(self.waited((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
+    }
+
+    async fn created_tenant(&self, id: TenantId) -> Result<CreatedTenant, Problem> {
+        let Self { cx, caller, submitted: Submitted { batch, replayed }, .. } = *self;
+        let mut tx = cx.pool().begin().await?;
+        let found = tenants::find(&mut tx, id).await?;
+        let found = found.ok_or_else(|| Problem::tenant_not_found(id))?;
+        let mut keys = match replayed {
+            true => RevealedKeys::default(),
+            false => reveal::reveal(&mut tx, cx, caller, batch).await?,
+        };
+        tx.commit().await?;
+        Ok(CreatedTenant {
+            tenant: super::tenants::view(found),
+            api_key: keys.keys.pop().map(|key| key.api_key),
+            api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
+            batch_id: batch,
+        })
+    }
+
+    /// `answer`, which says what was honoured of the wait.
+    fn waited(&self, answer: impl IntoResponse) -> Response {
+        let mut response = answer.into_response();
+        self.wait.apply_to(response.headers_mut());
+        response
     }
 }
 
 fn as_item_error(e: ResultError) -> ItemError {
     let ResultError { code, message, step, retryable } = e;
     ItemError { code: Code::from(code), message, step, retryable }
-}
-
-async fn created(
-    cx: &Context,
-    caller: &Caller,
-    submitted: Submitted,
-    id: TenantId,
-    form: Form,
-) -> Result<Response, Problem> {
-    let mut response = match form {
-        Form::V1 => Json(created_tenant(cx, caller, submitted, id).await?).into_response(),
-        Form::Original => {
-            let keys_for = (!submitted.replayed).then_some(caller);
-            let results = result_form::read(cx, submitted.batch, keys_for).await?;
-            Json(OriginalTenant::of(results)).into_response()
-        }
-    };
-    *response.status_mut() = StatusCode::CREATED;
-    let location = HeaderValue::from_str(&format!("{}/api/v1/tenants/{id}", cx.public_path()));
-    let location = location.expect("a path of letters and digits");
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
-}
-
-async fn created_tenant(
-    cx: &Context,
-    caller: &Caller,
-    submitted: Submitted,
-    id: TenantId,
-) -> Result<CreatedTenant, Problem> {
-    let mut tx = cx.pool().begin().await?;
-    let found = tenants::find(&mut tx, id).await?;
-    let found = found.ok_or_else(|| Problem::tenant_not_found(id))?;
-    let mut keys = match submitted.replayed {
-        true => RevealedKeys::default(),
-        false => reveal::reveal(&mut tx, cx, caller, submitted.batch).await?,
-    };
-    tx.commit().await?;
-    Ok(CreatedTenant {
-        tenant: tenant(found),
-        api_key: keys.keys.pop().map(|key| key.api_key),
-        api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
-        batch_id: submitted.batch,
-    })
 }

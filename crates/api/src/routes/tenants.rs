@@ -15,7 +15,6 @@ use crate::{
         extract::{Id, Params, limit, word},
         problem::Problem,
     },
-    views::tenant::tenant,
 };
 
 /// Most tenants of one page.
@@ -24,7 +23,7 @@ const MOST: u32 = 200;
 /// Deepest tenant a page number reaches, and most that are counted: both cost a row each.
 const DEEPEST: i64 = 10_000;
 
-#[derive(Deserialize, utoipa::IntoParams)]
+#[derive(Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TenantParams {
     /// Which page, from 1. Reaches 10,000 tenants deep; go on with `cursor`.
@@ -80,7 +79,7 @@ pub(crate) async fn list_tenants(
     let total = tenants::count(&mut conn, &filter, DEEPEST + 1).await?;
     let (found, next_cursor) = List::Tenants.page(found, limit, |tenant| tenant.id);
     Ok(Json(TenantPage {
-        tenants: found.into_iter().map(tenant).collect(),
+        tenants: found.into_iter().map(view).collect(),
         page,
         limit,
         total,
@@ -154,7 +153,26 @@ pub(crate) async fn get_tenant(
 ) -> Result<Json<Tenant>, Problem> {
     let mut conn = cx.pool().acquire().await?;
     let found = tenants::find(&mut conn, id).await?;
-    Ok(Json(tenant(found.ok_or_else(|| Problem::tenant_not_found(id))?)))
+    Ok(Json(view(found.ok_or_else(|| Problem::tenant_not_found(id))?)))
+}
+
+/// A tenant as callers see it.
+pub(super) fn view(t: tenants::Tenant) -> Tenant {
+    Tenant {
+        tenant_id: t.id,
+        tenant_name: t.name,
+        status: t.state.into(),
+        domain: t.domain,
+        schema_name: t.schema,
+        role_name: t.role,
+        external_id: t.external_id,
+        description: t.description,
+        settings: t.settings,
+        migration_version: t.migration_version,
+        created_at: t.created_at,
+        activated_at: t.activated_at,
+        updated_at: t.updated_at,
+    }
 }
 
 /// Show how a tenant is
@@ -199,16 +217,7 @@ mod tests {
     use super::*;
 
     fn params(page: Option<u32>, cursor: Option<&str>) -> TenantParams {
-        TenantParams {
-            page,
-            limit: None,
-            cursor: cursor.map(str::to_owned),
-            status: None,
-            q: None,
-            external_id: None,
-            domain: None,
-            schema_name: None,
-        }
+        TenantParams { page, cursor: cursor.map(str::to_owned), ..TenantParams::default() }
     }
 
     #[test]

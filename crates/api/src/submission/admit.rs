@@ -84,7 +84,7 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
     let mut tx = cx.pool().begin().await?;
-    let days = cx.settings().retention.idempotency_days;
+    let days = cx.settings.retention.idempotency_days;
     if let Some(key) = key
         && let Some(batch) = idempotency::replayed(&mut tx, caller.id, key, batch, days).await?
     {
@@ -124,7 +124,7 @@ fn new_batch_row(
         total: submission.tenants.len(),
         created_by: Some(submission.caller.id),
         run_at: submission.run_at,
-        timeout: Duration::from_secs(cx.settings().tenants.batch_timeout_secs),
+        timeout: Duration::from_secs(cx.settings.tenants.batch_timeout_secs),
     }
 }
 
@@ -172,7 +172,7 @@ impl Admission<'_> {
 
     /// The items of the batch, read from the first on.
     pub(super) fn chunks(&self) -> Chunks {
-        Chunks::of(self.tenants, self.cx.policy().clone())
+        Chunks::of(self.tenants, self.cx.policy.clone())
     }
 
     /// The jobs of the batch, none added yet.
@@ -194,7 +194,7 @@ impl Admission<'_> {
             let refused = match outcome {
                 Ok(tenant) => {
                     let id = ids.next().expect("an id was taken for every good item");
-                    let prefix = &self.cx.settings().tenants.schema_prefix;
+                    let prefix = &self.cx.settings.tenants.schema_prefix;
                     let names = reservation(prefix, self.installation, id, tenant);
                     wanted.push(names.map_err(Problem::internal)?);
                     None

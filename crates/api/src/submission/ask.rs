@@ -57,7 +57,7 @@ pub(crate) async fn ask(
     let id = OperationId::mint();
     let mut tx = cx.pool().begin().await?;
     if let Some(key) = key.filter(|_| !asked.dry_run) {
-        let days = cx.settings().retention.idempotency_days;
+        let days = cx.settings.retention.idempotency_days;
         if let Some(first) = idempotency::replayed(&mut tx, caller.id, &key, id, days).await? {
             return Ok(Outcome::Operation(first));
         }

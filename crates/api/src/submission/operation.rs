@@ -67,11 +67,7 @@ impl AskedOperation {
         };
         match fields.keys().next() {
             None => Ok(asked),
-            Some(unknown) => {
-                let pointer = format!("/{}", domain::pointer_step(unknown));
-                let message = format!("there is no such field; the body has: {FIELDS}");
-                Err(Problem::invalid_body(&pointer, "unknown_field", &message))
-            }
+            Some(unknown) => Err(Problem::unknown_field(unknown, FIELDS)),
         }
     }
 }

@@ -149,35 +149,14 @@ impl<'de> Visitor<'de> for WellFormed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while let Some(Name(is_magic)) = fields.next_key()? {
-            if is_magic {
+        while let Some(name) = fields.next_key::<String>()? {
+            // A parser takes it for a sign of its own, and reads the value behind it as JSON again.
+            if name.starts_with("$serde_json::private::") {
                 return Err(A::Error::custom("a name that no object may have"));
             }
             fields.next_value::<Self>()?;
         }
         Ok(self)
-    }
-}
-
-/// A field's name, and whether a parser takes it for a sign of its own: the value behind it would be
-/// read as JSON again.
-struct Name(bool);
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Name;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field's name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(Name(name.starts_with("$serde_json::private::")))
-            }
-        }
-        deserializer.deserialize_str(Text)
     }
 }
 

@@ -99,7 +99,7 @@ impl Slices {
 /// the one that is wrong has arrived.
 pub(crate) async fn read(cx: &Context, request: Request, query: How) -> Result<SentBatch, Problem> {
     let kind = body::kind(request.headers())?;
-    let most = cx.settings().api.max_tenants_per_batch;
+    let most = cx.settings.api.max_tenants_per_batch;
     let mut body = BodyReader::of(cx, request, usize::MAX);
     let (mut tenants, how) = match kind {
         Kind::Json => {

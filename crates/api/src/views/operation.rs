@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{BatchError, BatchProgress, Operation, OperationLinks, OperationSummary};
+use contract::{
+    BatchError, BatchProgress, Operation, OperationLinks, OperationStatus, OperationSummary,
+    SummaryStatus,
+};
 use domain::OperationId;
 use store::operations::{self, Counts, Culprit, Line};
 
@@ -24,10 +27,11 @@ pub(crate) async fn read(
     let (found, counts) = counted(cx, under, id).await?;
     let kind = found.kind;
     let mut operation = view(found, counts, under, cx.public_path());
-    if operation.finished_at.is_none() && operation.progress.counts.running == 0 {
+    let status = &operation.status;
+    if status.finished_at.is_none() && status.progress.counts.running == 0 {
         let set = waiting::set(&operation.params);
         let staff = waiting::staff(cx, kind, set).await?;
-        operation.waiting_for = waiting::of_operation(&operation, &staff, under);
+        operation.status.waiting_for = waiting::of_operation(&operation, &staff, under);
     }
     Ok(operation)
 }
@@ -47,7 +51,7 @@ async fn counted(
             let counts = count(cx, under, id).await?;
             return Ok((found, counts));
         }
-        let counted = cx.counts().of(id, found.run, count(cx, under, id)).await?;
+        let counted = cx.counts.of(id, found.run, count(cx, under, id)).await?;
         if counted.at <= asked && counted.counts.run == found.run {
             return Ok((found, counted.counts));
         }
@@ -93,14 +97,16 @@ pub(crate) fn summary(line: Line, under: Under, public_path: &str) -> OperationS
     OperationSummary {
         operation_id: line.id,
         kind: line.kind.into(),
-        state: line.state.into(),
-        mode: line.mode.into(),
-        paused: line.paused,
-        run_at: line.run_at,
-        total: line.total,
-        created_at: line.created_at,
-        started_at: line.started_at,
-        finished_at: line.finished_at,
+        status: SummaryStatus {
+            state: line.state.into(),
+            mode: line.mode.into(),
+            paused: line.paused,
+            run_at: line.run_at,
+            total: line.total,
+            created_at: line.created_at,
+            started_at: line.started_at,
+            finished_at: line.finished_at,
+        },
         links: links(under, public_path, line.id),
     }
 }
@@ -112,22 +118,25 @@ fn view(
     public_path: &str,
 ) -> Operation {
     let begun = found.started_at.is_some() || found.finished_at.is_some();
+    let progress = progress(&found, counts);
     let culprit = |Culprit { index, code, message }: Culprit| BatchError { index, code, message };
     Operation {
         operation_id: found.id,
         kind: found.kind.into(),
-        state: found.state.into(),
-        mode: found.mode.into(),
-        paused: found.paused,
-        run_at: found.run_at,
-        waiting_for: None,
-        progress: progress(&found, counts),
+        status: OperationStatus {
+            state: found.state.into(),
+            mode: found.mode.into(),
+            paused: found.paused,
+            run_at: found.run_at,
+            waiting_for: None,
+            error: found.culprit.map(culprit),
+            progress,
+            created_at: found.created_at,
+            started_at: found.started_at,
+            finished_at: found.finished_at,
+            processing_time_ms: begun.then_some(found.elapsed_ms),
+        },
         params: found.params,
-        error: found.culprit.map(culprit),
-        created_at: found.created_at,
-        started_at: found.started_at,
-        finished_at: found.finished_at,
-        processing_time_ms: begun.then_some(found.elapsed_ms),
         links: links(under, public_path, found.id),
     }
 }
@@ -199,9 +208,9 @@ mod tests {
     fn tells_speed_and_remaining_time_from_what_is_done() {
         let view = view(batch(3000), counts(30, 101), Batches, "");
 
-        assert_eq!(view.progress.tenants_per_second, Some(10.0));
-        assert_eq!(view.progress.eta_seconds, Some(11));
-        assert_eq!(view.processing_time_ms, Some(3000));
+        assert_eq!(view.status.progress.tenants_per_second, Some(10.0));
+        assert_eq!(view.status.progress.eta_seconds, Some(11));
+        assert_eq!(view.status.processing_time_ms, Some(3000));
     }
 
     #[test]
@@ -215,10 +224,10 @@ mod tests {
             "",
         );
 
-        assert_eq!(unbegun.progress.tenants_per_second, None);
-        assert_eq!(unbegun.processing_time_ms, None);
-        assert_eq!(first.progress.eta_seconds, None);
-        assert_eq!((over.progress.eta_seconds, over.progress.percent), (None, 100.0));
+        assert_eq!(unbegun.status.progress.tenants_per_second, None);
+        assert_eq!(unbegun.status.processing_time_ms, None);
+        assert_eq!(first.status.progress.eta_seconds, None);
+        assert_eq!((over.status.progress.eta_seconds, over.status.progress.percent), (None, 100.0));
     }
 
     #[test]
@@ -226,38 +235,14 @@ mod tests {
         let json = serde_json::to_value(view(batch(1000), counts(1, 1), Batches, "/t")).unwrap();
 
         assert!(json["links"]["self"].as_str().unwrap().starts_with("/t/api/v1/batches/"));
-        for field in [
-            "operation_id",
-            "kind",
-            "params",
-            "state",
-            "mode",
-            "paused",
-            "run_at",
-            "waiting_for",
-            "error",
-            "progress",
-            "created_at",
-            "started_at",
-            "finished_at",
-            "processing_time_ms",
-            "links",
-        ] {
+        let fields = "operation_id kind params state mode paused run_at waiting_for error progress \
+            created_at started_at finished_at processing_time_ms links";
+        for field in fields.split_whitespace() {
             assert!(json.get(field).is_some(), "{field}");
         }
-        for field in [
-            "total",
-            "queued",
-            "running",
-            "retrying",
-            "succeeded",
-            "failed",
-            "cancelled",
-            "rolled_back",
-            "percent",
-            "tenants_per_second",
-            "eta_seconds",
-        ] {
+        let fields = "total queued running retrying succeeded failed cancelled rolled_back percent \
+            tenants_per_second eta_seconds";
+        for field in fields.split_whitespace() {
             assert!(json["progress"].get(field).is_some(), "{field}");
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     http::{auth::Caller, problem::Problem},
     reveal::reveal,
-    views,
+    views::{self, Under},
 };
 
 /// Each tenant's key, or why it cannot be shown.
@@ -31,12 +31,12 @@ pub(crate) async fn read(
 ) -> Result<ResultForm, Problem> {
     let mut tx = cx.pool().begin().await?;
     let found = operations::find(&mut tx, batch).await?;
-    let found = found.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let found = found.ok_or_else(|| Under::Batches.not_found(batch))?;
     let counts = match found.totals {
         Some(totals) => Some(totals),
         None => operations::count(&mut tx, batch).await?,
     };
-    let counts = counts.ok_or_else(|| Problem::batch_not_found(batch))?;
+    let counts = counts.ok_or_else(|| Under::Batches.not_found(batch))?;
     let items = items::results(&mut tx, batch, None, None, None, i64::from(u32::MAX)).await?;
     let keys = match keys_for {
         Some(caller) => reveal(&mut tx, cx, caller, batch).await?,

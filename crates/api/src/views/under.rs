@@ -1,10 +1,19 @@
 //! The two names under which an operation is asked for.
 
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use domain::{Kind, OperationId};
 use engine::control::ControlError;
+use serde::Serialize;
 use store::operations;
 
-use crate::{context::Context, http::problem::Problem};
+use crate::{
+    context::Context,
+    http::{cursor::List, problem::Problem},
+};
 
 /// Where a caller asks for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +41,22 @@ impl Under {
         }
     }
 
+    /// The list of them, whose cursors no other list takes.
+    pub(crate) fn list(self) -> List {
+        match self {
+            Self::Operations => List::Operations,
+            Self::Batches => List::Batches,
+        }
+    }
+
+    /// `body` with the fields that it has here: its own, or those of a `B`.
+    pub(crate) fn spelt<B: Serialize>(self, body: impl Serialize + Into<B>) -> Response {
+        match self {
+            Self::Operations => Json(body).into_response(),
+            Self::Batches => Json(body.into()).into_response(),
+        }
+    }
+
     /// Where one is found by callers, below `public_path`.
     pub(crate) fn path(self, public_path: &str, id: OperationId) -> String {
         let list = match self {
@@ -43,10 +68,9 @@ impl Under {
 
     /// The problem, 404, for an id that is not found under this name.
     pub(crate) fn not_found(self, id: OperationId) -> Problem {
-        match self {
-            Self::Operations => Problem::operation_not_found(id),
-            Self::Batches => Problem::batch_not_found(id),
-        }
+        let noun = self.noun();
+        let detail = format!("there is no {noun} {id}, or it ended long ago and was deleted");
+        Problem::new(StatusCode::NOT_FOUND, format!("{noun}_not_found"), detail)
     }
 
     /// Why an act was refused, in the words of this name.

@@ -49,17 +49,16 @@ pub(crate) fn of_operation(
     staff: &Staff,
     under: Under,
 ) -> Option<WaitingFor> {
-    let counts = &operation.progress.counts;
+    let status = &operation.status;
+    let counts = &status.progress.counts;
     let waits = counts.queued + counts.retrying > 0 && counts.running == 0;
-    let may_run = matches!(
-        operation.state,
-        OpenEnum::Known(OperationState::Queued | OperationState::Running)
-    );
+    let may_run =
+        matches!(status.state, OpenEnum::Known(OperationState::Queued | OperationState::Running));
     if !waits || !may_run {
         return None;
     }
     let id = operation.operation_id;
-    held_up(operation.run_at, operation.paused.then(|| id.to_string()), under)
+    held_up(status.run_at, status.paused.then(|| id.to_string()), under)
         .or_else(|| of_queue(staff, set(&operation.params)))
         .or_else(|| {
             let all_tried = counts.queued == 0;

@@ -1,19 +1,24 @@
 //! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
 
 mod answer;
-mod fields;
+mod operations;
 mod problem;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use indexmap::IndexMap;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use answer::Answer;
-pub(crate) use fields::Fields;
+pub(crate) use operations::{Filters, Operations, Under};
 
 use crate::{connection::Target, failure::Failure};
+
+/// Where the API's routes begin.
+pub(crate) const API: &str = "/api/v1";
 
 /// How long an API that does not accept connections is given to start.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,6 +34,9 @@ const MAX_YIELD: Duration = Duration::from_secs(60);
 
 /// Longest an answer may take to begin. Above the API's own limit of 45 s for `Prefer: wait`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The fields of an answer in the order in which the API sent them, each as it was written.
+pub(crate) type Fields = IndexMap<String, Box<RawValue>>;
 
 /// A caller of one API.
 #[derive(Debug, Clone)]
@@ -71,19 +79,21 @@ impl Client {
         self.call(request.header(header::ACCEPT, "application/x-ndjson")).await
     }
 
-    /// Posts `body`, if there is one, with extra headers.
-    pub(crate) async fn post(
+    /// Posts to `path`, without a body.
+    pub(crate) async fn post(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(self.request(Method::POST, path)).await
+    }
+
+    /// Posts `body`, with extra headers.
+    pub(crate) async fn send(
         &self,
         path: &str,
-        body: Option<&RawValue>,
+        body: &impl Serialize,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Answer> {
-        let mut request = self.request(Method::POST, path);
+        let mut request = self.request(Method::POST, path).json(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
         }
         self.call(request).await
     }
@@ -183,6 +193,17 @@ fn asked_to_wait(response: &Response) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// A query string of those parameters that have a value.
+pub(crate) fn query(parameters: Filters<'_>) -> String {
+    let mut url = reqwest::Url::parse("http://x/").expect("a constant URL is one");
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    url.query().map_or_else(String::new, |query| format!("?{query}"))
+}
+
 /// A proxy cannot reach this machine's own addresses.
 fn is_loopback(url: &str) -> bool {
     reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).is_some_and(
@@ -205,6 +226,14 @@ mod tests {
         for far in ["https://tenantry.example", "http://10.0.0.7:8080", "nonsense"] {
             assert!(!is_loopback(far), "{far}");
         }
+    }
+
+    #[test]
+    fn a_query_has_only_what_was_given_and_escapes_it() {
+        let made = query(&[("q", Some("a&b c".to_owned())), ("status", None)]);
+
+        assert_eq!(made, "?q=a%26b+c");
+        assert_eq!(query(&[("q", None)]), "");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 use domain::{InstallationId, RoleName, TenantId, TenantState};
 use serde_json::json;
-use settings::Settings;
 use sqlx::{PgConnection, PgPool};
 use store::{
     StageLimits,
@@ -16,7 +15,7 @@ use tenantdb::application_role;
 use crate::{
     actor,
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -45,11 +44,11 @@ pub(crate) struct ApplicationRole {
 impl ApplicationRole {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
-            .await
+        connection::with_database(global, async |db| self.on(db).await).await
     }
 
-    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+        let Database { settings, pool, .. } = db;
         connection::refuse_copy(pool).await?;
         let configured = settings.tenants.application_role.as_deref();
         let told = match (self.revoke, configured) {
@@ -72,7 +71,7 @@ impl ApplicationRole {
                     .into());
             }
         };
-        if global.json {
+        if db.json {
             show::raw(&told.to_string());
         }
         Ok(Done::Well)

@@ -10,20 +10,19 @@ use std::{
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use store::{
     ErrorClass,
     audit::{self, Verdict},
 };
 use tempfile::NamedTempFile;
 
-use super::config_check;
 use crate::{
-    actor::actor,
+    actor::{actor, record},
     args::Global,
-    connection::{self, database_failure},
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -75,19 +74,14 @@ impl Audit {
         if let Self::Drop { month, yes: false } = &self {
             ask(*month)?;
         }
-        let settings = config_check::load()?;
-        let url = connection::database_url(&settings)?;
-        let pool = connection::patient_pool(&url, &settings).await?;
-        let done = self.on(global, &pool).await;
-        pool.close().await;
-        done
+        connection::with_database(global, async |db| self.on(db).await).await
     }
 
-    async fn on(self, global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-        connection::refuse_copy(pool).await?;
+    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+        connection::refuse_copy(db.pool).await?;
         match self {
-            Self::Export { month, to } => export(global, pool, month, &to).await,
-            Self::Drop { month, .. } => drop_month(global, pool, month).await,
+            Self::Export { month, to } => export(db, month, &to).await,
+            Self::Drop { month, .. } => drop_month(db, month).await,
         }
     }
 }
@@ -108,29 +102,27 @@ fn ask(month: NaiveDate) -> Result<(), Failure> {
 }
 
 /// The file is there before its export is recorded: a month is dropped only if it is in a file.
-async fn export(
-    global: &Global,
-    pool: &PgPool,
-    month: NaiveDate,
-    to: &Path,
-) -> anyhow::Result<Done> {
+async fn export(db: Database<'_>, month: NaiveDate, to: &Path) -> anyhow::Result<Done> {
     if to.try_exists().with_context(|| format!("could not look at {}", to.display()))? {
         return Err(exists(to).into());
     }
-    let (rows, sha256) = write(pool, month, to).await?;
+    let (rows, sha256) = write(db.pool, month, to).await?;
     let actor = actor();
-    let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+    let mut tx = db.pool.begin().await?;
     let made = audit::Export { month, actor: &actor, rows, sha256: &sha256 };
-    audit::record_export(&mut tx, made).await.map_err(|e| database_failure(&e))?;
+    audit::record_export(&mut tx, made).await?;
     let told = json!({ "month": named(month), "rows": rows, "sha256": sha256, "file": to.to_string_lossy() });
     record(&mut tx, "audit.exported", told.clone()).await?;
-    tx.commit().await.map_err(|e| database_failure(&e))?;
-    if global.json {
-        show::raw(&told.to_string());
-    } else {
-        show::line(format!("{} of {} are in {}", counted(rows), named(month), to.display()));
+    tx.commit().await?;
+    show::result(db.json, &told, || {
+        show::line(format!(
+            "{} of {} are in {}",
+            show::counted(rows.unsigned_abs(), "row"),
+            named(month),
+            to.display()
+        ));
         show::line(format!("SHA-256 {sha256}"));
-    }
+    });
     Ok(Done::Well)
 }
 
@@ -141,10 +133,9 @@ async fn write(pool: &PgPool, month: NaiveDate, to: &Path) -> anyhow::Result<(i6
     let mut file = BufWriter::new(NamedTempFile::new_in(dir).with_context(unwritable)?);
     let (mut hash, mut rows, mut after) = (Sha256::new(), 0, i64::MIN);
     let begin = "begin isolation level repeatable read read only";
-    let mut tx = pool.begin_with(begin).await.map_err(|e| database_failure(&e))?;
+    let mut tx = pool.begin_with(begin).await?;
     loop {
-        let page = audit::export(&mut tx, month, after, PAGE).await;
-        let page = page.map_err(|e| database_failure(&e))?;
+        let page = audit::export(&mut tx, month, after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         for (_, mut line) in page {
@@ -169,16 +160,16 @@ fn exists(file: &Path) -> Failure {
     Failure::new(format!("{} exists", file.display())).advise("name a new file")
 }
 
-async fn drop_month(global: &Global, pool: &PgPool, month: NaiveDate) -> anyhow::Result<Done> {
+async fn drop_month(db: Database<'_>, month: NaiveDate) -> anyhow::Result<Done> {
     let mut tries = 1;
     let rows = loop {
-        let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+        let mut tx = db.pool.begin().await?;
         match audit::drop_month(&mut tx, month).await {
             Ok(verdict) => {
                 let rows = dropped(verdict, month)?;
                 let detail = json!({ "month": named(month), "rows": rows });
                 record(&mut tx, "audit.dropped", detail).await?;
-                tx.commit().await.map_err(|e| database_failure(&e))?;
+                tx.commit().await?;
                 break rows;
             }
             Err(error) if is_in_use(&error) && tries < TRIES => tries += 1,
@@ -187,17 +178,16 @@ async fn drop_month(global: &Global, pool: &PgPool, month: NaiveDate) -> anyhow:
                     .advise("wait for the end of a long transaction, such as a backup")
                     .into());
             }
-            Err(error) => return Err(database_failure(&error).into()),
+            Err(error) => return Err(error.into()),
         }
         // Others that wait behind this lock have their turn.
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
-    if global.json {
-        let told = json!({ "month": named(month), "rows": rows, "dropped": true });
-        show::raw(&told.to_string());
-    } else {
-        show::line(format!("{} of {} are dropped", counted(rows), named(month)));
-    }
+    let month = named(month);
+    let told = json!({ "month": month, "rows": rows, "dropped": true });
+    show::result(db.json, &told, || {
+        show::line(format!("{} of {month} are dropped", show::counted(rows.unsigned_abs(), "row")));
+    });
     Ok(Done::Well)
 }
 
@@ -212,20 +202,10 @@ fn dropped(verdict: Verdict, month: NaiveDate) -> Result<i64, Failure> {
         Verdict::NotExported => Failure::new(format!("{month} was never exported")).advise(export),
         Verdict::Changed { rows, exported } => Failure::new(format!(
             "the audit log has {} of {month}, and the newest export has {exported}",
-            counted(rows)
+            show::counted(rows.unsigned_abs(), "row")
         ))
         .advise(export),
     })
-}
-
-fn counted(rows: i64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
-}
-
-async fn record(conn: &mut PgConnection, action: &str, detail: Value) -> Result<(), Failure> {
-    let actor = actor();
-    let entry = audit::Entry { actor: &actor, action, detail, ..Default::default() };
-    audit::append(conn, entry).await.map_err(|e| database_failure(&e))
 }
 
 /// Whether others use the log.

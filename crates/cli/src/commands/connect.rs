@@ -8,16 +8,16 @@ use keys::LoginPassword;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use store::{
-    StageLimits, audit,
+    StageLimits,
     tenants::{self, IssuedLogin},
 };
 use tenantdb::role;
 
 use super::find_tenant;
 use crate::{
-    actor::actor,
+    actor::record_of,
     args::Global,
-    connection::{self, database_failure},
+    connection::{self, Database, database_failure},
     failure::{Done, Failure},
     show,
 };
@@ -41,24 +41,21 @@ pub(crate) struct Connect {
 impl Connect {
     /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        let issue =
-            async |_: &_, url: &str, pool: &_| Ok((url.to_owned(), self.issue(pool).await?));
-        let (url, issued) = connection::with_database(issue).await?;
+        let issue = async |db: Database<'_>| Ok((db.url.to_owned(), self.issue(db.pool).await?));
+        let (url, issued) = connection::with_database(global, issue).await?;
         let (id, IssuedLogin { role, schema }, password) = issued;
         let of_tenant = login_url(&url, role.as_str(), password.expose());
         if self.psql {
             return Err(psql(&of_tenant).into());
         }
-        if global.json {
-            let told = json!({ "tenant_id": id, "role": role.as_str(),
-                "schema": schema.as_str(), "database_url": of_tenant });
-            show::raw(&told.to_string());
-        } else {
+        let told = json!({ "tenant_id": id, "role": role.as_str(),
+            "schema": schema.as_str(), "database_url": of_tenant });
+        show::result(global.json, &told, || {
             show::line(&of_tenant);
             show::note(format!(
                 "The password is not shown again. Tables are found in schema {schema} first."
             ));
-        }
+        });
         Ok(Done::Well)
     }
 
@@ -75,15 +72,8 @@ impl Connect {
             return Err(refusal(&mut tx, id).await.into());
         };
         role::set_password(&mut tx, &login.role, &password.verifier()).await?;
-        let (actor, detail) = (actor(), json!({ "role": login.role.as_str() }));
-        let entry = audit::Entry {
-            actor: &actor,
-            action: "tenant.login_issued",
-            tenant: Some(id),
-            detail,
-            ..Default::default()
-        };
-        audit::append(&mut tx, entry).await?;
+        let detail = json!({ "role": login.role.as_str() });
+        record_of(&mut tx, id, "tenant.login_issued", detail).await?;
         tx.commit().await?;
         Ok((id, login, password))
     }

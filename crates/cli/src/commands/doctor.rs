@@ -9,13 +9,12 @@ use clap::{
 use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
 use settings::Settings;
-use sqlx::PgPool;
 
 use super::roll_master;
 use crate::{
     actor::actor,
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show::{self, Table},
 };
@@ -48,11 +47,11 @@ fn fixable() -> impl TypedValueParser<Value = Kind> {
 impl Doctor {
     /// Repairs what is named, then looks at everything. Well when nothing is wrong any more.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
-            .await
+        connection::with_database(global, async |db| self.on(db).await).await
     }
 
-    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+        let Database { settings, pool, .. } = db;
         let mut scope = self.scope(settings)?;
         connection::refuse_copy(pool).await?;
         scope.sealer = roll_master::sealer_if_set(settings, pool).await?;
@@ -64,7 +63,7 @@ impl Doctor {
             fixed.push(doctor::fix(pool, kind, &scope, &actor()).await.map_err(|e| unfixed(&e))?);
         }
         let report = doctor::examine(pool, &scope).await.map_err(|e| unexamined(&e))?;
-        if global.json {
+        if db.json {
             tell_programs(&fixed, &report);
         } else {
             tell_people(&fixed, &report);

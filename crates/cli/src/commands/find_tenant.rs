@@ -5,8 +5,10 @@ use domain::{Domain, ExternalId, SchemaName, TenantId};
 use sqlx::PgConnection;
 use store::tenants::{self, Filter, Page};
 
-use super::{API, query};
-use crate::{client::Client, failure::Failure};
+use crate::{
+    client::{API, Client, query},
+    failure::Failure,
+};
 
 /// The id of the tenant that `text` names.
 pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> {
@@ -77,7 +79,7 @@ fn names(text: &str) -> [&'static str; 2] {
 
 /// The tenant that holds this name; none if the text cannot be such a name.
 async fn holder(client: &Client, name: &str, text: &str) -> anyhow::Result<Option<i64>> {
-    let query = query([(name, Some(text.to_owned()))]);
+    let query = query(&[(name, Some(text.to_owned()))]);
     match client.get(&format!("{API}/tenants{query}")).await {
         Ok(answer) => {
             let page: TenantPage = answer.parse()?;

@@ -3,9 +3,10 @@
 use clap::Subcommand;
 use contract::{Acknowledged, RevealedKeys};
 
-use super::{API, batch_id::resolve, client, roll_master::RollMaster, under::Under};
+use super::{client, roll_master::RollMaster};
 use crate::{
     args::Global,
+    client::API,
     failure::Done,
     show::{self, Table},
 };
@@ -32,42 +33,43 @@ impl Keys {
     /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
-            Self::RollMaster(roll) => return roll.run(global).await,
-            Self::Reveal { batch } => {
-                let client = client(global)?;
-                let id = resolve(&client, Under::Batches, batch).await?;
-                let path = format!("{API}/batches/{id}/api-keys/reveal");
-                let answer = client.post(&path, None, &[]).await?;
-                if global.json {
-                    show::raw(&answer.text);
-                    return Ok(Done::Well);
-                }
-                let keys = answer.parse()?;
-                tell(&keys, &id);
-                return Ok(Done::well_if(keys.unreadable.is_empty()));
-            }
-            Self::Acknowledge { batch } => {
-                let client = client(global)?;
-                let id = resolve(&client, Under::Batches, batch).await?;
-                let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
-                if global.json {
-                    show::raw(&answer.text);
-                    return Ok(Done::Well);
-                }
-                if answer.text.is_empty() {
-                    // an API of the release before does not count them
-                    show::line(format!("the keys of batch {id} are erased here; they stay valid"));
-                    return Ok(Done::Well);
-                }
-                show::line(match answer.parse::<Acknowledged>()?.acknowledged {
-                    0 => format!("batch {id} has no unread key"),
-                    1 => format!("the key of batch {id} is erased here; it stays valid"),
-                    n => format!("{n} keys of batch {id} are erased here; they stay valid"),
-                });
-            }
+            Self::RollMaster(roll) => roll.run(global).await,
+            Self::Reveal { batch } => reveal(global, batch).await,
+            Self::Acknowledge { batch } => acknowledge(global, batch).await,
         }
-        Ok(Done::Well)
     }
+}
+
+async fn reveal(global: &Global, batch: String) -> anyhow::Result<Done> {
+    let client = client(global)?;
+    let id = client.batches().resolve(batch).await?;
+    let answer = client.batches().act(&id, "api-keys/reveal").await?;
+    if global.json {
+        show::raw(&answer.text);
+        return Ok(Done::Well);
+    }
+    let keys = answer.parse()?;
+    tell(&keys, &id);
+    Ok(Done::well_if(keys.unreadable.is_empty()))
+}
+
+async fn acknowledge(global: &Global, batch: String) -> anyhow::Result<Done> {
+    let client = client(global)?;
+    let id = client.batches().resolve(batch).await?;
+    let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
+    if global.json {
+        show::raw(&answer.text);
+    } else if answer.text.is_empty() {
+        // an API of the release before does not count them
+        show::line(format!("the keys of batch {id} are erased here; they stay valid"));
+    } else {
+        show::line(match answer.parse::<Acknowledged>()?.acknowledged {
+            0 => format!("batch {id} has no unread key"),
+            1 => format!("the key of batch {id} is erased here; it stays valid"),
+            n => format!("{n} keys of batch {id} are erased here; they stay valid"),
+        });
+    }
+    Ok(Done::Well)
 }
 
 fn tell(revealed: &RevealedKeys, id: &str) {

@@ -2,8 +2,6 @@
 
 pub(crate) mod application_role;
 pub(crate) mod audit;
-pub(crate) mod batch;
-mod batch_id;
 pub(crate) mod config_check;
 pub(crate) mod connect;
 pub(crate) mod demo;
@@ -20,11 +18,9 @@ pub(crate) mod restore;
 mod roll_master;
 pub(crate) mod serve;
 pub(crate) mod shell;
-mod steering;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 pub(crate) mod token;
-mod under;
 mod watching;
 
 use serde::de::DeserializeOwned;
@@ -36,9 +32,6 @@ use crate::{
     failure::Done,
     show,
 };
-
-/// Where the API's routes begin.
-const API: &str = "/api/v1";
 
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
@@ -88,28 +81,4 @@ fn print<T: DeserializeOwned>(
         show(answer.parse()?);
     }
     Ok(Done::Well)
-}
-
-/// A query string of those parameters that have a value.
-fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
-    let mut url = reqwest::Url::parse("http://x/").expect("a constant URL is one");
-    for (name, value) in parameters {
-        if let Some(value) = value {
-            url.query_pairs_mut().append_pair(name, &value);
-        }
-    }
-    url.query().map_or_else(String::new, |query| format!("?{query}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_has_only_what_was_given_and_escapes_it() {
-        let made = query([("q", Some("a&b c".to_owned())), ("status", None)]);
-
-        assert_eq!(made, "?q=a%26b+c");
-        assert_eq!(query([("q", None)]), "");
-    }
 }

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{API, client, print};
-use crate::{args::Global, failure::Done, show};
+use super::{client, print};
+use crate::{args::Global, client::API, failure::Done, show};
 
 /// Show, pause or resume the whole queue.
 #[derive(Debug, Subcommand)]
@@ -23,14 +23,12 @@ impl Queue {
         let client = client(global)?;
         let answer = match self {
             Self::Show => client.get(&format!("{API}/queue")).await?,
-            Self::Pause => client.post(&format!("{API}/queue/pause"), None, &[]).await?,
-            Self::Resume => client.post(&format!("{API}/queue/resume"), None, &[]).await?,
+            Self::Pause => client.post(&format!("{API}/queue/pause")).await?,
+            Self::Resume => client.post(&format!("{API}/queue/resume")).await?,
         };
         print(global, &answer, |queue: contract::Queue| {
             show::line(show::queue_sentence(&queue));
-            if let Some(waiting_for) = &queue.waiting_for {
-                show::note(show::plain(&format!("waits: {}", waiting_for.message)));
-            }
+            show::waits(queue.waiting_for.as_ref());
             if !queue.workers.is_empty() {
                 show::workers_table(&queue.workers).print();
             }

@@ -1,19 +1,18 @@
 //! `tenantry restore`: what an operator says of a copied or restored database.
 
 mod copy;
-mod drop_roles;
 
 use clap::{Args, Subcommand};
 use domain::{InstallationId, RoleName, SchemaName};
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use store::{origin, spares};
-use tenantdb::{Mark, copied, role, schema};
+use tenantdb::{Mark, copied, left_roles, role, schema};
 
 use crate::{
     actor::actor,
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -54,19 +53,17 @@ impl Restore {
                 .advise("pass --yes to confirm")
                 .into());
         }
-        connection::with_database(async |settings, _, pool| match self {
-            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(global, settings, pool).await,
-            Self::Adopt(_) => moved(global, pool).await,
-            Self::DropRoles { installation, .. } => {
-                drop_roles::run(global, pool, &installation).await
-            }
+        connection::with_database(global, async |db| match self {
+            Self::Adopt(Adopt { copy: true, .. }) => copy::adopt(db).await,
+            Self::Adopt(_) => moved(db).await,
+            Self::DropRoles { installation, .. } => drop_roles(db, &installation).await,
         })
         .await
     }
 }
 
-async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await?;
+async fn moved(db: Database<'_>) -> anyhow::Result<Done> {
+    let mut conn = db.pool.acquire().await?;
     let before =
         origin::move_here(&mut conn, &actor()).await.map_err(|e| connection::copied(&e))?;
     let installation = store::installation(&mut conn).await?;
@@ -74,18 +71,14 @@ async fn moved(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
     if before.is_some() {
         drop_spares(&mut conn, &installation).await?;
     }
-    if global.json {
-        let before = before.as_ref().map(ToString::to_string);
-        show::raw(&json!({ "moved": before.is_some(), "from": before }).to_string());
-        return Ok(Done::Well);
-    }
-    match before {
-        Some(before) => {
-            show::line(format!("the installation lives here now; it came from database {before}"));
+    let from = before.as_ref().map(ToString::to_string);
+    show::result(db.json, &json!({ "moved": from.is_some(), "from": from }), || match &from {
+        Some(from) => {
+            show::line(format!("the installation lives here now; it came from database {from}"));
             show::note("next: `tenantry migrate public up`, then `tenantry doctor --all-tenants`");
         }
         None => show::line("nothing to do: the installation lives in this database already"),
-    }
+    });
     Ok(Done::Well)
 }
 
@@ -108,4 +101,22 @@ async fn drop_spares(conn: &mut PgConnection, installation: &InstallationId) -> 
         }
     }
     Ok(())
+}
+
+/// Drops the roles of an installation unless a database of this server needs one.
+async fn drop_roles(db: Database<'_>, installation: &InstallationId) -> anyhow::Result<Done> {
+    let mut conn = db.pool.acquire().await?;
+    if let Some(database) = left_roles::used_by(&mut conn, installation).await? {
+        return Err(Failure::new(format!(
+            "roles of installation {installation} have rights in database `{database}`"
+        ))
+        .advise("drop that database first, if it is not needed")
+        .into());
+    }
+    let dropped = left_roles::drop_all(&mut conn, installation).await?;
+    let told = json!({ "installation": installation, "dropped": dropped });
+    show::result(db.json, &told, || {
+        show::line(format!("{dropped} roles of installation {installation} are dropped"));
+    });
+    Ok(Done::Well)
 }

@@ -16,7 +16,7 @@ use store::master_keys;
 use crate::{
     actor,
     args::Global,
-    connection,
+    connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
@@ -44,11 +44,11 @@ struct Tally {
 impl RollMaster {
     /// Rolls the key on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(async |settings, _, pool| self.on(global, settings, pool).await)
-            .await
+        connection::with_database(global, async |db| self.on(db).await).await
     }
 
-    async fn on(self, global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
+    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+        let Database { settings, pool, .. } = db;
         connection::refuse_copy(pool).await?;
         let sealer = sealer(settings, pool).await?;
         // A worker without the new key signs off as soon as it hears of it.
@@ -71,7 +71,7 @@ impl RollMaster {
             let after = workers(pool).await?;
             stopped = before.into_iter().filter(|it| !after.contains(it)).collect();
         }
-        tell(global, &id, &tally, &stopped);
+        tell(db.json, &id, &tally, &stopped);
         Ok(Done::well_if(tally.unreadable == 0 && stopped.is_empty()))
     }
 
@@ -163,9 +163,9 @@ async fn workers(pool: &PgPool) -> anyhow::Result<Vec<String>> {
     Ok(queue.workers.into_iter().map(|worker| worker.id).collect())
 }
 
-fn tell(global: &Global, id: &str, tally: &Tally, stopped: &[String]) {
+fn tell(json: bool, id: &str, tally: &Tally, stopped: &[String]) {
     let Tally { resealed, unreadable, dropped } = tally;
-    if global.json {
+    if json {
         let told = json!({ "master_key": id, "resealed": resealed, "unreadable": unreadable,
             "dropped": dropped, "workers_stopped": stopped });
         return show::raw(&told.to_string());

@@ -5,21 +5,16 @@ mod dry_run;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use contract::{Batch, BatchRequest, ResultForm, TenantResult};
+use contract::{BatchRequest, Operation, ResultForm, TenantResult};
 use domain::Progress;
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 
-use super::{
-    API, client,
-    under::Under,
-    watching::{self, Watched},
-};
+use super::{client, watching};
 use crate::{
     args::Global,
-    client::{Answer, Client},
+    client::{API, Answer, Client},
     failure::Done,
-    input::{self, Format, Submission},
+    input::{self, Format},
     show,
     stack::Signals,
 };
@@ -106,11 +101,11 @@ impl Submit {
         }
     }
 
-    fn body(&self, submission: Submission) -> BatchRequest {
-        let Submission { tenants, mode, run_at } = submission;
+    /// What the file asks for, and what the options say over it.
+    fn body(&self, file: BatchRequest) -> BatchRequest {
         let asked = self.mode.and_then(|mode| mode.to_possible_value());
-        let mode = asked.map(|mode| mode.get_name().to_owned()).or(mode);
-        BatchRequest { tenants, mode, run_at: self.run_at.clone().or(run_at) }
+        let mode = asked.map(|mode| mode.get_name().to_owned()).or(file.mode);
+        BatchRequest { tenants: file.tenants, mode, run_at: self.run_at.clone().or(file.run_at) }
     }
 
     async fn accepted(
@@ -118,14 +113,14 @@ impl Submit {
         global: &Global,
         client: &Client,
         answer: &Answer,
-        batch: &Batch,
+        batch: &Operation,
     ) -> anyhow::Result<Done> {
-        let (id, counts) = (&batch.batch_id.to_string(), &batch.progress.counts);
+        let (id, counts) = (batch.operation_id, &batch.status.progress.counts);
         if !global.json {
             show::note(format!("batch {id}: {}", accepted(counts)));
         }
         if self.watch {
-            return follow(global, client, Under::Batches, id, counts.total).await;
+            return watching::follow(global, client.batches(), batch).await;
         }
         if global.json {
             show::raw(&answer.text);
@@ -153,18 +148,18 @@ fn accepted(progress: &Progress) -> String {
 }
 
 /// The refused tenants with their reasons, and what to do next.
-async fn next(client: &Client, batch: &Batch) -> anyhow::Result<()> {
-    let id = &batch.batch_id.to_string();
-    let failed = batch.progress.counts.failed;
+async fn next(client: &Client, batch: &Operation) -> anyhow::Result<()> {
+    let id = &batch.operation_id.to_string();
+    let failed = batch.status.progress.counts.failed;
     if failed > 0 {
-        let refused = watching::failed(client, Under::Batches, id, SHOWN_ROWS).await?;
+        let refused = watching::failed(client.batches(), id, SHOWN_ROWS).await?;
         show::items_table(&refused).print_beside();
         let hidden = usize::try_from(failed).unwrap_or(usize::MAX) - refused.len();
         let all = format!("`tenantry batch results {id} --status failed`");
         let more = if hidden > 0 { format!("{hidden} more: {all}; ") } else { String::new() };
         show::note(format!("{more}correct the refused tenants and submit them again"));
     }
-    if batch.finished_at.is_none() {
+    if batch.status.finished_at.is_none() {
         show::note(format!("watch it: `tenantry batch watch {id}`"));
     }
     Ok(())
@@ -182,31 +177,7 @@ pub(super) async fn submit(
     let wait = wait.map(|seconds| format!("wait={seconds}"));
     let mut headers = vec![("idempotency-key", key.as_str())];
     headers.extend(wait.as_deref().map(|wait| ("prefer", wait)));
-    client.post(&format!("{API}/tenants/batch"), Some(&*to_raw_value(body)?), &headers).await
-}
-
-/// Follows an operation and tells how it went.
-pub(super) async fn follow(
-    global: &Global,
-    client: &Client,
-    under: Under,
-    id: &str,
-    total: u64,
-) -> anyhow::Result<Done> {
-    let ended = match watching::watch(client, under, id, total).await? {
-        Watched::Ended(ended) => ended,
-        Watched::Left(stop) => {
-            let noun = under.noun();
-            show::note(format!("the {noun} goes on: `tenantry {noun} watch {id}`"));
-            return Ok(Done::Stopped(stop));
-        }
-    };
-    if global.json {
-        show::raw(&ended.answer.text);
-    } else {
-        watching::tell(client, under, &ended.batch).await?;
-    }
-    Ok(Done::well_if(ended.batch.is_clean()))
+    client.send(&format!("{API}/tenants/batch"), body, &headers).await
 }
 
 fn finished(global: &Global, answer: &Answer, result: &ResultForm) -> Done {

@@ -2,12 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{
-    API, application_role::ApplicationRole, client, connect::Connect, find_tenant, print, query,
-};
+use super::{application_role::ApplicationRole, client, connect::Connect, find_tenant, print};
 use crate::{
     args::Global,
-    client::{Answer, Fields},
+    client::{API, Answer, Fields, query},
     failure::Done,
     show::{self, DASH, Record, Table},
 };
@@ -55,7 +53,7 @@ impl Tenant {
             Self::Connect(connect) => connect.run(global).await,
             Self::ApplicationRole(command) => command.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
-                let query = query([
+                let query = query(&[
                     ("page", page.map(|page| page.to_string())),
                     ("limit", Some(limit.to_string())),
                     ("cursor", cursor),
@@ -105,7 +103,7 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 
 /// One thing, a line a field: a newer API's fields are shown, too.
 fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    print(global, answer, |Fields(fields)| {
+    print(global, answer, |fields: Fields| {
         let mut record = Record::default();
         for (name, value) in fields {
             let value = value_text(&name, value.get());
@@ -132,6 +130,14 @@ fn value_text(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_keep_their_order_and_every_digit() {
+        let fields: Fields = serde_json::from_str(r#"{"b":1.10,"a":{"x":[ 1 ]}}"#).unwrap();
+
+        let told: Vec<_> = fields.iter().map(|(name, it)| (name.as_str(), it.get())).collect();
+        assert_eq!(told, [("b", "1.10"), ("a", r#"{"x":[ 1 ]}"#)]);
+    }
 
     #[test]
     fn people_read_domains_times_and_what_is_missing() {

@@ -1,7 +1,10 @@
 //! `tenantry token`: operator tokens, straight on the database, so that the first one can be made.
 
 use chrono::{DateTime, Utc};
-use clap::{Subcommand, ValueEnum};
+use clap::{
+    Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use domain::Role;
 use serde_json::json;
 use sqlx::PgPool;
@@ -25,8 +28,8 @@ pub(crate) enum Token {
         #[arg(long)]
         name: String,
         /// What it may do
-        #[arg(long, value_enum, default_value_t = RoleName::Operator)]
-        role: RoleName,
+        #[arg(long, default_value_t = Role::Operator, value_parser = role())]
+        role: Role,
         /// When it expires: 90d, 12h, or never
         #[arg(long, default_value = "90d", value_parser = expiry)]
         expires: Expiry,
@@ -40,25 +43,14 @@ pub(crate) enum Token {
     },
 }
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RoleName {
-    /// Read everything but API keys
-    Viewer,
-    /// Submit, cancel and retry batches; reveal keys
-    Operator,
-    /// Everything
-    Admin,
-}
-
-impl From<RoleName> for Role {
-    fn from(role: RoleName) -> Self {
-        match role {
-            RoleName::Viewer => Self::Viewer,
-            RoleName::Operator => Self::Operator,
-            RoleName::Admin => Self::Admin,
-        }
-    }
+fn role() -> impl TypedValueParser<Value = Role> {
+    let help = |role: &Role| match role {
+        Role::Viewer => "Read everything but API keys",
+        Role::Operator => "Submit, cancel and retry batches; reveal keys",
+        Role::Admin => "Everything",
+    };
+    let roles = Role::ALL.iter().map(|role| PossibleValue::new(role.as_str()).help(help(role)));
+    PossibleValuesParser::new(roles).try_map(|role| role.parse::<Role>())
 }
 
 /// How long a token lives; `None` = until it is revoked.
@@ -98,7 +90,7 @@ impl Token {
         match self {
             Self::Create { name, role, expires } => {
                 let ends = expires.0.map(|time| Utc::now() + time);
-                create(global, pool, &name, role.into(), ends).await
+                create(global, pool, &name, role, ends).await
             }
             Self::List => list(global, pool).await,
             Self::Revoke { name } => revoke(global, pool, &name).await,
@@ -124,16 +116,14 @@ async fn create(
     let detail = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at });
     record(&mut tx, "token.created", detail).await?;
     tx.commit().await?;
-    if global.json {
-        let told = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at,
-            "token": token.expose() });
-        show::raw(&told.to_string());
-    } else {
+    let told = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at,
+        "token": token.expose() });
+    show::result(global.json, &told, || {
         let ends = expires_at.map_or_else(|| "never".to_owned(), |at| short_time(Some(at)));
         show::line(token.expose());
         show::note(format!("token `{name}`: role {role}, expires {ends}; it is not shown again"));
         show::note("use it: `export TENANTRY_TOKEN=…`");
-    }
+    });
     Ok(Done::Well)
 }
 
@@ -175,11 +165,8 @@ async fn revoke(global: &Global, pool: &PgPool, name: &str) -> anyhow::Result<Do
     };
     record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
     tx.commit().await?;
-    if global.json {
-        show::raw(&json!({ "id": id, "name": name, "revoked": true }).to_string());
-    } else {
-        show::line(format!("token `{name}` is revoked"));
-    }
+    let told = json!({ "id": id, "name": name, "revoked": true });
+    show::result(global.json, &told, || show::line(format!("token `{name}` is revoked")));
     Ok(Done::Well)
 }
 

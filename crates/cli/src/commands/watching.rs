@@ -5,10 +5,10 @@ use std::time::Duration;
 use contract::{BatchProgress, ItemPage, ItemResult, Operation};
 use domain::{Kind, Progress};
 
-use super::under::Under;
 use crate::{
-    client::{Answer, Client},
-    failure::Stop,
+    args::Global,
+    client::{Answer, Operations},
+    failure::Done,
     show::{self, BatchBar},
     stack::Signals,
 };
@@ -20,88 +20,86 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// Failed items that are shown at the end of a watch.
 const SHOWN_FAILURES: usize = 20;
 
-/// What a watch came to.
-#[derive(Debug)]
-pub(super) enum Watched {
-    /// The batch has ended.
-    Ended(Box<Ended>),
-    /// The user looks no longer; the batch goes on.
-    Left(Stop),
-}
-
-/// A batch that has ended, and the answer that said so.
+/// An operation that has ended, and the answer that said so.
 #[derive(Debug)]
 pub(super) struct Ended {
-    pub(super) batch: Operation,
+    pub(super) operation: Operation,
     pub(super) answer: Answer,
 }
 
-/// Shows the batch's progress until it ends, or until Ctrl-C.
-pub(super) async fn watch(
-    client: &Client,
-    under: Under,
-    id: &str,
-    total: u64,
-) -> anyhow::Result<Watched> {
+/// Shows the operation's progress until it ends, and tells how it went. Ctrl-C leaves it running.
+pub(super) async fn follow(
+    global: &Global,
+    of: Operations<'_>,
+    operation: &Operation,
+) -> anyhow::Result<Done> {
     let mut signals = Signals::install()?;
-    tokio::select! {
-        ended = to_the_end(client, under, id, total) => Ok(Watched::Ended(Box::new(ended?))),
-        stop = signals.next() => Ok(Watched::Left(stop)),
+    let Ended { operation, answer } = tokio::select! {
+        ended = to_the_end(of, operation) => ended?,
+        stop = signals.next() => {
+            let (id, noun) = (operation.operation_id, of.under.noun());
+            show::note(format!("the {noun} goes on: `tenantry {noun} watch {id}`"));
+            return Ok(Done::Stopped(stop));
+        }
+    };
+    if global.json {
+        show::raw(&answer.text);
+    } else {
+        tell(of, &operation).await?;
     }
+    Ok(Done::well_if(operation.status.is_clean()))
 }
 
-/// Shows the batch's progress until it ends.
-pub(super) async fn to_the_end(
-    client: &Client,
-    under: Under,
-    id: &str,
-    total: u64,
-) -> anyhow::Result<Ended> {
+/// Shows the operation's progress until it ends.
+pub(super) async fn to_the_end(of: Operations<'_>, operation: &Operation) -> anyhow::Result<Ended> {
+    let id = operation.operation_id.to_string();
+    let total = operation.status.progress.counts.total;
     let mut bar = BatchBar::new(total);
     let counts = Progress { total, queued: total, ..Progress::default() };
     bar.show(&BatchProgress { counts, ..BatchProgress::default() });
     let (mut pause, mut told) = (FIRST_LOOK, None);
     loop {
-        let answer = client.get(&under.one(id)).await?;
-        let batch: Operation = answer.parse()?;
-        bar.show(&batch.progress);
-        if batch.finished_at.is_some() {
+        let answer = of.get(&id).await?;
+        let operation: Operation = answer.parse()?;
+        let status = &operation.status;
+        bar.show(&status.progress);
+        if status.finished_at.is_some() {
             bar.finish();
-            return Ok(Ended { batch, answer });
+            return Ok(Ended { operation, answer });
         }
         // A batch that was just submitted waits for a moment by right.
-        if pause >= LONGEST_LOOK && told != batch.waiting_for {
-            if let Some(waiting_for) = &batch.waiting_for {
+        if pause >= LONGEST_LOOK && told != status.waiting_for {
+            if let Some(waiting_for) = &status.waiting_for {
                 bar.note(&format!("waits: {}", waiting_for.message));
             }
-            told = batch.waiting_for;
+            told.clone_from(&status.waiting_for);
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 5 / 4).min(LONGEST_LOOK);
     }
 }
 
-/// Says how an ended batch went: one sentence, the first failures, what comes next.
-pub(super) async fn tell(client: &Client, under: Under, batch: &Operation) -> anyhow::Result<()> {
-    let noun = under.noun();
-    show::line(format!("{noun} {}: {}", batch.operation_id, show::counts_and_pace(batch)));
-    if !batch.is_clean() {
-        failures(client, under, batch).await?;
+/// Says how an ended operation went: one sentence, the first failures, what comes next.
+async fn tell(of: Operations<'_>, operation: &Operation) -> anyhow::Result<()> {
+    let Operation { operation_id: id, kind, status, .. } = operation;
+    show::line(format!("{} {id}: {}", of.under.noun(), show::counts_and_pace(status)));
+    if !status.is_clean() {
+        failures(of, operation).await?;
     }
-    if batch.kind == Kind::Provision && batch.progress.counts.succeeded > 0 {
-        show::note(format!("API keys: `tenantry keys reveal {}`", batch.operation_id));
+    if *kind == Kind::Provision && status.progress.counts.succeeded > 0 {
+        show::note(format!("API keys: `tenantry keys reveal {id}`"));
     }
     Ok(())
 }
 
-async fn failures(client: &Client, under: Under, batch: &Operation) -> anyhow::Result<()> {
-    let (id, noun) = (&batch.operation_id, under.noun());
-    let failed = failed(client, under, &id.to_string(), SHOWN_FAILURES).await?;
+async fn failures(of: Operations<'_>, operation: &Operation) -> anyhow::Result<()> {
+    let (id, noun) = (operation.operation_id.to_string(), of.under.noun());
+    let failed = failed(of, &id, SHOWN_FAILURES).await?;
     if !failed.is_empty() {
         show::items_table(&failed).print();
     }
-    let all = format!("all results: `tenantry {noun} {} {id}`", under.items_word());
-    if may_be_retried(&batch.progress.counts, &failed) {
+    let all = format!("all results: `tenantry {noun} {} {id}`", of.under.items());
+    if may_be_retried(&operation.status.progress.counts, &failed) {
         show::note(format!("{all}; retry them: `tenantry {noun} retry {id}`"));
     } else {
         let cure = match failed.iter().any(needs_operator) {
@@ -113,16 +111,14 @@ async fn failures(client: &Client, under: Under, batch: &Operation) -> anyhow::R
     Ok(())
 }
 
-/// The first failed items of a batch, with their reasons.
+/// The first failed items, with their reasons.
 pub(super) async fn failed(
-    client: &Client,
-    under: Under,
+    of: Operations<'_>,
     id: &str,
     most: usize,
 ) -> anyhow::Result<Vec<ItemResult>> {
-    let path = format!("{}?status=failed&limit={most}", under.items(id));
-    let page: ItemPage = client.get(&path).await?.parse()?;
-    Ok(page.items)
+    let first = [("status", Some("failed".to_owned())), ("limit", Some(most.to_string()))];
+    Ok(of.items(id, &first).await?.parse::<ItemPage>()?.items)
 }
 
 /// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.

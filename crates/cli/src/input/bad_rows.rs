@@ -7,6 +7,9 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::csv_rows::{FEATURES, PLAIN};
 
+/// Fields with columns for their parts.
+const PARTS: [&str; 3] = ["settings", "settings.limits", "settings.metadata"];
+
 /// Writes `tenants`, one a row. What has no column of its own gets one with its name, so nothing is lost.
 ///
 /// # Errors
@@ -37,37 +40,29 @@ fn write_to(out: impl std::io::Write, tenants: &[&RawValue]) -> anyhow::Result<(
 fn cells(tenant: &RawValue) -> BTreeMap<String, String> {
     let mut cells = BTreeMap::new();
     match serde_json::from_str(tenant.get()) {
-        Ok(Value::Object(mut fields)) => {
-            if let Some(Value::Object(settings)) = fields.get("settings") {
-                let settings = settings.clone();
-                fields.remove("settings");
-                of_settings(settings, &mut cells);
-            }
-            of_object("", fields, &mut cells);
-        }
+        Ok(Value::Object(fields)) => fill(&mut cells, "", fields),
         _ => _ = cells.insert(PLAIN[0].to_owned(), tenant.get().to_owned()),
     }
     cells
 }
 
-fn of_settings(mut settings: Map<String, Value>, cells: &mut BTreeMap<String, String>) {
-    if let Some(Value::Array(features)) = settings.remove("features") {
-        let words: Vec<String> = features.into_iter().map(text).collect();
-        cells.insert(FEATURES.to_owned(), words.join("|"));
+/// Adds a cell for each of `fields`, whose columns begin with `prefix`.
+fn fill(cells: &mut BTreeMap<String, String>, prefix: &str, fields: Map<String, Value>) {
+    for (name, value) in fields {
+        let name = format!("{prefix}{name}");
+        let cell = match value {
+            Value::Null => continue,
+            Value::Object(fields) if PARTS.contains(&name.as_str()) => {
+                fill(cells, &format!("{name}."), fields);
+                continue;
+            }
+            Value::Array(words) if name == FEATURES => {
+                words.into_iter().map(text).collect::<Vec<_>>().join("|")
+            }
+            other => text(other),
+        };
+        cells.insert(name, cell);
     }
-    for part in ["limits", "metadata"] {
-        if let Some(Value::Object(entries)) = settings.get(part) {
-            let entries = entries.clone();
-            settings.remove(part);
-            of_object(&format!("settings.{part}."), entries, cells);
-        }
-    }
-    of_object("settings.", settings, cells);
-}
-
-fn of_object(prefix: &str, fields: Map<String, Value>, cells: &mut BTreeMap<String, String>) {
-    let given = fields.into_iter().filter(|(_, value)| !value.is_null());
-    cells.extend(given.map(|(name, value)| (format!("{prefix}{name}"), text(value))));
 }
 
 fn text(value: Value) -> String {

@@ -4,7 +4,7 @@
 //! `settings.metadata.<name>` a text. An empty cell means "not given"; rows of empty cells are skipped.
 
 use serde_json::{
-    Map, Value,
+    Value, json,
     value::{RawValue, to_raw_value},
 };
 
@@ -100,34 +100,21 @@ fn tenant(columns: &[Column], row: &csv::StringRecord) -> Result<Value, String> 
         let (has, wants) = (row.len(), columns.len());
         return Err(format!("the row has {has} columns, the header has {wants}"));
     }
-    let mut tenant = Map::new();
+    let mut tenant = json!({});
     for (column, cell) in columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         match column {
-            Column::Plain(name) => _ = tenant.insert(name.clone(), cell.into()),
-            Column::Features => _ = settings(&mut tenant).insert("features".into(), list(cell)),
+            Column::Plain(name) => tenant[name] = cell.into(),
+            Column::Features => tenant["settings"]["features"] = list(cell),
             Column::Limit(name) => {
                 let not_whole =
                     |_| format!("settings.limits.{name} is `{cell}`, not a whole number");
                 let number: i64 = cell.parse().map_err(not_whole)?;
-                below(settings(&mut tenant), "limits").insert(name.clone(), number.into());
+                tenant["settings"]["limits"][name] = number.into();
             }
-            Column::Metadata(name) => {
-                below(settings(&mut tenant), "metadata").insert(name.clone(), cell.into());
-            }
+            Column::Metadata(name) => tenant["settings"]["metadata"][name] = cell.into(),
         }
     }
-    Ok(Value::Object(tenant))
-}
-
-fn settings(tenant: &mut Map<String, Value>) -> &mut Map<String, Value> {
-    below(tenant, "settings")
-}
-
-fn below<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
-    map.entry(key)
-        .or_insert_with(|| Value::Object(Map::new()))
-        .as_object_mut()
-        .expect("only objects are put there")
+    Ok(tenant)
 }
 
 fn list(cell: &str) -> Value {
@@ -140,8 +127,6 @@ fn bad(error: &csv::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(text: &str) -> Vec<Value> {

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use contract::BatchRequest;
 use domain::Fields;
 use serde_json::value::RawValue;
 
@@ -31,25 +32,13 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// What a file asks for.
-#[derive(Debug, Clone)]
-pub(crate) struct Submission {
-    /// The tenants, in the file's order, as the text they are written as: a number keeps its digits.
-    pub(crate) tenants: Vec<Box<RawValue>>,
-    /// The mode, if the file names one.
-    pub(crate) mode: Option<String>,
-    /// When to start, if the file says.
-    pub(crate) run_at: Option<String>,
-}
-
-impl Submission {
-    fn of(tenants: Vec<Box<RawValue>>) -> Self {
-        Self { tenants, mode: None, run_at: None }
-    }
+/// A batch of `tenants`, of which the file says no more.
+fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
+    BatchRequest { tenants, mode: None, run_at: None }
 }
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
-pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<Submission> {
+pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchRequest> {
     let format = match format.or_else(|| by_name(file)) {
         Some(format) => format,
         None => return Err(unknown_format(file).into()),
@@ -64,21 +53,21 @@ pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<Submis
 }
 
 /// The tenants in `text`.
-pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<Submission> {
+pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<BatchRequest> {
     // Spreadsheets put a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match format {
         Format::Json => json(text),
-        Format::Ndjson => ndjson(text).map(Submission::of),
-        Format::Csv => csv_rows::parse(text).map(Submission::of),
+        Format::Ndjson => ndjson(text).map(of),
+        Format::Csv => csv_rows::parse(text).map(of),
     }
 }
 
-fn json(text: &str) -> anyhow::Result<Submission> {
+fn json(text: &str) -> anyhow::Result<BatchRequest> {
     let document: Box<RawValue> = serde_json::from_str(text)
         .map_err(|e| Failure::usage(format!("not valid JSON: {e}")).advise(json_advice(text)))?;
     if let Some(tenants) = list(&document) {
-        return Ok(Submission::of(tenants));
+        return Ok(of(tenants));
     }
     let Some(body) = Fields::of(document.get()) else {
         return Err(Failure::usage("not a JSON object or array")
@@ -86,7 +75,7 @@ fn json(text: &str) -> anyhow::Result<Submission> {
             .into());
     };
     match body.get("tenants") {
-        None => Ok(Submission::of(vec![document])),
+        None => Ok(of(vec![document])),
         Some(tenants) => match list(tenants) {
             Some(tenants) => beside(tenants, &body),
             None => Err(Failure::usage("`tenants` is not an array").into()),
@@ -100,14 +89,14 @@ fn list(text: &RawValue) -> Option<Vec<Box<RawValue>>> {
 }
 
 /// What is said beside the tenants.
-fn beside(tenants: Vec<Box<RawValue>>, body: &Fields<'_>) -> anyhow::Result<Submission> {
+fn beside(tenants: Vec<Box<RawValue>>, body: &Fields<'_>) -> anyhow::Result<BatchRequest> {
     if let Some(name) = body.repeated() {
         return Err(Failure::usage(format!("`{name}` is there twice")).into());
     }
     if let Some(unknown) = body.names().find(|name| !["tenants", "mode", "run_at"].contains(name)) {
         return Err(Failure::usage(format!("unknown field `{unknown}` beside `tenants`")).into());
     }
-    Ok(Submission { tenants, mode: text_in(body, "mode")?, run_at: text_in(body, "run_at")? })
+    Ok(BatchRequest { tenants, mode: text_in(body, "mode")?, run_at: text_in(body, "run_at")? })
 }
 
 fn text_in(body: &Fields<'_>, name: &str) -> anyhow::Result<Option<String>> {
@@ -195,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    fn tenants(read: &Submission) -> Vec<Value> {
+    fn tenants(read: &BatchRequest) -> Vec<Value> {
         read.tenants.iter().map(|tenant| serde_json::from_str(tenant.get()).unwrap()).collect()
     }
 

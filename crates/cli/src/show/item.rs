@@ -2,7 +2,7 @@
 
 use contract::Item;
 
-use super::{DASH, Record, Table, batch::error_text, domain, note, plain, short_time};
+use super::{DASH, Record, Table, domain, operation::error_text, short_time, waits};
 
 /// Prints all of it.
 pub(crate) fn item(it: &Item) {
@@ -13,9 +13,7 @@ pub(crate) fn item(it: &Item) {
     if !it.failed_attempts.is_empty() {
         attempts(it).print();
     }
-    if let Some(waiting_for) = &it.waiting_for {
-        note(plain(&format!("waits: {}", waiting_for.message)));
-    }
+    waits(it.waiting_for.as_ref());
 }
 
 fn record(it: &Item) -> Record {

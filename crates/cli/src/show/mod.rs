@@ -2,11 +2,11 @@
 //! no colour, no bar and no control character.
 
 mod bar;
-mod batch;
 mod column;
 mod fit;
 mod host;
 mod item;
+mod operation;
 mod queue;
 mod record;
 mod table;
@@ -19,14 +19,16 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
+use contract::WaitingFor;
+use serde_json::Value;
+
 pub(crate) use bar::BatchBar;
-pub(crate) use batch::{
-    batch_table, batches_table, counts, counts_and_pace, items_table, operation_table,
-    operations_table, wait_table,
-};
 pub(crate) use host::domain;
 pub(crate) use item::item;
-pub(crate) use queue::{queue_sentence, workers_table};
+pub(crate) use operation::{
+    counts, counts_and_pace, items_table, operation_table, operations_table, wait_table,
+};
+pub(crate) use queue::{queue_sentence, workers, workers_table};
 pub(crate) use record::Record;
 pub(crate) use table::Table;
 pub(crate) use time::{duration, short_time};
@@ -44,11 +46,28 @@ pub(crate) fn note(text: impl Display) {
     let _reader_left = writeln!(io::stderr(), "{text}");
 }
 
+/// Says why tenants wait, if something is known.
+pub(crate) fn waits(waiting_for: Option<&WaitingFor>) {
+    if let Some(waiting_for) = waiting_for {
+        note(plain(&format!("waits: {}", waiting_for.message)));
+    }
+}
+
+/// A result: `told` for programs, else what `people` prints.
+pub(crate) fn result(json: bool, told: &Value, people: impl FnOnce()) {
+    if json { raw(&told.to_string()) } else { people() }
+}
+
 /// An answer exactly as the API sent it.
 pub(crate) fn raw(text: &str) {
     let mut out = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let _reader_left = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Whether people look at standard output.

@@ -2,7 +2,7 @@
 
 use contract::{Queue, Worker};
 
-use super::{Table, short_time};
+use super::{Table, counted, short_time};
 
 /// Where the API stops counting.
 const MOST_COUNTED: u64 = 10_000;
@@ -11,13 +11,14 @@ const MOST_COUNTED: u64 = 10_000;
 pub(crate) fn queue_sentence(queue: &Queue) -> String {
     let standing = if queue.paused { "paused" } else { "open" };
     let more = if queue.waiting >= MOST_COUNTED { " or more" } else { "" };
-    let workers = match queue.workers.len() {
-        0 => "no worker".to_owned(),
-        1 => "1 worker".to_owned(),
-        n => format!("{n} workers"),
-    };
+    let workers = workers(queue.workers.len());
     let Queue { waiting, running, .. } = queue;
     format!("the queue is {standing}: {waiting}{more} waiting, {running} running, {workers}")
+}
+
+/// `no worker`, `1 worker`, `2 workers`.
+pub(crate) fn workers(count: usize) -> String {
+    if count == 0 { "no worker".to_owned() } else { counted(count as u64, "worker") }
 }
 
 /// One line a worker.

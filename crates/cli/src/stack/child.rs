@@ -19,7 +19,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{DataDir, ready::ProcessReady};
+use super::{
+    DataDir,
+    ready::{self, ProcessReady},
+};
 use crate::failure::Failure;
 
 /// How long a child gets until it answers.
@@ -99,8 +102,8 @@ impl Spec {
     pub(super) async fn answers(&self, child: &mut Child) -> anyhow::Result<String> {
         let began = Instant::now();
         loop {
-            if let Ok(ready) = ProcessReady::read(&self.ready_file) {
-                return Ok(ready.url);
+            if let Ok(ProcessReady { url }) = ready::read(&self.ready_file) {
+                return Ok(url);
             }
             if let Some(status) = child.ended() {
                 let failure = format!("{} did not start ({})", self.name, how(status));

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use settings::Settings;
 
-use super::Ready;
+use super::{Ready, ready};
 use crate::{connection::READY_FILE, failure::Failure};
 
 /// A data directory that is ours alone while this lives.
@@ -89,7 +89,7 @@ fn keep_out_of_git(path: &Path) -> std::io::Result<()> {
 }
 
 fn in_use(path: &Path) -> Failure {
-    let running = Ready::read(&path.join(READY_FILE));
+    let running: anyhow::Result<Ready> = ready::read(&path.join(READY_FILE));
     let who = running.map_or_else(
         |_| "another tenantry".to_owned(),
         |ready| format!("process {} ({})", ready.pid, ready.url),

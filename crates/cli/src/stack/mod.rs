@@ -15,7 +15,7 @@ pub(crate) mod install;
 mod lock_watch;
 mod postgres;
 mod prepare;
-mod ready;
+pub(crate) mod ready;
 mod signals;
 mod supervisor;
 
@@ -96,7 +96,7 @@ impl Stack {
         for number in 1..=plan.workers {
             supervisor.start(worker(&data_dir, number, &env)).await?;
         }
-        told(&format!("API at {url}, {}", workers(plan.workers)), began.elapsed());
+        told(&format!("API at {url}, {}", show::workers(plan.workers)), began.elapsed());
 
         let ready = Ready {
             url,
@@ -142,14 +142,6 @@ impl Stack {
     /// Where the children log.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.data_dir.log_dir()
-    }
-}
-
-fn workers(count: usize) -> String {
-    match count {
-        0 => "no worker".to_owned(),
-        1 => "1 worker".to_owned(),
-        n => format!("{n} workers"),
     }
 }
 

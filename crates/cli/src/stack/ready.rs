@@ -30,11 +30,6 @@ impl std::fmt::Debug for Ready {
 }
 
 impl Ready {
-    /// What `file` says.
-    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
-        read(file)
-    }
-
     /// Says it in `file`, for our eyes only; a reader sees all of it or nothing.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(self).context("could not write JSON")?;
@@ -51,14 +46,8 @@ pub(super) struct ProcessReady {
     pub(super) url: String,
 }
 
-impl ProcessReady {
-    /// What `file` says.
-    pub(super) fn read(file: &Path) -> anyhow::Result<Self> {
-        read(file)
-    }
-}
-
-fn read<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+/// What `file` says.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("could not read {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} has another form", file.display()))
@@ -82,7 +71,7 @@ mod tests {
 
         ready.write(&file).unwrap();
 
-        assert_eq!(Ready::read(&file).unwrap(), ready);
+        assert_eq!(read::<Ready>(&file).unwrap(), ready);
         let shown = format!("{ready:?}");
         assert!(!shown.contains("tto_secret") && !shown.contains("pw"), "{shown}");
     }

@@ -12,16 +12,16 @@ use std::{
 };
 
 use clap::Args;
-use contract::{Batch, TenantPage};
+use contract::{Operation, TenantPage};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use settings::{Profile, Settings};
 
 use self::{isolation::Proof, place::Place};
-use super::{API, config_check, dev, steering, submit, under::Under, watching};
+use super::{config_check, dev, submit, watching};
 use crate::{
     args::Global,
-    client::Client,
+    client::{API, Client},
     connection::Target,
     failure::Done,
     show,
@@ -74,22 +74,19 @@ impl Demo {
         if let Some(place) = throw_away {
             place.remove()?;
         }
-        match (done?, &self.data_dir) {
-            (Done::Stopped(stop), None) => {
-                show::note("stopped; nothing is left");
-                Ok(Done::Stopped(stop))
-            }
-            (Done::Stopped(stop), Some(dir)) => {
-                show::note(format!("stopped; what was made is kept in {}", dir.display()));
-                Ok(Done::Stopped(stop))
-            }
-            (done, _) => {
+        let done = done?;
+        match &self.data_dir {
+            _ if !matches!(done, Done::Stopped(_)) => {
                 if !global.json {
                     report::try_next();
                 }
-                Ok(done)
+            }
+            None => show::note("stopped; nothing is left"),
+            Some(dir) => {
+                show::note(format!("stopped; what was made is kept in {}", dir.display()));
             }
         }
+        Ok(done)
     }
 
     /// From the start of everything to its stop.
@@ -140,13 +137,11 @@ impl Demo {
             report::submitted(&batch, &answer);
         }
         show::note("");
-        let id = batch.batch_id.to_string();
-        let ended =
-            watching::to_the_end(&client, Under::Batches, &id, batch.progress.counts.total).await?;
-        let items = steering::every_item(&client, Under::Batches, &id, None, None).await?;
+        let ended = watching::to_the_end(client.batches(), &batch).await?;
+        let items = client.batches().every_item(&batch.operation_id.to_string(), &[]).await?;
         if !global.json {
-            report::results(&ended.batch, &items);
-            report::one_key(&client, &ended.batch).await?;
+            report::results(&ended.operation, &items);
+            report::one_key(&client, &ended.operation).await?;
         }
         let default_tables = settings.tenants.migrations_dir.is_none();
         let database = &settings.database;
@@ -157,10 +152,10 @@ impl Demo {
         } else if let Some(proof) = proof {
             report::isolation(&proof);
         }
-        Ok(Done::well_if(ended.batch.is_clean()))
+        Ok(Done::well_if(ended.operation.status.is_clean()))
     }
 
-    async fn submit(&self, client: &Client) -> anyhow::Result<(Batch, Sent)> {
+    async fn submit(&self, client: &Client) -> anyhow::Result<(Operation, Sent)> {
         let there: TenantPage = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
         // Domains are unique: a directory that has seen a demo needs others.
         let tag = (!there.tenants.is_empty()).then(|| {

@@ -1,11 +1,10 @@
 //! What the demo tells at its end.
 
-use contract::{Batch, ItemResult, Operation, RevealedKeys};
+use contract::{ItemResult, Operation, RevealedKeys};
 
 use super::{Sent, isolation::Proof};
 use crate::{
-    client::Client,
-    commands::API,
+    client::{API, Client},
     show::{self, Table},
 };
 
@@ -13,13 +12,13 @@ use crate::{
 const SHOWN: usize = 10;
 
 /// What was sent, and what came at once.
-pub(super) fn submitted(batch: &Batch, sent: &Sent) {
+pub(super) fn submitted(batch: &Operation, sent: &Sent) {
     show::line(format!(
         "\nPOST {API}/tenants/batch with {} tenants → {} in {}: batch {}",
         sent.count,
         sent.status,
         show::duration(sent.took),
-        batch.batch_id,
+        batch.operation_id,
     ));
 }
 
@@ -42,9 +41,11 @@ pub(super) fn results(batch: &Operation, items: &[ItemResult]) {
     if hidden > 0 {
         show::line(format!("… and {hidden} more"));
     }
-    show::line(format!("\n{}", show::counts_and_pace(batch)));
-    if let Some(times) = Percentiles::of(items) {
-        show::line(times);
+    show::line(format!("\n{}", show::counts_and_pace(&batch.status)));
+    if let Some([p50, p95, p99]) = percentiles(items) {
+        show::line(format!(
+            "one tenant, all steps: p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms"
+        ));
     }
 }
 
@@ -56,24 +57,13 @@ fn worth_showing(items: &[ItemResult]) -> Vec<&ItemResult> {
     items.iter().take(SHOWN).chain(rest.take(SHOWN)).collect()
 }
 
-/// How long a tenant's steps take, in milliseconds.
-struct Percentiles {
-    p50: f64,
-    p95: f64,
-    p99: f64,
-}
-
-impl Percentiles {
-    fn of(items: &[ItemResult]) -> Option<Self> {
-        let mut times: Vec<f64> = items.iter().filter_map(step_ms).collect();
-        times.sort_by(f64::total_cmp);
-        // The nearest rank: the smallest time that this share of the tenants did not exceed.
-        let rank = |percent: usize| {
-            let at = (times.len() * percent).div_ceil(100).max(1) - 1;
-            times.get(at).copied()
-        };
-        Some(Self { p50: rank(50)?, p95: rank(95)?, p99: rank(99)? })
-    }
+/// How long a tenant's steps take, in milliseconds: the p50, p95 and p99.
+fn percentiles(items: &[ItemResult]) -> Option<[f64; 3]> {
+    let mut times: Vec<f64> = items.iter().filter_map(step_ms).collect();
+    times.sort_by(f64::total_cmp);
+    // The nearest rank: the smallest time that this share of the tenants did not exceed.
+    let rank = |percent: usize| (times.len() * percent).div_ceil(100).max(1) - 1;
+    (!times.is_empty()).then(|| [50, 95, 99].map(|percent| times[rank(percent)]))
 }
 
 /// How long the tenant's steps took in sum, if any are known.
@@ -81,17 +71,10 @@ fn step_ms(item: &ItemResult) -> Option<f64> {
     (!item.steps.is_empty()).then(|| item.steps.iter().map(|step| step.duration_ms).sum())
 }
 
-impl std::fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { p50, p95, p99 } = self;
-        write!(f, "one tenant, all steps: p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms")
-    }
-}
-
 /// One tenant's key: it can be revealed until it is acknowledged.
 pub(super) async fn one_key(client: &Client, batch: &Operation) -> anyhow::Result<()> {
-    let path = format!("{API}/batches/{}/api-keys/reveal", batch.operation_id);
-    let revealed: RevealedKeys = client.post(&path, None, &[]).await?.parse()?;
+    let id = batch.operation_id.to_string();
+    let revealed: RevealedKeys = client.batches().act(&id, "api-keys/reveal").await?.parse()?;
     if let Some(key) = revealed.keys.iter().min_by_key(|key| key.tenant_id) {
         show::line(format!(
             "\nPOST {API}/batches/…/api-keys/reveal: {} keys; each can be read until you confirm it",
@@ -131,9 +114,7 @@ mod tests {
     fn percentiles_are_times_that_were_measured() {
         let items: Vec<ItemResult> = (1..=200).rev().map(|ms| item(f64::from(ms))).collect();
 
-        let times = Percentiles::of(&items).unwrap();
-
-        assert_eq!((times.p50, times.p95, times.p99), (100.0, 190.0, 198.0));
-        assert!(Percentiles::of(&[]).is_none());
+        assert_eq!(percentiles(&items), Some([100.0, 190.0, 198.0]));
+        assert_eq!(percentiles(&[]), None);
     }
 }

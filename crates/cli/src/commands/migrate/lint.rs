@@ -13,6 +13,7 @@ use tenantdb::{
 
 use crate::{
     args::Global,
+    connection::Database,
     failure::{Done, Failure},
     show,
 };
@@ -55,11 +56,7 @@ fn tell(findings: &[LoadError]) {
 }
 
 fn counted(findings: usize) -> String {
-    match findings {
-        0 => "no findings".to_owned(),
-        1 => "1 finding".to_owned(),
-        more => format!("{more} findings"),
-    }
+    if findings == 0 { "no findings".to_owned() } else { show::counted(findings as u64, "finding") }
 }
 
 fn as_json(finding: &LoadError) -> Value {
@@ -69,15 +66,12 @@ fn as_json(finding: &LoadError) -> Value {
 }
 
 /// Checks the files, then applies them to an empty schema in a transaction that is rolled back.
-pub(super) async fn check(
-    global: &Global,
-    settings: &Settings,
-    pool: &PgPool,
-) -> anyhow::Result<Done> {
+pub(super) async fn check(db: Database<'_>) -> anyhow::Result<Done> {
+    let Database { settings, pool, .. } = db;
     let findings = findings(settings, settings.tenants.migrations_dir.as_deref());
     let refused = if findings.is_empty() { apply(settings, pool).await? } else { Vec::new() };
     let ok = findings.is_empty() && refused.is_empty();
-    if global.json {
+    if db.json {
         let found: Vec<Value> = findings.iter().map(as_json).collect();
         show::raw(&json!({ "ok": ok, "findings": found, "errors": refused }).to_string());
         return Ok(Done::well_if(ok));

@@ -40,14 +40,10 @@ impl Migrate {
                 Ok(starter::write(&config_check::load()?)?.tell(global))
             }
             Self::Public(public) => {
-                let run =
-                    async |settings: &_, _: &_, pool: &_| public.run(global, settings, pool).await;
-                connection::with_database(run).await
+                connection::with_database(global, async |db| public.run(db).await).await
             }
             Self::Tenant(tenant) => {
-                let run =
-                    async |settings: &_, _: &_, pool: &_| tenant.run(global, settings, pool).await;
-                connection::with_database(run).await
+                connection::with_database(global, async |db| tenant.run(db).await).await
             }
         }
     }

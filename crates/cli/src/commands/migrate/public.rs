@@ -4,13 +4,10 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use domain::DatabaseMode;
 use serde_json::json;
-use settings::Settings;
-use sqlx::PgPool;
 
 use crate::{
     actor::{actor, record},
-    args::Global,
-    connection::refuse_copy,
+    connection::{Database, refuse_copy},
     failure::Done,
     show::{self, Table, short_time},
     stack::install::{Installed, install},
@@ -46,14 +43,10 @@ pub(crate) enum Public {
 
 impl Public {
     /// Does it.
-    pub(super) async fn run(
-        self,
-        global: &Global,
-        settings: &Settings,
-        pool: &PgPool,
-    ) -> anyhow::Result<Done> {
+    pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
+        let Database { settings, pool, .. } = db;
         match self {
-            Self::Status => status(global, pool, None).await,
+            Self::Status => status(db, None).await,
             Self::Up { revoke_public, shared } => {
                 let wanted = match (revoke_public, shared) {
                     (true, _) => Some(DatabaseMode::Own),
@@ -62,20 +55,16 @@ impl Public {
                 };
                 let installed = install(pool, wanted, &settings.tenants).await?;
                 record(&mut *pool.acquire().await?, "schema.migrated", json!({})).await?;
-                status(global, pool, Some(&installed)).await
+                status(db, Some(&installed)).await
             }
-            Self::Down { .. } => down(global, pool).await,
+            Self::Down { .. } => down(db).await,
         }
     }
 }
 
-async fn status(
-    global: &Global,
-    pool: &PgPool,
-    installed: Option<&Installed>,
-) -> anyhow::Result<Done> {
-    let migrations = store::public_migrations(pool).await?;
-    let queue = queue::is_set_up(pool).await?;
+async fn status(db: Database<'_>, installed: Option<&Installed>) -> anyhow::Result<Done> {
+    let migrations = store::public_migrations(db.pool).await?;
+    let queue = queue::is_set_up(db.pool).await?;
     let state = |m: &store::PublicMigration| match (m.applied_at, m.edited) {
         (_, true) => "edited",
         (Some(_), false) => "applied",
@@ -83,7 +72,7 @@ async fn status(
     };
     let current = queue && migrations.iter().all(|m| state(m) == "applied");
     let complete = installed.is_none_or(Installed::is_complete);
-    if global.json {
+    if db.json {
         let rows: Vec<_> = migrations
             .iter()
             .map(|m| {
@@ -121,14 +110,13 @@ async fn status(
     Ok(Done::well_if(current && complete))
 }
 
-async fn down(global: &Global, pool: &PgPool) -> anyhow::Result<Done> {
-    refuse_copy(pool).await?;
-    let reverted = store::revert_last(pool, &actor()).await;
+async fn down(db: Database<'_>) -> anyhow::Result<Done> {
+    refuse_copy(db.pool).await?;
+    let reverted = store::revert_last(db.pool, &actor()).await;
     let reverted = reverted.context("could not take the migration back")?;
-    match reverted {
-        _ if global.json => show::raw(&json!({ "reverted": reverted }).to_string()),
+    show::result(db.json, &json!({ "reverted": reverted }), || match reverted {
         Some(version) => show::line(format!("migration {version} is taken back")),
         None => show::line("there is no migration to take back"),
-    }
+    });
     Ok(Done::Well)
 }

@@ -31,11 +31,8 @@ pub(super) struct Wrote {
 impl Wrote {
     /// Tells it as the command's result; nothing written is a failure.
     pub(super) fn tell(&self, global: &Global) -> Done {
-        if global.json {
-            show::raw(&json!({ "folder": self.dir, "files_written": self.files }).to_string());
-        } else {
-            show::line(self);
-        }
+        let told = json!({ "folder": self.dir, "files_written": self.files });
+        show::result(global.json, &told, || show::line(self));
         Done::well_if(self.files > 0)
     }
 }

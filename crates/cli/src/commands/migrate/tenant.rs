@@ -22,8 +22,7 @@ use tenantdb::{
 use super::{lint, starter};
 use crate::{
     actor::record,
-    args::Global,
-    connection::{database_failure, refuse_copy},
+    connection::{Database, database_failure, refuse_copy},
     failure::{Done, Failure},
     show,
 };
@@ -126,48 +125,43 @@ impl Tenant {
     }
 
     /// Does it.
-    pub(super) async fn run(
-        self,
-        global: &Global,
-        settings: &Settings,
-        pool: &PgPool,
-    ) -> anyhow::Result<Done> {
-        if let Self::Check = self {
-            return lint::check(global, settings, pool).await;
+    pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
+        let Database { settings, pool, .. } = db;
+        if !matches!(self, Self::Check) {
+            refuse_copy(pool).await?;
         }
-        refuse_copy(pool).await?;
         match self {
-            Self::Check => lint::check(global, settings, pool).await,
-            Self::Relearn => relearn(global, settings, pool).await,
+            Self::Check => lint::check(db).await,
+            Self::Relearn => relearn(db).await,
             Self::Init { which: MaybeWhich { schema, all }, at } => {
                 if settings.tenants.migrations_dir.is_some() {
                     show::note(starter::write(settings)?);
                 }
                 let which = Which { schema, all };
-                init::run(global, pool, &set(settings)?, &which, at.as_ref()).await
+                init::run(db, &set(settings)?, &which, at.as_ref()).await
             }
-            Self::Status { which } => status::show(global, pool, &set(settings)?, &which).await,
+            Self::Status { which } => status::show(db, &set(settings)?, &which).await,
             Self::Up { which, pace, dry_run } => {
                 let set = set(settings)?;
                 if dry_run {
                     learn(pool, &set).await?;
-                    return status::show(global, pool, &set, &which).await;
+                    return status::show(db, &set, &which).await;
                 }
                 let Learnt { set, promise } = learn(pool, &set).await?;
                 let (direction, to, promise) = (Direction::Up, None, Some(promise));
                 let concurrency = pace.lanes(settings);
                 let wish = operation::Wish { direction, to, set, promise, concurrency };
-                operation::run(global, settings, pool, &which, wish).await
+                operation::run(db, &which, wish).await
             }
             Self::Down { which, to, pace, .. } => {
                 let set = set(settings)?;
-                let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+                let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
                 let (direction, promise) = (Direction::Down, None);
                 let concurrency = pace.lanes(settings);
                 let wish = operation::Wish { direction, to, set, promise, concurrency };
-                operation::run(global, settings, pool, &which, wish).await
+                operation::run(db, &which, wish).await
             }
         }
     }
@@ -221,14 +215,14 @@ fn unlearnt(error: &LearnError) -> Failure {
 }
 
 /// Accepts the files as they are, and says what is different.
-async fn relearn(global: &Global, settings: &Settings, pool: &PgPool) -> anyhow::Result<Done> {
-    let set = set(settings)?;
-    let mut conn = pool.acquire().await?;
+async fn relearn(db: Database<'_>) -> anyhow::Result<Done> {
+    let set = set(db.settings)?;
+    let mut conn = db.pool.acquire().await?;
     let relearnt = learning::relearn(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
     let Relearnt { edited, differences } = &relearnt;
     let detail = json!({ "edited": edited, "differences": differences });
     record(&mut conn, "migrations.relearnt", detail.clone()).await?;
-    if global.json {
+    if db.json {
         show::raw(&detail.to_string());
         return Ok(Done::Well);
     }

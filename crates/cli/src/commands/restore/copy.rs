@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use domain::{DatabaseMode, InstallationId, RoleName, SchemaName};
 use serde_json::json;
-use settings::Settings;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use store::origin;
 use tenantdb::{
@@ -18,8 +17,7 @@ use tenantdb::{
 
 use crate::{
     actor::actor,
-    args::Global,
-    connection::copied as refused,
+    connection::{Database, copied as refused},
     failure::{Done, Failure},
     show,
 };
@@ -46,16 +44,13 @@ struct Adoption<'a> {
 /// What was done, by this run.
 #[derive(Debug, Default)]
 struct Count {
-    tenants: usize,
-    spares: usize,
+    tenants: u64,
+    spares: u64,
 }
 
 /// Gives the copy an id, a group and roles of its own.
-pub(super) async fn adopt(
-    global: &Global,
-    settings: &Settings,
-    pool: &PgPool,
-) -> anyhow::Result<Done> {
+pub(super) async fn adopt(db: Database<'_>) -> anyhow::Result<Done> {
+    let Database { settings, pool, .. } = db;
     let mut conn = pool.acquire().await?;
     let begun = origin::begin_copy(&mut conn, &actor()).await.map_err(|e| refused(&e))?;
     drop(conn);
@@ -67,19 +62,19 @@ pub(super) async fn adopt(
     let shared = worker::shared(&settings.tenants);
     let adoption = Adoption { pool, original, heir, connection_limit, shared };
     let (count, left) = adoption.run().await?;
-    tell(global, &adoption, &count, &left);
+    tell(db.json, &adoption, &count, &left);
     Ok(Done::well_if(left.is_empty()))
 }
 
-fn tell(global: &Global, adoption: &Adoption<'_>, count: &Count, left: &[String]) {
+fn tell(json: bool, adoption: &Adoption<'_>, count: &Count, left: &[String]) {
     let Adoption { original, heir, .. } = adoption;
     let Count { tenants, spares } = count;
-    if global.json {
+    if json {
         let told = json!({ "original": original, "installation": heir, "tenants": tenants,
             "spares_dropped": spares, "roles_with_rights": left });
         return show::raw(&told.to_string());
     }
-    let (tenants, spares) = (counted(*tenants, "tenant"), counted(*spares, "spare"));
+    let (tenants, spares) = (show::counted(*tenants, "tenant"), show::counted(*spares, "spare"));
     show::line(format!(
         "this copy of installation {original} is installation {heir} now: {tenants} got roles of \
          their own, {spares} dropped"
@@ -90,10 +85,6 @@ fn tell(global: &Global, adoption: &Adoption<'_>, count: &Count, left: &[String]
         ));
     }
     show::note("its queue is paused: start the API and workers, then `tenantry queue resume`");
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 impl Adoption<'_> {

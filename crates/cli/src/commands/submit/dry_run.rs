@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use contract::{BatchRequest, DryRun};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::{
     args::Global,
-    client::Client,
-    commands::API,
+    client::{API, Client},
     failure::Done,
     input,
     show::{self, DASH, Table},
@@ -22,7 +21,7 @@ pub(super) async fn run(
     bad_rows: Option<&Path>,
 ) -> anyhow::Result<Done> {
     let path = format!("{API}/tenants/batch?dry_run=true");
-    let answer = client.post(&path, Some(&*to_raw_value(body)?), &[]).await?;
+    let answer = client.send(&path, body, &[]).await?;
     let told: DryRun = answer.parse()?;
     let bad = told.rows.iter().filter(|row| row.error.is_some());
     let bad: Vec<&RawValue> = bad

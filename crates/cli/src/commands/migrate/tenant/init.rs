@@ -1,16 +1,15 @@
 //! Records what tenants have, where the ledger has no row of it.
 
-use domain::{TenantId, Version};
+use domain::Version;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection, PgPool};
-use store::{StageLimits, audit, tenants::FleetTenant};
+use sqlx::{Connection as _, PgConnection};
+use store::{StageLimits, tenants::FleetTenant};
 use tenantdb::migrations::{self, MigrationSet, Target};
 
 use super::{LOCK_WAIT, Which, every_tenant, no_tenant, schema_name};
 use crate::{
-    actor::actor,
-    args::Global,
-    connection::database_failure,
+    actor::record_of,
+    connection::Database,
     failure::Done,
     show::{self, Table},
 };
@@ -27,18 +26,17 @@ type Recorded = Result<Option<Vec<Version>>, String>;
 
 /// Records that the tenants have the set up to `at`.
 pub(super) async fn run(
-    global: &Global,
-    pool: &PgPool,
+    db: Database<'_>,
     set: &MigrationSet,
     which: &Which,
     at: Option<&Target>,
 ) -> anyhow::Result<Done> {
-    let mut conn = pool.acquire().await.map_err(|e| database_failure(&e))?;
+    let mut conn = db.pool.acquire().await?;
     let tenants = match &which.schema {
-        None => every_tenant(pool).await?,
+        None => every_tenant(db.pool).await?,
         Some(schema) => {
-            let found = store::tenants::fleet_tenant(&mut conn, &schema_name(schema)?).await;
-            vec![found.map_err(|e| database_failure(&e))?.ok_or_else(|| no_tenant(schema))?]
+            let found = store::tenants::fleet_tenant(&mut conn, &schema_name(schema)?).await?;
+            vec![found.ok_or_else(|| no_tenant(schema))?]
         }
     };
     let mut came = Vec::with_capacity(tenants.len());
@@ -46,7 +44,7 @@ pub(super) async fn run(
         let recorded = one(&mut conn, &tenant, set, at).await;
         came.push((tenant, recorded));
     }
-    Ok(tell(global, set, &came))
+    Ok(tell(db.json, set, &came))
 }
 
 async fn one(
@@ -62,28 +60,17 @@ async fn one(
     let recorded = migrations::record(&mut tx, tenant.id, &schema, set, at).await;
     let recorded = recorded.map_err(|e| telemetry::chain(&e))?;
     if let Some(has) = &recorded {
-        tell_audit(&mut tx, tenant.id, has).await.map_err(failed)?;
+        store::tenants::touch(&mut tx, tenant.id).await.map_err(failed)?;
+        let detail = json!({ "recorded": has });
+        record_of(&mut tx, tenant.id, "tenant.migrated", detail).await.map_err(failed)?;
     }
     tx.commit().await.map_err(failed)?;
     Ok(recorded)
 }
 
-async fn tell_audit(
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    has: &[Version],
-) -> sqlx::Result<()> {
-    store::tenants::touch(conn, tenant).await?;
-    let (actor, action) = (actor(), "tenant.migrated");
-    let detail = json!({ "recorded": has });
-    let entry =
-        audit::Entry { actor: &actor, action, tenant: Some(tenant), detail, ..Default::default() };
-    audit::append(conn, entry).await
-}
-
-fn tell(global: &Global, set: &MigrationSet, came: &[(FleetTenant, Recorded)]) -> Done {
+fn tell(json: bool, set: &MigrationSet, came: &[(FleetTenant, Recorded)]) -> Done {
     let failed = came.iter().filter(|(_, recorded)| recorded.is_err()).count();
-    if global.json {
+    if json {
         let row = |(tenant, recorded): &(FleetTenant, Recorded)| {
             json!({ "tenant_id": tenant.id, "schema": tenant.schema,
                 "recorded": recorded.as_ref().ok(), "error": recorded.as_ref().err() })

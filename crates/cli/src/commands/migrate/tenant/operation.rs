@@ -8,7 +8,6 @@ use engine::{Runner, control};
 use operations::{Executor, Plans, migrate};
 use queue::Bell;
 use settings::Settings;
-use sqlx::PgPool;
 use store::{Connections, audit::By, operations::Selected, tenants::Place};
 use tenantdb::{
     Promise,
@@ -19,8 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Which, no_tenant, outcome, schema_name};
 use crate::{
     actor::actor,
-    args::Global,
-    connection::database_failure,
+    connection::{Database, database_failure},
     failure::{Done, Failure},
     show,
     stack::Signals,
@@ -55,27 +53,20 @@ struct Submitted {
 }
 
 /// Submits the operation, works on it and tells what came of it.
-pub(super) async fn run(
-    global: &Global,
-    settings: &Settings,
-    pool: &PgPool,
-    which: &Which,
-    wish: Wish,
-) -> anyhow::Result<Done> {
+pub(super) async fn run(db: Database<'_>, which: &Which, wish: Wish) -> anyhow::Result<Done> {
     let database = settings::Database {
         max_connections: u32::try_from(wish.concurrency).unwrap_or(u32::MAX).saturating_add(OTHERS),
-        ..settings.database.clone()
+        ..db.settings.database.clone()
     };
-    let options = pool.connect_options().as_ref().clone();
+    let options = db.pool.connect_options().as_ref().clone();
     let pool: Connections = store::pool(options, &database).into();
-    let done = within(global, settings, &pool, which, wish).await;
+    let done = within(db, &pool, which, wish).await;
     pool.close().await;
     done
 }
 
 async fn within(
-    global: &Global,
-    settings: &Settings,
+    db: Database<'_>,
     pool: &Connections,
     which: &Which,
     wish: Wish,
@@ -83,14 +74,14 @@ async fn within(
     let submitted = submit(pool, which, &wish).await?;
     let Submitted { id, up_to_date } = match submitted {
         Ok(submitted) => submitted,
-        Err(up_to_date) => return Ok(outcome::nothing(global, up_to_date)),
+        Err(up_to_date) => return Ok(outcome::nothing(db.json, up_to_date)),
     };
     if wish.concurrency == 0 {
-        return Ok(outcome::submitted(global, id));
+        return Ok(outcome::submitted(db.json, id));
     }
     let mut signals = Signals::install()?;
     let stop = CancellationToken::new();
-    let work = work(settings, pool, id, wish, &stop);
+    let work = work(db.settings, pool, id, wish, &stop);
     let watched = async {
         tokio::select! {
             done = work => done.map(|()| true),
@@ -113,7 +104,7 @@ async fn within(
     if !finished {
         show::note(format!("operation {id} goes on: `tenantry operation watch {id}`"));
     }
-    outcome::tell(global, pool, id, up_to_date).await
+    outcome::tell(db.json, pool, id, up_to_date).await
 }
 
 /// Records the operation. If every tenant is up to date it records nothing: `Err` with their number.
@@ -126,7 +117,7 @@ async fn submit(
     let place = Place { set_hash: set.clone(), version: wish.set.head().cloned() };
     let to = wish.to.as_ref().map(ToString::to_string);
     let params = serde_json::to_value(Migrate { direction, set, to })?;
-    let mut tx = pool.begin().await.map_err(|e| database_failure(&e))?;
+    let mut tx = pool.begin().await?;
     let one = match &which.schema {
         None => None,
         Some(schema) => Some([tenant_of(&mut tx, schema).await?]),
@@ -150,8 +141,8 @@ async fn submit(
         return Ok(Err(tenants));
     }
     let id = asked.id;
-    let total = store::operations::find(&mut tx, id).await.map_err(|e| database_failure(&e))?;
-    tx.commit().await.map_err(|e| database_failure(&e))?;
+    let total = store::operations::find(&mut tx, id).await?;
+    tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
     let total = total.map_or(0, |operation| operation.total);
     Ok(Ok(Submitted { id, up_to_date: tenants.saturating_sub(total) }))
@@ -159,15 +150,14 @@ async fn submit(
 
 async fn tenant_of(conn: &mut sqlx::PgConnection, schema: &str) -> anyhow::Result<TenantId> {
     let name = schema_name(schema)?;
-    let found =
-        store::tenants::fleet_tenant(conn, &name).await.map_err(|e| database_failure(&e))?;
+    let found = store::tenants::fleet_tenant(conn, &name).await?;
     Ok(found.ok_or_else(|| no_tenant(schema))?.id)
 }
 
-fn refused(error: control::ControlError) -> Failure {
+fn refused(error: control::ControlError) -> anyhow::Error {
     match error {
-        control::ControlError::Database(e) => database_failure(&e),
-        other => Failure::new(other.to_string()),
+        control::ControlError::Database(e) => e.into(),
+        other => Failure::new(other.to_string()).into(),
     }
 }
 

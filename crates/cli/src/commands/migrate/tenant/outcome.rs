@@ -12,8 +12,6 @@ use store::{
 };
 
 use crate::{
-    args::Global,
-    connection::database_failure,
     failure::Done,
     show::{self, Table},
 };
@@ -51,38 +49,34 @@ impl Moved {
 }
 
 /// Prints the outcome when every tenant was up to date.
-pub(super) fn nothing(global: &Global, up_to_date: u64) -> Done {
-    if global.json {
-        let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
-        show::raw(&told.to_string());
-    } else {
+pub(super) fn nothing(json: bool, up_to_date: u64) -> Done {
+    let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
+    show::result(json, &told, || {
         show::line(format!("{up_to_date} tenants: 0 migrated, {up_to_date} up to date, 0 failed"));
-    }
+    });
     Done::Well
 }
 
 /// The operation is left to the workers.
-pub(super) fn submitted(global: &Global, id: OperationId) -> Done {
-    if global.json {
-        show::raw(&json!({ "operation_id": id }).to_string());
-    } else {
+pub(super) fn submitted(json: bool, id: OperationId) -> Done {
+    show::result(json, &json!({ "operation_id": id }), || {
         show::line(format!("operation {id} is submitted: `tenantry operation watch {id}`"));
-    }
+    });
     Done::Well
 }
 
 /// Prints a table, failures that are equal as one, and a summary.
 pub(super) async fn tell(
-    global: &Global,
+    json: bool,
     pool: &Connections,
     id: OperationId,
     up_to_date: u64,
 ) -> anyhow::Result<Done> {
-    let (operation, items) = read(pool, id).await.map_err(|e| database_failure(&e))?;
+    let (operation, items) = read(pool, id).await?;
     let succeeded = items.iter().filter(|item| item.state == ItemState::Succeeded).count();
     let moved = items.iter().filter_map(Moved::of).filter(Moved::changed).count();
     let done = Done::well_if(succeeded == items.len());
-    if global.json {
+    if json {
         let tenants: Vec<_> = items.iter().map(json_row).collect();
         let told = json!({ "operation_id": id, "state": operation.map(|it| it.state),
             "up_to_date": up_to_date, "tenants": tenants });

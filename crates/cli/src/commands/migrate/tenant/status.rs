@@ -13,7 +13,7 @@ use tenantdb::{
 
 use super::{Which, every_tenant, no_tenant, schema_name};
 use crate::{
-    args::Global,
+    connection::Database,
     failure::Done,
     show::{self, Table, short_time},
 };
@@ -26,25 +26,19 @@ const AT_ONCE: usize = 500;
 
 /// One schema's migrations, or what every tenant lacks.
 pub(super) async fn show(
-    global: &Global,
-    pool: &PgPool,
+    db: Database<'_>,
     set: &MigrationSet,
     which: &Which,
 ) -> anyhow::Result<Done> {
     match &which.schema {
-        Some(schema) => one(global, pool, set, schema).await,
-        None => all(global, pool, set, &every_tenant(pool).await?).await,
+        Some(schema) => one(db, set, schema).await,
+        None => all(db, set, &every_tenant(db.pool).await?).await,
     }
 }
 
-async fn one(
-    global: &Global,
-    pool: &PgPool,
-    set: &MigrationSet,
-    schema: &str,
-) -> anyhow::Result<Done> {
+async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Result<Done> {
     let name = schema_name(schema)?;
-    let mut conn = pool.acquire().await?;
+    let mut conn = db.pool.acquire().await?;
     let found = store::tenants::fleet_tenant(&mut conn, &name).await?;
     let tenant = found.ok_or_else(|| no_tenant(schema))?;
     let read = ledger::read(&mut conn, &[tenant.id]).await?;
@@ -52,7 +46,7 @@ async fn one(
     let rows = compare(set, entry.as_ref().map_or(&[], |entry| &entry.applied));
     let current = rows.iter().all(|row| row.state == "applied");
     let applied_at = entry.as_ref().map(|entry| entry.applied_at);
-    if global.json {
+    if db.json {
         let rows: Vec<_> = rows
             .iter()
             .map(
@@ -144,14 +138,13 @@ async fn read<'a>(
 }
 
 async fn all(
-    global: &Global,
-    pool: &PgPool,
+    db: Database<'_>,
     set: &MigrationSet,
     tenants: &[FleetTenant],
 ) -> anyhow::Result<Done> {
-    let stand = read(pool, set, tenants).await?;
+    let stand = read(db.pool, set, tenants).await?;
     let others: Vec<&Stands<'_>> = stand.iter().filter(|(_, s)| !s.is_current()).collect();
-    if global.json {
+    if db.json {
         let rows: Vec<_> = stand.iter().map(json_row).collect();
         show::raw(&json!({ "newest": set.head(), "tenants": rows }).to_string());
         return Ok(Done::well_if(others.is_empty()));

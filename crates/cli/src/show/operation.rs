@@ -1,77 +1,75 @@
-//! Batches, operations and their items as tables and as a sentence.
+//! Operations and their items as tables and as a sentence.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contract::{ItemError, ItemResult, OpenEnum, Operation, OperationSummary, Outcome, ResultForm};
-use domain::{OperationState, Progress};
+use contract::{
+    ItemError, ItemResult, OpenEnum, OperationStatus, OperationSummary, Outcome, ResultForm,
+    SummaryStatus,
+};
+use domain::{Kind, OperationId, OperationState, Progress};
 
 use super::{DASH, Table, domain, duration, short_time};
-
-/// One batch.
-pub(crate) fn batch_table(batch: &Operation) -> Table {
-    let mut table = Table::new(&["=batch", "~status", "??mode", "~tenants", "?=created", "?>took"]);
-    table.row([
-        batch.operation_id.to_string(),
-        standing(&batch.state, batch.paused, batch.run_at),
-        batch.mode.to_string(),
-        counts(&batch.progress.counts),
-        short_time(Some(batch.created_at)),
-        batch.processing_time().map_or_else(dash, duration),
-    ]);
-    table
-}
-
-/// One line a batch.
-pub(crate) fn batches_table(batches: &[OperationSummary]) -> Table {
-    let mut table = Table::new(&["=batch", "~status", "??mode", ">tenants", "?=created", "?>took"]);
-    for batch in batches {
-        table.row([
-            batch.operation_id.to_string(),
-            standing(&batch.state, batch.paused, batch.run_at),
-            batch.mode.to_string(),
-            batch.total.to_string(),
-            short_time(Some(batch.created_at)),
-            took(batch).map_or_else(dash, duration),
-        ]);
-    }
-    table
-}
+use crate::client::Under;
 
 /// One operation.
-pub(crate) fn operation_table(it: &Operation) -> Table {
-    let columns = ["=operation", "=kind", "~status", "~tenants", "?=created", "?>took"];
-    let mut table = Table::new(&columns);
-    table.row([
-        it.operation_id.to_string(),
-        it.kind.to_string(),
+pub(crate) fn operation_table(
+    under: Under,
+    id: OperationId,
+    kind: &OpenEnum<Kind>,
+    it: &OperationStatus,
+) -> Table {
+    let row = [
+        id.to_string(),
+        kind.to_string(),
         standing(&it.state, it.paused, it.run_at),
+        it.mode.to_string(),
         counts(&it.progress.counts),
         short_time(Some(it.created_at)),
         it.processing_time().map_or_else(dash, duration),
-    ]);
-    table
+    ];
+    table(under, "~tenants", [row])
 }
 
 /// One line an operation.
-pub(crate) fn operations_table(operations: &[OperationSummary]) -> Table {
-    let columns = ["=operation", "=kind", "~status", ">tenants", "?=created", "?>took"];
-    let mut table = Table::new(&columns);
-    for it in operations {
-        table.row([
-            it.operation_id.to_string(),
-            it.kind.to_string(),
+pub(crate) fn operations_table(under: Under, operations: &[OperationSummary]) -> Table {
+    let row = |OperationSummary { operation_id, kind, status: it, .. }: &OperationSummary| {
+        [
+            operation_id.to_string(),
+            kind.to_string(),
             standing(&it.state, it.paused, it.run_at),
+            it.mode.to_string(),
             it.total.to_string(),
             short_time(Some(it.created_at)),
             took(it).map_or_else(dash, duration),
-        ]);
+        ]
+    };
+    table(under, ">tenants", operations.iter().map(row))
+}
+
+/// Batches are of one kind, and operations of other kinds have one mode: neither is worth a column.
+fn table(
+    under: Under,
+    tenants: &'static str,
+    rows: impl IntoIterator<Item = [String; 7]>,
+) -> Table {
+    let (id, left_out) = match under {
+        Under::Batches => ("=batch", 1),
+        Under::Operations => ("=operation", 3),
+    };
+    let mut columns = vec![id, "=kind", "~status", "??mode", tenants, "?=created", "?>took"];
+    columns.remove(left_out);
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut row = row.to_vec();
+        row.remove(left_out);
+        table.row(row);
     }
     table
 }
 
 /// From its first tenant's start to its last one's end.
-fn took(batch: &OperationSummary) -> Option<Duration> {
+fn took(batch: &SummaryStatus) -> Option<Duration> {
     (batch.finished_at? - batch.started_at?).to_std().ok()
 }
 
@@ -123,7 +121,7 @@ fn pace(progress: &Progress, took: Duration) -> String {
 }
 
 /// `198 succeeded, 2 failed in 4.2 s (46 tenants/s)`.
-pub(crate) fn counts_and_pace(batch: &Operation) -> String {
+pub(crate) fn counts_and_pace(batch: &OperationStatus) -> String {
     let progress = &batch.progress.counts;
     let pace = batch.processing_time().map_or_else(String::new, |took| pace(progress, took));
     format!("{}{pace}", counts(progress))
