@@ -44,12 +44,6 @@ impl TenantState {
         matches!(self, Self::Deleted)
     }
 
-    /// Whether requests may be served for it: an active tenant, and no other.
-    #[must_use]
-    pub const fn resolves(self) -> bool {
-        matches!(self, Self::Active)
-    }
-
     /// Whether `next` may follow.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
@@ -73,13 +67,6 @@ impl TenantState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_an_active_tenant_resolves() {
-        for state in TenantState::ALL {
-            assert_eq!(state.resolves(), *state == TenantState::Active, "{state}");
-        }
-    }
 
     #[test]
     fn deleted_is_the_only_end_and_what_was_active_alone_comes_to_it() {

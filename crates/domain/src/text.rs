@@ -1,4 +1,33 @@
-//! What every parsed piece of text shares: reading it, printing it, JSON.
+//! What every parsed piece of text shares: its limits, reading it, printing it, JSON.
+
+/// A text cannot be the value of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// There is nothing in it that can be seen.
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    /// It has more characters than are allowed.
+    #[error("{0} is longer than {1} characters")]
+    TooLong(&'static str, usize),
+    /// A control character (line feed, NUL, escape, …) is in it, or one that turns the direction of
+    /// what follows.
+    #[error("{0} contains a control character")]
+    ControlCharacter(&'static str),
+    /// A control character is in a text that may have lines.
+    #[error("{0} contains a control character other than tab and line ends")]
+    OtherControlCharacter(&'static str),
+}
+
+/// Refuses a `text` of more than `most` characters, and one that is longer than a line.
+pub(crate) fn check_line(field: &'static str, text: &str, most: usize) -> Result<(), TextError> {
+    if text.chars().nth(most).is_some() {
+        return Err(TextError::TooLong(field, most));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(TextError::ControlCharacter(field));
+    }
+    Ok(())
+}
 
 /// Gives a `struct Name(String)` with a `parse` its reading, printing, and JSON as a plain string
 /// that is parsed again on the way in.
