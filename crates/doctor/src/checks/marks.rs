@@ -15,7 +15,7 @@ use crate::{
     check::checks,
     pages::Pages,
     registered::{self, Registered},
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
     report::Gatherer,
 };
 
@@ -177,40 +177,32 @@ async fn registered(
 }
 
 /// Drops a schema whose tenant is gone or was never there; only one that bears our mark.
-pub(crate) async fn drop_schema(
-    conn: &mut PgConnection,
-    name: &str,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
+pub(crate) async fn drop_schema<'a>(cx: &mut Repair<'a>, name: &str) -> Repaired<'a> {
     let parsed = SchemaName::from_registry(name.to_owned()).map_err(not_ours)?;
-    let mark = ours(schema::owner(conn, &parsed).await?, surgery)?;
-    prove_gone(conn, mark.tenant).await?;
-    if !schema::drop_owned(conn, &parsed, &mark).await? {
+    let mark = ours(schema::owner(cx.conn, &parsed).await?, cx)?;
+    prove_gone(cx.conn, mark.tenant).await?;
+    if !schema::drop_owned(cx.conn, &parsed, &mark).await? {
         return Err(Stop::Gone);
     }
-    Ok(Deed::new("schema.dropped", json!({ "schema": name })).to(mark.tenant))
+    Ok(cx.did_to(mark.tenant, "schema.dropped", json!({ "schema": name })))
 }
 
 /// Drops a role whose tenant is gone or was never there; only one that bears our mark, and our name
 /// for the tenant in it.
-pub(crate) async fn drop_role(
-    conn: &mut PgConnection,
-    name: &str,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
+pub(crate) async fn drop_role<'a>(cx: &mut Repair<'a>, name: &str) -> Repaired<'a> {
     let parsed = RoleName::parse(name).map_err(not_ours)?;
-    let mark = ours(role::owner(conn, &parsed).await?, surgery)?;
+    let mark = ours(role::owner(cx.conn, &parsed).await?, cx)?;
     if parsed != RoleName::of(&mark.installation, mark.tenant) {
         return Err(Stop::Refused("its name and its mark do not agree".to_owned()));
     }
-    prove_gone(conn, mark.tenant).await?;
-    if let Some(grant) = role::missing_right(conn, &parsed).await? {
+    prove_gone(cx.conn, mark.tenant).await?;
+    if let Some(grant) = role::missing_right(cx.conn, &parsed).await? {
         return Err(Stop::Refused(format!("the connected role may not drop it (run: {grant})")));
     }
-    if !role::drop_owned(conn, &parsed, &mark).await? {
+    if !role::drop_owned(cx.conn, &parsed, &mark).await? {
         return Err(Stop::Gone);
     }
-    Ok(Deed::new("role.dropped", json!({ "role": name })).to(mark.tenant))
+    Ok(cx.did_to(mark.tenant, "role.dropped", json!({ "role": name })))
 }
 
 fn not_ours<E>(_: E) -> Stop {
@@ -218,9 +210,9 @@ fn not_ours<E>(_: E) -> Stop {
 }
 
 /// The mark, if it is this installation's.
-fn ours(owner: Owner, surgery: &Surgery<'_>) -> Result<Mark, Stop> {
+fn ours(owner: Owner, cx: &Repair<'_>) -> Result<Mark, Stop> {
     match owner {
-        Owner::Marked(mark) if mark.installation == surgery.installation => Ok(mark),
+        Owner::Marked(mark) if mark.installation == *cx.installation => Ok(mark),
         Owner::Nobody => Err(Stop::Gone),
         _ => Err(Stop::Refused("it does not bear our mark".to_owned())),
     }

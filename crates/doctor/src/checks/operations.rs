@@ -2,11 +2,11 @@
 
 use domain::OperationId;
 use serde_json::json;
-use sqlx::PgConnection;
+use store::audit::Entry;
 
 use crate::{
     check::checks,
-    repair::{Deed, Stop},
+    repair::{Repair, Repaired, Stop},
 };
 
 checks! {
@@ -161,7 +161,8 @@ checks! {
 }
 
 /// Ends an operation as a worker does: one guarded UPDATE, and the event with it.
-pub(crate) async fn end(conn: &mut PgConnection, operation: OperationId) -> Result<Deed, Stop> {
-    let state = store::operations::settle(conn, operation).await?.ok_or(Stop::Gone)?;
-    Ok(Deed::new("operation.settled", json!({ "state": state })).within(operation))
+pub(crate) async fn end<'a>(cx: &mut Repair<'a>, operation: OperationId) -> Repaired<'a> {
+    let state = store::operations::settle(cx.conn, operation).await?.ok_or(Stop::Gone)?;
+    let entry = cx.did("operation.settled", json!({ "state": state }));
+    Ok(Entry { operation: Some(operation), ..entry })
 }
