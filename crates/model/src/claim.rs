@@ -16,9 +16,6 @@ impl Protocol {
         hand: Hand,
         answer: Answer,
     ) -> Hand {
-        if answer == Answer::Failed {
-            return hand.then(Phase::Refuse);
-        }
         let heard = if !self.may_claim(state, hand.item) {
             return hand.then(Phase::Acknowledge);
         } else if self.has_to_wait(state, hand.item) {
