@@ -152,19 +152,21 @@ mod tests {
         }
     }
 
-    fn logged(filter: &str, format: LogFormat) -> String {
+    fn logged_by(filter: &str, format: LogFormat, act: impl FnOnce()) -> String {
         let page = Page::default();
         let writer = page.clone();
         let log = Log { filter: filter.to_owned(), format };
         let subscriber = build(&log, false, move || writer.clone()).unwrap();
+        subscriber::with_default(subscriber, act);
+        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+    }
 
-        subscriber::with_default(subscriber, || {
+    fn logged(filter: &str, format: LogFormat) -> String {
+        logged_by(filter, format, || {
             let _span = tracing::info_span!("request", request.id = "r1").entered();
             tracing::info!(tenant.id = 7, "applied `grant` for tenant 7");
             tracing::debug!("read a row");
-        });
-
-        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+        })
     }
 
     #[test]
@@ -182,20 +184,11 @@ mod tests {
     #[test]
     fn a_line_names_a_slow_statement_without_its_text() {
         for format in [LogFormat::Text, LogFormat::Json] {
-            let page = Page::default();
-            let writer = page.clone();
-            let log = Log { filter: "info".to_owned(), format };
-            let subscriber = build(&log, false, move || writer.clone()).unwrap();
-
-            subscriber::with_default(subscriber, || {
-                tracing::warn!(
-                    summary = "update tenantry.jobs",
-                    db.statement = "update a page",
-                    "slow"
-                );
+            let summary = "update tenantry.jobs";
+            let text = logged_by("info", format, || {
+                tracing::warn!(summary, db.statement = "update a page", "slow");
             });
 
-            let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
             assert!(text.contains("slow") && text.contains("update tenantry.jobs"), "{text}");
             assert!(!text.contains("a page") && text.ends_with('\n'), "{text}");
         }
