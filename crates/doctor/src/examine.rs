@@ -4,8 +4,8 @@ use sqlx::{PgConnection, PgPool};
 use tenantdb::migrations::MigrateError;
 
 use crate::{
-    Checked, Kind, Report, Scope,
-    checks::{self, database, jobs, keys, marks, promise, roles, spares, unreadable},
+    Kind, Report, Scope,
+    checks::{self, database, jobs, keys, promise, roles, spares, unreadable},
     report::Gatherer,
 };
 
@@ -96,28 +96,43 @@ async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), Exa
     unreadable::walk(conn, all).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, all).await.map_err(during("walk the spares"))?;
     database::ids(conn, all).await.map_err(during("look at the sequences of ids"))?;
-    marks::walk(conn, all).await.map_err(during("walk the schemas and roles"))?;
     if database::queue(conn, all).await.map_err(during("look at the queue"))? {
         jobs::walk(conn, all).await.map_err(during("walk the waiting items and the jobs"))?;
     }
     keys::walk_sealed(conn, all).await.map_err(during("open what lies sealed"))?;
-    count(conn, &mut all.report.checked).await.map_err(during("count what was checked"))
+    count(conn, all).await.map_err(during("count what was checked"))
 }
 
 /// The walks have counted what they met.
-async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<()> {
-    let counted: (i64, i64, i64, i64) = sqlx::query_as(
-        "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
-                (select count(*) from tenantry.api_keys where revoked_at is null),
-                (select count(*) from tenantry.operations),
-                (select count(*) from tenantry.operation_items)",
+async fn count(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    let counted: Vec<i64> = sqlx::query_scalar(
+        "select array[
+             (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
+             (select count(*) from tenantry.api_keys where revoked_at is null),
+             (select count(*) from tenantry.operations),
+             (select count(*) from tenantry.operation_items),
+             (select count(*) from pg_catalog.pg_description d
+              where d.classoid = 'pg_catalog.pg_namespace'::regclass and d.description ~ ('^' || m.ours || '[0-9]+$')
+                and not exists (select from tenantry.spares p where d.description = m.ours || p.id)),
+             (select count(*) from pg_catalog.pg_shdescription d
+              where d.classoid = 'pg_catalog.pg_authid'::regclass and d.description ~ ('^' || m.ours || '[0-9]+$')
+                and not exists (select from tenantry.spares p where d.description = m.ours || p.id))]
+         from (select 'tenantry:' || $1 || ':') as m (ours)",
     )
+    .bind(all.installation.as_str())
     .fetch_one(conn)
     .await?;
-    let (tenants, keys, operations, items) = counted;
-    checked.tenants = tenants.unsigned_abs();
-    checked.keys = keys.unsigned_abs();
-    checked.operations = operations.unsigned_abs();
-    checked.items = items.unsigned_abs();
+    let checked = &mut all.report.checked;
+    let counts = [
+        &mut checked.tenants,
+        &mut checked.keys,
+        &mut checked.operations,
+        &mut checked.items,
+        &mut checked.schemas,
+        &mut checked.roles,
+    ];
+    for (count, counted) in counts.into_iter().zip(counted) {
+        *count = counted.unsigned_abs();
+    }
     Ok(())
 }

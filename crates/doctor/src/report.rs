@@ -91,9 +91,4 @@ impl<'a> Gatherer<'a> {
             *self.report.found.entry(kind).or_default() += more;
         }
     }
-
-    /// Whether this has been found of this subject.
-    pub(crate) fn has(&self, kind: Kind, subject: &Subject) -> bool {
-        self.report.findings.iter().any(|f| f.kind == kind && f.subject == *subject)
-    }
 }

@@ -103,14 +103,12 @@ checks! {
          from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.kind = 'provision'
          join tenantry.tenants t on t.id = i.tenant_id
-         cross join scope s
-         cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
          cross join lateral (select concat_ws(', ',
              case when t.state in ('pending', 'active', 'suspended') and exists (
-                 select from schemas n where n.name = t.schema_name and n.mark = marks.own)
+                 select from schemas n where n.name = t.schema_name and n.tenant = t.id)
                  then 'its schema' end,
              case when t.state in ('pending', 'active', 'suspended') and exists (
-                 select from roles r where r.name = t.role_name and r.mark = marks.own)
+                 select from roles r where r.name = t.role_name and r.tenant = t.id)
                  then 'its role' end,
              case when t.state in ('pending', 'active', 'suspended') and exists (
                  select from tenantry.api_keys k where k.tenant_id = t.id and k.revoked_at is null)

@@ -40,8 +40,6 @@ checks! {
                        t.id, t.domain, t.schema_name),
                 true
          from tenantry.tenants t
-         cross join scope s
-         cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
          where t.state = 'pending'
            and not exists (
                select from tenantry.operation_items i
@@ -53,8 +51,8 @@ checks! {
                            where k.tenant_id = t.id and k.revoked_at is null)
                    or exists (select from tenantry.checkpoints c
                               where c.item_id = i.id and c.undone_at is null)
-                   or exists (select from schemas n where n.name = t.schema_name and n.mark = marks.own)
-                   or exists (select from roles r where r.name = t.role_name and r.mark = marks.own)))";
+                   or exists (select from schemas n where n.name = t.schema_name and n.tenant = t.id)
+                   or exists (select from roles r where r.name = t.role_name and r.tenant = t.id)))";
 
     TenantWithoutSchema, Tenant:
         "select t.id::text,
