@@ -87,7 +87,7 @@ where
     R: Future<Output = Result<(), E>>,
     E: Into<anyhow::Error>,
 {
-    let settings = Settings::load(Profile::Production)?;
+    let settings = Settings::load_with(Profile::Production, None)?;
     telemetry::init(&settings.log)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;

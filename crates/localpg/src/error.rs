@@ -101,12 +101,6 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// No server runs in this directory.
-    #[error("no PostgreSQL is running in {path}")]
-    NotRunning {
-        /// The directory.
-        path: PathBuf,
-    },
     /// Processes of an earlier server would not end.
     #[error("processes {pids:?} of an earlier PostgreSQL in {path} do not end")]
     Leftovers {

@@ -54,19 +54,6 @@ impl Home {
         Ok(Self { root: stand_in, owner })
     }
 
-    /// The directory of a cluster that somebody else may have made.
-    pub(crate) fn existing(wanted: &Path) -> Result<Self, Error> {
-        let wanted = std::path::absolute(wanted).on("name", wanted)?;
-        let real = wanted.canonicalize().unwrap_or_else(|_| wanted.clone());
-        let stand_in = fallback(&real);
-        for root in [real, stand_in] {
-            if root.join("data").exists() {
-                return Ok(Self { owner: owner::of(&root.join("data"))?, root });
-            }
-        }
-        Err(Error::NotRunning { path: wanted })
-    }
-
     /// PostgreSQL's data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")

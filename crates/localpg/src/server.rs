@@ -24,15 +24,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server that runs in `data_dir`, whoever started it.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`] if there is none, or it is not ready.
-    pub fn attach(data_dir: &Path) -> Result<Self, Error> {
-        let home = Home::existing(data_dir)?;
-        Self::running(&home).ok_or(Error::NotRunning { path: home.root })
-    }
-
     /// The server that is up in `home`.
     pub(crate) fn running(home: &Home) -> Option<Self> {
         let file = pidfile::read(&home.data()).filter(|file| file.ready)?;

@@ -151,7 +151,7 @@ impl State {
             items: asked.iter().enumerate().map(|(n, it)| Item::asked(it, operation(n))).collect(),
             tenants: (0..tenants).map(|n| Tenant::before(asked, n, planted && n == 0)).collect(),
             operations: (0..=operation(asked.len() - 1)).map(|_| Operation::queued()).collect(),
-            workers: [Worker::started(), Worker::started()],
+            workers: [Worker::default(), Worker::default()],
             jobs: (0..asked.len()).map(|item| Job { item, named: true, holder: None }).collect(),
             faults_left: protocol.faults,
             wrong: Wrong::default(),

@@ -49,20 +49,12 @@ pub struct Settings {
 impl Settings {
     /// The settings of this process: files and environment.
     ///
-    /// `profile` is in force unless `TENANTRY_PROFILE` names another.
+    /// `profile` is in force unless `TENANTRY_PROFILE` names another. `file`, as `--config` names it, is
+    /// one more over the others; it wins over the one in `TENANTRY_CONFIG_FILE`.
     ///
     /// # Errors
     /// [`SettingsError::Invalid`] with every unknown key, wrong value and
     /// unreadable file there is.
-    pub fn load(profile: Profile) -> Result<Self, SettingsError> {
-        Self::load_with(profile, None)
-    }
-
-    /// As [`Settings::load`], with one file more over the others, as `--config` names it; it wins
-    /// over the one in `TENANTRY_CONFIG_FILE`.
-    ///
-    /// # Errors
-    /// As [`Settings::load`]; or there is no such file.
     pub fn load_with(profile: Profile, file: Option<&Path>) -> Result<Self, SettingsError> {
         let files = Files { search: Some(SYSTEM_DIR.into()), named: file.map(Path::to_path_buf) };
         let mut problems = Vec::new();
@@ -81,7 +73,7 @@ impl Settings {
     /// The settings that a process with this environment would have.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// As [`Settings::load_with`].
     pub fn from_env_map(
         profile: Profile,
         env: impl IntoIterator<Item = (String, String)>,
