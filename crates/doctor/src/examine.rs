@@ -4,7 +4,7 @@ use sqlx::{PgConnection, PgPool};
 use tenantdb::migrations::MigrateError;
 
 use crate::{
-    Kind, Report, Scope,
+    Checked, Report, Scope,
     checks::{self, database, jobs, keys, promise, roles, spares, unreadable},
     report::Gatherer,
 };
@@ -26,20 +26,11 @@ pub enum ExamineError {
     /// The migrations of tenants work nowhere, so nothing can be held against them.
     #[error("could not learn what the tenants' migrations make")]
     Migrations(#[source] MigrateError),
-    /// The statement of one check failed.
-    #[error("could not look for {kind}")]
-    Check {
-        /// What was looked for.
-        kind: Kind,
-        /// What the database said.
-        #[source]
-        source: sqlx::Error,
-    },
     /// The database failed.
     #[error("could not {act}")]
     Database {
         /// What was tried.
-        act: &'static str,
+        act: String,
         /// What the database said.
         #[source]
         source: sqlx::Error,
@@ -47,8 +38,8 @@ pub enum ExamineError {
 }
 
 impl ExamineError {
-    pub(crate) fn during(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { act, source }
+    pub(crate) fn during(act: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { act: act.into(), source }
     }
 }
 
@@ -85,9 +76,10 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
 async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), ExamineError> {
     let during = ExamineError::during;
     for check in checks::TABLES.iter().copied().flatten().filter(|it| all.scope.wants(it.kind)) {
-        let kind = check.kind;
-        let done = check.run(conn, all).await;
-        done.map_err(|source| ExamineError::Check { kind, source })?;
+        check
+            .run(conn, all)
+            .await
+            .map_err(ExamineError::during(format!("look for {}", check.kind)))?;
     }
     database::rights(conn, all).await.map_err(during("read the rights of PUBLIC"))?;
     database::shared_objects(conn, all).await.map_err(during("look at what tenants share"))?;
@@ -105,34 +97,25 @@ async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), Exa
 
 /// The walks have counted what they met.
 async fn count(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> sqlx::Result<()> {
-    let counted: Vec<i64> = sqlx::query_scalar(
-        "select array[
-             (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
-             (select count(*) from tenantry.api_keys where revoked_at is null),
-             (select count(*) from tenantry.operations),
-             (select count(*) from tenantry.operation_items),
-             (select count(*) from pg_catalog.pg_description d
-              where d.classoid = 'pg_catalog.pg_namespace'::regclass and d.description ~ ('^' || m.ours || '[0-9]+$')
-                and not exists (select from tenantry.spares p where d.description = m.ours || p.id)),
-             (select count(*) from pg_catalog.pg_shdescription d
-              where d.classoid = 'pg_catalog.pg_authid'::regclass and d.description ~ ('^' || m.ours || '[0-9]+$')
-                and not exists (select from tenantry.spares p where d.description = m.ours || p.id))]
+    let counted: Checked = sqlx::query_as(
+        "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')) as tenants,
+                (select count(*) from tenantry.api_keys where revoked_at is null) as keys,
+                (select count(*) from tenantry.operations) as operations,
+                (select count(*) from tenantry.operation_items) as items,
+                (select count(*) from pg_catalog.pg_description d
+                 where d.classoid = 'pg_catalog.pg_namespace'::regclass
+                   and d.description ~ ('^' || m.ours || '[0-9]+$') and not exists (
+                       select from tenantry.spares p where d.description = m.ours || p.id)) as schemas,
+                (select count(*) from pg_catalog.pg_shdescription d
+                 where d.classoid = 'pg_catalog.pg_authid'::regclass
+                   and d.description ~ ('^' || m.ours || '[0-9]+$') and not exists (
+                       select from tenantry.spares p where d.description = m.ours || p.id)) as roles
          from (select 'tenantry:' || $1 || ':') as m (ours)",
     )
     .bind(all.installation.as_str())
     .fetch_one(conn)
     .await?;
-    let checked = &mut all.report.checked;
-    let counts = [
-        &mut checked.tenants,
-        &mut checked.keys,
-        &mut checked.operations,
-        &mut checked.items,
-        &mut checked.schemas,
-        &mut checked.roles,
-    ];
-    for (count, counted) in counts.into_iter().zip(counted) {
-        *count = counted.unsigned_abs();
-    }
+    let Checked { jobs, active, verified, .. } = all.report.checked;
+    all.report.checked = Checked { jobs, active, verified, ..counted };
     Ok(())
 }

@@ -84,7 +84,7 @@ async fn live_jobs(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx
             jobs.push((row.try_get(0)?, item_in(row.try_get(1)?)));
         }
         let states = states(conn, jobs.iter().filter_map(|(_, item)| *item)).await?;
-        gatherer.report.checked.jobs += jobs.len() as u64;
+        gatherer.report.checked.jobs += jobs.len() as i64;
         for (job, item) in jobs {
             let state = item.and_then(|item| states.get(&item));
             let told = match (item, state) {
