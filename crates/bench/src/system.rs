@@ -41,7 +41,7 @@ pub(crate) struct Setup {
 pub(crate) struct System {
     database: String,
     /// Settings of its processes.
-    env: Vec<(String, String)>,
+    env: Vec<(&'static str, String)>,
     api: Process,
     workers: Vec<Process>,
     http: reqwest::Client,
@@ -82,8 +82,8 @@ impl System {
             (url, None)
         };
         let mut env = environment(&url, setup.lanes.div_ceil(setup.workers.max(1)));
-        env.push(("TENANTRY__POOL__SIZE".to_owned(), setup.spares.to_string()));
-        env.extend(setup.env.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        env.push(("TENANTRY__POOL__SIZE", setup.spares.to_string()));
+        env.extend(setup.env);
         let name = format!("{}-api", setup.database);
         let api = Process::start("api", stand.folder(), &name, &env).await?;
         let http = reqwest::Client::builder().build()?;
@@ -98,10 +98,9 @@ impl System {
         stand: &Stand,
         life: &str,
         workers: usize,
-        more: &[(&str, String)],
+        more: &[(&'static str, String)],
     ) -> anyhow::Result<()> {
-        let mut env = self.env.clone();
-        env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let env = [&self.env, more].concat();
         for n in 0..workers {
             let name = format!("{}-worker-{n}{life}", self.database);
             self.workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
@@ -114,7 +113,7 @@ impl System {
         &mut self,
         stand: &Stand,
         life: &str,
-        more: &[(&str, String)],
+        more: &[(&'static str, String)],
     ) -> anyhow::Result<()> {
         let before = std::mem::take(&mut self.workers);
         let workers = before.len();
@@ -333,17 +332,14 @@ pub(crate) fn install_crypto() -> anyhow::Result<()> {
         .map_err(|_| anyhow!("a crypto provider is installed already"))
 }
 
-fn environment(url: &str, lanes: usize) -> Vec<(String, String)> {
-    let master_key = MasterKey::generate();
-    [
-        ("DATABASE_URL", url),
-        ("TENANTRY_MASTER_KEY", master_key.expose_secret()),
-        ("MAX_TENANTS_PER_BATCH", "50000"),
-        ("TENANTRY__WORKER__CONCURRENCY", &lanes.to_string()),
-        ("TENANTRY__API__REQUESTS_PER_SECOND", "10000"),
-        ("TENANTRY__API__BURST", "10000"),
-        ("TENANTRY__LOG__FILTER", "warn"),
+fn environment(url: &str, lanes: usize) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", url.to_owned()),
+        ("TENANTRY_MASTER_KEY", MasterKey::generate().expose_secret().to_owned()),
+        ("MAX_TENANTS_PER_BATCH", "50000".to_owned()),
+        ("TENANTRY__WORKER__CONCURRENCY", lanes.to_string()),
+        ("TENANTRY__API__REQUESTS_PER_SECOND", "10000".to_owned()),
+        ("TENANTRY__API__BURST", "10000".to_owned()),
+        ("TENANTRY__LOG__FILTER", "warn".to_owned()),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .to_vec()
 }

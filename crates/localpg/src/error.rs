@@ -19,7 +19,6 @@ pub enum Error {
     /// `PG_BIN` names a directory without a usable PostgreSQL.
     #[error("PG_BIN is {path}, which has no usable PostgreSQL {wanted}")]
     BadPgBin {
-        /// The directory as given.
         path: PathBuf,
         /// The version that was looked for.
         wanted: String,
@@ -32,44 +31,29 @@ pub enum Error {
     NoClient,
     /// There is no package for this system.
     #[error("there is no package for {os} on {arch}")]
-    NoPackage {
-        /// The operating system.
-        os: &'static str,
-        /// The processor.
-        arch: &'static str,
-    },
+    NoPackage { os: &'static str, arch: &'static str },
     /// What was fetched is not what was asked for.
     #[error("{package} has another hash than the one it is known by")]
-    WrongHash {
-        /// The package.
-        package: String,
-    },
+    WrongHash { package: String },
     /// A file or directory could not be read or written.
     #[error("could not {act} {path}")]
     Io {
-        /// The failed act.
         act: &'static str,
-        /// On what.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A program could not be started.
     #[error("could not run {program}")]
     Run {
-        /// The program.
         program: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A program ended with an error.
     #[error("{program} failed ({status}): {output}")]
     Tool {
-        /// The program.
         program: PathBuf,
-        /// How it ended.
         status: ExitStatus,
         /// The end of what it said.
         output: String,
@@ -77,7 +61,6 @@ pub enum Error {
     /// The server ended while it was starting.
     #[error("PostgreSQL ended before it was ready ({status}); its log ends with:\n{log}")]
     Ended {
-        /// How it ended.
         status: ExitStatus,
         /// The last lines of its log.
         log: String,
@@ -95,16 +78,10 @@ pub enum Error {
     NoUser,
     /// The server's user cannot enter the directory.
     #[error("user {uid}, who runs PostgreSQL, cannot enter {path}")]
-    Unreachable {
-        /// The user's id.
-        uid: u32,
-        /// The directory.
-        path: PathBuf,
-    },
+    Unreachable { uid: u32, path: PathBuf },
     /// Processes of an earlier server would not end.
     #[error("processes {pids:?} of an earlier PostgreSQL in {path} do not end")]
     Leftovers {
-        /// The data directory.
         path: PathBuf,
         /// The processes that are still there.
         pids: Vec<i32>,
@@ -112,9 +89,7 @@ pub enum Error {
     /// The server refused a statement.
     #[error("could not {act}")]
     Statement {
-        /// The failed act.
         act: String,
-        /// Why.
         #[source]
         source: sqlx::Error,
     },

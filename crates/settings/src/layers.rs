@@ -13,7 +13,7 @@ use crate::{
     catalogue::{self, KEYS},
     error::Problem,
     misnamed,
-    profile::{PROFILE_VAR, UnknownProfile},
+    profile::PROFILE_VAR,
 };
 
 /// The variable that names a directory with files of the user's own.
@@ -90,8 +90,9 @@ impl Layers {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return fallback;
         };
-        text.parse().unwrap_or_else(|error: UnknownProfile| {
-            self.problem(PROFILE_VAR, error.to_string());
+        Profile::named(text).unwrap_or_else(|| {
+            let message = format!("must be default, dev or production, is `{text}`");
+            self.problem(PROFILE_VAR, message);
             fallback
         })
     }
