@@ -110,13 +110,6 @@ pub enum Phase {
 }
 
 impl Worker {
-    /// Goes on under a fresh id.
-    pub(crate) const fn start_over(&mut self) {
-        self.row = Row::Alive;
-        self.life += 1;
-        self.late = false;
-    }
-
     /// Loses what is only in its memory.
     pub(crate) fn forget(&mut self) {
         let Self { process, row, life, .. } = *self;
