@@ -10,7 +10,6 @@ mod backoff;
 mod code;
 pub mod codes;
 mod database_mode;
-mod description;
 mod domain_name;
 mod external_id;
 mod field_error;

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::{
     Code, Domain, ExternalId, FieldError, FieldErrors, SchemaName, SchemaNameError, Settings,
-    SettingsPolicy, TenantName, codes, description,
+    SettingsPolicy, TenantName, codes,
     fields::{Fields, tree},
+    text,
 };
 
 /// Every field a tenant in a request can have.
@@ -46,7 +47,7 @@ impl NewTenant {
         let domain = reader.required("domain", Domain::parse, |_| codes::INVALID_DOMAIN);
         let schema = reader.optional("schema_name", SchemaName::parse, SchemaNameError::code);
         let description =
-            reader.optional("description", description::parse, |_| codes::INVALID_DESCRIPTION);
+            reader.optional("description", text::description, |_| codes::INVALID_DESCRIPTION);
         let external_id =
             reader.optional("external_id", ExternalId::parse, |_| codes::INVALID_EXTERNAL_ID);
         let mut errors = reader.errors;

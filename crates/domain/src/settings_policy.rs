@@ -71,7 +71,8 @@ impl SettingsPolicy {
             match value.as_str() {
                 None => errors.push(|| invalid(&pointer(), "a feature must be a string")),
                 Some(name) if !self.available_features.contains(name) => errors.push(|| {
-                    let message = format!("feature is not available; there are: {}", self.listed());
+                    let known = listed(&self.available_features);
+                    let message = format!("feature is not available; there are: {known}");
                     FieldError::new(pointer(), &codes::UNKNOWN_FEATURE, message)
                 }),
                 Some(name) if seen.insert(name) => features.push(name.to_owned()),
@@ -79,15 +80,6 @@ impl SettingsPolicy {
             }
         }
         features
-    }
-
-    fn listed(&self) -> String {
-        listed(self.available_features.iter())
-    }
-
-    fn limits_listed(&self) -> String {
-        let names: BTreeSet<_> = self.max_limits.keys().chain(self.default_limits.keys()).collect();
-        listed(names.into_iter())
     }
 
     fn limits(
@@ -121,7 +113,9 @@ impl SettingsPolicy {
         let pointer = format!("/settings/limits/{}", pointer_step(name));
         let max = self.max_limits.get(name).copied();
         if max.is_none() && !self.default_limits.contains_key(name) {
-            let message = format!("there is no such limit; there are: {}", self.limits_listed());
+            let known: BTreeSet<_> =
+                self.max_limits.keys().chain(self.default_limits.keys()).collect();
+            let message = format!("there is no such limit; there are: {}", listed(known));
             return Err(invalid(&pointer, &message));
         }
         let max = max.unwrap_or(i64::MAX);
@@ -140,8 +134,8 @@ impl SettingsPolicy {
     }
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(String::as_str).collect();
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 

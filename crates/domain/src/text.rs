@@ -29,6 +29,20 @@ pub(crate) fn check_line(field: &'static str, text: &str, most: usize) -> Result
     Ok(())
 }
 
+/// The description in `text`, kept exactly as it is: at most 4000 characters, a page, it may be empty;
+/// of the control characters only tab, line feed and carriage return.
+pub(crate) fn description(text: &str) -> Result<String, TextError> {
+    const FIELD: &str = "description";
+    const MAX_CHARS: usize = 4000;
+    if text.chars().nth(MAX_CHARS).is_some() {
+        return Err(TextError::TooLong(FIELD, MAX_CHARS));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(TextError::OtherControlCharacter(FIELD));
+    }
+    Ok(text.to_owned())
+}
+
 /// Gives a `struct Name(String)` with a `parse` its reading, printing, and JSON as a plain string
 /// that is parsed again on the way in.
 macro_rules! text_newtype {
@@ -77,3 +91,22 @@ macro_rules! text_newtype {
 }
 
 pub(crate) use text_newtype;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_may_have_lines_and_tabs_but_no_nul_or_escape() {
+        let other = Err(TextError::OtherControlCharacter("description"));
+
+        assert_eq!(description("a\r\n\tb").unwrap(), "a\r\n\tb");
+        assert_eq!((description("a\0"), description("\u{1b}[0m")), (other.clone(), other));
+    }
+
+    #[test]
+    fn the_characters_of_a_description_are_counted_and_not_its_bytes() {
+        assert!(description(&"é".repeat(4000)).is_ok());
+        assert_eq!(description(&"é".repeat(4001)), Err(TextError::TooLong("description", 4000)));
+    }
+}
