@@ -68,10 +68,6 @@ impl Key {
         Self { env: Some(name), env_scale: 1000, ..self }
     }
 
-    pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret(_))
-    }
-
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.kind, Kind::Limits)
     }
