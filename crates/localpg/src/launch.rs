@@ -18,8 +18,8 @@ use crate::error::{Error, OnPath};
 use crate::home::Home;
 use crate::initdb;
 use crate::leftovers;
-use crate::patience;
 use crate::pidfile;
+use crate::poll;
 use crate::server::Server;
 use crate::tool;
 
@@ -96,7 +96,7 @@ fn spawn(mut command: Command, bound: bool) -> Result<Child, Error> {
 fn wait_until_ready(home: &Home, child: &mut Child) -> Result<Server, Error> {
     let data = home.data();
     let ours = i64::from(child.id());
-    let looked = patience::wait(STARTING, || {
+    let looked = poll::until(STARTING, || {
         let file = pidfile::read(&data).filter(|file| file.ready && i64::from(file.pid) == ours);
         if let Some(file) = file {
             return Some(Ok(Server::new(file)));
@@ -116,7 +116,7 @@ pub(crate) fn stop(child: &mut Child) -> std::io::Result<ExitStatus> {
             return Ok(status);
         }
         kill(pid, signal)?;
-        if let Some(ended) = patience::wait(patience, || child.try_wait().transpose()) {
+        if let Some(ended) = poll::until(patience, || child.try_wait().transpose()) {
             return ended;
         }
         tracing::warn!("PostgreSQL did not end {} s after {signal}", patience.as_secs());

@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::{Error, OnPath};
-use crate::patience;
 use crate::pidfile;
+use crate::poll;
 
 /// How long a healthy server may take to stop by itself: it writes a checkpoint.
 const STOPPING: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ fn signal(pid: i32, signal: Signal) {
 }
 
 fn all_gone(data: &Path, within: Duration) -> bool {
-    patience::wait(within, || processes_in(data).is_empty().then_some(())).is_some()
+    poll::until(within, || processes_in(data).is_empty().then_some(())).is_some()
 }
 
 /// PostgreSQL's processes at work in `data`: the postmaster changes into its

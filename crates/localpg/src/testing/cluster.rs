@@ -3,7 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::ops::Deref;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -26,7 +26,7 @@ const QUIET_SECS: u32 = 5;
 #[derive(Debug)]
 pub struct SharedCluster {
     server: Server,
-    home: Home,
+    pub(super) home: Home,
     /// Our share of the lock that keeps the cluster running.
     _user: File,
 }
@@ -69,16 +69,6 @@ impl SharedCluster {
             watch(&home, &server, watched, quiet_secs)?;
         }
         Ok(Self { server, home, _user: user })
-    }
-
-    /// A file for a lock among all users of the cluster.
-    pub(super) fn lock_file(&self, name: &str) -> Result<File, Error> {
-        self.home.lock_file(name)
-    }
-
-    /// Where the cluster lives.
-    pub(super) fn root(&self) -> &PathBuf {
-        &self.home.root
     }
 }
 

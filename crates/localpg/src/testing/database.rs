@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::error::{Error, OnPath};
 use crate::testing::{SharedCluster, shared_cluster};
@@ -77,7 +75,7 @@ impl Database {
     }
 
     fn create(cluster: &'static SharedCluster, from: &str) -> Result<Self, Error> {
-        let name = format!("test_{}", random_name()?);
+        let name = format!("test_{}", Uuid::new_v4().simple());
         run(cluster, &format!("create database {name} {from}"))?;
         Ok(Self { cluster, name })
     }
@@ -103,8 +101,8 @@ fn ensure_template(
     if there.contains(name) {
         return Ok(());
     }
-    let builders = cluster.lock_file("templates")?;
-    builders.lock().on("lock", cluster.root())?;
+    let builders = cluster.home.lock_file("templates")?;
+    builders.lock().on("lock", &cluster.home.root)?;
     let known = format!("select 1 from pg_database where datname = '{name}'");
     if run(cluster, &known)?.is_empty() {
         build_template(cluster, name, build)?;
@@ -135,11 +133,4 @@ fn build_template(
 fn run(cluster: &SharedCluster, sql: &str) -> Result<Vec<String>, Error> {
     let failed = |source| Error::Statement { act: sql.to_owned(), source };
     cluster.execute("postgres", sql).map_err(failed)
-}
-
-fn random_name() -> Result<String, Error> {
-    let source = Path::new("/dev/urandom");
-    let mut random = [0; 8];
-    File::open(source).and_then(|mut file| file.read_exact(&mut random)).on("read", source)?;
-    Ok(hex::encode(random))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// What `look` finds within `patience`; it looks once in any case. `None` when it finds nothing.
-pub(crate) fn wait<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + patience;
     loop {
         let found = look();
