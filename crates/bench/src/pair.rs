@@ -21,7 +21,6 @@ pub(crate) struct Pair {
     floor_without_versions: Vec<f64>,
     system: Vec<f64>,
     item_ms: Vec<f64>,
-    accepted_ms: Vec<f64>,
     used_by_floor: Used,
     used_by_system: Used,
 }
@@ -108,7 +107,6 @@ impl Pair {
             pair.floor.push(floor_rate);
             pair.floor_without_versions.push(bare_rate);
             pair.system.push(rate);
-            pair.accepted_ms.push(done.accepted_ms);
             pair.item_ms.extend(system.item_ms(&done.id).await?);
         }
         Ok(pair)

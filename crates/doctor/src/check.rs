@@ -76,7 +76,10 @@ impl Check {
             gatherer.add(self.kind, subject, row.try_get("sentence")?, row.try_get("fixable")?);
             all = u64::try_from(row.try_get::<i64, _>("found")?).unwrap_or_default();
         }
-        gatherer.count_more(self.kind, all.saturating_sub(rows.len() as u64));
+        let more = all.saturating_sub(rows.len() as u64);
+        if more > 0 {
+            *gatherer.report.found.entry(self.kind).or_default() += more;
+        }
         Ok(())
     }
 }

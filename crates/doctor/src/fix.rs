@@ -61,7 +61,10 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
     let scope = Scope { depth: Depth::Shallow, ..scope.only([kind]) };
     let installation = store::installation(&mut *pool.acquire().await?).await?;
     let promise = match kind {
-        Kind::ShapeDiffers => Some(learn(pool, &scope).await?),
+        Kind::ShapeDiffers => {
+            let learnt = Promise::learn(&mut *pool.acquire().await?, &scope.migrations).await;
+            Some(learnt.map_err(|e| FixError::Examine(ExamineError::Migrations(e)))?)
+        }
         _ => None,
     };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
@@ -90,11 +93,6 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
             }
         }
     }
-}
-
-async fn learn(pool: &PgPool, scope: &Scope) -> Result<Promise, FixError> {
-    let promise = Promise::learn(&mut *pool.acquire().await?, &scope.migrations).await;
-    promise.map_err(|e| FixError::Examine(ExamineError::Migrations(e)))
 }
 
 /// Repairs one finding and records it; false if it was left as it is.

@@ -85,11 +85,4 @@ impl<'a> Gatherer<'a> {
     pub(crate) fn add_control(&mut self, kind: Kind, sentence: String) {
         self.add(kind, Subject::Control(sentence.clone()), sentence, false);
     }
-
-    /// Counts findings that were not worth carrying here.
-    pub(crate) fn count_more(&mut self, kind: Kind, more: u64) {
-        if more > 0 {
-            *self.report.found.entry(kind).or_default() += more;
-        }
-    }
 }
