@@ -22,7 +22,7 @@ pub(crate) struct Counts {
     commits: AtomicU64,
 }
 
-/// What has passed at some moment.
+/// What has passed since it was last taken.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Passed {
     /// Messages of the client that the server answered with "ready for the next".
@@ -34,24 +34,13 @@ pub(crate) struct Passed {
 }
 
 impl Counts {
-    pub(crate) fn now(&self) -> Passed {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+    /// What has passed since the last call; it counts from zero again.
+    pub(crate) fn take(&self) -> Passed {
+        let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed) as f64;
         Passed {
-            round_trips: read(&self.round_trips),
-            statements: read(&self.statements),
-            commits: read(&self.commits),
-        }
-    }
-}
-
-impl std::ops::Sub for Passed {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
-        Self {
-            round_trips: self.round_trips - before.round_trips,
-            statements: self.statements - before.statements,
-            commits: self.commits - before.commits,
+            round_trips: take(&self.round_trips),
+            statements: take(&self.statements),
+            commits: take(&self.commits),
         }
     }
 }
@@ -172,7 +161,7 @@ mod tests {
             reader.read(piece, &counts);
         }
 
-        let passed = counts.now();
+        let passed = counts.take();
         let found = (passed.round_trips, passed.statements, passed.commits);
         assert_eq!(found, (4.0, 5.0, 2.0));
     }

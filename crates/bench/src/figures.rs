@@ -5,66 +5,67 @@ use serde_json::{Map, Value, json};
 /// What one scenario measured, in the order in which it is told.
 #[derive(Debug)]
 pub(crate) struct Figures {
-    scenario: &'static str,
+    scenario: String,
     /// What was done.
     what: String,
     rows: Vec<Figure>,
 }
 
 #[derive(Debug)]
-struct Figure {
+pub(crate) struct Figure {
     name: String,
     unit: &'static str,
     value: f64,
-    /// The most it may be, if there is such a limit.
-    at_most: Option<f64>,
-    /// The least it may be, if there is such a limit.
-    at_least: Option<f64>,
+    limit: Option<Limit>,
+}
+
+/// A bound that makes the run fail.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 impl Figure {
+    /// Makes the run fail when it is larger than `most`.
+    pub(crate) fn at_most(&mut self, most: f64) {
+        self.limit = Some(Limit::AtMost(most));
+    }
+
+    /// Makes the run fail when it is smaller than `least`, if that is given.
+    pub(crate) fn at_least(&mut self, least: Option<f64>) {
+        self.limit = least.map(Limit::AtLeast);
+    }
+
     fn holds(&self) -> bool {
-        self.at_most.is_none_or(|most| self.value <= most)
-            && self.at_least.is_none_or(|least| self.value >= least)
+        match self.limit {
+            Some(Limit::AtMost(most)) => self.value <= most,
+            Some(Limit::AtLeast(least)) => self.value >= least,
+            None => true,
+        }
     }
 }
 
 impl Figures {
-    pub(crate) fn of(scenario: &'static str, what: impl Into<String>) -> Self {
+    pub(crate) fn of(scenario: String, what: impl Into<String>) -> Self {
         Self { scenario, what: what.into(), rows: vec![] }
     }
 
     /// Adds a figure; `name` says what it is of, without its unit.
-    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
-        let name = name.into();
-        self.rows.push(Figure { name, unit, value, at_most: None, at_least: None });
+    pub(crate) fn add(
+        &mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+    ) -> &mut Figure {
+        self.rows.push(Figure { name: name.into(), unit, value, limit: None });
+        self.rows.last_mut().expect("it was just added")
     }
 
     /// Adds the 50th, 95th and 99th percentile of times in milliseconds.
     pub(crate) fn add_percentiles(&mut self, name: &str, times: &[f64]) {
         for (which, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
             self.add(format!("{name}, {which}"), percentile(times, share), "ms");
-        }
-    }
-
-    /// Adds a figure that makes the run fail when it is larger than `most`.
-    pub(crate) fn add_at_most(
-        &mut self,
-        name: impl Into<String>,
-        value: f64,
-        unit: &'static str,
-        most: f64,
-    ) {
-        self.add(name, value, unit);
-        if let Some(figure) = self.rows.last_mut() {
-            figure.at_most = Some(most);
-        }
-    }
-
-    /// Makes the run fail when the figure `name` is smaller than `least`.
-    pub(crate) fn ask_at_least(&mut self, name: &str, least: f64) {
-        for figure in self.rows.iter_mut().filter(|figure| figure.name == name) {
-            figure.at_least = Some(least);
         }
     }
 
@@ -77,10 +78,10 @@ impl Figures {
         println!("\n{}: {}\n", self.scenario, self.what);
         let width = self.rows.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
         for figure in &self.rows {
-            let limit = match (figure.at_most, figure.at_least) {
-                (Some(most), _) => format!("   (at most {most})"),
-                (_, Some(least)) => format!("   (at least {least})"),
-                _ => String::new(),
+            let limit = match figure.limit {
+                Some(Limit::AtMost(most)) => format!("   (at most {most})"),
+                Some(Limit::AtLeast(least)) => format!("   (at least {least})"),
+                None => String::new(),
             };
             let verdict = if figure.holds() { "" } else { "   FAILED" };
             println!(
@@ -100,7 +101,7 @@ impl Figures {
             };
             all.insert(name, json!(figure.value));
         }
-        (self.scenario.to_owned(), Value::Object(all))
+        (self.scenario.clone(), Value::Object(all))
     }
 }
 
@@ -113,6 +114,12 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     }
     let at = (sorted.len() as f64 * share).ceil() as usize;
     sorted[at.clamp(1, sorted.len()) - 1]
+}
+
+/// The middle of `over` by `under`, round by round.
+pub(crate) fn median_ratio(over: &[f64], under: &[f64]) -> f64 {
+    let ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
+    median(&ratios)
 }
 
 /// The middle one.
@@ -135,13 +142,16 @@ mod tests {
 
     #[test]
     fn a_figure_beyond_its_limit_fails_the_run() {
-        let mut figures = Figures::of("test", "nothing");
-        figures.add_at_most("commits", 2.0, "", 2.0);
-        figures.add("ratio", 0.7, "");
-        assert!(figures.hold());
+        let hold = |limit: fn(&mut Figure)| {
+            let mut figures = Figures::of("test".to_owned(), "nothing");
+            limit(figures.add("ratio", 0.7, ""));
+            figures.hold()
+        };
 
-        figures.ask_at_least("ratio", 0.8);
-
-        assert!(!figures.hold());
+        assert!(hold(|ratio| ratio.at_most(0.7)) && !hold(|ratio| ratio.at_most(0.6)));
+        assert!(
+            hold(|ratio| ratio.at_least(Some(0.7))) && !hold(|ratio| ratio.at_least(Some(0.8)))
+        );
+        assert!(hold(|ratio| ratio.at_least(None)));
     }
 }

@@ -121,8 +121,7 @@ pub(crate) enum VersionTable {
 pub(crate) struct Floor {
     pool: PgPool,
     connections: usize,
-    tenant: String,
-    tenant_without_versions: String,
+    shape: Shape,
     /// Part of every name: roles are the whole cluster's.
     database: String,
     rounds: AtomicUsize,
@@ -134,7 +133,7 @@ impl Floor {
         stand: &Stand,
         database: &str,
         connections: usize,
-        shape: &Shape,
+        shape: Shape,
     ) -> anyhow::Result<Self> {
         let pool = PgPoolOptions::new()
             .max_connections(u32::try_from(connections)?)
@@ -152,8 +151,7 @@ impl Floor {
         Ok(Self {
             pool,
             connections,
-            tenant: shape.tenant(VersionTable::Kept),
-            tenant_without_versions: shape.tenant(VersionTable::Left),
+            shape,
             database: database.to_owned(),
             rounds: AtomicUsize::new(0),
         })
@@ -183,10 +181,7 @@ impl Floor {
 
     /// The text of each of `tenants` new tenants.
     pub(crate) fn texts(&self, table: VersionTable, tenants: usize) -> Vec<String> {
-        let tenant = match table {
-            VersionTable::Kept => &self.tenant,
-            VersionTable::Left => &self.tenant_without_versions,
-        };
+        let tenant = self.shape.tenant(table);
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let name = |n| format!("{}_{round}_{n}", self.database);
         (0..tenants).map(|n| tenant.replace("{n}", &name(n))).collect()

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    Args,
-    figures::{Figures, median},
+    figures::{Figures, median, median_ratio},
     floor::{Floor, Shape, VersionTable},
+    scenarios::Run,
     stand::Stand,
     system::{Done, Setup, System},
 };
@@ -21,31 +21,51 @@ pub(crate) struct Pair {
     floor_without_versions: Vec<f64>,
     system: Vec<f64>,
     item_ms: Vec<f64>,
-    accepted_ms: Vec<f64>,
-    floor_cpu_ms: f64,
-    server_cpu_ms: f64,
-    processes_cpu_ms: f64,
-    floor_wal: f64,
-    system_wal: f64,
+    used_by_floor: Used,
+    used_by_system: Used,
+}
+
+/// What was used: so far, or for some work.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    /// Processor time of the server.
+    server_ms: f64,
+    /// Processor time of the system's processes.
+    processes_ms: f64,
+    /// Bytes of the server's log of changes.
+    wal: f64,
+}
+
+impl Used {
+    async fn so_far(stand: &Stand, system: &System) -> anyhow::Result<Self> {
+        let (server_ms, processes_ms) = (stand.server_ms(), system.processes_ms());
+        Ok(Self { server_ms, processes_ms, wal: system.wal_bytes().await? })
+    }
+
+    /// Adds what was used between two moments.
+    fn add(&mut self, before: Self, after: Self) {
+        self.server_ms += after.server_ms - before.server_ms;
+        self.processes_ms += after.processes_ms - before.processes_ms;
+        self.wal += after.wal - before.wal;
+    }
 }
 
 impl Pair {
     /// System by floor, round by round.
     pub(crate) fn ratio(&self) -> f64 {
-        let ratios: Vec<f64> = self.floor.iter().zip(&self.system).map(|(f, s)| s / f).collect();
-        median(&ratios)
+        median_ratio(&self.system, &self.floor)
     }
 
     /// Starts both sides, each in a database of its own, and runs the rounds; the system goes on.
     pub(crate) async fn of(
-        stand: &Stand,
-        args: &Args,
+        run: &Run<'_>,
         shape: &Shape,
         setup: Setup,
         tenants: usize,
     ) -> anyhow::Result<(Self, System)> {
+        let (stand, args) = (run.stand, run.args);
         let database = format!("{}_floor", setup.database);
-        let floor = Floor::prepare(stand, &database, args.connections, shape).await?;
+        let floor = Floor::prepare(stand, &database, args.connections, shape.clone()).await?;
         let system = System::start(stand, setup).await?;
         let pair = Self::run(stand, (&floor, &system), args.rounds, tenants).await?;
         floor.close().await;
@@ -87,7 +107,6 @@ impl Pair {
             pair.floor.push(floor_rate);
             pair.floor_without_versions.push(bare_rate);
             pair.system.push(rate);
-            pair.accepted_ms.push(done.accepted_ms);
             pair.item_ms.extend(system.item_ms(&done.id).await?);
         }
         Ok(pair)
@@ -100,10 +119,9 @@ impl Pair {
         tenants: usize,
     ) -> anyhow::Result<Duration> {
         system.pool_is_full(system.spares).await?;
-        let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
+        let before = Used::so_far(stand, system).await?;
         let took = floor.make(VersionTable::Kept, tenants).await?;
-        self.floor_cpu_ms += stand.server_ms() - cpu;
-        self.floor_wal += system.wal_bytes().await? - wal;
+        self.used_by_floor.add(before, Used::so_far(stand, system).await?);
         Ok(took)
     }
 
@@ -115,12 +133,9 @@ impl Pair {
         tenants: usize,
     ) -> anyhow::Result<Done> {
         system.pool_is_full(system.spares).await?;
-        let (cpu, wal) = (stand.server_ms(), system.wal_bytes().await?);
-        let own = system.processes_ms();
+        let before = Used::so_far(stand, system).await?;
         let done = system.make(&round.to_string(), tenants).await?;
-        self.server_cpu_ms += stand.server_ms() - cpu;
-        self.processes_cpu_ms += system.processes_ms() - own;
-        self.system_wal += system.wal_bytes().await? - wal;
+        self.used_by_system.add(before, Used::so_far(stand, system).await?);
         Ok(done)
     }
 
@@ -140,19 +155,17 @@ impl Pair {
     /// The figures of both sides, all by tenant. The run fails when the ratio is below `at_least`.
     pub(crate) fn tell(&self, figures: &mut Figures, at_least: Option<f64>) {
         let each = |sum: f64| sum / self.tenants as f64;
+        let (floor, system) = (self.used_by_floor, self.used_by_system);
         figures.add("floor", median(&self.floor), "tenants/s");
         let bare = median(&self.floor_without_versions);
         figures.add("floor without version tables", bare, "tenants/s");
         figures.add("system", median(&self.system), "tenants/s");
-        figures.add("ratio", self.ratio(), "");
-        figures.add("server CPU, floor", each(self.floor_cpu_ms), "ms");
-        figures.add("server CPU, system", each(self.server_cpu_ms), "ms");
-        figures.add("server CPU, system by floor", self.server_cpu_ms / self.floor_cpu_ms, "");
-        figures.add("CPU of API and workers", each(self.processes_cpu_ms), "ms");
-        figures.add("log of changes, floor", each(self.floor_wal) / 1024.0, "KiB");
-        figures.add("log of changes, system", each(self.system_wal) / 1024.0, "KiB");
-        if let Some(least) = at_least {
-            figures.ask_at_least("ratio", least);
-        }
+        figures.add("ratio", self.ratio(), "").at_least(at_least);
+        figures.add("server CPU, floor", each(floor.server_ms), "ms");
+        figures.add("server CPU, system", each(system.server_ms), "ms");
+        figures.add("server CPU, system by floor", system.server_ms / floor.server_ms, "");
+        figures.add("CPU of API and workers", each(system.processes_ms), "ms");
+        figures.add("log of changes, floor", each(floor.wal) / 1024.0, "KiB");
+        figures.add("log of changes, system", each(system.wal) / 1024.0, "KiB");
     }
 }

@@ -30,7 +30,7 @@ impl Process {
         role: &str,
         folder: &Path,
         name: &str,
-        env: &[(String, String)],
+        env: &[(&str, String)],
     ) -> anyhow::Result<Self> {
         let ready: PathBuf = folder.join(format!("{name}.json"));
         let log = fs::File::create(folder.join(format!("{name}.log")))?;
@@ -38,7 +38,7 @@ impl Process {
         command
             .args(["--be", role, "--ready-file"])
             .arg(&ready)
-            .envs(env.iter().cloned())
+            .envs(env.iter().map(|(key, value)| (key, value)))
             .stdout(Stdio::null())
             .stderr(log);
         let child = localpg::spawn_bound(command).context("could not start a process")?;
@@ -87,7 +87,7 @@ where
     R: Future<Output = Result<(), E>>,
     E: Into<anyhow::Error>,
 {
-    let settings = Settings::load(Profile::Production)?;
+    let settings = Settings::load_with(Profile::Production, None)?;
     telemetry::init(&settings.log)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;

@@ -11,19 +11,20 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::operators::NewOperator;
+use tokio::time::sleep;
 
-use crate::{Args, counting, processes::Process, stand::Stand};
+use crate::{counting, processes::Process, stand::Stand};
 
-/// Longest a batch may take, in seconds.
+/// Longest a batch, or filling the pool, may take, in seconds.
 const BATCH_SECS: u64 = 900;
 
-/// Between two looks at a batch.
+/// Between two looks at either.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// How a system is set up.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
-    pub(crate) database: &'static str,
+    pub(crate) database: String,
     /// Worker processes.
     pub(crate) workers: usize,
     /// Transactions in which all of them together make tenants at a time.
@@ -36,19 +37,11 @@ pub(crate) struct Setup {
     pub(crate) counted: bool,
 }
 
-impl Setup {
-    /// As the command line says, without spares.
-    pub(crate) fn of(database: &'static str, args: &Args) -> Self {
-        let (workers, lanes) = (args.workers, args.connections);
-        Self { database, workers, lanes, spares: 0, env: vec![], counted: false }
-    }
-}
-
 /// A running system.
 pub(crate) struct System {
-    database: &'static str,
+    database: String,
     /// Settings of its processes.
-    env: Vec<(String, String)>,
+    env: Vec<(&'static str, String)>,
     api: Process,
     workers: Vec<Process>,
     http: reqwest::Client,
@@ -72,7 +65,7 @@ pub(crate) struct Done {
 
 impl System {
     pub(crate) async fn start(stand: &Stand, setup: Setup) -> anyhow::Result<Self> {
-        let url = stand.system_database(setup.database).await?;
+        let url = stand.system_database(&setup.database).await?;
         // Closed after each use: an idle session takes part in every CREATE of its database, and the
         // floor's has none.
         let closed = PgPoolOptions::new().after_release(|_, _| Box::pin(async { Ok(false) }));
@@ -82,17 +75,17 @@ impl System {
             let (port, counts) = counting::start(stand.socket()).await?;
             let user = url.split("://").nth(1).and_then(|rest| rest.split('@').next());
             let user = user.context("the cluster's URL names no user")?;
-            let database = setup.database;
+            let database = &setup.database;
             let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
             (url, Some(counts))
         } else {
             (url, None)
         };
         let mut env = environment(&url, setup.lanes.div_ceil(setup.workers.max(1)));
-        env.push(("TENANTRY__POOL__SIZE".to_owned(), setup.spares.to_string()));
-        env.extend(setup.env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        let name = |process: &str| format!("{}-{process}", setup.database);
-        let api = Process::start("api", stand.folder(), &name("api"), &env).await?;
+        env.push(("TENANTRY__POOL__SIZE", setup.spares.to_string()));
+        env.extend(setup.env);
+        let name = format!("{}-api", setup.database);
+        let api = Process::start("api", stand.folder(), &name, &env).await?;
         let http = reqwest::Client::builder().build()?;
         let (database, spares, workers) = (setup.database, setup.spares, Vec::new());
         let mut system = Self { database, env, api, workers, http, token, spares, counts, pool };
@@ -105,10 +98,9 @@ impl System {
         stand: &Stand,
         life: &str,
         workers: usize,
-        more: &[(&str, String)],
+        more: &[(&'static str, String)],
     ) -> anyhow::Result<()> {
-        let mut env = self.env.clone();
-        env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let env = [&self.env, more].concat();
         for n in 0..workers {
             let name = format!("{}-worker-{n}{life}", self.database);
             self.workers.push(Process::start("worker", stand.folder(), &name, &env).await?);
@@ -121,7 +113,7 @@ impl System {
         &mut self,
         stand: &Stand,
         life: &str,
-        more: &[(&str, String)],
+        more: &[(&'static str, String)],
     ) -> anyhow::Result<()> {
         let before = std::mem::take(&mut self.workers);
         let workers = before.len();
@@ -133,24 +125,26 @@ impl System {
 
     /// Waits until so many tenants are built in advance, and all is quiet.
     pub(crate) async fn pool_is_full(&self, spares: usize) -> anyhow::Result<()> {
-        let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(BATCH_SECS) {
-            let ready: i64 = sqlx::query_scalar("select count(*) from tenantry.spares")
-                .fetch_one(&self.pool)
-                .await?;
-            tokio::time::sleep(POLL_EVERY).await;
-            if usize::try_from(ready)? >= spares {
-                return Ok(());
-            }
-        }
-        bail!("the pool was not full in {BATCH_SECS} s")
+        let ready = "select count(*) from tenantry.spares";
+        until("the pool was not full", async || {
+            let ready: i64 = sqlx::query_scalar(ready).fetch_one(&self.pool).await?;
+            Ok((usize::try_from(ready)? >= spares).then_some(()))
+        })
+        .await?;
+        sleep(POLL_EVERY).await;
+        Ok(())
     }
 
     /// Submits a batch of `tenants` and waits until all are active.
     pub(crate) async fn make(&self, round: &str, tenants: usize) -> anyhow::Result<Done> {
-        let started = Instant::now();
         let (id, accepted_ms) = self.submit(&batch(round, tenants)).await?;
-        let ended = self.finished(&id, started).await?;
+        // Polled until it is over, as a caller would.
+        let path = format!("/api/v1/batches/{id}");
+        let ended = until("the batch did not end", async || {
+            let batch = self.get(&path).await?;
+            Ok((!batch["finished_at"].is_null()).then_some(batch))
+        })
+        .await?;
         if ended["progress"]["succeeded"].as_u64() != Some(tenants as u64) {
             bail!("not every tenant became active: {}", ended["progress"]);
         }
@@ -172,27 +166,10 @@ impl System {
     /// Submits tenants as NDJSON; the batch's id, and how long it took to be accepted, in
     /// milliseconds.
     pub(crate) async fn submit(&self, lines: &str) -> anyhow::Result<(String, f64)> {
-        let request = self
-            .http
-            .post(format!("{}/api/v1/tenants/batch", self.api.url))
-            .header("content-type", "application/x-ndjson")
-            .body(lines.to_owned());
-        let started = Instant::now();
-        let batch = self.answer(request).await?;
-        let accepted_ms = started.elapsed().as_secs_f64() * 1e3;
+        let request = self.http.post(format!("{}/api/v1/tenants/batch", self.api.url));
+        let request = request.header("content-type", "application/x-ndjson").body(lines.to_owned());
+        let (batch, accepted_ms) = self.answer(request).await?;
         Ok((batch["batch_id"].as_str().context("no batch id")?.to_owned(), accepted_ms))
-    }
-
-    /// Polls the batch until it is over, as a caller would.
-    async fn finished(&self, id: &str, started: Instant) -> anyhow::Result<Value> {
-        while started.elapsed() < Duration::from_secs(BATCH_SECS) {
-            let batch = self.get(&format!("/api/v1/batches/{id}")).await?;
-            if !batch["finished_at"].is_null() {
-                return Ok(batch);
-            }
-            tokio::time::sleep(POLL_EVERY).await;
-        }
-        bail!("the batch did not end in {BATCH_SECS} s")
     }
 
     /// The newest batch of this many tenants, once it is there.
@@ -251,30 +228,28 @@ impl System {
     /// The answer once the work is done, and how long it took in milliseconds.
     async fn post_and_wait(&self, path: &str, body: &Value) -> anyhow::Result<(Value, f64)> {
         let request = self.http.post(format!("{}{path}", self.api.url));
-        let started = Instant::now();
-        let made = self.answer(request.header("prefer", "wait=30").json(body)).await?;
-        Ok((made, started.elapsed().as_secs_f64() * 1e3))
+        self.answer(request.header("prefer", "wait=30").json(body)).await
     }
 
     /// How long one GET takes, in milliseconds.
     pub(crate) async fn get_ms(&self, path: &str) -> anyhow::Result<f64> {
-        let started = Instant::now();
-        self.get(path).await?;
-        Ok(started.elapsed().as_secs_f64() * 1e3)
+        Ok(self.answer(self.http.get(format!("{}{path}", self.api.url))).await?.1)
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.answer(self.http.get(format!("{}{path}", self.api.url))).await
+        Ok(self.answer(self.http.get(format!("{}{path}", self.api.url))).await?.0)
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    /// What the API answers, and how long it took in milliseconds.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<(Value, f64)> {
+        let started = Instant::now();
         let answer = request.bearer_auth(&self.token).send().await?;
         let status = answer.status();
         let body: Value = answer.json().await?;
         if !status.is_success() {
             bail!("the API answered {status}: {body}");
         }
-        Ok(body)
+        Ok((body, started.elapsed().as_secs_f64() * 1e3))
     }
 
     /// Processor time of the API and all workers so far, in milliseconds.
@@ -303,6 +278,21 @@ impl System {
         self.pool.close().await;
         Ok(())
     }
+}
+
+/// Looks again and again until something is found; fails with `otherwise` if it takes too long.
+async fn until<T>(
+    otherwise: &str,
+    look: impl AsyncFn() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(BATCH_SECS) {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        sleep(POLL_EVERY).await;
+    }
+    bail!("{otherwise} in {BATCH_SECS} s")
 }
 
 /// A batch as NDJSON.
@@ -342,17 +332,14 @@ pub(crate) fn install_crypto() -> anyhow::Result<()> {
         .map_err(|_| anyhow!("a crypto provider is installed already"))
 }
 
-fn environment(url: &str, lanes: usize) -> Vec<(String, String)> {
-    let master_key = MasterKey::generate();
-    [
-        ("DATABASE_URL", url),
-        ("TENANTRY_MASTER_KEY", master_key.expose_secret()),
-        ("MAX_TENANTS_PER_BATCH", "50000"),
-        ("TENANTRY__WORKER__CONCURRENCY", &lanes.to_string()),
-        ("TENANTRY__API__REQUESTS_PER_SECOND", "10000"),
-        ("TENANTRY__API__BURST", "10000"),
-        ("TENANTRY__LOG__FILTER", "warn"),
+fn environment(url: &str, lanes: usize) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", url.to_owned()),
+        ("TENANTRY_MASTER_KEY", MasterKey::generate().expose_secret().to_owned()),
+        ("MAX_TENANTS_PER_BATCH", "50000".to_owned()),
+        ("TENANTRY__WORKER__CONCURRENCY", lanes.to_string()),
+        ("TENANTRY__API__REQUESTS_PER_SECOND", "10000".to_owned()),
+        ("TENANTRY__API__BURST", "10000".to_owned()),
+        ("TENANTRY__LOG__FILTER", "warn".to_owned()),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .to_vec()
 }

@@ -17,8 +17,9 @@ pub(crate) struct Check {
 /// repaired.
 ///
 /// The SELECT may join `scope` (before when a state must have settled, before when a worker must
-/// have been seen, and this installation), and `schemas` and `roles`, each with its mark. The
-/// findings come limited, each with the number of all.
+/// have been seen, and this installation), and `schemas` and `roles`, each with the
+/// tenant in its mark, if that is this installation's. The findings come limited, each with the
+/// number of all.
 macro_rules! checks {
     ($($kind:ident, $subject:ident: $select:literal;)*) => {
         pub(crate) const CHECKS: &[crate::check::Check] = &[$(crate::check::Check {
@@ -30,12 +31,14 @@ macro_rules! checks {
                             now() - make_interval(secs => $1 + $2) as silent_before,
                             $3::text as installation
                  ), schemas as not materialized (
-                     select n.nspname as name, d.description as mark
+                     select n.nspname as name, substring(d.description,
+                                '^tenantry:' || $3::text || ':([1-9][0-9]{0,17})$')::bigint as tenant
                      from pg_catalog.pg_namespace n
                      left join pg_catalog.pg_description d on d.objoid = n.oid and d.objsubid = 0
                          and d.classoid = 'pg_catalog.pg_namespace'::regclass
                  ), roles as not materialized (
-                     select r.rolname as name, d.description as mark
+                     select r.rolname as name, substring(d.description,
+                                '^tenantry:' || $3::text || ':([1-9][0-9]{0,17})$')::bigint as tenant
                      from pg_catalog.pg_roles r
                      left join pg_catalog.pg_shdescription d on d.objoid = r.oid
                          and d.classoid = 'pg_catalog.pg_authid'::regclass
@@ -73,7 +76,10 @@ impl Check {
             gatherer.add(self.kind, subject, row.try_get("sentence")?, row.try_get("fixable")?);
             all = u64::try_from(row.try_get::<i64, _>("found")?).unwrap_or_default();
         }
-        gatherer.count_more(self.kind, all.saturating_sub(rows.len() as u64));
+        let more = all.saturating_sub(rows.len() as u64);
+        if more > 0 {
+            *gatherer.report.found.entry(self.kind).or_default() += more;
+        }
         Ok(())
     }
 }

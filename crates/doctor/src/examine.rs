@@ -4,8 +4,8 @@ use sqlx::{PgConnection, PgPool};
 use tenantdb::migrations::MigrateError;
 
 use crate::{
-    Checked, Kind, Report, Scope,
-    checks::{self, database, jobs, keys, marks, promise, roles, spares, unreadable},
+    Checked, Report, Scope,
+    checks::{self, database, jobs, keys, promise, roles, spares, unreadable},
     report::Gatherer,
 };
 
@@ -26,20 +26,11 @@ pub enum ExamineError {
     /// The migrations of tenants work nowhere, so nothing can be held against them.
     #[error("could not learn what the tenants' migrations make")]
     Migrations(#[source] MigrateError),
-    /// The statement of one check failed.
-    #[error("could not look for {kind}")]
-    Check {
-        /// What was looked for.
-        kind: Kind,
-        /// What the database said.
-        #[source]
-        source: sqlx::Error,
-    },
     /// The database failed.
     #[error("could not {act}")]
     Database {
         /// What was tried.
-        act: &'static str,
+        act: String,
         /// What the database said.
         #[source]
         source: sqlx::Error,
@@ -47,8 +38,8 @@ pub enum ExamineError {
 }
 
 impl ExamineError {
-    pub(crate) fn during(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { act, source }
+    pub(crate) fn during(act: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { act: act.into(), source }
     }
 }
 
@@ -85,9 +76,10 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
 async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), ExamineError> {
     let during = ExamineError::during;
     for check in checks::TABLES.iter().copied().flatten().filter(|it| all.scope.wants(it.kind)) {
-        let kind = check.kind;
-        let done = check.run(conn, all).await;
-        done.map_err(|source| ExamineError::Check { kind, source })?;
+        check
+            .run(conn, all)
+            .await
+            .map_err(ExamineError::during(format!("look for {}", check.kind)))?;
     }
     database::rights(conn, all).await.map_err(during("read the rights of PUBLIC"))?;
     database::shared_objects(conn, all).await.map_err(during("look at what tenants share"))?;
@@ -96,28 +88,34 @@ async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), Exa
     unreadable::walk(conn, all).await.map_err(during("read every tenant and item"))?;
     spares::walk(conn, all).await.map_err(during("walk the spares"))?;
     database::ids(conn, all).await.map_err(during("look at the sequences of ids"))?;
-    marks::walk(conn, all).await.map_err(during("walk the schemas and roles"))?;
     if database::queue(conn, all).await.map_err(during("look at the queue"))? {
         jobs::walk(conn, all).await.map_err(during("walk the waiting items and the jobs"))?;
     }
     keys::walk_sealed(conn, all).await.map_err(during("open what lies sealed"))?;
-    count(conn, &mut all.report.checked).await.map_err(during("count what was checked"))
+    count(conn, all).await.map_err(during("count what was checked"))
 }
 
 /// The walks have counted what they met.
-async fn count(conn: &mut PgConnection, checked: &mut Checked) -> sqlx::Result<()> {
-    let counted: (i64, i64, i64, i64) = sqlx::query_as(
-        "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')),
-                (select count(*) from tenantry.api_keys where revoked_at is null),
-                (select count(*) from tenantry.operations),
-                (select count(*) from tenantry.operation_items)",
+async fn count(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> sqlx::Result<()> {
+    let counted: Checked = sqlx::query_as(
+        "select (select count(*) from tenantry.tenants where state not in ('deleted', 'released')) as tenants,
+                (select count(*) from tenantry.api_keys where revoked_at is null) as keys,
+                (select count(*) from tenantry.operations) as operations,
+                (select count(*) from tenantry.operation_items) as items,
+                (select count(*) from pg_catalog.pg_description d
+                 where d.classoid = 'pg_catalog.pg_namespace'::regclass
+                   and d.description ~ ('^' || m.ours || '[0-9]+$') and not exists (
+                       select from tenantry.spares p where d.description = m.ours || p.id)) as schemas,
+                (select count(*) from pg_catalog.pg_shdescription d
+                 where d.classoid = 'pg_catalog.pg_authid'::regclass
+                   and d.description ~ ('^' || m.ours || '[0-9]+$') and not exists (
+                       select from tenantry.spares p where d.description = m.ours || p.id)) as roles
+         from (select 'tenantry:' || $1 || ':') as m (ours)",
     )
+    .bind(all.installation.as_str())
     .fetch_one(conn)
     .await?;
-    let (tenants, keys, operations, items) = counted;
-    checked.tenants = tenants.unsigned_abs();
-    checked.keys = keys.unsigned_abs();
-    checked.operations = operations.unsigned_abs();
-    checked.items = items.unsigned_abs();
+    let Checked { jobs, active, verified, .. } = all.report.checked;
+    all.report.checked = Checked { jobs, active, verified, ..counted };
     Ok(())
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
-use store::audit;
+use sqlx::PgPool;
+use store::audit::{self, By};
 use tenantdb::Promise;
 use tracing::info;
 
 use crate::{
     Depth, ExamineError, Finding, Kind, Scope, Subject, examine,
-    repair::{self, Deed, Stop, Surgery},
+    repair::{self, Repair, Stop},
 };
 
 /// What came of repairing one kind of trouble.
@@ -61,10 +61,12 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
     let scope = Scope { depth: Depth::Shallow, ..scope.only([kind]) };
     let installation = store::installation(&mut *pool.acquire().await?).await?;
     let promise = match kind {
-        Kind::ShapeDiffers => Some(learn(pool, &scope).await?),
+        Kind::ShapeDiffers => {
+            let learnt = Promise::learn(&mut *pool.acquire().await?, &scope.migrations).await;
+            Some(learnt.map_err(|e| FixError::Examine(ExamineError::Migrations(e)))?)
+        }
         _ => None,
     };
-    let surgery = Surgery { installation, scope: &scope, promise };
     let mut fixed = Fixed { kind, done: Vec::new(), refused: Vec::new() };
     let mut seen = BTreeSet::new();
     loop {
@@ -77,43 +79,47 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
             return Ok(fixed);
         }
         for finding in fresh {
-            repair(pool, finding, &surgery, actor, &mut fixed).await?;
+            let mut tx = pool.begin().await?;
+            let mut cx = Repair {
+                conn: &mut tx,
+                by: By::process(actor),
+                installation: &installation,
+                scope: &scope,
+                promise: promise.as_ref(),
+            };
+            match repair(&mut cx, finding, &mut fixed).await? {
+                true => tx.commit().await?,
+                false => tx.rollback().await?,
+            }
         }
     }
 }
 
-async fn learn(pool: &PgPool, scope: &Scope) -> Result<Promise, FixError> {
-    let promise = Promise::learn(&mut *pool.acquire().await?, &scope.migrations).await;
-    promise.map_err(|e| FixError::Examine(ExamineError::Migrations(e)))
-}
-
+/// Repairs one finding and records it; false if it was left as it is.
 async fn repair(
-    pool: &PgPool,
+    cx: &mut Repair<'_>,
     finding: Finding,
-    surgery: &Surgery<'_>,
-    actor: &str,
     fixed: &mut Fixed,
-) -> Result<(), FixError> {
+) -> Result<bool, FixError> {
     let Finding { kind, subject, sentence, fixable } = finding;
     if !fixable {
         let reason = format!("an operator has to look: {sentence}");
         fixed.refused.push(Refusal { subject, reason });
-        return Ok(());
+        return Ok(false);
     }
-    let mut tx = pool.begin().await?;
-    match repair::repair(&mut tx, kind, &subject, surgery).await {
-        Ok(deed) => {
-            record(&mut tx, deed, kind, actor).await?;
-            tx.commit().await?;
+    match repair::repair(cx, kind, &subject).await {
+        Ok(mut entry) => {
+            entry.detail["doctor"] = json!(kind);
+            audit::append(cx.conn, entry).await?;
             info!(doctor.kind = %kind, "repaired {kind}: {subject}");
             fixed.done.push(subject);
-            return Ok(());
+            return Ok(true);
         }
         Err(Stop::Gone) => {}
         Err(Stop::Refused(reason)) => fixed.refused.push(Refusal { subject, reason }),
         Err(Stop::Failed(error)) => return Err(error),
     }
-    Ok(tx.rollback().await?)
+    Ok(false)
 }
 
 /// Tells the processes what the repairs have for them.
@@ -126,14 +132,4 @@ async fn tell(pool: &PgPool, fixed: &Fixed) {
     if !fixed.done.is_empty() {
         queue::ring(&pool.clone().into(), bell).await;
     }
-}
-
-async fn record(conn: &mut PgConnection, deed: Deed, kind: Kind, actor: &str) -> sqlx::Result<()> {
-    let Deed { action, tenant, operation, mut detail } = deed;
-    detail["doctor"] = json!(kind);
-    audit::append(
-        conn,
-        audit::Entry { actor, action, tenant, operation, detail, ..audit::Entry::default() },
-    )
-    .await
 }

@@ -1,10 +1,11 @@
 //! Which repair mends what. Each proves its finding again under locks, in the transaction that
 //! repairs it.
 
-use domain::{InstallationId, OperationId, TenantId};
+use domain::{InstallationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
-use tenantdb::{Mark, Promise, TenantPath, application_role};
+use store::audit::{By, Entry};
+use tenantdb::{Mark, Promise, application_role};
 
 use crate::{
     FixError, Kind, Scope, Subject,
@@ -13,55 +14,43 @@ use crate::{
 
 /// What a repair needs beside its subject.
 #[derive(Debug)]
-pub(crate) struct Surgery<'a> {
-    pub(crate) installation: InstallationId,
+pub(crate) struct Repair<'a> {
+    /// The transaction that proves the finding again, repairs it and records that.
+    pub(crate) conn: &'a mut PgConnection,
+    /// Who asked for it.
+    pub(crate) by: By<'a>,
+    pub(crate) installation: &'a InstallationId,
     pub(crate) scope: &'a Scope,
     /// What the migrations give, for repairs of rights.
-    pub(crate) promise: Option<Promise>,
+    pub(crate) promise: Option<&'a Promise>,
 }
 
-impl Surgery<'_> {
+/// What was done, as the audit log says it, or why nothing was.
+pub(crate) type Repaired<'a> = Result<Entry<'a>, Stop>;
+
+impl<'a> Repair<'a> {
     pub(crate) fn mark(&self, tenant: TenantId) -> Mark {
         Mark { installation: self.installation.clone(), tenant }
     }
 
-    /// The search path of tenants.
-    pub(crate) fn path(&self) -> TenantPath {
-        self.scope.migrations.path()
+    /// The audit row of what was done; tenant and operation are the caller's to add.
+    pub(crate) fn did(&self, action: &'a str, detail: Value) -> Entry<'a> {
+        Entry { detail, ..self.by.did(action) }
+    }
+
+    /// The same, of a tenant.
+    pub(crate) fn did_to(&self, tenant: TenantId, action: &'a str, detail: Value) -> Entry<'a> {
+        Entry { tenant: Some(tenant), ..self.did(action, detail) }
     }
 
     /// Refuses to make a role a member of tenants' roles that must not be one.
-    pub(crate) async fn refuse_unfit(&self, conn: &mut PgConnection) -> Result<(), Stop> {
+    pub(crate) async fn refuse_unfit(&mut self) -> Result<(), Stop> {
         let Some(application) = &self.scope.application_role else { return Ok(()) };
-        let unfit = application_role::lacking(conn, application).await?;
+        let unfit = application_role::lacking(self.conn, application).await?;
         if unfit.is_empty() {
             return Ok(());
         }
         Err(Stop::Refused(format!("tenants.application_role: {}", unfit.join("; "))))
-    }
-}
-
-/// What was done, as the audit log says it.
-#[derive(Debug)]
-pub(crate) struct Deed {
-    pub(crate) action: &'static str,
-    pub(crate) tenant: Option<TenantId>,
-    pub(crate) operation: Option<OperationId>,
-    pub(crate) detail: Value,
-}
-
-impl Deed {
-    /// What concerns neither one tenant nor one operation.
-    pub(crate) fn new(action: &'static str, detail: Value) -> Self {
-        Self { action, tenant: None, operation: None, detail }
-    }
-
-    pub(crate) fn to(self, tenant: TenantId) -> Self {
-        Self { tenant: Some(tenant), ..self }
-    }
-
-    pub(crate) fn within(self, operation: OperationId) -> Self {
-        Self { operation: Some(operation), ..self }
     }
 }
 
@@ -99,31 +88,24 @@ fn obstacle(error: &sqlx::Error) -> Option<String> {
 }
 
 /// Repairs one finding in the caller's transaction.
-pub(crate) async fn repair(
-    conn: &mut PgConnection,
-    kind: Kind,
-    subject: &Subject,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
+pub(crate) async fn repair<'a>(cx: &mut Repair<'a>, kind: Kind, subject: &Subject) -> Repaired<'a> {
     use Subject::{Control, Item, Job, Key, Operation, Role, Schema, Spare, Tenant};
     match (kind, subject) {
-        (Kind::ItemOwnedByDeadWorker, Item(id)) => jobs::give_back(conn, *id, surgery).await,
-        (Kind::ItemWithoutJob, Item(id)) => jobs::renew(conn, *id).await,
-        (Kind::JobWithoutItem, Job(id)) => jobs::kill(conn, id).await,
-        (Kind::FailedWithRemains, Item(id)) => items::clear_remains(conn, *id, surgery).await,
-        (Kind::PendingWithoutItem, Tenant(id)) => tenants::release(conn, *id, surgery).await,
-        (Kind::TenantWithoutRole, Tenant(id)) => tenants::make_role(conn, *id, surgery).await,
-        (Kind::SchemaWithoutTenant, Schema(name)) => marks::drop_schema(conn, name, surgery).await,
-        (Kind::RoleWithoutTenant, Role(name)) => marks::drop_role(conn, name, surgery).await,
-        (Kind::SpareIncomplete | Kind::SpareChanged, Spare(id)) => {
-            spares::take_out(conn, *id, surgery).await
-        }
-        (Kind::MakerBroken, Role(name)) => roles::hand_over(conn, name, surgery).await,
-        (Kind::ShapeDiffers, Tenant(id)) => promise::put_back(conn, *id, surgery).await,
-        (Kind::IdsBehind, Control(table)) => database::advance_ids(conn, table).await,
-        (Kind::KeyWithoutTenant, Key(id)) => keys::revoke(conn, *id).await,
-        (Kind::SealedPastItsTime, Key(id)) => keys::erase_secret(conn, *id).await,
-        (Kind::OperationShouldHaveEnded, Operation(id)) => operations::end(conn, *id).await,
+        (Kind::ItemOwnedByDeadWorker, Item(id)) => jobs::give_back(cx, *id).await,
+        (Kind::ItemWithoutJob, Item(id)) => jobs::renew(cx, *id).await,
+        (Kind::JobWithoutItem, Job(id)) => jobs::kill(cx, id).await,
+        (Kind::FailedWithRemains, Item(id)) => items::clear_remains(cx, *id).await,
+        (Kind::PendingWithoutItem, Tenant(id)) => tenants::release(cx, *id).await,
+        (Kind::TenantWithoutRole, Tenant(id)) => tenants::make_role(cx, *id).await,
+        (Kind::SchemaWithoutTenant, Schema(name)) => marks::drop_schema(cx, name).await,
+        (Kind::RoleWithoutTenant, Role(name)) => marks::drop_role(cx, name).await,
+        (Kind::SpareIncomplete | Kind::SpareChanged, Spare(id)) => spares::take_out(cx, *id).await,
+        (Kind::MakerBroken, Role(name)) => roles::hand_over(cx, name).await,
+        (Kind::ShapeDiffers, Tenant(id)) => promise::put_back(cx, *id).await,
+        (Kind::IdsBehind, Control(table)) => database::advance_ids(cx, table).await,
+        (Kind::KeyWithoutTenant, Key(id)) => keys::revoke(cx, *id).await,
+        (Kind::SealedPastItsTime, Key(id)) => keys::erase_secret(cx, *id).await,
+        (Kind::OperationShouldHaveEnded, Operation(id)) => operations::end(cx, *id).await,
         _ => Err(Stop::Failed(FixError::NotFixable(kind))),
     }
 }

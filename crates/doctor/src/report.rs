@@ -33,26 +33,27 @@ impl Report {
 }
 
 /// How much was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, sqlx::FromRow)]
+#[sqlx(default)]
 pub struct Checked {
     /// Tenants in the registry that are neither deleted nor released.
-    pub tenants: u64,
+    pub tenants: i64,
     /// Schemas that bear this installation's mark.
-    pub schemas: u64,
+    pub schemas: i64,
     /// Roles that bear this installation's mark.
-    pub roles: u64,
+    pub roles: i64,
     /// API keys that are not revoked.
-    pub keys: u64,
+    pub keys: i64,
     /// Operations.
-    pub operations: u64,
+    pub operations: i64,
     /// Their items.
-    pub items: u64,
+    pub items: i64,
     /// Jobs that are alive.
-    pub jobs: u64,
+    pub jobs: i64,
     /// Active tenants, whose roles and rights were looked at.
-    pub active: u64,
+    pub active: i64,
     /// Tenants whose schemas were held against the migrations, object by object.
-    pub verified: u64,
+    pub verified: i64,
 }
 
 /// Collects findings, each kind up to its limit.
@@ -83,17 +84,5 @@ impl<'a> Gatherer<'a> {
     /// Adds what is wrong with the control schema, the queue or what tenants share.
     pub(crate) fn add_control(&mut self, kind: Kind, sentence: String) {
         self.add(kind, Subject::Control(sentence.clone()), sentence, false);
-    }
-
-    /// Counts findings that were not worth carrying here.
-    pub(crate) fn count_more(&mut self, kind: Kind, more: u64) {
-        if more > 0 {
-            *self.report.found.entry(kind).or_default() += more;
-        }
-    }
-
-    /// Whether this has been found of this subject.
-    pub(crate) fn has(&self, kind: Kind, subject: &Subject) -> bool {
-        self.report.findings.iter().any(|f| f.kind == kind && f.subject == *subject)
     }
 }

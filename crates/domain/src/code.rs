@@ -9,8 +9,8 @@ use crate::codes;
 
 /// A stable name for a kind of failure, `snake_case`. Programs branch on it; a released one is
 /// never renamed. All that we make are in [`codes`]; one read back from the database may be older.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String")]
 pub struct Code(Cow<'static, str>);
 
 impl Code {
@@ -49,11 +49,5 @@ impl From<String> for Code {
     fn from(name: String) -> Self {
         let known = codes::ALL.iter().find(|(code, _)| code.as_str() == name);
         known.map_or_else(|| Self(Cow::Owned(name)), |(code, _)| code.clone())
-    }
-}
-
-impl<'de> Deserialize<'de> for Code {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(Self::from)
     }
 }

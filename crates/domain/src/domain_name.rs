@@ -7,7 +7,6 @@
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::text::text_newtype;
-use crate::{Code, codes};
 
 /// Longest input looked at, in bytes. Above every writing of a 253-octet name, and what bounds the
 /// time a hostile one can cost.
@@ -44,14 +43,6 @@ pub enum DomainError {
     /// A character or a sequence that no domain may have.
     #[error("domain has characters that a domain name may not have")]
     BadCharacters,
-}
-
-impl DomainError {
-    /// The stable code of this error.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        codes::INVALID_DOMAIN
-    }
 }
 
 /// Where a tenant answers: a host name of two labels or more, lower case, in A-label form.

@@ -1,32 +1,12 @@
 //! The caller's own id for a tenant.
 
-use crate::text::text_newtype;
-use crate::{Code, codes};
+use crate::text::{TextError, check_line, text_newtype};
+
+/// The field of a request.
+const FIELD: &str = "external_id";
 
 /// Longest external id, in characters.
 const MAX_CHARS: usize = 255;
-
-/// The text cannot be an external id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExternalIdError {
-    /// There is nothing in it.
-    #[error("external_id is empty")]
-    Empty,
-    /// It is longer than 255 characters.
-    #[error("external_id is longer than {MAX_CHARS} characters")]
-    TooLong,
-    /// A control character is in it.
-    #[error("external_id contains a control character")]
-    ControlCharacter,
-}
-
-impl ExternalIdError {
-    /// The stable code of this error.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        codes::INVALID_EXTERNAL_ID
-    }
-}
 
 /// The caller's own id for a tenant: 1–255 characters, no control characters. Opaque to us, so
 /// letter case counts: `cus_A` and `cus_a` are two customers to whoever made them up.
@@ -38,22 +18,17 @@ impl ExternalId {
     ///
     /// # Errors
     /// When `text` is empty, longer than 255 characters, or has a control character.
-    pub fn parse(text: &str) -> Result<Self, ExternalIdError> {
+    pub fn parse(text: &str) -> Result<Self, TextError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(ExternalIdError::Empty);
+            return Err(TextError::Empty(FIELD));
         }
-        if text.chars().nth(MAX_CHARS).is_some() {
-            return Err(ExternalIdError::TooLong);
-        }
-        if text.chars().any(char::is_control) {
-            return Err(ExternalIdError::ControlCharacter);
-        }
+        check_line(FIELD, text, MAX_CHARS)?;
         Ok(Self(text.to_owned()))
     }
 }
 
-text_newtype!(ExternalId, ExternalIdError);
+text_newtype!(ExternalId, TextError);
 
 #[cfg(test)]
 mod tests {
@@ -69,9 +44,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_empty_long_or_has_control_characters() {
-        assert_eq!(ExternalId::parse(" "), Err(ExternalIdError::Empty));
-        assert_eq!(ExternalId::parse(&"é".repeat(256)), Err(ExternalIdError::TooLong));
-        assert_eq!(ExternalId::parse("a\0"), Err(ExternalIdError::ControlCharacter));
-        assert_eq!(ExternalId::parse("a\nb"), Err(ExternalIdError::ControlCharacter));
+        assert_eq!(ExternalId::parse(" "), Err(TextError::Empty(FIELD)));
+        assert_eq!(ExternalId::parse(&"é".repeat(256)), Err(TextError::TooLong(FIELD, MAX_CHARS)));
+        assert_eq!(ExternalId::parse("a\0"), Err(TextError::ControlCharacter(FIELD)));
+        assert_eq!(ExternalId::parse("a\nb"), Err(TextError::ControlCharacter(FIELD)));
     }
 }

@@ -11,6 +11,8 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
+use crate::{FieldError, FieldErrors, codes, pointer_step};
+
 /// The fields of a JSON object by name. Texts, and no values: a number's value is in its text alone.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
@@ -35,6 +37,26 @@ impl<'a> Fields<'a> {
     /// Every name once.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
+    }
+
+    /// Tells of the fields that are not `known` or are there twice, in an object that is `at` this
+    /// pointer.
+    pub(crate) fn strangers(
+        &self,
+        at: &str,
+        known: &[&str],
+        twice: &str,
+        unknown: &str,
+    ) -> FieldErrors {
+        let mut errors = FieldErrors::default();
+        let pointer = |name| format!("{at}/{}", pointer_step(name));
+        if let Some(name) = self.repeated() {
+            errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, twice));
+        }
+        for name in self.names().filter(|name| !known.contains(name)) {
+            errors.push(|| FieldError::new(pointer(name), &codes::UNKNOWN_FIELD, unknown));
+        }
+        errors
     }
 
     /// A name that came twice.

@@ -13,24 +13,24 @@ pub struct IdError {
     kind: &'static str,
 }
 
-macro_rules! bigint_id {
-    ($(#[$meta:meta])* $name:ident, $kind:literal) => {
-        $(#[$meta])*
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident($inner:ty), $kind:literal) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
-        pub struct $name(i64);
+        $(#[$meta])*
+        pub struct $name($inner);
 
         impl $name {
-            /// The id with this number, as the database gave it.
+            /// The id with this value, as the database or a caller gave it.
             #[must_use]
-            pub const fn new(id: i64) -> Self {
+            pub const fn new(id: $inner) -> Self {
                 Self(id)
             }
 
-            /// The number, as the database stores it.
+            /// The value, as the database stores it.
             #[must_use]
-            pub const fn get(self) -> i64 {
+            pub const fn get(self) -> $inner {
                 self.0
             }
         }
@@ -51,60 +51,33 @@ macro_rules! bigint_id {
     };
 }
 
-bigint_id!(
+id!(
     /// A tenant: its row in the registry. Never used twice.
-    TenantId,
+    TenantId(i64),
     "tenant"
 );
-bigint_id!(
+id!(
     /// One tenant asked for in a batch: its row in `operation_items`, and what a job points at.
-    ItemId,
+    ItemId(i64),
     "item"
 );
-bigint_id!(
+id!(
     /// An operator token: who called.
-    OperatorId,
+    OperatorId(i64),
     "operator"
 );
-
-/// Tenants submitted together. A `UUIDv7`: later batches sort later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-#[cfg_attr(feature = "openapi", schema(value_type = Uuid))]
-pub struct OperationId(Uuid);
+id!(
+    /// Tenants submitted together. A `UUIDv7`: later batches sort later.
+    #[cfg_attr(feature = "openapi", schema(value_type = Uuid))]
+    OperationId(Uuid),
+    "batch"
+);
 
 impl OperationId {
     /// A fresh id, later in order than the ones this process minted before.
     #[must_use]
     pub fn mint() -> Self {
         Self(Uuid::now_v7())
-    }
-
-    /// The id with this value, as the database or a caller gave it.
-    #[must_use]
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
-
-    /// The value, as the database stores it.
-    #[must_use]
-    pub const fn get(self) -> Uuid {
-        self.0
-    }
-}
-
-impl fmt::Display for OperationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for OperationId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        text.parse().map(Self).map_err(|_| IdError { kind: "batch" })
     }
 }
 

@@ -1,57 +1,37 @@
 //! The life of one item of an operation.
 
-use serde::{Deserialize, Serialize};
-
 use crate::state::words;
 
-/// Where one item of an operation is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ItemState {
-    /// Accepted; no worker has begun it.
-    Queued,
-    /// Its turn came while another item worked on its tenant; it goes on when that has ended.
-    Waiting,
-    /// A worker is on it.
-    Running,
-    /// A try failed for a passing reason; another one is due.
-    Retrying,
-    /// All of the tenant is there and nobody can see it yet: its operation is all or nothing, and
-    /// waits for the rest.
-    Built,
-    /// The tenant is active.
-    Succeeded,
-    /// What was made is being taken back.
-    Unwinding,
-    /// It will not become a tenant, and nothing of it is left.
-    Failed,
-    /// Stopped before it was done, and nothing of it is left.
-    Cancelled,
-    /// It was done, and taken back because its operation was all or nothing.
-    RolledBack,
-    /// Taking it back failed: an operator has to look.
-    UndoFailed,
-    /// It failed after the stage from which there is no way back: an operator has to look.
-    Stuck,
+words! {
+    /// Where one item of an operation is on its way.
+    ItemState: "a state of an item" {
+        /// Accepted; no worker has begun it.
+        Queued = "queued",
+        /// Its turn came while another item worked on its tenant; it goes on when that has ended.
+        Waiting = "waiting",
+        /// A worker is on it.
+        Running = "running",
+        /// A try failed for a passing reason; another one is due.
+        Retrying = "retrying",
+        /// All of the tenant is there and nobody can see it yet: its operation is all or nothing, and
+        /// waits for the rest.
+        Built = "built",
+        /// The tenant is active.
+        Succeeded = "succeeded",
+        /// What was made is being taken back.
+        Unwinding = "unwinding",
+        /// It will not become a tenant, and nothing of it is left.
+        Failed = "failed",
+        /// Stopped before it was done, and nothing of it is left.
+        Cancelled = "cancelled",
+        /// It was done, and taken back because its operation was all or nothing.
+        RolledBack = "rolled_back",
+        /// Taking it back failed: an operator has to look.
+        UndoFailed = "undo_failed",
+        /// It failed after the stage from which there is no way back: an operator has to look.
+        Stuck = "stuck",
+    }
 }
-
-words!(
-    ItemState,
-    "a state of an item",
-    Queued = "queued",
-    Waiting = "waiting",
-    Running = "running",
-    Retrying = "retrying",
-    Built = "built",
-    Succeeded = "succeeded",
-    Unwinding = "unwinding",
-    Failed = "failed",
-    Cancelled = "cancelled",
-    RolledBack = "rolled_back",
-    UndoFailed = "undo_failed",
-    Stuck = "stuck",
-);
 
 impl ItemState {
     /// Whether its own way is over: an operation of such items only is over too. A retry of the operation,

@@ -1,21 +1,16 @@
 //! What an operation does to its tenants.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{TenantState, state::words};
 
-/// What an operation does to its tenants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Makes a tenant: names, role, schema, API key.
-    Provision,
-    /// Brings a tenant's schema up or down to a version.
-    Migrate,
+words! {
+    /// What an operation does to its tenants.
+    Kind: "a kind of operation" {
+        /// Makes a tenant: names, role, schema, API key.
+        Provision = "provision",
+        /// Brings a tenant's schema up or down to a version.
+        Migrate = "migrate",
+    }
 }
-
-words!(Kind, "a kind of operation", Provision = "provision", Migrate = "migrate");
 
 impl Kind {
     /// Whether its items make their tenants, instead of finding them.

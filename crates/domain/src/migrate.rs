@@ -4,18 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::words;
 
-/// Which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Apply what is pending.
-    Up,
-    /// Take back what is newer than a version.
-    Down,
+words! {
+    /// Which way.
+    Direction: "a direction" {
+        /// Apply what is pending.
+        Up = "up",
+        /// Take back what is newer than a version.
+        Down = "down",
+    }
 }
-
-words!(Direction, "a direction", Up = "up", Down = "down");
 
 /// How the schemas of an operation are to be migrated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -111,37 +111,26 @@ impl NewBatch {
     }
 }
 
-/// Which item has what, in normal form.
+/// Which item has what: a field, and its value in normal form.
 #[derive(Debug, Default)]
-struct Claims {
-    domains: HashMap<Box<str>, u32>,
-    schemas: HashMap<Box<str>, u32>,
-    external_ids: HashMap<Box<str>, u32>,
-}
+struct Claims(HashMap<(&'static str, String), u32>);
 
 impl Claims {
     /// All of the tenant's names, or none: one that fails keeps nothing from a later item.
     fn stake(&mut self, index: u32, tenant: NewTenant) -> Result<NewTenant, ItemError> {
-        let mut claims = [
-            ("domain", &mut self.domains, Some(tenant.domain.as_str())),
-            ("schema_name", &mut self.schemas, tenant.schema.as_ref().map(|s| s.as_str())),
-            (
-                "external_id",
-                &mut self.external_ids,
-                tenant.external_id.as_ref().map(|e| e.as_str()),
-            ),
+        let names = [
+            ("domain", Some(tenant.domain.as_str())),
+            ("schema_name", tenant.schema.as_ref().map(|it| it.as_str())),
+            ("external_id", tenant.external_id.as_ref().map(|it| it.as_str())),
         ];
-        for (field, taken, name) in &claims {
-            if let Some(first) = name.and_then(|name| taken.get(name)) {
-                let message = format!("{field} is the same as that of item {first}");
+        let claims = names.map(|(field, name)| name.map(|name| (field, name.to_owned())));
+        for claim in claims.iter().flatten() {
+            if let Some(first) = self.0.get(claim) {
+                let message = format!("{} is the same as that of item {first}", claim.0);
                 return Err(ItemError::rejected(codes::DUPLICATE_IN_BATCH, message));
             }
         }
-        for (_, taken, name) in &mut claims {
-            if let Some(name) = name {
-                taken.insert((*name).into(), index);
-            }
-        }
+        self.0.extend(claims.into_iter().flatten().map(|claim| (claim, index)));
         Ok(tenant)
     }
 }

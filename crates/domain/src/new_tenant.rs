@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::{
-    Code, Domain, ExternalId, FieldError, FieldErrors, SchemaName, Settings, SettingsPolicy,
-    TenantName, codes, description,
+    Code, Domain, ExternalId, FieldError, FieldErrors, SchemaName, SchemaNameError, Settings,
+    SettingsPolicy, TenantName, codes,
     fields::{Fields, tree},
-    pointer_step,
+    text,
 };
 
 /// Every field a tenant in a request can have.
@@ -42,15 +42,21 @@ impl NewTenant {
             return Err(FieldError::wrong_type("", "an object").into());
         };
         let mut reader = Reader { fields: &fields, errors: FieldErrors::default() };
-        let name = reader.required("tenant_name", TenantName::parse, |e| e.code());
-        let domain = reader.required("domain", Domain::parse, |e| e.code());
-        let schema = reader.optional("schema_name", SchemaName::parse, |e| e.code());
-        let description = reader.optional("description", description::parse, |e| e.code());
-        let external_id = reader.optional("external_id", ExternalId::parse, |e| e.code());
+        let name =
+            reader.required("tenant_name", TenantName::parse, |_| codes::INVALID_TENANT_NAME);
+        let domain = reader.required("domain", Domain::parse, |_| codes::INVALID_DOMAIN);
+        let schema = reader.optional("schema_name", SchemaName::parse, SchemaNameError::code);
+        let description =
+            reader.optional("description", text::description, |_| codes::INVALID_DESCRIPTION);
+        let external_id =
+            reader.optional("external_id", ExternalId::parse, |_| codes::INVALID_EXTERNAL_ID);
         let mut errors = reader.errors;
         let settings = policy.resolve(fields.get("settings")).map_err(|e| errors.append(e)).ok();
         errors.append(policy.names.refused(name.as_ref(), domain.as_ref(), schema.as_ref()));
-        errors.append(strangers(&fields));
+        let known = FIELDS.join(", ");
+        let twice = format!("a field is there twice; a tenant has: {known}");
+        let unknown = format!("there is no such field; a tenant has: {known}");
+        errors.append(fields.strangers("", &FIELDS, &twice, &unknown));
         match (name, domain, settings) {
             (Some(name), Some(domain), Some(settings)) if errors.is_empty() => {
                 Ok(Self { name, domain, schema, description, external_id, settings })
@@ -58,23 +64,6 @@ impl NewTenant {
             _ => Err(errors),
         }
     }
-}
-
-/// The fields that a tenant does not have, or has twice.
-fn strangers(fields: &Fields<'_>) -> FieldErrors {
-    let mut errors = FieldErrors::default();
-    let pointer = |name| format!("/{}", pointer_step(name));
-    if let Some(name) = fields.repeated() {
-        let message = format!("a field is there twice; a tenant has: {}", FIELDS.join(", "));
-        errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, message));
-    }
-    for name in fields.names().filter(|name| !FIELDS.contains(name)) {
-        errors.push(|| {
-            let message = format!("there is no such field; a tenant has: {}", FIELDS.join(", "));
-            FieldError::new(pointer(name), &codes::UNKNOWN_FIELD, message)
-        });
-    }
-    errors
 }
 
 struct Reader<'a> {

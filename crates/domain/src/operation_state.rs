@@ -1,47 +1,30 @@
 //! The life of an operation.
 
-use serde::{Deserialize, Serialize};
-
 use crate::state::words;
 
-/// Where an operation is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OperationState {
-    /// Accepted; no item has begun.
-    Queued,
-    /// At least one item has begun.
-    Running,
-    /// Over: every tenant is active.
-    Completed,
-    /// Over: some tenants are active.
-    CompletedWithFailures,
-    /// Over: no tenant is active.
-    Failed,
-    /// Asked to stop; what had begun is ending.
-    Cancelling,
-    /// Over: stopped before all had begun.
-    Cancelled,
-    /// All or nothing, and one failed: what was made is being taken back.
-    RollingBack,
-    /// Over: all or nothing, and nothing is left.
-    RolledBack,
+words! {
+    /// Where an operation is on its way.
+    OperationState: "a state of an operation" {
+        /// Accepted; no item has begun.
+        Queued = "queued",
+        /// At least one item has begun.
+        Running = "running",
+        /// Over: every tenant is active.
+        Completed = "completed",
+        /// Over: some tenants are active.
+        CompletedWithFailures = "completed_with_failures",
+        /// Over: no tenant is active.
+        Failed = "failed",
+        /// Asked to stop; what had begun is ending.
+        Cancelling = "cancelling",
+        /// Over: stopped before all had begun.
+        Cancelled = "cancelled",
+        /// All or nothing, and one failed: what was made is being taken back.
+        RollingBack = "rolling_back",
+        /// Over: all or nothing, and nothing is left.
+        RolledBack = "rolled_back",
+    }
 }
-
-words!(
-    OperationState,
-    "a state of an operation",
-    Queued = "queued",
-    Running = "running",
-    Completed = "completed",
-    CompletedWithFailures = "completed_with_failures",
-    Failed = "failed",
-    Cancelling = "cancelling",
-    Cancelled = "cancelled",
-    RollingBack = "rolling_back",
-    RolledBack = "rolled_back",
-);
 
 impl OperationState {
     /// Whether the operation is over: no item of it will move unless it is retried.

@@ -1,22 +1,18 @@
 //! What an operator may do.
 
-use serde::{Deserialize, Serialize};
-
 use crate::state::words;
 
-/// What an operator may do. Each role may all that the one before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Looks, and changes nothing.
-    Viewer,
-    /// Submits, cancels and retries batches; reveals keys.
-    Operator,
-    /// Everything.
-    Admin,
+words! {
+    /// What an operator may do. Each role may all that the one before it may.
+    Role: "a role of an operator" {
+        /// Looks, and changes nothing.
+        Viewer = "viewer",
+        /// Submits, cancels and retries batches; reveals keys.
+        Operator = "operator",
+        /// Everything.
+        Admin = "admin",
+    }
 }
-
-words!(Role, "a role of an operator", Viewer = "viewer", Operator = "operator", Admin = "admin");
 
 impl Role {
     /// Whether one with this role may do what needs the role `needed`.

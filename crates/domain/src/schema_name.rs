@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 63;
 
 /// Longest `TENANT_SCHEMA_PREFIX`, in bytes: leaves room for a readable slug (8), `_`, and the longest
 /// id (19).
-pub const MAX_PREFIX_BYTES: usize = 35;
+const MAX_PREFIX_BYTES: usize = 35;
 
 /// Schemas that are not a tenant's to have, besides `pg_*`.
 const RESERVED: [&str; 5] =
@@ -100,11 +100,11 @@ impl SchemaName {
 
     /// The name of a schema whose tenant did not choose one: `prefix`, as much of the name's slug
     /// as fits into 63 bytes, `_`, and the id. The id alone makes it unique: the part
-    /// after the last `_` is never another tenant's. Cannot fail for a prefix that
-    /// [`SchemaName::check_prefix`] passed.
+    /// after the last `_` is never another tenant's.
     ///
     /// # Errors
-    /// When `prefix` does not pass [`SchemaName::check_prefix`].
+    /// When `prefix` is empty, over 35 bytes, not of lower-case letters, digits and `_`, or could begin
+    /// a name with `pg_`. The settings allow no such prefix.
     pub fn derive(prefix: &str, name: &TenantName, id: TenantId) -> Result<Self, SchemaNameError> {
         Self::check_prefix(prefix)?;
         let id = id.to_string();
@@ -114,12 +114,8 @@ impl SchemaName {
         Self::parse(&format!("{prefix}{cut}_{id}"))
     }
 
-    /// Whether `prefix` can begin every derived name: checked once, when the settings are read.
-    ///
-    /// # Errors
-    /// When `prefix` is empty, over [`MAX_PREFIX_BYTES`], not of lower-case letters, digits and
-    /// `_`, or could begin a name with `pg_`.
-    pub fn check_prefix(prefix: &str) -> Result<(), SchemaNameError> {
+    /// Whether `prefix` can begin every derived name.
+    fn check_prefix(prefix: &str) -> Result<(), SchemaNameError> {
         if prefix.len() > MAX_PREFIX_BYTES {
             return Err(SchemaNameError::PrefixTooLong);
         }

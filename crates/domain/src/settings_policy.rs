@@ -20,17 +20,6 @@ const MAX_METADATA_BYTES: usize = 65_536;
 /// Deepest nesting of `metadata`. An answer adds four levels, and readers of JSON take 127.
 const MAX_METADATA_DEPTH: usize = 100;
 
-/// The policy contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// A default feature is not one of those available.
-    #[error("default feature `{0}` is not an available feature")]
-    DefaultFeature(String),
-    /// A default limit is above its maximum.
-    #[error("default limit `{0}` is above its maximum")]
-    DefaultLimit(String),
-}
-
 /// What this installation lets its tenants have, and what they get unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SettingsPolicy {
@@ -47,24 +36,6 @@ pub struct SettingsPolicy {
 }
 
 impl SettingsPolicy {
-    /// Whether the defaults keep to the policy: checked once, when the settings are read.
-    ///
-    /// # Errors
-    /// When a default feature is not available, or a default limit above its maximum.
-    pub fn check(&self) -> Result<(), PolicyError> {
-        let stranger = self.default_features.iter().find(|f| !self.available_features.contains(*f));
-        if let Some(feature) = stranger {
-            return Err(PolicyError::DefaultFeature(feature.clone()));
-        }
-        let above = |(name, value): &(&String, &i64)| {
-            self.max_limits.get(*name).is_some_and(|max| *value > max)
-        };
-        match self.default_limits.iter().find(above) {
-            Some((name, _)) => Err(PolicyError::DefaultLimit(name.clone())),
-            None => Ok(()),
-        }
-    }
-
     /// The settings of a tenant that asked for `requested` (absent: the defaults). `features`
     /// replaces the default features; `limits` overrides the default limits one by one.
     ///
@@ -82,7 +53,9 @@ impl SettingsPolicy {
             limits: self.limits(fields.get("limits"), &mut errors),
             metadata: metadata(fields.get("metadata"), &mut errors),
         };
-        errors.append(strangers(&fields));
+        let twice = "settings has a field twice";
+        let unknown = "settings has a field other than features, limits and metadata";
+        errors.append(fields.strangers("/settings", &FIELDS, twice, unknown));
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
@@ -98,7 +71,8 @@ impl SettingsPolicy {
             match value.as_str() {
                 None => errors.push(|| invalid(&pointer(), "a feature must be a string")),
                 Some(name) if !self.available_features.contains(name) => errors.push(|| {
-                    let message = format!("feature is not available; there are: {}", self.listed());
+                    let known = listed(&self.available_features);
+                    let message = format!("feature is not available; there are: {known}");
                     FieldError::new(pointer(), &codes::UNKNOWN_FEATURE, message)
                 }),
                 Some(name) if seen.insert(name) => features.push(name.to_owned()),
@@ -106,15 +80,6 @@ impl SettingsPolicy {
             }
         }
         features
-    }
-
-    fn listed(&self) -> String {
-        listed(self.available_features.iter())
-    }
-
-    fn limits_listed(&self) -> String {
-        let names: BTreeSet<_> = self.max_limits.keys().chain(self.default_limits.keys()).collect();
-        listed(names.into_iter())
     }
 
     fn limits(
@@ -148,7 +113,9 @@ impl SettingsPolicy {
         let pointer = format!("/settings/limits/{}", pointer_step(name));
         let max = self.max_limits.get(name).copied();
         if max.is_none() && !self.default_limits.contains_key(name) {
-            let message = format!("there is no such limit; there are: {}", self.limits_listed());
+            let known: BTreeSet<_> =
+                self.max_limits.keys().chain(self.default_limits.keys()).collect();
+            let message = format!("there is no such limit; there are: {}", listed(known));
             return Err(invalid(&pointer, &message));
         }
         let max = max.unwrap_or(i64::MAX);
@@ -167,24 +134,9 @@ impl SettingsPolicy {
     }
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(String::as_str).collect();
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// The fields that settings do not have, or have twice.
-fn strangers(fields: &Fields<'_>) -> FieldErrors {
-    let mut errors = FieldErrors::default();
-    let pointer = |name| format!("/settings/{}", pointer_step(name));
-    if let Some(name) = fields.repeated() {
-        let message = "settings has a field twice";
-        errors.push(|| FieldError::new(pointer(name), &codes::REPEATED_FIELD, message));
-    }
-    for name in fields.names().filter(|name| !FIELDS.contains(name)) {
-        let message = "settings has a field other than features, limits and metadata";
-        errors.push(|| FieldError::new(pointer(name), &codes::UNKNOWN_FIELD, message));
-    }
-    errors
 }
 
 fn metadata(requested: Option<&RawValue>, errors: &mut FieldErrors) -> Metadata {
@@ -353,17 +305,5 @@ mod tests {
             error.message,
             "feature is not available; there are: api, billing, crm; and 79981 more mistakes"
         );
-    }
-
-    #[test]
-    fn a_policy_whose_defaults_break_it_is_found_out() {
-        let mut stranger = policy();
-        stranger.default_features.push("nope".to_owned());
-        let mut high = policy();
-        high.default_limits.insert("max_users".to_owned(), 101);
-
-        assert_eq!(policy().check(), Ok(()));
-        assert_eq!(stranger.check(), Err(PolicyError::DefaultFeature("nope".to_owned())));
-        assert_eq!(high.check(), Err(PolicyError::DefaultLimit("max_users".to_owned())));
     }
 }

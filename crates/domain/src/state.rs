@@ -8,9 +8,24 @@ pub struct UnknownState {
     pub(crate) word: String,
 }
 
-/// Gives an enum its list of values, its words, and reading and printing by them.
+/// Makes an enum of words, with its list of values, and reading and printing by them.
 macro_rules! words {
-    ($name:ident, $kind:literal, $($variant:ident = $word:literal),* $(,)?) => {
+    (
+        $(#[$meta:meta])*
+        $name:ident: $kind:literal {
+            $($(#[$about:meta])* $variant:ident = $word:literal,)*
+        }
+    ) => {
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize,
+        )]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[$about])* #[serde(rename = $word)] $variant,)*
+        }
+
         impl $name {
             /// Every value there is.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];

@@ -1,33 +1,12 @@
 //! What a tenant is called: shown to people, never used in SQL.
 
-use crate::text::text_newtype;
-use crate::{Code, codes};
+use crate::text::{TextError, check_line, text_newtype};
+
+/// The field of a request.
+const FIELD: &str = "tenant_name";
 
 /// Longest name, in characters.
 const MAX_CHARS: usize = 255;
-
-/// The name cannot be a tenant's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TenantNameError {
-    /// There is nothing in it that can be seen.
-    #[error("tenant_name is empty")]
-    Empty,
-    /// It is longer than 255 characters.
-    #[error("tenant_name is longer than {MAX_CHARS} characters")]
-    TooLong,
-    /// A control character (line feed, NUL, escape, …) is in it, or one that turns the direction of
-    /// what follows.
-    #[error("tenant_name contains a control character")]
-    ControlCharacter,
-}
-
-impl TenantNameError {
-    /// The stable code of this error.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        codes::INVALID_TENANT_NAME
-    }
-}
 
 /// What people call the tenant: 1–255 characters, no control characters, no white space around it.
 /// Names may repeat.
@@ -39,10 +18,10 @@ impl TenantName {
     ///
     /// # Errors
     /// When `text` is blank, longer than 255 characters, or has a control character.
-    pub fn parse(text: &str) -> Result<Self, TenantNameError> {
+    pub fn parse(text: &str) -> Result<Self, TextError> {
         let text = text.trim();
         if text.chars().any(turns_direction) {
-            return Err(TenantNameError::ControlCharacter);
+            return Err(TextError::ControlCharacter(FIELD));
         }
         Self::from_registry(text.to_owned())
     }
@@ -52,15 +31,10 @@ impl TenantName {
     ///
     /// # Errors
     /// When `stored` is blank, longer than 255 characters, or has a control character.
-    pub fn from_registry(stored: String) -> Result<Self, TenantNameError> {
-        if stored.chars().nth(MAX_CHARS).is_some() {
-            return Err(TenantNameError::TooLong);
-        }
-        if stored.chars().any(char::is_control) {
-            return Err(TenantNameError::ControlCharacter);
-        }
+    pub fn from_registry(stored: String) -> Result<Self, TextError> {
+        check_line(FIELD, &stored, MAX_CHARS)?;
         if stored.chars().all(shows_nothing) {
-            return Err(TenantNameError::Empty);
+            return Err(TextError::Empty(FIELD));
         }
         Ok(Self(stored))
     }
@@ -100,7 +74,7 @@ fn shows_nothing(c: char) -> bool {
     formats || c.is_whitespace()
 }
 
-text_newtype!(TenantName, TenantNameError);
+text_newtype!(TenantName, TextError);
 
 #[cfg(test)]
 mod tests {
@@ -128,7 +102,7 @@ mod tests {
     #[test]
     fn refuses_blank_names() {
         for name in ["", " ", "\u{a0}\u{3000}", "\u{200b}", "\u{200d} \u{feff}", "\u{3164}", "\n"] {
-            assert_eq!(TenantName::parse(name), Err(TenantNameError::Empty), "{name:?}");
+            assert_eq!(TenantName::parse(name), Err(TextError::Empty(FIELD)), "{name:?}");
         }
     }
 
@@ -146,15 +120,18 @@ mod tests {
             "a\u{2069}",
         ] {
             let refused = TenantName::parse(name);
-            assert_eq!(refused, Err(TenantNameError::ControlCharacter), "{name:?}");
+            assert_eq!(refused, Err(TextError::ControlCharacter(FIELD)), "{name:?}");
         }
     }
 
     #[test]
     fn counts_characters_and_not_bytes() {
         assert!(TenantName::parse(&"é".repeat(255)).is_ok());
-        assert_eq!(TenantName::parse(&"é".repeat(256)), Err(TenantNameError::TooLong));
-        assert_eq!(TenantName::parse(&"a".repeat(1 << 20)), Err(TenantNameError::TooLong));
+        assert_eq!(TenantName::parse(&"é".repeat(256)), Err(TextError::TooLong(FIELD, MAX_CHARS)));
+        assert_eq!(
+            TenantName::parse(&"a".repeat(1 << 20)),
+            Err(TextError::TooLong(FIELD, MAX_CHARS))
+        );
     }
 
     #[test]

@@ -1,53 +1,32 @@
 //! The life of a tenant.
 
-use serde::{Deserialize, Serialize};
-
 use crate::state::words;
 
-/// Where a tenant is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum TenantState {
-    /// Its names are reserved; it is not there yet.
-    Pending,
-    /// It is there, whole, and resolves.
-    Active,
-    /// Kept out for a while; its data is untouched.
-    Suspended,
-    /// Out of use; its data is kept.
-    Archived,
-    /// Being taken away.
-    Deleting,
-    /// It was there and is gone; its names are free again.
-    Deleted,
-    /// It never came to be; its names are free again, and a retry may reserve them once more.
-    Released,
+words! {
+    /// Where a tenant is in its life.
+    TenantState: "a state of a tenant" {
+        /// Its names are reserved; it is not there yet.
+        Pending = "pending",
+        /// It is there, whole, and resolves.
+        Active = "active",
+        /// Kept out for a while; its data is untouched.
+        Suspended = "suspended",
+        /// Out of use; its data is kept.
+        Archived = "archived",
+        /// Being taken away.
+        Deleting = "deleting",
+        /// It was there and is gone; its names are free again.
+        Deleted = "deleted",
+        /// It never came to be; its names are free again, and a retry may reserve them once more.
+        Released = "released",
+    }
 }
-
-words!(
-    TenantState,
-    "a state of a tenant",
-    Pending = "pending",
-    Active = "active",
-    Suspended = "suspended",
-    Archived = "archived",
-    Deleting = "deleting",
-    Deleted = "deleted",
-    Released = "released",
-);
 
 impl TenantState {
     /// Whether nothing can follow.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Deleted)
-    }
-
-    /// Whether requests may be served for it: an active tenant, and no other.
-    #[must_use]
-    pub const fn resolves(self) -> bool {
-        matches!(self, Self::Active)
     }
 
     /// Whether `next` may follow.
@@ -73,13 +52,6 @@ impl TenantState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_an_active_tenant_resolves() {
-        for state in TenantState::ALL {
-            assert_eq!(state.resolves(), *state == TenantState::Active, "{state}");
-        }
-    }
 
     #[test]
     fn deleted_is_the_only_end_and_what_was_active_alone_comes_to_it() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Longest version, in characters: it has to fit into a line that people read.
 pub const MAX_VERSION_CHARACTERS: usize = 100;
@@ -13,7 +13,8 @@ pub const MAX_VERSION_CHARACTERS: usize = 100;
 ///
 /// Two versions are equal when their numbers are: `0001` is `1`. Which of two is newer is no
 /// property of theirs: that is their place in the set of migrations, so there is no `Ord`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Version(Box<str>);
 
 impl Version {
@@ -114,18 +115,6 @@ impl From<&str> for Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
-    }
-}
-
-impl Serialize for Version {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 

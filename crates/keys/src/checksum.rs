@@ -2,14 +2,26 @@
 //!
 //! A CRC is no protection against anybody: whoever can make a key can make its checksum.
 
-use crate::base62;
+use secrecy::SecretString;
+
+use crate::random;
 
 /// Characters that the checksum takes.
 pub(crate) const LEN: usize = 6;
 
 /// The checksum of `text`: its CRC-32 (ISO-HDLC) in base 62.
 pub(crate) fn of(text: &str) -> [u8; LEN] {
-    base62::of_u32(crc32fast::hash(text.as_bytes()))
+    random::of_u32(crc32fast::hash(text.as_bytes()))
+}
+
+/// `prefix` and `random`, and their checksum behind them.
+pub(crate) fn assemble(prefix: &str, random: &str) -> SecretString {
+    // Reserved at once: growing would leave copies of the secret behind.
+    let mut text = String::with_capacity(prefix.len() + random.len() + LEN);
+    text.push_str(prefix);
+    text.push_str(random);
+    append(&mut text);
+    text.into()
 }
 
 /// Puts its checksum behind `text`.
@@ -33,7 +45,7 @@ mod tests {
     #[test]
     fn is_the_crc_that_everybody_else_computes() {
         // The check value of CRC-32/ISO-HDLC, 0xcbf43926, in base 62.
-        assert_eq!(of("123456789"), base62::of_u32(0xcbf4_3926));
+        assert_eq!(of("123456789"), random::of_u32(0xcbf4_3926));
     }
 
     #[test]

@@ -1,23 +1,22 @@
 //! API keys: mint, hash, checksum, seal and open.
 //!
-//! A [`Minter`] makes an [`ApiKey`]. Its [`KeyHash`] is what is stored and looked up; the secret
+//! A [`Minter`] makes an [`ApiKey`]. Its hash is what is stored and looked up; the secret
 //! itself is kept only sealed, by a [`Sealer`], until its owner has fetched it. [`parse_key`] turns
 //! what a caller presents back into a hash, and finds a typing error without asking a database.
 //! An [`OperatorToken`] is the same for Tenantry's own callers. Nothing in here prints a secret:
 //! the only way to one is a method called `expose`.
 
 mod api_key;
-mod base62;
 mod checksum;
-mod key_hash;
+mod hash;
 mod login;
 mod master_key;
 mod minter;
 mod operator_token;
+mod random;
 mod sealer;
 
 pub use api_key::{ApiKey, KeyError, parse_key};
-pub use key_hash::KeyHash;
 pub use login::LoginPassword;
 pub use master_key::{KeyId, MasterKey, MasterKeyError, MasterKeys, MasterKeysError};
 pub use minter::{Minter, MinterError};

@@ -6,13 +6,10 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use rand::TryRng as _;
-use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest as _, Sha256};
 
-use crate::base62;
+use crate::{hash::hmac, random};
 
 /// Random characters of a password: 190 bits.
 const LENGTH: usize = 32;
@@ -34,7 +31,7 @@ impl LoginPassword {
     /// When the operating system has no random source.
     #[must_use]
     pub fn mint() -> Self {
-        Self(base62::random(LENGTH))
+        Self(random::base62(LENGTH))
     }
 
     /// The password itself, for the one who is to have it.
@@ -50,7 +47,7 @@ impl LoginPassword {
     #[must_use]
     pub fn verifier(&self) -> String {
         let mut salt = [0u8; SALT];
-        SysRng.try_fill_bytes(&mut salt).expect("the operating system has a random source");
+        random::fill(&mut salt);
         verifier(&self.0, &salt, ITERATIONS)
     }
 }
@@ -74,12 +71,6 @@ fn verifier(password: &str, salt: &[u8], iterations: u32) -> String {
         STANDARD.encode(stored),
         STANDARD.encode(server)
     )
-}
-
-fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
-    mac.update(text);
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

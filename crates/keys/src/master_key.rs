@@ -5,14 +5,10 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
-use sha2::Sha256;
 
-use crate::Sealer;
+use crate::{Sealer, hash::hmac, random};
 
 const LEN: usize = 32;
 
@@ -125,7 +121,7 @@ impl MasterKey {
     #[must_use]
     pub fn generate() -> SecretString {
         let mut bytes = Zeroizing::new([0u8; LEN]);
-        SysRng.try_fill_bytes(&mut *bytes).expect("the operating system has a random source");
+        random::fill(&mut *bytes);
         STANDARD.encode(*bytes).into()
     }
 
@@ -136,13 +132,9 @@ impl MasterKey {
     /// The key's fingerprint where `salt` is the installation's random value. A part of the stored
     /// form, never to be changed.
     pub(crate) fn id(&self, salt: &[u8]) -> KeyId {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.bytes()).expect("HMAC takes a key of any length");
-        mac.update(b"tenantry master key\0");
-        mac.update(salt);
-        let mut id = [0; KeyId::LEN];
-        id.copy_from_slice(&mac.finalize().into_bytes()[..KeyId::LEN]);
-        KeyId(id)
+        let mac = hmac(self.bytes(), &[b"tenantry master key\0", salt].concat());
+        let (id, _) = mac.split_first_chunk().expect("32 bytes are more than an id has");
+        KeyId(*id)
     }
 }
 

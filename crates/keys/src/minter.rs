@@ -3,7 +3,7 @@
 use domain::TenantName;
 
 use crate::api_key::MIN_RANDOM;
-use crate::{ApiKey, base62};
+use crate::{ApiKey, random};
 
 /// Longest `API_KEY_PREFIX`, and most random characters.
 const MAX_PREFIX: usize = 16;
@@ -36,7 +36,7 @@ impl Minter {
     /// # Errors
     /// When `prefix` is not 1 to 16 letters, digits and `_`, or `length` not 22 to 128.
     pub fn new(prefix: &str, length: usize) -> Result<Self, MinterError> {
-        let plain = prefix.split('_').all(base62::is_base62);
+        let plain = prefix.split('_').all(random::is_base62);
         if !plain || !(1..=MAX_PREFIX).contains(&prefix.len()) {
             return Err(MinterError::Prefix);
         }
@@ -54,7 +54,7 @@ impl Minter {
     pub fn mint(&self, name: &TenantName) -> ApiKey {
         let slug = name.slug();
         let slug = slug[..slug.len().min(SLUG)].trim_end_matches('_');
-        ApiKey::assemble(format!("{}{slug}_", self.prefix), &base62::random(self.length))
+        ApiKey::assemble(format!("{}{slug}_", self.prefix), &random::base62(self.length))
     }
 }
 

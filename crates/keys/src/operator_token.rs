@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{KeyHash, base62, checksum};
+use crate::{checksum, hash::hash, random};
 
 const PREFIX: &str = "tto_";
 
@@ -22,11 +22,7 @@ impl OperatorToken {
     /// When the operating system has no random source.
     #[must_use]
     pub fn mint() -> Self {
-        let mut text = String::with_capacity(PREFIX.len() + RANDOM + checksum::LEN);
-        text.push_str(PREFIX);
-        text.push_str(&base62::random(RANDOM));
-        checksum::append(&mut text);
-        Self(text.into())
+        Self(checksum::assemble(PREFIX, &random::base62(RANDOM)))
     }
 
     /// The secret itself, to be shown to its owner once.
@@ -53,7 +49,7 @@ impl fmt::Debug for OperatorToken {
 #[must_use]
 pub fn parse_operator_token(text: &str) -> Option<[u8; 32]> {
     let random = text.strip_prefix(PREFIX)?;
-    let has_form = random.len() == RANDOM + checksum::LEN && base62::is_base62(random);
+    let has_form = random.len() == RANDOM + checksum::LEN && random::is_base62(random);
     (has_form && checksum::holds(text)).then(|| hash_operator_token(text))
 }
 
@@ -61,7 +57,7 @@ pub fn parse_operator_token(text: &str) -> Option<[u8; 32]> {
 /// of none.
 #[must_use]
 pub fn hash_operator_token(text: &str) -> [u8; 32] {
-    *KeyHash::of(text).as_bytes()
+    hash(text)
 }
 
 #[cfg(test)]
@@ -75,7 +71,7 @@ mod tests {
         assert!(token.expose().starts_with("tto_"));
         assert_eq!(token.expose().len(), 4 + 43 + 6);
         assert!(checksum::holds(token.expose()));
-        assert!(base62::is_base62(&token.expose()[4..]));
+        assert!(random::is_base62(&token.expose()[4..]));
     }
 
     #[test]

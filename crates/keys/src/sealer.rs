@@ -12,12 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use domain::TenantId;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{ApiKey, KeyId, MasterKey};
+use crate::{ApiKey, KeyId, MasterKey, random};
 
 const NONCE_LEN: usize = 24;
 
@@ -103,7 +101,7 @@ impl Sealer {
     fn seal_text(&self, text: &str, tenant: TenantId) -> Vec<u8> {
         let key = self.sealing();
         let mut nonce = [0u8; NONCE_LEN];
-        SysRng.try_fill_bytes(&mut nonce).expect("the operating system has a random source");
+        random::fill(&mut nonce);
         let payload = Payload { msg: text.as_bytes(), aad: &bound_to(tenant) };
         let sealed = key
             .cipher

@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::unistd::geteuid;
 
@@ -87,7 +87,7 @@ impl Binaries {
         }
         // A fetch gives one version only: no use if another is needed.
         if search.fetch && search.fits(fetch::MAJOR) {
-            let bin = fetch::into(&cache)?;
+            let bin = fetch::into(&cache).map_err(|error| Error::Fetch(Box::new(error)))?;
             if let Some(found) = newest(vec![bin], search, owner) {
                 return Ok(found);
             }
@@ -111,13 +111,13 @@ impl Binaries {
         // On PATH there may be a link to `initdb` alone: go where it points.
         let initdb = dir.join("initdb").canonicalize().ok()?;
         let dir = initdb.parent()?.to_owned();
-        let usable = ["initdb", "postgres"].iter().all(|it| owner::can_run(owner, &dir.join(it)));
+        let can_run = |path: &Path| path.is_file() && owner::can_pass(owner, path);
+        let usable = ["initdb", "postgres"].iter().all(|it| can_run(&dir.join(it)));
         if !usable {
             return None;
         }
         let mut version = tool::command(&dir, "postgres", owner);
-        version.arg("--version");
-        let major = major_of(&tool::output(version).ok()?)?;
+        let major = major_of(&tool::output(version.arg("--version")).ok()?)?;
         Some(Self { dir, major })
     }
 }
@@ -148,10 +148,7 @@ fn system_dirs() -> Vec<PathBuf> {
 /// On Debian `pg_config` answers without a server being installed, so this is a
 /// candidate and no more.
 fn pg_config_dir() -> Option<PathBuf> {
-    let mut ask = Command::new("pg_config");
-    ask.arg("--bindir").stdin(Stdio::null()).stderr(Stdio::null());
-    let answer = ask.output().ok().filter(|answer| answer.status.success())?;
-    let dir = String::from_utf8(answer.stdout).ok()?;
+    let dir = tool::output(Command::new("pg_config").arg("--bindir")).ok()?;
     Some(PathBuf::from(dir.trim_end()))
 }
 

@@ -12,10 +12,8 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-struct Order {
-    command: Command,
-    answer: Sender<io::Result<Child>>,
-}
+/// What is to be spawned, and where the child goes.
+type Order = (Command, Sender<io::Result<Child>>);
 
 /// A child that gets SIGTERM when this program ends, even by SIGKILL.
 ///
@@ -31,7 +29,7 @@ pub fn spawn_bound(command: Command) -> io::Result<Child> {
 pub(crate) fn spawn_bound_by(mut command: Command, signal: Signal) -> io::Result<Child> {
     bind(&mut command, signal);
     let (answer, child) = channel();
-    spawner()?.send(Order { command, answer }).map_err(io::Error::other)?;
+    spawner()?.send((command, answer)).map_err(io::Error::other)?;
     child.recv().map_err(io::Error::other)?
 }
 
@@ -43,8 +41,8 @@ fn spawner() -> io::Result<&'static Sender<Order>> {
     }
     let (orders, inbox) = channel::<Order>();
     thread::Builder::new().name("localpg-spawner".into()).spawn(move || {
-        for mut order in inbox {
-            if let Err(unread) = order.answer.send(order.command.spawn()) {
+        for (mut command, answer) in inbox {
+            if let Err(unread) = answer.send(command.spawn()) {
                 tracing::debug!("nobody waited for a child: {unread}");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 
 use crate::error::{Error, OnPath};
@@ -23,7 +23,7 @@ pub struct Options {
     pub tuned: bool,
     /// More settings of PostgreSQL; they win over ours.
     pub extra: Vec<(String, String)>,
-    /// A TCP port on 127.0.0.1, with a password. `None` = the socket only.
+    /// A TCP port on 127.0.0.1, for roles with a password. `None` = the socket only.
     pub port: Option<u16>,
     /// Whether npm may fetch PostgreSQL if it is not installed.
     pub fetch: bool,
@@ -58,8 +58,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts the cluster, making it first if need be. Waits if another process
-    /// runs it: see [`Cluster::attach`] to share that one. Blocks for 40 ms when
-    /// warm, 1 to 5 s the first time.
+    /// runs it. Blocks for 40 ms when warm, 1 to 5 s the first time.
     ///
     /// # Errors
     /// [`Error::NotFound`] without PostgreSQL; [`Error::Ended`] and
@@ -69,14 +68,6 @@ impl Cluster {
         let lock = lock(&home)?;
         let (child, server) = launch::launch(&home, &options, true)?;
         Ok(Self { server, child: Some(child), _lock: lock })
-    }
-
-    /// The server that another process runs in `data_dir`.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`] if there is none.
-    pub fn attach(data_dir: &Path) -> Result<Server, Error> {
-        Server::attach(data_dir)
     }
 
     /// How to reach it.

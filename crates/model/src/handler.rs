@@ -11,7 +11,11 @@ impl Protocol {
     /// Runs the next transaction of `worker`'s handler.
     pub(crate) fn step(&self, state: &mut State, worker: usize, answer: Answer) {
         let Some(hand) = state.workers[worker].hand else { return };
+        let is_rolled_back = answer == Answer::Failed;
         let next = match hand.phase {
+            Phase::Claim | Phase::PutBack | Phase::TurnBack | Phase::GiveUp if is_rolled_back => {
+                hand.then(Phase::Refuse)
+            }
             Phase::Claim => self.claim(state, worker, hand, answer),
             Phase::Raise => self.raise(state, hand, answer),
             Phase::Record => self.record(state, worker, hand, answer),
@@ -21,7 +25,7 @@ impl Protocol {
             Phase::Unwind => self.unwind(state, worker, hand, answer),
             Phase::GiveUp => self.give_up(state, worker, hand, answer),
             Phase::Acknowledge | Phase::Refuse => {
-                let again = hand.phase == Phase::Refuse || answer == Answer::Failed;
+                let again = hand.phase == Phase::Refuse || is_rolled_back;
                 release_job(state, worker, again);
                 state.workers[worker].hand = None;
                 return;
@@ -91,9 +95,6 @@ impl Protocol {
 
     /// `engine::control::put_back`: the item's row and its new job in one transaction.
     fn put_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
-        if answer == Answer::Failed {
-            return hand.then(Phase::Refuse);
-        }
         if self.passes(state, worker, &hand, hand.seen) {
             if state.items[hand.item].state != ItemState::Unwinding {
                 state.move_item(hand.item, ItemState::Retrying);
@@ -106,9 +107,6 @@ impl Protocol {
 
     /// `store::items::begin_unwind`; after the pivot `store::items::stick`.
     fn turn_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
-        if answer == Answer::Failed {
-            return hand.then(Phase::Refuse);
-        }
         let over = lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge));
         if !self.passes(state, worker, &hand, ItemState::Running) {
             return over;
@@ -173,9 +171,6 @@ impl Protocol {
 
     /// `store::items::fail` with `undo_failed`.
     fn give_up(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
-        if answer == Answer::Failed {
-            return hand.then(Phase::Refuse);
-        }
         if self.passes(state, worker, &hand, ItemState::Unwinding) {
             self.end(state, hand.item, ItemState::UndoFailed);
         }

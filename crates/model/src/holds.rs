@@ -1,6 +1,6 @@
 //! Who works on a tenant: an item holds its tenants from its claim to its end.
 
-use domain::ItemState;
+use domain::{ItemState, TenantState};
 
 use crate::{Kind, Protocol, State, Variant, state::Item};
 
@@ -43,8 +43,10 @@ impl State {
     pub(crate) fn let_go(&mut self, item: usize) {
         let row = &mut self.items[item];
         row.owner = None;
-        if row.kind == Kind::Provision && row.state != ItemState::UndoFailed {
-            self.tenants[row.tenant].release();
+        let tenant = &mut self.tenants[row.tenant];
+        let is_new = row.kind == Kind::Provision && tenant.state == TenantState::Pending;
+        if is_new && row.state != ItemState::UndoFailed {
+            tenant.state = TenantState::Released;
         }
     }
 

@@ -145,13 +145,15 @@ impl State {
     pub(crate) fn submitted(protocol: &Protocol, planted: bool) -> Self {
         let asked = protocol.asked;
         let operation = |n| if protocol.settles() { 0 } else { n };
+        let state = OperationState::Queued;
+        let queued = Operation { state, cancelled: false, paused: false, run: 0, events: 0 };
         let tenants =
             1 + asked.iter().flat_map(|it| [it.tenant, it.source.unwrap_or(0)]).max().unwrap_or(0);
         Self {
             items: asked.iter().enumerate().map(|(n, it)| Item::asked(it, operation(n))).collect(),
             tenants: (0..tenants).map(|n| Tenant::before(asked, n, planted && n == 0)).collect(),
-            operations: (0..=operation(asked.len() - 1)).map(|_| Operation::queued()).collect(),
-            workers: [Worker::started(), Worker::started()],
+            operations: vec![queued; operation(asked.len() - 1) + 1],
+            workers: [Worker::default(), Worker::default()],
             jobs: (0..asked.len()).map(|item| Job { item, named: true, holder: None }).collect(),
             faults_left: protocol.faults,
             wrong: Wrong::default(),
@@ -267,20 +269,9 @@ impl Tenant {
             planted,
         }
     }
-
-    /// Gives the tenant's names back, if it never became one.
-    pub(crate) fn release(&mut self) {
-        if self.state == TenantState::Pending {
-            self.state = TenantState::Released;
-        }
-    }
 }
 
 impl Operation {
-    const fn queued() -> Self {
-        Self { state: OperationState::Queued, cancelled: false, paused: false, run: 0, events: 0 }
-    }
-
     /// Goes on in a new run, once an operator has opened an item of it: also before its end is
     /// written, which a worker may have seen already.
     pub(crate) fn reopen(&mut self, variant: Variant) {
@@ -293,13 +284,6 @@ impl Operation {
         (self.run, self.events) = (self.run + 1, 0);
         if is_over {
             (self.state, self.paused) = (OperationState::Running, false);
-        }
-    }
-
-    /// The claim of an item sets its operation going.
-    pub(crate) fn begin(&mut self) {
-        if self.state == OperationState::Queued {
-            self.state = OperationState::Running;
         }
     }
 }

@@ -4,8 +4,8 @@ use domain::{ItemState, OperationState};
 
 use crate::{Reason, Stages};
 
-/// A worker process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A worker process; by default one that has just started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {
     /// What the process does.
     pub process: Process,
@@ -37,9 +37,10 @@ pub struct Owner {
 }
 
 /// Whether a process runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Process {
     /// It runs.
+    #[default]
     Running,
     /// It was halted, and for so long that its lease is over.
     Halted,
@@ -48,9 +49,10 @@ pub enum Process {
 }
 
 /// A row of `tenantry.workers`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Row {
     /// Seen lately.
+    #[default]
     Alive,
     /// Not seen for longer than the lease.
     Silent,
@@ -108,30 +110,10 @@ pub enum Phase {
 }
 
 impl Worker {
-    pub(crate) const fn started() -> Self {
-        Self {
-            process: Process::Running,
-            row: Row::Alive,
-            life: 0,
-            hand: None,
-            late: false,
-            marked: false,
-            freed: [false; 2],
-            outcome: None,
-        }
-    }
-
-    /// Goes on under a fresh id.
-    pub(crate) const fn start_over(&mut self) {
-        self.row = Row::Alive;
-        self.life += 1;
-        self.late = false;
-    }
-
     /// Loses what is only in its memory.
     pub(crate) fn forget(&mut self) {
-        (self.hand, self.outcome) = (None, None);
-        (self.marked, self.freed, self.late) = (false, [false; 2], false);
+        let Self { process, row, life, .. } = *self;
+        *self = Self { process, row, life, ..Self::default() };
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -19,8 +19,19 @@ pub(crate) enum Kind {
     Limits,
 }
 
-/// Says what a text must be, if it is not.
-pub(crate) type Rule = fn(&str) -> Result<(), &'static str>;
+/// What a text must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    fits: fn(&str) -> bool,
+    must: &'static str,
+}
+
+impl Rule {
+    /// Says what the text must be, if it is not.
+    pub(crate) fn check(self, text: &str) -> Result<(), &'static str> {
+        if (self.fits)(text) { Ok(()) } else { Err(self.must) }
+    }
+}
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +68,6 @@ impl Key {
         Self { env: Some(name), env_scale: 1000, ..self }
     }
 
-    pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret(_))
-    }
-
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.kind, Kind::Limits)
     }
@@ -68,12 +75,12 @@ impl Key {
 
 /// Every key, in the order of `config/default.toml`.
 pub(crate) const KEYS: &[Key] = &[
-    Key::new("database.url", Kind::Secret(rule::database_url)).optional().env("DATABASE_URL"),
-    Key::new("database.url_file", Kind::Text(rule::path)).optional().env("DATABASE_URL_FILE"),
+    Key::new("database.url", Kind::Secret(rule::DATABASE_URL)).optional().env("DATABASE_URL"),
+    Key::new("database.url_file", Kind::Text(rule::PATH)).optional().env("DATABASE_URL_FILE"),
     Key::number("database.max_connections", 2, 1000),
     Key::number("database.acquire_timeout_ms", 100, 600_000),
     Key::number("database.statement_timeout_ms", 100, 3_600_000),
-    Key::new("api.host", Kind::Text(rule::host)),
+    Key::new("api.host", Kind::Text(rule::HOST)),
     Key::number("api.port", 0, 65_535),
     Key::number("api.max_tenants_per_batch", 1, 100_000).env("MAX_TENANTS_PER_BATCH"),
     Key::number("api.max_body_bytes", 1024, 1 << 30),
@@ -90,9 +97,9 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("api.header_timeout_ms", 100, 600_000),
     Key::number("api.body_timeout_ms", 100, 600_000),
     Key::number("api.max_header_bytes", 1024, 1 << 20),
-    Key::new("api.trusted_proxies", Kind::List(rule::network)),
-    Key::new("api.public_path", Kind::Text(rule::public_path)),
-    Key::new("worker.host", Kind::Text(rule::host)),
+    Key::new("api.trusted_proxies", Kind::List(rule::NETWORK)),
+    Key::new("api.public_path", Kind::Text(rule::PUBLIC_PATH)),
+    Key::new("worker.host", Kind::Text(rule::HOST)),
     Key::number("worker.port", 0, 65_535),
     Key::number("worker.concurrency", 1, 256),
     Key::number("worker.fleet_lanes", 0, 255),
@@ -120,41 +127,41 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("retention.events_days", 0, 36_500),
     Key::number("retention.workers_days", 0, 36_500),
     Key::number("retention.idempotency_days", 1, 30),
-    Key::new("tenants.schema_prefix", Kind::Text(rule::schema_prefix)).env("TENANT_SCHEMA_PREFIX"),
-    Key::new("tenants.default_features", Kind::List(rule::feature)).env("DEFAULT_TENANT_FEATURES"),
-    Key::new("tenants.available_features", Kind::List(rule::feature)).env("AVAILABLE_FEATURES"),
+    Key::new("tenants.schema_prefix", Kind::Text(rule::SCHEMA_PREFIX)).env("TENANT_SCHEMA_PREFIX"),
+    Key::new("tenants.default_features", Kind::List(rule::FEATURE)).env("DEFAULT_TENANT_FEATURES"),
+    Key::new("tenants.available_features", Kind::List(rule::FEATURE)).env("AVAILABLE_FEATURES"),
     Key::new("tenants.default_limits", Kind::Limits).optional(),
     Key::new("tenants.max_limits", Kind::Limits).optional(),
-    Key::new("tenants.migrations_dir", Kind::Text(rule::path))
+    Key::new("tenants.migrations_dir", Kind::Text(rule::PATH))
         .optional()
         .env("TENANT_MIGRATIONS_DIR"),
-    Key::new("tenants.migrations_format", Kind::Text(rule::migrations_format)),
-    Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::yes_or_no)),
-    Key::new("tenants.granted_roles", Kind::List(rule::role)),
-    Key::new("tenants.extensions", Kind::List(rule::extension)),
-    Key::new("tenants.shared_tables", Kind::List(rule::shared_table)),
+    Key::new("tenants.migrations_format", Kind::Text(rule::MIGRATIONS_FORMAT)),
+    Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::YES_OR_NO)),
+    Key::new("tenants.granted_roles", Kind::List(rule::ROLE)),
+    Key::new("tenants.extensions", Kind::List(rule::EXTENSION)),
+    Key::new("tenants.shared_tables", Kind::List(rule::SHARED_TABLE)),
     Key::number("tenants.connection_limit", -1, 10_000),
-    Key::new("tenants.application_role", Kind::Text(rule::role)).optional(),
+    Key::new("tenants.application_role", Kind::Text(rule::ROLE)).optional(),
     Key::number("tenants.application_role_limit", 1, 1_000_000),
-    Key::new("tenants.name_pattern", Kind::Text(rule::pattern)).optional(),
-    Key::new("tenants.schema_name_pattern", Kind::Text(rule::pattern)).optional(),
-    Key::new("tenants.domain_suffixes", Kind::List(rule::domain_suffix)),
-    Key::new("tenants.reserved_names", Kind::List(rule::reserved_name)),
+    Key::new("tenants.name_pattern", Kind::Text(rule::PATTERN)).optional(),
+    Key::new("tenants.schema_name_pattern", Kind::Text(rule::PATTERN)).optional(),
+    Key::new("tenants.domain_suffixes", Kind::List(rule::DOMAIN_SUFFIX)),
+    Key::new("tenants.reserved_names", Kind::List(rule::RESERVED_NAME)),
     Key::number("tenants.batch_timeout_secs", 1, 604_800).env("BATCH_PROCESSING_TIMEOUT"),
     Key::number("tenants.fleet_concurrency", 1, 64),
-    Key::new("keys.prefix", Kind::Text(rule::key_prefix)).env("API_KEY_PREFIX"),
+    Key::new("keys.prefix", Kind::Text(rule::KEY_PREFIX)).env("API_KEY_PREFIX"),
     Key::number("keys.length", 22, 128).env("API_KEY_LENGTH"),
     Key::number("keys.sealed_hours", 1, 24),
     Key::number("keys.expires_days", 1, 36_500).optional(),
     Key::number("keys.rotation_overlap_hours", 0, 8760),
-    Key::new("keys.master_key", Kind::Secret(rule::master_key))
+    Key::new("keys.master_key", Kind::Secret(rule::MASTER_KEY))
         .optional()
         .env("TENANTRY_MASTER_KEY"),
-    Key::new("keys.master_key_previous", Kind::Secret(rule::master_key))
+    Key::new("keys.master_key_previous", Kind::Secret(rule::MASTER_KEY))
         .optional()
         .env("TENANTRY_MASTER_KEY_PREVIOUS"),
-    Key::new("log.filter", Kind::Text(rule::filter)),
-    Key::new("log.format", Kind::Text(rule::log_format)),
+    Key::new("log.filter", Kind::Text(rule::FILTER)),
+    Key::new("log.format", Kind::Text(rule::LOG_FORMAT)),
 ];
 
 /// The key a path names, and the entry below it for a map.
@@ -183,157 +190,137 @@ pub(crate) fn hint(path: &str) -> String {
 
 /// The rules of texts.
 pub(crate) mod rule {
-    pub(crate) fn database_url(text: &str) -> Result<(), &'static str> {
-        let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        known.then_some(()).ok_or("must start with postgres:// or postgresql://")
+    use super::Rule;
+
+    const fn rule(fits: fn(&str) -> bool, must: &'static str) -> Rule {
+        Rule { fits, must }
     }
 
-    pub(super) fn master_key(text: &str) -> Result<(), &'static str> {
-        // 32 bytes: 64 in hex, 43 or with padding 44 in base64. `keys` decodes it.
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+/-_=".contains(&b);
-        (matches!(text.len(), 43 | 44 | 64) && text.bytes().all(allowed))
-            .then_some(())
-            .ok_or("must be 32 bytes in hex (64 characters) or base64 (44 characters)")
-    }
+    pub(crate) const DATABASE_URL: Rule = rule(
+        |text| ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)),
+        "must start with postgres:// or postgresql://",
+    );
 
-    pub(super) fn host(text: &str) -> Result<(), &'static str> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-:".contains(&b);
-        (!text.is_empty() && text.bytes().all(allowed))
-            .then_some(())
-            .ok_or("must be an IP address or a host name, without a port")
-    }
+    /// 32 bytes: 64 in hex, 43 or with padding 44 in base64. `keys` decodes it.
+    pub(super) const MASTER_KEY: Rule = rule(
+        |text| matches!(text.len(), 43 | 44 | 64) && is_of(text, b"+/-_="),
+        "must be 32 bytes in hex (64 characters) or base64 (44 characters)",
+    );
 
-    pub(super) fn network(text: &str) -> Result<(), &'static str> {
-        crate::network::Network::parse(text)
-            .map(drop)
-            .ok_or("must be IP addresses or networks such as 10.0.0.0/8")
-    }
+    pub(super) const HOST: Rule = rule(
+        |text| !text.is_empty() && is_of(text, b".-:"),
+        "must be an IP address or a host name, without a port",
+    );
 
-    pub(super) fn public_path(text: &str) -> Result<(), &'static str> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
-        let fits = text.len() <= 200 && text.bytes().all(allowed) && !text.contains("//");
-        (text.is_empty() || fits && text.starts_with('/') && !text.ends_with('/'))
-            .then_some(())
-            .ok_or("must be empty or a path such as /tenantry, without a slash at its end")
-    }
+    pub(super) const NETWORK: Rule = rule(
+        |text| crate::network::Network::parse(text).is_some(),
+        "must be IP addresses or networks such as 10.0.0.0/8",
+    );
 
-    pub(super) fn schema_prefix(text: &str) -> Result<(), &'static str> {
-        let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-        let fits = text.len() <= 20 && text.bytes().all(is_word);
-        (starts && fits && !text.starts_with("pg_"))
-            .then_some(())
-            .ok_or("must be [a-z_][a-z0-9_]*, at most 20 bytes, and not start with pg_")
-    }
+    pub(super) const PUBLIC_PATH: Rule = rule(
+        |text| {
+            let fits = text.len() <= 200 && is_of(text, b"-._~/") && !text.contains("//");
+            text.is_empty() || fits && text.starts_with('/') && !text.ends_with('/')
+        },
+        "must be empty or a path such as /tenantry, without a slash at its end",
+    );
 
-    pub(super) fn feature(text: &str) -> Result<(), &'static str> {
-        (!text.is_empty() && text.len() <= 64 && text.bytes().all(|b| is_word(b) || b == b'-'))
-            .then_some(())
-            .ok_or("must be names of [a-z0-9_-]+, at most 64 bytes each")
-    }
+    pub(super) const SCHEMA_PREFIX: Rule = rule(
+        |text| is_identifier(text) && text.len() <= 20 && !text.starts_with("pg_"),
+        "must be [a-z_][a-z0-9_]*, at most 20 bytes, and not start with pg_",
+    );
 
-    pub(super) fn path(text: &str) -> Result<(), &'static str> {
-        (!text.is_empty() && !text.contains('\0')).then_some(()).ok_or("must be a path")
-    }
+    pub(super) const FEATURE: Rule = rule(
+        |text| is_name(&text.replace('-', "_")) && text.len() <= 64,
+        "must be names of [a-z0-9_-]+, at most 64 bytes each",
+    );
 
-    pub(super) fn pattern(text: &str) -> Result<(), &'static str> {
-        // As a whole, which is how names are matched: a comment at its end would hide our own end.
-        regex::Regex::new(&format!(r"\A(?:{text})\z"))
-            .map(drop)
-            .map_err(|_| "must be a regular expression, as the crate regex reads it")
-    }
+    pub(super) const PATH: Rule =
+        rule(|text| !text.is_empty() && !text.contains('\0'), "must be a path");
 
-    pub(super) fn domain_suffix(text: &str) -> Result<(), &'static str> {
-        let is_label = |label: &str| {
+    /// As a whole, which is how names are matched: a comment at its end would hide our own end.
+    pub(super) const PATTERN: Rule = rule(
+        |text| regex::Regex::new(&format!(r"\A(?:{text})\z")).is_ok(),
+        "must be a regular expression, as the crate regex reads it",
+    );
+
+    pub(super) const DOMAIN_SUFFIX: Rule = rule(
+        |text| {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            !label.is_empty() && label.bytes().all(allowed)
-        };
-        (text.len() <= 253 && text.split('.').all(is_label))
-            .then_some(())
-            .ok_or("must be domains such as customers.example.com, in lower case; xn--… for others")
+            let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+            text.len() <= 253 && text.split('.').all(is_label)
+        },
+        "must be domains such as customers.example.com, in lower case; xn--… for others",
+    );
+
+    pub(super) const RESERVED_NAME: Rule = rule(
+        |text| !text.is_empty() && text.chars().count() <= 255,
+        "must be names of at most 255 characters",
+    );
+
+    pub(super) const KEY_PREFIX: Rule =
+        rule(|text| is_name(text) && text.len() <= 16, "must be [a-z0-9_]+, at most 16 bytes");
+
+    pub(super) const FILTER: Rule = rule(
+        |text| !text.trim().is_empty(),
+        "must be a level (error, warn, info, debug, trace) or target=level,…",
+    );
+
+    pub(super) const LOG_FORMAT: Rule =
+        rule(|text| matches!(text, "text" | "json"), "must be \"text\" or \"json\"");
+
+    pub(super) const YES_OR_NO: Rule =
+        rule(|text| matches!(text, "yes" | "no"), "must be yes or no");
+
+    /// `auto`, or a name of `tenantdb::migrations::Format`.
+    pub(super) const MIGRATIONS_FORMAT: Rule = rule(
+        |text| {
+            "auto dated sqlx golang-migrate dbmate goose sql-migrate flyway diesel prisma by-name"
+                .split(' ')
+                .any(|known| known == text)
+        },
+        "must be auto, dated, sqlx, golang-migrate, dbmate, goose, sql-migrate, flyway, diesel, \
+         prisma or by-name",
+    );
+
+    pub(super) const ROLE: Rule = rule(
+        |text| (1..=63).contains(&text.len()) && !text.contains('\0'),
+        "must be names of roles, of 1 to 63 bytes",
+    );
+
+    pub(super) const EXTENSION: Rule = rule(
+        |text| is_identifier(&text.replace('-', "_")) && !text.starts_with('-') && text.len() <= 63,
+        "must be names of extensions, such as citext or uuid-ossp",
+    );
+
+    pub(super) const SHARED_TABLE: Rule = rule(
+        |text| {
+            let is_ours = |name: &str| {
+                matches!(name, "tenantry" | "apalis" | "tenantry_extensions" | "information_schema")
+                    || name.starts_with("pg_")
+            };
+            let fits = |name: &str| is_identifier(name) && name.len() <= 63;
+            text.split_once('.')
+                .is_some_and(|(schema, table)| fits(schema) && fits(table) && !is_ours(schema))
+        },
+        "must be tables as schema.table, such as public.countries, in lower case, and not in a \
+         schema of PostgreSQL's or Tenantry's own",
+    );
+
+    /// Whether it is of ASCII letters, digits and `others`.
+    fn is_of(text: &str, others: &[u8]) -> bool {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
     }
 
-    pub(super) fn reserved_name(text: &str) -> Result<(), &'static str> {
-        (!text.is_empty() && text.chars().count() <= 255)
-            .then_some(())
-            .ok_or("must be names of at most 255 characters")
-    }
-
-    pub(super) fn key_prefix(text: &str) -> Result<(), &'static str> {
-        (is_name(text) && text.len() <= 16)
-            .then_some(())
-            .ok_or("must be [a-z0-9_]+, at most 16 bytes")
-    }
-
-    pub(super) fn filter(text: &str) -> Result<(), &'static str> {
-        (!text.trim().is_empty())
-            .then_some(())
-            .ok_or("must be a level (error, warn, info, debug, trace) or target=level,…")
-    }
-
-    pub(super) fn log_format(text: &str) -> Result<(), &'static str> {
-        matches!(text, "text" | "json").then_some(()).ok_or("must be \"text\" or \"json\"")
-    }
-
-    pub(super) fn migrations_format(text: &str) -> Result<(), &'static str> {
-        // the names of `tenantdb::migrations::Format`, and `auto`
-        let known = [
-            "auto",
-            "dated",
-            "sqlx",
-            "golang-migrate",
-            "dbmate",
-            "goose",
-            "sql-migrate",
-            "flyway",
-            "diesel",
-            "prisma",
-            "by-name",
-        ];
-        known.contains(&text).then_some(()).ok_or(
-            "must be auto, dated, sqlx, golang-migrate, dbmate, goose, sql-migrate, flyway, diesel, \
-             prisma or by-name",
-        )
-    }
-
-    pub(super) fn role(text: &str) -> Result<(), &'static str> {
-        let fits = !text.is_empty() && text.len() <= 63 && !text.contains('\0');
-        fits.then_some(()).ok_or("must be names of roles, of 1 to 63 bytes")
-    }
-
-    pub(super) fn extension(text: &str) -> Result<(), &'static str> {
-        let fits = text.len() <= 63
-            && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && text.bytes().all(|b| is_word(b) || b == b'-');
-        fits.then_some(()).ok_or("must be names of extensions, such as citext or uuid-ossp")
-    }
-
-    pub(super) fn shared_table(text: &str) -> Result<(), &'static str> {
-        let is_ours = |name: &str| {
-            matches!(name, "tenantry" | "apalis" | "tenantry_extensions" | "information_schema")
-                || name.starts_with("pg_")
-        };
-        let is_identifier = |name: &str| {
-            is_name(name) && name.len() <= 63 && !name.starts_with(|c: char| c.is_ascii_digit())
-        };
-        let named = text.split_once('.').filter(|(schema, table)| {
-            is_identifier(schema) && is_identifier(table) && !is_ours(schema)
-        });
-        named.map(drop).ok_or(
-            "must be tables as schema.table, such as public.countries, in lower case, and not in a \
-             schema of PostgreSQL's or Tenantry's own",
-        )
-    }
-
-    pub(super) fn yes_or_no(text: &str) -> Result<(), &'static str> {
-        matches!(text, "yes" | "no").then_some(()).ok_or("must be yes or no")
-    }
-
+    /// `[a-z0-9_]+`
     pub(super) fn is_name(text: &str) -> bool {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         !text.is_empty() && text.bytes().all(is_word)
     }
 
-    fn is_word(b: u8) -> bool {
-        b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'
+    /// `[a-z_][a-z0-9_]*`
+    fn is_identifier(text: &str) -> bool {
+        is_name(text) && !text.starts_with(|c: char| c.is_ascii_digit())
     }
 }
 

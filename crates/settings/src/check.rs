@@ -53,7 +53,7 @@ fn text(raw: &Raw, rule: Rule, may_show: bool) -> Result<Value, String> {
         Raw::Toml(Value::String(text)) | Raw::Text(text) => text,
         Raw::Toml(other) => return Err(format!("must be a text, is {}", article(other))),
     };
-    match rule(text) {
+    match rule.check(text) {
         Ok(()) => Ok(Value::String(text.clone())),
         Err(must) if may_show => Err(format!("{must}, is `{text}`")),
         Err(must) => Err(must.to_owned()),
@@ -63,7 +63,7 @@ fn text(raw: &Raw, rule: Rule, may_show: bool) -> Result<Value, String> {
 fn list(raw: &Raw, rule: Rule) -> Result<Value, String> {
     let mut items: Vec<Value> = Vec::new();
     for item in split(raw)? {
-        rule(&item).map_err(|must| format!("{must}, has `{item}`"))?;
+        rule.check(&item).map_err(|must| format!("{must}, has `{item}`"))?;
         if !items.iter().any(|seen| seen.as_str() == Some(&item)) {
             items.push(Value::String(item));
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use toml::Value;
 
-use crate::catalogue::Key;
+use crate::catalogue::{Key, Kind};
 
 /// One key as it is in force. Prints as `key = value  # where from`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +58,8 @@ impl Serialize for Source {
 
 impl Effective {
     pub(crate) fn new(key: &Key, path: &str, value: &Value, source: &Source) -> Self {
-        let shown = if key.is_secret() { "***".to_owned() } else { plain(value) };
+        let is_secret = matches!(key.kind, Kind::Secret(_));
+        let shown = if is_secret { "***".to_owned() } else { plain(value) };
         Self { key: path.to_owned(), value: Some(shown), source: source.clone() }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     catalogue::{self, KEYS},
     error::Problem,
     misnamed,
-    profile::{PROFILE_VAR, UnknownProfile},
+    profile::PROFILE_VAR,
 };
 
 /// The variable that names a directory with files of the user's own.
@@ -69,15 +69,23 @@ impl Layers {
         let mut layers = Self::default();
         layers.profile = layers.choose_profile(fallback, env);
         let named = |name| env.get(name).map(|it| unquoted(it)).filter(|it| !it.is_empty());
-        match named(CONFIG_DIR_VAR) {
-            Some(dir) => layers.files(Some(Path::new(dir)), true),
+        let dir = match named(CONFIG_DIR_VAR) {
+            Some(dir) => Some(Path::new(dir)),
             // A developer's own system does not begin to use a server's database.
-            None if layers.profile == Profile::Dev => layers.files(None, false),
-            None => layers.files(files.search.as_deref().filter(|dir| dir.is_dir()), false),
+            None if layers.profile == Profile::Dev => None,
+            None => files.search.as_deref().filter(|dir| dir.is_dir()),
+        };
+        let has_ours = layers.files(dir);
+        if let Some(dir) = named(CONFIG_DIR_VAR).filter(|_| !has_ours) {
+            let profile = layers.profile.file().map(|(name, _)| format!(" nor a {name}"));
+            let wanted = format!("{}{}", DEFAULT_FILE.0, profile.unwrap_or_default());
+            layers.problem(CONFIG_DIR_VAR, format!("`{dir}` has no {wanted}"));
         }
         let one_more = files.named.as_deref();
-        if let Some(file) = one_more.or_else(|| named(CONFIG_FILE_VAR).map(Path::new)) {
-            layers.named_file(file);
+        if let Some(file) = one_more.or_else(|| named(CONFIG_FILE_VAR).map(Path::new))
+            && !layers.file_at(file)
+        {
+            layers.problem(file.display().to_string(), "there is no such file");
         }
         layers.paths_in(env);
         layers.names_in(env);
@@ -90,52 +98,29 @@ impl Layers {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return fallback;
         };
-        text.parse().unwrap_or_else(|error: UnknownProfile| {
-            self.problem(PROFILE_VAR, error.to_string());
+        Profile::named(text).unwrap_or_else(|| {
+            let message = format!("must be default, dev or production, is `{text}`");
+            self.problem(PROFILE_VAR, message);
             fallback
         })
     }
 
     /// The built-in defaults lie at the bottom always, so that a file of the
-    /// user's own need not know the keys of the next release. `must_have` a file of
-    /// ours is what a directory that somebody named must.
-    fn files(&mut self, dir: Option<&Path>, must_have: bool) {
-        let (default_name, default_text) = DEFAULT_FILE;
-        self.file(default_name, default_text);
-        let profile = self.profile.file();
-        let Some(dir) = dir else {
-            if let Some((name, text)) = profile {
-                self.file(name, text);
-            }
-            return;
-        };
-        let own_default = self.own_file(dir, default_name);
-        let own_profile = profile.is_some_and(|(name, text)| {
-            let own = self.own_file(dir, name);
-            if !own {
-                self.file(name, text);
-            }
-            own
-        });
-        if must_have && !own_default && !own_profile {
-            let wanted = profile.map_or(String::new(), |(name, _)| format!(" nor a {name}"));
-            let message = format!("`{}` has no {default_name}{wanted}", dir.display());
-            self.problem(CONFIG_DIR_VAR, message);
+    /// user's own need not know the keys of the next release. False if the
+    /// directory has no file of ours.
+    fn files(&mut self, dir: Option<&Path>) -> bool {
+        let (name, text) = DEFAULT_FILE;
+        self.file(name, text);
+        let has_default = dir.is_some_and(|dir| self.file_at(&dir.join(name)));
+        let Some((name, text)) = self.profile.file() else { return has_default };
+        let has_profile = dir.is_some_and(|dir| self.file_at(&dir.join(name)));
+        if !has_profile {
+            self.file(name, text);
         }
+        has_default || has_profile
     }
 
-    /// The file that the user named; it has to be there.
-    fn named_file(&mut self, path: &Path) {
-        if !self.file_at(path) {
-            self.problem(path.display().to_string(), "there is no such file");
-        }
-    }
-
-    /// Whether the directory has the file, which is then laid over the rest.
-    fn own_file(&mut self, dir: &Path, name: &str) -> bool {
-        self.file_at(&dir.join(name))
-    }
-
+    /// Lays the file over the rest; false if there is none.
     fn file_at(&mut self, path: &Path) -> bool {
         let shown = path.display().to_string();
         match fs::read_to_string(path) {

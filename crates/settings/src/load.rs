@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Value;
 
 use crate::{
     Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
@@ -49,20 +49,12 @@ pub struct Settings {
 impl Settings {
     /// The settings of this process: files and environment.
     ///
-    /// `profile` is in force unless `TENANTRY_PROFILE` names another.
+    /// `profile` is in force unless `TENANTRY_PROFILE` names another. `file`, as `--config` names it, is
+    /// one more over the others; it wins over the one in `TENANTRY_CONFIG_FILE`.
     ///
     /// # Errors
     /// [`SettingsError::Invalid`] with every unknown key, wrong value and
     /// unreadable file there is.
-    pub fn load(profile: Profile) -> Result<Self, SettingsError> {
-        Self::load_with(profile, None)
-    }
-
-    /// As [`Settings::load`], with one file more over the others, as `--config` names it; it wins
-    /// over the one in `TENANTRY_CONFIG_FILE`.
-    ///
-    /// # Errors
-    /// As [`Settings::load`]; or there is no such file.
     pub fn load_with(profile: Profile, file: Option<&Path>) -> Result<Self, SettingsError> {
         let files = Files { search: Some(SYSTEM_DIR.into()), named: file.map(Path::to_path_buf) };
         let mut problems = Vec::new();
@@ -81,7 +73,7 @@ impl Settings {
     /// The settings that a process with this environment would have.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// As [`Settings::load_with`].
     pub fn from_env_map(
         profile: Profile,
         env: impl IntoIterator<Item = (String, String)>,
@@ -118,8 +110,8 @@ impl Settings {
             problems.dedup();
             return Err(SettingsError::Invalid(problems));
         }
-        let settings: Self = Value::Table(checked.nested())
-            .try_into()
+        let settings: Self = toml::from_str(&checked.to_toml())
+            .map_err(|e| e.message().to_owned())
             .expect("every key is in its range, and default.toml has every key that must be set");
         Ok(Self { profile, effective: checked.describe(), ..settings })
     }
@@ -169,21 +161,9 @@ impl Checked {
         self.0.keys().filter_map(move |path| Some((path.as_str(), path.strip_prefix(prefix)?)))
     }
 
-    fn nested(&self) -> Table {
-        let mut root = Table::new();
-        for (path, (value, _)) in &self.0 {
-            let mut parts: Vec<_> = path.split('.').collect();
-            let last = parts.pop().expect("a path has a last part");
-            let parent = parts.into_iter().fold(&mut root, |table, part| {
-                table
-                    .entry(part)
-                    .or_insert_with(|| Value::Table(Table::new()))
-                    .as_table_mut()
-                    .expect("no key is both a value and a section")
-            });
-            parent.insert(last.to_owned(), value.clone());
-        }
-        root
+    /// The values as TOML, each under its path.
+    fn to_toml(&self) -> String {
+        self.0.iter().map(|(path, (value, _))| format!("{path} = {value}\n")).collect()
     }
 
     fn describe(&self) -> Vec<Effective> {

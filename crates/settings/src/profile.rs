@@ -1,6 +1,6 @@
 //! Which file lies between the defaults and the environment.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 /// The variable that names the profile.
 pub(crate) const PROFILE_VAR: &str = "TENANTRY_PROFILE";
@@ -28,6 +28,11 @@ impl Profile {
         }
     }
 
+    /// The profile that `TENANTRY_PROFILE` spells so.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        [Self::Default, Self::Dev, Self::Production].into_iter().find(|it| it.as_str() == text)
+    }
+
     /// Name of the profile's file and the text built in for it.
     pub(crate) fn file(self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -45,19 +50,3 @@ impl fmt::Display for Profile {
         f.write_str(self.as_str())
     }
 }
-
-impl FromStr for Profile {
-    type Err = UnknownProfile;
-
-    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
-        [Self::Default, Self::Dev, Self::Production]
-            .into_iter()
-            .find(|profile| profile.as_str() == text)
-            .ok_or_else(|| UnknownProfile(text.to_owned()))
-    }
-}
-
-/// No profile has this name.
-#[derive(Debug, thiserror::Error)]
-#[error("must be default, dev or production, is `{0}`")]
-pub struct UnknownProfile(String);

@@ -40,7 +40,9 @@ impl Database {
         let unusable =
             |reason: String| SettingsError::UrlFile { path: path.display().to_string(), reason };
         let text = fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
-        catalogue::rule::database_url(text.trim()).map_err(|must| unusable(must.to_owned()))?;
+        catalogue::rule::DATABASE_URL
+            .check(text.trim())
+            .map_err(|must| unusable(must.to_owned()))?;
         Ok(Some(text.trim().into()))
     }
 

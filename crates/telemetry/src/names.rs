@@ -111,10 +111,10 @@ pub fn describe() {
 /// Gives a worker's series without labels a first value of 0, so that a rate has a beginning. The
 /// API does not call it: a process exports no series of another one.
 pub fn begin_worker() {
-    counter!(TAKEOVERS_TOTAL).increment(0);
-    counter!(POOL_TAKEN_TOTAL).increment(0);
-    counter!(POOL_BUILT_TOTAL).increment(0);
-    counter!(POOL_DROPPED_TOTAL).increment(0);
-    counter!(FENCED_TOTAL).increment(0);
+    for name in
+        [TAKEOVERS_TOTAL, POOL_TAKEN_TOTAL, POOL_BUILT_TOTAL, POOL_DROPPED_TOTAL, FENCED_TOTAL]
+    {
+        counter!(name).increment(0);
+    }
     gauge!(WORKER_BUSY).increment(0.0);
 }

@@ -1,14 +1,14 @@
 //! What every process of ours does the same way: stop on a signal, say that it is ready.
 
 use std::{
-    fs,
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
+    pin::pin,
     time::Duration,
 };
 
+use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -45,17 +45,12 @@ pub fn cancel_on_signal(stop: CancellationToken) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".tmp");
-    // A draft left by a crash may have other rights.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = NamedTempFile::new_in(folder)?;
+    draft.write_all(content)?;
+    draft.as_file().sync_all()?;
+    draft.persist(path)?;
+    Ok(())
 }
 
 /// Runs `serving`, which listens at `address` until `stop`; writes `{"url", "pid"}` to `ready_file`
@@ -71,21 +66,15 @@ pub async fn announced<T>(
     stop: &CancellationToken,
 ) -> (T, io::Result<()>) {
     let Some(path) = ready_file else { return (serving.await, Ok(())) };
-    let over = CancellationToken::new();
-    let announcing = async {
-        let announced = announce(path, address).await;
-        if announced.is_err() {
-            stop.cancel();
-        }
-        announced
+    let mut serving = pin!(serving);
+    let announced = tokio::select! {
+        served = &mut serving => return (served, Ok(())),
+        announced = announce(path, address) => announced,
     };
-    let serving = async {
-        let served = serving.await;
-        over.cancel();
-        served
-    };
-    let (served, announced) = tokio::join!(serving, over.run_until_cancelled(announcing));
-    (served, announced.unwrap_or(Ok(())))
+    if announced.is_err() {
+        stop.cancel();
+    }
+    (serving.await, announced)
 }
 
 async fn announce(path: &Path, address: SocketAddr) -> io::Result<()> {
@@ -118,7 +107,7 @@ async fn answers(address: SocketAddr) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -13,11 +13,10 @@ use tracing_subscriber::{
     field::MakeExt as _,
     filter::ParseError,
     fmt::{
-        self, MakeWriter,
+        self,
         format::{Writer, debug_fn},
     },
     layer::SubscriberExt as _,
-    registry::LookupSpan,
 };
 
 /// The field in which sqlx tells the text of a slow statement.
@@ -54,25 +53,17 @@ pub fn init(log: &Log) -> Result<(), InitError> {
     Ok(())
 }
 
-fn build<W>(log: &Log, colours: bool, writer: W) -> Result<impl Subscriber + use<W>, InitError>
+fn build<W>(
+    log: &Log,
+    colours: bool,
+    writer: impl Fn() -> W + Send + Sync + 'static,
+) -> Result<impl Subscriber, InitError>
 where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    W: io::Write + 'static,
 {
     let filter = EnvFilter::try_new(&log.filter)
         .map_err(|source| InitError::Filter { filter: log.filter.clone(), source })?;
-    Ok(tracing_subscriber::registry().with(filter).with(lines(log.format, colours, writer)))
-}
-
-fn lines<S, W>(
-    format: LogFormat,
-    colours: bool,
-    writer: W,
-) -> Box<dyn tracing_subscriber::Layer<S> + Send + Sync>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    match format {
+    let lines = match log.format {
         LogFormat::Text => fmt::layer()
             .fmt_fields(debug_fn(write_field).delimited(" "))
             .with_ansi(colours)
@@ -80,23 +71,14 @@ where
             .boxed(),
         LogFormat::Json => {
             let json = fmt::layer().json().flatten_event(true).with_span_list(false);
-            json.with_writer(WithoutStatements(writer)).boxed()
+            json.with_writer(move || WithoutStatement(writer())).boxed()
         }
-    }
+    };
+    Ok(tracing_subscriber::registry().with(filter).with(lines))
 }
 
 /// Takes the texts of statements out of lines of JSON. A line comes in one piece.
-struct WithoutStatements<W>(W);
-
 struct WithoutStatement<W>(W);
-
-impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for WithoutStatements<W> {
-    type Writer = WithoutStatement<W::Writer>;
-
-    fn make_writer(&'w self) -> Self::Writer {
-        WithoutStatement(self.0.make_writer())
-    }
-}
 
 impl<W: io::Write> io::Write for WithoutStatement<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -152,19 +134,21 @@ mod tests {
         }
     }
 
-    fn logged(filter: &str, format: LogFormat) -> String {
+    fn logged_by(filter: &str, format: LogFormat, act: impl FnOnce()) -> String {
         let page = Page::default();
         let writer = page.clone();
         let log = Log { filter: filter.to_owned(), format };
         let subscriber = build(&log, false, move || writer.clone()).unwrap();
+        subscriber::with_default(subscriber, act);
+        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+    }
 
-        subscriber::with_default(subscriber, || {
+    fn logged(filter: &str, format: LogFormat) -> String {
+        logged_by(filter, format, || {
             let _span = tracing::info_span!("request", request.id = "r1").entered();
             tracing::info!(tenant.id = 7, "applied `grant` for tenant 7");
             tracing::debug!("read a row");
-        });
-
-        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+        })
     }
 
     #[test]
@@ -182,20 +166,11 @@ mod tests {
     #[test]
     fn a_line_names_a_slow_statement_without_its_text() {
         for format in [LogFormat::Text, LogFormat::Json] {
-            let page = Page::default();
-            let writer = page.clone();
-            let log = Log { filter: "info".to_owned(), format };
-            let subscriber = build(&log, false, move || writer.clone()).unwrap();
-
-            subscriber::with_default(subscriber, || {
-                tracing::warn!(
-                    summary = "update tenantry.jobs",
-                    db.statement = "update a page",
-                    "slow"
-                );
+            let summary = "update tenantry.jobs";
+            let text = logged_by("info", format, || {
+                tracing::warn!(summary, db.statement = "update a page", "slow");
             });
 
-            let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
             assert!(text.contains("slow") && text.contains("update tenantry.jobs"), "{text}");
             assert!(!text.contains("a page") && text.ends_with('\n'), "{text}");
         }

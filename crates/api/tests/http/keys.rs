@@ -83,7 +83,7 @@ const OTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1
 async fn seal_first_with_another_key(app: &App, batch: OperationId, minted: &[ApiKey]) -> i64 {
     let hash = minted[0].hash();
     let sql = "select tenant_id from tenantry.api_keys where operation_id = $1 and hash = $2";
-    let (pool, hash) = (&app.db.pool, hash.as_bytes().as_slice());
+    let (pool, hash) = (&app.db.pool, hash.as_slice());
     let id: i64 =
         sqlx::query_scalar(sql).bind(batch.get()).bind(hash).fetch_one(pool).await.unwrap();
     let sealed = app.sealer(OTHER_KEY).await.seal(&minted[0], TenantId::new(id));

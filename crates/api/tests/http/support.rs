@@ -197,7 +197,7 @@ impl App {
             let new = api_keys::NewKey {
                 tenant,
                 operation: batch,
-                hash: *key.hash().as_bytes(),
+                hash: key.hash(),
                 prefix: key.prefix(),
                 last4: key.last4(),
                 sealed: &sealer.seal(&key, tenant),

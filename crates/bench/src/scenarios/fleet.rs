@@ -1,25 +1,25 @@
-//! Tenants migrated by one version, in turn with the floor: the same SQL and the same row in a ledger for each
-//! schema, one transaction each. Meanwhile callers post one tenant at a time.
+//! A fleet of tenants migrated: how fast it goes, and how fast it is admitted.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
-use domain::{Direction, Kind, Migrate, OperationId, Selector};
+use domain::{Direction, Kind, Migrate, OperationId, Selector, Version};
 use engine::control;
 use queue::Bell;
 use store::audit::By;
 use tenantdb::migrations::MigrationSet;
 
+use super::Run;
 use crate::{
-    Args,
-    figures::{Figures, median},
+    figures::{Figures, median, median_ratio},
     floor::{Floor, Shape, VersionTable},
     stand::Stand,
     system::{Setup, System},
 };
-
-/// Tenants that are migrated.
-const TENANTS: usize = 2_000;
 
 /// Rounds at most: each is one more version.
 const ROUNDS: usize = 3;
@@ -39,16 +39,38 @@ const LEDGER: &str =
     "create table tenant_migrations (name text primary key, set_hash text not null,
     version text not null, applied_at timestamptz not null default now())";
 
-pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
-    let (tenants, rounds) = (args.tenants.unwrap_or(TENANTS), args.rounds.min(ROUNDS));
-    let lanes = args.connections * WORKERS;
+/// How often [`admit`] finds nothing to do.
+const IDLE_ROUNDS: usize = 9;
+
+/// The most that an admission may take: of nothing, and of all.
+const NOTHING_TO_DO_MS: f64 = 100.0;
+const ADMITTED_SECS: f64 = 1.5;
+
+/// Rows of tenants, without schemas: no worker runs that would look for them.
+const PLANT: &str = "
+    with planted as (
+        insert into tenantry.tenants (name, domain, schema_name, role_name, state, activated_at)
+        select 'Fleet ' || n, 'f' || n || '.bench.example', 'f' || n, 'r' || n, 'active', now()
+        from generate_series(1, $1) as n
+        returning id
+    ), known as (
+        insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
+        values ($2, $3, $3, $3) on conflict do nothing
+    )
+    insert into tenantry.tenant_migrations (tenant_id, set_hash, version)
+    select id, $2, $4 from planted";
+
+/// Tenants migrated by one version, in turn with the floor: the same SQL and the same row in a ledger for
+/// each schema, one transaction each. Meanwhile callers post one tenant at a time.
+pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
+    let (stand, tenants, rounds) = (run.stand, run.tenants(2_000), run.args.rounds.min(ROUNDS));
+    let lanes = run.args.connections * WORKERS;
     let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "fleet_floor", lanes, &shape).await?;
+    let floor = Floor::prepare(stand, "fleet_floor", lanes, shape.clone()).await?;
     floor.make(VersionTable::Left, tenants).await?;
     floor.run(vec![LEDGER.to_owned()]).await?;
     let env = vec![(FOLDER, folder(stand, &shape, 0)?.display().to_string())];
-    let setup = Setup { workers: WORKERS, lanes, env, ..Setup::of("fleet", args) };
-    let mut system = System::start(stand, setup).await?;
+    let mut system = run.start(Setup { workers: WORKERS, lanes, env, ..run.setup() }).await?;
     system.make("fleet", tenants).await?;
     let mut all = Rounds::default();
     println!(
@@ -62,10 +84,54 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     }
     system.stop().await?;
     floor.close().await;
-    Ok(all.figures(
-        args,
-        format!("{rounds} rounds of {tenants} tenants, {WORKERS} workers, {lanes} connections"),
-    ))
+    let what =
+        format!("{rounds} rounds of {tenants} tenants, {WORKERS} workers, {lanes} connections");
+    let mut figures = run.figures(what);
+    all.tell(&mut figures, run.args.at_least);
+    Ok(figures)
+}
+
+/// Admitting a migration of a large registry: first while all are up to date, then while all are behind.
+pub(super) async fn admit(run: &Run<'_>) -> anyhow::Result<Figures> {
+    let tenants = run.tenants(10_000);
+    let system = run.start(Setup { workers: 0, ..run.setup() }).await?;
+    let set = MigrationSet::embedded();
+    plant(&system, &set, tenants).await?;
+    let mut nothing_ms = Vec::with_capacity(IDLE_ROUNDS);
+    for _ in 0..IDLE_ROUNDS {
+        let began = Instant::now();
+        let admitted = bring_all_to(&system, &set).await?;
+        nothing_ms.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(admitted.is_none(), "an operation without a tenant was made");
+    }
+    let began = Instant::now();
+    let admitted = bring_all_to(&system, &MigrationSet::empty()).await?;
+    let took = began.elapsed().as_secs_f64();
+    ensure!(admitted.is_some(), "no operation was made");
+    let jobs: i64 =
+        sqlx::query_scalar("select count(*) from apalis.jobs").fetch_one(&system.pool).await?;
+    ensure!(usize::try_from(jobs)? == tenants, "{jobs} jobs for {tenants} tenants");
+    system.stop().await?;
+    let mut figures = run.figures(format!("a registry of {tenants} tenants"));
+    let name = "all are up to date: nothing is recorded, p50";
+    figures.add(name, median(&nothing_ms), "ms").at_most(NOTHING_TO_DO_MS);
+    figures.add("all are behind: items and jobs recorded", took, "s").at_most(ADMITTED_SECS);
+    Ok(figures)
+}
+
+async fn plant(system: &System, set: &MigrationSet, tenants: usize) -> anyhow::Result<()> {
+    let versions: Vec<&str> = set.iter().map(|m| m.version().as_str()).collect();
+    sqlx::query(PLANT)
+        .bind(i32::try_from(tenants)?)
+        .bind(set.hash())
+        .bind(versions)
+        .bind(set.head().map(Version::as_str))
+        .execute(&system.pool)
+        .await?;
+    sqlx::raw_sql("analyze tenantry.tenants, tenantry.tenant_migrations, tenantry.migration_sets")
+        .execute(&system.pool)
+        .await?;
+    Ok(())
 }
 
 /// What the rounds came to.
@@ -115,20 +181,15 @@ impl Rounds {
         Ok(())
     }
 
-    fn figures(&self, args: &Args, what: String) -> Figures {
-        let ratios: Vec<f64> = self.floor.iter().zip(&self.system).map(|(f, s)| s / f).collect();
-        let mut figures = Figures::of("fleet", what);
+    /// The run fails when the ratio is below `at_least`.
+    fn tell(&self, figures: &mut Figures, at_least: Option<f64>) {
         figures.add("floor", median(&self.floor), "tenants/s");
         figures.add("system", median(&self.system), "tenants/s");
-        figures.add("ratio", median(&ratios), "");
+        figures.add("ratio", median_ratio(&self.system, &self.floor), "").at_least(at_least);
         figures.add("server CPU of a tenant, floor", median(&self.floor_cpu_ms), "ms");
         figures.add("server CPU of a tenant, system", median(&self.server_cpu_ms), "ms");
         figures.add("CPU of API and workers", median(&self.processes_cpu_ms), "ms");
         figures.add_percentiles("POST of a new tenant to active, meanwhile", &self.new_tenant_ms);
-        if let Some(least) = args.at_least {
-            figures.ask_at_least("ratio", least);
-        }
-        figures
     }
 }
 
@@ -139,7 +200,7 @@ async fn migrate(
     round: usize,
     tenants: usize,
 ) -> anyhow::Result<(f64, Vec<f64>)> {
-    let id = admit(system, set).await?.context("there is nothing to migrate")?;
+    let id = bring_all_to(system, set).await?.context("there is nothing to migrate")?;
     let mut new_ms = Vec::new();
     let finished = "select extract(epoch from finished_at - created_at)::float8
                     from tenantry.operations where id = $1";
@@ -168,10 +229,7 @@ async fn migrate(
 }
 
 /// Asks for all tenants to be brought to the set's newest version.
-pub(super) async fn admit(
-    system: &System,
-    set: &MigrationSet,
-) -> anyhow::Result<Option<OperationId>> {
+async fn bring_all_to(system: &System, set: &MigrationSet) -> anyhow::Result<Option<OperationId>> {
     let place =
         store::tenants::Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
     let migrate = Migrate { direction: Direction::Up, set: set.hash().to_owned(), to: None };

@@ -1,22 +1,19 @@
-//! What can be measured, one a file.
+//! What can be measured.
 
-mod admit;
-mod cold;
-mod counts;
-mod flat;
+mod callers;
+mod costs;
 mod fleet;
-mod idle;
-mod latency;
 mod others;
-mod poll;
-mod submit;
-mod warm;
-mod wide;
-mod workers;
+mod rounds;
 
 use clap::ValueEnum;
 
-use crate::{Args, figures::Figures, stand::Stand};
+use crate::{
+    Args,
+    figures::Figures,
+    stand::Stand,
+    system::{Setup, System},
+};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,21 +60,56 @@ pub(crate) fn chosen(asked: &[Scenario]) -> Vec<Scenario> {
 
 impl Scenario {
     pub(crate) async fn run(self, stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
+        let run = &Run { scenario: self, stand, args };
         match self {
-            Self::Cold => cold::measure(stand, args).await,
-            Self::Counts => counts::measure(stand, args).await,
-            Self::Latency => latency::measure(stand, args).await,
-            Self::Warm => warm::measure(stand, args).await,
-            Self::Flat => flat::measure(stand, args).await,
-            Self::Fleet => fleet::measure(stand, args).await,
-            Self::Admit => admit::measure(stand, args).await,
-            Self::Wide => wide::measure(stand, args).await,
-            Self::Workers => workers::measure(stand, args).await,
-            Self::Submit => submit::measure(stand, args).await,
-            Self::Poll => poll::measure(stand, args).await,
-            Self::Idle => idle::measure(stand, args).await,
-            Self::Others => others::measure(stand, args).await,
+            Self::Cold => rounds::cold(run).await,
+            Self::Counts => costs::counts(run).await,
+            Self::Latency => callers::latency(run).await,
+            Self::Warm => rounds::warm(run).await,
+            Self::Flat => callers::flat(run).await,
+            Self::Fleet => fleet::fleet(run).await,
+            Self::Admit => fleet::admit(run).await,
+            Self::Wide => rounds::wide(run).await,
+            Self::Workers => rounds::workers(run).await,
+            Self::Submit => callers::submit(run).await,
+            Self::Poll => callers::poll(run).await,
+            Self::Idle => costs::idle(run).await,
+            Self::Others => others::others(run).await,
             Self::All => anyhow::bail!("stands for the others"),
         }
+    }
+}
+
+/// One scenario on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    scenario: Scenario,
+    pub(crate) stand: &'a Stand,
+    pub(crate) args: &'a Args,
+}
+
+impl Run<'_> {
+    /// The scenario's name, on the command line and in the figures.
+    fn name(&self) -> String {
+        self.scenario.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned())
+    }
+
+    /// As many tenants as the command line says, or the scenario's `own` number.
+    fn tenants(&self, own: usize) -> usize {
+        self.args.tenants.unwrap_or(own)
+    }
+
+    /// A system as the command line says, without spares.
+    fn setup(&self) -> Setup {
+        let (workers, lanes) = (self.args.workers, self.args.connections);
+        Setup { database: self.name(), workers, lanes, spares: 0, env: vec![], counted: false }
+    }
+
+    async fn start(&self, setup: Setup) -> anyhow::Result<System> {
+        System::start(self.stand, setup).await
+    }
+
+    fn figures(&self, what: impl Into<String>) -> Figures {
+        Figures::of(self.name(), what)
     }
 }

@@ -7,27 +7,25 @@ use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{io::AsyncWriteExt, process::Command};
 
+use super::Run;
 use crate::{
-    Args,
     figures::{Figures, median},
     floor::{Floor, Shape, VersionTable},
     stand::Stand,
-    system::{Setup, System},
 };
 
-/// Tenants a round. A database takes tens of times as long as a schema.
-const TENANTS: usize = 200;
+/// Databases a round: one takes tens of times as long as a schema.
 const DATABASES: usize = 20;
 
-pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figures> {
-    let (tenants, together) = (args.tenants.unwrap_or(TENANTS), args.connections);
+pub(super) async fn others(run: &Run<'_>) -> anyhow::Result<Figures> {
+    let (stand, tenants, together) = (run.stand, run.tenants(200), run.args.connections);
     let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "others_floor", together, &shape).await?;
-    let system = System::start(stand, Setup::of("others", args)).await?;
+    let floor = Floor::prepare(stand, "others_floor", together, shape).await?;
+    let system = run.start(run.setup()).await?;
     let url = stand.database("others_floor")?;
     let texts = |tenants| floor.texts(VersionTable::Kept, tenants);
     let mut rates: [Vec<f64>; 5] = Default::default();
-    for round in 0..args.rounds {
+    for round in 0..run.args.rounds {
         let bare = floor.make(VersionTable::Kept, tenants).await?;
         let made = [
             tenants as f64 / bare.as_secs_f64(),
@@ -40,8 +38,8 @@ pub(crate) async fn measure(stand: &Stand, args: &Args) -> anyhow::Result<Figure
     }
     system.stop().await?;
     floor.close().await;
-    let what = format!("{} rounds of {tenants} tenants, {DATABASES} databases", args.rounds);
-    let mut figures = Figures::of("others", what);
+    let what = format!("{} rounds of {tenants} tenants, {DATABASES} databases", run.args.rounds);
+    let mut figures = run.figures(what);
     let names = [
         format!("floor, {together} connections"),
         "psql for each tenant, one after the other".to_owned(),

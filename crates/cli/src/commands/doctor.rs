@@ -149,9 +149,7 @@ fn unexamined(error: &ExamineError) -> Failure {
         ),
         ExamineError::Migrations(_) => Failure::new(telemetry::chain(error))
             .advise("correct the file; TENANT_MIGRATIONS_DIR says where it is"),
-        ExamineError::Check { source, .. } | ExamineError::Database { source, .. } => {
-            connection::database_failure(source)
-        }
+        ExamineError::Database { source, .. } => connection::database_failure(source),
     }
 }
 

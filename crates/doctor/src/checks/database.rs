@@ -9,7 +9,7 @@ use tenantdb::{public_rights, share};
 use super::promise;
 use crate::{
     ExamineError, Kind, Subject,
-    repair::{Deed, Stop},
+    repair::{Repair, Repaired, Stop},
     report::Gatherer,
 };
 
@@ -144,14 +144,14 @@ pub(crate) async fn ids(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) ->
 }
 
 /// Sets a sequence of ids past the highest, only while it is behind: it never goes back.
-pub(crate) async fn advance_ids(conn: &mut PgConnection, table: &str) -> Result<Deed, Stop> {
-    let behind = behind(conn).await?;
+pub(crate) async fn advance_ids<'a>(cx: &mut Repair<'a>, table: &str) -> Repaired<'a> {
+    let behind = behind(cx.conn).await?;
     let Behind { name, highest, .. } =
         behind.into_iter().find(|it| it.name == table).ok_or(Stop::Gone)?;
     sqlx::query("select setval(pg_get_serial_sequence($1, 'id'), $2)")
         .bind(&name)
         .bind(highest)
-        .execute(conn)
+        .execute(&mut *cx.conn)
         .await?;
-    Ok(Deed::new("ids.advanced", json!({ "table": name, "id": highest })))
+    Ok(cx.did("ids.advanced", json!({ "table": name, "id": highest })))
 }

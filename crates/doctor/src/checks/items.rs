@@ -3,12 +3,13 @@
 use domain::{ItemId, OperationId, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
+use store::audit::Entry;
 
 use super::tenants;
 use crate::{
     check::checks,
     registered::{self, Registered},
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
 };
 
 checks! {
@@ -102,14 +103,12 @@ checks! {
          from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.kind = 'provision'
          join tenantry.tenants t on t.id = i.tenant_id
-         cross join scope s
-         cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
          cross join lateral (select concat_ws(', ',
              case when t.state in ('pending', 'active', 'suspended') and exists (
-                 select from schemas n where n.name = t.schema_name and n.mark = marks.own)
+                 select from schemas n where n.name = t.schema_name and n.tenant = t.id)
                  then 'its schema' end,
              case when t.state in ('pending', 'active', 'suspended') and exists (
-                 select from roles r where r.name = t.role_name and r.mark = marks.own)
+                 select from roles r where r.name = t.role_name and r.tenant = t.id)
                  then 'its role' end,
              case when t.state in ('pending', 'active', 'suspended') and exists (
                  select from tenantry.api_keys k where k.tenant_id = t.id and k.revoked_at is null)
@@ -129,37 +128,33 @@ checks! {
 
 /// Takes away all that is left of a pending tenant. Of one that is gone only the record of stages
 /// goes, so that a retry makes them anew.
-pub(crate) async fn clear_remains(
-    conn: &mut PgConnection,
-    item: ItemId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    let (operation, id) = names(conn, item).await?.ok_or(Stop::Gone)?;
-    registered::lock(conn, id).await?;
+pub(crate) async fn clear_remains<'a>(cx: &mut Repair<'a>, item: ItemId) -> Repaired<'a> {
+    let (operation, id) = names(cx.conn, item).await?.ok_or(Stop::Gone)?;
+    registered::lock(cx.conn, id).await?;
     // Then as a retry takes them: the operation, its items, their tenants.
-    store::operations::lock(conn, operation).await?;
-    if !is_over(conn, item).await? {
+    store::operations::lock(cx.conn, operation).await?;
+    if !is_over(cx.conn, item).await? {
         return Err(Stop::Gone);
     }
-    let tenant = registered::hold(conn, id).await?.ok_or(Stop::Gone)?;
-    if registered::is_claimed(conn, id).await? {
+    let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
+    if registered::is_claimed(cx.conn, id).await? {
         return Err(Stop::Refused(format!("another item makes tenant {id}, or has made it")));
     }
     let dropped = match &tenant {
         Registered { state, .. } if state == "pending" => {
-            tenants::take_back(conn, id, &tenant, surgery).await?
+            tenants::take_back(cx, id, &tenant).await?
         }
         gone if gone.is_gone() => json!({}),
         Registered { state, .. } => {
             return Err(Stop::Refused(format!("tenant {id} is {state}: it may have data")));
         }
     };
-    let undone = forget_stages(conn, item).await?;
+    let undone = forget_stages(cx.conn, item).await?;
     if tenant.is_gone() && undone == 0 {
         return Err(Stop::Gone);
     }
     let detail = json!({ "item": item, "dropped": dropped, "stages": undone });
-    Ok(Deed::new("tenant.released", detail).to(id).within(operation))
+    Ok(Entry { operation: Some(operation), ..cx.did_to(id, "tenant.released", detail) })
 }
 
 async fn names(

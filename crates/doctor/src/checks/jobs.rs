@@ -6,14 +6,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use domain::{ItemId, OperationId, TenantId};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{PgConnection, Row, types::Uuid};
-use store::items::Owned;
+use store::{audit::Entry, items::Owned};
 
 use crate::{
     Kind, Subject,
     pages::Pages,
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
     report::Gatherer,
 };
 
@@ -84,7 +84,7 @@ async fn live_jobs(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -> sqlx
             jobs.push((row.try_get(0)?, item_in(row.try_get(1)?)));
         }
         let states = states(conn, jobs.iter().filter_map(|(_, item)| *item)).await?;
-        gatherer.report.checked.jobs += jobs.len() as u64;
+        gatherer.report.checked.jobs += jobs.len() as i64;
         for (job, item) in jobs {
             let state = item.and_then(|item| states.get(&item));
             let told = match (item, state) {
@@ -133,19 +133,16 @@ struct Locked {
 }
 
 impl Locked {
-    fn deed(&self, action: &'static str, detail: Value) -> Deed {
-        let tenant = self.tenant_id.map(TenantId::new);
-        Deed { tenant, ..Deed::new(action, detail).within(OperationId::new(self.operation_id)) }
+    /// The audit row with its tenant and operation.
+    fn about<'a>(&self, entry: Entry<'a>) -> Entry<'a> {
+        let operation = Some(OperationId::new(self.operation_id));
+        Entry { tenant: self.tenant_id.map(TenantId::new), operation, ..entry }
     }
 }
 
 /// Takes an item from a dead worker. What is still under way finds its claim gone: the item is no
 /// longer `running`.
-pub(crate) async fn give_back(
-    conn: &mut PgConnection,
-    item: ItemId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
+pub(crate) async fn give_back<'a>(cx: &mut Repair<'a>, item: ItemId) -> Repaired<'a> {
     let locked: Option<Locked> = sqlx::query_as(
         "select i.operation_id, i.tenant_id, i.attempt, i.worker_id
          from tenantry.operation_items i
@@ -158,48 +155,48 @@ pub(crate) async fn give_back(
          for update",
     )
     .bind(item.get())
-    .bind(surgery.scope.dead_after.as_secs_f64())
-    .fetch_optional(&mut *conn)
+    .bind(cx.scope.dead_after.as_secs_f64())
+    .fetch_optional(&mut *cx.conn)
     .await?;
     let locked = locked.ok_or(Stop::Gone)?;
     let owned = [Owned { item, attempt: locked.attempt }];
-    let given_back = store::items::give_back(conn, &owned).await?;
+    let given_back = store::items::give_back(cx.conn, &owned).await?;
     if given_back.is_empty() {
         return Err(Stop::Gone);
     }
-    queue::wake(conn, &given_back, Duration::ZERO).await?;
+    queue::wake(cx.conn, &given_back, Duration::ZERO).await?;
     let detail = json!({ "item": item, "worker": locked.worker_id });
-    Ok(locked.deed("item.given_back", detail))
+    Ok(locked.about(cx.did("item.given_back", detail)))
 }
 
 /// Gives a waiting item a new job, unless it has moved on, or a job of it is alive after all.
-pub(crate) async fn renew(conn: &mut PgConnection, item: ItemId) -> Result<Deed, Stop> {
+pub(crate) async fn renew<'a>(cx: &mut Repair<'a>, item: ItemId) -> Repaired<'a> {
     let locked: Option<Locked> = sqlx::query_as(
         "select operation_id, tenant_id, attempt, worker_id from tenantry.operation_items
          where id = $1 and state in ('queued', 'waiting', 'retrying', 'unwinding') and worker_id is null
          for update",
     )
     .bind(item.get())
-    .fetch_optional(&mut *conn)
+    .fetch_optional(&mut *cx.conn)
     .await?;
     let locked = locked.ok_or(Stop::Gone)?;
-    if queue::without_live_job(conn, &[item]).await?.is_empty() {
+    if queue::without_live_job(cx.conn, &[item]).await?.is_empty() {
         return Err(Stop::Gone);
     }
-    let kind = store::operations::kind(conn, OperationId::new(locked.operation_id)).await?;
-    queue::wake(conn, &[(item, kind.ok_or(Stop::Gone)?)], Duration::ZERO).await?;
-    Ok(locked.deed("item.requeued", json!({ "item": item })))
+    let kind = store::operations::kind(cx.conn, OperationId::new(locked.operation_id)).await?;
+    queue::wake(cx.conn, &[(item, kind.ok_or(Stop::Gone)?)], Duration::ZERO).await?;
+    Ok(locked.about(cx.did("item.requeued", json!({ "item": item }))))
 }
 
 /// Ends a job, unless its item is open. A worker that holds the job finds nothing to do, and its
 /// acknowledgement changes a word in the queue's history.
-pub(crate) async fn kill(conn: &mut PgConnection, job: &str) -> Result<Deed, Stop> {
+pub(crate) async fn kill<'a>(cx: &mut Repair<'a>, job: &str) -> Repaired<'a> {
     let payload: Option<Vec<u8>> = sqlx::query_scalar(
         "select job from apalis.jobs where id = $1 and job_type = any($2) for update",
     )
     .bind(job)
     .bind(queue::QUEUES)
-    .fetch_optional(&mut *conn)
+    .fetch_optional(&mut *cx.conn)
     .await?;
     let item = item_in(&payload.ok_or(Stop::Gone)?);
     if let Some(item) = item {
@@ -207,7 +204,7 @@ pub(crate) async fn kill(conn: &mut PgConnection, job: &str) -> Result<Deed, Sto
             "select state from tenantry.operation_items where id = $1 for update",
         )
         .bind(item.get())
-        .fetch_optional(&mut *conn)
+        .fetch_optional(&mut *cx.conn)
         .await?;
         if state.is_some_and(|state| !ended(&state)) {
             return Err(Stop::Gone);
@@ -219,10 +216,10 @@ pub(crate) async fn kill(conn: &mut PgConnection, job: &str) -> Result<Deed, Sto
                             or (status in ('Queued', 'Running') and done_at is null))",
     )
     .bind(job)
-    .execute(conn)
+    .execute(&mut *cx.conn)
     .await?;
     if killed.rows_affected() == 0 {
         return Err(Stop::Gone);
     }
-    Ok(Deed::new("job.killed", json!({ "job": job, "item": item })))
+    Ok(cx.did("job.killed", json!({ "job": job, "item": item })))
 }

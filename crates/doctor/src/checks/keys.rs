@@ -4,12 +4,12 @@
 use domain::{OperationId, TenantId};
 use serde_json::json;
 use sqlx::{PgConnection, types::Uuid};
-use store::master_keys;
+use store::{audit::Entry, master_keys};
 
 use crate::{
     Kind, Subject,
     check::checks,
-    repair::{Deed, Stop},
+    repair::{Repair, Repaired, Stop},
     report::Gatherer,
 };
 
@@ -109,9 +109,9 @@ pub(crate) async fn walk_sealed(
 
 /// Revokes the key of a tenant that is gone. The tenant's row is held, so that no retry revives it
 /// meanwhile.
-pub(crate) async fn revoke(conn: &mut PgConnection, key: i64) -> Result<Deed, Stop> {
+pub(crate) async fn revoke<'a>(cx: &mut Repair<'a>, key: i64) -> Repaired<'a> {
     change(
-        conn,
+        cx,
         key,
         "key.revoked",
         "with gone as (
@@ -129,9 +129,9 @@ pub(crate) async fn revoke(conn: &mut PgConnection, key: i64) -> Result<Deed, St
 }
 
 /// Erases a secret whose time is over. The key stays good.
-pub(crate) async fn erase_secret(conn: &mut PgConnection, key: i64) -> Result<Deed, Stop> {
+pub(crate) async fn erase_secret<'a>(cx: &mut Repair<'a>, key: i64) -> Repaired<'a> {
     change(
-        conn,
+        cx,
         key,
         "keys.expired",
         "update tenantry.api_keys set sealed = null, sealed_until = null
@@ -142,15 +142,15 @@ pub(crate) async fn erase_secret(conn: &mut PgConnection, key: i64) -> Result<De
 }
 
 /// Changes a key by a statement that gives its tenant and operation back, or nothing if it is past.
-async fn change(
-    conn: &mut PgConnection,
+async fn change<'a>(
+    cx: &mut Repair<'a>,
     key: i64,
     action: &'static str,
     sql: &'static str,
-) -> Result<Deed, Stop> {
+) -> Repaired<'a> {
     let changed: Option<(i64, Option<Uuid>)> =
-        sqlx::query_as(sql).bind(key).fetch_optional(conn).await?;
+        sqlx::query_as(sql).bind(key).fetch_optional(&mut *cx.conn).await?;
     let (tenant, operation) = changed.ok_or(Stop::Gone)?;
-    let deed = Deed::new(action, json!({ "key": key })).to(TenantId::new(tenant));
-    Ok(Deed { operation: operation.map(OperationId::new), ..deed })
+    let (tenant, operation) = (Some(TenantId::new(tenant)), operation.map(OperationId::new));
+    Ok(Entry { tenant, operation, ..cx.did(action, json!({ "key": key })) })
 }

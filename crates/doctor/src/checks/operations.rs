@@ -2,11 +2,11 @@
 
 use domain::OperationId;
 use serde_json::json;
-use sqlx::PgConnection;
+use store::audit::Entry;
 
 use crate::{
     check::checks,
-    repair::{Deed, Stop},
+    repair::{Repair, Repaired, Stop},
 };
 
 checks! {
@@ -76,18 +76,13 @@ checks! {
                        ('completed', 'completed_with_failures', 'failed', 'cancelled', 'rolled_back'))
                   then case when b.finished_at is null then 'has no time of its end'
                             else 'has a time of its end' end end,
-             case b.state
-                 when 'completed' then case when items.succeeded <> items.n
-                     then format('%s of %s items have succeeded', items.succeeded, items.n) end
-                 when 'completed_with_failures' then case when items.succeeded in (0, items.n)
-                     then format('%s of %s items have succeeded', items.succeeded, items.n) end
-                 when 'failed' then case when items.succeeded > 0
-                     then format('%s items have succeeded', items.succeeded) end
-                 when 'rolled_back' then case when items.succeeded > 0
-                     then format('%s items have succeeded', items.succeeded) end
-                 when 'cancelled' then case when items.cancelled + items.rolled_back = 0 and b.mode <> 'atomic'
-                     then 'no item was stopped' end
-             end,
+             case when b.state = 'completed' and items.succeeded <> items.n
+                       or b.state = 'completed_with_failures' and items.succeeded in (0, items.n)
+                  then format('%s of %s items have succeeded', items.succeeded, items.n)
+                  when b.state in ('failed', 'rolled_back') and items.succeeded > 0
+                  then format('%s items have succeeded', items.succeeded)
+                  when b.state = 'cancelled' and items.cancelled + items.rolled_back = 0 and b.mode <> 'atomic'
+                  then 'no item was stopped' end,
              case when b.finished_at is not null and b.totals_run = b.run
                        and (b.total_succeeded, b.total_failed, b.total_cancelled, b.total_rolled_back)
                            is distinct from
@@ -161,7 +156,8 @@ checks! {
 }
 
 /// Ends an operation as a worker does: one guarded UPDATE, and the event with it.
-pub(crate) async fn end(conn: &mut PgConnection, operation: OperationId) -> Result<Deed, Stop> {
-    let state = store::operations::settle(conn, operation).await?.ok_or(Stop::Gone)?;
-    Ok(Deed::new("operation.settled", json!({ "state": state })).within(operation))
+pub(crate) async fn end<'a>(cx: &mut Repair<'a>, operation: OperationId) -> Repaired<'a> {
+    let state = store::operations::settle(cx.conn, operation).await?.ok_or(Stop::Gone)?;
+    let entry = cx.did("operation.settled", json!({ "state": state }));
+    Ok(Entry { operation: Some(operation), ..entry })
 }

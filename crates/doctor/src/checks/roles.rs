@@ -8,7 +8,7 @@ use tenantdb::application_role;
 use crate::{
     Kind, Subject,
     check::checks,
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired},
     report::Gatherer,
 };
 
@@ -107,13 +107,9 @@ checks! {
 }
 
 /// Gives the owner of schema `tenantry` its makers again.
-pub(crate) async fn hand_over(
-    conn: &mut PgConnection,
-    name: &str,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    tenantdb::hand_over(conn, &surgery.installation).await?;
-    Ok(Deed::new("doctor.makers_handed_over", json!({ "role": name })))
+pub(crate) async fn hand_over<'a>(cx: &mut Repair<'a>, name: &str) -> Repaired<'a> {
+    tenantdb::hand_over(cx.conn, cx.installation).await?;
+    Ok(cx.did("doctor.makers_handed_over", json!({ "role": name })))
 }
 
 /// Tells in one finding which roles have a password that `tenantry tenant connect` did not set, if

@@ -11,7 +11,7 @@ use crate::{
     check::checks,
     pages::Pages,
     registered,
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
     report::Gatherer,
 };
 
@@ -64,28 +64,25 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
 }
 
 /// Takes a spare out of the pool that is not as it was built, and drops what bears its mark.
-pub(crate) async fn take_out(
-    conn: &mut PgConnection,
-    spare: TenantId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    registered::hold(conn, spare).await?;
-    let us = &surgery.installation;
+pub(crate) async fn take_out<'a>(cx: &mut Repair<'a>, spare: TenantId) -> Repaired<'a> {
+    registered::hold(cx.conn, spare).await?;
+    let us = cx.installation;
     let built: Option<String> =
         sqlx::query_scalar("select fingerprint from tenantry.spares where id = $1")
             .bind(spare.get())
-            .fetch_optional(&mut *conn)
+            .fetch_optional(&mut *cx.conn)
             .await?;
-    let (built, application) =
-        (built.ok_or(Stop::Gone)?, surgery.scope.application_role.as_deref());
+    let (built, application) = (built.ok_or(Stop::Gone)?, cx.scope.application_role.as_deref());
     let built = [(spare, built.as_str())];
-    let looked = verify::look_at_spares(conn, us, application, &built, surgery.path()).await?;
+    let looked =
+        verify::look_at_spares(cx.conn, us, application, &built, cx.scope.migrations.path())
+            .await?;
     let is_whole = looked.iter().all(verify::Faults::is_empty);
-    if is_whole || !store::spares::remove(conn, spare).await? {
+    if is_whole || !store::spares::remove(cx.conn, spare).await? {
         return Err(Stop::Gone);
     }
     let (schema, role) = (SchemaName::of_spare(spare), RoleName::of(us, spare));
-    let mut detail = tenants::drop_both(conn, &schema, &role, &surgery.mark(spare)).await?;
+    let mut detail = tenants::drop_both(cx, &schema, &role, spare).await?;
     detail["spare"] = json!(spare);
-    Ok(Deed::new("spare.dropped", detail))
+    Ok(cx.did("spare.dropped", detail))
 }

@@ -3,13 +3,12 @@
 
 use domain::{RoleName, SchemaName, TenantId};
 use serde_json::{Value, json};
-use sqlx::PgConnection;
-use tenantdb::{Mark, Owner, application_role, grants, ledger, role, schema};
+use tenantdb::{Owner, application_role, grants, ledger, role, schema};
 
 use crate::{
     check::checks,
     registered::{self, Registered},
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
 };
 
 checks! {
@@ -41,8 +40,6 @@ checks! {
                        t.id, t.domain, t.schema_name),
                 true
          from tenantry.tenants t
-         cross join scope s
-         cross join lateral (select format('tenantry:%s:%s', s.installation, t.id)) as marks (own)
          where t.state = 'pending'
            and not exists (
                select from tenantry.operation_items i
@@ -54,8 +51,8 @@ checks! {
                            where k.tenant_id = t.id and k.revoked_at is null)
                    or exists (select from tenantry.checkpoints c
                               where c.item_id = i.id and c.undone_at is null)
-                   or exists (select from schemas n where n.name = t.schema_name and n.mark = marks.own)
-                   or exists (select from roles r where r.name = t.role_name and r.mark = marks.own)))";
+                   or exists (select from schemas n where n.name = t.schema_name and n.tenant = t.id)
+                   or exists (select from roles r where r.name = t.role_name and r.tenant = t.id)))";
 
     TenantWithoutSchema, Tenant:
         "select t.id::text,
@@ -75,45 +72,41 @@ checks! {
 }
 
 /// Takes a reservation back, with whatever bears the tenant's mark.
-pub(crate) async fn release(
-    conn: &mut PgConnection,
-    id: TenantId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    let tenant = registered::hold(conn, id).await?;
+pub(crate) async fn release<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
+    let tenant = registered::hold(cx.conn, id).await?;
     let tenant = tenant.filter(|tenant| tenant.state == "pending").ok_or(Stop::Gone)?;
-    if registered::is_claimed(conn, id).await? {
+    if registered::is_claimed(cx.conn, id).await? {
         return Err(Stop::Gone);
     }
-    let dropped = take_back(conn, id, &tenant, surgery).await?;
-    Ok(Deed::new("tenant.released", json!({ "dropped": dropped })).to(id))
+    let dropped = take_back(cx, id, &tenant).await?;
+    Ok(cx.did_to(id, "tenant.released", json!({ "dropped": dropped })))
 }
 
 /// Drops what bears the pending tenant's mark, revokes its keys and releases its names. Says what
 /// of schema and role was there.
 pub(super) async fn take_back(
-    conn: &mut PgConnection,
+    cx: &mut Repair<'_>,
     id: TenantId,
     tenant: &Registered,
-    surgery: &Surgery<'_>,
 ) -> sqlx::Result<Value> {
     let (schema, role) = tenant.names()?;
-    let dropped = drop_both(conn, &schema, &role, &surgery.mark(id)).await?;
-    ledger::forget(conn, id).await?;
-    store::api_keys::withdraw(conn, id).await?;
-    store::tenants::release(conn, id).await?;
+    let dropped = drop_both(cx, &schema, &role, id).await?;
+    ledger::forget(cx.conn, id).await?;
+    store::api_keys::withdraw(cx.conn, id).await?;
+    store::tenants::release(cx.conn, id).await?;
     Ok(dropped)
 }
 
-/// Drops schema and role if they bear `mark`; says which did.
+/// Drops schema and role if they bear the tenant's mark; says which did.
 pub(super) async fn drop_both(
-    conn: &mut PgConnection,
+    cx: &mut Repair<'_>,
     schema_name: &SchemaName,
     role_name: &RoleName,
-    mark: &Mark,
+    id: TenantId,
 ) -> sqlx::Result<Value> {
-    let schema_dropped = schema::drop_owned(conn, schema_name, mark).await?;
-    let role_dropped = role::drop_owned(conn, role_name, mark).await?;
+    let mark = &cx.mark(id);
+    let schema_dropped = schema::drop_owned(cx.conn, schema_name, mark).await?;
+    let role_dropped = role::drop_owned(cx.conn, role_name, mark).await?;
     Ok(json!({
         "schema": schema_dropped.then_some(schema_name.as_str()),
         "role": role_dropped.then_some(role_name.as_str()),
@@ -122,37 +115,34 @@ pub(super) async fn drop_both(
 
 /// Makes a role anew, as no dump of a database has roles: only while its name is free, and only if
 /// the schema bears the tenant's mark.
-pub(crate) async fn make_role(
-    conn: &mut PgConnection,
-    id: TenantId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    let tenant = registered::hold(conn, id).await?.ok_or(Stop::Gone)?;
+pub(crate) async fn make_role<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
+    let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     if !matches!(tenant.state.as_str(), "active" | "suspended") {
         return Err(Stop::Gone);
     }
     let (schema, role) = tenant.names()?;
-    if role::owner(conn, &role).await? != Owner::Nobody {
+    if role::owner(cx.conn, &role).await? != Owner::Nobody {
         return Err(Stop::Gone);
     }
-    surgery.refuse_unfit(conn).await?;
-    let mark = surgery.mark(id);
-    if !schema::owner(conn, &schema).await?.is(&mark) {
+    cx.refuse_unfit().await?;
+    let mark = cx.mark(id);
+    if !schema::owner(cx.conn, &schema).await?.is(&mark) {
         return Err(Stop::Refused(format!("schema {schema} does not bear the tenant's mark")));
     }
     let group = role.its_group();
-    if role::owner(conn, &group).await? == Owner::Nobody {
+    if role::owner(cx.conn, &group).await? == Owner::Nobody {
         let remedy = "run `tenantry migrate public up` first";
         return Err(Stop::Refused(format!("group role {group} does not exist: {remedy}")));
     }
-    let limit = surgery.scope.connection_limit;
-    let owner = role::claim(conn, &role, &schema, limit, &mark, surgery.path()).await?;
+    let limit = cx.scope.connection_limit;
+    let owner =
+        role::claim(cx.conn, &role, &schema, limit, &mark, cx.scope.migrations.path()).await?;
     if !owner.is(&mark) {
         return Err(Stop::Refused(format!("role {role} was taken at this moment")));
     }
-    if let Some(application) = &surgery.scope.application_role {
-        application_role::grant(conn, std::slice::from_ref(&role), application).await?;
+    if let Some(application) = &cx.scope.application_role {
+        application_role::grant(cx.conn, std::slice::from_ref(&role), application).await?;
     }
-    grants::regrant(conn, &schema, &role).await?;
-    Ok(Deed::new("role.created", json!({ "role": role.as_str() })).to(id))
+    grants::regrant(cx.conn, &schema, &role).await?;
+    Ok(cx.did_to(id, "role.created", json!({ "role": role.as_str() })))
 }

@@ -1,10 +1,9 @@
 //! Joins the shared cluster, or starts it.
 
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
 use std::ops::Deref;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -27,7 +26,7 @@ const QUIET_SECS: u32 = 5;
 #[derive(Debug)]
 pub struct SharedCluster {
     server: Server,
-    home: Home,
+    pub(super) home: Home,
     /// Our share of the lock that keeps the cluster running.
     _user: File,
 }
@@ -62,25 +61,14 @@ impl SharedCluster {
         user.lock_shared().on("lock", &home.root)?;
         let door = home.lock_file("lock")?;
         door.lock().on("lock", &home.root)?;
-        not_idle(&home)?;
-        let (server, watchers) = match Server::running(&home) {
-            Some(server) => (server, Watchers::MayBeThere),
-            None => (start(&home)?, Watchers::AreOfAnEarlierOne),
-        };
-        if let Some(watched) = unwatched(&home, watchers)? {
+        leftovers::remove_if_there(&home.root.join("idle"))?;
+        let running = Server::running(&home);
+        let is_new = running.is_none();
+        let server = running.map_or_else(|| start(&home), Ok)?;
+        if let Some(watched) = unwatched(&home, is_new)? {
             watch(&home, &server, watched, quiet_secs)?;
         }
         Ok(Self { server, home, _user: user })
-    }
-
-    /// A file for a lock among all users of the cluster.
-    pub(super) fn lock_file(&self, name: &str) -> Result<File, Error> {
-        self.home.lock_file(name)
-    }
-
-    /// Where the cluster lives.
-    pub(super) fn root(&self) -> &PathBuf {
-        &self.home.root
     }
 }
 
@@ -104,24 +92,19 @@ fn start(home: &Home) -> Result<Server, Error> {
     launch::launch(home, &options, false).map(|(_, server)| server)
 }
 
-enum Watchers {
-    MayBeThere,
-    AreOfAnEarlierOne,
-}
-
 /// The watcher's lock, if nobody has it: a watcher may have been killed.
-fn unwatched(home: &Home, watchers: Watchers) -> Result<Option<File>, Error> {
+fn unwatched(home: &Home, is_new: bool) -> Result<Option<File>, Error> {
     let file = home.lock_file("watched")?;
-    match watchers {
-        // It sees within a second that its server is gone.
-        Watchers::AreOfAnEarlierOne => file.lock().on("lock", &home.root)?,
-        Watchers::MayBeThere => match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error).on("lock", &home.root),
-        },
+    if is_new {
+        // An earlier server's watcher sees within a second that its server is gone.
+        file.lock().on("lock", &home.root)?;
+        return Ok(Some(file));
     }
-    Ok(Some(file))
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).on("lock", &home.root),
+    }
 }
 
 fn watch(home: &Home, server: &Server, watched: File, quiet_secs: u32) -> Result<(), Error> {
@@ -134,12 +117,4 @@ fn watch(home: &Home, server: &Server, watched: File, quiet_secs: u32) -> Result
     watcher.current_dir("/").process_group(0);
     watcher.spawn().map_err(|source| Error::Run { program: "sh".into(), source })?;
     Ok(())
-}
-
-fn not_idle(home: &Home) -> Result<(), Error> {
-    let idle = home.root.join("idle");
-    match fs::remove_file(&idle) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).on("remove", &idle),
-        _ => Ok(()),
-    }
 }

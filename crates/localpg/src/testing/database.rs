@@ -2,16 +2,13 @@
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::error::{Error, OnPath};
 use crate::testing::{SharedCluster, shared_cluster};
-use crate::wire::{ident, literal};
 
 /// A database that nobody else uses. Dropping it drops the database, whoever is
 /// still connected.
@@ -39,7 +36,7 @@ where
     let template = format!("template_{}", &hex::encode(Sha256::digest(template_key))[..16]);
     ensure_template(cluster, &template, build)?;
     // A file copy takes two checkpoints: nothing without fsync.
-    Database::create(cluster, &format!("template {} strategy file_copy", ident(&template)))
+    Database::create(cluster, &format!("template {template} strategy file_copy"))
 }
 
 /// A database with nothing in it. Blocks.
@@ -62,8 +59,8 @@ impl Database {
     /// When somebody connects meanwhile.
     pub fn copy(&self) -> Result<Self, Error> {
         let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = ";
-        run(self.cluster, &format!("{end}{}", literal(&self.name)))?;
-        let from = format!("template {} strategy file_copy", ident(&self.name));
+        run(self.cluster, &format!("{end}'{}'", self.name))?;
+        let from = format!("template {} strategy file_copy", self.name);
         Self::create(self.cluster, &from)
     }
 
@@ -78,15 +75,15 @@ impl Database {
     }
 
     fn create(cluster: &'static SharedCluster, from: &str) -> Result<Self, Error> {
-        let name = format!("test_{}", random_name()?);
-        run(cluster, &format!("create database {} {from}", ident(&name)))?;
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        run(cluster, &format!("create database {name} {from}"))?;
         Ok(Self { cluster, name })
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let sql = format!("drop database if exists {} with (force)", ident(&self.name));
+        let sql = format!("drop database if exists {} with (force)", self.name);
         if let Err(error) = run(self.cluster, &sql) {
             tracing::warn!("left the test database {}: {error}", self.name);
         }
@@ -104,9 +101,9 @@ fn ensure_template(
     if there.contains(name) {
         return Ok(());
     }
-    let builders = cluster.lock_file("templates")?;
-    builders.lock().on("lock", cluster.root())?;
-    let known = format!("select 1 from pg_database where datname = {}", literal(name));
+    let builders = cluster.home.lock_file("templates")?;
+    builders.lock().on("lock", &cluster.home.root)?;
+    let known = format!("select 1 from pg_database where datname = '{name}'");
     if run(cluster, &known)?.is_empty() {
         build_template(cluster, name, build)?;
     }
@@ -121,27 +118,19 @@ fn build_template(
     build: impl FnOnce(&str) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let building = format!("building_{name}");
-    let quoted = ident(&building);
     // Left by a process that was killed: we hold the builders' lock.
-    run(cluster, &format!("drop database if exists {quoted} with (force)"))?;
-    run(cluster, &format!("create database {quoted} template template0 strategy file_copy"))?;
+    run(cluster, &format!("drop database if exists {building} with (force)"))?;
+    run(cluster, &format!("create database {building} template template0 strategy file_copy"))?;
     build(&cluster.url(&building))?;
     // One open connection to a template makes each copy fail.
-    run(cluster, &format!("alter database {quoted} allow_connections false"))?;
-    run(cluster, &format!("alter database {quoted} rename to {}", ident(name)))?;
+    run(cluster, &format!("alter database {building} allow_connections false"))?;
+    run(cluster, &format!("alter database {building} rename to {name}"))?;
     // Last: while it is being built it must be possible to drop it.
-    run(cluster, &format!("alter database {} is_template true", ident(name)))?;
+    run(cluster, &format!("alter database {name} is_template true"))?;
     Ok(())
 }
 
 fn run(cluster: &SharedCluster, sql: &str) -> Result<Vec<String>, Error> {
     let failed = |source| Error::Statement { act: sql.to_owned(), source };
     cluster.execute("postgres", sql).map_err(failed)
-}
-
-fn random_name() -> Result<String, Error> {
-    let source = Path::new("/dev/urandom");
-    let mut random = [0; 8];
-    File::open(source).and_then(|mut file| file.read_exact(&mut random)).on("read", source)?;
-    Ok(hex::encode(random))
 }

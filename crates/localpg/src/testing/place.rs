@@ -1,17 +1,16 @@
 //! Where the shared cluster lives.
 
 use std::env;
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use crate::config;
 use crate::error::{Error, OnPath};
-use crate::home::short_hash;
+use crate::home::{made, short_hash};
 
 const MEMORY: &str = "/dev/shm";
 
@@ -67,18 +66,11 @@ fn target_tmp() -> Option<PathBuf> {
 /// to all.
 fn claim(dir: &Path) -> Result<(), Error> {
     // Open to pass through: as root the server is another user.
-    match DirBuilder::new().mode(0o711).create(dir) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(error).on("make", dir);
-        }
-        _ => {}
-    }
+    made(dir, 0o711)?;
     let found = dir.symlink_metadata().on("look at", dir)?;
     if found.is_dir() && found.uid() == geteuid().as_raw() {
         return Ok(());
     }
-    let name = dir.file_name().unwrap_or(OsStr::new(""));
-    let taken =
-        std::io::Error::new(ErrorKind::AlreadyExists, format!("{name:?} is somebody else's"));
+    let taken = io::Error::new(ErrorKind::AlreadyExists, "it is somebody else's");
     Err(taken).on("use", dir)
 }

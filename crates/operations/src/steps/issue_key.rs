@@ -48,7 +48,7 @@ impl Step for IssueKey {
             .map(|(claim, key, sealed)| api_keys::NewKey {
                 tenant: claim.tenant.id,
                 operation: claim.operation,
-                hash: *key.hash().as_bytes(),
+                hash: key.hash(),
                 prefix: key.prefix(),
                 last4: key.last4(),
                 sealed,

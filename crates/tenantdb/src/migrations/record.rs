@@ -25,8 +25,8 @@ pub async fn record(
 ) -> Result<Option<Vec<Version>>, MigrateError> {
     let failed = |source| MigrateError::Database { source };
     let keeps = at.map_or(Ok(0), |at| at.keeps(set))?;
-    let found = ledger::find(conn, &[(tenant, schema)]).await.map_err(failed)?;
-    let Found { entry, unrecorded, .. } = found.into_iter().next().expect("one for each tenant");
+    let mut found = ledger::find(conn, &[(tenant, schema)]).await.map_err(failed)?;
+    let Found { entry, unrecorded, .. } = found.remove(0);
     match entry {
         Some(entry) if at.is_some() => {
             return Err(MigrateError::Recorded { version: entry.version });

@@ -30,8 +30,8 @@ impl State {
         schema: &SchemaName,
         tenants: TenantPath,
     ) -> Result<Self, MigrateError> {
-        let all = Self::read_all(conn, &[(tenant, schema)], tenants).await?;
-        Ok(all.into_iter().next().expect("one for each tenant"))
+        let mut all = Self::read_all(conn, &[(tenant, schema)], tenants).await?;
+        Ok(all.remove(0))
     }
 
     /// The same for several. One message, where they have their rows.

@@ -43,8 +43,7 @@ pub(super) async fn faults(
     let mut looked = if tenant.in_depth && found.is_empty() {
         let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
         if !behind.is_empty() {
-            let what = behind.join("; ");
-            found.push(Fault { kind: Kind::SequenceBehind, what, fixable: false });
+            found.push(told(Kind::SequenceBehind, behind.join("; ")));
         }
         verify::look(conn, schema, subject, promise).await?
     } else {

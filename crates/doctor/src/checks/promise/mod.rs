@@ -86,40 +86,39 @@ impl Promised<'_> {
 
 /// Looks at the roles and rights of all active tenants, and into the schemas of as many as the scope
 /// says.
-pub(crate) async fn look<'a>(
-    pool: &PgPool,
-    gatherer: &mut Gatherer<'a>,
-) -> Result<(), ExamineError> {
+pub(crate) async fn look(pool: &PgPool, gatherer: &mut Gatherer<'_>) -> Result<(), ExamineError> {
     if !gatherer.scope.wants_any(KINDS) {
         return Ok(());
     }
     let failed = || ExamineError::during("look at the tenants");
-    let mut conn = Some(connect(pool).await.map_err(failed())?);
-    let first = conn.as_mut().expect("it was just made");
-    let promised = promised(first, gatherer).await?;
-    let sample = sample(pool, gatherer.scope.depth).await.map_err(failed())?;
+    let mut conn = connect(pool).await.map_err(failed())?;
+    let promised = promised(&mut conn, gatherer).await?;
+    walk(pool, conn, &promised, gatherer).await.map_err(failed())
+}
+
+async fn walk(
+    pool: &PgPool,
+    mut conn: PgConnection,
+    promised: &Promised<'_>,
+    gatherer: &mut Gatherer<'_>,
+) -> sqlx::Result<()> {
+    let sample = sample(pool, gatherer.scope.depth).await?;
     let (mut pages, mut uses) = (Pages(i64::MIN), 0);
     let page = |after| sqlx::query(ACTIVE).bind(after).bind(AT_ONCE);
-    loop {
-        if uses >= CONNECTION_USES {
-            conn = None;
-            uses = 0;
-        }
-        let conn = match &mut conn {
-            Some(conn) => conn,
-            none => none.insert(connect(pool).await.map_err(failed())?),
-        };
-        let rows = pages.next(conn, page).await.map_err(failed())?;
-        let Some(rows) = rows else { return Ok(()) };
-        let tenants = read(&rows, sample.as_ref()).map_err(failed())?;
-        gatherer.report.checked.active += tenants.len() as u64;
-        uses += tenants.iter().filter(|tenant| tenant.in_depth).count();
-        for (tenant, seen) in suspects(conn, &promised, &tenants).await.map_err(failed())? {
-            if let Err(error) = judge(conn, &promised, tenant, gatherer).await {
-                tell_unseen(error, tenant, seen, gatherer).map_err(failed())?;
+    while let Some(rows) = pages.next(&mut conn, page).await? {
+        let tenants = read(&rows, sample.as_ref())?;
+        gatherer.report.checked.active += tenants.len() as i64;
+        for (tenant, seen) in suspects(&mut conn, promised, &tenants).await? {
+            if let Err(error) = judge(&mut conn, promised, tenant, gatherer).await {
+                tell_unseen(error, tenant, seen, gatherer)?;
             }
         }
+        uses += tenants.iter().filter(|tenant| tenant.in_depth).count();
+        if uses >= CONNECTION_USES {
+            (conn, uses) = (connect(pool).await?, 0);
+        }
     }
+    Ok(())
 }
 
 /// Learns what the tenants are to be, and which of their roles have something elsewhere.
@@ -248,7 +247,7 @@ async fn judge(
     gatherer: &mut Gatherer<'_>,
 ) -> sqlx::Result<()> {
     let found = faults(conn, promised, tenant).await?;
-    gatherer.report.checked.verified += u64::from(tenant.in_depth);
+    gatherer.report.checked.verified += i64::from(tenant.in_depth);
     if found.is_empty() {
         return Ok(());
     }

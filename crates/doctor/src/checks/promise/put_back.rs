@@ -12,42 +12,38 @@ use tenantdb::{
 
 use crate::{
     Scope, registered,
-    repair::{Deed, Stop, Surgery},
+    repair::{Repair, Repaired, Stop},
 };
 
 /// Puts role and rights back, only while schema and role bear the tenant's mark and something
 /// differs.
-pub(crate) async fn put_back(
-    conn: &mut PgConnection,
-    id: TenantId,
-    surgery: &Surgery<'_>,
-) -> Result<Deed, Stop> {
-    let tenant = registered::hold(conn, id).await?.ok_or(Stop::Gone)?;
+pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
+    let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let (schema, role) = tenant.names()?;
-    let mark = surgery.mark(id);
-    let owned =
-        schema::owner(conn, &schema).await?.is(&mark) && role::owner(conn, &role).await?.is(&mark);
-    let promise = surgery.promise.as_ref().filter(|_| owned && tenant.state == "active");
+    let mark = cx.mark(id);
+    let owned = schema::owner(cx.conn, &schema).await?.is(&mark)
+        && role::owner(cx.conn, &role).await?.is(&mark);
+    let promise = cx.promise.filter(|_| owned && tenant.state == "active");
     let promise = promise.ok_or(Stop::Gone)?;
-    surgery.refuse_unfit(conn).await?;
-    let Scope { connection_limit, application_role, .. } = surgery.scope;
+    cx.refuse_unfit().await?;
+    let Scope { connection_limit, application_role, .. } = cx.scope;
     let application_role = application_role.as_deref();
     let (neighbour, path) = (None, promise.path());
     let subject = Subject { role: &role, mark: &mark, neighbour, path, application_role };
-    let before = look(conn, &schema, subject, promise).await?;
+    let before = look(cx.conn, &schema, subject, promise).await?;
     if before.is_empty() {
         return Err(Stop::Gone);
     }
-    match mend::role_and_rights(conn, &schema, subject, promise, *connection_limit).await {
+    match mend::role_and_rights(cx.conn, &schema, subject, promise, *connection_limit).await {
         Ok(()) => {}
         Err(MendError::Refused(changes)) => return Err(Stop::Refused(changes.join("; "))),
         Err(MendError::Database(error)) => return Err(error.into()),
     }
-    let after = look(conn, &schema, subject, promise).await?;
+    let after = look(cx.conn, &schema, subject, promise).await?;
     if !after.is_empty() {
         return Err(Stop::Refused(format!("this would stay: {}", after.join("; "))));
     }
-    Ok(Deed::new("tenant.rights_restored", json!({ "mended": before })).to(id))
+    Ok(cx.did_to(id, "tenant.rights_restored", json!({ "mended": before })))
 }
 
 /// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.

@@ -1,4 +1,5 @@
-//! Base 62: digits and letters only, so that a double click selects all of a key.
+//! Random bytes, and text of base 62: digits and letters only, so that a double click selects all of a
+//! key.
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -7,16 +8,24 @@ use secrecy::zeroize::Zeroizing;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// `length` characters from the operating system's CSPRNG, each of the 62 equally likely.
-pub(crate) fn random(length: usize) -> Zeroizing<String> {
+pub(crate) fn base62(length: usize) -> Zeroizing<String> {
     // Reserved at once: growing would leave copies of the secret behind.
     let mut text = Zeroizing::new(String::with_capacity(length));
     let mut bytes = Zeroizing::new([0u8; 64]);
     while text.len() < length {
-        SysRng.try_fill_bytes(&mut *bytes).expect("the operating system has a random source");
+        fill(&mut *bytes);
         let missing = length - text.len();
         text.extend(bytes.iter().filter_map(|byte| pick(*byte)).take(missing));
     }
     text
+}
+
+/// Fills `bytes` from the operating system's CSPRNG.
+///
+/// # Panics
+/// When the operating system has no random source: no key is better than a guessable one.
+pub(crate) fn fill(bytes: &mut [u8]) {
+    SysRng.try_fill_bytes(bytes).expect("the operating system has a random source");
 }
 
 /// The character for a random byte. `None` for 2 of 64 values: keeping those would favour two
@@ -60,11 +69,11 @@ mod tests {
     #[test]
     fn is_as_long_as_asked_and_never_the_same_twice() {
         for length in [0, 1, 63, 64, 65, 500] {
-            let text = random(length);
+            let text = base62(length);
             assert_eq!(text.len(), length);
             assert!(is_base62(&text));
         }
-        let many: BTreeSet<_> = (0..1_000).map(|_| random(22).to_string()).collect();
+        let many: BTreeSet<_> = (0..1_000).map(|_| base62(22).to_string()).collect();
         assert_eq!(many.len(), 1_000);
     }
 
