@@ -122,7 +122,8 @@ impl Step for MigrateSchema {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let claims = cx.claims();
-        if asked(&claims[0])?.direction == Direction::Down {
+        // A set that nobody has applied before may end the transaction that all share.
+        if asked(&claims[0])?.direction == Direction::Down || self.parts.promise.is_none() {
             return cx.one_by_one(self).await;
         }
         for (at, moved) in self.up(claims, cx.tx()).await?.iter().enumerate() {
@@ -139,11 +140,16 @@ impl Step for MigrateSchema {
 
 impl MigrateSchema {
     async fn up(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Moved>, StepError> {
+        let set = &self.parts.migrations;
         let tenants: Vec<_> = claims.iter().map(|it| (it.tenant.id, &it.tenant.schema)).collect();
-        let done = migrations::apply(tx, &tenants, &self.parts.migrations)
-            .await
-            .map_err(MigrationFailed::of_existing)
-            .during("apply the tenant migrations")?;
+        let done = match tenants[..] {
+            [(tenant, schema)] => {
+                migrations::apply(tx, tenant, schema, set).await.map(|done| vec![done])
+            }
+            _ => migrations::apply_together(tx, &tenants, set).await,
+        };
+        let done =
+            done.map_err(MigrationFailed::of_existing).during("apply the tenant migrations")?;
         let is_new: Vec<bool> = done.iter().map(|done| !done.applied.is_empty()).collect();
         let path_changed = follow_up(&self.parts, claims, tx, &is_new).await?;
         let moved = |(done, path_changed): (migrations::Applied, bool)| Moved {

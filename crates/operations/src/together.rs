@@ -20,6 +20,9 @@ const MOST_OF_POOL: usize = 48;
 /// Tenants that are there which share a transaction, at most.
 const MOST_OF_FLEET: usize = 8;
 
+/// Transactions on such tenants that a claim provides for.
+const TRANSACTIONS_AHEAD: usize = 3;
+
 /// About how long a transaction on such tenants may take: it holds up the users of all of them.
 const HOLD_UP: Duration = Duration::from_millis(100);
 
@@ -70,7 +73,10 @@ impl Executor {
     /// How many items of tenants that are there to take at once, as things are.
     #[must_use]
     pub fn room_for_fleet(&self) -> usize {
-        self.pace.together()
+        match self.pace.together() {
+            1 => 1,
+            together => together * TRANSACTIONS_AHEAD,
+        }
     }
 
     /// Takes those of `claims` together that are claimed for the first time: one transaction makes, or
@@ -183,4 +189,23 @@ fn is_fresh(claim: &Claim) -> bool {
         && claim.attempt == 1
         && claim.checkpoints.is_empty()
         && claim.cancelled.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_share_a_transaction_as_hold_up_nobody_for_long() {
+        let pace = Pace::default();
+        assert_eq!(pace.together(), 1, "nothing is known");
+        for (took, tenants, together) in
+            [(7, 1, MOST_OF_FLEET), (200, 8, 4), (80, 2, 2), (60_000, 1, 1), (0, 1, MOST_OF_FLEET)]
+        {
+            pace.took(Duration::from_millis(took), tenants);
+            assert_eq!(pace.together(), together, "{took} ms for {tenants}");
+        }
+        pace.forget();
+        assert_eq!(pace.together(), 1);
+    }
 }

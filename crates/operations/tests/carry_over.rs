@@ -140,9 +140,9 @@ async fn a_migration_of_the_same_tenant_at_the_same_time_finds_the_table_or_the_
             let (id, schema) = (TenantId::new(n), SchemaName::parse(&format!("t_{n}")).unwrap());
             let mut tx = pool.begin().await.unwrap();
             store::open_stage(&mut tx, &[id], LIMITS).await.unwrap();
-            let done = migrations::apply(&mut tx, &[(id, &schema)], &set).await.unwrap();
+            let done = migrations::apply(&mut tx, id, &schema, &set).await.unwrap();
             tx.commit().await.unwrap();
-            applied.push(done[0].applied.len());
+            applied.push(done.applied.len());
         }
         applied
     };

@@ -27,9 +27,8 @@ const ROUNDS: usize = 3;
 /// Worker processes, each with as many lanes as the floor has connections for it.
 const WORKERS: usize = 2;
 
-/// Between the answer that a new tenant is active and the POST of the next, and between two looks at the
-/// operation.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between the answer that a new tenant is active and the POST of the next.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The setting that names the folder of migrations.
 const FOLDER: &str = "TENANTRY__TENANTS__MIGRATIONS_DIR";

@@ -60,7 +60,7 @@ impl Fleet {
             .unwrap();
         tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
-        migrations::apply(&mut tx, &[(tenant, &schema)], &set).await.unwrap();
+        migrations::apply(&mut tx, tenant, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();
         tenantdb::grants::grant(&mut tx, &schema, &role, &promise).await.unwrap();
         let activation = store::tenants::Activation {

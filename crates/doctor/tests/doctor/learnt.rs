@@ -62,7 +62,7 @@ impl World {
         let user = RoleName::of(us, mark.tenant);
         role::create(conn, &user, &name, 5, &mark, tenantdb::TenantPath::ALONE).await.unwrap();
         schema::create(conn, &name, &mark).await.unwrap();
-        migrations::apply(conn, &[(mark.tenant, &name)], &self.set).await.unwrap();
+        migrations::apply(conn, mark.tenant, &name, &self.set).await.unwrap();
         grants::grant(conn, &name, &user, promise).await.unwrap();
         plant::tenants(conn, id..=id, "active").await;
     }

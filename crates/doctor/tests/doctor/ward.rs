@@ -119,7 +119,7 @@ impl Ward {
             .await
             .unwrap();
         tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
-        migrations::apply(conn, &[(mark.tenant, &schema)], &set).await.unwrap();
+        migrations::apply(conn, mark.tenant, &schema, &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
     }
 

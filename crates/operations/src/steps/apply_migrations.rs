@@ -26,7 +26,7 @@ impl Step for ApplyMigrations {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        migrations::apply(cx.tx(), &[(tenant.id, &tenant.schema)], &self.parts.migrations)
+        migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.parts.migrations)
             .await
             .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")?;

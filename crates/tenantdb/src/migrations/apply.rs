@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::compare::Standing;
 use super::error::MigrateError;
-use super::run::{Move, holds, run_all};
+use super::run::{Move, holds, record};
 use super::script::{self, Script};
 use super::segments;
 use super::set::{Migration, MigrationSet};
@@ -25,45 +25,70 @@ pub struct Applied {
     pub out_of_order: Vec<Version>,
 }
 
-/// Applies what the tenants' schemas lack, in the caller's transaction, and writes their rows in the ledger.
+/// Applies what the tenant's schema lacks, in the caller's transaction, and writes its row in the ledger.
 /// One message applies all migrations, whatever their number. Holds the checksums of what was applied
 /// before.
 ///
-/// It looks only into these schemas while it runs, one after the other, and leaves the search path as it
-/// found it.
+/// It looks only into this schema while it runs, and leaves the search path as it found it.
 ///
 /// # Errors
-/// [`MigrateError`] names the version, the file and where possible the line; of several tenants it does not
-/// say whose. The transaction is to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
+/// [`MigrateError`] names the version, the file and where possible the line. The transaction is
+/// to be rolled back then, which leaves nothing. [`MigrateError::Unrecorded`] where the tenant has no row
 /// and its schema is not empty; [`MigrateError::SeveralTransactions`] and
 /// [`MigrateError::NotOneTransaction`] where one transaction is not enough: [`super::run_segment`].
 pub async fn apply(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    schema: &SchemaName,
+    set: &MigrationSet,
+) -> Result<Applied, MigrateError> {
+    let state = State::read(conn, tenant, schema, set.path()).await?;
+    let (up, done) = up(set, &state)?;
+    up.run(conn, tenant, schema, set).await?;
+    Ok(done)
+}
+
+/// [`apply`] for several tenants, in two messages. The set must have been applied by [`build`] somewhere before.
+///
+/// # Errors
+/// As [`apply`]; whose schema, file and line it was is not told.
+pub async fn apply_together(
     conn: &mut PgConnection,
     tenants: &[(TenantId, &SchemaName)],
     set: &MigrationSet,
 ) -> Result<Vec<Applied>, MigrateError> {
     let states = State::read_all(conn, tenants, set.path()).await?;
     let (mut moves, mut done) = (Vec::new(), Vec::new());
-    for (state, (tenant, schema)) in states.iter().zip(tenants) {
-        let standing = standing(set, state)?;
-        let pending = &standing.missing;
-        if standing.newest.is_some() {
-            segments::in_one_transaction(&standing.segments(set))?;
-        } else {
-            // in a new schema the tables are empty: an index locks out nobody
-            in_one(set)?;
-        }
-        moves.push((*tenant, *schema, forward(set, state, pending, |_| true)));
-        done.push(Applied {
-            from: standing.newest.cloned(),
-            // All of the set is there then.
-            to: set.head().cloned(),
-            applied: pending.iter().map(|m| m.version().clone()).collect(),
-            out_of_order: standing.out_of_order(set),
-        });
+    for ((tenant, _), state) in tenants.iter().zip(&states) {
+        let (up, applied) = up(set, state)?;
+        moves.push((*tenant, up));
+        done.push(applied);
     }
-    run_all(conn, &moves, set).await?;
+    let to_run = || tenants.iter().zip(&moves).filter(|(_, (_, up))| !up.files.is_empty());
+    let texts = to_run().map(|((_, schema), (_, up))| (*schema, up.state, &up.files[..]));
+    let text = script::plain(texts, set.defers(), &record(&moves));
+    send(conn, text, to_run().map(|((_, schema), (_, up))| (up.state, *schema)), &[]).await?;
     Ok(done)
+}
+
+/// To apply what a schema lacks, and what comes of it.
+fn up<'s>(set: &'s MigrationSet, state: &'s State) -> Result<(Move<'s>, Applied), MigrateError> {
+    let standing = standing(set, state)?;
+    let pending = &standing.missing;
+    if standing.newest.is_some() {
+        segments::in_one_transaction(&standing.segments(set))?;
+    } else {
+        // in a new schema the tables are empty: an index locks out nobody
+        in_one(set)?;
+    }
+    let done = Applied {
+        from: standing.newest.cloned(),
+        // All of the set is there then.
+        to: set.head().cloned(),
+        applied: pending.iter().map(|m| m.version().clone()).collect(),
+        out_of_order: standing.out_of_order(set),
+    };
+    Ok((forward(set, state, pending, |_| true), done))
 }
 
 /// Applies files of the set, in their order, to a schema that is no tenant's. Two messages.
@@ -97,7 +122,8 @@ pub(crate) async fn apply_to_empty(
     in_one(set)?;
     let state = State::of_session(conn, set.path()).await.map_err(failed)?;
     let all: Vec<&Migration> = set.iter().collect();
-    let script = script::plain(schemas, &state, &all, set.defers(), record);
+    let texts = schemas.iter().map(|schema| (*schema, &state, &all[..]));
+    let script = script::plain(texts, set.defers(), record);
     send(conn, script, schemas.iter().map(|schema| (&state, *schema)), &[]).await
 }
 

@@ -23,7 +23,7 @@ mod segments;
 mod set;
 mod state;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, apply_together};
 pub(crate) use apply::{apply_to_empty, build};
 pub use boundaries::boundaries;
 pub(crate) use boundaries::build_segments;

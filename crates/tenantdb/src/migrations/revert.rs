@@ -6,7 +6,7 @@ use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
 use super::error::MigrateError;
-use super::run::{Move, run_all};
+use super::run::Move;
 use super::script::Back;
 use super::segments;
 use super::set::{Migration, MigrationSet};
@@ -95,7 +95,7 @@ pub async fn revert(
             true,
             |_| false,
         ))?;
-        run_all(conn, &[(tenant, schema, going_back)], set).await?;
+        going_back.run(conn, tenant, schema, set).await?;
     }
     Ok(Reverted { from, to, reverted })
 }

@@ -1,7 +1,9 @@
 //! Takes a tenant through one segment.
 
+use std::borrow::Borrow;
+
 use domain::{SchemaName, TenantId, Version};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 
 use super::apply;
 use super::error::MigrateError;
@@ -45,9 +47,8 @@ pub async fn run_segment(
     segments::in_one_transaction(std::slice::from_ref(segment))?;
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
-    let versions = through.versions();
-    run_all(conn, &[(tenant, schema, through)], set).await?;
-    Ok(versions)
+    through.run(conn, tenant, schema, set).await?;
+    Ok(through.versions())
 }
 
 /// Writes the tenant's row in the ledger as [`run_segment`] does, and runs nothing: for a segment that
@@ -64,9 +65,8 @@ pub async fn record_segment(
 ) -> Result<Vec<Version>, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
-    let (record, versions) = (record(&[(tenant, &through)]), through.versions());
-    let written = sqlx::raw_sql(AssertSqlSafe(record)).execute(conn).await;
-    written.map_err(|source| MigrateError::Database { source })?;
+    let versions = through.versions();
+    send(conn, record(&[(tenant, through)]), [], &[]).await?;
     Ok(versions)
 }
 
@@ -100,52 +100,33 @@ impl<'r> Move<'r> {
         self.files.iter().map(|m| m.version().clone()).collect()
     }
 
-    /// The script of its files; `None` without any.
-    fn script(
+    /// Runs them, in one message, and writes the tenant's row in the ledger. That comes first: what a file
+    /// leaves us as, role or path, then harms nothing but itself.
+    pub(super) async fn run(
         &self,
+        conn: &mut PgConnection,
+        tenant: TenantId,
         schema: &SchemaName,
         set: &MigrationSet,
-    ) -> Result<Option<Script<'r>>, MigrateError> {
+    ) -> Result<(), MigrateError> {
+        let record = record(&[(tenant, self)]);
         if self.files.is_empty() {
-            return Ok(None);
+            return send(conn, record, [], &[]).await;
         }
-        Ok(Some(if self.back {
+        let Script { text, steps } = if self.back {
             script::down(schema, self.state, &revert::ways_back(&self.files)?, set.defers())
         } else {
             script::up(schema, self.state, &self.files, set.defers())
-        }))
+        };
+        send(conn, record + &text, [(self.state, schema)], &steps).await
     }
-}
-
-/// Takes each tenant where it is to go, in one message, and writes its row in the ledger.
-///
-/// The ledger is written first: what a file leaves us as, role or path, then harms nothing but itself.
-pub(super) async fn run_all(
-    conn: &mut PgConnection,
-    moves: &[(TenantId, &SchemaName, Move<'_>)],
-    set: &MigrationSet,
-) -> Result<(), MigrateError> {
-    let reached: Vec<_> = moves.iter().map(|(tenant, _, one)| (*tenant, one)).collect();
-    let mut text = record(&reached);
-    let (mut steps, mut schemas) = (Vec::new(), Vec::new());
-    for (_, schema, one) in moves {
-        let Some(script) = one.script(schema, set)? else { continue };
-        text += &script.text;
-        schemas.push((one.state, *schema));
-        steps.push(script.steps);
-    }
-    if text.is_empty() {
-        return Ok(());
-    }
-    // The line that an error names tells the file only where there is one script.
-    let steps = if steps.len() == 1 { steps.remove(0) } else { Vec::new() };
-    send(conn, text, schemas, &steps).await
 }
 
 /// The statements that write the rows of those tenants that have reached another place.
-fn record(moves: &[(TenantId, &Move<'_>)]) -> String {
+pub(super) fn record<'m>(moves: &[(TenantId, impl Borrow<Move<'m>>)]) -> String {
     let mut places: Vec<(&Reached, Vec<TenantId>)> = Vec::new();
     for (tenant, one) in moves {
+        let one = one.borrow();
         if one.state.entry.as_ref().is_some_and(|entry| one.reached.is(entry)) {
             continue;
         }

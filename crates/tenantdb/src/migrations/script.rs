@@ -5,8 +5,8 @@
 //! path back: statements that others prepared on this connection stay planned, and what follows cannot
 //! land in the tenant's schema by accident.
 //!
-//! For schemas in which nothing is, the same texts run without the block, which costs a sixth more of
-//! the server's time where a transaction makes several: [`plain`].
+//! For several schemas in one transaction, the same texts run without the block, which costs a sixth more of
+//! the server's time there: [`plain`].
 
 use std::fmt::Write as _;
 
@@ -76,22 +76,20 @@ fn script<'a>(
     Script { text, steps }
 }
 
-/// The same for schemas in which nothing is, with the files' texts as they are. Only for a set that
-/// was applied by [`up`] once: there a statement that ends a transaction has failed.
+/// The same for several schemas, with the files' texts as they are. Only for a set that was applied by [`up`]
+/// once: there a statement that ends a transaction has failed.
 ///
 /// The statements of `record` come last: a row written keeps a lock on its table until the COMMIT, and a
 /// session that keeps more than a few of those pays more for every other lock.
-pub(super) fn plain(
-    schemas: &[&SchemaName],
-    state: &State,
-    all: &[&Migration],
+pub(super) fn plain<'s>(
+    schemas: impl Iterator<Item = (&'s SchemaName, &'s State, &'s [&'s Migration])>,
     defers: bool,
     record: &str,
 ) -> String {
     let mut text = String::new();
-    for schema in schemas {
+    for (schema, state, files) in schemas {
         write(&mut text, &enter(schema, state));
-        for migration in all {
+        for migration in files {
             // A text may end in a comment, or without a semicolon.
             write(&mut text, &format!("{}\n;\n", migration.sql()));
             if defers {

@@ -77,14 +77,17 @@ impl State {
     }
 }
 
-/// Sends a text, and makes sure that the script of each schema in it ended in the schema and role it began
-/// in. An error is named by one of the `steps`.
+/// Sends a text unless it is empty, and makes sure that the script of each schema in it ended in the schema
+/// and role it began in. An error is named by one of the `steps`.
 pub(super) async fn send<'s>(
     conn: &mut PgConnection,
     text: String,
     schemas: impl IntoIterator<Item = (&'s State, &'s SchemaName)>,
     steps: &[Step<'_>],
 ) -> Result<(), MigrateError> {
+    if text.is_empty() {
+        return Ok(());
+    }
     let sent = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(conn).await;
     let rows = sent.map_err(|source| blame::name(source, steps))?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(LAST_ROW);

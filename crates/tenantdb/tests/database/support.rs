@@ -140,8 +140,7 @@ impl Tenant {
         conn: &mut PgConnection,
         set: &MigrationSet,
     ) -> Result<migrations::Applied, migrations::MigrateError> {
-        let done = migrations::apply(conn, &[(self.mark.tenant, &self.schema)], set).await?;
-        Ok(done.into_iter().next().expect("one for each tenant"))
+        migrations::apply(conn, self.mark.tenant, &self.schema, set).await
     }
 
     pub(crate) async fn revert(
