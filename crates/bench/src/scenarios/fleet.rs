@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// Rounds at most: each is one more version.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 9;
 
-/// Worker processes, each with as many lanes as the floor has connections for it.
+/// Worker processes.
 const WORKERS: usize = 2;
 
 /// Between the answer that a new tenant is active and the POST of the next.
@@ -60,14 +60,19 @@ const PLANT: &str = "
     select id, $2, $4 from planted";
 
 /// Tenants migrated by one version, in turn with the floor: the same SQL and the same row in a ledger for
-/// each schema, one transaction each. Meanwhile callers post one tenant at a time.
+/// each schema, one transaction each, over as many connections as the workers have lanes for tenants that
+/// are there. Both begin with new sessions, as after a deploy. Meanwhile callers post one tenant at a time.
 pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
     let (stand, tenants, rounds) = (run.stand, run.tenants(2_000), run.args.rounds.min(ROUNDS));
-    let lanes = run.args.connections * WORKERS;
+    let connections = run.args.connections;
     let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "fleet_floor", lanes, shape.clone()).await?;
+    let prepare = || Floor::prepare(stand, "fleet_floor", connections, shape.clone());
+    let floor = prepare().await?;
     floor.make(VersionTable::Left, tenants).await?;
     floor.run(vec![LEDGER.to_owned()]).await?;
+    floor.close().await;
+    // Half of a worker's lanes are for tenants that are there.
+    let lanes = connections * 2;
     let env = vec![(FOLDER, folder(stand, &shape, 0)?.display().to_string())];
     let mut system = run.start(Setup { workers: WORKERS, lanes, env, ..run.setup() }).await?;
     system.make("fleet", tenants).await?;
@@ -79,12 +84,14 @@ pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
         let folder = folder(stand, &shape, round)?;
         let env = [(FOLDER, folder.display().to_string())];
         system.replace_workers(stand, &format!("-{round}"), &env).await?;
+        let floor = prepare().await?;
         all.run(stand, &floor, &system, &MigrationSet::load(&folder)?, round, tenants).await?;
+        floor.close().await;
     }
     system.stop().await?;
-    floor.close().await;
-    let what =
-        format!("{rounds} rounds of {tenants} tenants, {WORKERS} workers, {lanes} connections");
+    let what = format!(
+        "{rounds} rounds of {tenants} tenants, {WORKERS} workers, {connections} connections"
+    );
     let mut figures = run.figures(what);
     all.tell(&mut figures, run.args.at_least);
     Ok(figures)
