@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::time::sleep;
 
-use super::Run;
+use super::{Run, fleet};
 use crate::{figures::Figures, system::Setup};
 
 /// The most that a tenant may cost, everything counted: what the API, the queue and the sweeps do
@@ -14,6 +14,10 @@ const ROUND_TRIPS: f64 = 2.5;
 const STATEMENTS: f64 = 21.0;
 const COMMITS: f64 = 0.6;
 const LOG_KIB: f64 = 78.0;
+
+/// The same for a tenant that is migrated.
+const MIGRATION_ROUND_TRIPS: f64 = 2.5;
+const MIGRATION_COMMITS: f64 = 0.8;
 
 /// How long the last statements of a batch may still be under way.
 const SETTLES_IN: Duration = Duration::from_millis(300);
@@ -27,7 +31,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// What a tenant costs, in counts that are the same on every machine: CI holds them.
 pub(super) async fn counts(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(400);
-    let system = run.start(Setup { counted: true, ..run.setup() }).await?;
+    let mut system = run.start(Setup { counted: true, ..run.setup() }).await?;
     // What is prepared once is not counted.
     system.make("warm", 50).await?;
     let counts = system.counts.as_ref().context("nothing was counted")?;
@@ -43,6 +47,14 @@ pub(super) async fn counts(run: &Run<'_>) -> anyhow::Result<Figures> {
     figures.add("statements", each(passed.statements), "").at_most(STATEMENTS);
     figures.add("commits", each(passed.commits), "").at_most(COMMITS);
     figures.add("log of changes", each(log) / 1024.0, "KiB").at_most(LOG_KIB);
+    let migrated = fleet::one_version(run, &mut system).await?;
+    sleep(SETTLES_IN).await;
+    let passed = system.counts.as_ref().context("nothing was counted")?.take();
+    let each = |sum: f64| sum / migrated as f64;
+    let trips = figures.add("round trips of a migration", each(passed.round_trips), "");
+    trips.at_most(MIGRATION_ROUND_TRIPS);
+    let commits = figures.add("commits of a migration", each(passed.commits), "");
+    commits.at_most(MIGRATION_COMMITS);
     system.stop().await?;
     Ok(figures)
 }

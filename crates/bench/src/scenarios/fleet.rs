@@ -208,30 +208,61 @@ async fn migrate(
 ) -> anyhow::Result<(f64, Vec<f64>)> {
     let id = bring_all_to(system, set).await?.context("there is nothing to migrate")?;
     let mut new_ms = Vec::new();
-    let finished = "select extract(epoch from finished_at - created_at)::float8
-                    from tenantry.operations where id = $1";
     let took: f64 = loop {
         new_ms.push(system.one_tenant_ms(round * 1_000_000 + new_ms.len()).await?);
-        let took: Option<f64> =
-            sqlx::query_scalar(finished).bind(id.get()).fetch_one(&system.pool).await?;
-        match took {
+        match took(system, id).await? {
             Some(took) => break took,
             None => tokio::time::sleep(PAUSE).await,
         }
     };
     // The last one may have been made after the end.
     new_ms.pop();
-    let done: i64 = sqlx::query_scalar(
-        "select count(*) from tenantry.operation_items i
-         join tenantry.tenant_migrations m on m.tenant_id = i.tenant_id and m.set_hash = $2
-         where i.operation_id = $1 and i.state = 'succeeded'",
+    let moved = moved(system, id, set).await?;
+    ensure!(moved >= tenants, "only {moved} tenants were there");
+    Ok((moved as f64 / took, new_ms))
+}
+
+/// Migrates all by one version, and nothing else meanwhile: how many tenants it was.
+pub(super) async fn one_version(run: &Run<'_>, system: &mut System) -> anyhow::Result<usize> {
+    let folder = folder(run.stand, &Shape::of_this_repository(), 1)?;
+    let env = [(FOLDER, folder.display().to_string())];
+    system.replace_workers(run.stand, "-1", &env).await?;
+    let set = MigrationSet::load(&folder)?;
+    let begun = "select exists (select from tenantry.workers where set_hash = $1)";
+    while !sqlx::query_scalar(begun).bind(set.hash()).fetch_one(&system.pool).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    if let Some(counts) = &system.counts {
+        counts.take();
+    }
+    let id = bring_all_to(system, &set).await?.context("there is nothing to migrate")?;
+    while took(system, id).await?.is_none() {
+        tokio::time::sleep(PAUSE).await;
+    }
+    moved(system, id, &set).await
+}
+
+/// How long the operation took, in seconds, by the database's clock; `None` while it goes on.
+async fn took(system: &System, id: OperationId) -> sqlx::Result<Option<f64>> {
+    let took = "select extract(epoch from finished_at - created_at)::float8
+                from tenantry.operations where id = $1";
+    sqlx::query_scalar(took).bind(id.get()).fetch_one(&system.pool).await
+}
+
+/// How many tenants the operation has brought to the set.
+async fn moved(system: &System, id: OperationId, set: &MigrationSet) -> anyhow::Result<usize> {
+    let (moved, all): (i64, i64) = sqlx::query_as(
+        "select count(*) filter (where i.state = 'succeeded' and m.set_hash = $2), count(*)
+         from tenantry.operation_items i
+         join tenantry.tenant_migrations m on m.tenant_id = i.tenant_id
+         where i.operation_id = $1",
     )
     .bind(id.get())
     .bind(set.hash())
     .fetch_one(&system.pool)
     .await?;
-    ensure!(usize::try_from(done)? >= tenants, "only {done} of {tenants} tenants were migrated");
-    Ok((done as f64 / took, new_ms))
+    ensure!(moved == all, "only {moved} of {all} tenants were migrated");
+    Ok(usize::try_from(moved)?)
 }
 
 /// Asks for all tenants to be brought to the set's newest version.

@@ -48,7 +48,8 @@ pub async fn apply(
     Ok(done)
 }
 
-/// [`apply`] for several tenants, in two messages. The set must have been applied by [`build`] somewhere before.
+/// [`apply`] for several tenants, in two messages. The set is one that a [`Promise`](crate::Promise) was learnt
+/// of: it has been applied before, and no file of it ends the transaction.
 ///
 /// # Errors
 /// As [`apply`]; whose schema, file and line it was is not told.
