@@ -28,6 +28,9 @@ const QUIET_FACTOR: u32 = 5;
 /// under way that could have put a job off to later.
 pub(crate) struct Wakeup {
     every: Duration,
+    /// By how much the next look comes sooner or later than that: workers that look in step would be first
+    /// in the same order each time, also for a job that only the last of them can do.
+    stretch: f64,
     timer: Pin<Box<Sleep>>,
     quiet: Arc<AtomicBool>,
     doorbell: mpsc::Receiver<()>,
@@ -35,22 +38,26 @@ pub(crate) struct Wakeup {
 }
 
 impl Wakeup {
-    /// Wakes at once, and then `every` so often.
+    /// Wakes at once, and then `every` so often, give or take half of that.
     pub(crate) fn new(
         every: Duration,
         doorbell: mpsc::Receiver<()>,
         quiet: Arc<AtomicBool>,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { every, timer, quiet, doorbell, doorbell_gone: false }
+        Self { every, stretch: 1.0, timer, quiet, doorbell, doorbell_gone: false }
     }
 }
 
 impl PollStrategy for Wakeup {
     fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let quiet = self.quiet.load(Ordering::Relaxed);
-        let next = Instant::now() + if quiet { self.every * QUIET_FACTOR } else { self.every };
         let mut fired = self.timer.as_mut().poll(cx).is_ready();
+        if fired {
+            self.stretch = rand::random_range(0.5..1.5);
+        }
+        let every = if quiet { self.every * QUIET_FACTOR } else { self.every };
+        let next = Instant::now() + every.mul_f64(self.stretch);
         // While it is quiet, the look that this wake-up brings will do for the timer's.
         if fired || quiet || self.timer.deadline() > next {
             self.timer.as_mut().reset(next);
