@@ -172,11 +172,11 @@ pub struct Resolution {
 #[serde(deny_unknown_fields)]
 pub struct FailureGroup {
     /// Only those with this error code.
-    #[schema(example = "migration_failed")]
+    #[schema(min_length = 1, pattern = r"^[^\x00]+$", example = "migration_failed")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Only those that failed in this step.
-    #[schema(example = "apply_migrations")]
+    #[schema(min_length = 1, pattern = r"^[^\x00]+$", example = "apply_migrations")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
 }

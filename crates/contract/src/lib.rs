@@ -31,7 +31,7 @@ pub use problem::{FieldProblem, Problem};
 pub use queue::{Health, Queue, Worker};
 pub use result_form::{Outcome, ResultForm, Summary, TenantResult};
 pub use submission::{
-    BatchRequest, DryRun, DryRunRow, MigrateParams, NothingToDo, OperationRequest, SampledTenant,
-    Selection, TenantRequest,
+    BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationRequest,
+    SampledTenant, Selection, TenantRequest,
 };
 pub use tenant::{CreatedTenant, SchemaStatus, Tenant, TenantPage, TenantStatus};

@@ -96,20 +96,24 @@ pub struct TenantRequest {
 #[serde(deny_unknown_fields)]
 pub struct OperationRequest {
     /// What is to be done: `migrate`.
+    #[schema(pattern = "^migrate$")]
     pub kind: String,
     /// These tenants.
+    #[schema(min_items = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenants: Option<Vec<TenantId>>,
     /// The tenants that all of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
     /// What the kind has to know.
+    #[schema(value_type = MigrateParams, required)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<MigrateParams>,
     /// When to start (RFC 3339), within 30 days; left out, at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<String>,
     /// Only say which tenants it would be about.
+    #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub dry_run: bool,
     /// The digest that the dry run answered: other tenants are refused. With `selector` it must be there.
@@ -130,6 +134,16 @@ pub struct MigrateParams {
     /// migration is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+}
+
+/// What is answered where there is no operation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum NoOperation {
+    /// It was a dry run.
+    Selection(Selection),
+    /// No tenant needs it.
+    NothingToDo(NothingToDo),
 }
 
 /// The tenants that an operation would be about.

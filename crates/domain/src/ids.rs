@@ -53,6 +53,7 @@ macro_rules! id {
 
 id!(
     /// A tenant: its row in the registry. Never used twice.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     TenantId(i64),
     "tenant"
 );

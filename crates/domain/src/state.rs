@@ -9,11 +9,13 @@ pub struct UnknownState {
 }
 
 /// Makes an enum of words, with its list of values, and reading and printing by them.
+///
+/// A word is taken as a token: the description of the API does not see through a `literal`.
 macro_rules! words {
     (
         $(#[$meta:meta])*
         $name:ident: $kind:literal {
-            $($(#[$about:meta])* $variant:ident = $word:literal,)*
+            $($(#[$about:meta])* $variant:ident = $word:tt,)*
         }
     ) => {
         #[derive(

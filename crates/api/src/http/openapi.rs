@@ -77,4 +77,11 @@ mod tests {
             assert!(document.pointer(pointer).is_some(), "{pointer}");
         }
     }
+
+    #[test]
+    fn a_state_is_described_by_its_words() {
+        let document: Value = serde_json::from_str(&super::document("")).unwrap();
+        let words = &document["components"]["schemas"]["OperationState"]["enum"];
+        assert_eq!(*words, serde_json::json!(domain::OperationState::ALL));
+    }
 }

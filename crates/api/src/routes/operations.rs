@@ -9,8 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{
-    Batch, BatchPage, NothingToDo, Operation, OperationPage, OperationRequest, SampledTenant,
-    Selection,
+    Batch, BatchPage, NoOperation, NothingToDo, Operation, OperationPage, OperationRequest,
+    SampledTenant, Selection,
 };
 use domain::{Kind, Mode, OperationId, OperationState};
 use engine::control::{self, Group, Retry};
@@ -64,9 +64,8 @@ const MOST: u32 = 200;
     request_body = OperationRequest,
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
-        (status = 200, description = "Of a dry run, the selection; else no tenant needs it", content(
-            (Selection = "application/json"), (NothingToDo = "application/json"),
-        )),
+        (status = 200, description = "Of a dry run, the selection; else no tenant needs it",
+            body = NoOperation),
         (status = 409, description = "The digest is missing (`digest_required`) or of other tenants \
             (`selection_changed`), or the set is left out and the workers have none or several (`no_set`, \
             `several_sets`)", body = ProblemBody, content_type = "application/problem+json"),
@@ -89,14 +88,16 @@ pub(crate) async fn submit_operation(
     match ask(&cx, &caller, &asked, key).await? {
         Outcome::Operation(id) => accepted(&cx, Under::Operations, id).await,
         Outcome::Nothing(up_to_date) => {
-            Ok(Json(NothingToDo { operation: None, up_to_date }).into_response())
+            let nothing = NothingToDo { operation: None, up_to_date };
+            Ok(Json(NoOperation::NothingToDo(nothing)).into_response())
         }
         Outcome::Looked(selected) => {
             let sample = selected.sample.into_iter();
             let sample =
                 sample.map(|(tenant_id, tenant_name)| SampledTenant { tenant_id, tenant_name });
             let (tenants, digest) = (selected.tenants, selected.digest);
-            Ok(Json(Selection { tenants, digest, sample: sample.collect() }).into_response())
+            let selection = Selection { tenants, digest, sample: sample.collect() };
+            Ok(Json(NoOperation::Selection(selection)).into_response())
         }
     }
 }
