@@ -55,7 +55,7 @@ pub(crate) async fn start(socket: PathBuf) -> anyhow::Result<(u16, Arc<Counts>)>
         while let Ok((client, _)) = listener.accept().await {
             let (socket, counts) = (socket.clone(), Arc::clone(&counted));
             tokio::spawn(async move {
-                // Its end is the end of the session, however it comes.
+                // An error ends the session, and its client sees that.
                 let _ = pass(client, socket, &counts).await;
             });
         }

@@ -166,7 +166,7 @@ pub struct SampledTenant {
     pub tenant_name: String,
 }
 
-/// No tenant needs the operation, so there is none.
+/// Every tenant is up to date: no operation was made.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NothingToDo {
     /// Always null.

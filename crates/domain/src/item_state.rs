@@ -13,8 +13,7 @@ words! {
         Running = "running",
         /// A try failed for a passing reason; another one is due.
         Retrying = "retrying",
-        /// All of the tenant is there and nobody can see it yet: its operation is all or nothing, and
-        /// waits for the rest.
+        /// The tenant is complete and not visible yet: all tenants of its operation become active together.
         Built = "built",
         /// The tenant is active.
         Succeeded = "succeeded",

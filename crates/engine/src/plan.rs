@@ -129,7 +129,7 @@ pub enum PlanError {
 pub enum Finish {
     /// The tenant is active: the item has succeeded.
     Succeeded,
-    /// All of the tenant is there; it is activated with the rest of its operation.
+    /// The tenant is complete; it is activated together with the others of its operation.
     Built,
 }
 

@@ -99,10 +99,10 @@ impl Runner {
         Ok(Progress::Done(reports))
     }
 
-    /// Runs `plan` for several items that nobody has worked on before, each stage in one transaction
-    /// for all of them. A stage that fails, or finds one claim lost, leaves nothing; the stages
-    /// committed before it are noted in `claims`. Taken by itself, each item gets a result of its own; so
-    /// does one whose tenant is in another database.
+    /// Runs `plan` for several items on their first claim, each stage in one transaction for all of
+    /// them. A stage that fails leaves nothing; the stages committed before it are noted in `claims`.
+    /// [`Progress::Fenced`] when a claim is lost, or a tenant is in another database. After both, take
+    /// each item by itself.
     ///
     /// # Errors
     /// When a stage failed, for the sake of any of them.

@@ -171,11 +171,10 @@ pub trait Step: fmt::Debug + Send + Sync + 'static {
     /// Brings the step's effect about, looking first at what is there already.
     fn apply(&self, cx: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send;
 
-    /// Brings the step's effect about for several items at once, which nobody has worked on before. Of
-    /// tenants that are made, nothing is there yet: whatever a step before this one in the stage did not
-    /// make, is absent. When it fails, all of it is rolled back and each item is taken by itself, so it
-    /// need not say whose fault it was; it is for speed alone. Left out, the items are taken one after the
-    /// other.
+    /// Brings the step's effect about for several items at once, each on its first claim. Of a tenant that
+    /// is being made, only what earlier steps of the stage made is there. When it fails, everything is
+    /// rolled back and each item is taken by itself, so it need not say whose fault it was. It is for speed
+    /// alone: without it, the step is applied to one item after the other.
     fn apply_all(&self, cx: &mut GroupCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send
     where
         Self: Sized,

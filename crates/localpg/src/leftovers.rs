@@ -72,7 +72,7 @@ fn all_gone(data: &Path, within: Duration) -> bool {
 }
 
 /// PostgreSQL's processes at work in `data`: the postmaster changes into its
-/// data directory and backends inherit that. A zombie is none: its working
+/// data directory and backends inherit that. Zombies are left out: their working
 /// directory cannot be read.
 #[cfg(target_os = "linux")]
 pub(crate) fn processes_in(data: &Path) -> Vec<i32> {

@@ -122,7 +122,7 @@ impl Step for MigrateSchema {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let claims = cx.claims();
-        // A set that nobody has applied before may end the transaction that all share.
+        // The files of a set that was never applied may end the transaction that all tenants share.
         if asked(&claims[0])?.direction == Direction::Down || self.parts.promise.is_none() {
             return cx.one_by_one(self).await;
         }

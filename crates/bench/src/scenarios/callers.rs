@@ -98,7 +98,7 @@ async fn polls_while_open(system: &System, tenants: usize) -> anyhow::Result<Vec
     Ok(polls)
 }
 
-/// Until a large batch is accepted; nobody works on it.
+/// How long it takes until a large batch is accepted. No worker runs.
 pub(super) async fn submit(run: &Run<'_>) -> anyhow::Result<Figures> {
     let system = run.start(Setup { workers: 0, ..run.setup() }).await?;
     let mut figures = run.figures("NDJSON, accepted, no workers");

@@ -32,7 +32,7 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// A batch of `tenants`, of which the file says no more.
+/// A batch of `tenants`: the file names neither a mode nor a start.
 fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
     BatchRequest { tenants, mode: None, run_at: None }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the failure")]
 
+#[path = "../bench/mod.rs"]
 mod bench;
+mod together;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -12,12 +14,7 @@ use operations::{
     Executor, KeyRules, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating,
 };
 use sqlx::PgPool;
-use store::{
-    StageLimits,
-    audit::By,
-    items::{self, Claim},
-    tenants::Place,
-};
+use store::{StageLimits, audit::By, tenants::Place};
 use tempfile::TempDir;
 use tenantdb::{Promise, migrations::MigrationSet};
 use tokio_util::sync::CancellationToken;
@@ -146,18 +143,6 @@ async fn submit_migration(
         .await
         .unwrap();
     (operation, executor(pool, plans, &worker))
-}
-
-/// Claims all items of the operation, and works on the first by itself: how quick it was is known then.
-async fn claim_after_the_first(
-    pool: &PgPool,
-    executor: &Executor,
-    operation: OperationId,
-) -> Vec<Claim> {
-    let items = items::due(&mut pool.acquire().await.unwrap(), operation, 100).await.unwrap();
-    let mut claims = executor.claim(&items).await.unwrap();
-    executor.work(claims.remove(0)).await.unwrap();
-    claims
 }
 
 async fn ask(pool: &PgPool, sql: &'static str) -> Vec<String> {
@@ -327,69 +312,4 @@ async fn an_item_of_another_set_is_left_to_a_worker_that_has_it() {
     let (behind, ahead) = (take(&with(&first), item).await, take(&with(&later), item).await);
 
     assert!(behind.is_none() && ahead.is_some());
-}
-
-const NOTES: Files =
-    &[FIRST[0], ("0002_note.up.sql", "create table note (id bigint primary key);")];
-
-#[tokio::test]
-async fn tenants_that_are_there_share_a_transaction_once_it_is_known_that_they_are_quick() {
-    let db = harness::fresh_db().await;
-    register(&db.pool, WORKER).await;
-    let (_, first, promise) = learnt(&db.pool, FIRST).await;
-    for name in ["anne", "bob", "cleo", "dora"] {
-        make(&db.pool, name, first.clone(), promise.clone()).await;
-    }
-    let (_folder, notes, promise) = learnt(&db.pool, NOTES).await;
-    let up = (Direction::Up, None);
-    let (operation, executor) = submit_migration(&db.pool, &notes, Some(promise), up).await;
-    assert_eq!(executor.room_for_fleet(), 1, "nothing is known yet");
-
-    let claims = claim_after_the_first(&db.pool, &executor, operation).await;
-    let sorted = executor.work_together(claims).await;
-
-    assert_eq!((sorted.done.len(), sorted.left.len()), (3, 0), "{sorted:?}");
-    assert!(executor.room_for_fleet() > 1);
-    assert_eq!(ask(&db.pool, ITEMS).await, ["succeeded "; 4]);
-    assert_eq!(ask(&db.pool, VERSIONS).await, ["0002"; 4]);
-    let rows =
-        "select count(*)::text from tenantry.tenant_migrations group by xmin::text order by 1";
-    assert_eq!(ask(&db.pool, rows).await, ["1", "3"], "three of them in one transaction");
-    let told =
-        "select concat_ws(' ', a.detail ->> 'from', a.detail ->> 'applied', a.detail = i.result)
-        from tenantry.audit_log a
-        join tenantry.operation_items i using (operation_id, tenant_id)
-        where a.action = 'tenant.migrated'";
-    assert_eq!(ask(&db.pool, told).await, [r#"0001 ["0002"] t"#; 4]);
-    let rights = "select has_table_privilege(role_name, schema_name || '.note', 'insert')::text
-        from tenantry.tenants";
-    assert_eq!(ask(&db.pool, rights).await, ["true"; 4]);
-}
-
-#[tokio::test]
-async fn one_of_a_group_that_fails_harms_no_other_and_is_told_as_if_alone() {
-    let db = harness::fresh_db().await;
-    register(&db.pool, WORKER).await;
-    let (_, first, promise) = learnt(&db.pool, FIRST).await;
-    for name in ["anne", "bob", "cleo", "dora"] {
-        make(&db.pool, name, first.clone(), promise.clone()).await;
-    }
-    sqlx::query("create table cleo.note ()").execute(&db.pool).await.unwrap();
-    let (_folder, notes, promise) = learnt(&db.pool, NOTES).await;
-    let up = (Direction::Up, None);
-    let (operation, executor) = submit_migration(&db.pool, &notes, Some(promise), up).await;
-
-    let claims = claim_after_the_first(&db.pool, &executor, operation).await;
-    let sorted = executor.work_together(claims).await;
-    assert_eq!((sorted.done.len(), sorted.left.len()), (0, 3), "{sorted:?}");
-    assert_eq!(executor.room_for_fleet(), 1, "the next ones are looked at alone");
-    for claim in sorted.left {
-        executor.work(claim).await.unwrap();
-    }
-
-    let states = ["succeeded ", "succeeded ", "failed migration_failed", "succeeded "];
-    assert_eq!(ask(&db.pool, ITEMS).await, states);
-    let why = "select message from tenantry.item_attempts";
-    let why = ask(&db.pool, why).await;
-    assert!(why.len() == 1 && why[0].contains("0002_note.up.sql"), "{why:?}");
 }
