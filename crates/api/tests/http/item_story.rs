@@ -97,6 +97,23 @@ async fn an_item_says_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_worker_with_another_set_holds_up_nothing() {
+    let app = fleet(1).await;
+    app.migrate(&[1]).await;
+    let second = app.migrate(&[1]).await;
+    app.execute(
+        r#"update tenantry.operations set params = params || '{"set": "other"}'
+           where id = (select id from tenantry.operations order by id desc limit 1)"#,
+    )
+    .await;
+    app.worker_with("other").await;
+
+    let shown = show(&app, second, 0).await;
+
+    assert_eq!((&shown["held_by"], &shown["waiting_for"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
 async fn a_stuck_item_goes_on_where_it_is_in_an_operation_that_is_open_again() {
     let app = fleet(2).await;
     let id = stuck(&app).await;

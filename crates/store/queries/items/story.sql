@@ -23,7 +23,8 @@ left join lateral (
     where i.state in ('queued', 'waiting') and e.tenant_id = i.tenant_id and e.id <> i.id
       and (e.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
            or (e.id < i.id and e.state in ('queued', 'waiting')
-               and f.paused_at is null and f.run_at is null))
+               and f.paused_at is null and f.run_at is null
+               and coalesce(f.params ->> 'set' = b.params ->> 'set', true)))
     order by e.state in ('queued', 'waiting'), e.id
     limit 1
 ) h on true

@@ -18,17 +18,18 @@ pub struct StepRecord {
     pub duration_ms: f64,
 }
 
-/// What the steps of a stage say of its item.
+/// What the steps of a stage say of an item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noted {
     /// What the item came to so far, as its kind says; `None`: what earlier stages noted.
     pub result: Option<Value>,
-    /// What the audit log says was done to the tenant, with the result as its detail; `None`: it is as it was.
+    /// What the audit log says was done to the tenant, with the result as its detail; `None`: nothing was.
     pub action: Option<String>,
 }
 
 /// Records `stage` as committed by `claims` and takes their items to `next` (`running` while stages
-/// are left, then `built` or `succeeded`), with what its steps `noted` of each: one statement, the last one of the stage's transaction.
+/// are left, then `built` or `succeeded`). What its steps `noted` of each item stands in the same place of
+/// that list; an empty list: nothing. One statement, the last one of the stage's transaction.
 /// False when one of the claims is no longer ours; the transaction must then be rolled back.
 ///
 /// # Errors
@@ -42,9 +43,8 @@ pub async fn record(
 ) -> sqlx::Result<bool> {
     let (items, attempts): (Vec<i64>, Vec<i32>) =
         claims.iter().map(|claim| (claim.item.get(), claim.attempt)).unzip();
-    let of = |at: usize| noted.get(at).cloned().unwrap_or_default();
-    let (results, actions): (Vec<Option<Value>>, Vec<Option<String>>) =
-        (0..claims.len()).map(|at| (of(at).result, of(at).action)).unzip();
+    let (results, actions): (Vec<Option<&Value>>, Vec<Option<&str>>) =
+        noted.iter().map(|noted| (noted.result.as_ref(), noted.action.as_deref())).unzip();
     let actor = claims.first().map(|claim| format!("worker:{}", claim.worker));
     let recorded = sqlx::query_file!(
         "queries/checkpoints/record.sql",
@@ -55,8 +55,8 @@ pub async fn record(
         next.is_final(),
         stage,
         Json(steps) as _,
-        &results as &[Option<Value>],
-        &actions as &[Option<String>],
+        &results as &[Option<&Value>],
+        &actions as &[Option<&str>],
         actor,
     )
     .execute(conn)

@@ -37,8 +37,8 @@ pub struct Resolved {
 }
 
 /// `undo_failed → failed`: nothing of the tenant is left, an operator says. Gives its names back,
-/// revokes its keys and marks its stages as undone. `stuck → failed` leaves all three. `None` when the item is in another state, or
-/// not there.
+/// revokes its keys and marks its stages as undone. `stuck → failed` leaves all three. `None` when the item
+/// is in another state, or not there.
 ///
 /// # Errors
 /// When the rows cannot be written.
