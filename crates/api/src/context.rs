@@ -60,7 +60,6 @@ pub struct Shared {
     pub(crate) calls_of: Shares<OperatorId>,
     /// How many results one operator may wait for.
     pub(crate) waits_of: Shares<OperatorId>,
-    /// Which batches just finished.
     pub(crate) events: BatchEvents,
     /// How far open batches are.
     pub(crate) counts: OpenCounts,

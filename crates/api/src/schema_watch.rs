@@ -27,7 +27,6 @@ const MOST_COUNTED: i64 = 10_000;
 /// What the looks have found.
 #[derive(Debug, Default)]
 pub(crate) struct SchemaWatch {
-    /// The last answer.
     fit: Option<Fit>,
     /// The master key was found to be the installation's.
     agreed: bool,

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 #[derive(Debug)]
 pub(crate) struct Figures {
     scenario: String,
-    /// What was done.
     what: String,
     rows: Vec<Figure>,
 }

@@ -59,7 +59,6 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// This repository's tenant migrations.
     pub(crate) fn of_this_repository() -> Self {
         let migrations = [
             include_str!("../../../migrations/tenant/0001_tenant.up.sql"),
@@ -117,7 +116,6 @@ pub(crate) enum VersionTable {
     Left,
 }
 
-/// Connections, and nothing else.
 pub(crate) struct Floor {
     pool: PgPool,
     connections: usize,

@@ -17,10 +17,8 @@ use crate::cpu;
 /// Longest a process may take to answer, in seconds.
 const START_SECS: u64 = 60;
 
-/// A process that answers.
 pub(crate) struct Process {
     child: Child,
-    /// Where it answers.
     pub(crate) url: String,
 }
 

@@ -57,7 +57,6 @@ impl Stand {
         Ok(options.username(OWNER).to_url_lossy().into())
     }
 
-    /// The server's socket.
     pub(crate) fn socket(&self) -> PathBuf {
         let port = self.cluster.server().port();
         self.cluster.socket_dir().join(format!(".s.PGSQL.{port}"))

@@ -25,11 +25,9 @@ const POLL_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) database: String,
-    /// Worker processes.
     pub(crate) workers: usize,
     /// Transactions in which all of them together make tenants at a time.
     pub(crate) lanes: usize,
-    /// Tenants built in advance.
     pub(crate) spares: usize,
     /// Further settings.
     pub(crate) env: Vec<(&'static str, String)>,
@@ -37,10 +35,8 @@ pub(crate) struct Setup {
     pub(crate) counted: bool,
 }
 
-/// A running system.
 pub(crate) struct System {
     database: String,
-    /// Settings of its processes.
     env: Vec<(&'static str, String)>,
     api: Process,
     workers: Vec<Process>,
@@ -295,7 +291,6 @@ async fn until<T>(
     bail!("{otherwise} in {BATCH_SECS} s")
 }
 
-/// A batch as NDJSON.
 pub(crate) fn batch(round: &str, tenants: usize) -> String {
     let line = |n| {
         let tenant = json!({

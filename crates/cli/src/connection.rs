@@ -120,7 +120,6 @@ pub(crate) async fn patient_pool(
 /// The database that a command works on, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Database<'a> {
-    /// Results are for programs.
     pub(crate) json: bool,
     pub(crate) settings: &'a settings::Settings,
     pub(crate) url: &'a str,

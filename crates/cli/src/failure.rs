@@ -27,7 +27,6 @@ pub(crate) enum Stop {
 }
 
 impl Done {
-    /// `Well` if `ok`.
     pub(crate) fn well_if(ok: bool) -> Self {
         if ok { Self::Well } else { Self::WithFailures }
     }

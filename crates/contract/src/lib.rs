@@ -5,6 +5,8 @@
 //! it does not know as the word it is ([`OpenEnum`]), and every field that an answer gains later is
 //! an `Option`.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 mod item;
 mod keys;
 mod open_enum;

@@ -8,7 +8,6 @@ use crate::{Kind, Subject, report::Gatherer};
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) kind: Kind,
-    /// Reads the first column.
     pub(crate) subject: fn(&str) -> sqlx::Result<Subject>,
     pub(crate) sql: &'static str,
 }

@@ -26,12 +26,9 @@ pub enum ExamineError {
     /// The migrations of tenants work nowhere, so nothing can be held against them.
     #[error("could not learn what the tenants' migrations make")]
     Migrations(#[source] MigrateError),
-    /// The database failed.
     #[error("could not {act}")]
     Database {
-        /// What was tried.
         act: String,
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },

@@ -10,9 +10,7 @@ use crate::Kind;
 /// What is wrong, with what, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The kind of trouble.
     pub kind: Kind,
-    /// What it is with.
     pub subject: Subject,
     /// The whole of it in one sentence, without full stop.
     pub sentence: String,
@@ -28,7 +26,6 @@ pub enum Subject {
     Tenant(TenantId),
     /// An item of an operation.
     Item(ItemId),
-    /// An operation.
     Operation(OperationId),
     /// A job of the queue.
     Job(String),
@@ -42,7 +39,6 @@ pub enum Subject {
     Role(String),
     /// A tenant built in advance.
     Spare(TenantId),
-    /// A database.
     Database(String),
     /// Something that the control schema or the queue lacks.
     Control(String),

@@ -17,9 +17,7 @@ use crate::{
 /// What came of repairing one kind of trouble.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fixed {
-    /// The kind.
     pub kind: Kind,
-    /// What was repaired.
     pub done: Vec<Subject>,
     /// What was left as it is.
     pub refused: Vec<Refusal>,
@@ -28,7 +26,6 @@ pub struct Fixed {
 /// Something that was left as it is, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// What it is.
     pub subject: Subject,
     /// Why it was not repaired.
     pub reason: String,
@@ -43,7 +40,6 @@ pub enum FixError {
     /// What there is to repair could not be found out.
     #[error("could not look for what is to be repaired")]
     Examine(#[source] ExamineError),
-    /// The database failed.
     #[error("could not repair")]
     Database(#[from] sqlx::Error),
 }

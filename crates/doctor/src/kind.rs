@@ -14,10 +14,8 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// Every kind there is.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its stable name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),* }

@@ -27,7 +27,6 @@ impl Registered {
         matches!(self.state.as_str(), "deleted" | "released")
     }
 
-    /// The names of its schema and its role.
     pub(crate) fn names(&self) -> sqlx::Result<(SchemaName, RoleName)> {
         names(&self.schema_name, &self.role_name).map_err(|e| sqlx::Error::Decode(Box::new(e)))
     }

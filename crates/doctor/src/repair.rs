@@ -17,7 +17,6 @@ use crate::{
 pub(crate) struct Repair<'a> {
     /// The transaction that proves the finding again, repairs it and records that.
     pub(crate) conn: &'a mut PgConnection,
-    /// Who asked for it.
     pub(crate) by: By<'a>,
     pub(crate) installation: &'a InstallationId,
     pub(crate) scope: &'a Scope,

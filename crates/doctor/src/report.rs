@@ -19,7 +19,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.wrong() == 0
@@ -44,9 +43,7 @@ pub struct Checked {
     pub roles: i64,
     /// API keys that are not revoked.
     pub keys: i64,
-    /// Operations.
     pub operations: i64,
-    /// Their items.
     pub items: i64,
     /// Jobs that are alive.
     pub jobs: i64,

@@ -18,7 +18,6 @@ pub enum Depth {
     All,
 }
 
-/// What an examination covers.
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// What every tenant is to have.

@@ -18,7 +18,6 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// The error `code` at `pointer`.
     pub(crate) fn new(pointer: impl Into<String>, code: &Code, message: impl ToString) -> Self {
         let (pointer, message) = (pointer.into(), message.to_string());
         Self { pointer, code: code.as_static(), message }

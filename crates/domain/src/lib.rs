@@ -6,6 +6,8 @@
 //! [`ItemError`] that says why not; from there an [`ItemState`] moves along its legal moves until
 //! [`Progress`] says that the batch is over.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 mod backoff;
 mod code;
 pub mod codes;

@@ -110,9 +110,7 @@ enum Kind {
     Number,
     /// `\u0000` in a string.
     Nul,
-    /// `[` or `{`.
     Open,
-    /// `]` or `}`.
     Close,
     Other,
 }

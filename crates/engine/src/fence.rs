@@ -23,9 +23,6 @@ pub const TABLE: &str = "
     )";
 
 /// Makes the table in a tenant database.
-///
-/// # Errors
-/// When the database refuses it.
 pub async fn install(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::raw_sql(TABLE).execute(pool).await.map(drop)
 }

@@ -12,6 +12,8 @@
 //! claim token, so a worker that lost its item changes nothing. And a connection lost at COMMIT
 //! is an unknown, not a failure: it is reported as transient, and the next try looks first.
 
+#![warn(missing_docs)]
+
 mod contract;
 pub mod control;
 mod crash;

@@ -38,7 +38,6 @@ pub struct Binaries {
     major: u32,
 }
 
-/// What to look for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Search {
     /// Only this major version: an existing data directory needs its own.
@@ -101,7 +100,6 @@ impl Binaries {
         &self.dir
     }
 
-    /// The major version.
     pub fn major(&self) -> u32 {
         self.major
     }

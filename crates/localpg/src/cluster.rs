@@ -70,7 +70,6 @@ impl Cluster {
         Ok(Self { server, child: Some(child), _lock: lock })
     }
 
-    /// How to reach it.
     pub fn server(&self) -> &Server {
         &self.server
     }

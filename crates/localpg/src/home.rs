@@ -54,7 +54,6 @@ impl Home {
         Ok(Self { root: stand_in, owner })
     }
 
-    /// PostgreSQL's data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")
     }

@@ -25,7 +25,6 @@ pub(crate) fn read(data: &Path) -> Option<PidFile> {
     parse(&fs::read_to_string(path(data)).ok()?)
 }
 
-/// Where it is.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("postmaster.pid")
 }

@@ -59,7 +59,6 @@ impl Server {
         self.port
     }
 
-    /// The postmaster's process id.
     pub fn pid(&self) -> i32 {
         self.pid
     }

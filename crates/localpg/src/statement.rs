@@ -43,7 +43,6 @@ pub(crate) fn run(server: &Server, database: &str, sql: &str) -> sqlx::Result<Ve
     })
 }
 
-/// An identifier in quotes.
 pub(crate) fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

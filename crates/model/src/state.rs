@@ -35,7 +35,6 @@ pub struct Item {
     pub tenant: usize,
     /// A second tenant it holds.
     pub source: Option<usize>,
-    /// The operation it is of.
     pub operation: usize,
     /// Where it is in its life.
     pub state: ItemState,
@@ -43,7 +42,6 @@ pub struct Item {
     pub attempt: u8,
     /// Tries used since it was set going or turned back.
     pub tries: u8,
-    /// Who has it.
     pub owner: Option<Owner>,
     /// Why it turned back.
     pub reason: Option<Reason>,
@@ -58,7 +56,6 @@ pub struct Item {
     pub kept: [bool; 2],
 }
 
-/// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant {
     /// Its state in the registry.
@@ -182,12 +179,10 @@ impl State {
             && hand.known == hand.claimed
     }
 
-    /// The operation of `item`.
     pub(crate) fn operation_of(&self, item: usize) -> &Operation {
         &self.operations[self.items[item].operation]
     }
 
-    /// The items of `operation`.
     pub(crate) fn items_of(&self, operation: usize) -> impl Iterator<Item = usize> + use<> {
         let of: Vec<_> = self.items.iter().map(|it| it.operation == operation).collect();
         (0..of.len()).filter(move |item| of[*item])

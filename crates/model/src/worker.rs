@@ -32,7 +32,6 @@ pub struct Worker {
 pub struct Owner {
     /// The process.
     pub worker: usize,
-    /// Its life.
     pub life: u8,
 }
 
@@ -63,7 +62,6 @@ pub enum Row {
 /// A handler at work. All but `item` and `phase` is the claim it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hand {
-    /// The item.
     pub item: usize,
     /// What it does next.
     pub phase: Phase,

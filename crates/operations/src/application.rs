@@ -28,7 +28,6 @@ impl Application {
         Self { name, limit, uncounted: AtomicU32::new(0) }
     }
 
-    /// The role's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

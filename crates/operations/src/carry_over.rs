@@ -15,7 +15,6 @@ use tenantdb::ledger;
 /// table of locks.
 const PORTION: i64 = 50;
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub struct CarriedOver {
     /// Tenants whose tables were carried over.
@@ -27,7 +26,6 @@ pub struct CarriedOver {
 /// A tenant without a row in the ledger.
 #[derive(Debug)]
 pub struct Left {
-    /// The tenant.
     pub tenant: TenantId,
     /// Its schema, as the registry has it.
     pub schema: String,

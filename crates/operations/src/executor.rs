@@ -41,10 +41,7 @@ pub enum Ended {
     /// The item is in this state, which the stages committed last have led to.
     As(ItemState, Vec<StageReport>),
     /// It waits to be tried again.
-    Again {
-        /// Why this try failed.
-        code: Code,
-    },
+    Again { code: Code },
 }
 
 /// Works on items for one worker process.
@@ -98,9 +95,6 @@ impl Executor {
     }
 
     /// Claims those of `items` that are free: neither final, nor another live worker's.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let by = self.plans.claimant(&self.worker, self.rules.dead_after);
         let mut conn = self.pool.acquire().await?;

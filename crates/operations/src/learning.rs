@@ -22,12 +22,7 @@ pub enum LearnError {
          put the old text back and write a new migration; if the edit is deliberate and no tenant \
          has this version, run `tenantry migrate tenant relearn`"
     )]
-    Edited {
-        /// The version.
-        version: Version,
-        /// Its file.
-        file: String,
-    },
+    Edited { version: Version, file: String },
     /// The same files make something else than they did at first.
     #[error(
         "the tenant migrations make something else than when they were first learnt at {learnt_at}: \
@@ -38,7 +33,6 @@ pub enum LearnError {
     Differs {
         /// When they were first learnt.
         learnt_at: String,
-        /// What is different now.
         differences: Vec<String>,
     },
     /// They make something else where another tenant has the same objects.
@@ -55,12 +49,10 @@ pub enum LearnError {
          text back and write a new migration"
     )]
     Had {
-        /// The first such version.
         version: Version,
         /// How many tenants have it.
         tenants: i64,
     },
-    /// The database failed.
     #[error("could not read what the installation knows of the tenant migrations")]
     Database(#[from] sqlx::Error),
 }

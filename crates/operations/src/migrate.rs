@@ -66,7 +66,6 @@ pub struct Migrating {
 }
 
 impl Migrating {
-    /// Migrates with this set.
     #[must_use]
     pub fn new(migrations: Arc<MigrationSet>, promise: Option<Arc<Promise>>) -> Self {
         Self { migrations, promise }

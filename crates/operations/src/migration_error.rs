@@ -5,7 +5,6 @@ use engine::Classify;
 use store::ErrorClass;
 use tenantdb::migrations::MigrateError;
 
-/// A tenant migration failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the tenant migrations could not be run")]
 pub(crate) struct MigrationFailed {

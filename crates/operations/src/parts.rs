@@ -15,7 +15,6 @@ const RECIPE: &str = "r3";
 /// How API keys are made and kept.
 #[derive(Debug)]
 pub struct KeyRules {
-    /// Makes keys.
     pub minter: Minter,
     /// Seals their secrets until they are acknowledged.
     pub sealer: Sealer,

@@ -28,7 +28,6 @@ const OTHERS_ARE_LEFT_FOR: Duration = Duration::from_secs(600);
 /// Spares looked at in one go.
 const MOST_LOOKED_AT: u32 = 1_000;
 
-/// Builds and drops spares.
 #[derive(Debug, Clone)]
 pub struct SpareBuilder {
     pool: Connections,
@@ -39,10 +38,8 @@ pub struct SpareBuilder {
 /// A spare could not be built or dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum SpareError {
-    /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
-    /// The tenant migrations failed.
     #[error("the tenant migrations could not be applied")]
     Migrations(#[source] MigrateError),
     /// What was built is not what the migrations promise.
@@ -50,7 +47,6 @@ pub enum SpareError {
     Refuted(#[source] VerifyError),
 }
 
-/// A spare's names.
 struct Names {
     id: TenantId,
     schema: SchemaName,
@@ -76,9 +72,6 @@ impl SpareBuilder {
     }
 
     /// How many spares there are.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn count(&self) -> sqlx::Result<spares::SpareCount> {
         let mut conn = self.pool.acquire().await?;
         spares::count(&mut conn, self.parts.stamp()).await
@@ -154,9 +147,6 @@ impl SpareBuilder {
 
     /// Drops one spare that nobody is to get, if there is one: built by something older, or by
     /// something else long ago; or one of more than `size`. Says whether there was one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn drop_one(&self, size: usize) -> Result<bool, SpareError> {
         let (stamp, older) = (self.parts.stamp(), self.parts.migrations.older());
         let mut conn = self.pool.acquire().await?;
@@ -175,9 +165,6 @@ impl SpareBuilder {
 
     /// Drops the spares that no tenant can get, and says how many they were: those that are not as
     /// they were built, as somebody meddled, and those whose role we may not rename.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn weed_out(&self) -> Result<usize, SpareError> {
         let mut conn = self.pool.acquire().await?;
         let ready = spares::ready(&mut conn, self.parts.stamp(), MOST_LOOKED_AT).await?;

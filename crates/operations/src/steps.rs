@@ -32,7 +32,6 @@ use crate::{Parts, segments};
 /// Where a tenant comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// It is built.
     Nothing,
     /// It was built in advance.
     Pool,

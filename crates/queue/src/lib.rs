@@ -10,6 +10,8 @@
 //! apalis' table is not Tenantry's own: the statements here are not checked at build time, the
 //! tests in `tests/contract/` pin what they lean on instead.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 mod connect;
 mod consume;
 mod doorbell;

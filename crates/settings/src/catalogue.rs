@@ -33,7 +33,6 @@ impl Rule {
     }
 }
 
-/// One key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
     /// `section.key`.

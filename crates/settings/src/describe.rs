@@ -21,7 +21,6 @@ pub struct Effective {
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// This file.
     File(String),
     /// The environment variable of this name.
     Environment(String),

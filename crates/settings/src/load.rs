@@ -26,11 +26,9 @@ pub struct Settings {
     pub database: Database,
     /// The HTTP API.
     pub api: Api,
-    /// The worker.
     pub worker: Worker,
     /// Tenants built in advance.
     pub pool: Pool,
-    /// The queue.
     pub queue: Queue,
     /// How long what has ended is kept.
     pub retention: Retention,
@@ -38,7 +36,6 @@ pub struct Settings {
     pub tenants: Tenants,
     /// API keys.
     pub keys: Keys,
-    /// Logs.
     pub log: Log,
     #[serde(skip)]
     profile: Profile,

@@ -185,7 +185,6 @@ pub struct Queue {
 pub struct Retention {
     /// Ended batches with their items, in days.
     pub operations_days: i32,
-    /// Events, in days.
     pub events_days: i32,
     /// Workers that have stopped, in days.
     pub workers_days: i32,

@@ -18,9 +18,6 @@ pub struct Attention {
 }
 
 /// Looks what a sweep has to see to; a worker is silent when it was not seen for `dead_after`.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Result<Attention> {
     sqlx::query_as!(
         Attention,

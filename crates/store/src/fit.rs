@@ -13,7 +13,6 @@ pub enum Fit {
     Older,
     /// A newer release has migrated the schema.
     Newer {
-        /// The schema's version.
         schema: i64,
         /// The newest version that this program knows.
         known: i64,

@@ -75,9 +75,6 @@ async fn alone(conn: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Every migration of the shared schema, oldest first, with its state in this database.
-///
-/// # Errors
-/// When the database cannot be read.
 pub async fn public_migrations(pool: &PgPool) -> Result<Vec<PublicMigration>, sqlx::Error> {
     let applied = applied(pool).await?;
     Ok(MIGRATOR

@@ -11,7 +11,6 @@ use sqlx::PgConnection;
 pub struct PromiseKey<'a> {
     /// Hash of the set of migrations.
     pub set_hash: &'a str,
-    /// The server's major version.
     pub server_major: i32,
     /// Changed with what the survey of a schema reads.
     pub survey_format: i32,
@@ -37,9 +36,7 @@ pub async fn key<'a>(
 /// What a set made when it was first learnt.
 #[derive(Debug, Clone)]
 pub struct Remembered {
-    /// Object → definition.
     pub shape: Value,
-    /// When it was learnt.
     pub learnt_at: DateTime<Utc>,
     /// The versions before which a transaction has to end; `None` = not learnt yet.
     pub boundaries: Option<Vec<Version>>,
@@ -50,16 +47,12 @@ pub struct Remembered {
 pub struct Text {
     /// The version, as it was spelled when it was first loaded.
     pub version: Version,
-    /// Checksum of the text.
     pub checksum: String,
     /// The place in the set, from 0.
     pub place: i32,
 }
 
 /// The texts of tenant migrations that workers have loaded.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn texts(conn: &mut PgConnection) -> sqlx::Result<Vec<Text>> {
     sqlx::query!("select version, checksum, place from tenantry.migration_texts order by place")
         .map(|row| {
@@ -71,9 +64,6 @@ pub async fn texts(conn: &mut PgConnection) -> sqlx::Result<Vec<Text>> {
 }
 
 /// Records the texts of versions that are not known yet, and the places of all.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn learn_texts(conn: &mut PgConnection, texts: &[Text]) -> sqlx::Result<()> {
     let (versions, checksums, places) = columns(texts);
     sqlx::query!(
@@ -90,9 +80,6 @@ pub async fn learn_texts(conn: &mut PgConnection, texts: &[Text]) -> sqlx::Resul
 }
 
 /// Records the texts of these versions in place of those that were known.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn relearn_texts(conn: &mut PgConnection, texts: &[Text]) -> sqlx::Result<()> {
     let (versions, checksums, places) = columns(texts);
     sqlx::query!(
@@ -116,9 +103,6 @@ fn columns(texts: &[Text]) -> (Vec<String>, Vec<String>, Vec<i32>) {
 }
 
 /// What a set made when it was first learnt; `None` when it never was.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn remembered(
     conn: &mut PgConnection,
     key: PromiseKey<'_>,
@@ -140,9 +124,6 @@ pub async fn remembered(
 }
 
 /// Records the versions before which a transaction has to end, with what the set makes.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn learn_boundaries(
     conn: &mut PgConnection,
     key: PromiseKey<'_>,
@@ -164,9 +145,6 @@ pub async fn learn_boundaries(
 }
 
 /// Records what a set makes. Of several processes that learn it at once, the first one's counts.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn remember(
     conn: &mut PgConnection,
     key: PromiseKey<'_>,

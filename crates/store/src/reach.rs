@@ -25,9 +25,7 @@ pub struct Unreachable {
 /// A connection, and how it was opened.
 #[derive(Debug)]
 pub struct Reached {
-    /// Ready for use.
     pub conn: PgConnection,
-    /// What opens further ones.
     pub options: PgConnectOptions,
     /// Set where TLS was wanted and failed.
     pub unencrypted: Option<Unencrypted>,
@@ -88,7 +86,6 @@ impl Unreachable {
         Self { host, place, source }
     }
 
-    /// What failed.
     #[must_use]
     pub fn error(&self) -> &sqlx::Error {
         &self.source

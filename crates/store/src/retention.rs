@@ -21,7 +21,6 @@ impl Cursor {
 /// What became of a portion of operations.
 #[derive(Debug, Clone, Copy)]
 pub struct Portion {
-    /// Operations that were deleted.
     pub pruned: i64,
     /// Where the next portion begins.
     pub next: Cursor,
@@ -31,9 +30,6 @@ pub struct Portion {
 ///
 /// It walks indexes in their order from now on: with statistics of a time at which nothing was old, the
 /// planner would read all that is old, and sort it, for each portion.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn lease(conn: &mut PgConnection) -> sqlx::Result<bool> {
     let lease = sqlx::query!(
         "select set_config('enable_sort', 'off', true) as sort,
@@ -47,9 +43,6 @@ pub async fn lease(conn: &mut PgConnection) -> sqlx::Result<bool> {
 
 /// Looks at the `limit` operations after `after` that ended `days` ago or earlier, and deletes those that
 /// have no item in `undo_failed` and no sealed key. `None` when there are no more.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn prune_operations(
     conn: &mut PgConnection,
     days: i32,
@@ -73,9 +66,6 @@ pub async fn prune_operations(
 
 /// Deletes at most `limit` items of deleted operations with all that belongs to them. False when there
 /// was no deleted operation.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn prune_items(conn: &mut PgConnection, limit: i64) -> sqlx::Result<bool> {
     let items = sqlx::query_file!("queries/retention/items.sql", limit).execute(&mut *conn).await?;
     let done = sqlx::query!(
@@ -89,9 +79,6 @@ pub async fn prune_items(conn: &mut PgConnection, limit: i64) -> sqlx::Result<bo
 
 /// Deletes events that are `days` old, at most `limit`, and says how many. Ids are in the order of time
 /// but for transactions that overlap.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn prune_events(conn: &mut PgConnection, days: i32, limit: i64) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"with gone as (
@@ -114,9 +101,6 @@ pub async fn prune_events(conn: &mut PgConnection, days: i32, limit: i64) -> sql
 
 /// Deletes the rows of workers that stopped `days` ago and own no item, at most `limit`, and says how
 /// many.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn prune_workers(conn: &mut PgConnection, days: i32, limit: i64) -> sqlx::Result<i64> {
     let gone = sqlx::query!(
         "delete from tenantry.workers where id = any(array(

@@ -13,9 +13,6 @@ pub struct Room {
 }
 
 /// Counts the server's connections; the one that asks is not counted.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn room(conn: &mut PgConnection) -> sqlx::Result<Room> {
     // -1: no limit. `reserved_connections` is there from PostgreSQL 16 on.
     let row = sqlx::query(

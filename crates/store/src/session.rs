@@ -57,14 +57,7 @@ const READY: &str = "
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionError {
     /// The connected user may not act for the owner of schema `tenantry`.
-    NotOwner {
-        /// Who connected.
-        user: String,
-        /// Who owns the schema.
-        owner: String,
-        /// What can be done.
-        way_out: WayOut,
-    },
+    NotOwner { user: String, owner: String, way_out: WayOut },
     /// The settings that the connection asked for are not in force.
     SettingsLost,
 }
@@ -72,7 +65,6 @@ pub enum SessionError {
 /// What can be done for a user that may not act for the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WayOut {
-    /// Make it a member.
     Grant,
     /// It is a member, and may not take the role: PostgreSQL 16 and newer.
     GrantSet,

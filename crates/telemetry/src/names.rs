@@ -48,15 +48,10 @@ pub mod label {
     pub const OUTCOME: &str = "outcome";
     /// A route's pattern (`/tenants/{id}`), never a path.
     pub const ROUTE: &str = "route";
-    /// HTTP method.
     pub const METHOD: &str = "method";
-    /// HTTP status code.
     pub const STATUS: &str = "status";
-    /// A stage's name.
     pub const STAGE: &str = "stage";
-    /// A step's name.
     pub const STEP: &str = "step";
-    /// An error's stable code.
     pub const CODE: &str = "code";
     /// An operation's final state, or a spare's.
     pub const STATE: &str = "state";

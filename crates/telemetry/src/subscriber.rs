@@ -22,7 +22,6 @@ use tracing_subscriber::{
 /// The field in which sqlx tells the text of a slow statement.
 const STATEMENT: &str = "db.statement";
 
-/// Logging could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The filter is no filter.
@@ -30,7 +29,6 @@ pub enum InitError {
     Filter {
         /// As it was written.
         filter: String,
-        /// Where it goes wrong.
         #[source]
         source: ParseError,
     },

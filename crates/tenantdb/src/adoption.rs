@@ -17,9 +17,6 @@ const FINGERPRINT: &str = include_str!("queries/fingerprint.sql");
 /// A text for each spare that is another one once anything in its schema has been added, changed or
 /// removed; its rows of data do not count. Empty without a schema. One message, an answer for each in
 /// order.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn fingerprints(
     conn: &mut PgConnection,
     spares: impl IntoIterator<Item = TenantId>,
@@ -32,7 +29,6 @@ pub async fn fingerprints(
 pub struct Adoption<'a> {
     /// The id that the spare's names and marks bear.
     pub spare: TenantId,
-    /// Who it becomes.
     pub tenant: Newcomer<'a>,
 }
 

@@ -18,17 +18,11 @@ const MEMBERS: &str = include_str!("queries/members.sql");
 
 /// What keeps `application` from being the application's role, each as a sentence with the statement
 /// that helps; empty when it is fit. One message.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn lacking(conn: &mut PgConnection, application: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(LACKING).bind(application).fetch_all(conn).await
 }
 
 /// How many roles `application` is a member of: tenants and spares. It counts to `most` and no further.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn count(conn: &mut PgConnection, application: &str, most: u32) -> sqlx::Result<u32> {
     let count: i64 = sqlx::query_scalar(
         "select count(*) from (
@@ -62,9 +56,6 @@ pub async fn grant(
 }
 
 /// Those of the roles that `application` is not a member of, as it should be.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn missing(
     conn: &mut PgConnection,
     roles: &[RoleName],
@@ -92,9 +83,6 @@ pub async fn missing(
 }
 
 /// At most `most` roles of tenants of `installation` that `application` is a member of.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn held(
     conn: &mut PgConnection,
     installation: &InstallationId,

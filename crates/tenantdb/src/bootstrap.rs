@@ -93,7 +93,6 @@ pub enum BootstrapError {
     /// The database refused a statement.
     #[error("could not prepare the database for tenants")]
     Database {
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },

@@ -6,9 +6,6 @@ use sqlx::{PgConnection, Row};
 
 /// What `bootstrap` has yet to do, in words; nothing when tenants can be made. With `own`, PUBLIC must
 /// have no right on the database. One message.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn missing(
     conn: &mut PgConnection,
     installation: &InstallationId,

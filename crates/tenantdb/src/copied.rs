@@ -15,16 +15,11 @@ use crate::{grants, role};
 /// A schema that still bears the original's mark.
 #[derive(Debug, Clone)]
 pub struct Copied {
-    /// Its name.
     pub schema: SchemaName,
-    /// The mark.
     pub mark: Mark,
 }
 
 /// At most `most` schemas after `after` that bear the mark of `original`, by name.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn schemas(
     conn: &mut PgConnection,
     original: &InstallationId,
@@ -48,9 +43,6 @@ pub async fn schemas(
 /// Gives the schema to the same tenant of `heir`: the original's role loses its rights in it, a role
 /// of the heir's gets them, and the mark is rewritten. False, and nothing has changed, when a stranger
 /// has the name of that role.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn hand_over(
     conn: &mut PgConnection,
     copied: &Copied,
@@ -70,9 +62,6 @@ pub async fn hand_over(
 }
 
 /// As [`hand_over`], for a schema that is no tenant's: it gets the mark and no role.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn disown(
     conn: &mut PgConnection,
     copied: &Copied,
@@ -115,9 +104,6 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
 
 /// Takes from the original's group what tenants shared: the right to use extensions and to read tables.
 /// What may not be revoked stays, and [`heirless`] names it.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn disown_shared(conn: &mut PgConnection, original: &InstallationId) -> sqlx::Result<()> {
     let group = literal(RoleName::group(original).as_str());
     let revoke = include_str!("queries/disown_shared.sql").replace("{group}", &group);
@@ -127,9 +113,6 @@ pub async fn disown_shared(conn: &mut PgConnection, original: &InstallationId) -
 
 /// Gives the session's own user back its rights until the transaction ends: a superuser may drop what a
 /// dump restored as a superuser's.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn as_session_user(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql("set local role none").execute(conn).await?;
     Ok(())
@@ -137,9 +120,6 @@ pub async fn as_session_user(conn: &mut PgConnection) -> sqlx::Result<()> {
 
 /// Puts right, if the session belongs to a superuser, what a dump of roles loses from PostgreSQL 16 on: the
 /// owner of schema `tenantry` may take roles into the tenants' group, and the tenants' roles are in it.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn repair_group(
     conn: &mut PgConnection,
     installation: &InstallationId,
@@ -177,9 +157,6 @@ pub async fn repair_group(
 
 /// Roles of `original` that still have rights in this database, at most `most` of them: rights that
 /// an operator gave by hand.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn heirless(
     conn: &mut PgConnection,
     original: &InstallationId,

@@ -8,7 +8,6 @@ const ELSEWHERE: &str = include_str!("queries/elsewhere.sql");
 /// Something outside the tenants' schemas that a tenant's role has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
-    /// The role.
     pub role: String,
     /// What it has on what, in a sentence about "the role".
     pub sentence: String,
@@ -19,9 +18,6 @@ pub struct Elsewhere {
 /// What the roles of all tenants have, in their order, or what one role has: rights by name on anything
 /// in this database or of the whole server, and objects that belong to them. One statement, at the cost
 /// of what the server keeps of these roles.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn read(
     conn: &mut PgConnection,
     installation: &InstallationId,

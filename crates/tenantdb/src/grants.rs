@@ -43,9 +43,7 @@ pub async fn grant(
 /// A tenant whose rights may be incomplete.
 #[derive(Debug, Clone, Copy)]
 pub struct Due<'a> {
-    /// Its schema.
     pub schema: &'a SchemaName,
-    /// Its role.
     pub role: &'a RoleName,
     /// What its role is to have rights on; without it they stay as they are.
     pub promise: Option<&'a Promise>,

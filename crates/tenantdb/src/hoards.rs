@@ -9,11 +9,8 @@ use sqlx::PgConnection;
 /// A session of a tenant with a large part of the server's table of locks.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Hoard {
-    /// The tenant's role.
     pub role: String,
-    /// The session's process.
     pub pid: i32,
-    /// Locks that it holds.
     pub locks: i64,
     /// Whether it was ended. A user who is no superuser may not, without membership in
     /// `pg_signal_backend`.
@@ -22,9 +19,6 @@ pub struct Hoard {
 
 /// Ends the sessions of tenants that hold a large part of the table of locks each (a fortieth), while
 /// all tenants together hold more than half of it. It takes no lock that a full table could refuse.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn end_hoards(
     conn: &mut PgConnection,
     installation: &InstallationId,

@@ -24,7 +24,6 @@ pub use version_tables::carry_over;
 pub struct AppliedMigration {
     /// Its version, as it was spelled then.
     pub version: Version,
-    /// Its description then.
     pub description: String,
     /// SHA-384 of its text then, in hexadecimal.
     pub checksum: String,
@@ -48,10 +47,8 @@ impl From<&Migration> for AppliedMigration {
     }
 }
 
-/// A tenant's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The hash of the set.
     pub set_hash: String,
     /// The version reached; `None` = nothing is applied.
     pub version: Option<Version>,
@@ -75,9 +72,6 @@ impl Entry {
 }
 
 /// The rows of the tenants, in their order; `None` without a row. Two messages for all of them.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn read(
     conn: &mut PgConnection,
     tenants: &[TenantId],
@@ -107,11 +101,8 @@ pub async fn read(
 /// What [`find`] found.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The session's search path.
     pub(crate) path: String,
-    /// The session's role.
     pub(crate) actor: String,
-    /// The tenant's row.
     pub(crate) entry: Option<Entry>,
     /// Whether its schema holds something that no row tells of.
     pub(crate) unrecorded: bool,
@@ -179,9 +170,6 @@ async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<F
 
 /// Versions that tenants have with another text than the set's, each with the number of these tenants, in
 /// the set's order. Reads all rows.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn edited(
     conn: &mut PgConnection,
     set: &MigrationSet,
@@ -259,9 +247,6 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
 }
 
 /// Makes a set known, so that rows can name it. One message.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(Reached::all_of(set).registration())).execute(conn).await?;
     Ok(())
@@ -278,9 +263,6 @@ pub fn missing(schema: &str) -> String {
 }
 
 /// Deletes the tenant's row: nothing of it is left.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn forget(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query("delete from tenantry.tenant_migrations where tenant_id = $1")
         .bind(tenant.get())
@@ -298,7 +280,6 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
-    /// All of a set.
     pub(crate) fn all_of(set: &MigrationSet) -> Self {
         Self::in_set(set, set.head().cloned())
     }

@@ -7,9 +7,6 @@ use crate::ident::Ident;
 
 /// A database of this server in which a role of the installation has a right; `None` when no database
 /// needs them any more.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn used_by(
     conn: &mut PgConnection,
     installation: &InstallationId,

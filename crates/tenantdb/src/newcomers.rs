@@ -18,9 +18,7 @@ use crate::{application_role, grants, role, schema};
 /// A tenant that is to be made.
 #[derive(Debug, Clone)]
 pub struct Newcomer<'a> {
-    /// Its schema.
     pub schema: &'a SchemaName,
-    /// Its role.
     pub role: &'a RoleName,
     /// The mark that both are to bear.
     pub mark: Mark,

@@ -29,7 +29,6 @@ pub struct PublicRights {
 }
 
 impl PublicRights {
-    /// All of them.
     #[must_use]
     pub fn all(&self) -> Vec<&str> {
         [&self.ours, &self.not_ours, &self.superusers]
@@ -48,9 +47,6 @@ impl PublicRights {
 }
 
 /// Reads what PUBLIC may do. One message.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<PublicRights> {
     let text = format!(
         "{RIGHTS} select class, privilege, ours, min(quote_ident(pg_get_userbyid(owner))),
@@ -78,9 +74,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<PublicRights> {
 /// A right that a role of others has through PUBLIC alone: it loses it when PUBLIC does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
-    /// The role.
     pub role: String,
-    /// The right in words.
     pub right: String,
     /// The statement that gives the role the same by name.
     pub(crate) grant: String,
@@ -90,9 +84,6 @@ pub struct Loss {
 /// for when a database is prepared, not for when a tenant is made. A role that bears the mark of an
 /// installation is a tenant's and not listed, nor is one that can neither log in nor has anything
 /// in this database.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn losses(conn: &mut PgConnection) -> sqlx::Result<Vec<Loss>> {
     let rows = sqlx::query(AssertSqlSafe(format!("{RIGHTS} {LOSSES}"))).fetch_all(conn).await?;
     let loss = |row: &PgRow| {

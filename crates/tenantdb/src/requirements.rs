@@ -9,9 +9,6 @@ const LACKING: &str = include_str!("queries/requirements.sql");
 
 /// Everything that an installation in this mode needs and lacks, each as a sentence with the
 /// statement that mends it; empty when it can be installed. Two messages, writes nothing.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn lacking(conn: &mut PgConnection, mode: DatabaseMode) -> sqlx::Result<Vec<String>> {
     let mut lacking = rights::lacking(conn, None).await?.lacking;
     let rows = sqlx::query(LACKING).bind(mode == DatabaseMode::Own).fetch_all(conn).await?;

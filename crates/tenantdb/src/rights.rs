@@ -66,10 +66,8 @@ pub(crate) async fn lacking(
 /// Why the connected role cannot provision tenants. For the operator at start-up, not for callers.
 #[derive(Debug, thiserror::Error)]
 pub enum RightsError {
-    /// A right is missing.
     #[error("the database role {role} cannot provision tenants: {}", lacking.join("; "))]
     Lacking {
-        /// The connected role.
         role: String,
         /// Each missing right and the statement that gives it.
         lacking: Vec<String>,
@@ -77,7 +75,6 @@ pub enum RightsError {
     /// The catalogue could not be read.
     #[error("could not read the rights of the connected database role")]
     Database {
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },

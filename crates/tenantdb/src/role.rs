@@ -10,9 +10,6 @@ use crate::path::TenantPath;
 use crate::schema::owner_in;
 
 /// Whose the role is. One prepared look-up by unique index.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn owner(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Owner> {
     let row = sqlx::query(
         "select r.oid is not null, d.description
@@ -119,9 +116,6 @@ pub async fn drop_owned(
 /// The statement that would let the connected role change and drop this one; `None` when it may do so
 /// already, by itself or through the maker that made the role. From PostgreSQL 16 on a role that was
 /// restored from a dump belongs to whoever restored it.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn missing_right(
     conn: &mut PgConnection,
     role: &RoleName,

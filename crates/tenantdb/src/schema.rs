@@ -8,9 +8,6 @@ use crate::mark::{Mark, Owner};
 use crate::path::TenantPath;
 
 /// Whose the schema is. One prepared look-up by unique index.
-///
-/// # Errors
-/// When the catalogue cannot be read.
 pub async fn owner(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Owner> {
     let row = sqlx::query(
         "select n.oid is not null, d.description
@@ -125,7 +122,6 @@ pub enum EnterError {
     /// The database did not answer.
     #[error("could not set the search path")]
     Database {
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },

@@ -61,7 +61,6 @@ async fn drop_schema(conn: &mut PgConnection, schema: &Ident) -> sqlx::Result<()
     tx.commit().await
 }
 
-/// How long limits last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     Transaction,

@@ -15,9 +15,6 @@ pub type Shape = BTreeMap<String, String>;
 
 /// Reads what a schema holds. One message, at the cost of this schema alone. Empty when there is
 /// no such schema.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
     Ok(survey::read(conn, schema, Depth::FULL, None).await?.shape)
 }

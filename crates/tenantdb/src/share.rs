@@ -17,9 +17,6 @@ const FAULTS: &str = include_str!("queries/shared_faults.sql");
 
 /// Everything that sharing this needs and lacks, each as a sentence with what mends it. One message,
 /// writes nothing.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn lacking(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
     let rows = sqlx::query(LACKING).bind(&shared.extensions).bind(&shared.tables);
     let rows = rows.fetch_all(conn).await?;
@@ -80,9 +77,6 @@ pub struct ShareFaults {
 }
 
 /// Looks at what tenants share. One message.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn faults(
     conn: &mut PgConnection,
     installation: &InstallationId,
@@ -103,9 +97,6 @@ pub async fn faults(
 }
 
 /// Extensions in schema `tenantry_extensions` that are not listed, in their order: nobody drops them.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn unlisted(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select e.extname::text from pg_catalog.pg_extension e
@@ -119,9 +110,6 @@ pub async fn unlisted(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<
 
 /// What tenants may use besides what is listed: a sentence for each schema of the tables, which tenants
 /// may enter, with what PUBLIC may do there, and one for each other table that their group may read.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn opened(
     conn: &mut PgConnection,
     installation: &InstallationId,

@@ -5,14 +5,12 @@ use crate::path::TenantPath;
 /// Extensions and tables that migrations may use outside their tenant's schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shared {
-    /// Names of extensions.
     pub extensions: Vec<String>,
     /// Tables, each as `schema.table`, without quotation marks.
     pub tables: Vec<String>,
 }
 
 impl Shared {
-    /// Nothing is shared.
     pub(crate) const NOTHING: &'static Self = &Self { extensions: Vec::new(), tables: Vec::new() };
 
     /// The search path of tenants that share this.

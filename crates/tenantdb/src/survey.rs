@@ -60,7 +60,6 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
-    /// Everything.
     pub(crate) const FULL: Self =
         Self { triggers: true, policies: true, rules: true, functions: true, types: true };
 }
@@ -68,7 +67,6 @@ impl Depth {
 /// A tenant whose rights are looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its role.
     pub role: &'a RoleName,
     /// The mark that its schema and its role bear.
     pub mark: &'a Mark,
@@ -80,7 +78,6 @@ pub struct Subject<'a> {
     pub application_role: Option<&'a str>,
 }
 
-/// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     pub(crate) shape: Shape,
@@ -95,7 +92,6 @@ pub(crate) struct Survey {
     pub(crate) broken: Vec<bool>,
 }
 
-/// A relation.
 #[derive(Debug)]
 pub(crate) struct Relation {
     pub(crate) name: String,

@@ -34,9 +34,6 @@ pub async fn verify(
 }
 
 /// What [`verify`] finds, by what it concerns.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn look(
     conn: &mut PgConnection,
     schema: &SchemaName,
@@ -49,9 +46,6 @@ pub async fn look(
 
 /// What [`look`] finds of the roles and rights of several tenants, and of no object's definition. One
 /// message, an answer for each in order.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn look_at_rights(
     conn: &mut PgConnection,
     subjects: &[(&SchemaName, Subject<'_>)],
@@ -101,9 +95,6 @@ pub async fn verify_adopted(
 
 /// What is wrong with tenants built in advance, each with the fingerprint that its schema had then:
 /// with its role, with the rights on its schema, with what lies in it. An answer for each in order.
-///
-/// # Errors
-/// When the catalogues cannot be read.
 pub async fn look_at_spares(
     conn: &mut PgConnection,
     installation: &InstallationId,
@@ -162,7 +153,6 @@ pub enum VerifyError {
     /// The catalogues could not be read.
     #[error("could not read the tenant's schema")]
     Database {
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },
@@ -177,14 +167,12 @@ pub struct Faults {
     pub rights: Vec<String>,
     /// What the role may do outside its schema, often as one of all.
     pub database: Vec<String>,
-    /// What the schema holds.
     pub shape: Vec<String>,
     /// The schema or the role is missing, or bears another mark.
     pub foreign: bool,
 }
 
 impl Faults {
-    /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -207,7 +195,6 @@ impl Faults {
 const NO_SCHEMA: &str = "the schema does not exist";
 const NO_ROLE: &str = "the role does not exist";
 
-/// What a rule concerns.
 #[derive(Debug, Clone, Copy)]
 enum About {
     /// Whether it is there and the tenant's.

@@ -160,7 +160,6 @@ pub fn reading(tenants: &settings::Tenants) -> Reading {
     }
 }
 
-/// What tenants share by the settings.
 #[must_use]
 pub fn shared(tenants: &settings::Tenants) -> Shared {
     Shared { extensions: tenants.extensions.clone(), tables: tenants.shared_tables.clone() }

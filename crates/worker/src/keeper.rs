@@ -27,7 +27,6 @@ const SETTLES_IN: Duration = Duration::from_millis(200);
 /// Spares built in one transaction, at most: work that comes meanwhile shares the server with it.
 pub(crate) const AT_ONCE: usize = 8;
 
-/// What keeps the pool.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) builder: SpareBuilder,

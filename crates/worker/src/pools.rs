@@ -78,7 +78,6 @@ impl Pools {
     }
 }
 
-/// Connections of the pool for the work.
 fn work_connections(settings: &Settings) -> u32 {
     let lanes = u32::try_from(settings.worker.concurrency).unwrap_or(u32::MAX);
     lanes.saturating_add(SPARE_CONNECTIONS)

@@ -28,7 +28,6 @@ const MAX_START_WAIT_SECS: u64 = 5;
 /// The worker could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting is missing.
     #[error("a setting is missing")]
     Settings(#[source] settings::SettingsError),
     /// The database URL is none.
@@ -40,7 +39,6 @@ pub enum StartError {
     /// What the provisioning needs could not be read.
     #[error("the worker cannot provision")]
     Build(#[source] BuildError),
-    /// The plan contradicts itself.
     #[error("the plan cannot be followed")]
     Plan(#[source] PlanError),
     /// The database is a copy of the one that the installation lives in.
@@ -49,7 +47,6 @@ pub enum StartError {
     /// The database refused to register this process.
     #[error("could not register this worker")]
     Register(#[source] sqlx::Error),
-    /// The health endpoint failed.
     #[error("could not serve the health endpoint")]
     Health(#[source] std::io::Error),
 }

@@ -31,7 +31,6 @@ impl Standing {
         self.trouble.subscribe()
     }
 
-    /// A life has begun.
     pub(crate) fn works(&self) {
         self.trouble.send_replace(None);
     }

@@ -38,7 +38,6 @@ const SWEEP_PATIENCE: Duration = Duration::from_secs(60);
 /// Finished jobs forgotten in one slow round, at most.
 const PRUNE_LIMIT: i64 = 20_000;
 
-/// What the sweeps need.
 #[derive(Debug, Clone)]
 pub(crate) struct Sweeper {
     pub(crate) pool: Connections,

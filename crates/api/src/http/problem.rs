@@ -92,7 +92,6 @@ impl Problem {
         self.0.status
     }
 
-    /// Its stable code.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.0.code

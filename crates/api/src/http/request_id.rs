@@ -11,7 +11,6 @@ pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id taken from a caller, in bytes: it goes into every log line and audit row.
 const MAX_BYTES: usize = 128;
 
-/// The id of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestId(Arc<str>);
 

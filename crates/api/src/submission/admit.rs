@@ -41,7 +41,6 @@ pub(crate) struct Submission<'a> {
     pub(crate) key: Option<idempotency::Key<'a>>,
 }
 
-/// What a submission became.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Submitted {
     pub(crate) batch: OperationId,
@@ -145,7 +144,6 @@ pub(super) struct Admission<'a> {
 pub(super) struct Admitted {
     /// Its place in the request, from 0.
     pub(super) index: u32,
-    /// What the caller sent.
     pub(super) request: Request,
     pub(super) outcome: Result<Reservation, ItemError>,
 }

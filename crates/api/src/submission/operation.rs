@@ -26,7 +26,6 @@ pub(crate) struct AskedOperation {
     pub(crate) digest: Option<String>,
 }
 
-/// Which tenants.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tenants {
     Listed(Vec<TenantId>),

@@ -28,7 +28,6 @@ use crate::{
 /// Bytes of lines that arrive before they are read: what one visit to another thread is worth.
 const READ_AT_ONCE: usize = 64 << 10;
 
-/// A batch as it was sent.
 #[derive(Debug)]
 pub(crate) struct SentBatch {
     /// At least one.
@@ -148,7 +147,6 @@ struct Lines {
     text: Vec<u8>,
     tenants: Vec<Range<usize>>,
     most: usize,
-    /// Lines that were read.
     lines: usize,
     /// Where the first line that was not read begins.
     begin: usize,

@@ -27,7 +27,6 @@ pub(crate) struct OpenCounts(Mutex<HashMap<OperationId, Slot>>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) counts: Counts,
-    /// When it was done.
     pub(crate) at: Instant,
 }
 

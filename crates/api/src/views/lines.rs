@@ -7,7 +7,6 @@ use contract::ItemResult;
 
 use crate::http::extract::{accepted, is_ndjson};
 
-/// The columns of CSV.
 const COLUMNS: &[u8] =
     b"index,tenant_name,status,tenant_id,schema_name,domain,attempts,error_code,\
     error_message,error_step,error_retryable\r\n";

@@ -161,7 +161,6 @@ impl App {
         answer.body["results"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
     }
 
-    /// A sealer with this master key.
     pub(crate) async fn sealer(&self, master_key: &str) -> Sealer {
         let mut conn = self.db.pool.acquire().await.unwrap();
         let salt = store::master_keys::salt(&mut conn).await.unwrap();

@@ -24,7 +24,6 @@ use crate::{
 /// Rounds at most: each is one more version.
 const ROUNDS: usize = 9;
 
-/// Worker processes.
 const WORKERS: usize = 2;
 
 /// Between the answer that a new tenant is active and the POST of the next.

@@ -15,7 +15,6 @@ use crate::{
     system::{Setup, System},
 };
 
-/// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
     /// Batches of tenants made from nothing, against the floor

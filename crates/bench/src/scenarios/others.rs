@@ -53,7 +53,6 @@ pub(super) async fn others(run: &Run<'_>) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// Tenants a second.
 async fn rate(
     tenants: usize,
     making: impl Future<Output = anyhow::Result<()>>,

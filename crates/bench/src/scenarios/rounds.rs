@@ -61,7 +61,6 @@ pub(super) async fn warm(run: &Run<'_>) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// Tenants of many tables.
 pub(super) async fn wide(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(200);
     let shape = Shape::of_tables(TABLES);

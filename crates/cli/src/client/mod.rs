@@ -98,7 +98,6 @@ impl Client {
         self.call(request).await
     }
 
-    /// Deletes what is at `path`.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.call(self.request(Method::DELETE, path)).await
     }

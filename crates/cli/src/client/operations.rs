@@ -80,7 +80,6 @@ impl Operations<'_> {
         self.client.get(&format!("{}{}", self.under.path(), query(filters))).await
     }
 
-    /// The one with this id.
     pub(crate) async fn get(self, id: &str) -> Result<Answer> {
         self.client.get(&format!("{}/{id}", self.under.path())).await
     }

@@ -40,7 +40,6 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    /// Runs until a signal.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let mut signals = Signals::install()?;
         let settings = config_check::load_with(Profile::Dev)?;

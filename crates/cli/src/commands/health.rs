@@ -23,7 +23,6 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Asks once.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let url = self.url.unwrap_or_else(|| Target::find(global).url);
         let (base, path) = split(&url)?;

@@ -35,7 +35,6 @@ pub(crate) struct Which {
 }
 
 impl Item {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let (Which { operation, index }, act, body) = match self {

@@ -30,7 +30,6 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
             Self::RollMaster(roll) => roll.run(global).await,

@@ -33,7 +33,6 @@ use crate::{
     show,
 };
 
-/// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
     dispatch(args).await.map_err(connection::explained)
 }

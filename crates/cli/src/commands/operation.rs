@@ -121,7 +121,6 @@ pub(crate) struct Retry {
 }
 
 impl Batch {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let batches = client.batches();
@@ -139,7 +138,6 @@ impl Batch {
 }
 
 impl Operation {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let operations = client.operations();
@@ -213,7 +211,6 @@ fn rolled_back(error: &BatchError) -> String {
     }
 }
 
-/// Lists those that fit.
 async fn list(
     global: &Global,
     of: Operations<'_>,

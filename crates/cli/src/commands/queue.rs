@@ -18,7 +18,6 @@ pub(crate) enum Queue {
 }
 
 impl Queue {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let answer = match self {

@@ -25,7 +25,6 @@ pub(crate) struct Man {
 }
 
 impl Completions {
-    /// Prints the script.
     pub(crate) fn run(self) -> Done {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Args::command(), "tenantry", &mut script);

@@ -46,7 +46,6 @@ pub(crate) enum Tenant {
 }
 
 impl Tenant {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
             // These work on the database.

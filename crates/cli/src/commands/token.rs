@@ -75,7 +75,6 @@ fn expiry(text: &str) -> Result<Expiry, String> {
 }
 
 impl Token {
-    /// Does it.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let settings = config_check::load()?;
         let url = connection::database_url(&settings)?;

@@ -19,7 +19,6 @@ pub(super) const PLAIN: [&str; 5] =
 
 pub(super) const FEATURES: &str = "settings.features";
 
-/// What a column fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Column {
     Plain(String),

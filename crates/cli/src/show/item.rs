@@ -4,7 +4,6 @@ use contract::Item;
 
 use super::{DASH, Record, Table, domain, operation::error_text, short_time, waits};
 
-/// Prints all of it.
 pub(crate) fn item(it: &Item) {
     record(it).print();
     if !it.item.steps.is_empty() {

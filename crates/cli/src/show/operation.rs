@@ -12,7 +12,6 @@ use domain::{Kind, OperationId, OperationState, Progress};
 use super::{DASH, Table, domain, duration, short_time};
 use crate::client::Under;
 
-/// One operation.
 pub(crate) fn operation_table(
     under: Under,
     id: OperationId,
@@ -31,7 +30,6 @@ pub(crate) fn operation_table(
     table(under, "~tenants", [row])
 }
 
-/// One line an operation.
 pub(crate) fn operations_table(under: Under, operations: &[OperationSummary]) -> Table {
     let row = |OperationSummary { operation_id, kind, status: it, .. }: &OperationSummary| {
         [

@@ -21,7 +21,6 @@ pub(crate) fn workers(count: usize) -> String {
     if count == 0 { "no worker".to_owned() } else { counted(count as u64, "worker") }
 }
 
-/// One line a worker.
 pub(crate) fn workers_table(workers: &[Worker]) -> Table {
     let mut table = Table::new(&["=worker", "host", ">busy", "??=started", "?=seen"]);
     for worker in workers {

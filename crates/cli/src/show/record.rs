@@ -10,7 +10,6 @@ const LONGEST_LABEL: usize = 24;
 pub(crate) struct Record(Vec<(String, String)>);
 
 impl Record {
-    /// Adds a field.
     pub(crate) fn field(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.push((plain(&name.into()), plain(&value.into())));
     }

@@ -34,12 +34,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Lines of its log that are shown when it ends too early.
 const SHOWN_LINES: usize = 8;
 
-/// What a child does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Serves the API on this port; 0 = a free one.
-    Api { port: u16 },
-    /// Provisions.
+    Api {
+        port: u16,
+    },
     Worker,
 }
 
@@ -148,7 +148,6 @@ impl Child {
         self.signal(Signal::SIGTERM);
     }
 
-    /// Ends it at once.
     pub(super) fn kill(&mut self) {
         if self.ended().is_none() {
             self.signal(Signal::SIGKILL);

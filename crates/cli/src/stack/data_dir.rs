@@ -48,12 +48,10 @@ impl DataDir {
         &self.path
     }
 
-    /// Where PostgreSQL lives.
     pub(crate) fn postgres_dir(&self) -> PathBuf {
         self.path.join("pg")
     }
 
-    /// Where children log.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.path.join("log")
     }

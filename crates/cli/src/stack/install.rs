@@ -34,9 +34,7 @@ const SHOWN_ROLES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Installed {
     pub(crate) mode: DatabaseMode,
-    /// What PUBLIC had before.
     before: PublicRights,
-    /// What PUBLIC has now.
     left: PublicRights,
     /// Who would lose, or lost, what through PUBLIC; the own mode gave it back by name.
     losses: Vec<Loss>,
@@ -294,7 +292,6 @@ impl Installed {
         }
     }
 
-    /// The same for programs.
     pub(crate) fn json(&self) -> serde_json::Value {
         let (own, roles) = (self.mode == DatabaseMode::Own, self.roles());
         json!({

@@ -47,7 +47,6 @@ const CONFIG_FILE: &str = "TENANTRY_CONFIG_FILE";
 pub(crate) struct Plan {
     /// Port of the API; 0 = a free one.
     pub(crate) port: u16,
-    /// Workers to start.
     pub(crate) workers: usize,
     /// Where else to write what `ready.json` says.
     pub(crate) ready_file: Option<PathBuf>,
@@ -55,7 +54,6 @@ pub(crate) struct Plan {
     pub(crate) fetch: bool,
 }
 
-/// All of it, running.
 #[derive(Debug)]
 pub(crate) struct Stack {
     /// How to call it and how to join it.
@@ -139,7 +137,6 @@ impl Stack {
         self.supervisor.last_log_lines(count)
     }
 
-    /// Where the children log.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.data_dir.log_dir()
     }

@@ -16,7 +16,6 @@ const DATABASE: &str = "tenantry";
 /// Between two looks at whether our cluster answers.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A server that answers.
 #[derive(Debug)]
 pub(super) struct Postgres {
     url: String,
@@ -42,7 +41,6 @@ impl Postgres {
         Ok(Self { url, options: Some(options), cluster: Some(cluster) })
     }
 
-    /// Where it answers.
     pub(super) fn url(&self) -> &str {
         &self.url
     }

@@ -22,7 +22,6 @@ pub(super) struct DevToken {
 }
 
 impl DevToken {
-    /// The token itself.
     pub(super) fn secret(&self) -> &str {
         self.token.expose()
     }

@@ -8,11 +8,9 @@ use serde::{Deserialize, Serialize};
 /// A whole system that answers: how to call it, how to join it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ready {
-    /// Where the API answers.
     pub(crate) url: String,
     /// An operator token with role admin.
     pub(crate) token: String,
-    /// The control database.
     pub(crate) database_url: String,
     /// The process that keeps it all alive.
     pub(crate) pid: u32,
@@ -42,7 +40,6 @@ impl Ready {
 /// What an API or a worker writes once it answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct ProcessReady {
-    /// Where it answers.
     pub(super) url: String,
 }
 

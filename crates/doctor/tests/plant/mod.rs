@@ -21,7 +21,6 @@ pub(crate) fn spelled(sql: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(TABLES.iter().fold(sql.to_owned(), spell))
 }
 
-/// The id of operation `n`.
 pub(crate) fn operation_id(n: i64) -> String {
     format!("00000000-0000-0000-0000-{n:012}")
 }

@@ -51,9 +51,6 @@ impl Asked<'_> {
 }
 
 /// Says which tenants the operation would be about; writes nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn look(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Selected, ControlError> {
     Ok(operations::select(conn, &asked.admission()).await?)
 }

@@ -35,9 +35,6 @@ pub fn reservation(
 }
 
 /// Reserves what is free; for the rest, says what of it is taken. In the order of `wanted`.
-///
-/// # Errors
-/// When the database fails.
 pub async fn reserve_all(
     conn: &mut PgConnection,
     wanted: Vec<Reservation>,

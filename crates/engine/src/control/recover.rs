@@ -18,9 +18,6 @@ const PAGE: i64 = 1_000;
 
 /// Puts a claimed item back, to be tried again after `delay` because of `failure`; the try counts if
 /// it is `spent`. False when the claim is no longer ours.
-///
-/// # Errors
-/// When the database fails.
 pub async fn put_back(
     pool: &Connections,
     claim: &Claim,
@@ -41,9 +38,6 @@ pub async fn put_back(
 
 /// Declares silent workers dead and frees their jobs: both or neither. A worker that fetches such a
 /// job may claim its item, since the claim asks whether the owner lives.
-///
-/// # Errors
-/// When the database fails.
 pub async fn free_the_dead(pool: &Connections, dead_after: Duration) -> sqlx::Result<()> {
     let mut tx = pool.begin().await?;
     for worker in &workers::bury(&mut tx, dead_after).await? {
@@ -56,9 +50,6 @@ pub async fn free_the_dead(pool: &Connections, dead_after: Duration) -> sqlx::Re
 /// Gives back the items that no process works on: those that `worker` owns and does not have in
 /// progress (the database was away when an outcome should have been recorded, or a handler was given
 /// up), and those of workers that have stopped, since their jobs may be used up.
-///
-/// # Errors
-/// When the database fails.
 pub async fn give_back_forgotten(
     pool: &Connections,
     worker: &str,
@@ -87,9 +78,6 @@ pub async fn give_back_forgotten(
 
 /// Wakes workers for the items that have waited for `age` or longer and that no job will bring to
 /// one. Returns how many.
-///
-/// # Errors
-/// When the database fails.
 pub async fn revive_stranded(pool: &Connections, age: Duration) -> sqlx::Result<usize> {
     let (mut after, mut revived) = (ItemId::new(0), 0);
     loop {

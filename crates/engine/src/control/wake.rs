@@ -44,9 +44,6 @@ pub(super) async fn wake(conn: &mut PgConnection, of: Waiters) -> sqlx::Result<u
 
 /// Starts every scheduled operation whose time has come, each in a transaction of its own; says how
 /// many. Several processes may do it at once: each operation is started by one of them.
-///
-/// # Errors
-/// When the database fails.
 pub async fn start_due(pool: &Connections, by: By<'_>) -> sqlx::Result<u64> {
     let due = operations::due(&mut *pool.acquire().await?).await?;
     let mut started = 0;
@@ -75,9 +72,6 @@ async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::
 /// Wakes a worker for the first item that waits for each of `tenants`, which no item may hold any more;
 /// says how many. Call it after the commit that ended the items that held them: a wake-up that is lost
 /// costs the time to the next sweep.
-///
-/// # Errors
-/// When the database fails.
 pub async fn release(pool: &Connections, tenants: &[TenantId]) -> sqlx::Result<usize> {
     let mut tx = pool.begin().await?;
     let next = items::next_for(&mut tx, tenants).await?;
@@ -92,9 +86,6 @@ pub async fn release(pool: &Connections, tenants: &[TenantId]) -> sqlx::Result<u
 
 /// Wakes a worker again for those of `items` that wait for another set of migrations than `by` has, if a
 /// worker with theirs is alive: the job that brought them here is used up.
-///
-/// # Errors
-/// When the database fails.
 pub async fn pass_on(
     pool: &Connections,
     items: &[ItemId],
@@ -111,9 +102,6 @@ pub async fn pass_on(
 }
 
 /// Wakes workers for the items that wait for this set of migrations: a worker has come that has it.
-///
-/// # Errors
-/// When the database fails.
 pub async fn wake_set(pool: &Connections, set: &str) -> sqlx::Result<u64> {
     let mut tx = pool.begin().await?;
     let mut woken = 0;

@@ -64,12 +64,10 @@ impl Database {
         Self::create(self.cluster, &from)
     }
 
-    /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The cluster that it is in.
     pub fn cluster(&self) -> &'static SharedCluster {
         self.cluster
     }

@@ -67,7 +67,6 @@ impl Step for Second {
     }
 }
 
-/// It cannot succeed.
 #[derive(Debug)]
 struct Never;
 

@@ -4,9 +4,6 @@ use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// Erases every sealed secret of `operation` and says whose they were; the keys stay good.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn acknowledge(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -3,9 +3,6 @@
 use sqlx::PgConnection;
 
 /// Erases every sealed secret past its time, at most 1,000, and says how many.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn erase_expired(conn: &mut PgConnection) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "update tenantry.api_keys set sealed = null, sealed_until = null

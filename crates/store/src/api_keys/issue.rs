@@ -8,9 +8,7 @@ use sqlx::PgConnection;
 /// A key as it is stored: its hash, and its secret sealed.
 #[derive(Debug)]
 pub struct NewKey<'a> {
-    /// Whose it is.
     pub tenant: TenantId,
-    /// The operation it was issued in.
     pub operation: OperationId,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
@@ -28,9 +26,6 @@ pub struct NewKey<'a> {
 
 /// Records each of `keys` whose tenant has no live key yet, and says how many those are. One
 /// statement.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result<u64> {
     let tenants: Vec<i64> = keys.iter().map(|key| key.tenant.get()).collect();
     let operations: Vec<_> = keys.iter().map(|key| key.operation.get()).collect();

@@ -6,18 +6,13 @@ use sqlx::PgConnection;
 /// A key whose secret is still there, encrypted.
 #[derive(Debug, Clone)]
 pub struct SealedKey {
-    /// Whose it is.
     pub tenant: TenantId,
-    /// Its tenant's name.
     pub tenant_name: String,
     /// The secret, sealed with the tenant's id as associated data.
     pub sealed: Vec<u8>,
 }
 
 /// The keys issued in `operation` that are neither acknowledged, expired nor revoked.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn reveal(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -4,9 +4,6 @@ use domain::TenantId;
 use sqlx::PgConnection;
 
 /// Revokes every live key of `tenant` and erases what is sealed of them.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn withdraw(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.api_keys

@@ -50,9 +50,6 @@ impl<'a> By<'a> {
 }
 
 /// Records `entry`; commits with the change it tells of.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into tenantry.audit_log

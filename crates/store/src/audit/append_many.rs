@@ -6,9 +6,6 @@ use sqlx::PgConnection;
 use super::Entry;
 
 /// Records `entry` once for each of `tenants`, in one statement.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn append_for_tenants(
     conn: &mut PgConnection,
     entry: Entry<'_>,

@@ -6,11 +6,9 @@ use sqlx::PgConnection;
 /// A month that was written to a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Export<'a> {
-    /// Its first day.
     pub month: NaiveDate,
     /// Who exported it: `cli:<os user>`.
     pub actor: &'a str,
-    /// Rows in the file.
     pub rows: i64,
     /// SHA-256 of the file, in hex.
     pub sha256: &'a str,
@@ -19,22 +17,16 @@ pub struct Export<'a> {
 /// What became of a request to drop a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is dropped.
     Dropped {
-        /// Rows that it had.
         rows: i64,
     },
-    /// It is not over.
     NotOver,
     /// The log has no rows of it.
     NoRows,
-    /// It was never exported.
     NotExported,
     /// The newest export has another number of rows.
     Changed {
-        /// Rows in the log.
         rows: i64,
-        /// Rows in the export.
         exported: i64,
     },
 }
@@ -50,9 +42,6 @@ pub async fn make_months(conn: &mut PgConnection) -> sqlx::Result<i32> {
 
 /// At most `limit` rows of the month that begins with `month`, in UTC, in the order of their ids and after
 /// `after`: each with its id, as a line of JSON without its end.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn export(
     conn: &mut PgConnection,
     month: NaiveDate,
@@ -65,9 +54,6 @@ pub async fn export(
 }
 
 /// Records that a month is in a file.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn record_export(conn: &mut PgConnection, export: Export<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into tenantry.audit_exports (month, exported_by, row_count, sha256)

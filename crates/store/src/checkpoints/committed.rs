@@ -4,9 +4,6 @@ use domain::ItemId;
 use sqlx::PgConnection;
 
 /// The stages of `item` that are committed and not undone, in no order.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn committed(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select stage from tenantry.checkpoints where item_id = $1 and undone_at is null",

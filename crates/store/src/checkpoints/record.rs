@@ -10,7 +10,6 @@ use crate::items::Claim;
 /// One step of a stage as the results show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepRecord {
-    /// The step's durable name.
     pub name: &'static str,
     /// `done` or `undone`.
     pub state: &'static str,
@@ -31,9 +30,6 @@ pub struct Noted {
 /// are left, then `built` or `succeeded`). What its steps `noted` of each item stands in the same place of
 /// that list; an empty list: nothing. One statement, the last one of the stage's transaction.
 /// False when one of the claims is no longer ours; the transaction must then be rolled back.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn record(
     conn: &mut PgConnection,
     claims: &[Claim],

@@ -21,9 +21,6 @@ pub struct Claim<'a> {
 /// Whether the key is now `claim`'s: it was free, or older than its days.
 ///
 /// Waits for a request in flight with the same key: the row is its, until it commits.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bool> {
     let taken = sqlx::query!(
         "insert into tenantry.idempotency_keys as k (caller, key, body_hash, operation_id)

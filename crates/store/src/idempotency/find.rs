@@ -8,14 +8,10 @@ use sqlx::PgConnection;
 pub struct Remembered {
     /// SHA-256 of what was asked.
     pub body_hash: Vec<u8>,
-    /// The operation it became.
     pub operation: OperationId,
 }
 
 /// The request that used `key`, if one did.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn find(
     conn: &mut PgConnection,
     caller: OperatorId,

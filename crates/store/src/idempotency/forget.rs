@@ -3,9 +3,6 @@
 use sqlx::PgConnection;
 
 /// Forgets keys older than `days`, at most `limit`, and says how many.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn forget_expired(conn: &mut PgConnection, days: i32, limit: i64) -> sqlx::Result<i64> {
     let gone = sqlx::query!(
         "delete from tenantry.idempotency_keys where (caller, key) in (

@@ -6,14 +6,11 @@ use sqlx::PgConnection;
 
 use super::Claim;
 
-/// A try that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The claim token of the try.
     pub attempt: i32,
-    /// Who tried.
     pub worker: String,
-    /// The stage that failed.
     pub stage: String,
     /// The step, if it was one.
     pub step: Option<String>,
@@ -25,14 +22,10 @@ pub struct Attempt {
     pub message: String,
     /// When the worker claimed the item.
     pub started_at: DateTime<Utc>,
-    /// When the try failed.
     pub failed_at: DateTime<Utc>,
 }
 
 /// Records that the try of `claim` failed in `stage`, in the transaction that records what follows from it.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn note_attempt(
     conn: &mut PgConnection,
     claim: &Claim,
@@ -60,9 +53,6 @@ pub async fn note_attempt(
 }
 
 /// The tries of `item` that failed, oldest first.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn attempts(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<Vec<Attempt>> {
     sqlx::query_as!(
         Attempt,

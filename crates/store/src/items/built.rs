@@ -4,9 +4,6 @@ use domain::{ItemError, ItemId, OperationId, TenantId};
 use sqlx::PgConnection;
 
 /// Whether every item of `operation` is built.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn all_built(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select not exists (select from tenantry.operation_items
@@ -19,9 +16,6 @@ pub async fn all_built(conn: &mut PgConnection, operation: OperationId) -> sqlx:
 
 /// The index of the first item of `operation` that failed for good, or is on its way back because it
 /// did; an item that was stopped did not fail.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn first_failed(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -39,9 +33,6 @@ pub async fn first_failed(
 
 /// Makes every tenant of `operation` visible and ends its items as succeeded; returns the tenants. The
 /// caller has locked the operation and seen that all of it is built.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn activate_built(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -54,9 +45,6 @@ pub async fn activate_built(
 
 /// `built → unwinding` for every such item of `operation`, because of `reason`. The caller wakes
 /// workers for them in the same transaction.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn turn_built_back(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// `queued | retrying → cancelled` for every such item of `operation`, and gives their reserved names
 /// back; says how many. Items in a worker's hands are left to it.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn cancel_waiting(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<u64> {
     let code = codes::CANCELLED;
     let cancelled = sqlx::query_file_scalar!(

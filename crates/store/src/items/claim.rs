@@ -16,21 +16,16 @@ use sqlx::{PgConnection, types::Uuid};
 /// [`Claim::attempt`] is the claim token: every later write is fenced by it.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// The item.
     pub item: ItemId,
-    /// Its operation.
     pub operation: OperationId,
-    /// What the operation does.
     pub kind: Kind,
     /// What the kind has to know, as JSON.
     pub params: serde_json::Value,
     /// Whether the operation is all or nothing.
     pub mode: Mode,
-    /// The worker that claimed it.
     pub worker: String,
     /// The claim token: how often the item was claimed, this time included.
     pub attempt: i32,
-    /// When it was claimed.
     pub since: Instant,
     /// Tries used since the item was set going or began to unwind, this one included.
     pub tries: i32,
@@ -59,22 +54,16 @@ pub struct Claim {
 /// The tenant a claimed item is about; a new one is reserved.
 #[derive(Debug, Clone)]
 pub struct ClaimedTenant {
-    /// Its id.
     pub id: TenantId,
-    /// Its state at the claim.
     pub state: TenantState,
-    /// Its name.
     pub name: TenantName,
-    /// Its schema.
     pub schema: SchemaName,
-    /// Its role.
     pub role: RoleName,
 }
 
 /// An error as it stands in the item's row.
 #[derive(Debug, Clone)]
 pub struct RecordedError {
-    /// The stable code.
     pub code: String,
     /// What the caller is told.
     pub message: String,
@@ -82,10 +71,8 @@ pub struct RecordedError {
     pub step: Option<String>,
 }
 
-/// Who claims.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
-    /// The worker.
     pub worker: &'a str,
     /// The kinds of operations that it knows.
     pub kinds: &'a [Kind],

@@ -7,9 +7,6 @@ use super::Claim;
 
 /// `unwinding → end`, where `end` is `failed`, `cancelled`, `rolled_back` or `undo_failed`.
 /// The error recorded when unwinding began stays. False when the claim is no longer ours.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn fail(conn: &mut PgConnection, claim: &Claim, end: ItemState) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.operation_items

@@ -8,7 +8,6 @@ use crate::decode::with_kind;
 /// An item that is recorded as being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owned {
-    /// The item.
     pub item: ItemId,
     /// The claim token it is owned under.
     pub attempt: i32,
@@ -16,9 +15,6 @@ pub struct Owned {
 
 /// Every item recorded as being worked on by `worker`, and every one by a worker that has signed
 /// off or was declared dead: nobody works on those, and their jobs may be used up.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec<Owned>> {
     let rows = sqlx::query!(
         "select i.id, i.attempt from tenantry.operation_items i
@@ -35,9 +31,6 @@ pub async fn owned_by(conn: &mut PgConnection, worker: &str) -> sqlx::Result<Vec
 
 /// Gives owned items back: `running → retrying`; one that unwinds stays so, without an owner.
 /// Returns those that have not moved on, with their kinds; the caller wakes workers for them in the same transaction.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn give_back(
     conn: &mut PgConnection,
     owned: &[Owned],

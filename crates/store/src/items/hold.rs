@@ -6,9 +6,6 @@ use super::Claim;
 
 /// Whether `claim` still holds; if so its row stays locked until the transaction ends, so nobody
 /// can claim the item in between.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn hold(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<bool> {
     let row = sqlx::query_scalar!(
         "select 1 from tenantry.operation_items

@@ -30,9 +30,6 @@ pub struct NewItemRow<'a> {
 
 /// Records `items`, those accepted not to be begun before `run_at`; returns the ids of these, in
 /// order. One statement whatever their number.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn insert(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -7,9 +7,6 @@ use crate::decode::with_kind;
 
 /// `undo_failed → unwinding` with no tries used; the caller wakes a worker for it in the same
 /// transaction. `None` when the item is in another state, or not there.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn undo(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -39,9 +36,6 @@ pub struct Resolved {
 /// `undo_failed → failed`: nothing of the tenant is left, an operator says. Gives its names back,
 /// revokes its keys and marks its stages as undone. `stuck → failed` leaves all three. `None` when the item
 /// is in another state, or not there.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn resolve(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -34,7 +34,6 @@ pub struct ItemResult {
 /// Why an item failed, or its last try did.
 #[derive(Debug, Clone)]
 pub struct ResultError {
-    /// The stable code.
     pub code: String,
     /// What the caller is told.
     pub message: String,
@@ -46,9 +45,6 @@ pub struct ResultError {
 
 /// At most `limit` items of `operation` after index `after`; those in `state`, and those with this error
 /// `code`, only if given.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn results(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -7,13 +7,11 @@ use sqlx::{PgConnection, types::Json};
 /// An item that failed, was cancelled or was rolled back.
 #[derive(Debug, Clone)]
 pub struct Retryable {
-    /// The item.
     pub id: ItemId,
     /// Its place in the request.
     pub index: u32,
     /// What was asked, as sent.
     pub request: Box<RawValue>,
-    /// Why it failed.
     pub code: Option<String>,
     /// The tenant it had reserved names for; `None` when it was refused at submission.
     pub tenant: Option<ReleasedTenant>,
@@ -22,7 +20,6 @@ pub struct Retryable {
 /// A tenant whose names were given back.
 #[derive(Debug, Clone)]
 pub struct ReleasedTenant {
-    /// Its id.
     pub id: TenantId,
     /// The domain in A-label form.
     pub domain: String,
@@ -34,9 +31,6 @@ pub struct ReleasedTenant {
 
 /// The items of `operation` that failed, were cancelled or were rolled back, by index; of these only
 /// the ones with this error `code`, and with an error of this `step`, if given.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn retryable(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -85,7 +79,6 @@ pub async fn retryable(
 /// An item that is tried again.
 #[derive(Debug, Clone)]
 pub struct Requeued {
-    /// The item.
     pub id: ItemId,
     /// The tenant names are reserved for.
     pub tenant: TenantId,
@@ -96,9 +89,6 @@ pub struct Requeued {
 }
 
 /// `failed | cancelled | rolled_back → queued` with no tries used and no error, and says how many.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Result<u64> {
     let ids: Vec<i64> = items.iter().map(|i| i.id.get()).collect();
     let tenants: Vec<i64> = items.iter().map(|i| i.tenant.get()).collect();
@@ -112,9 +102,6 @@ pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Resul
 
 /// Records why each of `items`, which failed or were cancelled, cannot be retried; it stays in its
 /// state.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn refuse(conn: &mut PgConnection, items: &[(ItemId, ItemError)]) -> sqlx::Result<()> {
     let ids: Vec<i64> = items.iter().map(|(id, _)| id.get()).collect();
     let codes: Vec<String> = items.iter().map(|(_, e)| e.code.as_str().to_owned()).collect();

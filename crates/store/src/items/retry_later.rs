@@ -10,9 +10,6 @@ use super::Claim;
 /// `running → retrying`; an item that unwinds stays so, without an owner. The caller wakes a
 /// worker for it in the same transaction. A try that is not `spent` is not counted. False when the
 /// claim is no longer ours.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn retry_later(
     conn: &mut PgConnection,
     claim: &Claim,

@@ -7,9 +7,6 @@ use super::Claim;
 use crate::decode::with_kind;
 
 /// `running → stuck`, with the reason. False when the claim is no longer ours.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn stick(
     conn: &mut PgConnection,
     claim: &Claim,
@@ -34,9 +31,6 @@ pub async fn stick(
 
 /// `stuck → retrying` with no tries used: an operator saw to the cause. The caller gives the item a job in
 /// the same transaction. `None` when the item is in another state, or not there.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn go_on(
     conn: &mut PgConnection,
     operation: OperationId,

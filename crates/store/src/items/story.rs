@@ -10,11 +10,9 @@ use crate::decode::decode;
 /// The times of an item, and what can hold it up.
 #[derive(Debug, Clone)]
 pub struct Story {
-    /// The item.
     pub id: ItemId,
     /// Where it is in its life.
     pub state: ItemState,
-    /// What its operation does.
     pub kind: Kind,
     /// What the kind has to know.
     pub params: Value,
@@ -22,11 +20,9 @@ pub struct Story {
     pub paused: bool,
     /// When its operation is to be set going; `None` once it has been.
     pub run_at: Option<DateTime<Utc>>,
-    /// When it was recorded.
     pub created_at: DateTime<Utc>,
     /// When a worker first took it.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// When it is to be tried next.
     pub next_attempt_at: Option<DateTime<Utc>>,
@@ -37,20 +33,15 @@ pub struct Story {
 /// An item that works on a tenant, or waits for it before another one.
 #[derive(Debug, Clone)]
 pub struct Holder {
-    /// Its operation.
     pub operation: OperationId,
     /// Its place in the operation.
     pub index: u32,
-    /// What that operation does.
     pub kind: Kind,
     /// Where the item is in its life.
     pub state: ItemState,
 }
 
 /// The times of the item at `index` of `operation`, and what holds it up.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn story(
     conn: &mut PgConnection,
     operation: OperationId,

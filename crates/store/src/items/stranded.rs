@@ -10,9 +10,6 @@ use crate::decode::with_kind;
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
 /// for a worker, and should not: neither they nor the whole queue are paused, their time has come, and
 /// none holds the tenant that they wait for.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn waiting_since(
     conn: &mut PgConnection,
     after: ItemId,
@@ -42,9 +39,6 @@ pub async fn waiting_since(
 
 /// Those of `items` that still wait and that no other process holds, with their kinds; their rows stay locked until the
 /// transaction ends.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn hold_waiting(
     conn: &mut PgConnection,
     items: &[ItemId],

@@ -8,9 +8,6 @@ use super::Claim;
 /// `running → unwinding`, with the reason; tries start from 0, they are the undo's now.
 /// Returns the stages that are committed and have to be undone, those of this claim included;
 /// `None` when the claim is no longer ours.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn begin_unwind(
     conn: &mut PgConnection,
     claim: &Claim,

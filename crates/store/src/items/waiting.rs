@@ -7,10 +7,8 @@ use sqlx::PgConnection;
 
 use crate::decode::with_kind;
 
-/// Whose items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiters {
-    /// Those of this operation.
     Operation(OperationId),
     /// Those of every open operation that is not paused.
     Queue,
@@ -19,9 +17,6 @@ pub enum Waiters {
 /// At most `limit` items of `of` after `after`, in order of id, that wait for a worker, each with the kind of
 /// its operation. Those of
 /// an operation whose time has not come are not among them.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn waiting(
     conn: &mut PgConnection,
     of: Waiters,
@@ -77,9 +72,6 @@ async fn of_all(
 
 /// Of the items that wait for one of `tenants`, the first for each whose operation is neither paused nor put
 /// off: its turn comes when none holds the tenant any more.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn next_for(
     conn: &mut PgConnection,
     tenants: &[TenantId],
@@ -102,9 +94,6 @@ pub async fn next_for(
 }
 
 /// At most `limit` items of `operation` that a worker could take now, in order of id.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn due(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -124,9 +113,6 @@ pub async fn due(
 }
 
 /// The number of items that wait for a worker; counts no further than `cap`.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i32> {
     sqlx::query_scalar!(
         r#"select count(*)::int as "count!" from (
@@ -140,9 +126,6 @@ pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i3
 
 /// Those of `items` that wait for a worker with another set of migrations than `set`, where there is one
 /// that has been heard of within `dead_after`.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn of_other_sets(
     conn: &mut PgConnection,
     items: &[ItemId],
@@ -168,9 +151,6 @@ pub async fn of_other_sets(
 }
 
 /// The open operations whose items wait for a worker with this set of migrations.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn operations_of_set(
     conn: &mut PgConnection,
     set: &str,

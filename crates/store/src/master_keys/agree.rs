@@ -33,23 +33,16 @@ pub enum MasterKeyRefusal {
         /// Fingerprint of the process's present key.
         ours: String,
     },
-    /// The database failed.
     #[error("could not compare the master key with the installation's")]
     Database(#[from] sqlx::Error),
 }
 
 /// The installation's random value, which fingerprints are made with.
-///
-/// # Errors
-/// When the database cannot be read.
 pub async fn salt(conn: &mut PgConnection) -> sqlx::Result<Uuid> {
     sqlx::query_scalar!("select key_salt from tenantry.installation").fetch_one(conn).await
 }
 
 /// The fingerprint of the installation's master key; `None` before the first process has started.
-///
-/// # Errors
-/// When the database cannot be read.
 pub async fn current(conn: &mut PgConnection) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!("select id from tenantry.master_keys where retired_at is null")
         .fetch_optional(conn)

@@ -3,9 +3,6 @@
 use sqlx::PgConnection;
 
 /// Makes `id` the current fingerprint. Run it in a transaction: the two statements belong together.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn replace(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.master_keys set retired_at = clock_timestamp()

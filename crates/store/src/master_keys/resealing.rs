@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 /// A sealed secret and whose it is.
 #[derive(Debug, Clone)]
 pub struct SealedSecret {
-    /// The key's row.
     pub id: i64,
     /// The tenant that it is sealed for.
     pub tenant: TenantId,
@@ -15,9 +14,6 @@ pub struct SealedSecret {
 }
 
 /// Up to `limit` sealed secrets with rows after `after`, oldest first.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn sealed_after(
     conn: &mut PgConnection,
     after: i64,
@@ -55,9 +51,6 @@ pub(super) async fn newest(conn: &mut PgConnection, limit: i64) -> sqlx::Result<
 }
 
 /// Puts `anew` in the place of what was read. Changes nothing when the secret is acknowledged by now.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn reseal(conn: &mut PgConnection, read: &SealedSecret, anew: &[u8]) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.api_keys set sealed = $3 where id = $1 and sealed = $2",
@@ -71,9 +64,6 @@ pub async fn reseal(conn: &mut PgConnection, read: &SealedSecret, anew: &[u8]) -
 }
 
 /// Erases a secret that no master key opens. The API key stays valid.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn erase(conn: &mut PgConnection, read: &SealedSecret) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.api_keys set sealed = null, sealed_until = null

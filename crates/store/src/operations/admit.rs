@@ -12,17 +12,14 @@ use crate::{decode::count, tenants::Place};
 pub struct Admission<'a> {
     /// Its id, minted by the caller.
     pub id: OperationId,
-    /// What it does.
     pub kind: Kind,
     /// What the kind has to know.
     pub params: &'a Value,
-    /// Who asks for it.
     pub created_by: Option<OperatorId>,
     /// Not to be set going before; `None`: at once.
     pub run_at: Option<DateTime<Utc>>,
     /// The states of tenants that the kind can be about.
     pub states: &'a [TenantState],
-    /// These tenants only.
     pub tenants: Option<&'a [TenantId]>,
     /// Those that all of it fits.
     pub selector: &'a Selector,
@@ -33,7 +30,6 @@ pub struct Admission<'a> {
 /// The tenants that an operation is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// How many they are.
     pub tenants: u64,
     /// SHA-256 of their ids in order, in hexadecimal: another set has another one.
     pub digest: String,
@@ -44,18 +40,12 @@ pub struct Selected {
 }
 
 /// Says which tenants the operation would be about.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn select(conn: &mut PgConnection, asked: &Admission<'_>) -> sqlx::Result<Selected> {
     run(conn, asked, None, false).await
 }
 
 /// Records the operation and one item for each of its tenants, unless there are none, or `digest` is given
 /// and is not theirs. One statement; the caller gives the items their jobs in the same transaction.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn admit(
     conn: &mut PgConnection,
     asked: &Admission<'_>,

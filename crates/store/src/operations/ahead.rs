@@ -8,9 +8,6 @@ const MOST: i64 = 100;
 
 /// How many other operations of the caller who submitted `operation` are under way: not over, not paused,
 /// and not for later. Counts no further than 100, by an index that holds such operations alone.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn ahead(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<u32> {
     let others = sqlx::query_scalar!(
         r#"select count(*) as "count!" from (

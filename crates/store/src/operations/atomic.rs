@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 /// An open all-or-nothing operation; its row is locked.
 #[derive(Debug, Clone)]
 pub struct Atomic {
-    /// Where it is.
     pub state: OperationState,
     /// Why it turns back, when it does.
     pub code: Option<Code>,
@@ -14,9 +13,6 @@ pub struct Atomic {
 
 /// Locks `operation` if it is all or nothing and open; until the transaction ends nobody else
 /// activates it, turns it back or cancels it.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn lock_atomic(
     conn: &mut PgConnection,
     operation: OperationId,
@@ -38,9 +34,6 @@ pub async fn lock_atomic(
 /// `queued | running → rolling_back`, because the item at `culprit` failed; what has not been
 /// begun is cancelled, and its names are free again. False when the operation is on its way out
 /// already.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn begin_rollback(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -15,9 +15,6 @@ pub struct Cancelled {
 
 /// `queued | running → cancelling`; asking again changes nothing. `None` when the operation is over,
 /// on its way back, or not there.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<Cancelled>> {
     sqlx::query_as!(
         Cancelled,
@@ -42,9 +39,6 @@ pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Op
 
 /// `queued | running → cancelling` because the operation's deadline has passed; cancels what has not
 /// been begun, and says how many items that were. Nothing happens when somebody was faster.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn cancel_overdue(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<u64> {
     let code = codes::BATCH_DEADLINE;
     let ended = sqlx::query!(
@@ -73,9 +67,6 @@ pub async fn cancel_overdue(conn: &mut PgConnection, operation: OperationId) -> 
 }
 
 /// Open operations past their deadline that nobody has cancelled yet, at most 100.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn overdue(conn: &mut PgConnection) -> sqlx::Result<Vec<OperationId>> {
     let ids = sqlx::query_scalar!(
         "select id from tenantry.operations

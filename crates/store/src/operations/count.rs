@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 pub struct Counts {
     /// The run in which they are there.
     pub run: i32,
-    /// How many are where.
     pub progress: Progress,
     /// Items that ended in this run; those refused at submission are not among them.
     pub ended_in_run: u64,
@@ -16,9 +15,6 @@ pub struct Counts {
 
 /// Where the items of `operation` are now; `None` when there is no such operation. Reads every item, by
 /// the index on their operation.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn count(
     conn: &mut PgConnection,
     operation: OperationId,

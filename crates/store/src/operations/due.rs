@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// Operations that are to be set going now, the longest due first, at most 100. One that is paused,
 /// or any while the queue is, waits for the resume.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn due(conn: &mut PgConnection) -> sqlx::Result<Vec<OperationId>> {
     let ids = sqlx::query_scalar!(
         "select b.id from tenantry.operations b
@@ -23,9 +20,6 @@ pub async fn due(conn: &mut PgConnection) -> sqlx::Result<Vec<OperationId>> {
 
 /// Makes a due operation one like any other. The caller gives its items jobs in the same transaction.
 /// False when somebody was faster, or it is not due any more.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn release_due(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let released = sqlx::query!(
         "update tenantry.operations set run_at = null

@@ -7,9 +7,6 @@ use crate::decode::column;
 
 /// `queued → rolled_back` in the transaction that records the operation: item `culprit` cannot become
 /// a tenant, so none of them will. Writes the totals and the one `operation.finished` event too.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn end_refused(
     conn: &mut PgConnection,
     operation: OperationId,

@@ -4,9 +4,6 @@ use domain::OperationId;
 use sqlx::PgConnection;
 
 /// Whether the operation with this id is over; `None` when there is none.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn is_finished(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<bool>> {
     sqlx::query_scalar!(
         r#"select finished_at is not null as "finished!" from tenantry.operations where id = $1"#,
@@ -17,9 +14,6 @@ pub async fn is_finished(conn: &mut PgConnection, id: OperationId) -> sqlx::Resu
 }
 
 /// Those of `operations` that are over. One statement whatever their number.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn ended_among(
     conn: &mut PgConnection,
     operations: &[OperationId],

@@ -11,9 +11,7 @@ use crate::decode::{count, decode};
 /// An operation, without its items.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its id.
     pub id: OperationId,
-    /// What it does.
     pub kind: Kind,
     /// What the kind has to know, as JSON.
     pub params: Value,
@@ -28,7 +26,6 @@ pub struct Operation {
     /// What became of its items; there only when it is over. `None` with an end too when a version
     /// that knew of no totals ended it: [`super::count`] then.
     pub totals: Option<Counts>,
-    /// When it was submitted.
     pub created_at: DateTime<Utc>,
     /// When this run's first item was begun.
     pub started_at: Option<DateTime<Utc>>,
@@ -57,9 +54,6 @@ pub struct Culprit {
 }
 
 /// The operation with this id. Costs the same whatever its size.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<Operation>> {
     let row =
         sqlx::query_file!("queries/operations/find.sql", id.get()).fetch_optional(conn).await?;
@@ -103,9 +97,6 @@ pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
 }
 
 /// What the operation with this id does.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn kind(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Option<Kind>> {
     let kind = sqlx::query_scalar!("select kind from tenantry.operations where id = $1", id.get())
         .fetch_optional(conn)

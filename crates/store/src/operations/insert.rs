@@ -15,7 +15,6 @@ pub struct NewOperationRow {
     pub mode: Mode,
     /// How many items it has; at least 1.
     pub total: usize,
-    /// Who submitted it.
     pub created_by: Option<OperatorId>,
     /// Not to be set going before; `None`: at once.
     pub run_at: Option<DateTime<Utc>>,
@@ -25,9 +24,6 @@ pub struct NewOperationRow {
 
 /// Records `operation` in state `queued`. An operation none of whose items was accepted is ended by
 /// [`super::settle`] like any other.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn insert(conn: &mut PgConnection, operation: NewOperationRow) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into tenantry.operations (id, state, mode, total, created_by, run_at, deadline_at)

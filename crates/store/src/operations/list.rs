@@ -10,9 +10,7 @@ use crate::decode::{count, decode};
 /// One line of the list. Progress is not in it: counting items is work for one operation at a time.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// Its id.
     pub id: OperationId,
-    /// What it does.
     pub kind: Kind,
     /// Where it is in its life.
     pub state: OperationState,
@@ -20,7 +18,6 @@ pub struct Line {
     pub mode: Mode,
     /// How many items it has.
     pub total: u64,
-    /// When it was submitted.
     pub created_at: DateTime<Utc>,
     /// When its latest run's first item was begun.
     pub started_at: Option<DateTime<Utc>>,
@@ -34,9 +31,6 @@ pub struct Line {
 
 /// At most `limit` operations older than `before`, newest first: ids are ordered by time. Those of `kind`, and
 /// those in `state`, only if given.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn list(
     conn: &mut PgConnection,
     kind: Option<Kind>,

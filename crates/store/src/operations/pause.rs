@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// Pauses an operation that is `queued` or `running`: workers claim nothing more of it. What they have
 /// begun goes on, and so does its deadline. False when it is paused, ending or over.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let paused = sqlx::query!(
         "update tenantry.operations set paused_at = clock_timestamp()
@@ -22,9 +19,6 @@ pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<boo
 
 /// Takes the pause back. The caller gives the items that wait new jobs in the same transaction:
 /// a job that met the pause is used up. False when the operation is not paused, or over.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn resume(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let resumed = sqlx::query!(
         "update tenantry.operations set paused_at = null

@@ -7,9 +7,6 @@ use sqlx::PgConnection;
 
 /// The next run of the operation: `queued`, with a new deadline if it has `timeout`. False when it is not over, or all of it
 /// succeeded.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn retry(
     conn: &mut PgConnection,
     id: OperationId,
@@ -33,9 +30,6 @@ pub async fn retry(
 /// The next run of an operation that is over: `running`, or `rolling_back` when it is all or nothing.
 /// Without a deadline: it ends with the items that are open now, in the way they end. One that is not
 /// over goes on as its next run; false then.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn reopen(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let reopened = sqlx::query!(
         "update tenantry.operations

@@ -11,9 +11,6 @@ use crate::decode::{column, count};
 ///
 /// Must run after the commit that ended the operation's last item: two workers that end the last two
 /// items at once would each still see the other's as open.
-///
-/// # Errors
-/// When a statement fails.
 pub async fn settle(
     conn: &mut PgConnection,
     operation: OperationId,

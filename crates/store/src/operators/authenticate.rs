@@ -11,11 +11,9 @@ use crate::decode::decode;
 /// Somebody whose token is live.
 #[derive(Debug, Clone)]
 pub struct Operator {
-    /// The token's id.
     pub id: OperatorId,
     /// The name it was made under.
     pub name: String,
-    /// What it may do.
     pub role: Role,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
@@ -25,9 +23,6 @@ pub struct Operator {
 
 /// The operators whose tokens have these SHA-256, by the SHA-256; those that are revoked or have
 /// expired are left out.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn authenticate(
     conn: &mut PgConnection,
     hashes: &[[u8; 32]],

@@ -9,7 +9,6 @@ use sqlx::PgConnection;
 pub struct NewOperator<'a> {
     /// What people call it; one live token per name.
     pub name: &'a str,
-    /// What it may do.
     pub role: Role,
     /// SHA-256 of the token.
     pub hash: &'a [u8; 32],
@@ -18,9 +17,6 @@ pub struct NewOperator<'a> {
 }
 
 /// The new token's id, or `None` when a live token has that name.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn create(
     conn: &mut PgConnection,
     new: NewOperator<'_>,

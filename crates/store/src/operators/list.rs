@@ -10,13 +10,10 @@ use crate::decode::decode;
 /// One token, without its hash.
 #[derive(Debug, Clone, Serialize)]
 pub struct OperatorRow {
-    /// The token's id.
     pub id: OperatorId,
     /// The name it was made under.
     pub name: String,
-    /// What it may do.
     pub role: Role,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
@@ -27,9 +24,6 @@ pub struct OperatorRow {
 }
 
 /// Every token there ever was, newest first, at most 1,000.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<OperatorRow>> {
     let rows = sqlx::query!(
         "select id, name, role, created_at, expires_at, revoked_at, last_used_at

@@ -4,9 +4,6 @@ use domain::OperatorId;
 use sqlx::PgConnection;
 
 /// Ends the live token called `name` and says which it was; `None` when there is none.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn revoke(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<OperatorId>> {
     let id = sqlx::query_scalar!(
         "update tenantry.operator_tokens set revoked_at = now()

@@ -4,9 +4,6 @@ use domain::OperatorId;
 use sqlx::PgConnection;
 
 /// Sets the token's last use to now, at most once a minute.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn touch(conn: &mut PgConnection, id: OperatorId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.operator_tokens set last_used_at = now()

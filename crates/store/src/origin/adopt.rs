@@ -37,9 +37,6 @@ pub async fn move_here(
 /// Gives the copy an id of its own and pauses its queue. Until [`end_copy`] every process refuses to
 /// work here. Says who the original is, and who the copy is now; of a copy that has been begun, what
 /// it was begun with. `None` when this is no copy. Not within a transaction.
-///
-/// # Errors
-/// When the database fails.
 pub async fn begin_copy(
     conn: &mut PgConnection,
     actor: &str,
@@ -79,9 +76,6 @@ pub async fn begin_copy(
 }
 
 /// Writes the name of a tenant's new role, and says whether `schema` is a tenant's at all.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn give_role(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -102,9 +96,6 @@ pub async fn give_role(
 
 /// The schemas of the copy are its own by now: so are the names of all roles, and processes may work
 /// here. Spares are forgotten. Commit it at once.
-///
-/// # Errors
-/// When a row cannot be written.
 pub async fn end_copy(
     conn: &mut PgConnection,
     original: &InstallationId,

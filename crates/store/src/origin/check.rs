@@ -19,7 +19,6 @@ pub enum OriginError {
         installation: InstallationId,
         /// Where the original is, or was.
         remembered: Database,
-        /// Where we are.
         here: Database,
     },
     /// The original is on the same server, so its roles are in use.
@@ -31,7 +30,6 @@ pub enum OriginError {
     OriginalIsHere {
         /// Who both say they are.
         installation: InstallationId,
-        /// The original's name.
         original: String,
     },
     /// The adoption of a copy came to a halt.
@@ -40,7 +38,6 @@ pub enum OriginError {
          `tenantry restore adopt --copy` again"
     )]
     HalfAdopted,
-    /// The database failed.
     #[error("could not find out whether this database is a copy")]
     Database(#[from] sqlx::Error),
 }

@@ -13,7 +13,6 @@ use sqlx::PgConnection;
 pub struct Database {
     /// Its number in `pg_database`.
     pub oid: i64,
-    /// Its name.
     pub name: String,
     /// The server's number; `None` where the server keeps it to itself.
     pub system: Option<i64>,

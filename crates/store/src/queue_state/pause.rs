@@ -3,9 +3,6 @@
 use sqlx::PgConnection;
 
 /// Workers claim nothing any more; what they have begun goes on. False when it is paused already.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn pause(conn: &mut PgConnection) -> sqlx::Result<bool> {
     let paused = sqlx::query!(
         "update tenantry.installation set paused_at = clock_timestamp() where paused_at is null",
@@ -17,9 +14,6 @@ pub async fn pause(conn: &mut PgConnection) -> sqlx::Result<bool> {
 
 /// Takes the pause back. The caller gives the items that wait new jobs in the same transaction:
 /// a job that met the pause is used up. False when the queue is not paused.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn resume(conn: &mut PgConnection) -> sqlx::Result<bool> {
     let resumed = sqlx::query!(
         "update tenantry.installation set paused_at = null where paused_at is not null",

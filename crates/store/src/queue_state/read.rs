@@ -5,7 +5,6 @@ use sqlx::PgConnection;
 
 use crate::decode::count;
 
-/// How the queue is.
 #[derive(Debug, Clone)]
 pub struct QueueState {
     /// Since when it is paused.
@@ -18,34 +17,25 @@ pub struct QueueState {
     pub workers: Vec<WorkerLine>,
 }
 
-/// One worker process.
 #[derive(Debug, Clone)]
 pub struct WorkerLine {
     /// Its id, fresh at every start.
     pub id: String,
     /// The machine it runs on.
     pub host: String,
-    /// When it started.
     pub started_at: DateTime<Utc>,
     /// When it was last heard of.
     pub seen_at: DateTime<Utc>,
-    /// Items in its hands.
     pub busy: u64,
 }
 
 /// How many items wait for a worker, counted no further than `cap`.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn waiting(conn: &mut PgConnection, cap: i64) -> sqlx::Result<u64> {
     let totals = sqlx::query_file!("queries/queue_state/totals.sql", cap).fetch_one(conn).await?;
     Ok(count(totals.waiting))
 }
 
 /// How the queue is; waiting items are counted no further than `cap`.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn read(conn: &mut PgConnection, cap: i64) -> sqlx::Result<QueueState> {
     let totals =
         sqlx::query_file!("queries/queue_state/totals.sql", cap).fetch_one(&mut *conn).await?;

@@ -19,9 +19,6 @@ pub struct Staff {
 
 /// Who would take work of `kind` now, with this set of migrations if it names one; a worker that is silent
 /// for `dead_after` would not.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn staff(
     conn: &mut PgConnection,
     kind: Kind,

@@ -4,9 +4,6 @@ use domain::TenantId;
 use sqlx::PgConnection;
 
 /// `n` fresh ids, none of them a tenant's. Unused ones leave gaps.
-///
-/// # Errors
-/// When the sequence cannot be read.
 pub async fn allocate_ids(conn: &mut PgConnection, n: usize) -> sqlx::Result<Vec<TenantId>> {
     let ids = sqlx::query_scalar!(
         r#"select nextval('tenantry.spares_id_seq') as "id!" from generate_series(1, $1)"#,

@@ -9,15 +9,11 @@ use crate::decode::count as natural;
 pub struct SpareCount {
     /// Those that a tenant can get: they bear the stamp that is in force.
     pub ready: u64,
-    /// All others.
     pub other: u64,
 }
 
 /// Counts the spares, of which there are as many as the pool's size; for a while twice as many, when
 /// others replace them.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn count(conn: &mut PgConnection, stamp: &str) -> sqlx::Result<SpareCount> {
     let row = sqlx::query!(
         r#"select count(*) filter (where stamp = $1) as "ready!",

@@ -8,18 +8,12 @@ use sqlx::PgConnection;
 use super::Spare;
 
 /// All of them, whatever they bear.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn every(conn: &mut PgConnection) -> sqlx::Result<Vec<TenantId>> {
     let ids = sqlx::query_scalar!("select id from tenantry.spares order by id");
     Ok(ids.fetch_all(conn).await?.into_iter().map(TenantId::new).collect())
 }
 
 /// At most `most` of the spares that bear `stamp`, the oldest first.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn ready(conn: &mut PgConnection, stamp: &str, most: u32) -> sqlx::Result<Vec<Spare>> {
     let rows = sqlx::query!(
         "select id, fingerprint from tenantry.spares where stamp = $1 order by id limit $2",
@@ -38,9 +32,6 @@ pub async fn ready(conn: &mut PgConnection, stamp: &str, most: u32) -> sqlx::Res
 /// At most `most` of the spares that nobody will get: they bear another stamp than this, and were
 /// built at one of the `older` versions, or longer ago than `patience`. Younger ones at another
 /// version may be what workers of another release still want.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn stale(
     conn: &mut PgConnection,
     stamp: &str,

@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// Records `spares`, each with its fingerprint, built at version `head` under `stamp`: in the
 /// transaction that built them.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn record(
     conn: &mut PgConnection,
     spares: &[TenantId],

@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// Takes `spare` out, and says whether it was there: a transaction that is giving it to a tenant is
 /// waited for. Whoever takes it out drops its schema and role in the same transaction.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn remove(conn: &mut PgConnection, spare: TenantId) -> sqlx::Result<bool> {
     let removed = sqlx::query!("delete from tenantry.spares where id = $1", spare.get())
         .execute(conn)

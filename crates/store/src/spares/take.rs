@@ -18,9 +18,6 @@ pub struct Spare {
 /// transactions are taking; fewer if there are not so many. Writes the tenants' rows in the ledger: each has
 /// the version of the set that the stamp stands for. The spares are the caller's once its transaction
 /// commits. One statement.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn take(
     conn: &mut PgConnection,
     stamp: &str,

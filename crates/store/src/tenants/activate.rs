@@ -7,19 +7,14 @@ use sqlx::PgConnection;
 /// A tenant to be made visible, and what the audit log says of it.
 #[derive(Debug)]
 pub struct Activation {
-    /// Which.
     pub tenant: TenantId,
     /// The operation in which it happens.
     pub operation: OperationId,
-    /// What else matters.
     pub detail: Value,
 }
 
 /// `pending → active` for all of `tenants`, and the audit rows of it, by `actor`: one statement. Says how many were pending; of the others nothing is
 /// changed or recorded.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn activate(
     conn: &mut PgConnection,
     tenants: &[Activation],
@@ -51,9 +46,6 @@ pub async fn activate(
 }
 
 /// `active → pending`: the undo of [`activate`]; nothing happens when it was not active.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn deactivate(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.tenants

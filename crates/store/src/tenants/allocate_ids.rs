@@ -4,9 +4,6 @@ use domain::TenantId;
 use sqlx::PgConnection;
 
 /// `n` fresh ids. Names are derived from them before the rows exist; unused ids leave gaps.
-///
-/// # Errors
-/// When the sequence cannot be read.
 pub async fn allocate_ids(conn: &mut PgConnection, n: usize) -> sqlx::Result<Vec<TenantId>> {
     let ids = sqlx::query_scalar!(
         r#"select nextval(pg_get_serial_sequence('tenantry.tenants', 'id')) as "id!"

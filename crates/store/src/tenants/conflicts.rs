@@ -12,7 +12,6 @@ pub struct Wanted {
     pub id: TenantId,
     /// The domain in A-label form.
     pub domain: String,
-    /// The schema's name.
     pub schema: String,
     /// The caller's own id for it.
     pub external_id: Option<String>,
@@ -23,18 +22,12 @@ pub struct Wanted {
 pub struct Conflict {
     /// A row has the id itself: that of a tenant to be reserved again, or the sequence is behind.
     pub id: bool,
-    /// The domain.
     pub domain: bool,
-    /// The schema's name.
     pub schema: bool,
-    /// The external id.
     pub external_id: bool,
 }
 
 /// For each of `wanted`, what is taken.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn conflicts(
     conn: &mut PgConnection,
     wanted: &[Wanted],

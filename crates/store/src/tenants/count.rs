@@ -6,9 +6,6 @@ use super::list::{Filter, by_name};
 
 /// How many tenants `filter` finds, or `at_most` when there are more: a page of a list must not
 /// cost more as the fleet grows.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn count(conn: &mut PgConnection, filter: &Filter, at_most: i64) -> sqlx::Result<i64> {
     if filter.names_one() {
         let found = by_name(conn, filter, None).await?.len();

@@ -10,17 +10,13 @@ use crate::decode::decode;
 /// A tenant as the registry knows it.
 #[derive(Debug, Clone)]
 pub struct Tenant {
-    /// Its id.
     pub id: TenantId,
-    /// Its name.
     pub name: String,
     /// Free text.
     pub description: Option<String>,
     /// Its domain in A-label form.
     pub domain: String,
-    /// Its schema.
     pub schema: String,
-    /// Its role.
     pub role: String,
     /// The caller's own id for it.
     pub external_id: Option<String>,
@@ -33,7 +29,6 @@ pub struct Tenant {
     pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
-    /// When it became active.
     pub activated_at: Option<DateTime<Utc>>,
     /// When its row last changed.
     pub updated_at: DateTime<Utc>,
@@ -80,9 +75,6 @@ impl TryFrom<Row> for Tenant {
 }
 
 /// The tenant with this id, in whatever state it is.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Tenant>> {
     let row = sqlx::query_as!(
         Row,

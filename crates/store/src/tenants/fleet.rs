@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 /// An active or suspended tenant, as far as migrating its schema goes.
 #[derive(Debug, Clone)]
 pub struct FleetTenant {
-    /// Its id.
     pub id: TenantId,
     /// Its schema, as the registry has it.
     pub schema: String,
@@ -19,7 +18,6 @@ pub struct FleetTenant {
 /// A version of a set of migrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The hash of the set.
     pub set_hash: String,
     /// The version reached in it; `None` = nothing is applied.
     pub version: Option<Version>,
@@ -28,10 +26,8 @@ pub struct Place {
 /// The registry holds a name that Tenantry never makes: somebody wrote it there.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableName {
-    /// The schema's.
     #[error("the registry's schema_name is none")]
     Schema(#[from] SchemaNameError),
-    /// The role's.
     #[error("the registry's role_name is none")]
     Role(#[from] RoleNameError),
 }
@@ -70,9 +66,6 @@ impl From<Row> for FleetTenant {
 /// At most `limit` active or suspended tenants with an id above `after`, ordered by id; with `other_than`, only
 /// those that the ledger does not have at that place. The ledger is read from `after` on too: else each page
 /// would read it from its beginning.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn fleet_page(
     conn: &mut PgConnection,
     after: Option<TenantId>,
@@ -98,9 +91,6 @@ pub async fn fleet_page(
 }
 
 /// The active or suspended tenant whose schema this is.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn fleet_tenant(
     conn: &mut PgConnection,
     schema: &SchemaName,
@@ -121,7 +111,6 @@ pub async fn fleet_tenant(
 /// A tenant without a row in the ledger.
 #[derive(Debug)]
 pub struct Unplaced {
-    /// Its id.
     pub id: TenantId,
     /// Its schema, as the registry has it.
     pub schema: String,
@@ -133,9 +122,6 @@ pub struct Unplaced {
 
 /// At most `limit` tenants with an id above `after` that have no row in the ledger, ordered by id; those that
 /// ended are left out.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn unplaced(
     conn: &mut PgConnection,
     after: Option<TenantId>,

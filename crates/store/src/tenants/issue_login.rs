@@ -14,9 +14,6 @@ pub struct IssuedLogin {
 
 /// Records that the active tenant `id` gets a login; with `anew` also one that had one before. `None`
 /// for all others.
-///
-/// # Errors
-/// When the row cannot be written.
 pub async fn issue_login(
     conn: &mut PgConnection,
     id: TenantId,

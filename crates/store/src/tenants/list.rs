@@ -6,7 +6,6 @@ use sqlx::{PgConnection, types::Json};
 
 use super::find::{Row, Tenant};
 
-/// Which tenants.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only those in this state; without it all but the deleted and the released ones.
@@ -46,7 +45,6 @@ pub(crate) fn prefix_pattern(prefix: &str) -> String {
     pattern
 }
 
-/// Which of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
     /// Those with an id above this one.
@@ -58,9 +56,6 @@ pub struct Page {
 }
 
 /// The tenants of `filter` on `page`, ordered by id.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn list(
     conn: &mut PgConnection,
     filter: &Filter,

@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 
 /// `pending → released`: domain, schema and external id are free again. Does nothing to a tenant
 /// in any other state.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn release(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.tenants

@@ -9,9 +9,6 @@ use sqlx::PgConnection;
 ///
 /// Somebody who takes one of the names at this very moment makes it fail as a unique violation
 /// (SQLSTATE 23505): the next try of the whole transaction sees them and leaves that one out.
-///
-/// # Errors
-/// When the rows cannot be written.
 pub async fn revive(conn: &mut PgConnection, ids: &[TenantId]) -> sqlx::Result<HashSet<TenantId>> {
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
     let revived =

@@ -8,9 +8,6 @@ use sqlx::PgConnection;
 use crate::decode::decode;
 
 /// The state of `tenant`, if there is such a tenant.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn state(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Option<TenantState>> {
     let state =
         sqlx::query_scalar!("select state from tenantry.tenants where id = $1", tenant.get())
@@ -20,9 +17,6 @@ pub async fn state(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Op
 }
 
 /// The states of those of `tenants` that there are.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn states(
     conn: &mut PgConnection,
     tenants: &[TenantId],

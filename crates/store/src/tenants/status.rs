@@ -9,7 +9,6 @@ use crate::decode::decode;
 /// A tenant's state and when it was last heard of.
 #[derive(Debug, Clone)]
 pub struct TenantStatus {
-    /// Its name.
     pub name: String,
     /// Where it is in its life.
     pub state: TenantState,
@@ -25,10 +24,6 @@ pub struct TenantStatus {
     pub last_activity: Option<DateTime<Utc>>,
 }
 
-/// How the tenant with this id is.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<TenantStatus>> {
     let row =
         sqlx::query_file!("queries/tenants/status.sql", id.get()).fetch_optional(conn).await?;

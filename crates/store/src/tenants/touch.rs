@@ -4,9 +4,6 @@ use domain::TenantId;
 use sqlx::PgConnection;
 
 /// Sets the time of change of a tenant. False when it has ended.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn touch(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.tenants set updated_at = clock_timestamp()

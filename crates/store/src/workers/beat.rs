@@ -4,9 +4,6 @@ use sqlx::PgConnection;
 
 /// Says that `id` lives. False when it was declared dead in the meantime: its items may be
 /// others' by now, and it must go on under a new id.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn beat(conn: &mut PgConnection, id: &str) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update tenantry.workers set seen_at = clock_timestamp()

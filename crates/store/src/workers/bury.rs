@@ -6,9 +6,6 @@ use sqlx::PgConnection;
 
 /// Marks every worker not seen for `dead_after` as stopped and returns them, each to one caller
 /// only. Time is the database's.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn bury(conn: &mut PgConnection, dead_after: Duration) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "update tenantry.workers set stopped_at = clock_timestamp()

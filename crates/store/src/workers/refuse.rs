@@ -4,9 +4,6 @@ use sqlx::PgConnection;
 
 /// Records why the process `id` cannot start. It counts as stopped; a later call replaces the
 /// reason. Reasons older than a day are forgotten.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn refuse(
     conn: &mut PgConnection,
     id: &str,

@@ -6,9 +6,6 @@ use sqlx::PgConnection;
 use crate::items::Claimant;
 
 /// Records a process that starts; the worker's id is fresh for every start.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn register(
     conn: &mut PgConnection,
     worker: &Claimant<'_>,

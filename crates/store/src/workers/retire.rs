@@ -3,9 +3,6 @@
 use sqlx::PgConnection;
 
 /// Records that `id` has drained and stopped.
-///
-/// # Errors
-/// When the statement fails.
 pub async fn retire(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.workers set stopped_at = clock_timestamp()

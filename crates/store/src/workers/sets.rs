@@ -7,9 +7,6 @@ use sqlx::PgConnection;
 
 /// The hashes of the sets that live workers of `kind` have, each once; a worker that is silent for
 /// `dead_after` does not count.
-///
-/// # Errors
-/// When the rows cannot be read.
 pub async fn live_sets(
     conn: &mut PgConnection,
     kind: Kind,
@@ -28,9 +25,6 @@ pub async fn live_sets(
 }
 
 /// The versions of the set with this hash, in their order; `None` when no worker has registered it.
-///
-/// # Errors
-/// When the row cannot be read.
 pub async fn set_versions(
     conn: &mut PgConnection,
     hash: &str,

@@ -41,7 +41,6 @@ pub(crate) mod codes {
     pub(crate) const NEEDS_NO_TRANSACTION: &str = "needs_no_transaction";
     /// What must not run twice, in a file that may.
     pub(crate) const NOT_REPEATABLE: &str = "not_repeatable";
-    /// COPY.
     pub(crate) const COPY: &str = "copy";
     /// Another schema's name.
     pub(crate) const FOREIGN_SCHEMA: &str = "foreign_schema";
@@ -72,7 +71,6 @@ impl Finding {
     }
 }
 
-/// The first finding.
 #[cfg(test)]
 fn check(sql: &str) -> Result<(), Finding> {
     prepare(sql, Shared::NOTHING, false).findings.into_iter().next().map_or(Ok(()), Err)

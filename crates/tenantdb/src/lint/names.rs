@@ -97,7 +97,6 @@ pub(super) enum Stands {
     ForObject,
     /// Where `table.column` can and a schema's name makes it three parts.
     ForColumn,
-    /// Where an expression can.
     InExpression,
 }
 

@@ -11,7 +11,6 @@ use super::{Finding, codes, transaction};
 pub(crate) struct Statement {
     /// The line of its file, from 1.
     pub(crate) line: u32,
-    /// Its text.
     pub(crate) sql: String,
     /// Its text without CONCURRENTLY: the same where nobody uses the tables.
     pub(crate) plain: String,

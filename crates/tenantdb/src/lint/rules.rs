@@ -3,7 +3,6 @@
 use super::tokens::{Token, word_at};
 use super::{Finding, codes, extensions, no_transaction, transaction};
 
-/// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// In the script itself.

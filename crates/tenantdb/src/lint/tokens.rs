@@ -19,7 +19,6 @@ pub(super) struct Token {
 pub(super) enum Kind {
     /// A keyword or unquoted name, in lower case.
     Word(String),
-    /// A quoted name.
     Quoted(String),
     /// A string constant of any kind: its text.
     Text(String),
@@ -44,7 +43,6 @@ impl Token {
         }
     }
 
-    /// The string constant's text.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),

@@ -71,7 +71,6 @@ struct Learner<'l> {
     set: &'l MigrationSet,
     files: Vec<&'l Migration>,
     scratch: &'l Scratch,
-    /// Places in the set.
     boundaries: BTreeSet<usize>,
 }
 

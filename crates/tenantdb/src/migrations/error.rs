@@ -14,37 +14,26 @@ pub enum MigrateError {
         blame::advice(source).map(|what| format!("; {what}")).unwrap_or_default()
     )]
     Failed {
-        /// The migration's version.
         version: Version,
         /// Its file, without folder.
         file: String,
         /// The line of the file, where the server told the place.
         line: Option<u32>,
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },
     /// A migration was changed after it had been applied here.
     #[error("migration {version} was edited after it had been applied to this schema")]
-    Edited {
-        /// The migration's version.
-        version: Version,
-    },
+    Edited { version: Version },
     /// The schema has a migration that the set does not hold: this program is older than it.
     #[error("the schema has migration {version}, which is not among the migrations at hand")]
-    Unknown {
-        /// The migration's version.
-        version: Version,
-    },
+    Unknown { version: Version },
     /// A migration changed the search path or the role.
     #[error("a migration left the tenant's schema or role")]
     Escaped,
     /// There is no way back from a version that was to be taken back.
     #[error("migration {version} has no .down.sql, it cannot be taken back")]
-    Irreversible {
-        /// The migration's version.
-        version: Version,
-    },
+    Irreversible { version: Version },
     /// What is to run needs more than the one transaction of the caller.
     #[error(
         "the tenant's migrations cannot run in one transaction: {version} ({file}) {}; nothing was run",
@@ -64,21 +53,13 @@ pub enum MigrateError {
          run; say --at VERSION, the newest version that it has: \
          `tenantry migrate tenant init --schema {schema} --at VERSION`"
     )]
-    Unrecorded {
-        /// The tenant.
-        tenant: TenantId,
-        /// Its schema.
-        schema: SchemaName,
-    },
+    Unrecorded { tenant: TenantId, schema: SchemaName },
     /// The tenant has a row in the ledger, which is not to be written anew.
     #[error(
         "the tenant has a record of its applied migrations, up to {}, and --at does not change it",
         version.as_ref().map_or("none", Version::as_str)
     )]
-    Recorded {
-        /// The version reached.
-        version: Option<Version>,
-    },
+    Recorded { version: Option<Version> },
     /// The version that was asked for is none of the set's.
     #[error("there is no migration {version} among the migrations at hand")]
     NoSuchVersion {
@@ -91,7 +72,6 @@ pub enum MigrateError {
     /// The database failed outside of any migration's text.
     #[error("could not run the migrations")]
     Database {
-        /// What the database said.
         #[source]
         source: sqlx::Error,
     },

@@ -5,7 +5,6 @@ use std::{fs, io};
 
 use super::load_error::LoadError;
 
-/// A file of SQL.
 #[derive(Debug, Clone)]
 pub(super) struct File {
     /// As messages name it.
@@ -28,7 +27,6 @@ impl File {
     }
 }
 
-/// What a folder holds.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     pub(super) files: Vec<File>,

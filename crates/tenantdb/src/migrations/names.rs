@@ -8,7 +8,6 @@ use super::folder::File;
 use super::format::{Format, is_dated};
 use super::load_error::LoadError;
 
-/// What a name says.
 #[derive(Debug, Clone)]
 pub(super) struct Named {
     pub(super) version: Version,

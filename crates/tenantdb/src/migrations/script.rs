@@ -37,7 +37,6 @@ pub(super) struct Step<'a> {
     pub(super) block_line: usize,
 }
 
-/// A way back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Back<'a> {
     pub(super) version: &'a Version,
@@ -45,7 +44,6 @@ pub(super) struct Back<'a> {
     pub(super) sql: &'a str,
 }
 
-/// Applies the migrations.
 pub(super) fn up<'a>(
     schema: &SchemaName,
     state: &State,

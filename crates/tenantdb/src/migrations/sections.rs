@@ -6,14 +6,12 @@ use super::folder::File;
 use super::format::Format;
 use super::load_error::LoadError;
 
-/// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct Halves {
     pub(super) up: Half,
     pub(super) down: Option<Half>,
 }
 
-/// One way.
 #[derive(Debug, Default)]
 pub(super) struct Half {
     pub(super) text: String,
@@ -32,7 +30,6 @@ enum Mark {
     NoTransaction,
     /// Means nothing where a text runs as a whole.
     Passed,
-    /// Would change the text.
     Refused(&'static str),
 }
 

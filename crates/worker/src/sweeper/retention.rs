@@ -24,7 +24,6 @@ const OPERATIONS: i64 = 100;
 /// No portion begins later in a round: less than a worker waits for its sweep when it stops.
 const ROUND: Duration = Duration::from_secs(4);
 
-/// One round.
 pub(super) async fn prune(pool: &Connections, keep: settings::Retention) -> Result<(), SweepError> {
     let until = Instant::now() + ROUND;
     make_months(pool).await?;

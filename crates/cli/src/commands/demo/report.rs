@@ -87,7 +87,6 @@ pub(super) async fn one_key(client: &Client, batch: &Operation) -> anyhow::Resul
     Ok(())
 }
 
-/// What to type next.
 pub(super) fn try_next() {
     show::line(
         "\nTry next\n\

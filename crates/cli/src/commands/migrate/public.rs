@@ -42,7 +42,6 @@ pub(crate) enum Public {
 }
 
 impl Public {
-    /// Does it.
     pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         match self {

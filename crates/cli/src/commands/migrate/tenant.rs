@@ -119,12 +119,10 @@ pub(crate) struct Pace {
 }
 
 impl Tenant {
-    /// Only files are wanted.
     pub(super) fn needs_no_database(&self) -> bool {
         matches!(self, Self::Init { which: MaybeWhich { schema: None, all: false }, .. })
     }
 
-    /// Does it.
     pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         if !matches!(self, Self::Check) {

@@ -22,7 +22,6 @@ use self::faults::{Fault, faults};
 pub(crate) use self::put_back::put_back;
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
-/// What this looks for.
 const KINDS: &[Kind] = &[
     Kind::MigrationsBehind,
     Kind::MigrationEdited,
@@ -42,7 +41,6 @@ const AT_ONCE: i64 = 50;
 /// touches, and never shrink (141 MB after 200 tenants).
 const CONNECTION_USES: usize = 200;
 
-/// An active tenant.
 pub(super) struct Tenant {
     pub(super) id: TenantId,
     pub(super) schema: SchemaName,
