@@ -57,23 +57,23 @@
 //! | `Step` in `Record`, after a stage | `follow` | `crates/engine/src/here.rs` |
 //! | `Step` in `Work` | `run_stage` | `crates/engine/src/runner.rs` |
 //! | in the control database | `run_here` | `crates/engine/src/here.rs` |
-//! | its fence | `record` | `crates/store/src/checkpoints/record.rs` |
+//! | its fence | `record` | `crates/store/src/checkpoints.rs` |
 //! | | | `crates/store/queries/checkpoints/record.sql` |
 //! | in another database | `run_there` | `crates/engine/src/elsewhere.rs` |
 //! | its fence, first | `open` | `crates/engine/src/fence.rs` |
 //! | its fence, last | `close` | `crates/engine/src/fence.rs` |
 //! | what follows a failure | `after_failure` | `crates/operations/src/executor.rs` |
 //! | `Step` in `PutBack` | `put_back` | `crates/engine/src/control/recover.rs` |
-//! | its fence | `retry_later` | `crates/store/src/items/retry_later.rs` |
+//! | its fence | `retry_later` | `crates/store/src/items/outcome.rs` |
 //! | `Step` in `TurnBack` | `turn_back` | `crates/operations/src/executor.rs` |
-//! | its fence | `begin_unwind` | `crates/store/src/items/unwind.rs` |
+//! | its fence | `begin_unwind` | `crates/store/src/items/outcome.rs` |
 //! | after the pivot | `give_up` | `crates/operations/src/executor.rs` |
-//! | its fence | `stick` | `crates/store/src/items/stick.rs` |
+//! | its fence | `stick` | `crates/store/src/items/outcome.rs` |
 //! | `Step` in `Unwind`, a stage | `undo_stage` | `crates/engine/src/unwinder.rs` |
-//! | its fence | `hold` | `crates/store/src/items/hold.rs` |
+//! | its fence | `hold` | `crates/store/src/items/outcome.rs` |
 //! | in another database | `undo_there` | `crates/engine/src/elsewhere.rs` |
 //! | `Step` in `Unwind`, the end | `end` | `crates/engine/src/unwinder.rs` |
-//! | its fence | `fail` | `crates/store/src/items/finish.rs` |
+//! | its fence | `fail` | `crates/store/src/items/outcome.rs` |
 //! | `Step` in `GiveUp` | `after_failed_undo` | `crates/operations/src/executor.rs` |
 //! | `Step` in `Acknowledge`, `Refuse` | `deliver` | `crates/queue/src/consume.rs` |
 //! | `SeeCancel` | `work` | `crates/operations/src/executor.rs` |
@@ -81,7 +81,7 @@
 //! | `TimeOutJobs` | `one_life` | `crates/queue/src/consume.rs` |
 //! | `Beat` | `run` | `crates/worker/src/heartbeat.rs` |
 //! | `StartOver` | `live_on` | `crates/worker/src/run.rs` |
-//! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/operations/settle.rs` |
+//! | `SeeEnd`, `WriteEnd` | `settle` | `crates/store/src/operations/end.rs` |
 //! | what is seen | | `crates/store/queries/operations/closed.sql` |
 //! | the guard | | `crates/store/queries/operations/settle.sql` |
 //! | by who ended an item | `mark` | `crates/worker/src/settler.rs` |
@@ -90,18 +90,18 @@
 //! | which item | `next_for` | `crates/store/src/items/waiting.rs` |
 //! | after which ends | `mark` | `crates/worker/src/settler.rs` |
 //! | `GiveBack` | `give_back_forgotten` | `crates/engine/src/control/recover.rs` |
-//! | which items | `owned_by` | `crates/store/src/items/forgotten.rs` |
+//! | which items | `owned_by` | `crates/store/src/items/lost.rs` |
 //! | `Reconcile` | `revive_stranded` | `crates/engine/src/control/recover.rs` |
-//! | which items | `waiting_since` | `crates/store/src/items/stranded.rs` |
-//! | `TryAgain` | `go_on` | `crates/store/src/items/stick.rs` |
+//! | which items | `waiting_since` | `crates/store/src/items/lost.rs` |
+//! | `TryAgain` | `go_on` | `crates/store/src/items/repair.rs` |
 //! | `Abandon` | `resolve` | `crates/engine/src/control/repair.rs` |
-//! | the operation's new run | `reopen` | `crates/store/src/operations/retry.rs` |
+//! | the operation's new run | `reopen` | `crates/store/src/operations/run.rs` |
 //! | `Cancel` | `cancel` | `crates/engine/src/control/cancel.rs` |
-//! | which items | `cancel_waiting` | `crates/store/src/items/cancel_waiting.rs` |
+//! | which items | `cancel_waiting` | `crates/store/src/items/together.rs` |
 //! | `Pause` | `pause` | `crates/engine/src/control/pause.rs` |
 //! | `Resume` | `resume` | `crates/engine/src/control/pause.rs` |
 //! | `Retry` | `retry` | `crates/engine/src/control/retry.rs` |
-//! | which items | `requeue` | `crates/store/src/items/retry.rs` |
+//! | which items | `requeue` | `crates/store/src/items/repair.rs` |
 //!
 //! # What the code does not keep
 //! The code does what this variant does. It matters once a tenant is in another database.

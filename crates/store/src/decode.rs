@@ -13,7 +13,12 @@ where
     T: FromStr,
     T::Err: Error + Send + Sync + 'static,
 {
-    text.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))
+    text.parse().map_err(unreadable)
+}
+
+/// The database holds what no `T` is.
+pub(crate) fn unreadable(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
 }
 
 /// An item, and the kind of its operation.
@@ -22,7 +27,7 @@ pub(crate) fn with_kind(id: i64, kind: &str) -> sqlx::Result<(ItemId, Kind)> {
 }
 
 /// A count the database computed, as the unsigned number it is.
-pub(crate) fn count(n: i64) -> u64 {
+pub(crate) fn natural(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 

@@ -1,5 +1,7 @@
 //! Which database errors are worth another try.
 
+use sqlx::error::DatabaseError;
+
 /// What a failed act means for the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -46,6 +48,13 @@ pub fn classify(error: &sqlx::Error) -> ErrorClass {
         sqlx::Error::Database(e) => classify_state(e.code().as_deref(), e.message()),
         _ => ErrorClass::Permanent,
     }
+}
+
+/// Whether the database answered with one of these SQLSTATEs.
+#[must_use]
+pub fn is_state(error: &sqlx::Error, states: &[&str]) -> bool {
+    let state = error.as_database_error().and_then(DatabaseError::code);
+    state.is_some_and(|state| states.contains(&&*state))
 }
 
 /// "tuple concurrently updated" comes as XX000, when two writers meet on one catalogue row.

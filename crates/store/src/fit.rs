@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::MIGRATOR;
+use crate::{MIGRATOR, is_state};
 
 /// How the control schema and this program fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<(Fit, Option<Stri
     .await;
     match asked {
         Ok((applied, queue, key)) => Ok((of(&applied, queue), key)),
-        Err(error) if is_absent(&error) => Ok((Fit::Older, None)),
+        // Undefined table, undefined schema.
+        Err(error) if is_state(&error, &["42P01", "3F000"]) => Ok((Fit::Older, None)),
         Err(error) => Err(error),
     }
 }
@@ -66,12 +67,6 @@ fn of(applied: &[i64], queue: bool) -> Fit {
     let known = known.max().unwrap_or_default();
     let schema = applied.iter().copied().max().unwrap_or_default();
     if schema > known { Fit::Newer { schema, known } } else { Fit::Fits }
-}
-
-/// Undefined table, undefined schema.
-fn is_absent(error: &sqlx::Error) -> bool {
-    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    state.is_some_and(|state| matches!(&*state, "42P01" | "3F000"))
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use domain::{DatabaseMode, InstallationId};
 use sqlx::PgConnection;
 
+use crate::decode::{decode, unreadable};
+
 /// The id this control database was given when its schema was made.
 ///
 /// # Errors
 /// When the database cannot be read, or the schema `tenantry` is not there yet.
 pub async fn installation(conn: &mut PgConnection) -> sqlx::Result<InstallationId> {
     let id = sqlx::query_scalar!("select id from tenantry.installation").fetch_one(conn).await?;
-    InstallationId::parse(&id).map_err(|e| sqlx::Error::Decode(Box::new(e)))
+    InstallationId::parse(&id).map_err(unreadable)
 }
 
 /// Whether the database is Tenantry's own or shared; `None` until that is chosen.
@@ -19,7 +21,7 @@ pub async fn installation(conn: &mut PgConnection) -> sqlx::Result<InstallationI
 pub async fn database_mode(conn: &mut PgConnection) -> sqlx::Result<Option<DatabaseMode>> {
     let mode =
         sqlx::query_scalar!("select mode from tenantry.installation").fetch_one(conn).await?;
-    mode.map(|word| word.parse()).transpose().map_err(|e| sqlx::Error::Decode(Box::new(e)))
+    mode.as_deref().map(decode).transpose()
 }
 
 /// Keeps whether the database is Tenantry's own or shared.

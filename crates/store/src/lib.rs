@@ -1,4 +1,4 @@
-//! SQL on the control database, one verb a file.
+//! SQL on the control database, one subject a file.
 //!
 //! Every function takes the connection first and runs in the caller's transaction, so that the
 //! caller decides what commits together. Statements are checked at build time against
@@ -36,7 +36,7 @@ pub mod workers;
 pub use attention::{Attention, attention};
 pub use connect::{by_key, do_without_tls, options, pool, pool_options, renew};
 pub use connections::Connections;
-pub use error_class::{ErrorClass, classify};
+pub use error_class::{ErrorClass, classify, is_state};
 pub use fit::{Fit, fit, standing, takes_transactions};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{

@@ -9,7 +9,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 
-use crate::session::{self, SessionError};
+use crate::{
+    is_state,
+    session::{self, SessionError},
+};
 
 /// What to do about a host that is a piece of a password.
 const ENCODE: &str = "within a password write @ as %40, / as %2F, : as %3A, # as %23 and ? as %3F";
@@ -101,8 +104,7 @@ impl Unreachable {
 /// Whether the server refused a user or a password: another password may do.
 #[must_use]
 pub fn is_refused_login(error: &sqlx::Error) -> bool {
-    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(state.as_deref(), Some("28P01" | "28000"))
+    is_state(error, &["28P01", "28000"])
 }
 
 impl fmt::Display for Unencrypted {

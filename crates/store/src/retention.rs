@@ -49,19 +49,13 @@ pub async fn prune_operations(
     after: Cursor,
     limit: i64,
 ) -> sqlx::Result<Option<Portion>> {
-    let last = sqlx::query_file!(
-        "queries/retention/operations.sql",
-        days,
-        after.finished_at,
-        after.id,
-        limit
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(last.map(|row| Portion {
-        pruned: row.pruned,
-        next: Cursor { finished_at: row.finished_at, id: row.id },
-    }))
+    sqlx::query_file!("queries/retention/operations.sql", days, after.finished_at, after.id, limit)
+        .map(|row| Portion {
+            pruned: row.pruned,
+            next: Cursor { finished_at: row.finished_at, id: row.id },
+        })
+        .fetch_optional(conn)
+        .await
 }
 
 /// Deletes at most `limit` items of deleted operations with all that belongs to them. False when there

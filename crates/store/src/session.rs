@@ -6,6 +6,8 @@
 
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 
+use crate::is_state;
+
 /// Set in every session. What would change results comes first, then what would change speed.
 ///
 /// `jit`: a look-up by key passes every threshold of the compiler, as the planner counts a scan that
@@ -144,14 +146,10 @@ pub async fn open(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
 pub async fn ready(conn: &mut PgConnection) -> sqlx::Result<()> {
     let row = match sqlx::raw_sql(READY).fetch_one(&mut *conn).await {
         Ok(row) => row,
-        Err(error) if is_refused_right(&error) => return Err(not_owner(conn, error).await),
+        Err(error) if is_state(&error, &["42501"]) => return Err(not_owner(conn, error).await),
         Err(error) => return Err(error),
     };
     if row.try_get("arrived")? { Ok(()) } else { Err(unusable(SessionError::SettingsLost)) }
-}
-
-fn is_refused_right(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("42501")
 }
 
 /// The refusal with both roles named.

@@ -95,7 +95,8 @@ async fn a_cancelled_or_overdue_batch_gives_its_names_back_in_time() {
 
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;
-    let cancelled = items::cancel_waiting(&mut tx, operation).await.unwrap();
+    let cancelled =
+        items::cancel_waiting(&mut tx, operation, &codes::CANCELLED, "why").await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = db.pool.begin().await.unwrap();
     run(&mut tx, LIMIT).await;

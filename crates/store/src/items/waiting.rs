@@ -35,7 +35,7 @@ async fn of_operation(
     after: ItemId,
     limit: i64,
 ) -> sqlx::Result<Vec<(ItemId, Kind)>> {
-    let rows = sqlx::query!(
+    sqlx::query!(
         "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.run_at is null
          where i.operation_id = $1 and i.id > $2 and i.worker_id is null
@@ -45,9 +45,9 @@ async fn of_operation(
         after.get(),
         limit,
     )
+    .try_map(|row| with_kind(row.id, &row.kind))
     .fetch_all(conn)
-    .await?;
-    rows.iter().map(|row| with_kind(row.id, &row.kind)).collect()
+    .await
 }
 
 async fn of_all(
@@ -55,7 +55,7 @@ async fn of_all(
     after: ItemId,
     limit: i64,
 ) -> sqlx::Result<Vec<(ItemId, Kind)>> {
-    let rows = sqlx::query!(
+    sqlx::query!(
         "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
               and b.run_at is null and b.paused_at is null
@@ -65,9 +65,9 @@ async fn of_all(
         after.get(),
         limit,
     )
+    .try_map(|row| with_kind(row.id, &row.kind))
     .fetch_all(conn)
-    .await?;
-    rows.iter().map(|row| with_kind(row.id, &row.kind)).collect()
+    .await
 }
 
 /// Of the items that wait for one of `tenants`, the first for each whose operation is neither paused nor put
@@ -77,7 +77,7 @@ pub async fn next_for(
     tenants: &[TenantId],
 ) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
-    let next = sqlx::query!(
+    sqlx::query!(
         "select i.id, b.kind
          from unnest($1::bigint[]) as t (id)
          cross join lateral (select i.id, i.operation_id from tenantry.operation_items i
@@ -88,9 +88,9 @@ pub async fn next_for(
          join tenantry.operations b on b.id = i.operation_id",
         &ids,
     )
+    .try_map(|row| with_kind(row.id, &row.kind))
     .fetch_all(conn)
-    .await?;
-    next.iter().map(|row| with_kind(row.id, &row.kind)).collect()
+    .await
 }
 
 /// At most `limit` items of `operation` that a worker could take now, in order of id.
@@ -99,7 +99,7 @@ pub async fn due(
     operation: OperationId,
     limit: i64,
 ) -> sqlx::Result<Vec<ItemId>> {
-    let ids = sqlx::query_scalar!(
+    sqlx::query!(
         "select id from tenantry.operation_items
          where operation_id = $1 and state in ('queued', 'waiting', 'retrying', 'unwinding')
            and worker_id is null and coalesce(next_attempt_at <= clock_timestamp(), true)
@@ -107,9 +107,9 @@ pub async fn due(
         operation.get(),
         limit,
     )
+    .map(|row| ItemId::new(row.id))
     .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(ItemId::new).collect())
+    .await
 }
 
 /// The number of items that wait for a worker; counts no further than `cap`.
@@ -133,7 +133,7 @@ pub async fn of_other_sets(
     dead_after: Duration,
 ) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
-    let others = sqlx::query!(
+    sqlx::query!(
         "select i.id, o.kind from tenantry.operation_items i
          join tenantry.operations o on o.id = i.operation_id
          where i.id = any($1::bigint[]) and o.params ->> 'set' <> $2 and i.worker_id is null
@@ -145,9 +145,9 @@ pub async fn of_other_sets(
         set,
         dead_after.as_secs_f64(),
     )
+    .try_map(|row| with_kind(row.id, &row.kind))
     .fetch_all(conn)
-    .await?;
-    others.iter().map(|row| with_kind(row.id, &row.kind)).collect()
+    .await
 }
 
 /// The open operations whose items wait for a worker with this set of migrations.
@@ -155,12 +155,12 @@ pub async fn operations_of_set(
     conn: &mut PgConnection,
     set: &str,
 ) -> sqlx::Result<Vec<OperationId>> {
-    let ids = sqlx::query_scalar!(
+    sqlx::query!(
         "select id from tenantry.operations
          where finished_at is null and run_at is null and paused_at is null and params ->> 'set' = $1",
         set,
     )
+    .map(|row| OperationId::new(row.id))
     .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(OperationId::new).collect())
+    .await
 }

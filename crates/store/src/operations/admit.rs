@@ -1,30 +1,70 @@
-//! Records an operation on tenants that are there.
+//! Records an operation: of tenants to be made, or on tenants that are there.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Kind, OperationId, OperatorId, Selector, TenantId, TenantState};
+use domain::{
+    Kind, Mode, OperationId, OperationState, OperatorId, Progress, Selector, TenantId, TenantState,
+};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::{decode::count, tenants::Place};
+use crate::{
+    decode::{column, natural},
+    tenants::Place,
+};
 
-/// An operation about to be recorded, and the tenants that it is about.
-#[derive(Debug, Clone)]
-pub struct Admission<'a> {
+/// An operation about to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewOperationRow {
     /// Its id, minted by the caller.
+    pub id: OperationId,
+    /// What one failure means for the others.
+    pub mode: Mode,
+    /// How many items it has; at least 1.
+    pub total: usize,
+    pub created_by: Option<OperatorId>,
+    /// Not to be set going before; `None`: at once.
+    pub run_at: Option<DateTime<Utc>>,
+    /// How long it has from its start until what is left of it is failed.
+    pub timeout: Duration,
+}
+
+/// Records `operation` in state `queued`. An operation none of whose items was accepted is ended by
+/// [`super::settle`] like any other.
+pub async fn insert(conn: &mut PgConnection, operation: NewOperationRow) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into tenantry.operations (id, state, mode, total, created_by, run_at, deadline_at)
+         values ($1, 'queued', $2, $3, $4, $5, coalesce($5, now()) + make_interval(secs => $6))",
+        operation.id.get(),
+        operation.mode.as_str(),
+        i32::try_from(operation.total).unwrap_or(i32::MAX),
+        operation.created_by.map(OperatorId::get),
+        operation.run_at,
+        operation.timeout.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An operation that is asked for, and the tenants that it is about.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Minted by the caller.
     pub id: OperationId,
     pub kind: Kind,
     /// What the kind has to know.
     pub params: &'a Value,
-    pub created_by: Option<OperatorId>,
-    /// Not to be set going before; `None`: at once.
-    pub run_at: Option<DateTime<Utc>>,
-    /// The states of tenants that the kind can be about.
-    pub states: &'a [TenantState],
+    /// These tenants only.
     pub tenants: Option<&'a [TenantId]>,
     /// Those that all of it fits.
     pub selector: &'a Selector,
-    /// Without those whose schema is at this place.
+    /// Without those whose schema is at this place: nothing is to be done there.
     pub but_at: Option<&'a Place>,
+    /// Not to be set going before; `None`: at once.
+    pub run_at: Option<DateTime<Utc>>,
+    pub created_by: Option<OperatorId>,
 }
 
 /// The tenants that an operation is about.
@@ -39,24 +79,12 @@ pub struct Selected {
     pub admitted: bool,
 }
 
-/// Says which tenants the operation would be about.
-pub async fn select(conn: &mut PgConnection, asked: &Admission<'_>) -> sqlx::Result<Selected> {
-    run(conn, asked, None, false).await
-}
-
-/// Records the operation and one item for each of its tenants, unless there are none, or `digest` is given
-/// and is not theirs. One statement; the caller gives the items their jobs in the same transaction.
+/// Says which tenants the operation is about, and if it is to `write`, records the operation and one item
+/// for each of them, unless there are none, or `digest` is given and is not theirs. One statement; the
+/// caller gives the items their jobs in the same transaction.
 pub async fn admit(
     conn: &mut PgConnection,
-    asked: &Admission<'_>,
-    digest: Option<&str>,
-) -> sqlx::Result<Selected> {
-    run(conn, asked, digest, true).await
-}
-
-async fn run(
-    conn: &mut PgConnection,
-    asked: &Admission<'_>,
+    asked: &Asked<'_>,
     digest: Option<&str>,
     write: bool,
 ) -> sqlx::Result<Selected> {
@@ -64,7 +92,7 @@ async fn run(
     let in_selector =
         |state: &&TenantState| selector.status.is_empty() || selector.status.contains(*state);
     let states: Vec<&str> =
-        asked.states.iter().filter(in_selector).map(|state| state.as_str()).collect();
+        asked.kind.states().iter().filter(in_selector).map(|state| state.as_str()).collect();
     let ids: Option<Vec<i64>> =
         asked.tenants.map(|tenants| tenants.iter().map(|tenant| tenant.get()).collect());
     let external_ids = (!selector.external_ids.is_empty()).then_some(&*selector.external_ids);
@@ -90,9 +118,31 @@ async fn run(
     .fetch_one(conn)
     .await?;
     Ok(Selected {
-        tenants: count(row.tenants),
+        tenants: natural(row.tenants),
         digest: row.digest,
         sample: row.sample_ids.into_iter().map(TenantId::new).zip(row.sample_names).collect(),
         admitted: row.admitted,
     })
+}
+
+/// `queued → rolled_back` in the transaction that records the operation: item `culprit` cannot become
+/// a tenant, so none of them will. Writes the totals and the one `operation.finished` event too.
+pub async fn end_refused(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    culprit: u32,
+    progress: Progress,
+) -> sqlx::Result<()> {
+    let state = OperationState::RolledBack;
+    sqlx::query_file!(
+        "queries/operations/end_refused.sql",
+        operation.get(),
+        i32::try_from(culprit).unwrap_or(i32::MAX),
+        serde_json::json!({ "operation_id": operation, "state": state, "progress": progress }),
+        column(progress.failed),
+        column(progress.cancelled),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

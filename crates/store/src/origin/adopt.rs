@@ -5,7 +5,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::Database;
 use super::check::{OriginError, recall, refuse_if_here, remember};
-use crate::audit;
+use crate::{audit, decode::unreadable};
 
 /// The installation lives here from now on, under the same id. Says where it was before; `None` when
 /// it was here. Not within a transaction.
@@ -71,7 +71,7 @@ pub async fn begin_copy(
     let action = "installation.copied";
     audit::append(&mut tx, audit::Entry { actor, action, detail, ..Default::default() }).await?;
     tx.commit().await?;
-    let fresh = InstallationId::parse(&fresh).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+    let fresh = InstallationId::parse(&fresh).map_err(unreadable)?;
     Ok(Some((memory.installation, fresh)))
 }
 

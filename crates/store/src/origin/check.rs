@@ -4,6 +4,7 @@ use domain::{InstallationId, RoleName};
 use sqlx::PgConnection;
 
 use super::Database;
+use crate::{decode::unreadable, is_state};
 
 /// Why this database may not be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +56,7 @@ impl OriginError {
     /// Whether the database has no installation in it, or one of an older version.
     #[must_use]
     pub fn is_not_migrated(&self) -> bool {
-        let code = self.database().and_then(|e| e.as_database_error()).and_then(|e| e.code());
-        matches!(code.as_deref(), Some("42P01" | "42703" | "3F000"))
+        self.database().is_some_and(|error| is_state(error, &["42P01", "42703", "3F000"]))
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn recall(conn: &mut PgConnection) -> sqlx::Result<Memory> {
     )
     .fetch_one(conn)
     .await?;
-    let id = |text: &str| InstallationId::parse(text).map_err(|e| sqlx::Error::Decode(Box::new(e)));
+    let id = |text: &str| InstallationId::parse(text).map_err(unreadable);
     let system = row.system_identifier;
     Ok(Memory {
         installation: id(&row.id)?,

@@ -72,7 +72,7 @@ pub async fn fleet_page(
     other_than: Option<&Place>,
     limit: i64,
 ) -> sqlx::Result<Vec<FleetTenant>> {
-    let rows = sqlx::query_as!(
+    sqlx::query_as!(
         Row,
         r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
          from tenantry.tenants t
@@ -85,9 +85,9 @@ pub async fn fleet_page(
         other_than.and_then(|place| place.version.as_ref()).map(Version::as_str),
         limit,
     )
+    .map(FleetTenant::from)
     .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(FleetTenant::from).collect())
+    .await
 }
 
 /// The active or suspended tenant whose schema this is.
@@ -95,7 +95,7 @@ pub async fn fleet_tenant(
     conn: &mut PgConnection,
     schema: &SchemaName,
 ) -> sqlx::Result<Option<FleetTenant>> {
-    let row = sqlx::query_as!(
+    sqlx::query_as!(
         Row,
         r#"select t.id, t.schema_name, t.role_name, m.set_hash as "set_hash?", m.version
          from tenantry.tenants t
@@ -103,9 +103,9 @@ pub async fn fleet_tenant(
          where t.schema_name = $1 and t.state in ('active', 'suspended')"#,
         schema.as_str(),
     )
+    .map(FleetTenant::from)
     .fetch_optional(conn)
-    .await?;
-    Ok(row.map(FleetTenant::from))
+    .await
 }
 
 /// A tenant without a row in the ledger.
@@ -127,7 +127,7 @@ pub async fn unplaced(
     after: Option<TenantId>,
     limit: i64,
 ) -> sqlx::Result<Vec<Unplaced>> {
-    let rows = sqlx::query!(
+    sqlx::query!(
         r#"select id, schema_name, state = 'active' as "is_active!",
                   to_regclass(quote_ident(schema_name) || '.tenantry_migrations') is not null
                       as "has_table!"
@@ -141,13 +141,12 @@ pub async fn unplaced(
         after.map_or(i64::MIN, TenantId::get),
         limit,
     )
-    .fetch_all(conn)
-    .await?;
-    let unplaced = rows.into_iter().map(|r| Unplaced {
+    .map(|r| Unplaced {
         id: TenantId::new(r.id),
         schema: r.schema_name,
         has_table: r.has_table,
         is_active: r.is_active,
-    });
-    Ok(unplaced.collect())
+    })
+    .fetch_all(conn)
+    .await
 }

@@ -1,10 +1,94 @@
-//! Lists tenants, page by page.
+//! Reads tenants: one, or page by page.
 
+use chrono::{DateTime, Utc};
 use domain::{TenantId, TenantState};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
-use super::find::{Row, Tenant};
+use crate::decode::decode;
+
+/// A tenant as the registry knows it.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Its domain in A-label form.
+    pub domain: String,
+    pub schema: String,
+    pub role: String,
+    /// The caller's own id for it.
+    pub external_id: Option<String>,
+    /// Where it is in its life.
+    pub state: TenantState,
+    /// Features, limits and metadata, as the registry has them: no number has lost a digit, and
+    /// nothing in them can be unreadable.
+    pub settings: Box<RawValue>,
+    /// The newest tenant migration it has.
+    pub migration_version: Option<String>,
+    /// When its names were reserved.
+    pub created_at: DateTime<Utc>,
+    pub activated_at: Option<DateTime<Utc>>,
+    /// When its row last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A tenant's row as the queries of this directory return it.
+#[derive(Debug)]
+struct Row {
+    id: i64,
+    name: String,
+    description: Option<String>,
+    domain: String,
+    schema_name: String,
+    role_name: String,
+    external_id: Option<String>,
+    state: String,
+    settings: Json<Box<RawValue>>,
+    migration_version: Option<String>,
+    created_at: DateTime<Utc>,
+    activated_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Tenant {
+    type Error = sqlx::Error;
+
+    fn try_from(r: Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: TenantId::new(r.id),
+            state: decode(&r.state)?,
+            name: r.name,
+            description: r.description,
+            domain: r.domain,
+            schema: r.schema_name,
+            role: r.role_name,
+            external_id: r.external_id,
+            settings: r.settings.0,
+            migration_version: r.migration_version,
+            created_at: r.created_at,
+            activated_at: r.activated_at,
+            updated_at: r.updated_at,
+        })
+    }
+}
+
+/// The tenant with this id, in whatever state it is.
+pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Tenant>> {
+    sqlx::query_as!(
+        Row,
+        r#"select id, name, description, domain, schema_name, role_name, external_id, state,
+                settings as "settings: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
+                    as migration_version,
+                created_at, activated_at, updated_at
+         from tenantry.tenants t where id = $1"#,
+        id.get(),
+    )
+    .try_map(Tenant::try_from)
+    .fetch_optional(conn)
+    .await
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -22,12 +106,11 @@ pub struct Filter {
 
 impl Filter {
     /// Whether it is one tenant that is looked for.
-    pub(super) fn names_one(&self) -> bool {
+    fn names_one(&self) -> bool {
         self.external_id.is_some() || self.domain.is_some() || self.schema.is_some()
     }
 
-    /// The prefix as a pattern for LIKE: lower case, and what is a wildcard stands for itself.
-    pub(super) fn pattern(&self) -> Option<String> {
+    fn pattern(&self) -> Option<String> {
         self.prefix.as_deref().map(prefix_pattern)
     }
 }
@@ -67,7 +150,7 @@ pub async fn list(
         found.truncate(usize::from(page.offset == 0 && page.limit > 0));
         return Ok(found);
     }
-    let rows = sqlx::query_file_as!(
+    sqlx::query_file_as!(
         Row,
         "queries/tenants/list.sql",
         filter.state.map(TenantState::as_str),
@@ -76,18 +159,18 @@ pub async fn list(
         page.offset,
         page.limit,
     )
+    .try_map(Tenant::try_from)
     .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(Tenant::try_from).collect()
+    .await
 }
 
 /// The tenant that holds the names of `filter`.
-pub(super) async fn by_name(
+async fn by_name(
     conn: &mut PgConnection,
     filter: &Filter,
     after: Option<TenantId>,
 ) -> sqlx::Result<Vec<Tenant>> {
-    let rows = sqlx::query_file_as!(
+    sqlx::query_file_as!(
         Row,
         "queries/tenants/by_name.sql",
         filter.external_id,
@@ -97,9 +180,26 @@ pub(super) async fn by_name(
         filter.pattern(),
         after.map_or(i64::MIN, TenantId::get),
     )
+    .try_map(Tenant::try_from)
     .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(Tenant::try_from).collect()
+    .await
+}
+
+/// How many tenants `filter` finds, or `at_most` when there are more: a page of a list must not
+/// cost more as the fleet grows.
+pub async fn count(conn: &mut PgConnection, filter: &Filter, at_most: i64) -> sqlx::Result<i64> {
+    if filter.names_one() {
+        let found = by_name(conn, filter, None).await?.len();
+        return Ok(i64::try_from(found).unwrap_or(i64::MAX));
+    }
+    sqlx::query_file_scalar!(
+        "queries/tenants/count.sql",
+        filter.state.map(TenantState::as_str),
+        filter.pattern(),
+        at_most,
+    )
+    .fetch_one(conn)
+    .await
 }
 
 #[cfg(test)]

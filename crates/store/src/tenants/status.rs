@@ -1,10 +1,32 @@
-//! Reads how a tenant is.
+//! Reads how tenants are.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{TenantId, TenantState};
 use sqlx::PgConnection;
 
 use crate::decode::decode;
+
+/// The state of `tenant`, if there is such a tenant.
+pub async fn state(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Option<TenantState>> {
+    sqlx::query!("select state from tenantry.tenants where id = $1", tenant.get())
+        .try_map(|row| decode(&row.state))
+        .fetch_optional(conn)
+        .await
+}
+
+/// The states of those of `tenants` that there are.
+pub async fn states(
+    conn: &mut PgConnection,
+    tenants: &[TenantId],
+) -> sqlx::Result<HashMap<TenantId, TenantState>> {
+    let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
+    let rows = sqlx::query!("select id, state from tenantry.tenants where id = any($1)", &ids)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(|r| Ok((TenantId::new(r.id), decode(&r.state)?))).collect()
+}
 
 /// A tenant's state and when it was last heard of.
 #[derive(Debug, Clone)]
@@ -25,20 +47,20 @@ pub struct TenantStatus {
 }
 
 pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<TenantStatus>> {
-    let row =
-        sqlx::query_file!("queries/tenants/status.sql", id.get()).fetch_optional(conn).await?;
-    row.map(|r| {
-        Ok(TenantStatus {
-            name: r.name,
-            state: decode(&r.state)?,
-            is_there: r.is_there,
-            migration_version: r.migration_version,
-            created_at: r.created_at,
-            is_behind: r.is_behind,
-            last_activity: r.last_activity,
+    sqlx::query_file!("queries/tenants/status.sql", id.get())
+        .try_map(|r| {
+            Ok(TenantStatus {
+                name: r.name,
+                state: decode(&r.state)?,
+                is_there: r.is_there,
+                migration_version: r.migration_version,
+                created_at: r.created_at,
+                is_behind: r.is_behind,
+                last_activity: r.last_activity,
+            })
         })
-    })
-    .transpose()
+        .fetch_optional(conn)
+        .await
 }
 
 #[cfg(test)]

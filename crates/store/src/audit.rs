@@ -1,0 +1,182 @@
+//! The audit log: one row for every change and every reveal, in the transaction of the change. Each month
+//! is a partition, exported before it is dropped.
+
+use chrono::NaiveDate;
+use domain::{OperationId, TenantId};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+/// Who did what to which, from where. Never a secret in `detail`.
+#[derive(Debug, Clone, Default)]
+pub struct Entry<'a> {
+    /// `operator:<name>`, `worker:<id>`, `cli:<os user>` or `sweeper`.
+    pub actor: &'a str,
+    /// What was done, as `subject.verb`: `operation.submitted`, `keys.revealed`, `token.created`.
+    pub action: &'a str,
+    /// The tenant it was done to.
+    pub tenant: Option<TenantId>,
+    /// The operation it was done to, or in.
+    pub operation: Option<OperationId>,
+    /// The request that asked for it.
+    pub request_id: Option<&'a str>,
+    /// Where the request came from.
+    pub address: Option<&'a str>,
+    /// What else matters, before and after.
+    pub detail: Value,
+}
+
+/// Who changes something, and by which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// As [`Entry::actor`].
+    pub actor: &'a str,
+    /// As [`Entry::request_id`].
+    pub request_id: Option<&'a str>,
+    /// As [`Entry::address`].
+    pub address: Option<&'a str>,
+}
+
+impl<'a> By<'a> {
+    /// A process that no request asked.
+    #[must_use]
+    pub fn process(actor: &'a str) -> Self {
+        Self { actor, request_id: None, address: None }
+    }
+
+    /// An audit row of what they did.
+    #[must_use]
+    pub fn did(self, action: &'a str) -> Entry<'a> {
+        let Self { actor, request_id, address } = self;
+        Entry { actor, action, request_id, address, ..Entry::default() }
+    }
+}
+
+/// Records `entry`; commits with the change it tells of.
+pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into tenantry.audit_log
+             (actor, action, tenant_id, operation_id, request_id, address, detail)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        entry.actor,
+        entry.action,
+        entry.tenant.map(TenantId::get),
+        entry.operation.map(OperationId::get),
+        entry.request_id,
+        entry.address,
+        if entry.detail.is_null() { json!({}) } else { entry.detail },
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Records `entry` once for each of `tenants`, in one statement.
+pub async fn append_for_tenants(
+    conn: &mut PgConnection,
+    entry: Entry<'_>,
+    tenants: &[TenantId],
+) -> sqlx::Result<()> {
+    let ids: Vec<i64> = tenants.iter().map(|id| id.get()).collect();
+    sqlx::query!(
+        "insert into tenantry.audit_log
+             (actor, action, tenant_id, operation_id, request_id, address, detail)
+         select $1, $2, id, $3, $4, $5, coalesce($6, '{}'::jsonb) from unnest($7::bigint[]) as id",
+        entry.actor,
+        entry.action,
+        entry.operation.map(OperationId::get),
+        entry.request_id,
+        entry.address,
+        (!entry.detail.is_null()).then_some(entry.detail),
+        &ids,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A month that was written to a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Export<'a> {
+    pub month: NaiveDate,
+    /// Who exported it: `cli:<os user>`.
+    pub actor: &'a str,
+    pub rows: i64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: &'a str,
+}
+
+/// What became of a request to drop a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Dropped {
+        rows: i64,
+    },
+    NotOver,
+    /// The log has no rows of it.
+    NoRows,
+    NotExported,
+    /// The newest export has another number of rows.
+    Changed {
+        rows: i64,
+        exported: i64,
+    },
+}
+
+/// Makes the partitions of this month and the next two, and those of rows that came while there was none;
+/// says how many.
+///
+/// # Errors
+/// 55P03 when the log is in use for more than 1 s; when the statement fails.
+pub async fn make_months(conn: &mut PgConnection) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(r#"select tenantry.make_audit_months() as "made!""#).fetch_one(conn).await
+}
+
+/// At most `limit` rows of the month that begins with `month`, in UTC, in the order of their ids and after
+/// `after`: each with its id, as a line of JSON without its end.
+pub async fn export(
+    conn: &mut PgConnection,
+    month: NaiveDate,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_file!("queries/audit/export.sql", month, after, limit)
+        .map(|row| (row.id, row.line))
+        .fetch_all(conn)
+        .await
+}
+
+/// Records that a month is in a file.
+pub async fn record_export(conn: &mut PgConnection, export: Export<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into tenantry.audit_exports (month, exported_by, row_count, sha256)
+         values ($1, $2, $3, $4)",
+        export.month,
+        export.actor,
+        export.rows,
+        export.sha256,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Drops a month that is over and that the newest export has all rows of.
+///
+/// # Errors
+/// 55P03 when the log is in use for more than 1 s; when the statement fails.
+pub async fn drop_month(conn: &mut PgConnection, month: NaiveDate) -> sqlx::Result<Verdict> {
+    let told = sqlx::query!(
+        r#"select verdict as "verdict!", present, exported from tenantry.drop_audit_month($1)"#,
+        month,
+    )
+    .fetch_one(conn)
+    .await?;
+    let rows = told.present.unwrap_or_default();
+    Ok(match told.verdict.as_str() {
+        "dropped" => Verdict::Dropped { rows },
+        "not_over" => Verdict::NotOver,
+        "no_rows" => Verdict::NoRows,
+        "not_exported" => Verdict::NotExported,
+        _ => Verdict::Changed { rows, exported: told.exported.unwrap_or_default() },
+    })
+}
