@@ -47,7 +47,7 @@ impl Runner {
         claim: &Claim,
     ) -> Result<Option<HashMap<String, Noted>>, Failure> {
         let Some(there) = self.elsewhere(claim) else { return Ok(Some(HashMap::new())) };
-        let Some(first) = plan.stages().iter().find(|stage| stage.place() == Place::Tenant) else {
+        let Some(first) = plan.stages().iter().find(|stage| stage.place == Place::Tenant) else {
             return Ok(Some(HashMap::new()));
         };
         let raised = async { fence::raise(&mut *there.acquire().await?, claim).await };

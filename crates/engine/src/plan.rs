@@ -24,10 +24,10 @@ pub enum Place {
 pub struct Stage {
     name: Cow<'static, str>,
     steps: Vec<Box<dyn AnyStep>>,
-    place: Place,
+    pub(crate) place: Place,
     is_pivot: bool,
-    limits: Option<StageLimits>,
-    limits_together: Option<StageLimits>,
+    pub(crate) limits: Option<StageLimits>,
+    pub(crate) limits_together: Option<StageLimits>,
 }
 
 impl Stage {
@@ -80,24 +80,6 @@ impl Stage {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Where it takes effect.
-    #[must_use]
-    pub fn place(&self) -> Place {
-        self.place
-    }
-
-    /// Its limits, if it has some of its own.
-    #[must_use]
-    pub fn limits(&self) -> Option<StageLimits> {
-        self.limits
-    }
-
-    /// Its limits for several items in one transaction, if it has some of its own.
-    #[must_use]
-    pub fn limits_together(&self) -> Option<StageLimits> {
-        self.limits_together
     }
 
     /// Its steps, in the order they are applied.

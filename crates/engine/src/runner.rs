@@ -134,7 +134,7 @@ impl Runner {
         claim: &Claim,
         finish: Option<Finish>,
     ) -> Result<Option<Done>, Failure> {
-        match (stage.place(), self.elsewhere(claim)) {
+        match (stage.place, self.elsewhere(claim)) {
             (Place::Outside(limit), there) => {
                 self.run_outside(stage, claim, finish, there, limit).await
             }
@@ -151,10 +151,9 @@ impl Runner {
     }
 
     pub(crate) fn limits_of(&self, stage: &Stage, work: Work<'_>) -> StageLimits {
-        let alone = stage.limits();
         let own = match work {
-            Work::Together(_) => stage.limits_together().or(alone),
-            Work::Alone(_) | Work::Outside(..) => alone,
+            Work::Together(_) => stage.limits_together.or(stage.limits),
+            Work::Alone(_) | Work::Outside(..) => stage.limits,
         };
         own.unwrap_or(self.limits)
     }

@@ -41,7 +41,7 @@ impl Runner {
         let Some(there) = self.raise(plan, claim).await? else { return Ok(false) };
         for stage in plan.stages().iter().rev() {
             let committed_there = there.contains_key(stage.name());
-            let is_elsewhere = stage.place() == Place::Tenant && self.elsewhere(claim).is_some();
+            let is_elsewhere = stage.place == Place::Tenant && self.elsewhere(claim).is_some();
             let undone = match (is_done(claim, stage), committed_there) {
                 (false, false) => continue,
                 // The undo is committed there, and its record was lost.
@@ -56,7 +56,7 @@ impl Runner {
     }
 
     async fn undo_stage(&self, stage: &Stage, claim: &Claim) -> Result<bool, Failure> {
-        match (stage.place(), self.elsewhere(claim)) {
+        match (stage.place, self.elsewhere(claim)) {
             (Place::Outside(limit), there) => self.undo_outside(stage, claim, there, limit).await,
             (Place::Tenant, Some(there)) => self.undo_there(stage, claim, &there).await,
             (Place::Tenant | Place::Control, _) => self.undo_here(stage, claim).await,

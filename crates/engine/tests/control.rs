@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{ItemId, OperationId, TenantId};
 use engine::control::{
-    free_the_dead, give_back_forgotten, pass_on, release, revive_stranded, start_due, undo,
+    Again, again, free_the_dead, give_back_forgotten, pass_on, release, revive_stranded, start_due,
     wake_set,
 };
 use sqlx::{PgPool, types::Uuid};
@@ -383,7 +383,8 @@ async fn an_operators_act_on_an_open_operation_begins_its_next_run() {
     let run = "select run::bigint from tenantry.operations";
     assert_eq!(count(&db.pool, run).await, 1);
 
-    undo(&db.pool.clone().into(), By::process("test"), operation, 0).await.unwrap();
+    let pool = db.pool.clone().into();
+    again(&pool, By::process("test"), operation, 0, Again::Undo).await.unwrap();
 
     assert_eq!(count(&db.pool, run).await, 2);
 }

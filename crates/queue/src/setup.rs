@@ -106,7 +106,7 @@ pub async fn is_set_up(pool: &PgPool) -> sqlx::Result<bool> {
     .fetch_one(pool)
     .await;
     match found {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+        Err(error) if store::is_state(&error, &["42P01"]) => Ok(false),
         other => other,
     }
 }

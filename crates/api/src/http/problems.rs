@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use domain::{ItemError, OperationId, TenantId, codes};
 use engine::control::ControlError;
-use store::ErrorClass;
+use store::{ErrorClass, is_state};
 
 use crate::http::problem::{FieldProblem, Problem};
 
@@ -170,10 +170,7 @@ impl Problem {
     /// Whether the transaction met another and may pass if it is run again: a dead-lock or a
     /// serialization failure.
     pub(crate) fn is_collision(&self) -> bool {
-        self.cause::<sqlx::Error>()
-            .and_then(sqlx::Error::as_database_error)
-            .and_then(sqlx::error::DatabaseError::code)
-            .is_some_and(|state| ["40P01", "40001"].contains(&&*state))
+        self.cause::<sqlx::Error>().is_some_and(|error| is_state(error, &["40P01", "40001"]))
     }
 }
 
@@ -183,10 +180,7 @@ const NOT_THERE: [&str; 5] = ["42P01", "3F000", "42883", "42703", "42704"];
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        let state = error.as_database_error().and_then(|e| e.code());
-        let not_there = state.is_some_and(|state| NOT_THERE.contains(&&*state))
-            || matches!(error, sqlx::Error::TypeNotFound { .. });
-        if not_there {
+        if is_state(&error, &NOT_THERE) || matches!(error, sqlx::Error::TypeNotFound { .. }) {
             return Self::not_migrated().with_cause(error);
         }
         match store::classify(&error) {

@@ -10,7 +10,7 @@ use axum::{
 };
 use contract::{Item, ItemPage, ItemResult, ResultPage};
 use domain::{ItemState, OperationId};
-use engine::control;
+use engine::control::{self, Again};
 use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use store::items::{self, ItemResult as Row};
@@ -200,7 +200,7 @@ pub(crate) async fn retry_item(
     Id((id, index)): Id<(OperationId, u32)>,
 ) -> Result<(StatusCode, Json<ItemResult>), Problem> {
     let pool = cx.pool();
-    let done = control::go_on(&pool, caller.by(), id, index);
+    let done = control::again(&pool, caller.by(), id, index, Again::GoOn);
     Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
 }
 
@@ -231,7 +231,7 @@ pub(crate) async fn undo_operation_item(
     Id((id, index)): Id<(OperationId, u32)>,
 ) -> Result<(StatusCode, Json<ItemResult>), Problem> {
     let pool = cx.pool();
-    let done = control::undo(&pool, caller.by(), id, index);
+    let done = control::again(&pool, caller.by(), id, index, Again::Undo);
     Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
 }
 

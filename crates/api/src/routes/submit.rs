@@ -12,8 +12,8 @@ use contract::{
     Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
     RevealedKeys, TenantRequest,
 };
-use domain::{Code, ItemError, Mode, NewTenant, TenantId};
-use store::{items, items::ResultError, tenants};
+use domain::{ItemError, Mode, NewTenant, TenantId};
+use store::{items, tenants};
 
 use super::operations::accepted;
 use crate::{
@@ -205,7 +205,7 @@ impl Sent<'_> {
         match (item.tenant_id, item.error) {
             (Some(tenant), None) if self.wait.duration().is_some() => self.created(tenant).await,
             (_, None) => self.not_created(false).await,
-            (_, Some(error)) => Err(Problem::of_item(as_item_error(error), batch)),
+            (_, Some(error)) => Err(Problem::of_item(error, batch)),
         }
     }
 
@@ -265,9 +265,4 @@ impl Sent<'_> {
         self.wait.apply_to(response.headers_mut());
         response
     }
-}
-
-fn as_item_error(e: ResultError) -> ItemError {
-    let ResultError { code, message, step, retryable } = e;
-    ItemError { code: Code::from(code), message, step, retryable }
 }

@@ -11,7 +11,7 @@ use super::{
     parse,
     read::Slices,
 };
-use crate::{context::Context, http::problem::Problem, views::item::rejected};
+use crate::{context::Context, http::problem::Problem, views};
 
 /// What each of `tenants` would come to if they were submitted now.
 ///
@@ -61,6 +61,6 @@ fn row(Admitted { index, request, outcome }: Admitted) -> DryRunRow {
             schema_name: Some(names.schema.as_str().to_owned()),
             ..row
         },
-        Err(error) => DryRunRow { error: Some(rejected(&error)), ..row },
+        Err(error) => DryRunRow { error: Some(views::item::error(&error)), ..row },
     }
 }

@@ -17,25 +17,20 @@ pub(crate) fn item(item: items::ItemResult) -> ItemResult {
         schema_name: item.schema_name,
         domain: item.domain,
         attempts: item.attempts,
-        error: item.error.map(error),
+        error: item.error.as_ref().map(error),
         steps: serde_json::from_value(item.steps).unwrap_or_default(),
         result: item.result,
     }
 }
 
-/// Why a tenant is refused.
-pub(crate) fn rejected(e: &domain::ItemError) -> ItemError {
+/// Why an item is not a tenant.
+pub(crate) fn error(e: &domain::ItemError) -> ItemError {
     ItemError {
         code: e.code.as_str().to_owned(),
         message: e.told().into_owned(),
         step: e.step.clone(),
         retryable: e.retryable,
     }
-}
-
-/// Why an item is not a tenant.
-pub(crate) fn error(e: items::ResultError) -> ItemError {
-    ItemError { code: e.code, message: e.message, step: e.step, retryable: e.retryable }
 }
 
 /// One item with its tries and what it waits for.

@@ -97,6 +97,6 @@ fn result(item: ItemResult, keys: &mut KeyOf) -> TenantResult {
         api_key_unreadable,
         schema_name: item.schema_name,
         domain: item.domain,
-        error: item.error.filter(|_| !active).map(views::item::error),
+        error: item.error.as_ref().filter(|_| !active).map(views::item::error),
     }
 }

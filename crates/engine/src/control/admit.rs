@@ -1,58 +1,18 @@
 //! Admits operations on tenants that are there.
 
-use chrono::{DateTime, Utc};
-use domain::{Kind, OperationId, OperatorId, Selector, TenantId};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use store::{
     audit::{self, By},
     items::Waiters,
-    operations::{self, Admission, Selected},
-    tenants::Place,
+    operations::{self, Asked, Selected},
 };
 
 use super::{ControlError, wake::wake};
 
-/// An operation that is asked for, and the tenants that it is about.
-#[derive(Debug, Clone)]
-pub struct Asked<'a> {
-    /// Its id, minted by the caller.
-    pub id: OperationId,
-    /// What it does.
-    pub kind: Kind,
-    /// What the kind has to know.
-    pub params: &'a Value,
-    /// These tenants only.
-    pub tenants: Option<&'a [TenantId]>,
-    /// Those that all of it fits.
-    pub selector: &'a Selector,
-    /// Without those whose schema is at this place: nothing is to be done there.
-    pub but_at: Option<&'a Place>,
-    /// Not to be set going before; `None`: at once.
-    pub run_at: Option<DateTime<Utc>>,
-    /// Who asks for it.
-    pub created_by: Option<OperatorId>,
-}
-
-impl Asked<'_> {
-    fn admission(&self) -> Admission<'_> {
-        Admission {
-            id: self.id,
-            kind: self.kind,
-            params: self.params,
-            created_by: self.created_by,
-            run_at: self.run_at,
-            states: self.kind.states(),
-            tenants: self.tenants,
-            selector: self.selector,
-            but_at: self.but_at,
-        }
-    }
-}
-
 /// Says which tenants the operation would be about; writes nothing.
 pub async fn look(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Selected, ControlError> {
-    Ok(operations::select(conn, &asked.admission()).await?)
+    Ok(operations::admit(conn, asked, None, false).await?)
 }
 
 /// Records the operation, its items and their jobs, in the caller's transaction; ring
@@ -67,7 +27,7 @@ pub async fn admit(
     asked: &Asked<'_>,
     digest: Option<&str>,
 ) -> Result<bool, ControlError> {
-    let selected = operations::admit(conn, &asked.admission(), digest).await?;
+    let selected = operations::admit(conn, asked, digest, true).await?;
     if !selected.admitted {
         let changed = digest.is_some_and(|digest| digest != selected.digest);
         return if changed { Err(ControlError::SelectionChanged(selected)) } else { Ok(false) };

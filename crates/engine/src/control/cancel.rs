@@ -40,9 +40,11 @@ async fn once(pool: &Connections, by: By<'_>, operation: OperationId) -> Result<
             Some(state) => ControlError::Ending(operation, state),
         });
     };
-    let cancelled = items::cancel_waiting(&mut tx, operation).await?;
+    let code = codes::CANCELLED;
+    let message = "the operation was cancelled before this tenant was begun";
+    let cancelled = items::cancel_waiting(&mut tx, operation, &code, message).await?;
     let message = "the operation was cancelled before all of its tenants were built";
-    let reason = ItemError { retryable: true, ..ItemError::rejected(codes::CANCELLED, message) };
+    let reason = ItemError { retryable: true, ..ItemError::rejected(code, message) };
     // What is built has no worker that would see the request.
     let turned_back =
         if asked.all_or_nothing { turn_back(&mut tx, operation, &reason).await? } else { 0 };

@@ -3,7 +3,6 @@
 use std::future::Future;
 
 use domain::{ItemError, ItemState, OperationId, OperationState, SchemaNameError};
-use sqlx::error::DatabaseError;
 use store::operations::Selected;
 
 /// Tries of one act that meets others over the same rows or names.
@@ -88,9 +87,7 @@ fn of_group(group: bool) -> &'static str {
 impl ControlError {
     /// Whether the database said one of these SQLSTATEs.
     fn is(&self, states: &[&str]) -> bool {
-        let Self::Database(error) = self else { return false };
-        let code = error.as_database_error().and_then(DatabaseError::code);
-        code.is_some_and(|code| states.contains(&&*code))
+        matches!(self, Self::Database(error) if store::is_state(error, states))
     }
 
     /// Whether a name was taken at this very moment.

@@ -16,13 +16,14 @@ mod retry;
 mod settle;
 mod wake;
 
-pub use admit::{Asked, admit, look};
+pub use admit::{admit, look};
 pub use cancel::cancel;
 pub use error::ControlError;
 pub use names::{reservation, reserve_all};
 pub use pause::{pause, pause_queue, resume, resume_queue};
 pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};
-pub use repair::{go_on, item, resolve, undo};
+pub use repair::{Again, again, item, resolve};
 pub use retry::{Group, Retry, retry};
 pub use settle::{advance, settle};
+pub use store::operations::Asked;
 pub use wake::{pass_on, release, start_due, wake_set};

@@ -20,41 +20,21 @@ use super::{
     wake::{locked, release},
 };
 
-/// Has the undo of an item tried again. An operation that is over is open again until it has ended.
-///
-/// # Errors
-/// When there is no such item; when its undo did not fail.
-pub async fn undo(
-    pool: &Connections,
-    by: By<'_>,
-    operation: OperationId,
-    index: u32,
-) -> Result<(), ControlError> {
-    again(pool, by, operation, index, Again::Undo).await
-}
-
-/// Has an item that is stuck go on from where it is. An operation that is over is open again until it has
-/// ended.
-///
-/// # Errors
-/// When there is no such item; when it is not stuck.
-pub async fn go_on(
-    pool: &Connections,
-    by: By<'_>,
-    operation: OperationId,
-    index: u32,
-) -> Result<(), ControlError> {
-    again(pool, by, operation, index, Again::GoOn).await
-}
-
 /// What a worker is to do again with an item.
-#[derive(Clone, Copy)]
-enum Again {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// The undo that failed.
     Undo,
+    /// To go on from where the item is stuck.
     GoOn,
 }
 
-async fn again(
+/// Has a worker do `what` again with an item. An operation that is over is open again until the item has
+/// ended.
+///
+/// # Errors
+/// When there is no such item; when its undo did not fail, or it is not stuck.
+pub async fn again(
     pool: &Connections,
     by: By<'_>,
     operation: OperationId,

@@ -205,7 +205,8 @@ async fn past_the_pivot_an_item_that_fails_is_stuck_until_an_operator_has_it_go_
     assert_eq!(ground.script.done(), ["first", "second"], "nothing is undone");
     assert_eq!(ground.row().await, "stuck internal one");
     let pool = ground.db.pool.clone().into();
-    control::go_on(&pool, By::process("operator:me"), ground.operation, 0).await.unwrap();
+    let me = By::process("operator:me");
+    control::again(&pool, me, ground.operation, 0, control::Again::GoOn).await.unwrap();
     ground.script.second_fails.store(false, Ordering::Relaxed);
     let ended = ground.work(ground.claim().await).await;
     assert_eq!(ended, Some(ItemState::Succeeded));
