@@ -23,8 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::{
-        authenticator::Authenticator, openapi, parameters::Parameters, rate_limit::RateLimit,
-        router, shares::Shares, wait::BatchEvents,
+        authenticator::Authenticator,
+        openapi,
+        parameters::Parameters,
+        router,
+        shares::{RateLimit, Shares},
+        wait::BatchEvents,
     },
     pool_watch::Reach,
     views::counts::OpenCounts,

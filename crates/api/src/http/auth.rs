@@ -21,8 +21,8 @@ use store::audit;
 use crate::{
     context::Context,
     http::{
-        admission::Place, client_address::client_address, problem::Problem, rate_limit::Key,
-        request_id::RequestId,
+        admission::Place, client_address::client_address, problem::Problem, request_id::RequestId,
+        shares::Key,
     },
 };
 

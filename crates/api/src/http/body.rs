@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutError;
 
 use crate::{
     context::Context,
-    http::{auth::Caller, extract::is_ndjson, problem::Problem},
+    http::{auth::Caller, parameters::is_ndjson, problem::Problem},
     submission::parse,
 };
 

@@ -1,25 +1,50 @@
-//! `Prefer: wait=N` (RFC 7240): how long a caller wants its answer held for the result. Callers of the
-//! original API need not ask.
+//! `Prefer: wait=N` (RFC 7240): how long a caller wants its answer held for the result.
+//!
+//! Callers of the original API know the paths below `/api`, not `/api/v1`: their creates are waited for
+//! without being asked to, and answered with the fields they read.
 
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
-    extract::FromRequestParts,
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts},
+    extract::{FromRequestParts, Request},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, request::Parts},
+    middleware::Next,
+    response::Response,
 };
-
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{
-    context::Context,
-    http::{
-        auth::Caller,
-        original::{self, Form},
-    },
-};
+use crate::{context::Context, http::auth::Caller};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How long a create of theirs is waited for, in seconds.
+const WAIT_SECS: u64 = 30;
+
+/// The form of a create's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As described.
+    V1,
+    /// As callers of the original API read it.
+    Original,
+}
+
+impl Form {
+    /// The form for a request, as [`mark`] has found it.
+    fn of(extensions: &Extensions) -> Self {
+        extensions.get().copied().unwrap_or(Self::V1)
+    }
+}
+
+/// Tells such creates from others, by their path.
+pub(crate) async fn mark(mut request: Request, next: Next) -> Response {
+    let is_create = matches!(request.uri().path(), "/api/tenants" | "/api/tenants/batch");
+    if is_create && request.method() == Method::POST {
+        request.extensions_mut().insert(Form::Original);
+    }
+    next.run(request).await
+}
 
 /// How long a request is to wait, in seconds, at most `cap_secs`; `None` for not at all.
 pub(crate) fn wait_secs(
@@ -28,7 +53,7 @@ pub(crate) fn wait_secs(
     cap_secs: u64,
 ) -> Option<u64> {
     let is_original = Form::of(extensions) == Form::Original;
-    let unasked = is_original.then_some(original::WAIT_SECS);
+    let unasked = is_original.then_some(WAIT_SECS);
     asked(headers).or(unasked).map(|secs| secs.min(cap_secs)).filter(|secs| *secs > 0)
 }
 

@@ -19,8 +19,8 @@ use crate::{
         admission::admit,
         auth::authenticate,
         observe::observe,
-        openapi, original, parameters,
-        prefer::wait_secs,
+        openapi, parameters,
+        prefer::{self, wait_secs},
         problem::{NoConnection, Problem},
     },
     routes,
@@ -42,7 +42,7 @@ pub fn router(context: Context) -> Router {
         .layer(body_limit)
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(middleware::from_fn_with_state(context.clone(), within_time))
-        .layer(middleware::from_fn(original::mark))
+        .layer(middleware::from_fn(prefer::mark))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(of_one_host))
         .layer(middleware::map_response(no_store))

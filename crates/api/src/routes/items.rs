@@ -22,8 +22,8 @@ use crate::{
         auth::{CanAdminister, CanView},
         body::Document,
         cursor::List,
-        documented::{BadParameter, BadSubmission, Common, NotFound},
-        extract::{Id, Params, limit, word},
+        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        parameters::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
     },
     views::{

@@ -10,8 +10,8 @@ use crate::{
     context::Context,
     http::{
         auth::CanOperate,
-        documented::{Common, NotFound},
-        extract::Id,
+        openapi::{Common, NotFound},
+        parameters::Id,
         problem::Problem,
     },
     reveal::reveal,

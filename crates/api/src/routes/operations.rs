@@ -23,8 +23,8 @@ use crate::{
     http::{
         auth::{CanOperate, CanView},
         body::Document,
-        documented::{BadParameter, BadSubmission, Common, NotFound},
-        extract::{Id, Params, limit, word},
+        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        parameters::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
     },
     submission::{

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     http::{
         auth::{CanAdminister, CanView},
-        documented::Common,
+        openapi::Common,
         problem::{Problem, ProblemBody},
     },
     views::waiting,

@@ -11,8 +11,8 @@ use crate::{
     http::{
         auth::CanView,
         cursor::List,
-        documented::{BadParameter, Common, NotFound},
-        extract::{Id, Params, limit, word},
+        openapi::{BadParameter, Common, NotFound},
+        parameters::{Id, Params, limit, word},
         problem::Problem,
     },
 };

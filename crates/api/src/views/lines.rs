@@ -5,7 +5,7 @@ use std::io::Write as _;
 use axum::http::HeaderMap;
 use contract::ItemResult;
 
-use crate::http::extract::{accepted, is_ndjson};
+use crate::http::parameters::{accepted, is_ndjson};
 
 const COLUMNS: &[u8] =
     b"index,tenant_name,status,tenant_id,schema_name,domain,attempts,error_code,\
