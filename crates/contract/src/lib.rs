@@ -11,7 +11,6 @@ mod item;
 mod keys;
 mod open_enum;
 mod operation;
-mod original;
 mod problem;
 mod queue;
 mod result_form;
@@ -28,10 +27,11 @@ pub use operation::{
     Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, Operation, OperationLinks,
     OperationPage, OperationStatus, OperationSummary, SummaryStatus, WaitingFor,
 };
-pub use original::{OriginalForm, OriginalResult, OriginalTenant};
 pub use problem::{FieldProblem, Problem};
 pub use queue::{Health, Queue, Worker};
-pub use result_form::{Outcome, ResultForm, Summary, TenantResult};
+pub use result_form::{
+    OriginalForm, OriginalResult, OriginalTenant, Outcome, ResultForm, Summary, TenantResult,
+};
 pub use submission::{
     BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationRequest,
     SampledTenant, Selection, TenantRequest,

@@ -96,10 +96,10 @@
 //! | `TryAgain` | `go_on` | `crates/store/src/items/repair.rs` |
 //! | `Abandon` | `resolve` | `crates/engine/src/control/repair.rs` |
 //! | the operation's new run | `reopen` | `crates/store/src/operations/run.rs` |
-//! | `Cancel` | `cancel` | `crates/engine/src/control/cancel.rs` |
+//! | `Cancel` | `cancel` | `crates/engine/src/control/steer.rs` |
 //! | which items | `cancel_waiting` | `crates/store/src/items/together.rs` |
-//! | `Pause` | `pause` | `crates/engine/src/control/pause.rs` |
-//! | `Resume` | `resume` | `crates/engine/src/control/pause.rs` |
+//! | `Pause` | `pause` | `crates/engine/src/control/steer.rs` |
+//! | `Resume` | `resume` | `crates/engine/src/control/steer.rs` |
 //! | `Retry` | `retry` | `crates/engine/src/control/retry.rs` |
 //! | which items | `requeue` | `crates/store/src/items/repair.rs` |
 //!

@@ -13,7 +13,7 @@ use apalis::prelude::{
 };
 use apalis_postgres::{Config, PostgresStorage};
 use domain::ItemId;
-use futures::{FutureExt, TryStreamExt as _, channel::mpsc, stream::FuturesUnordered};
+use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -69,17 +69,8 @@ pub struct Buffer {
     pub timeout: Duration,
 }
 
-impl Consumer {
-    fn buffer(&self, class: Class) -> Buffer {
-        match class {
-            Class::NewTenants => self.new_tenants,
-            Class::Fleet => self.fleet,
-        }
-    }
-}
-
-struct Shared<H> {
-    handler: H,
+struct Shared {
+    handler: Box<dyn Fn(ItemId, Class) -> BoxFuture<'static, Handled> + Send + Sync>,
     pool: PgPool,
     /// Notified by each job that comes: the last ring was of use.
     fruitful: Arc<Notify>,
@@ -99,6 +90,7 @@ pub async fn consume<H, F>(
     H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
+    let handler = Box::new(move |item, class| handler(item, class).boxed());
     let shared = Arc::new(Shared { handler, pool: pool.clone(), fruitful: Arc::default() });
     let mut wait = Duration::from_millis(250);
     let mut life = 0u32;
@@ -141,17 +133,13 @@ async fn free_jobs(pool: &PgPool, worker: &str) {
 }
 
 /// Consumes the queues of both classes until `stop`, or until one of them dies.
-async fn one_life<H, F>(
+async fn one_life(
     name: &str,
     settings: &settings::Queue,
     consumer: &Consumer,
-    shared: &Arc<Shared<H>>,
+    shared: &Arc<Shared>,
     stop: &CancellationToken,
-) -> Result<(), BoxDynError>
-where
-    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
-    F: Future<Output = Handled> + Send + 'static,
-{
+) -> Result<(), BoxDynError> {
     let listening = stop.child_token();
     let _stop_listening_on_drop = listening.clone().drop_guard();
     let fruitful = Arc::clone(&shared.fruitful);
@@ -159,12 +147,15 @@ where
         doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
     // The queue looks for jobs whenever it is woken: each class is woken for itself, or a look of
     // one would be the other's next.
-    let lives: FuturesUnordered<_> = [(Class::NewTenants, for_new), (Class::Fleet, for_fleet)]
-        .map(|(class, rings)| class_life(class, name, rings, (settings, consumer), shared, stop))
-        .into_iter()
-        .collect();
+    let quiet = &consumer.quiet;
+    let life = |class, buffer, rings| {
+        let wakeup = Wakeup::new(Duration::from_millis(settings.poll_ms), rings, Arc::clone(quiet));
+        class_life(name, Delivery { class, buffer }, wakeup, settings, shared, stop)
+    };
+    let new_tenants = life(Class::NewTenants, consumer.new_tenants, for_new);
+    let fleet = life(Class::Fleet, consumer.fleet, for_fleet);
     tokio::select! {
-        ended = lives.try_collect::<()>() => ended,
+        ended = async { tokio::try_join!(new_tenants, fleet) } => ended.map(drop),
         () = overdue(stop, consumer.drain_timeout) => {
             warn!(worker.id = %name, "handlers did not finish in time; their items time out");
             Ok(())
@@ -173,21 +164,17 @@ where
 }
 
 /// Consumes the queue of one class. An end without `stop` is an error: the other class is to end too.
-async fn class_life<H, F>(
-    class: Class,
+async fn class_life(
     name: &str,
-    rings: mpsc::Receiver<()>,
-    (settings, consumer): (&settings::Queue, &Consumer),
-    shared: &Arc<Shared<H>>,
+    delivery: Delivery,
+    wakeup: Wakeup,
+    settings: &settings::Queue,
+    shared: &Arc<Shared>,
     stop: &CancellationToken,
-) -> Result<(), BoxDynError>
-where
-    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
-    F: Future<Output = Handled> + Send + 'static,
-{
-    let Buffer { handlers, timeout } = consumer.buffer(class);
+) -> Result<(), BoxDynError> {
+    let (queue, handlers) = (delivery.class.queue(), delivery.buffer.handlers);
     let config = Config::default()
-        .queue(class.queue())
+        .queue(queue)
         // More than the free slots would be buffered, and a full buffer stops the heartbeat.
         .batch_size(settings.batch_size.min(handlers).max(1))
         .heartbeat_interval(Duration::from_millis(settings.heartbeat_ms))
@@ -195,19 +182,17 @@ where
         // The fetch has taken the lock already; this second one could steal another's job.
         .lock_tasks(false)
         .persist_results(true);
-    let every = Duration::from_millis(settings.poll_ms);
-    let wakeup = Wakeup::new(every, rings, Arc::clone(&consumer.quiet));
     let backend = PostgresStorage::<serde_json::Value>::new(&shared.pool)
         .with_config(config)
         .poll_with_strategy(wakeup);
     let stopped = stop.clone();
-    WorkerBuilder::new(format!("{name}.{}", class.queue()))
+    WorkerBuilder::new(format!("{name}.{queue}"))
         .backend(backend)
         .concurrency(handlers)
         .data(Arc::clone(shared))
-        .data(Delivery { class, timeout })
+        .data(delivery)
         .parallelize(tokio::spawn)
-        .build(deliver::<H, F>)
+        .build(deliver)
         .run_until(async move {
             stopped.cancelled().await;
             Ok::<(), std::io::Error>(())
@@ -221,7 +206,7 @@ where
 #[derive(Debug, Clone, Copy)]
 struct Delivery {
     class: Class,
-    timeout: Duration,
+    buffer: Buffer,
 }
 
 /// Returns `grace` after `stop`.
@@ -230,17 +215,13 @@ async fn overdue(stop: &CancellationToken, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-async fn deliver<H, F>(
+async fn deliver(
     raw: serde_json::Value,
     id: TaskId,
     worker: WorkerContext,
-    shared: Data<Arc<Shared<H>>>,
+    shared: Data<Arc<Shared>>,
     delivery: Data<Delivery>,
-) -> Result<(), BoxDynError>
-where
-    H: Fn(ItemId, Class) -> F + Send + Sync + 'static,
-    F: Future<Output = Handled> + Send + 'static,
-{
+) -> Result<(), BoxDynError> {
     shared.fruitful.notify_one();
     let Some(job) = Job::read(raw) else {
         error!(job.id = %id, "job {id} carries a payload this version cannot read; dropped");
@@ -250,7 +231,7 @@ where
     // Time-out and panic are caught here, inside: caught by a layer of the queue, the job would
     // be acknowledged as running and never be seen again.
     let work = AssertUnwindSafe((shared.handler)(item, delivery.class)).catch_unwind();
-    match tokio::time::timeout(delivery.timeout, work).await {
+    match tokio::time::timeout(delivery.buffer.timeout, work).await {
         Ok(Ok(Handled::Done)) => return Ok(()),
         Ok(Ok(Handled::Unbegun)) => return Err("not begun: this worker stops".into()),
         Ok(Ok(Handled::Again)) => {}

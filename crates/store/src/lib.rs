@@ -6,7 +6,6 @@
 //! `scripts/sqlx`). No statement's cost grows with the number of tenants.
 
 pub mod api_keys;
-mod attention;
 pub mod audit;
 pub mod checkpoints;
 mod connect;
@@ -33,7 +32,6 @@ mod stage;
 pub mod tenants;
 pub mod workers;
 
-pub use attention::{Attention, attention};
 pub use connect::{by_key, do_without_tls, options, pool, pool_options, renew};
 pub use connections::Connections;
 pub use error_class::{ErrorClass, classify, is_state};
@@ -42,6 +40,7 @@ pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
 };
+pub use queue_state::{Attention, attention};
 pub use reach::{Reached, Unencrypted, Unreachable, is_refused_login, reach};
 pub use room::{Room, room};
 pub use session::{SessionError, WayOut, open, ready, with_settings};

@@ -9,6 +9,8 @@ use domain::ItemId;
 use queue::{Class, Handled};
 use tokio::sync::{Notify, oneshot};
 
+use crate::in_progress::InProgress;
+
 /// An item, and where to say what became of its job. Dropped unanswered, it was not begun.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -46,6 +48,22 @@ pub(crate) struct Taken<'a> {
 impl Inbox {
     pub(crate) fn new(fleet_lanes: usize) -> Self {
         Self { inner: Mutex::default(), changed: Notify::new(), fleet_lanes }
+    }
+
+    /// Waits until a lane has worked on `item` as far as it goes.
+    pub(crate) async fn handle(
+        &self,
+        in_progress: &InProgress,
+        item: ItemId,
+        class: Class,
+    ) -> Handled {
+        // In work in this process: the job is an old one's double, or the item's next, which
+        // came before the work under the old one was quite over. It comes again in a moment.
+        let Some(_working) = in_progress.enter(item) else { return Handled::Again };
+        match self.put(item, class) {
+            Some(told) => told.await.unwrap_or(Handled::Unbegun),
+            None => Handled::Unbegun,
+        }
     }
 
     /// Adds `item`; what comes back tells what became of its job. `None` once closed.

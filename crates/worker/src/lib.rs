@@ -1,13 +1,11 @@
 //! The worker: takes jobs, provisions their items, and keeps the system moving.
 //!
-//! [`run`] is the whole process, one life (`life`) after another. In each the queue's jobs come to
-//! the `handler`, which puts their items into the `inbox`; the `lane`s take them from there in
-//! groups, have them provisioned, and tell of the `outcome`. Beside the lanes a life says that it
+//! [`run`] is the whole process, one life (`life`) after another. In each the queue puts the
+//! items of its jobs into the `inbox`; the `lane`s take them from there in groups, have them provisioned, and tell of the `outcome`. Beside the lanes a life says that it
 //! lives (`heartbeat`), sees to whole operations (`settler`), mends what others left behind (`sweeper`) and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
 //! is told to stop.
 
 mod build;
-mod handler;
 mod health;
 mod heartbeat;
 mod in_progress;
@@ -19,7 +17,6 @@ mod outcome;
 mod pools;
 mod run;
 mod settler;
-mod standing;
 mod sweeper;
 
 pub use build::{BuildError, build_parts, configured_migrations, reading, shared};

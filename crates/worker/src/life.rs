@@ -17,9 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    StartError,
-    handler::Handler,
-    heartbeat,
+    StartError, heartbeat,
     in_progress::InProgress,
     inbox::{Closer, Inbox},
     keeper::{self, Keeper},
@@ -209,14 +207,16 @@ impl<'a> Life<'a> {
         for _ in 0..worker.concurrency {
             lanes.spawn(Arc::clone(&lane).run());
         }
-        let handler =
-            Arc::new(Handler { inbox: Arc::clone(&inbox), in_progress: self.in_progress.clone() });
         let close = async {
             stop.cancelled().await;
             inbox.close();
         };
         let pool = self.pools.queue.clone();
-        let handle = move |item, class| Arc::clone(&handler).handle(item, class);
+        let (jobs, in_progress) = (Arc::clone(&inbox), self.in_progress.clone());
+        let handle = move |item, class| {
+            let (jobs, in_progress) = (Arc::clone(&jobs), in_progress.clone());
+            async move { jobs.handle(&in_progress, item, class).await }
+        };
         let (settings, consumer) = (&self.settings.queue, self.consumer(patience));
         let consumed = queue::consume(pool, settings, &consumer, handle, stop.clone());
         tokio::join!(consumed, close);

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    BuildError, build, build_parts, health,
+    BuildError, build, build_parts,
+    health::{self, Standing},
     life::{Life, Work},
     pools::{self, Pools},
-    standing::Standing,
 };
 
 /// Longest wait between two tries to start while the database is away, in seconds.
@@ -156,7 +156,9 @@ impl Worker<'_> {
         work: &'a mut Option<Work>,
     ) -> Result<Life<'a>, StartError> {
         let conn = self.wait_for_database(pools).await?;
-        look_for_origin(&pools.work).await.map_err(StartError::Origin)?;
+        // `DATABASE_URL` may lead to a copy by now.
+        let origin = async { origin::check(&mut *pools.work.acquire().await?).await };
+        origin.await.map_err(StartError::Origin)?;
         let work = match work {
             Some(work) => {
                 agree(&pools.work, work).await.map_err(StartError::Build)?;
@@ -191,11 +193,6 @@ impl Worker<'_> {
             wait = (wait * 2).min(Duration::from_secs(MAX_START_WAIT_SECS));
         }
     }
-}
-
-/// At each life: by now `DATABASE_URL` may lead to a copy.
-async fn look_for_origin(pool: &Connections) -> Result<(), OriginError> {
-    origin::check(&mut *pool.acquire().await?).await
 }
 
 /// Says so when the server has too few connections for this worker.

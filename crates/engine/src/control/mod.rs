@@ -6,24 +6,22 @@
 //! worker's over the same rows.
 
 mod admit;
-mod cancel;
 mod error;
 mod names;
-mod pause;
 mod recover;
 mod repair;
 mod retry;
 mod settle;
+mod steer;
 mod wake;
 
 pub use admit::{admit, look};
-pub use cancel::cancel;
 pub use error::ControlError;
 pub use names::{reservation, reserve_all};
-pub use pause::{pause, pause_queue, resume, resume_queue};
 pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};
 pub use repair::{Again, again, item, resolve};
 pub use retry::{Group, Retry, retry};
 pub use settle::{advance, settle};
+pub use steer::{cancel, pause, pause_queue, resume, resume_queue};
 pub use store::operations::Asked;
 pub use wake::{pass_on, release, start_due, wake_set};

@@ -12,7 +12,7 @@ use store::{
     Connections,
     audit::{self, By},
     items::{self, ReleasedTenant, Requeued, Retryable},
-    operations,
+    operations::{self, Operation},
     tenants::{self, Wanted},
 };
 use tracing::info;
@@ -81,7 +81,9 @@ async fn once(
     let Group { code, step } = how.group;
     let candidates = items::retryable(&mut tx, operation, code.as_deref(), step.as_deref()).await?;
     let places = candidates.iter().map(|item| (item.id, item.index)).collect();
-    let new = operations::kind(&mut tx, operation).await?.is_some_and(Kind::makes_tenants);
+    let found = operations::find(&mut tx, operation).await?;
+    let found = found.ok_or(ControlError::NotFound(operation))?;
+    let new = found.kind.makes_tenants();
     let Reserved { again, refused } = match new {
         true => reserve_again(&mut tx, how, candidates).await?,
         false => as_they_are(candidates),
@@ -90,7 +92,7 @@ async fn once(
     if again.is_empty() && refused.is_empty() {
         return Err(nothing());
     }
-    whole_if_it_must_be(&mut tx, operation, how.group, places, &again, &refused).await?;
+    whole_if_it_must_be(&found, how.group, places, &again, &refused)?;
     if again.is_empty() {
         return Err(nothing());
     }
@@ -100,7 +102,7 @@ async fn once(
     if !moved {
         return Err(ControlError::TryAgain);
     }
-    line_up(&mut tx, operation, &again).await?;
+    line_up(&mut tx, &found, &again).await?;
     let retried = again.len();
     let detail = json!({
         "from": state, "retried": retried, "refused": refused.len(), "code": code, "step": step,
@@ -116,32 +118,27 @@ async fn once(
 /// Gives the items their jobs.
 async fn line_up(
     conn: &mut PgConnection,
-    operation: OperationId,
+    operation: &Operation,
     again: &[Requeued],
-) -> Result<(), ControlError> {
-    let ahead = operations::ahead(conn, operation).await?;
-    let kind = operations::kind(conn, operation).await?;
-    let kind = kind.ok_or(ControlError::NotFound(operation))?;
-    let ids: Vec<(ItemId, Kind)> = again.iter().map(|item| (item.id, kind)).collect();
-    Ok(Line::new(Duration::ZERO, ahead).add(conn, &ids).await?)
+) -> sqlx::Result<()> {
+    let ahead = operations::ahead(conn, operation.id).await?;
+    let ids: Vec<(ItemId, Kind)> = again.iter().map(|item| (item.id, operation.kind)).collect();
+    Line::new(Duration::ZERO, ahead).add(conn, &ids).await
 }
 
 /// Says which items keep an atomic operation from running again.
-async fn whole_if_it_must_be(
-    conn: &mut PgConnection,
-    operation: OperationId,
+fn whole_if_it_must_be(
+    operation: &Operation,
     group: &Group,
     mut places: HashMap<ItemId, u32>,
     again: &[Requeued],
     refused: &[(ItemId, ItemError)],
 ) -> Result<(), ControlError> {
-    let found =
-        operations::find(conn, operation).await?.ok_or(ControlError::NotFound(operation))?;
-    if found.mode == Mode::Independent || again.len() as u64 == found.total {
+    if operation.mode == Mode::Independent || again.len() as u64 == operation.total {
         return Ok(());
     }
     if !group.is_all() {
-        return Err(ControlError::OnlyWhole(operation));
+        return Err(ControlError::OnlyWhole(operation.id));
     }
     for item in again {
         places.remove(&item.id);
@@ -149,7 +146,7 @@ async fn whole_if_it_must_be(
     let why = |item| refused.iter().find(|(id, _)| *id == item).map(|(_, error)| error.clone());
     let mut errors: Vec<_> = places.into_iter().map(|(item, index)| (index, why(item))).collect();
     errors.sort_by_key(|(index, _)| *index);
-    Err(ControlError::NotAllRetryable(operation, errors))
+    Err(ControlError::NotAllRetryable(operation.id, errors))
 }
 
 /// The items whose names could be reserved again, and why the others' could not.
