@@ -41,7 +41,6 @@ const CLOSING: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Context(Arc<Shared>);
 
-/// The parts of a [`Context`].
 pub struct Shared {
     pool: watch::Sender<Connections>,
     pub(crate) settings: Settings,
@@ -65,7 +64,6 @@ pub struct Shared {
     /// How many results one operator may wait for.
     pub(crate) waits_of: Shares<OperatorId>,
     pub(crate) events: BatchEvents,
-    /// How far open batches are.
     pub(crate) counts: OpenCounts,
     reach: Reach,
     pub(crate) metrics: Metrics,
@@ -132,7 +130,6 @@ impl Context {
         })))
     }
 
-    /// The pool on the control database.
     pub(crate) fn pool(&self) -> Connections {
         self.pool.borrow().clone()
     }

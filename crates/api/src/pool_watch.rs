@@ -16,7 +16,6 @@ use tracing::{error, info, warn};
 
 use crate::{context::Context, run::options};
 
-/// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Longest wait for an answer that a server with nothing in its way gives at once.
@@ -25,7 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Looks in a row without an answer after which the pool is given up.
 const STRIKES: u32 = 2;
 
-/// Looks after the pool until `stop`.
 pub(crate) async fn run(context: Context) {
     let stop = context.stop.clone();
     stop.run_until_cancelled(watch(&context)).await;
@@ -111,7 +109,6 @@ pub(crate) struct Reach(tokio::sync::Mutex<Option<(time::Instant, bool)>>);
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
 impl Reach {
-    /// Whether a new connection can be opened.
     pub(crate) async fn is_there(&self, options: &PgConnectOptions) -> bool {
         let mut last = self.0.lock().await;
         if let Some((at, there)) = *last

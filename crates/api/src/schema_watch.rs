@@ -15,7 +15,6 @@ use tracing::{error, info, warn};
 
 use crate::context::Context;
 
-/// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Longest wait for an answer. A start waits as long for the first look.

@@ -16,7 +16,6 @@ pub struct NewKey<'a> {
     pub prefix: &'a str,
     /// Its last four characters; shown to people.
     pub last4: &'a str,
-    /// The secret, encrypted.
     pub sealed: &'a [u8],
     /// How long the sealed secret is kept.
     pub sealed_for: Duration,

@@ -13,13 +13,10 @@ pub struct Entry<'a> {
     pub actor: &'a str,
     /// What was done, as `subject.verb`: `operation.submitted`, `keys.revealed`, `token.created`.
     pub action: &'a str,
-    /// The tenant it was done to.
     pub tenant: Option<TenantId>,
     /// The operation it was done to, or in.
     pub operation: Option<OperationId>,
-    /// The request that asked for it.
     pub request_id: Option<&'a str>,
-    /// Where the request came from.
     pub address: Option<&'a str>,
     /// What else matters, before and after.
     pub detail: Value,
@@ -28,11 +25,8 @@ pub struct Entry<'a> {
 /// Who changes something, and by which request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct By<'a> {
-    /// As [`Entry::actor`].
     pub actor: &'a str,
-    /// As [`Entry::request_id`].
     pub request_id: Option<&'a str>,
-    /// As [`Entry::address`].
     pub address: Option<&'a str>,
 }
 

@@ -21,17 +21,11 @@ pub enum Fit {
 
 /// How the control schema fits this program. One statement, whose cost depends on the number of
 /// migrations alone.
-///
-/// # Errors
-/// When the database does not answer.
 pub async fn fit(conn: &mut PgConnection) -> sqlx::Result<Fit> {
     Ok(standing(conn).await?.0)
 }
 
 /// As [`fit`], and the fingerprint of the installation's master key, in one message.
-///
-/// # Errors
-/// As [`fit`].
 pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<(Fit, Option<String>)> {
     // Not a checked query: the migrator's and the queue's tables stand in no migration of ours.
     let asked: sqlx::Result<(Vec<i64>, bool, Option<String>)> = sqlx::query_as(

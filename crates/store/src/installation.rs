@@ -25,9 +25,6 @@ pub async fn database_mode(conn: &mut PgConnection) -> sqlx::Result<Option<Datab
 }
 
 /// Keeps whether the database is Tenantry's own or shared.
-///
-/// # Errors
-/// When the database refuses the statement.
 pub async fn set_database_mode(conn: &mut PgConnection, mode: DatabaseMode) -> sqlx::Result<()> {
     sqlx::query!(
         "update tenantry.installation set mode = $1 where mode is distinct from $1",

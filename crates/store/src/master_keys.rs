@@ -11,28 +11,19 @@ const TRIED: i64 = 20;
 /// This process must not start with the master key that it has.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyRefusal {
-    /// The installation has another one.
     #[error(
         "the master key of this process has the fingerprint {ours}, and the installation's has \
          {current}: set TENANTRY_MASTER_KEY to the installation's key; to change that key, run \
          `tenantry keys roll-master`"
     )]
-    Other {
-        /// Fingerprint of the process's present key.
-        ours: String,
-        /// Fingerprint of the installation's current key.
-        current: String,
-    },
+    Other { ours: String, current: String },
     /// No process has set a fingerprint yet, and the key opens nothing that lies sealed.
     #[error(
         "the master key of this process (fingerprint {ours}) opens none of the API keys that lie \
          sealed in the database: set TENANTRY_MASTER_KEY to the key that sealed them, or run \
          `tenantry keys roll-master --drop-unreadable`"
     )]
-    OpensNothing {
-        /// Fingerprint of the process's present key.
-        ours: String,
-    },
+    OpensNothing { ours: String },
     #[error("could not compare the master key with the installation's")]
     Database(#[from] sqlx::Error),
 }
@@ -110,9 +101,7 @@ pub async fn replace(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
 #[derive(Debug, Clone)]
 pub struct SealedSecret {
     pub id: i64,
-    /// The tenant that it is sealed for.
     pub tenant: TenantId,
-    /// The secret, sealed.
     pub sealed: Vec<u8>,
 }
 

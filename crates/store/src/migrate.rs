@@ -27,7 +27,6 @@ pub struct PublicMigration {
     pub version: i64,
     /// What it does, from the file's name.
     pub description: String,
-    /// When it was applied, if it was.
     pub applied_at: Option<DateTime<Utc>>,
     /// Whether the file differs from what was applied.
     pub edited: bool,

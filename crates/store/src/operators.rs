@@ -17,7 +17,6 @@ pub struct NewOperator<'a> {
     pub role: Role,
     /// SHA-256 of the token.
     pub hash: &'a [u8; 32],
-    /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -45,13 +44,10 @@ pub async fn create(
 #[derive(Debug, Clone, Serialize)]
 pub struct OperatorRow {
     pub id: OperatorId,
-    /// The name it was made under.
     pub name: String,
     pub role: Role,
     pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
     /// Its last use, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
@@ -95,10 +91,8 @@ pub async fn revoke(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<
 #[derive(Debug, Clone)]
 pub struct Operator {
     pub id: OperatorId,
-    /// The name it was made under.
     pub name: String,
     pub role: Role,
-    /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether its last use was recorded more than a minute ago, by the database's clock.
     pub stale: bool,

@@ -17,9 +17,6 @@ pub struct PromiseKey<'a> {
 }
 
 /// The key of a set on this server.
-///
-/// # Errors
-/// When the server does not tell its version.
 pub async fn key<'a>(
     conn: &mut PgConnection,
     set_hash: &'a str,
@@ -164,9 +161,6 @@ pub async fn remember(
 }
 
 /// Forgets what a set made, so that it can be learnt anew.
-///
-/// # Errors
-/// When the row cannot be deleted.
 pub async fn forget(conn: &mut PgConnection, key: PromiseKey<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from tenantry.promises

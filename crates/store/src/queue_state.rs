@@ -48,7 +48,6 @@ pub struct WorkerLine {
     /// The machine it runs on.
     pub host: String,
     pub started_at: DateTime<Utc>,
-    /// When it was last heard of.
     pub seen_at: DateTime<Utc>,
     pub busy: u64,
 }
@@ -134,11 +133,8 @@ pub async fn staff(
 /// What a sweep has to see to.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
-    /// A worker has been silent for too long.
     pub silent_workers: bool,
-    /// An operation is not over.
     pub open_batches: bool,
-    /// An item is some worker's.
     pub owned_items: bool,
     /// More than half of the server's table of locks is taken, by whomever.
     pub locks_are_scarce: bool,

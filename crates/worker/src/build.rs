@@ -21,10 +21,8 @@ use tenantdb::{
     share,
 };
 
-/// What the provisioning needs could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A setting is missing or bad.
     #[error("a setting is missing")]
     Settings(#[source] settings::SettingsError),
     /// A setting does not hold a master key.
@@ -33,16 +31,13 @@ pub enum BuildError {
     /// The installation has another master key.
     #[error(transparent)]
     OtherKey(#[from] MasterKeyRefusal),
-    /// The configured form of API keys is impossible.
     #[error("API_KEY_PREFIX or API_KEY_LENGTH is not usable")]
     KeyForm(#[source] keys::MinterError),
-    /// The tenant migrations were refused.
     #[error("the tenant migrations were refused")]
     Migrations(#[source] LoadError),
     /// The tenant migrations do not work, or are not those that the installation knows.
     #[error(transparent)]
     Learn(#[from] LearnError),
-    /// The database user may not do what provisioning does.
     #[error("the database user lacks a right")]
     Rights(#[source] RightsError),
     /// The database has lost what `tenantry migrate public up` made, as after a restore.
@@ -54,7 +49,6 @@ pub enum BuildError {
     /// The role of `tenants.application_role` cannot become the tenants.
     #[error("`tenants.application_role` cannot be used: {}", .0.join("; "))]
     ApplicationRole(Vec<String>),
-    /// The control database could not be read.
     #[error("could not read the control database")]
     Database(#[source] sqlx::Error),
 }

@@ -34,7 +34,6 @@ pub(crate) struct Keeper {
     pub(crate) in_progress: InProgress,
     pub(crate) size: usize,
     pub(crate) per_second: u32,
-    /// Spares built in one transaction.
     pub(crate) group: usize,
     /// Between two looks, when nothing changes.
     pub(crate) every: Duration,
@@ -50,7 +49,6 @@ enum Pool {
 }
 
 impl Keeper {
-    /// Keeps the pool until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         gauge!(names::POOL_SIZE).set(self.size as f64);
         if let Some(reason) = self.builder.may_not_build().filter(|_| self.size > 0) {

@@ -53,7 +53,6 @@ impl Pools {
         }
     }
 
-    /// Opens the next connections without TLS.
     pub(crate) fn do_without_tls(&self) {
         store::do_without_tls(&self.work);
         store::do_without_tls(&self.queue);

@@ -30,13 +30,11 @@ const MAX_START_WAIT_SECS: u64 = 5;
 pub enum StartError {
     #[error("a setting is missing")]
     Settings(#[source] settings::SettingsError),
-    /// The database URL is none.
     #[error("DATABASE_URL is not a PostgreSQL URL")]
     Url(#[source] sqlx::Error),
     /// The database user may not act for the owner of Tenantry's schema, or a pooler drops settings.
     #[error("the database cannot be used")]
     Session(#[source] Unreachable),
-    /// What the provisioning needs could not be read.
     #[error("the worker cannot provision")]
     Build(#[source] BuildError),
     #[error("the plan cannot be followed")]
@@ -44,7 +42,6 @@ pub enum StartError {
     /// The database is a copy of the one that the installation lives in.
     #[error("this worker may not work on its database")]
     Origin(#[source] OriginError),
-    /// The database refused to register this process.
     #[error("could not register this worker")]
     Register(#[source] sqlx::Error),
     #[error("could not serve the health endpoint")]

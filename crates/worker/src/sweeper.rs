@@ -55,7 +55,6 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    /// Sweeps until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(self.every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -148,7 +147,6 @@ async fn in_time(sweep: impl Future<Output = Result<(), SweepError>>) -> Result<
     tokio::time::timeout(SWEEP_PATIENCE, sweep).await.unwrap_or(Err(SweepError::TookTooLong))
 }
 
-/// A sweep could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
     #[error("it took too long and was given up")]

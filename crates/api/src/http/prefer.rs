@@ -75,12 +75,10 @@ struct Granted {
 }
 
 impl Wait {
-    /// How long to wait, if at all.
     pub(crate) fn duration(&self) -> Option<Duration> {
         self.granted.as_ref().map(|granted| Duration::from_secs(granted.secs))
     }
 
-    /// The form of the answer that is waited for.
     pub(crate) fn form(&self) -> Form {
         self.form
     }

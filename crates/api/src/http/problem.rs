@@ -14,7 +14,6 @@ pub(crate) use contract::{FieldProblem, Problem as ProblemBody};
 use domain::OperationId;
 use tracing::{error, warn};
 
-/// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An answer that is not what the caller asked for.
@@ -54,13 +53,11 @@ impl Problem {
         }))
     }
 
-    /// Adds what is wrong with which field.
     pub(crate) fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// Names the batch that the request became.
     pub(crate) fn with_batch(mut self, batch: OperationId) -> Self {
         self.0.batch = Some(batch);
         self

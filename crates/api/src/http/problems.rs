@@ -8,18 +8,15 @@ use store::{ErrorClass, is_state};
 use crate::http::problem::{FieldProblem, Problem};
 
 impl Problem {
-    /// 404: no such tenant.
     pub(crate) fn tenant_not_found(id: TenantId) -> Self {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
     }
 
-    /// 404: no route has this path.
     pub(crate) fn no_such_path() -> Self {
         let detail = "nothing answers at this path; /openapi.json lists what does";
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 405: the path is right, the method is not.
     pub(crate) fn method_not_allowed() -> Self {
         let detail = "this path does not take this method; /openapi.json lists those it takes";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
@@ -31,13 +28,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
     }
 
-    /// 403: the caller's role is too low.
     pub(crate) fn role_too_low(has: domain::Role, needs: domain::Role) -> Self {
         let detail = format!("this needs the role `{needs}`; the token's role is `{has}`");
         Self::new(StatusCode::FORBIDDEN, "role_too_low", detail)
     }
 
-    /// 400: a query parameter is wrong.
     pub(crate) fn invalid_parameter(name: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let field =
@@ -67,7 +62,6 @@ impl Problem {
         Self::invalid_body(&pointer, "unknown_field", &message)
     }
 
-    /// 413: more tenants than one batch takes.
     pub(crate) fn too_many_tenants(most: usize) -> Self {
         let detail = format!("a batch takes at most {most} tenants; send several batches");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_tenants", detail)
@@ -125,7 +119,6 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with_cause(cause)
     }
 
-    /// 408: the body stopped to arrive.
     pub(crate) fn body_timed_out() -> Self {
         let detail = "the body did not go on arriving; send the request again";
         Self::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out", detail)
@@ -150,7 +143,6 @@ impl Problem {
             .with_retry_after(1)
     }
 
-    /// 503: the database does not answer.
     pub(crate) fn database_unavailable(cause: sqlx::Error) -> Self {
         Self::no_answer().with_cause(cause)
     }

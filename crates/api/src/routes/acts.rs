@@ -74,7 +74,6 @@ fn group_of(body: Value) -> Result<Group, Problem> {
     }
 }
 
-/// Most characters of a note.
 const LONGEST_NOTE: usize = 1000;
 
 /// The note of a body that has nothing else.

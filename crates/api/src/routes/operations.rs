@@ -36,7 +36,6 @@ use crate::{
     views::{Under, operation},
 };
 
-/// Most operations of one page.
 const MOST: u32 = 200;
 
 /// Submit an operation
@@ -102,7 +101,6 @@ pub(crate) async fn submit_operation(
     }
 }
 
-/// The operation as it is now.
 async fn shown(cx: &Context, under: Under, id: OperationId) -> Result<Response, Problem> {
     Ok(under.spelt::<Batch>(operation::read(cx, under, id).await?))
 }

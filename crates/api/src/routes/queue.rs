@@ -80,7 +80,6 @@ pub(crate) async fn resume_queue(
     read(&cx).await
 }
 
-/// The queue as it is now.
 async fn read(cx: &Context) -> Result<Json<Queue>, Problem> {
     let mut conn = cx.pool().acquire().await?;
     let queue = queue_state::read(&mut conn, MOST_COUNTED).await?;

@@ -180,7 +180,6 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// The answer to a batch.
     async fn batch(self) -> Result<Response, Problem> {
         // Without a wait there is no look: the batch is as it was submitted.
         let finished = self.wait.duration().is_some() && self.finished().await?;
@@ -190,7 +189,6 @@ impl Sent<'_> {
         }
     }
 
-    /// The answer to one tenant.
     async fn tenant(self) -> Result<Response, Problem> {
         let batch = self.submitted.batch;
         // Without a wait, one look: what was refused at submission is over already.

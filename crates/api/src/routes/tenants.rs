@@ -17,7 +17,6 @@ use crate::{
     },
 };
 
-/// Most tenants of one page.
 const MOST: u32 = 200;
 
 /// Deepest tenant a page number reaches, and most that are counted: both cost a row each.

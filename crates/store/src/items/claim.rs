@@ -19,7 +19,6 @@ pub struct Claim {
     pub item: ItemId,
     pub operation: OperationId,
     pub kind: Kind,
-    /// What the kind has to know, as JSON.
     pub params: serde_json::Value,
     /// Whether the operation is all or nothing.
     pub mode: Mode,
@@ -44,7 +43,6 @@ pub struct Claim {
     pub checkpoints: Vec<String>,
     /// What the stages that are committed noted, as the item's kind says.
     pub result: Option<serde_json::Value>,
-    /// The tenant it is about.
     pub tenant: ClaimedTenant,
     /// The schema of some other active tenant, if there is one: the tenant's role must be refused
     /// it.
@@ -67,7 +65,6 @@ pub struct RecordedError {
     pub code: String,
     /// What the caller is told.
     pub message: String,
-    /// The step that failed, if one did.
     pub step: Option<String>,
 }
 

@@ -10,7 +10,6 @@ use sqlx::{PgConnection, types::Json};
 /// An item about to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewItemRow<'a> {
-    /// Its place in the request.
     pub index: u32,
     /// `queued` when it was accepted; `failed` or `cancelled`, and over, when it was not.
     pub state: ItemState,

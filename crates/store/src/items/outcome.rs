@@ -129,7 +129,6 @@ pub struct Attempt {
     pub attempt: i32,
     pub worker: String,
     pub stage: String,
-    /// The step, if it was one.
     pub step: Option<String>,
     /// Whether it was a try to undo.
     pub undo: bool,

@@ -12,17 +12,14 @@ use crate::decode::decode;
 pub struct ItemResult {
     /// Its place in the request.
     pub index: u32,
-    /// Where it is in its life.
     pub state: ItemState,
     /// The tenant's name, if the request had one.
     pub tenant_name: Option<String>,
     /// The tenant, if names were reserved for it.
     pub tenant_id: Option<TenantId>,
-    /// Its schema, if one was reserved.
     pub schema_name: Option<String>,
     /// Its domain, as reserved or as asked.
     pub domain: Option<String>,
-    /// How often a worker took it.
     pub attempts: i32,
     /// Why it failed, or why the last try did.
     pub error: Option<ItemError>,
@@ -80,7 +77,6 @@ pub async fn results(
 #[derive(Debug, Clone)]
 pub struct Story {
     pub id: ItemId,
-    /// Where it is in its life.
     pub state: ItemState,
     pub kind: Kind,
     /// What the kind has to know.
@@ -106,7 +102,6 @@ pub struct Holder {
     /// Its place in the operation.
     pub index: u32,
     pub kind: Kind,
-    /// Where the item is in its life.
     pub state: ItemState,
 }
 

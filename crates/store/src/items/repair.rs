@@ -51,7 +51,6 @@ pub async fn go_on(
 /// An item that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
-    /// The tenant it was about.
     pub tenant: Option<TenantId>,
 }
 
@@ -74,7 +73,6 @@ pub async fn resolve(
 #[derive(Debug, Clone)]
 pub struct Retryable {
     pub id: ItemId,
-    /// Its place in the request.
     pub index: u32,
     /// What was asked, as sent.
     pub request: Box<RawValue>,
@@ -89,9 +87,7 @@ pub struct ReleasedTenant {
     pub id: TenantId,
     /// The domain in A-label form.
     pub domain: String,
-    /// The schema it was to get.
     pub schema: SchemaName,
-    /// The caller's own id for it.
     pub external_id: Option<String>,
 }
 
@@ -145,9 +141,7 @@ pub struct Requeued {
     pub id: ItemId,
     /// The tenant names are reserved for.
     pub tenant: TenantId,
-    /// The domain reserved.
     pub domain: String,
-    /// The schema reserved.
     pub schema: String,
 }
 

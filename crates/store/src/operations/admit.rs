@@ -19,7 +19,6 @@ use crate::{
 pub struct NewOperationRow {
     /// Its id, minted by the caller.
     pub id: OperationId,
-    /// What one failure means for the others.
     pub mode: Mode,
     /// How many items it has; at least 1.
     pub total: usize,

@@ -13,15 +13,11 @@ use crate::decode::{decode, natural};
 pub struct Operation {
     pub id: OperationId,
     pub kind: Kind,
-    /// What the kind has to know, as JSON.
     pub params: Value,
-    /// Where it is in its life.
     pub state: OperationState,
-    /// What one failure means for the others.
     pub mode: Mode,
     /// How often it was set going.
     pub run: i32,
-    /// How many items it has.
     pub total: u64,
     /// What became of its items; there only when it is over. `None` with an end too when a version
     /// that knew of no totals ended it: [`super::count`] then.
@@ -29,11 +25,9 @@ pub struct Operation {
     pub created_at: DateTime<Utc>,
     /// When this run's first item was begun.
     pub started_at: Option<DateTime<Utc>>,
-    /// When its last item ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// When it is to be set going; `None` once it has been.
     pub run_at: Option<DateTime<Utc>>,
-    /// Whether workers leave it alone for now.
     pub paused: bool,
     /// The item whose failure rolled it back.
     pub culprit: Option<Culprit>,
@@ -109,20 +103,15 @@ pub async fn kind(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
 pub struct Line {
     pub id: OperationId,
     pub kind: Kind,
-    /// Where it is in its life.
     pub state: OperationState,
-    /// What one failure means for the others.
     pub mode: Mode,
-    /// How many items it has.
     pub total: u64,
     pub created_at: DateTime<Utc>,
     /// When its latest run's first item was begun.
     pub started_at: Option<DateTime<Utc>>,
-    /// When its last item ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// When it is to be set going; `None` once it has been.
     pub run_at: Option<DateTime<Utc>>,
-    /// Whether workers leave it alone for now.
     pub paused: bool,
 }
 

@@ -21,9 +21,6 @@ pub struct Database {
 impl Database {
     /// The database at the other end. Not within a transaction: what the server may refuse would
     /// end it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn here(conn: &mut PgConnection) -> sqlx::Result<Self> {
         let row = sqlx::query!(
             r#"select oid::bigint as "oid!", datname::text as "name!"

@@ -10,7 +10,6 @@ use crate::decode::unreadable;
 #[derive(Debug)]
 pub struct Activation {
     pub tenant: TenantId,
-    /// The operation in which it happens.
     pub operation: OperationId,
     pub detail: Value,
 }
@@ -63,7 +62,6 @@ pub async fn deactivate(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Resu
 /// What a login leads to.
 #[derive(Debug, Clone)]
 pub struct IssuedLogin {
-    /// The role that logs in.
     pub role: RoleName,
     /// The schema that it finds first.
     pub schema: SchemaName,

@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 #[derive(Debug, Clone)]
 pub struct FleetTenant {
     pub id: TenantId,
-    /// Its schema, as the registry has it.
     pub schema: String,
     /// The role that uses the schema, as the registry has it.
     pub role: String,
@@ -112,7 +111,6 @@ pub async fn fleet_tenant(
 #[derive(Debug)]
 pub struct Unplaced {
     pub id: TenantId,
-    /// Its schema, as the registry has it.
     pub schema: String,
     /// Whether a release before this one left its version table there.
     pub has_table: bool,

@@ -12,7 +12,6 @@ use crate::decode::decode;
 pub struct Tenant {
     pub id: TenantId,
     pub name: String,
-    /// Free text.
     pub description: Option<String>,
     /// Its domain in A-label form.
     pub domain: String,
@@ -20,7 +19,6 @@ pub struct Tenant {
     pub role: String,
     /// The caller's own id for it.
     pub external_id: Option<String>,
-    /// Where it is in its life.
     pub state: TenantState,
     /// Features, limits and metadata, as the registry has them: no number has lost a digit, and
     /// nothing in them can be unreadable.
@@ -30,7 +28,6 @@ pub struct Tenant {
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
     pub activated_at: Option<DateTime<Utc>>,
-    /// When its row last changed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -134,7 +131,6 @@ pub struct Page {
     pub after: Option<TenantId>,
     /// Leaves out this many; costs as much as reading them.
     pub offset: i64,
-    /// At most this many.
     pub limit: i64,
 }
 

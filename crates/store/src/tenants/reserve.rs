@@ -22,17 +22,12 @@ pub async fn allocate_ids(conn: &mut PgConnection, n: usize) -> sqlx::Result<Vec
 pub struct Reservation {
     /// From [`super::allocate_ids`].
     pub id: TenantId,
-    /// The tenant's name; may repeat.
     pub name: String,
-    /// Free text.
     pub description: Option<String>,
     /// The domain in A-label form.
     pub domain: String,
-    /// The schema it will get.
     pub schema: SchemaName,
-    /// The role it will get.
     pub role: RoleName,
-    /// The caller's own id for it.
     pub external_id: Option<String>,
     /// Features, limits and metadata, defaults filled in.
     pub settings: Settings,
@@ -112,7 +107,6 @@ pub struct Wanted {
     /// The domain in A-label form.
     pub domain: String,
     pub schema: String,
-    /// The caller's own id for it.
     pub external_id: Option<String>,
 }
 

@@ -32,7 +32,6 @@ pub async fn states(
 #[derive(Debug, Clone)]
 pub struct TenantStatus {
     pub name: String,
-    /// Where it is in its life.
     pub state: TenantState,
     /// Whether a schema and a role of its names exist.
     pub is_there: bool,

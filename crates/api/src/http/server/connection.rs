@@ -19,7 +19,6 @@ use tracing::debug;
 use super::farewell;
 use crate::http::admission::OneTooMany;
 
-/// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 
 /// What is read ahead at least: a body comes in pieces of up to this many bytes.
