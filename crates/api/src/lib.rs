@@ -7,7 +7,6 @@
 
 mod context;
 mod http;
-mod origin_watch;
 mod pool_watch;
 mod reveal;
 mod routes;

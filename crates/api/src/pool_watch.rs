@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, postgres::PgConnectOptions};
 use store::Unreachable;
 use tokio::time;
 use tracing::{error, info, warn};
@@ -78,12 +78,8 @@ fn renew(context: &Context) {
 }
 
 async fn answers(context: &Context) -> bool {
-    let question = async { ask(&mut *context.pool().acquire().await?).await };
+    let question = async { context.pool().acquire().await?.ping().await };
     matches!(time::timeout(PATIENCE, question).await, Ok(Ok(())))
-}
-
-async fn ask(conn: &mut PgConnection) -> sqlx::Result<()> {
-    conn.ping().await
 }
 
 /// Says why no connection is to be had, once for each reason.

@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use crate::{
     context::Context,
     http::{router::router, server},
-    origin_watch, pool_watch,
-    schema_watch::SchemaWatch,
+    pool_watch,
+    schema_watch::{self, SchemaWatch},
 };
 
 /// How long connections get to end after `stop`, on top of the longest time of a request: enough
@@ -41,11 +41,11 @@ pub async fn run(
     let options = look(options, &settings.database).await?;
     let pool = store::pool(options, &settings.database);
     let context = Context::new(settings, pool, stop.clone())?;
-    origin_watch::before_serving(&context).await?;
+    schema_watch::before_serving(&context).await?;
     let mut schema = SchemaWatch::default();
     schema.look(&context).await?;
     let address = listener.local_addr().context("could not read the listener's address")?;
-    let origin = tokio::spawn(origin_watch::watch(context.clone()));
+    let origin = tokio::spawn(schema_watch::watch_origin(context.clone()));
     let schema = tokio::spawn(schema.watch(context.clone()));
     let background = TaskTracker::new();
     background.spawn(listen(context.clone()));

@@ -1,5 +1,6 @@
-//! Looks at the control schema every few seconds: whether it has the version that this program
-//! needs, and whether the master key of this process is the installation's.
+//! Looks at the control database every few seconds: whether it has the version that this program needs,
+//! whether the master key of this process is the installation's, and whether it is a copy of the database
+//! that the installation lives in. The last two stop the process.
 
 use std::time::Duration;
 
@@ -7,15 +8,20 @@ use metrics::gauge;
 use store::{
     Fit,
     master_keys::{self, MasterKeyRefusal, SealedSecret},
+    origin::{self, OriginError},
     queue_state,
 };
 use telemetry::names;
 use tokio::time;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::context::Context;
 
+/// Between two looks at the schema.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks for a copy. A pool reconnects by itself, and a name may lead elsewhere by then.
+const ORIGIN_EVERY: Duration = Duration::from_secs(15);
 
 /// Longest wait for an answer. A start waits as long for the first look.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -107,4 +113,43 @@ async fn agree(context: &Context) -> Result<(), MasterKeyRefusal> {
     let mut conn = context.pool().acquire().await?;
     master_keys::agree(&mut conn, &ours, opens).await?;
     Ok(())
+}
+
+/// One look, before anything is served. A database that is away or not migrated is no reason not
+/// to start.
+///
+/// # Errors
+/// When the database is a copy.
+pub(crate) async fn before_serving(context: &Context) -> Result<(), OriginError> {
+    time::timeout(PATIENCE, look_for_copy(context)).await.unwrap_or(Ok(()))
+}
+
+/// Looks until the process stops; stops it when the database is a copy, and says so.
+///
+/// # Errors
+/// When the database is a copy.
+pub(crate) async fn watch_origin(context: Context) -> Result<(), OriginError> {
+    let copied = async {
+        loop {
+            time::sleep(ORIGIN_EVERY).await;
+            if let Err(copied) = look_for_copy(&context).await {
+                return copied;
+            }
+        }
+    };
+    context.unless(copied).await
+}
+
+async fn look_for_copy(context: &Context) -> Result<(), OriginError> {
+    let looked = async {
+        let pool = context.pool();
+        origin::check(&mut *pool.acquire().await?).await
+    };
+    match looked.await {
+        Err(OriginError::Database(error)) => {
+            debug!(%error, "could not look whether the database is a copy; looking again later");
+            Ok(())
+        }
+        looked => looked,
+    }
 }

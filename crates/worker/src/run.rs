@@ -163,7 +163,10 @@ impl Worker<'_> {
             }
             None => {
                 tell_of_shortage(self.settings, conn).await;
-                work.insert(read_work(self.settings, &pools.work).await?)
+                let parts = build_parts(self.settings, &pools.work).await;
+                let parts = parts.map_err(StartError::Build)?;
+                let plans = Plans::new(&parts).map_err(StartError::Plan)?;
+                work.insert(Work { plans: Arc::new(plans), parts })
             }
         };
         Life::begin(self.settings, pools, work).await
@@ -205,11 +208,6 @@ async fn tell_of_shortage(settings: &Settings, mut conn: PgConnection) {
     if let Err(error) = conn.close().await {
         warn!(cause = telemetry::chain(&error), "a connection did not close well");
     }
-}
-
-async fn read_work(settings: &Settings, pool: &Connections) -> Result<Work, StartError> {
-    let parts = build_parts(settings, pool).await.map_err(StartError::Build)?;
-    Ok(Work { plans: Arc::new(Plans::new(&parts).map_err(StartError::Plan)?), parts })
 }
 
 /// The master key may have been changed since the life before.

@@ -1,6 +1,6 @@
 //! A request's body: no larger than allowed, not too slow, and of a kind that is taken.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, iter::successors, sync::Arc};
 
 use axum::{
     body::{Body, BodyDataStream, Bytes, HttpBody as _},
@@ -181,23 +181,12 @@ impl BodyReader {
 }
 
 fn unreadable(error: &axum::Error) -> Problem {
-    if has_timed_out(error) {
+    let mut causes = successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source());
+    if causes.any(|cause| cause.is::<TimeoutError>()) {
         return Problem::body_timed_out();
     }
     let detail = "the body did not arrive whole";
     Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", detail)
-}
-
-/// Whether the body stopped arriving.
-fn has_timed_out(error: &(dyn Error + 'static)) -> bool {
-    let mut error = Some(error);
-    while let Some(cause) = error {
-        if cause.is::<TimeoutError>() {
-            return true;
-        }
-        error = cause.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! never SQL, a host or a secret; the cause stays in the log, written once, where the problem
 //! becomes a response.
 
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, iter::successors};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -96,15 +96,8 @@ impl Problem {
 
     /// The error that was answered, as a cause of type `E` anywhere in the chain.
     pub(crate) fn cause<E: Error + 'static>(&self) -> Option<&E> {
-        let mut cause: Option<&(dyn Error + 'static)> =
-            self.0.cause.as_deref().map(|c| c as &(dyn Error + 'static));
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref::<E>() {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
+        let cause = self.0.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
+        successors(cause, |error| (*error).source()).find_map(|error| error.downcast_ref())
     }
 
     fn log(&self) {

@@ -15,8 +15,7 @@ pub enum Waiters {
 }
 
 /// At most `limit` items of `of` after `after`, in order of id, that wait for a worker, each with the kind of
-/// its operation. Those of
-/// an operation whose time has not come are not among them.
+/// its operation. Those of an operation whose time has not come are not among them.
 pub async fn waiting(
     conn: &mut PgConnection,
     of: Waiters,
@@ -24,50 +23,37 @@ pub async fn waiting(
     limit: i64,
 ) -> sqlx::Result<Vec<(ItemId, Kind)>> {
     match of {
-        Waiters::Operation(operation) => of_operation(conn, operation, after, limit).await,
-        Waiters::Queue => of_all(conn, after, limit).await,
-    }
-}
-
-async fn of_operation(
-    conn: &mut PgConnection,
-    operation: OperationId,
-    after: ItemId,
-    limit: i64,
-) -> sqlx::Result<Vec<(ItemId, Kind)>> {
-    sqlx::query!(
-        "select i.id, b.kind from tenantry.operation_items i
+        Waiters::Operation(operation) => {
+            sqlx::query!(
+                "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id and b.run_at is null
          where i.operation_id = $1 and i.id > $2 and i.worker_id is null
            and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
          order by i.id limit $3",
-        operation.get(),
-        after.get(),
-        limit,
-    )
-    .try_map(|row| with_kind(row.id, &row.kind))
-    .fetch_all(conn)
-    .await
-}
-
-async fn of_all(
-    conn: &mut PgConnection,
-    after: ItemId,
-    limit: i64,
-) -> sqlx::Result<Vec<(ItemId, Kind)>> {
-    sqlx::query!(
-        "select i.id, b.kind from tenantry.operation_items i
+                operation.get(),
+                after.get(),
+                limit,
+            )
+            .try_map(|row| with_kind(row.id, &row.kind))
+            .fetch_all(conn)
+            .await
+        }
+        Waiters::Queue => {
+            sqlx::query!(
+                "select i.id, b.kind from tenantry.operation_items i
          join tenantry.operations b on b.id = i.operation_id
               and b.run_at is null and b.paused_at is null
          where i.id > $1 and i.worker_id is null
            and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
          order by i.id limit $2",
-        after.get(),
-        limit,
-    )
-    .try_map(|row| with_kind(row.id, &row.kind))
-    .fetch_all(conn)
-    .await
+                after.get(),
+                limit,
+            )
+            .try_map(|row| with_kind(row.id, &row.kind))
+            .fetch_all(conn)
+            .await
+        }
+    }
 }
 
 /// Of the items that wait for one of `tenants`, the first for each whose operation is neither paused nor put
