@@ -13,7 +13,7 @@ use apalis::prelude::{
 };
 use apalis_postgres::{Config, PostgresStorage};
 use domain::ItemId;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, TryStreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -145,17 +145,20 @@ async fn one_life(
     let fruitful = Arc::clone(&shared.fruitful);
     let [for_new, for_fleet] =
         doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
-    // The queue looks for jobs whenever it is woken: each class is woken for itself, or a look of
-    // one would be the other's next.
-    let quiet = &consumer.quiet;
-    let life = |class, buffer, rings| {
-        let wakeup = Wakeup::new(Duration::from_millis(settings.poll_ms), rings, Arc::clone(quiet));
+    // The queue looks for jobs whenever it is woken: each class is woken for itself (`join!` would poll
+    // both), or a look of one would be the other's next.
+    let classes = [
+        (Class::NewTenants, consumer.new_tenants, for_new),
+        (Class::Fleet, consumer.fleet, for_fleet),
+    ];
+    let lives = classes.map(|(class, buffer, rings)| {
+        let every = Duration::from_millis(settings.poll_ms);
+        let wakeup = Wakeup::new(every, rings, Arc::clone(&consumer.quiet));
         class_life(name, Delivery { class, buffer }, wakeup, settings, shared, stop)
-    };
-    let new_tenants = life(Class::NewTenants, consumer.new_tenants, for_new);
-    let fleet = life(Class::Fleet, consumer.fleet, for_fleet);
+    });
+    let lives: FuturesUnordered<_> = lives.into_iter().collect();
     tokio::select! {
-        ended = async { tokio::try_join!(new_tenants, fleet) } => ended.map(drop),
+        ended = lives.try_collect::<()>() => ended,
         () = overdue(stop, consumer.drain_timeout) => {
             warn!(worker.id = %name, "handlers did not finish in time; their items time out");
             Ok(())
