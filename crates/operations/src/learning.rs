@@ -15,7 +15,7 @@ use tenantdb::{Promise, Shape, ledger, survey_format};
 pub enum LearnError {
     /// They do not run on an empty schema.
     #[error("the tenant migrations do not build an empty schema")]
-    Migrate(#[source] MigrateError),
+    Migrate(#[from] MigrateError),
     /// A version has another text than the one that the installation knows.
     #[error(
         "tenant migration {version} ({file}) has another text than the one this installation knows: \
@@ -104,12 +104,12 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Learnt
     let is_new = remembered.is_none();
     let boundaries = match remembered.and_then(|remembered| remembered.boundaries) {
         Some(boundaries) => boundaries,
-        None => migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?,
+        None => migrations::boundaries(conn, set).await?,
     };
     let set = &set.clone().cut_before(&boundaries);
-    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
+    let promise = Promise::learn(conn, set).await?;
     if is_new {
-        let differences = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+        let differences = promise.repeats(conn, set).await?;
         if !differences.is_empty() {
             return Err(LearnError::NotRepeatable(differences));
         }
@@ -154,10 +154,10 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
         return Err(LearnError::Had { version, tenants });
     }
-    let boundaries = migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?;
+    let boundaries = migrations::boundaries(conn, set).await?;
     let set = &set.clone().cut_before(&boundaries);
-    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
-    let repeats = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+    let promise = Promise::learn(conn, set).await?;
+    let repeats = promise.repeats(conn, set).await?;
     if !repeats.is_empty() {
         return Err(LearnError::NotRepeatable(repeats));
     }

@@ -62,7 +62,7 @@ fn make(of: &InstallationId, commands: &str) -> String {
 fn change(role: &RoleName, commands: &str) -> String {
     CHANGE
         .replace("{makers}", &literal(&role.makers()))
-        .replace("{role}", &literal(&Ident::from(role).to_string()))
+        .replace("{role}", &Ident::from(role).as_text())
         .replace("{commands}", &literal(commands))
 }
 

@@ -4,7 +4,7 @@
 use super::names::{self, Stands};
 use super::tokens::{Token, word_at};
 use super::{Finding, codes};
-use crate::path::EXTENSIONS_SCHEMA;
+use crate::shared::EXTENSIONS_SCHEMA;
 use crate::shared::Shared;
 
 /// Whether the settings name it, or may: what an extension has is not known here.
