@@ -8,7 +8,8 @@ use domain::Version;
 use sqlx::{Connection as _, PgConnection};
 use store::promises::{self, Text};
 use tenantdb::migrations::{self, MigrateError, Migration, MigrationSet};
-use tenantdb::{Promise, Shape, ledger, survey_format};
+use tenantdb::shape::{Shape, listing};
+use tenantdb::{Promise, ledger, survey_format};
 
 /// The tenant migrations are not those that this installation knows, or do not work.
 #[derive(Debug, thiserror::Error)]
@@ -66,17 +67,6 @@ impl LearnError {
             Self::Database(error) => Some(error),
             _ => None,
         }
-    }
-}
-
-/// Differences that a message names.
-const NAMED: usize = 10;
-
-fn listing(differences: &[String]) -> String {
-    let named = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match differences.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named}, and {more} more"),
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod bench;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::Mode;
 use engine::{AnyStep, Bench, GroupCx, StepCx, StepError, StepName, assert_contract};

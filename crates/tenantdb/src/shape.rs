@@ -77,6 +77,17 @@ pub async fn differences_from_scripts(
     Ok(differences(&expected, &found.collect()))
 }
 
+/// The first ten of the differences, and how many more there are.
+#[must_use]
+pub fn listing(differences: &[String]) -> String {
+    const NAMED: usize = 10;
+    let named = differences[..differences.len().min(NAMED)].join(", ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
+    }
+}
+
 /// The same shape with other names in it.
 pub(crate) fn with_names(shape: &Shape, put: impl Fn(&str) -> String) -> Shape {
     shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()

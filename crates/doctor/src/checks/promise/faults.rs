@@ -53,20 +53,14 @@ pub(super) async fn faults(
     if promised.shared {
         looked.database.clear();
     }
-    found.extend(differs(looked, elsewhere(conn, promised, tenant).await?));
+    // Most roles have nothing outside their schemas, and are not asked about one by one.
+    let elsewhere = if promised.has_elsewhere(tenant) {
+        elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?
+    } else {
+        Vec::new()
+    };
+    found.extend(differs(looked, elsewhere));
     Ok(found)
-}
-
-/// What the role has outside its schema. Most have nothing, and are not asked about one by one.
-async fn elsewhere(
-    conn: &mut PgConnection,
-    promised: &Promised<'_>,
-    tenant: &Tenant,
-) -> sqlx::Result<Vec<Elsewhere>> {
-    if !promised.has_elsewhere(tenant) {
-        return Ok(Vec::new());
-    }
-    elsewhere::read(conn, promised.installation, Some(&tenant.role)).await
 }
 
 /// What differs of shape, role and rights, in one.
