@@ -204,7 +204,7 @@ fn texts(set: &MigrationSet, known: &[Text]) -> Vec<Text> {
         let version = known_as(known, migration).map_or(migration.version(), |text| &text.version);
         Text { version: version.clone(), checksum: migration.checksum().to_owned(), place }
     };
-    (0..).zip(set).map(text).collect()
+    (0..).zip(set.iter()).map(text).collect()
 }
 
 fn decoding(error: serde_json::Error) -> LearnError {

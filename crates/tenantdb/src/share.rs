@@ -19,13 +19,9 @@ const FAULTS: &str = include_str!("queries/shared_faults.sql");
 /// Everything that sharing this needs and lacks, each as a sentence with what mends it. One message,
 /// writes nothing.
 pub async fn lacking(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
-    let rows = sqlx::query(LACKING).bind(&shared.extensions).bind(&shared.tables);
-    let rows = rows.fetch_all(conn).await?;
-    let sentence = |row: &sqlx::postgres::PgRow| {
-        let (what, remedy): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(format!("{what} ({remedy})"))
-    };
-    rows.iter().map(sentence).collect()
+    let rows = sqlx::query_as(LACKING).bind(&shared.extensions).bind(&shared.tables);
+    let rows: Vec<(String, String)> = rows.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(what, remedy)| format!("{what} ({remedy})")).collect())
 }
 
 /// Creates the extensions that are not there, in schema `tenantry_extensions`, of which the connected

@@ -156,15 +156,6 @@ impl MigrationSet {
     }
 }
 
-impl<'a> IntoIterator for &'a MigrationSet {
-    type Item = &'a Migration;
-    type IntoIter = std::slice::Iter<'a, Migration>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
 /// One step from a version of the schema to the next.
 #[derive(Debug, Clone)]
 pub struct Migration {

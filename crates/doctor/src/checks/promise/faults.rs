@@ -54,12 +54,11 @@ pub(super) async fn faults(
         looked.database.clear();
     }
     // Most roles have nothing outside their schemas, and are not asked about one by one.
-    let elsewhere = if promised.has_elsewhere(tenant) {
-        elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?
-    } else {
-        Vec::new()
-    };
-    found.extend(differs(looked, elsewhere));
+    let mut more = Vec::new();
+    if promised.has_elsewhere(tenant) {
+        more = elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?;
+    }
+    found.extend(differs(looked, more));
     Ok(found)
 }
 
