@@ -60,7 +60,8 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
         Err(sqlx::Error::RowNotFound) => return Err(ExamineError::NoInstallation),
         read => read.map_err(during("read who we are"))?,
     };
-    let mut gatherer = Gatherer::new(scope, &installation);
+    let report = Report::default();
+    let mut gatherer = Gatherer { scope, installation: &installation, report };
     look(&mut tx, &mut gatherer).await?;
     tx.rollback().await.map_err(during("end the snapshot"))?;
     database::control_schema(pool, &mut gatherer).await?;
@@ -73,10 +74,8 @@ pub async fn examine(pool: &PgPool, scope: &Scope) -> Result<Report, ExamineErro
 async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), ExamineError> {
     let during = ExamineError::during;
     for check in checks::TABLES.iter().copied().flatten().filter(|it| all.scope.wants(it.kind)) {
-        check
-            .run(conn, all)
-            .await
-            .map_err(ExamineError::during(format!("look for {}", check.kind)))?;
+        let run = check.run(conn, all).await;
+        run.map_err(ExamineError::during(format!("look for {}", check.kind)))?;
     }
     database::rights(conn, all).await.map_err(during("read the rights of PUBLIC"))?;
     database::shared_objects(conn, all).await.map_err(during("look at what tenants share"))?;

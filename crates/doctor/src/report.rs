@@ -61,11 +61,7 @@ pub(crate) struct Gatherer<'a> {
     pub(crate) report: Report,
 }
 
-impl<'a> Gatherer<'a> {
-    pub(crate) fn new(scope: &'a Scope, installation: &'a InstallationId) -> Self {
-        Self { scope, installation, report: Report::default() }
-    }
-
+impl Gatherer<'_> {
     /// Adds one finding, if its kind is looked for.
     pub(crate) fn add(&mut self, kind: Kind, subject: Subject, sentence: String, fixable: bool) {
         if !self.scope.wants(kind) {

@@ -3,11 +3,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::{Code, RoleName, codes};
-use engine::{Classify, During, StepError};
+use domain::{RoleName, codes};
+use engine::{During, StepError};
 use sqlx::PgConnection;
 use store::ErrorClass;
 use tenantdb::application_role;
+
+use crate::refusal::Refusal;
 
 /// Part of the free places that one process fills before it counts again: others fill them too.
 const SHARE: u32 = 8;
@@ -40,7 +42,13 @@ impl Application {
     pub(crate) async fn check_fit(&self, conn: &mut PgConnection) -> Result<(), StepError> {
         const ACT: &str = "look at the application's role";
         let lacking = application_role::lacking(conn, &self.name).await.during(ACT)?;
-        if lacking.is_empty() { Ok(()) } else { Err(Unfit(lacking)).during(ACT) }
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let why = format!("tenants.application_role: {}", lacking.join("; "));
+        // No tenant's fault, and over once an operator has changed the role.
+        let (class, code, told) = (ErrorClass::Refused, codes::RIGHT_REFUSED, Some(why.clone()));
+        Err(Refusal { class, code, why, told }).during(ACT)
     }
 
     /// Makes sure that the role is fit, and that there is room for `wanted` tenants more.
@@ -54,9 +62,16 @@ impl Application {
     ) -> Result<(), StepError> {
         const ACT: &str = "count the tenants of the application's role";
         self.check_fit(conn).await?;
-        let has_room = self.has_room_for(conn, wanted).await.during(ACT)?;
-        let full = || Full { name: self.name.clone(), limit: self.limit };
-        if has_room { Ok(()) } else { Err(full()).during(ACT) }
+        if self.has_room_for(conn, wanted).await.during(ACT)? {
+            return Ok(());
+        }
+        let Self { name, limit, .. } = self;
+        let why = format!("role {name} may become {limit} tenants, and does");
+        let told = format!(
+            "the application's role {name} may become {limit} tenants at most \
+             (`tenants.application_role_limit`), and there are as many"
+        );
+        Err(Refusal::permanent(codes::APPLICATION_ROLE_FULL, why).telling(told)).during(ACT)
     }
 
     /// Whether there is room for `wanted` tenants more, and takes it. It counts now and then: a hundred
@@ -102,52 +117,5 @@ impl Application {
     ) -> Result<(), StepError> {
         let left = application_role::revoke(conn, role, &self.name).await;
         left.during("take the application's role out of the tenant's")
-    }
-}
-
-/// The application's role is not what it has to be.
-#[derive(Debug, thiserror::Error)]
-#[error("tenants.application_role: {}", .0.join("; "))]
-struct Unfit(Vec<String>);
-
-impl Classify for Unfit {
-    fn class(&self) -> ErrorClass {
-        // no tenant's fault, and over once an operator has changed the role
-        ErrorClass::Refused
-    }
-
-    fn code(&self) -> Code {
-        codes::RIGHT_REFUSED
-    }
-
-    fn public_message(&self) -> Option<String> {
-        Some(self.to_string())
-    }
-}
-
-/// The application's role may become no more tenants.
-#[derive(Debug, thiserror::Error)]
-#[error("role {name} may become {limit} tenants, and does")]
-struct Full {
-    name: String,
-    limit: u32,
-}
-
-impl Classify for Full {
-    fn class(&self) -> ErrorClass {
-        // An operator has to raise the limit, or to do without the role.
-        ErrorClass::Permanent
-    }
-
-    fn code(&self) -> Code {
-        codes::APPLICATION_ROLE_FULL
-    }
-
-    fn public_message(&self) -> Option<String> {
-        let Self { name, limit } = self;
-        Some(format!(
-            "the application's role {name} may become {limit} tenants at most \
-             (`tenants.application_role_limit`), and there are as many"
-        ))
     }
 }

@@ -8,14 +8,15 @@ use domain::Version;
 use sqlx::{Connection as _, PgConnection};
 use store::promises::{self, Text};
 use tenantdb::migrations::{self, MigrateError, Migration, MigrationSet};
-use tenantdb::{Promise, Shape, ledger, survey_format};
+use tenantdb::shape::{Shape, listing};
+use tenantdb::{Promise, ledger, survey_format};
 
 /// The tenant migrations are not those that this installation knows, or do not work.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {
     /// They do not run on an empty schema.
     #[error("the tenant migrations do not build an empty schema")]
-    Migrate(#[source] MigrateError),
+    Migrate(#[from] MigrateError),
     /// A version has another text than the one that the installation knows.
     #[error(
         "tenant migration {version} ({file}) has another text than the one this installation knows: \
@@ -69,17 +70,6 @@ impl LearnError {
     }
 }
 
-/// Differences that a message names.
-const NAMED: usize = 10;
-
-fn listing(differences: &[String]) -> String {
-    let named = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match differences.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named}, and {more} more"),
-    }
-}
-
 /// A set of which all is known that its files do not say.
 #[derive(Debug)]
 pub struct Learnt {
@@ -104,12 +94,12 @@ pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Learnt
     let is_new = remembered.is_none();
     let boundaries = match remembered.and_then(|remembered| remembered.boundaries) {
         Some(boundaries) => boundaries,
-        None => migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?,
+        None => migrations::boundaries(conn, set).await?,
     };
     let set = &set.clone().cut_before(&boundaries);
-    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
+    let promise = Promise::learn(conn, set).await?;
     if is_new {
-        let differences = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+        let differences = promise.repeats(conn, set).await?;
         if !differences.is_empty() {
             return Err(LearnError::NotRepeatable(differences));
         }
@@ -154,10 +144,10 @@ pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Rele
     if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
         return Err(LearnError::Had { version, tenants });
     }
-    let boundaries = migrations::boundaries(conn, set).await.map_err(LearnError::Migrate)?;
+    let boundaries = migrations::boundaries(conn, set).await?;
     let set = &set.clone().cut_before(&boundaries);
-    let promise = Promise::learn(conn, set).await.map_err(LearnError::Migrate)?;
-    let repeats = promise.repeats(conn, set).await.map_err(LearnError::Migrate)?;
+    let promise = Promise::learn(conn, set).await?;
+    let repeats = promise.repeats(conn, set).await?;
     if !repeats.is_empty() {
         return Err(LearnError::NotRepeatable(repeats));
     }
@@ -214,7 +204,7 @@ fn texts(set: &MigrationSet, known: &[Text]) -> Vec<Text> {
         let version = known_as(known, migration).map_or(migration.version(), |text| &text.version);
         Text { version: version.clone(), checksum: migration.checksum().to_owned(), place }
     };
-    (0..).zip(set).map(text).collect()
+    (0..).zip(set.iter()).map(text).collect()
 }
 
 fn decoding(error: serde_json::Error) -> LearnError {

@@ -2,19 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Direction, Migrate, Version};
+use domain::{Direction, Migrate};
 use engine::{
     Classify, During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError,
     StepName,
 };
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use store::{ErrorClass, StageLimits, items::Claim};
 use tenantdb::{
     MigrationSet, Promise,
     grants::{self, Due},
-    ledger,
-    migrations::{self, Target},
+    migrations::{self, Moved, Target},
 };
 
 use crate::{migration_error::MigrationFailed, segments};
@@ -65,13 +63,6 @@ pub struct Migrating {
     pub promise: Option<Arc<Promise>>,
 }
 
-impl Migrating {
-    #[must_use]
-    pub fn new(migrations: Arc<MigrationSet>, promise: Option<Arc<Promise>>) -> Self {
-        Self { migrations, promise }
-    }
-}
-
 /// How long a stage of a migration may wait and run.
 #[must_use]
 pub fn limits() -> StageLimits {
@@ -84,26 +75,10 @@ struct MigrateSchema {
     parts: Arc<Migrating>,
 }
 
-/// What was done, as the item's result tells it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Moved {
-    pub(crate) from: Option<Version>,
-    pub(crate) to: Option<Version>,
-    pub(crate) applied: Vec<Version>,
-    /// Those of the applied that are older than `from`: they came into the set later.
-    pub(crate) out_of_order: Vec<Version>,
-    pub(crate) reverted: Vec<Version>,
-    /// Whether the role's search path was another one: of other extensions.
-    path_changed: bool,
-}
-
-impl Moved {
-    /// What the audit log says was done; `None`: nothing.
-    fn action(&self) -> Option<&'static str> {
-        let is_changed =
-            self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty());
-        is_changed.then_some("tenant.migrated")
-    }
+/// What the audit log says was done; `None`: nothing.
+fn action(moved: &Moved) -> Option<&'static str> {
+    let is_changed = moved.path_changed || !(moved.applied.is_empty() && moved.reverted.is_empty());
+    is_changed.then_some("tenant.migrated")
 }
 
 impl Step for MigrateSchema {
@@ -115,7 +90,7 @@ impl Step for MigrateSchema {
             Direction::Up => self.up(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0),
             Direction::Down => self.down(cx, asked.to).await?,
         };
-        cx.note(&moved, moved.action());
+        cx.note(&moved, action(&moved));
         Ok(())
     }
 
@@ -126,7 +101,7 @@ impl Step for MigrateSchema {
             return cx.one_by_one(self).await;
         }
         for (at, moved) in self.up(claims, cx.tx()).await?.iter().enumerate() {
-            cx.note(at, moved, moved.action());
+            cx.note(at, moved, action(moved));
         }
         Ok(())
     }
@@ -141,37 +116,29 @@ impl MigrateSchema {
     async fn up(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Moved>, StepError> {
         let set = &self.parts.migrations;
         let tenants: Vec<_> = claims.iter().map(|it| (it.tenant.id, &it.tenant.schema)).collect();
-        let done = match tenants[..] {
+        let moved = match tenants[..] {
             [(tenant, schema)] => {
-                migrations::apply(tx, tenant, schema, set).await.map(|done| vec![done])
+                migrations::apply(tx, tenant, schema, set).await.map(|moved| vec![moved])
             }
             _ => migrations::apply_together(tx, &tenants, set).await,
         };
-        let done =
-            done.map_err(MigrationFailed::of_existing).during("apply the tenant migrations")?;
-        let is_new: Vec<bool> = done.iter().map(|done| !done.applied.is_empty()).collect();
+        let moved = moved.map_err(MigrationFailed::of_existing);
+        let mut moved = moved.during("apply the tenant migrations")?;
+        let is_new: Vec<bool> = moved.iter().map(|moved| !moved.applied.is_empty()).collect();
         let path_changed = follow_up(&self.parts, claims, tx, &is_new).await?;
-        let moved = |(done, path_changed): (migrations::Applied, bool)| Moved {
-            from: done.from,
-            to: done.to,
-            applied: done.applied,
-            out_of_order: done.out_of_order,
-            reverted: Vec::new(),
-            path_changed,
-        };
-        Ok(done.into_iter().zip(path_changed).map(moved).collect())
+        for (moved, path_changed) in moved.iter_mut().zip(path_changed) {
+            moved.path_changed = path_changed;
+        }
+        Ok(moved)
     }
 
     async fn down(&self, cx: &mut StepCx<'_>, to: Option<String>) -> Result<Moved, StepError> {
         let (tenant, set) = (cx.tenant(), &self.parts.migrations);
         let Ok(target) = to.map(|to| to.parse::<Target>()).transpose();
-        let done = migrations::revert(cx.tx(), tenant.id, &tenant.schema, set, target.as_ref())
+        migrations::revert(cx.tx(), tenant.id, &tenant.schema, set, target.as_ref())
             .await
             .map_err(MigrationFailed::of_existing)
-            .during("take the tenant migrations back")?;
-        let (applied, out_of_order) = (Vec::new(), Vec::new());
-        let (reverted, path_changed) = (done.reverted, false);
-        Ok(Moved { from: done.from, to: done.to, applied, out_of_order, reverted, path_changed })
+            .during("take the tenant migrations back")
     }
 }
 
@@ -192,13 +159,11 @@ impl Step for Finished {
             let (claims, is_new) = (std::slice::from_ref(claim), [!moved.applied.is_empty()]);
             moved.path_changed = follow_up(&self.parts, claims, cx.tx(), &is_new).await?[0];
         }
-        let read =
-            ledger::read(cx.tx(), &[claim.tenant.id]).await.during("read what is applied")?;
-        moved.to = read.into_iter().flatten().next().and_then(|entry| entry.version);
+        moved.to = segments::version(cx).await?;
         if moved.from.is_none() && moved.applied.is_empty() && moved.reverted.is_empty() {
             moved.from.clone_from(&moved.to);
         }
-        cx.note(&moved, moved.action());
+        cx.note(&moved, action(&moved));
         Ok(())
     }
 

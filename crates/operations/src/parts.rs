@@ -56,16 +56,15 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        let migrating = Migrating::new(Arc::clone(&migrations), Some(Arc::clone(&promise)));
-        let application = None;
+        let (set, made) = (Arc::clone(&migrations), Some(Arc::clone(&promise)));
         Self {
             installation,
             migrations,
             promise,
-            migrating: Arc::new(migrating),
+            migrating: Arc::new(Migrating { migrations: set, promise: made }),
             keys,
             connection_limit,
-            application,
+            application: None,
             stamp,
         }
     }

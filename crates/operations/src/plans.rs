@@ -9,8 +9,7 @@ use store::items::{Claim, Claimant};
 use crate::{
     Parts,
     migrate::{self, Migrating},
-    steps,
-    steps::Source,
+    steps::{self, Source},
 };
 
 /// The plan of each kind.
@@ -75,31 +74,20 @@ impl Plans {
     /// The plan by which a claimed item is done, and by which it is undone.
     pub(crate) fn of(&self, claim: &Claim) -> &Plan {
         match claim.kind {
-            Kind::Provision => self.of_new(claim.mode),
+            Kind::Provision => self.provision(claim.mode, Source::Nothing),
             Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
             Kind::Migrate => &self.up,
         }
     }
 
-    /// The plan by which a tenant is built.
-    pub(crate) fn of_new(&self, mode: Mode) -> &Plan {
-        let provision = self.provision();
-        match mode {
-            Mode::Independent => &provision.independent,
-            Mode::Atomic => &provision.atomic,
+    /// The plan by which a tenant is built, or taken from the pool.
+    pub(crate) fn provision(&self, mode: Mode, source: Source) -> &Plan {
+        let provision = self.provision.as_ref().expect("only items of `kinds` are claimed");
+        match (mode, source) {
+            (Mode::Independent, Source::Nothing) => &provision.independent,
+            (Mode::Atomic, Source::Nothing) => &provision.atomic,
+            (Mode::Independent, Source::Pool) => &provision.independent_of_pool,
+            (Mode::Atomic, Source::Pool) => &provision.atomic_of_pool,
         }
-    }
-
-    /// The plan by which a tenant is taken from the pool.
-    pub(crate) fn of_pool(&self, mode: Mode) -> &Plan {
-        let provision = self.provision();
-        match mode {
-            Mode::Independent => &provision.independent_of_pool,
-            Mode::Atomic => &provision.atomic_of_pool,
-        }
-    }
-
-    fn provision(&self) -> &Provision {
-        self.provision.as_ref().expect("only items of `kinds` are claimed")
     }
 }

@@ -5,17 +5,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Code, Direction, Version, codes};
-use engine::{Classify, During, Place, Stage, Step, StepCx, StepError, StepName};
-use store::ErrorClass;
+use domain::{Direction, Version, codes};
+use engine::{During, Place, Stage, Step, StepCx, StepError, StepName};
 use tenantdb::{
     ledger,
-    migrations::{self, MigrateError, Segment, StatementLimits, Target},
+    migrations::{self, MigrateError, Moved, Segment, StatementLimits, Target},
 };
 
 use crate::{
-    migrate::{self, Migrating, Moved, limits},
+    migrate::{self, Migrating, limits},
     migration_error::MigrationFailed,
+    refusal::Refusal,
 };
 
 /// Longest time for what runs outside of a transaction, such as an index of a large table.
@@ -75,13 +75,16 @@ impl One {
     /// nothing of it is left.
     fn asked(&self, cx: &StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
         let Some(segment) = self.segment().filter(|_| self.back) else { return Ok(self.segment()) };
-        let to = migrate::asked(cx.claim())?
-            .to
-            .ok_or(TargetMissing)
-            .during("read how far to go back")?;
+        const ACT: &str = "read how far to go back";
+        let missing = || {
+            // Which version is the newest changes on the way.
+            let why = "say which version to go back to: migrations of this set run outside of a transaction";
+            Refusal::permanent(codes::MIGRATION_FAILED, why).telling(why)
+        };
+        let to = migrate::asked(cx.claim())?.to.ok_or_else(missing).during(ACT)?;
         let Ok(target) = to.parse::<Target>();
         let asked = segment.newer_than(&target, &self.parts.migrations);
-        asked.map_err(MigrationFailed::of_existing).during("read how far to go back")
+        asked.map_err(MigrationFailed::of_existing).during(ACT)
     }
 
     /// What of the segment the tenant lacks, or has on the way back; `None`: nothing.
@@ -108,25 +111,6 @@ impl One {
         moved.out_of_order.extend(late);
         if self.back { &mut moved.reverted } else { &mut moved.applied }.extend(ran);
         cx.note(&moved, None);
-    }
-}
-
-/// The way back has boundaries, and which version is the newest changes on the way.
-#[derive(Debug, thiserror::Error)]
-#[error("say which version to go back to: migrations of this set run outside of a transaction")]
-struct TargetMissing;
-
-impl Classify for TargetMissing {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Permanent
-    }
-
-    fn code(&self) -> Code {
-        codes::MIGRATION_FAILED
-    }
-
-    fn public_message(&self) -> Option<String> {
-        Some(self.to_string())
     }
 }
 
@@ -209,7 +193,8 @@ fn failed(cx: &StepCx<'_>) -> fn(MigrateError) -> MigrationFailed {
     }
 }
 
-async fn version(cx: &mut StepCx<'_>) -> Result<Option<Version>, StepError> {
+/// The version that the tenant has reached.
+pub(crate) async fn version(cx: &mut StepCx<'_>) -> Result<Option<Version>, StepError> {
     let tenant = cx.tenant().id;
     let read = ledger::read(cx.tx(), &[tenant]).await.during("read what is applied")?;
     Ok(read.into_iter().flatten().next().and_then(|entry| entry.version))

@@ -11,7 +11,7 @@ use engine::crash_point;
 use sqlx::PgConnection;
 use store::{Connections, StageLimits, spares};
 use tenantdb::{
-    adoption, application_role,
+    application_role,
     migrations::MigrateError,
     newcomers::{self, Newcomer},
     role, schema,
@@ -41,10 +41,10 @@ pub enum SpareError {
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
     #[error("the tenant migrations could not be applied")]
-    Migrations(#[source] MigrateError),
+    Migrations(#[from] MigrateError),
     /// What was built is not what the migrations promise.
     #[error("a spare is not as it should be")]
-    Refuted(#[source] VerifyError),
+    Refuted(#[from] VerifyError),
 }
 
 struct Names {
@@ -97,7 +97,7 @@ impl SpareBuilder {
         store::open_stage(&mut tx, &[], self.limits).await?;
         crash_point("before", "build_spares");
         self.make(&mut tx, &ids).await?;
-        let prints = adoption::fingerprints(&mut tx, ids.iter().copied()).await?;
+        let prints = newcomers::fingerprints(&mut tx, ids.iter().copied()).await?;
         spares::record(&mut tx, &ids, &prints, parts.stamp(), parts.migrations.head()).await?;
         crash_point("before_commit", "build_spares");
         tx.commit().await?;
@@ -105,7 +105,7 @@ impl SpareBuilder {
         // The first read of new catalogue rows also marks them as committed, and takes three times as
         // long as the next. It is done here, so that no tenant waits for it.
         let mut conn = self.pool.acquire().await?;
-        adoption::fingerprints(&mut conn, ids).await?;
+        newcomers::fingerprints(&mut conn, ids).await?;
         Ok(wanted)
     }
 
@@ -136,13 +136,10 @@ impl SpareBuilder {
         let path = parts.migrations.path();
         newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
         newcomers::create_schemas(conn, &newcomers).await?;
-        let migrated = newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await;
-        migrated.map_err(SpareError::Migrations)?;
+        newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await?;
         newcomers::grant(conn, &newcomers, &parts.promise).await?;
         let looked_at: Vec<_> = newcomers.into_iter().map(|spare| (spare, None)).collect();
-        verify::verify_newcomers(conn, &looked_at, &parts.promise)
-            .await
-            .map_err(SpareError::Refuted)
+        Ok(verify::verify_newcomers(conn, &looked_at, &parts.promise).await?)
     }
 
     /// Drops one spare that nobody is to get, if there is one: built by something older, or by

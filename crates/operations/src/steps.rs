@@ -10,7 +10,6 @@ mod create_schema;
 mod grant_access;
 mod issue_key;
 mod take_spare;
-mod taken;
 mod verify;
 
 pub use activate::Activate;
@@ -49,43 +48,30 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
         // Activated with the rest of the operation, in one transaction of its own.
         Mode::Atomic => ("build", Finish::Built),
     };
-    let mut stages = match source {
-        Source::Pool => Vec::new(),
-        Source::Nothing if parts.migrations.is_one_transaction() => Vec::new(),
-        Source::Nothing => make_and_migrate(parts),
+    let one = || Arc::clone(parts);
+    let finish_off = |stage: Stage| {
+        let verify = Verify { parts: one(), adopted: source == Source::Pool };
+        stage.step(verify).step(IssueKey(one()))
     };
+    let make = |stage: Stage| stage.step(CreateRole(one())).step(CreateSchema(one()));
+    let mut stages = Vec::new();
     let last = Stage::new(name);
     let last = match source {
-        Source::Pool => take(last, parts),
-        Source::Nothing if stages.is_empty() => {
-            finish_off(make(last, parts).step(ApplyMigrations::new(parts)), parts)
+        Source::Pool => finish_off(last.step(TakeSpare(one()))),
+        Source::Nothing => {
+            let last = if parts.migrations.is_one_transaction() {
+                make(last).step(ApplyMigrations(one()))
+            } else {
+                stages.push(make(Stage::new("make")));
+                stages.extend(segments::stages(&parts.migrating, false));
+                last
+            };
+            finish_off(last.step(GrantAccess(one())))
         }
-        Source::Nothing => finish_off(last, parts),
     };
     stages.push(match mode {
         Mode::Independent => last.step(Activate),
         Mode::Atomic => last,
     });
     Plan::new(stages, finish)
-}
-
-/// Role and schema, then each segment of the migrations, as stages of their own.
-fn make_and_migrate(parts: &Arc<Parts>) -> Vec<Stage> {
-    let mut stages = vec![make(Stage::new("make"), parts)];
-    stages.extend(segments::stages(&parts.migrating, false));
-    stages
-}
-
-fn make(stage: Stage, parts: &Arc<Parts>) -> Stage {
-    stage.step(CreateRole::new(parts)).step(CreateSchema::new(parts))
-}
-
-/// Everything of a tenant that follows its migrations, but its visibility.
-fn finish_off(stage: Stage, parts: &Arc<Parts>) -> Stage {
-    stage.step(GrantAccess::new(parts)).step(Verify::new(parts)).step(IssueKey::new(parts))
-}
-
-/// The same, where the first of it was done in advance.
-fn take(stage: Stage, parts: &Arc<Parts>) -> Stage {
-    stage.step(TakeSpare::new(parts)).step(Verify::adopted(parts)).step(IssueKey::new(parts))
 }

@@ -11,7 +11,7 @@ use engine::{Plan, Progress, StageReport};
 use store::items::Claim;
 use tracing::debug;
 
-use crate::{Ended, Executor, executor::unfit};
+use crate::{Ended, Executor, executor::unfit, steps::Source};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
@@ -102,7 +102,7 @@ impl Executor {
             let spares = self.pool_view.reserve(claims.len());
             let mut to_build = claims.split_off(spares);
             if !claims.is_empty() {
-                let plan = self.plans.of_pool(mode);
+                let plan = self.plans.provision(mode, Source::Pool);
                 let apart = self.run_group(plan, claims, sorted).await;
                 if !apart.is_empty() {
                     self.pool_view.doubt();
@@ -111,7 +111,8 @@ impl Executor {
             }
             while !to_build.is_empty() {
                 let rest = to_build.split_off(self.group.min(to_build.len()));
-                let apart = self.run_group(self.plans.of_new(mode), to_build, sorted).await;
+                let plan = self.plans.provision(mode, Source::Nothing);
+                let apart = self.run_group(plan, to_build, sorted).await;
                 sorted.left.extend(apart);
                 to_build = rest;
             }

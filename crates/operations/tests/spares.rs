@@ -302,7 +302,7 @@ async fn the_step_takes_one_spare_however_often_and_undone_leaves_nothing_of_it(
     let pool = Pool::of(&db.pool, &parts).await;
     pool.builder.build(8, 2).await.unwrap();
     let (item, tenant) = submit(&db.pool, "anne").await;
-    let (claim, step) = (claim(&db.pool, item).await, TakeSpare::new(&parts));
+    let (claim, step) = (claim(&db.pool, item).await, TakeSpare(Arc::clone(&parts)));
     let mut conn = db.pool.acquire().await.unwrap();
 
     step.undo(&mut StepCx::new(&claim, &mut conn)).await.unwrap();

@@ -4,7 +4,7 @@
 
 mod bench;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::Mode;
 use engine::{AnyStep, Bench, GroupCx, StepCx, StepError, StepName, assert_contract};
@@ -100,7 +100,8 @@ async fn apply_migrations_is_applied_once_and_goes_with_its_schema() {
     let parts = bench::parts(&db.pool).await;
     let (item, tenant) = bench::submit(&db.pool, "migrated").await;
     let claim = bench::claim(&db.pool, item).await;
-    let (schema, migrations) = (CreateSchema::new(&parts), ApplyMigrations::new(&parts));
+    let (schema, migrations) =
+        (CreateSchema(Arc::clone(&parts)), ApplyMigrations(Arc::clone(&parts)));
     let mut tx = db.pool.begin().await.unwrap();
     let mut cx = StepCx::new(&claim, &mut tx);
     let count = "select count(*) from pg_class where relnamespace = 'migrated'::regnamespace
@@ -129,7 +130,7 @@ async fn leaves_a_strangers_schema_alone() {
         .execute(&db.pool)
         .await
         .unwrap();
-    let step = CreateSchema::new(&parts);
+    let step = CreateSchema(Arc::clone(&parts));
     let mut conn = db.pool.acquire().await.unwrap();
     let mut cx = StepCx::new(&claim, &mut conn);
 
@@ -151,8 +152,8 @@ async fn leaves_another_tenants_schema_alone() {
     let claim = bench::claim(&db.pool, item).await;
     let theirs = parts.mark(domain::TenantId::new(tenant.get() + 1));
     let mut conn = db.pool.acquire().await.unwrap();
-    tenantdb::schema::create(&mut conn, &claim.tenant.schema, &theirs).await.unwrap();
-    let step = CreateSchema::new(&parts);
+    tenantdb::schema::claim(&mut conn, &claim.tenant.schema, &theirs).await.unwrap();
+    let step = CreateSchema(Arc::clone(&parts));
     let mut cx = StepCx::new(&claim, &mut conn);
 
     let refused = step.apply_any(&mut cx).await.unwrap_err();
@@ -169,7 +170,7 @@ async fn leaves_a_strangers_role_alone() {
     let parts = bench::parts(&db.pool).await;
     let (item, _) = bench::submit(&db.pool, "rolename").await;
     let claim = bench::claim(&db.pool, item).await;
-    let step = CreateRole::new(&parts);
+    let step = CreateRole(Arc::clone(&parts));
     // In a transaction that is rolled back: a role would outlive this test's database.
     let mut tx = db.pool.begin().await.unwrap();
     let create =

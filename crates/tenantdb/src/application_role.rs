@@ -8,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 use domain::{InstallationId, RoleName};
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
-use crate::ident::Ident;
+use crate::ident::{Ident, run};
 use crate::makers;
 
 const LACKING: &str = include_str!("queries/application_role.sql");
@@ -51,7 +51,7 @@ pub async fn grant(
         makers::changing(conn, role, grant)
     });
     let grants: Vec<String> = grants.collect();
-    sqlx::raw_sql(AssertSqlSafe(grants.join(";\n"))).execute(conn).await?;
+    run(conn, grants.join(";\n")).await?;
     Ok(missing.len())
 }
 
@@ -78,8 +78,7 @@ pub async fn missing(
     .bind(application)
     .fetch_all(conn)
     .await?;
-    let role = |name: String| RoleName::parse(&name).map_err(|e| sqlx::Error::Decode(e.into()));
-    missing.into_iter().map(role).collect()
+    parsed(missing)
 }
 
 /// At most `most` roles of tenants of `installation` that `application` is a member of.
@@ -102,6 +101,10 @@ pub async fn held(
     .bind(most)
     .fetch_all(conn)
     .await?;
+    parsed(names)
+}
+
+fn parsed(names: Vec<String>) -> sqlx::Result<Vec<RoleName>> {
     let role = |name: String| RoleName::parse(&name).map_err(|e| sqlx::Error::Decode(e.into()));
     names.into_iter().map(role).collect()
 }
@@ -117,7 +120,7 @@ pub async fn revoke(
 ) -> sqlx::Result<()> {
     for membership in members(conn, role, None).await? {
         if membership.member == application {
-            sqlx::raw_sql(AssertSqlSafe(membership.revoke)).execute(&mut *conn).await?;
+            run(conn, membership.revoke).await?;
         }
     }
     Ok(())

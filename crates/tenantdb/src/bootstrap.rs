@@ -5,18 +5,14 @@
 //! updated"), so all of them are made here, under one lock, and a tenant only joins the group.
 
 use domain::{DatabaseMode, InstallationId, RoleName};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Row};
 
-use crate::ident::{dollar_tag, literal};
+use crate::ident::{dollar_tag, literal, run};
 use crate::public_rights::Loss;
 
 const BLOCK: &str = include_str!("queries/bootstrap.sql");
 
-/// Makes a database that nobody else uses fit for tenants: [`bootstrap_as`] in the own mode, which
-/// gives nobody by name what PUBLIC loses.
-///
-/// # Errors
-/// As [`bootstrap_as`].
+/// [`bootstrap_as`] in the own mode, which gives nobody by name what PUBLIC loses.
 pub async fn bootstrap(
     conn: &mut PgConnection,
     installation: &InstallationId,
@@ -40,7 +36,7 @@ pub async fn bootstrap_as(
     mode: DatabaseMode,
     losses: &[Loss],
 ) -> Result<(), BootstrapError> {
-    run(conn, installation, mode, losses).await.map_err(|source| {
+    prepare(conn, installation, mode, losses).await.map_err(|source| {
         match source.as_database_error().and_then(|e| e.code()).as_deref() {
             Some("TN010") => BootstrapError::GroupTaken,
             Some("TN011") => BootstrapError::NotOwner,
@@ -49,7 +45,7 @@ pub async fn bootstrap_as(
     })
 }
 
-async fn run(
+async fn prepare(
     conn: &mut PgConnection,
     installation: &InstallationId,
     mode: DatabaseMode,
@@ -66,15 +62,47 @@ async fn run(
         .replace("{own}", if own { "true" } else { "false" })
         .replace("{tag}", &dollar_tag([grants.as_str()]))
         .replace("{grants}", &grants);
+    run_alone(conn, block).await
+}
+
+/// Runs statements on what all processes share, one process at a time.
+pub(crate) async fn run_alone(conn: &mut PgConnection, text: String) -> sqlx::Result<()> {
     let mut tx = conn.begin().await?;
-    sqlx::raw_sql(
-        "set local lock_timeout = '10s';
-         select from tenantry.leases where name = 'bootstrap' for update",
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::raw_sql(AssertSqlSafe(block)).execute(&mut *tx).await?;
+    let lock = "set local lock_timeout = '10s';
+         select from tenantry.leases where name = 'bootstrap' for update";
+    run(&mut tx, lock).await?;
+    run(&mut tx, text).await?;
     tx.commit().await
+}
+
+/// What [`bootstrap()`] has yet to do, in words; nothing when tenants can be made: a restored database
+/// lacks it, since a dump holds no rights on the database. With `own`, PUBLIC must have no right on the
+/// database. One message.
+pub async fn unprepared(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    own: bool,
+) -> sqlx::Result<Vec<String>> {
+    let group = RoleName::group(installation);
+    let row = sqlx::query(
+        "select g.oid is null,
+                not coalesce(has_database_privilege(g.oid, d.oid, 'connect'), true),
+                exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+                        where a.grantee = 0),
+                d.datname::text
+         from (select to_regrole(quote_ident($1))::oid as oid) g, pg_catalog.pg_database d
+         where d.datname = current_database()",
+    )
+    .bind(group.as_str())
+    .fetch_one(conn)
+    .await?;
+    let database: String = row.try_get(3)?;
+    let faults = [
+        (row.try_get(0)?, format!("group role {group} does not exist")),
+        (row.try_get(1)?, format!("group role {group} may not connect to database {database}")),
+        (own && row.try_get(2)?, format!("PUBLIC has rights on database {database}")),
+    ];
+    Ok(faults.into_iter().filter(|(broken, _)| *broken).map(|(_, fault)| fault).collect())
 }
 
 /// Why a database could not be made fit for tenants.

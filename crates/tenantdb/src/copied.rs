@@ -5,11 +5,11 @@
 //! is done already is not done again. The roles of the original are read and never changed.
 
 use domain::{InstallationId, RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 
-use crate::ident::{Ident, literal};
+use crate::ident::{Ident, literal, run};
 use crate::mark::Mark;
-use crate::path::TenantPath;
+use crate::shared::TenantPath;
 use crate::{grants, role};
 
 /// A schema that still bears the original's mark.
@@ -70,13 +70,8 @@ pub async fn disown(
     let original = RoleName::of(&copied.mark.installation, copied.mark.tenant);
     grants::revoke(conn, &copied.schema, &original).await?;
     let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
-    let comment = format!(
-        "comment on schema {} is {}",
-        Ident::from(&copied.schema),
-        literal(&mark.to_string())
-    );
-    sqlx::raw_sql(AssertSqlSafe(comment)).execute(conn).await?;
-    Ok(())
+    let (schema, mark) = (Ident::from(&copied.schema), literal(&mark.to_string()));
+    run(conn, format!("comment on schema {schema} is {mark}")).await
 }
 
 /// Drops the functions that act as the original's makers: who calls one here changes its roles.
@@ -98,24 +93,20 @@ pub async fn drop_makers(conn: &mut PgConnection, original: &InstallationId) -> 
          end
          $tenantry$"
     );
-    sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
-    Ok(())
+    run(conn, drop).await
 }
 
 /// Takes from the original's group what tenants shared: the right to use extensions and to read tables.
 /// What may not be revoked stays, and [`heirless`] names it.
 pub async fn disown_shared(conn: &mut PgConnection, original: &InstallationId) -> sqlx::Result<()> {
     let group = literal(RoleName::group(original).as_str());
-    let revoke = include_str!("queries/disown_shared.sql").replace("{group}", &group);
-    sqlx::raw_sql(AssertSqlSafe(revoke)).execute(conn).await?;
-    Ok(())
+    run(conn, include_str!("queries/disown_shared.sql").replace("{group}", &group)).await
 }
 
 /// Gives the session's own user back its rights until the transaction ends: a superuser may drop what a
 /// dump restored as a superuser's.
 pub async fn as_session_user(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql("set local role none").execute(conn).await?;
-    Ok(())
+    run(conn, "set local role none").await
 }
 
 /// Puts right, if the session belongs to a superuser, what a dump of roles loses from PostgreSQL 16 on: the
@@ -151,8 +142,7 @@ pub async fn repair_group(
          end
          $tenantry$"
     );
-    sqlx::raw_sql(AssertSqlSafe(repair)).execute(conn).await?;
-    Ok(())
+    run(conn, repair).await
 }
 
 /// Roles of `original` that still have rights in this database, at most `most` of them: rights that

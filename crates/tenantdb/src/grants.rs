@@ -3,20 +3,17 @@
 //! It may connect as one of a group. A role that joins one has the group to itself until the
 //! transaction ends, from PostgreSQL 16 on: so that comes last of all rights.
 
-mod regrant;
-mod revoke;
-
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use crate::Promise;
-use crate::ident::{Ident, dollar_tag, literal};
+use crate::ident::{Ident, dollar_tag, run};
 use crate::makers;
-use crate::path::TenantPath;
 use crate::role;
+use crate::shared::TenantPath;
 
-pub use regrant::regrant;
-pub use revoke::revoke;
+const REGRANTS: &str = include_str!("queries/regrants.sql");
+const REVOKES: &str = include_str!("queries/revokes.sql");
 
 /// What a tenant may do with the rows of its tables.
 pub(crate) const DATA: &str = "select, insert, update, delete";
@@ -36,8 +33,48 @@ pub async fn grant(
     promise: &Promise,
 ) -> sqlx::Result<()> {
     let grants = text(schema, role, promise) + ";\n" + &join(conn, role);
-    sqlx::raw_sql(AssertSqlSafe(grants)).execute(conn).await?;
-    Ok(())
+    run(conn, grants).await
+}
+
+/// What [`grant`] does, for a schema at any version: the objects are looked up. Gives again what is
+/// there already. One message.
+///
+/// # Errors
+/// When the schema or the role does not exist, or an object is not ours to grant on.
+pub async fn regrant(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+) -> sqlx::Result<()> {
+    let regrants = of_both(REGRANTS, schema, role) + ";\n" + &join(conn, role);
+    run(conn, regrants).await
+}
+
+/// Takes back every right of the role on the schema and on what is in it. One message; nothing
+/// happens when either is gone. The objects are looked up: a schema to be undone may hold less than
+/// the migrations promise, or more.
+///
+/// The role stays in the group of tenants until it is dropped: to leave would lock the group while
+/// the schema is dropped, from PostgreSQL 16 on.
+///
+/// # Errors
+/// When the schema is not ours to revoke on.
+pub async fn revoke(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+) -> sqlx::Result<()> {
+    run(conn, of_both(REVOKES, schema, role)).await
+}
+
+fn of_both(block: &str, schema: &SchemaName, role: &RoleName) -> String {
+    let (schema, role) = (Ident::from(schema), Ident::from(role));
+    block
+        .replace("{tag}", "$tenantry$")
+        .replace("{schema_text}", &schema.as_text())
+        .replace("{role_text}", &role.as_text())
+        .replace("{schema}", &schema.to_string())
+        .replace("{role}", &role.to_string())
 }
 
 /// A tenant whose rights may be incomplete.
@@ -104,7 +141,7 @@ async fn rights(
 fn join(conn: &PgConnection, role: &RoleName) -> String {
     let (member, group) = (Ident::from(role), Ident::from(&role.its_group()));
     let grant = makers::changing_in_block(conn, role, format!("grant {group} to {member}"));
-    let oid = |name: &Ident| format!("to_regrole({})", literal(&name.to_string()));
+    let oid = |name: &Ident| format!("to_regrole({})", name.as_text());
     let is_member = format!("pg_has_role({}, {}, 'member')", oid(&member), oid(&group));
     let tag = dollar_tag([grant.as_str()]);
     format!("do {tag} begin if not {is_member} then {grant}; end if; end {tag}")

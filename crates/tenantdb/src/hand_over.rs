@@ -1,10 +1,10 @@
 //! What a new owner of schema `tenantry` needs beside what `reassign owned` gives.
 
 use domain::{InstallationId, RoleName};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::grants::DATA;
-use crate::ident::literal;
+use crate::ident::{literal, run};
 use crate::makers;
 
 const MAKERS: &str = include_str!("queries/hand_over.sql");
@@ -32,9 +32,7 @@ pub async fn hand_over(
     .await?
     .is_some();
     if superuser {
-        sqlx::raw_sql(AssertSqlSafe(LOCKS.replace("{tag}", "$tenantry$")))
-            .execute(&mut *tx)
-            .await?;
+        run(&mut tx, LOCKS.replace("{tag}", "$tenantry$")).await?;
     }
     let group = RoleName::group(installation);
     if makers::are_members(&tx) {
@@ -42,14 +40,14 @@ pub async fn hand_over(
             .replace("{group}", &literal(group.as_str()))
             .replace("{makers}", &literal(&group.makers()))
             .replace("{tag}", "$tenantry$");
-        sqlx::raw_sql(AssertSqlSafe(block)).execute(&mut *tx).await?;
+        run(&mut tx, block).await?;
     }
     let block = DEFAULTS
         .replace("{roles}", &literal(&format!("tn_{}_", installation.as_str())))
         .replace("{marks}", &literal(&format!("tenantry:{}:", installation.as_str())))
         .replace("{data}", DATA)
         .replace("{tag}", "$tenantry$");
-    sqlx::raw_sql(AssertSqlSafe(block)).execute(&mut *tx).await?;
+    run(&mut tx, block).await?;
     tx.commit().await?;
     Ok(superuser)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::{RoleName, SchemaName};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 /// An identifier, quoted: whatever the name holds, the server reads back exactly that name.
 ///
@@ -19,6 +20,11 @@ impl Ident {
     pub fn quote(name: &str) -> Self {
         assert!(!name.contains('\0'), "a name from a catalogue holds no NUL");
         Self(format!("\"{}\"", name.replace('"', "\"\"")))
+    }
+
+    /// The identifier as a string constant, which `to_regrole` and its kin read.
+    pub(crate) fn as_text(&self) -> String {
+        literal(&self.0)
     }
 }
 
@@ -48,6 +54,17 @@ pub(crate) fn literal(text: &str) -> String {
     } else {
         format!("'{quoted}'")
     }
+}
+
+/// Texts as a constant of type `text[]`.
+pub(crate) fn array<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let texts: Vec<String> = texts.into_iter().map(literal).collect();
+    format!("array[{}]::text[]", texts.join(", "))
+}
+
+/// Runs statements that were put together from these.
+pub(crate) async fn run(conn: &mut PgConnection, text: impl Into<String>) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(text.into())).execute(conn).await.map(drop)
 }
 
 /// A dollar quote that none of the texts can end: `$tenantry$`, `$tenantry1$`, …

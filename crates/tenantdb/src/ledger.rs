@@ -6,15 +6,14 @@
 
 mod version_tables;
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{SchemaName, TenantId, Version};
 use sha2::{Digest as _, Sha384};
 use sqlx::types::chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-use crate::ident::literal;
+use crate::ident::{array, literal, run};
 use crate::migrations::{Migration, MigrationSet};
 
 pub use version_tables::carry_over;
@@ -77,23 +76,19 @@ pub async fn read(
     tenants: &[TenantId],
 ) -> sqlx::Result<Vec<Option<Entry>>> {
     let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
-    let rows = sqlx::query(
+    let rows: Vec<(i64, String, Option<String>, DateTime<Utc>)> = sqlx::query_as(
         "select tenant_id, set_hash, version, applied_at from tenantry.tenant_migrations
          where tenant_id = any($1)",
     )
     .bind(&ids)
     .fetch_all(&mut *conn)
     .await?;
-    let mut hashes =
-        rows.iter().map(|row| row.try_get(1)).collect::<sqlx::Result<Vec<String>>>()?;
-    hashes.sort_unstable();
-    hashes.dedup();
-    let sets = sets(conn, &hashes).await?;
+    let hashes: BTreeSet<&str> = rows.iter().map(|(_, hash, ..)| hash.as_str()).collect();
+    let sets = sets(conn, hashes.into_iter().collect()).await?;
     let mut entries = HashMap::new();
-    for row in &rows {
-        let (tenant, set_hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+    for (tenant, set_hash, version, applied_at) in rows {
         let files = sets.get(&set_hash).map(Vec::as_slice).unwrap_or_default();
-        entries.insert(tenant, entry(set_hash, row.try_get(2)?, row.try_get(3)?, files));
+        entries.insert(tenant, entry(set_hash, version, applied_at, files));
     }
     Ok(ids.iter().map(|id| entries.remove(id)).collect())
 }
@@ -157,8 +152,7 @@ async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<F
             let is_known = row.try_get::<Option<Vec<String>>, _>(0)?.is_some();
             of_set = if is_known { files(row)? } else { Vec::new() };
         }
-        let set_hash: Option<String> = row.try_get(3)?;
-        let entry = match set_hash {
+        let entry = match row.try_get(3)? {
             Some(hash) => Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &of_set)),
             None => None,
         };
@@ -196,7 +190,7 @@ pub async fn edited(
 
 async fn sets(
     conn: &mut PgConnection,
-    hashes: &[String],
+    hashes: Vec<&str>,
 ) -> sqlx::Result<HashMap<String, Vec<AppliedMigration>>> {
     let rows = sqlx::query(
         "select versions, descriptions, checksums, hash from tenantry.migration_sets
@@ -248,8 +242,7 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
 
 /// Makes a set known, so that rows can name it. One message.
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(Reached::all_of(set).registration())).execute(conn).await?;
-    Ok(())
+    run(conn, Reached::all_of(set).registration()).await
 }
 
 /// What to do about a tenant without a row.
@@ -320,17 +313,14 @@ impl Reached {
 
     /// The statement that makes the set known, if it is not.
     pub(crate) fn registration(&self) -> String {
-        let array = |cell: fn(&AppliedMigration) -> &str| {
-            let cells: Vec<String> = self.files.iter().map(|file| literal(cell(file))).collect();
-            format!("array[{}]::text[]", cells.join(", "))
-        };
+        let column = |cell: fn(&AppliedMigration) -> &str| array(self.files.iter().map(cell));
         format!(
             "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
              values ({}, {}, {}, {}) on conflict do nothing;\n",
             literal(&self.hash),
-            array(|file| file.version.as_str()),
-            array(|file| &file.description),
-            array(|file| &file.checksum),
+            column(|file| file.version.as_str()),
+            column(|file| &file.description),
+            column(|file| &file.checksum),
         )
     }
 
@@ -362,13 +352,5 @@ pub(crate) fn hash<'a>(files: impl Iterator<Item = (&'a Version, &'a str)>) -> S
         }
         digest.update(checksum);
     }
-    hex(&digest.finalize())
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes all that is written");
-        text
-    })
+    hex::encode(digest.finalize())
 }

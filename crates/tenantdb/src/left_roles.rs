@@ -1,9 +1,9 @@
 //! Roles that outlived their database.
 
 use domain::InstallationId;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 
-use crate::ident::Ident;
+use crate::ident::{Ident, run};
 
 /// A database of this server in which a role of the installation has a right; `None` when no database
 /// needs them any more.
@@ -48,8 +48,7 @@ pub async fn drop_all(
     .fetch_all(&mut *conn)
     .await?;
     for role in &roles {
-        let drop = format!("drop role {}", Ident::quote(role));
-        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *conn).await?;
+        run(conn, format!("drop role {}", Ident::quote(role))).await?;
     }
     Ok(roles.len())
 }

@@ -10,13 +10,11 @@
 //! [`role::claim`] · [`schema::claim`] · [`migrations::apply`] · [`grants::grant`] ·
 //! [`verify::verify`]. Several tenants of whom nothing is there, each step one message for all of
 //! them: [`newcomers`] and [`verify::verify_newcomers`]; of whom all was built in advance:
-//! [`adoption`] and [`verify::verify_adopted`]. Once per database [`bootstrap()`], once
+//! [`newcomers::adopt`] and [`verify::verify_adopted`]. Once per database [`bootstrap()`], once
 //! per owner of it [`hand_over()`], once per process [`rights::check`] and [`Promise::learn`].
 
-pub mod adoption;
 pub mod application_role;
 mod bootstrap;
-pub mod bootstrapped;
 pub mod copied;
 pub mod elsewhere;
 pub mod grants;
@@ -31,10 +29,8 @@ mod mark;
 pub mod mend;
 pub mod migrations;
 pub mod newcomers;
-mod path;
 mod promise;
 pub mod public_rights;
-pub mod requirements;
 pub mod rights;
 pub mod role;
 pub mod schema;
@@ -45,14 +41,13 @@ mod shared;
 mod survey;
 pub mod verify;
 
-pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as};
+pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as, unprepared};
 pub use hand_over::hand_over;
 pub use hoards::{Hoard, end_hoards};
 pub use ident::Ident;
 pub use mark::{Mark, Owner};
 pub use migrations::MigrationSet;
-pub use path::{EXTENSIONS_SCHEMA, TenantPath};
 pub use promise::Promise;
 pub use shape::Shape;
-pub use shared::Shared;
+pub use shared::{EXTENSIONS_SCHEMA, Shared, TenantPath};
 pub use survey::survey_format;

@@ -28,7 +28,7 @@ const CHANGE: &str = include_str!("queries/change_role.sql");
 
 /// A statement that runs `commands`, which make roles.
 pub(crate) fn making(conn: &PgConnection, of: &InstallationId, commands: String) -> String {
-    if are_members(conn) { alone(&make(of, &commands)) } else { commands }
+    alone(conn, making_in_block(conn, of, commands))
 }
 
 /// What [`making`] does, as a statement within a block.
@@ -37,37 +37,38 @@ pub(crate) fn making_in_block(
     of: &InstallationId,
     commands: String,
 ) -> String {
-    if are_members(conn) { make(of, &commands) } else { commands }
-}
-
-/// A statement that runs `commands`, which change or drop `role`, and others with the same maker.
-pub(crate) fn changing(conn: &PgConnection, role: &RoleName, commands: String) -> String {
-    if are_members(conn) { alone(&change(role, &commands)) } else { commands }
-}
-
-/// What [`changing`] does, as a statement within a block.
-pub(crate) fn changing_in_block(conn: &PgConnection, role: &RoleName, commands: String) -> String {
-    if are_members(conn) { change(role, &commands) } else { commands }
-}
-
-fn make(of: &InstallationId, commands: &str) -> String {
+    if !are_members(conn) {
+        return commands;
+    }
     let group = RoleName::group(of);
     MAKE.replace("{makers}", &literal(&group.makers()))
         .replace("{group}", &literal(group.as_str()))
         .replace("{mark}", &literal(&format!("tenantry:{}:maker", of.as_str())))
         .replace("{most}", &(MOST + 1).to_string())
-        .replace("{commands}", &literal(commands))
+        .replace("{commands}", &literal(&commands))
 }
 
-fn change(role: &RoleName, commands: &str) -> String {
+/// A statement that runs `commands`, which change or drop `role`, and others with the same maker.
+pub(crate) fn changing(conn: &PgConnection, role: &RoleName, commands: String) -> String {
+    alone(conn, changing_in_block(conn, role, commands))
+}
+
+/// What [`changing`] does, as a statement within a block.
+pub(crate) fn changing_in_block(conn: &PgConnection, role: &RoleName, commands: String) -> String {
+    if !are_members(conn) {
+        return commands;
+    }
     CHANGE
         .replace("{makers}", &literal(&role.makers()))
-        .replace("{role}", &literal(&Ident::from(role).to_string()))
-        .replace("{commands}", &literal(commands))
+        .replace("{role}", &Ident::from(role).as_text())
+        .replace("{commands}", &literal(&commands))
 }
 
-fn alone(block: &str) -> String {
-    let tag = dollar_tag([block]);
+fn alone(conn: &PgConnection, block: String) -> String {
+    if !are_members(conn) {
+        return block;
+    }
+    let tag = dollar_tag([block.as_str()]);
     format!("do {tag} {block} {tag}")
 }
 

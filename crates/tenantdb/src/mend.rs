@@ -2,13 +2,13 @@
 
 use domain::{RoleName, SchemaName};
 use sqlx::postgres::PgDatabaseError;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::elsewhere;
-use crate::ident::Ident;
+use crate::ident::{Ident, run};
 use crate::makers;
 use crate::promise::Promise;
-use crate::survey::{self, Grant, Subject};
+use crate::survey::{self, Grant, Seat, Subject};
 use crate::{application_role, grants, verify};
 
 /// Why a role could not be put back. What was changed by then is the caller's to roll back.
@@ -24,8 +24,8 @@ pub enum MendError {
 
 /// Gives the role its attributes, settings, group and rights again, and takes from it and from others
 /// what neither Tenantry nor a migration gave: from it also its rights by name outside the schema. The
-/// role's password stays, and its connection limit too
-/// unless it is 0. What lies in the schema stays, but for its owner and the rights on it.
+/// role's password stays, and its connection limit too unless it is 0. What lies in the schema stays,
+/// but for its owner and the rights on it.
 ///
 /// # Errors
 /// [`MendError::Refused`] names each change of the role that the connected role may not make; else
@@ -40,12 +40,11 @@ pub async fn role_and_rights(
     let role = subject.role;
     mend_role(conn, schema, subject, connection_limit).await?;
     // a column's sequence changes its owner with the table, and not by itself
-    take_back(conn, schema, subject, promise, |g| g.right == "OWNER" && !g.is_on_sequence())
-        .await?;
+    let of_table = |g: &Grant| g.right == "OWNER" && !g.object.starts_with("sequence ");
+    take_back(conn, schema, subject, promise, of_table).await?;
     take_back(conn, schema, subject, promise, |_| true).await?;
     let (schema_name, role_name) = (Ident::from(schema), Ident::from(role));
-    let create = format!("revoke create on schema {schema_name} from {role_name}");
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *conn).await?;
+    run(conn, format!("revoke create on schema {schema_name} from {role_name}")).await?;
     Ok(grants::regrant(conn, schema, role).await?)
 }
 
@@ -57,10 +56,10 @@ async fn take_back(
     promise: &Promise,
     wanted: impl Fn(&Grant) -> bool,
 ) -> sqlx::Result<()> {
-    let found = survey::read_rights(conn, &[(schema, subject)], true).await?;
+    let found = survey::read_rights(conn, &[Seat::of(schema, subject)], true).await?;
     let grants = found.iter().flat_map(|survey| verify::unasked(survey, promise));
     for grant in grants.filter(|grant| wanted(grant)) {
-        sqlx::raw_sql(AssertSqlSafe(grant.remedy.clone())).execute(&mut *conn).await?;
+        run(conn, grant.remedy.as_str()).await?;
     }
     Ok(())
 }
@@ -102,7 +101,7 @@ async fn attempt(
     text: String,
 ) -> sqlx::Result<Option<String>> {
     let mut tx = conn.begin().await?;
-    let Err(error) = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *tx).await else {
+    let Err(error) = run(&mut tx, text).await else {
         tx.commit().await?;
         return Ok(None);
     };

@@ -1,19 +1,26 @@
-//! Tenants of whom nothing is there yet: each act for all of them at once, in one message.
+//! Tenants of whom nothing is there yet: each act for all of them at once, in one message. They are
+//! built, or adopt what was built in advance: schema and role get new names and marks then, all that
+//! lies in them stays as it is.
 //!
 //! Nothing is looked up first. A name that is in use is an error of the server, whoever has it,
 //! and the caller then takes each tenant by itself, with the functions that look.
+//!
+//! A spare's [`fingerprints`] are taken when it is built and compared when it is given away: a spare
+//! that was changed in between is noticed without a look at each of its objects.
 
-use domain::{RoleName, SchemaName, TenantId};
-use sqlx::{AssertSqlSafe, PgConnection};
+use domain::{InstallationId, RoleName, SchemaName, TenantId};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use crate::ident::Ident;
+use crate::ident::{Ident, array, literal, run};
 use crate::ledger::Reached;
 use crate::makers;
 use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
-use crate::path::TenantPath;
 use crate::promise::Promise;
+use crate::shared::TenantPath;
 use crate::{application_role, grants, role, schema};
+
+const FINGERPRINT: &str = include_str!("queries/fingerprint.sql");
 
 /// A tenant that is to be made.
 #[derive(Debug, Clone)]
@@ -26,10 +33,10 @@ pub struct Newcomer<'a> {
     pub application_role: Option<&'a str>,
 }
 
-/// What [`role::create`] does, for all.
+/// Creates and marks the role of each, as [`role::claim`] does where the name is free.
 ///
 /// # Errors
-/// As [`role::create`], for the first that fails.
+/// SQLSTATE 42710 when a name is taken, 42501 when we may not create roles.
 pub async fn create_roles(
     conn: &mut PgConnection,
     newcomers: &[Newcomer<'_>],
@@ -41,18 +48,18 @@ pub async fn create_roles(
     });
     let Some(first) = newcomers.first() else { return Ok(()) };
     let creation = makers::making(conn, &first.mark.installation, joined(creations));
-    send(conn, creation).await
+    run(conn, creation).await
 }
 
-/// What [`schema::create`] does, for all.
+/// Creates and marks the schema of each, as [`schema::claim`] does where the name is free.
 ///
 /// # Errors
-/// As [`schema::create`], for the first that fails.
+/// SQLSTATE 42P06 when a name is taken.
 pub async fn create_schemas(
     conn: &mut PgConnection,
     newcomers: &[Newcomer<'_>],
 ) -> sqlx::Result<()> {
-    send(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
+    run(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
 }
 
 /// What [`migrations::apply`] does, for all: two messages, and one statement that writes all their rows in
@@ -105,14 +112,73 @@ pub async fn grant(
         let roles: Vec<&RoleName> = newcomers.iter().map(|n| n.role).collect();
         join = application_role::granting(conn, &roles, application) + "; " + &join;
     }
-    send(conn, grants + ";\n" + &makers::changing(conn, first.role, join)).await
+    let grants = grants + ";\n" + &makers::changing(conn, first.role, join);
+    run(conn, grants).await
 }
 
 fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.collect::<Vec<_>>().join(";\n")
 }
 
-async fn send(conn: &mut PgConnection, text: String) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await?;
-    Ok(())
+/// A text for each spare that is another one once anything in its schema has been added, changed or
+/// removed; its rows of data do not count. Empty without a schema. One message, an answer for each in
+/// order.
+pub async fn fingerprints(
+    conn: &mut PgConnection,
+    spares: impl IntoIterator<Item = TenantId>,
+) -> sqlx::Result<Vec<String>> {
+    read(conn, fingerprint(spares)).await
+}
+
+/// Makes each spare, by the id that its names and marks bear, its tenant's, and tells the fingerprint
+/// that each had: one message for all. A spare is made as a [`Newcomer`] is, with the names
+/// [`SchemaName::of_spare`] and [`RoleName::of`].
+///
+/// # Errors
+/// SQLSTATE 42P06 or 42710 when a tenant's name is in use, 3F000 or 42704 when a spare is not there.
+pub async fn adopt(
+    conn: &mut PgConnection,
+    installation: &InstallationId,
+    adoptions: &[(TenantId, Newcomer<'_>)],
+    path: TenantPath,
+) -> sqlx::Result<Vec<String>> {
+    let mut texts = vec![fingerprint(adoptions.iter().map(|(spare, _)| *spare))];
+    let renaming = |(spare, tenant): &(_, _)| renaming(conn, installation, *spare, tenant, path);
+    texts.extend(adoptions.iter().map(renaming));
+    read(conn, texts.join(";\n")).await
+}
+
+fn fingerprint(spares: impl IntoIterator<Item = TenantId>) -> String {
+    let schemas: Vec<SchemaName> = spares.into_iter().map(SchemaName::of_spare).collect();
+    FINGERPRINT.replace("{schemas}", &array(schemas.iter().map(SchemaName::as_str)))
+}
+
+async fn read(conn: &mut PgConnection, message: String) -> sqlx::Result<Vec<String>> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(conn).await?;
+    rows.iter().map(|row| row.try_get(1)).collect()
+}
+
+fn renaming(
+    conn: &PgConnection,
+    installation: &InstallationId,
+    spare: TenantId,
+    tenant: &Newcomer<'_>,
+    path: TenantPath,
+) -> String {
+    let (old_schema, old_role) = (SchemaName::of_spare(spare), RoleName::of(installation, spare));
+    let (old, schema) = (Ident::from(&old_schema), Ident::from(tenant.schema));
+    let (from, role) = (Ident::from(&old_role), Ident::from(tenant.role));
+    let mark = literal(&tenant.mark.to_string());
+    let finds = role::finds(tenant.role, tenant.schema, path);
+    let rename = format!(
+        "alter role {from} rename to {role};
+         comment on role {role} is {mark};
+         {finds}"
+    );
+    format!(
+        "alter schema {old} rename to {schema};
+         comment on schema {schema} is {mark};
+         {}",
+        makers::changing(conn, &old_role, rename)
+    )
 }

@@ -5,8 +5,8 @@ mod learn;
 use std::collections::BTreeSet;
 
 use crate::Ident;
-use crate::path::TenantPath;
 use crate::shape::{self, Shape};
+use crate::shared::TenantPath;
 use crate::survey::{Depth, Grant};
 
 /// The shape that a set of migrations promises, to grant on and to hold schemas against.
@@ -25,6 +25,8 @@ pub struct Promise {
     grantable: Grantable,
     locks: usize,
     lock_places: usize,
+    /// Whether a schema made by the set under one name is, renamed, what it would have been made
+    /// under the other.
     survives_renaming: bool,
     one_transaction: bool,
     path: TenantPath,
@@ -42,7 +44,7 @@ impl Promise {
     /// The shape in a form that is the same in every process: without the schema's name.
     #[must_use]
     pub fn in_any_schema(&self) -> Shape {
-        without_name(&self.shape, &self.scratch)
+        shape::with_names(&self.shape, |text| text.replace(&self.scratch, NAMELESS))
     }
 
     /// How this promise differs from one in the form of [`Promise::in_any_schema`], in sentences
@@ -56,15 +58,13 @@ impl Promise {
     /// [`Promise::in_any_schema`].
     #[must_use]
     pub fn as_first_learnt(self, shape: &Shape) -> Self {
-        let put = |text: &String| text.replace(NAMELESS, &self.scratch);
-        let shape = shape.iter().map(|(o, definition)| (put(o), put(definition))).collect();
+        let shape = shape::with_names(shape, |text| text.replace(NAMELESS, &self.scratch));
         Self { depth: depth_of(&shape), shape, ..self }
     }
 
     /// The shape promised to a schema, whose name the server spells as given.
     pub(crate) fn shape_in(&self, spelling: &str) -> Shape {
-        let put = |text: &String| self.put(text, spelling);
-        self.shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
+        shape::with_names(&self.shape, |text| self.put(text, spelling))
     }
 
     /// Whether the migrations give this right in a schema, whose name the server spells as given.
@@ -96,13 +96,6 @@ impl Promise {
         }
         let knows_name = "the tenant migrations know the name of the schema they run in";
         (!self.survives_renaming).then_some(knows_name)
-    }
-
-    /// Whether a schema made by the set under one name is, renamed, what it would have been made
-    /// under the other.
-    #[must_use]
-    pub fn survives_renaming(&self) -> bool {
-        self.survives_renaming
     }
 
     /// Whether an empty schema takes all of the set in one transaction: whether tenants may be made in
@@ -160,12 +153,6 @@ fn unquoted(spelling: &str) -> String {
 
 /// What stands for the schema's name in a shape that is no schema's.
 const NAMELESS: &str = "{schema}";
-
-/// Names what was learnt in `schema` as if it had been learnt in `{schema}`.
-fn without_name(shape: &Shape, schema: &str) -> Shape {
-    let put = |text: &String| text.replace(schema, NAMELESS);
-    shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
-}
 
 /// The rarer kinds of object that are in a shape.
 fn depth_of(shape: &Shape) -> Depth {

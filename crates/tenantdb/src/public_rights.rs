@@ -9,13 +9,6 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 const RIGHTS: &str = include_str!("queries/public_rights.sql");
 const LOSSES: &str = include_str!("queries/losses.sql");
 
-/// A right on all objects of a class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Right {
-    class: String,
-    privilege: String,
-}
-
 /// Rights that PUBLIC has, in words: `CONNECT on the database`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublicRights {
@@ -56,16 +49,17 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<PublicRights> {
     );
     let mut rights = PublicRights::default();
     for row in sqlx::query(AssertSqlSafe(text)).fetch_all(conn).await? {
-        let right = right(&row, 0)?;
-        match (row.try_get(2)?, right.class.as_str()) {
-            (true, _) => rights.ours.push(right.to_string()),
+        let class = row.try_get(0)?;
+        let right = words(class, row.try_get(1)?);
+        match (row.try_get(2)?, class) {
+            (true, _) => rights.ours.push(right),
             (false, "database" | "schema") => {
                 let (owner, remedy): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
                 rights.not_ours.push(format!("{right} (run as {owner}: {remedy})"));
             }
             // behind the lock of its schema
             (false, "routine") => {}
-            (false, _) => rights.superusers.push(right.to_string()),
+            (false, _) => rights.superusers.push(right),
         }
     }
     Ok(rights)
@@ -87,24 +81,18 @@ pub struct Loss {
 pub async fn losses(conn: &mut PgConnection) -> sqlx::Result<Vec<Loss>> {
     let rows = sqlx::query(AssertSqlSafe(format!("{RIGHTS} {LOSSES}"))).fetch_all(conn).await?;
     let loss = |row: &PgRow| {
-        let (role, grant) = (row.try_get(0)?, row.try_get(3)?);
-        Ok(Loss { role, right: right(row, 1)?.to_string(), grant })
+        let right = words(row.try_get(1)?, row.try_get(2)?);
+        Ok(Loss { role: row.try_get(0)?, right, grant: row.try_get(3)? })
     };
     rows.iter().map(loss).collect()
 }
 
-fn right(row: &PgRow, first: usize) -> sqlx::Result<Right> {
-    Ok(Right { class: row.try_get(first)?, privilege: row.try_get(first + 1)? })
-}
-
-impl std::fmt::Display for Right {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { class, privilege } = self;
-        match class.as_str() {
-            "database" => write!(f, "{privilege} on the database"),
-            "schema" => write!(f, "{privilege} on schema public"),
-            "routine" => write!(f, "{privilege} on the functions of schema public"),
-            _ => write!(f, "{privilege} on the functions of {class}s"),
-        }
+/// A right on all objects of a class, in words.
+fn words(class: &str, privilege: &str) -> String {
+    match class {
+        "database" => format!("{privilege} on the database"),
+        "schema" => format!("{privilege} on schema public"),
+        "routine" => format!("{privilege} on the functions of schema public"),
+        _ => format!("{privilege} on the functions of {class}s"),
     }
 }

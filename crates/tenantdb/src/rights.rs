@@ -1,7 +1,9 @@
-//! Asks at start-up, in words, for the rights that provisioning will need.
+//! Asks in words for the rights that provisioning will need, and for what an installation needs.
 
-use domain::{InstallationId, RoleName};
+use domain::{DatabaseMode, InstallationId, RoleName};
 use sqlx::{PgConnection, Row};
+
+const REQUIREMENTS: &str = include_str!("queries/requirements.sql");
 
 /// Checks that the connected role may make roles and schemas, and may take tenants into the group of
 /// `installation`, once there is one. One message.
@@ -12,26 +14,29 @@ pub async fn check(
     conn: &mut PgConnection,
     installation: Option<&InstallationId>,
 ) -> Result<(), RightsError> {
-    let found = lacking(conn, installation.map(RoleName::group))
-        .await
-        .map_err(|source| RightsError::Database { source })?;
-    if found.lacking.is_empty() {
-        return Ok(());
-    }
-    Err(RightsError::Lacking { role: found.role, lacking: found.lacking })
+    let (role, lacking) = of_connected(conn, installation.map(RoleName::group)).await?;
+    if lacking.is_empty() { Ok(()) } else { Err(RightsError::Lacking { role, lacking }) }
 }
 
-/// What the connected role lacks.
-pub(crate) struct Lacking {
-    role: String,
-    pub(crate) lacking: Vec<String>,
+/// Everything that an installation in this mode needs of server, database and role, and lacks, each as
+/// a sentence with the statement that mends it; empty when it can be installed. Two messages, writes
+/// nothing.
+pub async fn lacking(conn: &mut PgConnection, mode: DatabaseMode) -> sqlx::Result<Vec<String>> {
+    let (_, mut lacking) = of_connected(conn, None).await?;
+    let rows: Vec<(String, Option<String>)> =
+        sqlx::query_as(REQUIREMENTS).bind(mode == DatabaseMode::Own).fetch_all(conn).await?;
+    lacking.extend(rows.into_iter().map(|(what, remedy)| match remedy {
+        Some(remedy) => format!("{what} ({remedy})"),
+        None => what,
+    }));
+    Ok(lacking)
 }
 
-/// Reads which rights are missing, each with the statement that gives it.
-pub(crate) async fn lacking(
+/// The connected role, and each right that it lacks with the statement that gives it.
+async fn of_connected(
     conn: &mut PgConnection,
     group: Option<RoleName>,
-) -> sqlx::Result<Lacking> {
+) -> sqlx::Result<(String, Vec<String>)> {
     // before 16 CREATEROLE alone is enough to take others into a group
     let row = sqlx::query(
         "select quote_ident(current_user), quote_ident(current_database()),
@@ -60,7 +65,7 @@ pub(crate) async fn lacking(
             "{role} may not take tenants into their group (run: grant {group} to {role} with admin option)"
         ));
     }
-    Ok(Lacking { role, lacking })
+    Ok((role, lacking))
 }
 
 /// Why the connected role cannot provision tenants. For the operator at start-up, not for callers.
@@ -74,8 +79,5 @@ pub enum RightsError {
     },
     /// The catalogue could not be read.
     #[error("could not read the rights of the connected database role")]
-    Database {
-        #[source]
-        source: sqlx::Error,
-    },
+    Database(#[from] sqlx::Error),
 }

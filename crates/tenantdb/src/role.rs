@@ -3,11 +3,11 @@
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use crate::ident::{Ident, dollar_tag, literal};
+use crate::ident::{Ident, dollar_tag, literal, run};
 use crate::makers;
 use crate::mark::{Mark, Owner};
-use crate::path::TenantPath;
 use crate::schema::owner_in;
+use crate::shared::TenantPath;
 
 /// Whose the role is. One prepared look-up by unique index.
 pub async fn owner(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Owner> {
@@ -23,32 +23,13 @@ pub async fn owner(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<Own
     owner_in(&row)
 }
 
-/// Creates the role for a schema and marks it, in one message. Fails if the name is in use.
+/// Creates and marks the role unless the name is in use, and says whose it is now. One message.
 ///
 /// The role may log in (`connection_limit` connections at once, -1 = any number), finds its schema
 /// first and holds no right yet: [`crate::grants`] takes it into the group that may connect.
 ///
 /// # Errors
-/// SQLSTATE 42710 when the name is taken, 42501 when we may not create roles.
-pub async fn create(
-    conn: &mut PgConnection,
-    role: &RoleName,
-    schema: &SchemaName,
-    connection_limit: i32,
-    mark: &Mark,
-    path: TenantPath,
-) -> sqlx::Result<()> {
-    let creation = creation(role, schema, connection_limit, mark, path);
-    let create = makers::making(conn, &mark.installation, creation);
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(conn).await?;
-    Ok(())
-}
-
-/// Creates and marks the role unless the name is in use, and says whose it is now. One message:
-/// what [`owner`] and [`create`] do in two.
-///
-/// # Errors
-/// As [`create`].
+/// SQLSTATE 42501 when we may not create roles.
 pub async fn claim(
     conn: &mut PgConnection,
     role: &RoleName,
@@ -57,7 +38,7 @@ pub async fn claim(
     mark: &Mark,
     path: TenantPath,
 ) -> sqlx::Result<Owner> {
-    let oid = format!("to_regrole({})::oid", literal(&Ident::from(role).to_string()));
+    let oid = format!("to_regrole({})::oid", Ident::from(role).as_text());
     let creation = creation(role, schema, connection_limit, mark, path);
     let creation = makers::making_in_block(conn, &mark.installation, creation);
     let tag = dollar_tag([creation.as_str()]);
@@ -81,8 +62,7 @@ pub async fn set_password(
 ) -> sqlx::Result<()> {
     let alter = format!("alter role {} password {}", Ident::from(role), literal(verifier));
     let alter = makers::changing(conn, role, alter);
-    sqlx::raw_sql(AssertSqlSafe(alter)).execute(conn).await?;
-    Ok(())
+    run(conn, alter).await
 }
 
 /// Drops the role. Its rights must be gone, as they are once its schema is dropped; sessions that
@@ -93,8 +73,7 @@ pub async fn set_password(
 /// SQLSTATE 2BP01 when objects still depend on the role, 42704 when there is none.
 pub async fn drop(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> {
     let drop = makers::changing(conn, role, format!("drop role {}", Ident::from(role)));
-    sqlx::raw_sql(AssertSqlSafe(drop)).execute(conn).await?;
-    Ok(())
+    run(conn, drop).await
 }
 
 /// Drops the role if it bears the mark and says whether it did; a stranger's is left alone.
@@ -162,7 +141,7 @@ pub async fn follow_path(
     .await?;
     if has_another {
         let alter = makers::changing(conn, role, finds(role, schema, path));
-        sqlx::raw_sql(AssertSqlSafe(alter)).execute(conn).await?;
+        run(conn, alter).await?;
     }
     Ok(has_another)
 }
@@ -190,8 +169,8 @@ pub async fn lend(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> 
     }
     let me: String = row.try_get(0)?;
     let grant = format!("grant {} to {me}{options}", Ident::from(role));
-    sqlx::raw_sql(AssertSqlSafe(makers::changing(conn, role, grant))).execute(conn).await?;
-    Ok(())
+    let grant = makers::changing(conn, role, grant);
+    run(conn, grant).await
 }
 
 pub(crate) fn creation(

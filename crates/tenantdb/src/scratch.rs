@@ -3,16 +3,16 @@
 use std::hash::{BuildHasher, RandomState};
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::Ident;
-use crate::ident::literal;
+use crate::ident::{literal, run};
 
 /// A schema that lasts longer than one transaction: for files that need several. Its comment names the
 /// installation and the session that made it, and the next one drops it if that session is gone.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    name: SchemaName,
+    pub(crate) name: SchemaName,
 }
 
 const LEFT: &str = "select n.nspname::text
@@ -38,14 +38,9 @@ impl Scratch {
         .fetch_one(&mut *conn)
         .await?;
         let schema = Ident::from(&name);
-        let create =
-            format!("create schema {schema}; comment on schema {schema} is {}", literal(&mark));
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(conn).await?;
+        let mark = literal(&mark);
+        run(conn, format!("create schema {schema}; comment on schema {schema} is {mark}")).await?;
         Ok(Self { name })
-    }
-
-    pub(crate) fn name(&self) -> &SchemaName {
-        &self.name
     }
 
     pub(crate) async fn drop(self, conn: &mut PgConnection) -> sqlx::Result<()> {
@@ -56,8 +51,7 @@ impl Scratch {
 async fn drop_schema(conn: &mut PgConnection, schema: &Ident) -> sqlx::Result<()> {
     let mut tx = conn.begin().await?;
     limit_time(&mut tx, Scope::Transaction).await?;
-    let drop = format!("drop schema if exists {schema} cascade");
-    sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *tx).await?;
+    run(&mut tx, format!("drop schema if exists {schema} cascade")).await?;
     tx.commit().await
 }
 
@@ -65,6 +59,13 @@ async fn drop_schema(conn: &mut PgConnection, schema: &Ident) -> sqlx::Result<()
 pub(crate) enum Scope {
     Transaction,
     Session,
+}
+
+/// Makes a schema that the caller's transaction rolls back.
+pub(crate) async fn create(conn: &mut PgConnection) -> sqlx::Result<SchemaName> {
+    let name = scratch_name();
+    run(conn, format!("create schema {}", Ident::from(&name))).await?;
+    Ok(name)
 }
 
 /// Bounds a rehearsal where the session has no limits of its own: a migration that takes a minute for an

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 
-use crate::Ident;
-use crate::scratch::scratch_name;
-use crate::survey::{self, Depth};
+use crate::ident::run;
+use crate::scratch;
+use crate::survey;
 
 /// Every object in a schema: its kind and name, and its definition, in which each name has its
 /// schema's before it. The definition is for comparing, and may hold SQL: show the names only.
@@ -16,7 +16,7 @@ pub type Shape = BTreeMap<String, String>;
 /// Reads what a schema holds. One message, at the cost of this schema alone. Empty when there is
 /// no such schema.
 pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
-    Ok(survey::read(conn, schema, Depth::FULL, None).await?.shape)
+    Ok(survey::read(conn, schema, None).await?.shape)
 }
 
 const SEQUENCES: &str = include_str!("queries/sequences.sql");
@@ -37,15 +37,13 @@ pub async fn sequences_behind(
     }
     let text = statements.join("\nunion all\n");
     let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            let (sequence, column): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
-            let (top, next): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
-            Ok(format!(
-                "the next value of sequence {sequence} is {next}, and {column} has {top} already"
-            ))
-        })
-        .collect()
+    let sentence = |row| {
+        let (sequence, column, top, next) = <(String, String, i64, i64)>::from_row(row)?;
+        Ok(format!(
+            "the next value of sequence {sequence} is {next}, and {column} has {top} already"
+        ))
+    };
+    rows.iter().map(sentence).collect()
 }
 
 /// What the scripts of a schema make of an empty one, and how the schema that is there differs from
@@ -62,25 +60,37 @@ pub async fn differences_from_scripts(
     scripts: impl IntoIterator<Item = &str>,
 ) -> sqlx::Result<Vec<String>> {
     let mut tx = conn.begin().await?;
-    let (qualified, scratch) = (format!("{schema}."), scratch_name());
-    let put = format!("{}.", scratch.as_str());
-    let create = format!("create schema {}", Ident::from(&scratch));
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await?;
+    let scratch = scratch::create(&mut tx).await?;
+    let (qualified, put) = (format!("{schema}."), format!("{scratch}."));
     for script in scripts {
-        let text = script.replace(&qualified, &put);
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *tx).await?;
+        run(&mut tx, script.replace(&qualified, &put)).await?;
     }
     let expected = survey::read_named(&mut tx, scratch.as_str()).await?;
     let found = survey::read_named(&mut tx, schema).await?;
     tx.rollback().await?;
-    let back = |text: &String| text.replace(&put, &qualified);
-    let expected: Shape = expected.iter().map(|(o, d)| (back(o), back(d))).collect();
+    let expected = with_names(&expected, |text| text.replace(&put, &qualified));
     let is_part = |object: &str| {
         let table = object.split_once(' ').and_then(|(_, name)| name.split_once('.'));
         table.is_some_and(|(table, _)| expected.contains_key(&format!("table {table}")))
     };
     let found = found.into_iter().filter(|(o, _)| expected.contains_key(o) || is_part(o));
     Ok(differences(&expected, &found.collect()))
+}
+
+/// The first ten of the differences, and how many more there are.
+#[must_use]
+pub fn listing(differences: &[String]) -> String {
+    const NAMED: usize = 10;
+    let named = differences[..differences.len().min(NAMED)].join(", ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
+    }
+}
+
+/// The same shape with other names in it.
+pub(crate) fn with_names(shape: &Shape, put: impl Fn(&str) -> String) -> Shape {
+    shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
 }
 
 /// Says how a shape differs from the expected one, in sentences without SQL.

@@ -5,9 +5,10 @@
 //! of their group, and what a tenant calls of an extension is what PUBLIC may call.
 
 use domain::{InstallationId, RoleName};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
-use crate::ident::literal;
+use crate::bootstrap::run_alone;
+use crate::ident::{array, literal, run};
 use crate::shared::Shared;
 
 const LACKING: &str = include_str!("queries/shared_lacking.sql");
@@ -18,13 +19,9 @@ const FAULTS: &str = include_str!("queries/shared_faults.sql");
 /// Everything that sharing this needs and lacks, each as a sentence with what mends it. One message,
 /// writes nothing.
 pub async fn lacking(conn: &mut PgConnection, shared: &Shared) -> sqlx::Result<Vec<String>> {
-    let rows = sqlx::query(LACKING).bind(&shared.extensions).bind(&shared.tables);
-    let rows = rows.fetch_all(conn).await?;
-    let sentence = |row: &sqlx::postgres::PgRow| {
-        let (what, remedy): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(format!("{what} ({remedy})"))
-    };
-    rows.iter().map(sentence).collect()
+    let rows = sqlx::query_as(LACKING).bind(&shared.extensions).bind(&shared.tables);
+    let rows: Vec<(String, String)> = rows.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(what, remedy)| format!("{what} ({remedy})")).collect())
 }
 
 /// Creates the extensions that are not there, in schema `tenantry_extensions`, of which the connected
@@ -36,17 +33,7 @@ pub async fn create_extensions(conn: &mut PgConnection, shared: &Shared) -> sqlx
     if shared.extensions.is_empty() {
         return Ok(());
     }
-    let create = CREATE.replace("{extensions}", &list(&shared.extensions));
-    let mut tx = conn.begin().await?;
-    // one process at a time creates the schema
-    sqlx::raw_sql(
-        "set local lock_timeout = '10s';
-         select from tenantry.leases where name = 'bootstrap' for update",
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *tx).await?;
-    tx.commit().await
+    run_alone(conn, CREATE.replace("{extensions}", &list(&shared.extensions))).await
 }
 
 /// Lets the tenants' group use the extensions and read the tables, and the connected role reference
@@ -63,8 +50,7 @@ pub async fn grant(
         .replace("{group}", &literal(RoleName::group(installation).as_str()))
         .replace("{tables}", &list(&shared.tables))
         .replace("{extensions}", if shared.extensions.is_empty() { "false" } else { "true" });
-    sqlx::raw_sql(AssertSqlSafe(grant)).execute(conn).await?;
-    Ok(())
+    run(conn, grant).await
 }
 
 /// How what tenants share differs from what is listed, or is open to more than their use.
@@ -123,6 +109,5 @@ pub async fn opened(
 }
 
 fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
-    format!("array[{}]::text[]", names.join(", "))
+    array(names.iter().map(String::as_str))
 }

@@ -1,6 +1,11 @@
 //! What all tenants of a database share by the settings: extensions, and tables that they read.
 
-use crate::path::TenantPath;
+use domain::SchemaName;
+
+use crate::ident::Ident;
+
+/// The schema of the extensions that all tenants use. Its owner alone may create there.
+pub const EXTENSIONS_SCHEMA: &str = "tenantry_extensions";
 
 /// Extensions and tables that migrations may use outside their tenant's schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,5 +43,28 @@ impl Shared {
         };
         (self != Self::NOTHING)
             .then(|| format!("{};{}", sorted(&self.extensions), sorted(&self.tables)))
+    }
+}
+
+/// Where the names of tenants, without a schema, are looked up: in the own schema, in that of the
+/// extensions if there are any, and in `pg_temp` last, so that no temporary table can stand in for a
+/// tenant's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TenantPath {
+    extensions: bool,
+}
+
+impl TenantPath {
+    /// Without extensions.
+    pub const ALONE: Self = Self { extensions: false };
+
+    /// The path in a schema, as `current_setting` spells it.
+    pub(crate) fn of(self, schema: &SchemaName) -> String {
+        format!("{}, {}", Ident::from(schema), self.rest())
+    }
+
+    /// What follows the tenant's own schema.
+    pub(crate) fn rest(self) -> String {
+        if self.extensions { format!("{EXTENSIONS_SCHEMA}, pg_temp") } else { "pg_temp".to_owned() }
     }
 }

@@ -18,8 +18,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::ident::{Ident, literal};
 use crate::mark::Mark;
-use crate::path::TenantPath;
 use crate::shape::Shape;
+use crate::shared::TenantPath;
 
 const RELATIONS: &str = include_str!("queries/relations.sql");
 const OBJECTS: &str = include_str!("queries/objects.sql");
@@ -111,17 +111,25 @@ pub(crate) struct Grant {
     pub(crate) remedy: String,
 }
 
-/// Reads the shape of one schema; for a subject also rights.
+/// Reads the shape of each schema; for a subject also rights. An answer for each in order.
+pub(crate) async fn read_all(
+    conn: &mut PgConnection,
+    seats: &[Seat<'_>],
+    depth: Depth,
+) -> sqlx::Result<Vec<Survey>> {
+    let mut surveys = take_all(conn, seats, message(seats, depth)).await?;
+    add_grants(conn, seats, &mut surveys).await?;
+    Ok(surveys)
+}
+
+/// Reads all there is of one schema; for a subject also rights.
 pub(crate) async fn read(
     conn: &mut PgConnection,
     schema: &SchemaName,
-    depth: Depth,
     subject: Option<Subject<'_>>,
 ) -> sqlx::Result<Survey> {
-    let seats = [Seat { schema: schema.as_str(), subject }];
-    let mut surveys = take_all(conn, &seats, message(&seats, depth)).await?;
-    add_grants(conn, &seats, &mut surveys).await?;
-    Ok(surveys.remove(0))
+    let seat = Seat { schema: schema.as_str(), subject };
+    Ok(read_all(conn, &[seat], Depth::FULL).await?.remove(0))
 }
 
 /// Reads the shape of a schema that is no tenant's.
@@ -130,31 +138,17 @@ pub(crate) async fn read_named(conn: &mut PgConnection, schema: &str) -> sqlx::R
     Ok(take_all(conn, &seats, message(&seats, Depth::FULL)).await?.remove(0).shape)
 }
 
-/// Reads shape and rights of several schemas. An answer for each in order.
-pub(crate) async fn read_all(
-    conn: &mut PgConnection,
-    subjects: &[(&SchemaName, Subject<'_>)],
-    depth: Depth,
-) -> sqlx::Result<Vec<Survey>> {
-    let seats = seats(subjects);
-    let mut surveys = take_all(conn, &seats, message(&seats, depth)).await?;
-    add_grants(conn, &seats, &mut surveys).await?;
-    Ok(surveys)
-}
-
 /// Reads the marks, roles and rights of several schemas: those on the objects in them too, or only
 /// those on the schema itself. An answer for each in order.
 pub(crate) async fn read_rights(
     conn: &mut PgConnection,
-    subjects: &[(&SchemaName, Subject<'_>)],
+    seats: &[Seat<'_>],
     on_objects: bool,
 ) -> sqlx::Result<Vec<Survey>> {
-    let seats = seats(subjects);
     let statements: &[&str] =
         if on_objects { &[ENTER, RIGHTS, AS_GIVEN, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
-    let text = about(statements.join(";\n"), &seats);
-    let mut surveys = take_all(conn, &seats, text).await?;
-    add_grants(conn, &seats, &mut surveys).await?;
+    let mut surveys = take_all(conn, seats, about(statements, seats)).await?;
+    add_grants(conn, seats, &mut surveys).await?;
     Ok(surveys)
 }
 
@@ -171,8 +165,7 @@ async fn add_grants(
     }
     let (seats, surveys): (Vec<Seat<'_>>, Vec<_>) =
         unusual.into_iter().map(|(s, v)| (*s, v)).unzip();
-    let text = about([ENTER, GRANTS, LEAVE].join(";\n"), &seats);
-    let found = take_all(conn, &seats, text).await?;
+    let found = take_all(conn, &seats, about(&[ENTER, GRANTS, LEAVE], &seats)).await?;
     for (survey, found) in surveys.into_iter().zip(found) {
         survey.grants = found.grants;
     }
@@ -181,17 +174,15 @@ async fn add_grants(
 
 /// A schema to be read, and whose rights in it.
 #[derive(Debug, Clone, Copy)]
-struct Seat<'a> {
-    schema: &'a str,
-    subject: Option<Subject<'a>>,
+pub(crate) struct Seat<'a> {
+    pub(crate) schema: &'a str,
+    pub(crate) subject: Option<Subject<'a>>,
 }
 
-fn seats<'a>(subjects: &[(&'a SchemaName, Subject<'a>)]) -> Vec<Seat<'a>> {
-    let seat = |(schema, subject): &(&'a SchemaName, Subject<'a>)| Seat {
-        schema: schema.as_str(),
-        subject: Some(*subject),
-    };
-    subjects.iter().map(seat).collect()
+impl<'a> Seat<'a> {
+    pub(crate) fn of(schema: &'a SchemaName, subject: Subject<'a>) -> Self {
+        Self { schema: schema.as_str(), subject: Some(subject) }
+    }
 }
 
 /// What the message reads of each.
@@ -226,12 +217,12 @@ fn message(seats: &[Seat<'_>], depth: Depth) -> String {
     let with_rights = seats.iter().any(|seat| seat.subject.is_some());
     statements.extend(with_rights.then_some(RIGHTS));
     statements.push(LEAVE);
-    about(statements.join(";\n"), seats)
+    about(&statements, seats)
 }
 
 /// The statements, of these seats.
-fn about(statements: String, seats: &[Seat<'_>]) -> String {
-    statements.replace("{subjects}", &subjects(seats))
+fn about(statements: &[&str], seats: &[Seat<'_>]) -> String {
+    statements.join(";\n").replace("{subjects}", &subjects(seats))
 }
 
 /// A row for each seat: the oids of all that is asked of it. The names are looked up in columns, not
@@ -269,12 +260,6 @@ fn subjects(seats: &[Seat<'_>]) -> String {
          offset 0) s (n, name, schema, role, tenants, mark, neighbour, path, application)",
         columns.join(", ")
     )
-}
-
-impl Grant {
-    pub(crate) fn is_on_sequence(&self) -> bool {
-        self.object.starts_with("sequence ")
-    }
 }
 
 impl fmt::Display for Grant {

@@ -3,13 +3,12 @@
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::PgConnection;
 
-use crate::adoption;
 use crate::mark::Mark;
-use crate::newcomers::Newcomer;
-use crate::path::TenantPath;
+use crate::newcomers::{self, Newcomer};
 use crate::promise::Promise;
 use crate::shape;
-use crate::survey::{self, Depth, Grant, Survey};
+use crate::shared::TenantPath;
+use crate::survey::{self, Grant, Seat, Survey};
 
 pub use crate::survey::Subject;
 
@@ -28,9 +27,7 @@ pub async fn verify(
     subject: Subject<'_>,
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let found = look(conn, schema, subject, promise).await;
-    let faults = found.map_err(|source| VerifyError::Database { source })?;
-    faults.into_result()
+    look(conn, schema, subject, promise).await?.into_result()
 }
 
 /// What [`verify`] finds, by what it concerns.
@@ -40,18 +37,19 @@ pub async fn look(
     subject: Subject<'_>,
     promise: &Promise,
 ) -> sqlx::Result<Faults> {
-    let found = survey::read(conn, schema, Depth::FULL, Some(subject)).await?;
-    Ok(faults(&found, promise))
+    Ok(faults(&survey::read(conn, schema, Some(subject)).await?, promise))
 }
 
 /// What [`look`] finds of the roles and rights of several tenants, and of no object's definition. One
 /// message, an answer for each in order.
-pub async fn look_at_rights(
+pub async fn look_at_rights<'s>(
     conn: &mut PgConnection,
-    subjects: &[(&SchemaName, Subject<'_>)],
+    subjects: &[(&'s SchemaName, Subject<'s>)],
     promise: &Promise,
 ) -> sqlx::Result<Vec<Faults>> {
-    let surveys = survey::read_rights(conn, subjects, true).await?;
+    let seat = |&(schema, subject): &(&'s SchemaName, _)| Seat::of(schema, subject);
+    let seats: Vec<_> = subjects.iter().map(seat).collect();
+    let surveys = survey::read_rights(conn, &seats, true).await?;
     let faults = surveys.iter().map(|found| {
         let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
         faults.rights.extend(grants(found, promise));
@@ -70,9 +68,8 @@ pub async fn verify_newcomers(
     newcomers: &[(Newcomer<'_>, Option<&SchemaName>)],
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_all(conn, &subjects(newcomers, promise.path()), promise.depth())
-        .await
-        .map_err(|source| VerifyError::Database { source })?;
+    let seats = seats(newcomers, promise.path());
+    let surveys = survey::read_all(conn, &seats, promise.depth()).await?;
     surveys.iter().try_for_each(|found| faults(found, promise).into_result())
 }
 
@@ -87,9 +84,7 @@ pub async fn verify_adopted(
     adopted: &[(Newcomer<'_>, Option<&SchemaName>)],
     path: TenantPath,
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_rights(conn, &subjects(adopted, path), false)
-        .await
-        .map_err(|source| VerifyError::Database { source })?;
+    let surveys = survey::read_rights(conn, &seats(adopted, path), false).await?;
     surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
 }
 
@@ -102,7 +97,7 @@ pub async fn look_at_spares(
     spares: &[(TenantId, &str)],
     path: TenantPath,
 ) -> sqlx::Result<Vec<Faults>> {
-    let found = adoption::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
+    let found = newcomers::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
     let names: Vec<_> = spares
         .iter()
         .map(|(id, _)| {
@@ -110,13 +105,13 @@ pub async fn look_at_spares(
             (SchemaName::of_spare(*id), RoleName::of(installation, *id), mark)
         })
         .collect();
-    let subjects: Vec<_> = names
+    let seats: Vec<_> = names
         .iter()
         .map(|(schema, role, mark)| {
-            (schema, Subject { role, mark, neighbour: None, path, application_role })
+            Seat::of(schema, Subject { role, mark, neighbour: None, path, application_role })
         })
         .collect();
-    let surveys = survey::read_rights(conn, &subjects, false).await?;
+    let surveys = survey::read_rights(conn, &seats, false).await?;
     let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
         let mut faults = broken_rules(survey, &RULES);
         // what all roles may do is no spare's fault
@@ -129,16 +124,15 @@ pub async fn look_at_spares(
     Ok(faults.collect())
 }
 
-fn subjects<'a>(
+fn seats<'a>(
     newcomers: &'a [(Newcomer<'a>, Option<&'a SchemaName>)],
     path: TenantPath,
-) -> Vec<(&'a SchemaName, Subject<'a>)> {
-    let subject = |(newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
-        let &Newcomer { role, ref mark, application_role, .. } = newcomer;
-        let subject = Subject { role, mark, neighbour: *neighbour, path, application_role };
-        (newcomer.schema, subject)
+) -> Vec<Seat<'a>> {
+    let seat = |&(ref newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
+        let &Newcomer { schema, role, ref mark, application_role } = newcomer;
+        Seat::of(schema, Subject { role, mark, neighbour, path, application_role })
     };
-    newcomers.iter().map(subject).collect()
+    newcomers.iter().map(seat).collect()
 }
 
 /// What is wrong with a tenant's schema or role.
@@ -152,10 +146,7 @@ pub enum VerifyError {
     },
     /// The catalogues could not be read.
     #[error("could not read the tenant's schema")]
-    Database {
-        #[source]
-        source: sqlx::Error,
-    },
+    Database(#[from] sqlx::Error),
 }
 
 /// What is wrong with a tenant, in sentences without SQL, by what it concerns.

@@ -15,7 +15,7 @@ use store::{
     master_keys::{self, MasterKeyRefusal},
 };
 use tenantdb::{
-    MigrationSet, Shared, application_role, bootstrapped,
+    MigrationSet, Shared, application_role,
     migrations::{LoadError, Reading},
     rights::{self, RightsError},
     share,
@@ -61,7 +61,7 @@ impl BuildError {
             Self::Database(error) | Self::OtherKey(MasterKeyRefusal::Database(error)) => {
                 Some(error)
             }
-            Self::Rights(RightsError::Database { source }) => Some(source),
+            Self::Rights(RightsError::Database(source)) => Some(source),
             _ => None,
         }
     }
@@ -75,7 +75,7 @@ async fn ready_for_tenants(
 ) -> Result<(), BuildError> {
     let mode = store::database_mode(conn).await.map_err(BuildError::Database)?;
     let own = mode != Some(DatabaseMode::Shared);
-    let missing = bootstrapped::missing(conn, installation, own).await;
+    let missing = tenantdb::unprepared(conn, installation, own).await;
     let mut missing = missing.map_err(BuildError::Database)?;
     let faults = share::faults(conn, installation, shared).await.map_err(BuildError::Database)?;
     missing.extend(faults.missing);

@@ -11,7 +11,7 @@ use store::StageLimits;
 use tenantdb::{
     Shared, application_role,
     public_rights::{self, Loss, PublicRights},
-    requirements, share,
+    rights, share,
 };
 
 use super::lock_watch::watched;
@@ -89,7 +89,7 @@ async fn check(
     let mut conn = pool.acquire().await.map_err(unreachable)?;
     let losses = public_rights::losses(&mut conn).await.map_err(unreachable)?;
     let mode = decide(wanted, chosen_before(&mut conn).await?, &losses);
-    let lacking = requirements::lacking(&mut conn, mode).await.map_err(unreachable)?;
+    let lacking = rights::lacking(&mut conn, mode).await.map_err(unreachable)?;
     let mut unfit = share::lacking(&mut conn, shared).await.map_err(unreachable)?;
     if let Some(role) = application {
         let role = application_role::lacking(&mut conn, role).await.map_err(unreachable)?;
@@ -98,7 +98,7 @@ async fn check(
     if lacking.is_empty() && unfit.is_empty() {
         return Ok(());
     }
-    let shared = requirements::lacking(&mut conn, DatabaseMode::Shared).await;
+    let shared = rights::lacking(&mut conn, DatabaseMode::Shared).await;
     let less_if_shared = shared.map_err(unreachable)?.len() < lacking.len();
     Err(refusal(&lacking, &unfit, less_if_shared).into())
 }

@@ -55,10 +55,10 @@ impl Fleet {
         .execute(&mut *tx)
         .await
         .unwrap();
-        tenantdb::role::create(&mut tx, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+        tenantdb::role::claim(&mut tx, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
             .await
             .unwrap();
-        tenantdb::schema::create(&mut tx, &schema, &mark).await.unwrap();
+        tenantdb::schema::claim(&mut tx, &schema, &mark).await.unwrap();
         let set = MigrationSet::embedded();
         migrations::apply(&mut tx, tenant, &schema, &set).await.unwrap();
         let promise = Promise::learn(&mut tx, &set).await.unwrap();

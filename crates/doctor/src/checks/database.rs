@@ -116,16 +116,7 @@ const BEHIND: &str = "
                  as given) s
     where t.highest > s.given";
 
-/// A table whose sequence is behind.
-#[derive(Debug, sqlx::FromRow)]
-struct Behind {
-    name: String,
-    highest: i64,
-    given: i64,
-}
-
-/// Reads which sequences are behind.
-async fn behind(conn: &mut PgConnection) -> sqlx::Result<Vec<Behind>> {
+async fn behind(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, i64, i64)>> {
     sqlx::query_as(BEHIND).fetch_all(conn).await
 }
 
@@ -134,7 +125,7 @@ pub(crate) async fn ids(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) ->
     if !gatherer.scope.wants(Kind::IdsBehind) {
         return Ok(());
     }
-    for Behind { name, highest, given } in behind(conn).await? {
+    for (name, highest, given) in behind(conn).await? {
         let next = given + 1;
         let sentence =
             format!("the next id of table {name} would be {next}, and its highest is {highest}");
@@ -146,8 +137,8 @@ pub(crate) async fn ids(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) ->
 /// Sets a sequence of ids past the highest, only while it is behind: it never goes back.
 pub(crate) async fn advance_ids<'a>(cx: &mut Repair<'a>, table: &str) -> Repaired<'a> {
     let behind = behind(cx.conn).await?;
-    let Behind { name, highest, .. } =
-        behind.into_iter().find(|it| it.name == table).ok_or(Stop::Gone)?;
+    let (name, highest, _) =
+        behind.into_iter().find(|(name, ..)| name == table).ok_or(Stop::Gone)?;
     sqlx::query("select setval(pg_get_serial_sequence($1, 'id'), $2)")
         .bind(&name)
         .bind(highest)

@@ -133,9 +133,14 @@ pub(crate) async fn clear_remains<'a>(cx: &mut Repair<'a>, item: ItemId) -> Repa
     registered::lock(cx.conn, id).await?;
     // Then as a retry takes them: the operation, its items, their tenants.
     store::operations::lock(cx.conn, operation).await?;
-    if !is_over(cx.conn, item).await? {
-        return Err(Stop::Gone);
-    }
+    sqlx::query(
+        "select from tenantry.operation_items
+         where id = $1 and state in ('failed', 'cancelled', 'rolled_back') for update",
+    )
+    .bind(item.get())
+    .fetch_optional(&mut *cx.conn)
+    .await?
+    .ok_or(Stop::Gone)?;
     let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     if registered::is_claimed(cx.conn, id).await? {
         return Err(Stop::Refused(format!("another item makes tenant {id}, or has made it")));
@@ -170,17 +175,6 @@ async fn names(
     Ok(row.and_then(|(operation, tenant)| {
         Some((OperationId::new(operation), TenantId::new(tenant?)))
     }))
-}
-
-async fn is_over(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<bool> {
-    let over = sqlx::query(
-        "select from tenantry.operation_items
-         where id = $1 and state in ('failed', 'cancelled', 'rolled_back') for update",
-    )
-    .bind(item.get())
-    .fetch_optional(conn)
-    .await?;
-    Ok(over.is_some())
 }
 
 async fn forget_stages(conn: &mut PgConnection, item: ItemId) -> sqlx::Result<u64> {

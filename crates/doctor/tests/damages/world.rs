@@ -7,7 +7,7 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgConnectOptions};
 use tenantdb::{
-    Mark, MigrationSet, Promise, adoption, ledger,
+    Mark, MigrationSet, Promise, ledger,
     newcomers::{self, Newcomer},
 };
 
@@ -79,7 +79,7 @@ impl World {
                 .execute(&mut *conn)
                 .await
                 .unwrap();
-            let prints = adoption::fingerprints(conn, ids.iter().copied()).await.unwrap();
+            let prints = newcomers::fingerprints(conn, ids.iter().copied()).await.unwrap();
             store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
         Self::register(conn, tenants).await;

@@ -60,8 +60,8 @@ impl World {
         let mark = Mark { installation: us.clone(), tenant: TenantId::new(id) };
         let name = SchemaName::parse(&format!("t_{id}")).unwrap();
         let user = RoleName::of(us, mark.tenant);
-        role::create(conn, &user, &name, 5, &mark, tenantdb::TenantPath::ALONE).await.unwrap();
-        schema::create(conn, &name, &mark).await.unwrap();
+        role::claim(conn, &user, &name, 5, &mark, tenantdb::TenantPath::ALONE).await.unwrap();
+        schema::claim(conn, &name, &mark).await.unwrap();
         migrations::apply(conn, mark.tenant, &name, &self.set).await.unwrap();
         grants::grant(conn, &name, &user, promise).await.unwrap();
         plant::tenants(conn, id..=id, "active").await;

@@ -16,7 +16,7 @@ fn schema_named(name: &str) -> Subject {
 async fn a_schema_whose_tenant_was_never_there_is_dropped() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
-    schema::create(&mut conn, &ward::schema(777), &ward.mark(777)).await.unwrap();
+    schema::claim(&mut conn, &ward::schema(777), &ward.mark(777)).await.unwrap();
 
     ward.heals(Kind::SchemaWithoutTenant, schema_named("t_777"), &["schema t_777"]).await;
 }
@@ -55,7 +55,7 @@ async fn a_role_whose_tenant_is_gone_is_dropped() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
     let name = ward.role(777);
-    role::create(
+    role::claim(
         &mut conn,
         &name,
         &ward::schema(777),
@@ -74,7 +74,7 @@ async fn a_role_whose_tenant_is_gone_is_dropped() {
 async fn a_tenant_revived_meanwhile_keeps_its_schema() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
-    schema::create(&mut conn, &ward::schema(7), &ward.mark(7)).await.unwrap();
+    schema::claim(&mut conn, &ward::schema(7), &ward.mark(7)).await.unwrap();
     let mut retry = ward.db.pool.begin().await.unwrap();
     let revived = store::tenants::revive(&mut retry, &[TenantId::new(7)]).await.unwrap();
     assert_eq!(revived.len(), 1);

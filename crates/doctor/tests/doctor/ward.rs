@@ -115,10 +115,10 @@ impl Ward {
     async fn build(&self, conn: &mut PgConnection, id: i64, promise: &Promise) {
         let (schema, role, mark) = (schema(id), self.role(id), self.mark(id));
         let set = MigrationSet::embedded();
-        tenantdb::role::create(conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+        tenantdb::role::claim(conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
             .await
             .unwrap();
-        tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
+        tenantdb::schema::claim(conn, &schema, &mark).await.unwrap();
         migrations::apply(conn, mark.tenant, &schema, &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
     }
@@ -127,15 +127,15 @@ impl Ward {
     async fn build_spare(&self, conn: &mut PgConnection, id: i64, promise: &Promise) {
         let (schema, role) = (SchemaName::of_spare(TenantId::new(id)), self.role(id));
         let (set, mark) = (MigrationSet::embedded(), self.mark(id));
-        tenantdb::role::create(conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+        tenantdb::role::claim(conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
             .await
             .unwrap();
-        tenantdb::schema::create(conn, &schema, &mark).await.unwrap();
+        tenantdb::schema::claim(conn, &schema, &mark).await.unwrap();
         let spare = Newcomer { schema: &schema, role: &role, mark, application_role: None };
         newcomers::migrate_spares(conn, &[spare], &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
         let id = TenantId::new(id);
-        let prints = tenantdb::adoption::fingerprints(conn, [id]).await.unwrap();
+        let prints = newcomers::fingerprints(conn, [id]).await.unwrap();
         store::spares::record(conn, &[id], &prints, set.hash(), set.head()).await.unwrap();
     }
 
@@ -143,10 +143,10 @@ impl Ward {
     pub(crate) async fn leave_behind(&self, id: i64) {
         let mut conn = self.db.pool.acquire().await.unwrap();
         let (schema, role, mark) = (schema(id), self.role(id), self.mark(id));
-        tenantdb::role::create(&mut conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
+        tenantdb::role::claim(&mut conn, &role, &schema, 5, &mark, tenantdb::TenantPath::ALONE)
             .await
             .unwrap();
-        tenantdb::schema::create(&mut conn, &schema, &mark).await.unwrap();
+        tenantdb::schema::claim(&mut conn, &schema, &mark).await.unwrap();
     }
 
     /// A key of an operation, or one made by hand.

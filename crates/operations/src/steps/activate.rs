@@ -1,9 +1,11 @@
 //! Makes the tenant visible: the last step, so that nobody ever sees half a tenant.
 
-use domain::{Code, codes};
-use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
+use domain::codes;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use sqlx::PgConnection;
-use store::{ErrorClass, items::Claim, tenants};
+use store::{items::Claim, tenants};
+
+use crate::refusal::Refusal;
 
 /// Turns the tenant from `pending` to `active` and records it in the audit log.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Step for Activate {
         let state = tenants::state(cx.tx(), tenant).await.during("read the tenant's state")?;
         match state {
             Some(domain::TenantState::Active) => Ok(()),
-            _ => Err(NotPending).during("activate the tenant"),
+            _ => Err(not_pending()).during("activate the tenant"),
         }
     }
 
@@ -49,7 +51,7 @@ impl Step for Activate {
         if self.activate(claims, tx).await? {
             Ok(())
         } else {
-            Err(NotPending).during("activate the tenants")
+            Err(not_pending()).during("activate the tenants")
         }
     }
 
@@ -60,16 +62,6 @@ impl Step for Activate {
 }
 
 /// The registry no longer holds a tenant's reservation.
-#[derive(Debug, thiserror::Error)]
-#[error("the tenant is not waiting to be activated")]
-struct NotPending;
-
-impl Classify for NotPending {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Permanent
-    }
-
-    fn code(&self) -> Code {
-        codes::INTERNAL
-    }
+fn not_pending() -> Refusal {
+    Refusal::permanent(codes::INTERNAL, "the tenant is not waiting to be activated")
 }

@@ -9,24 +9,14 @@ use crate::{Parts, migration_error::MigrationFailed};
 
 /// Applies the tenant migrations that the schema does not have yet.
 #[derive(Debug)]
-pub struct ApplyMigrations {
-    parts: Arc<Parts>,
-}
-
-impl ApplyMigrations {
-    /// The step, with the migrations of `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
-    }
-}
+pub struct ApplyMigrations(pub Arc<Parts>);
 
 impl Step for ApplyMigrations {
     const NAME: StepName = StepName::new("apply_migrations");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.parts.migrations)
+        migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.0.migrations)
             .await
             .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")?;
@@ -35,7 +25,7 @@ impl Step for ApplyMigrations {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        newcomers::migrate(tx, &self.parts.newcomers(claims), &self.parts.migrations)
+        newcomers::migrate(tx, &self.0.newcomers(claims), &self.0.migrations)
             .await
             .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")

@@ -5,55 +5,48 @@
 
 use std::sync::Arc;
 
+use domain::codes;
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{newcomers, role};
 
-use super::taken::RoleTaken;
-use crate::Parts;
+use crate::{Parts, refusal::Refusal};
 
 /// Creates the tenant's role and marks it as the tenant's.
 #[derive(Debug)]
-pub struct CreateRole {
-    parts: Arc<Parts>,
-}
-
-impl CreateRole {
-    /// The step, for the installation of `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
-    }
-}
+pub struct CreateRole(pub Arc<Parts>);
 
 impl Step for CreateRole {
     const NAME: StepName = StepName::new("create_role");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        let mark = self.parts.mark(tenant.id);
-        let limit = self.parts.connection_limit;
-        let path = self.parts.migrations.path();
+        let mark = self.0.mark(tenant.id);
+        let limit = self.0.connection_limit;
+        let path = self.0.migrations.path();
         let owner = role::claim(cx.tx(), &tenant.role, &tenant.schema, limit, &mark, path)
             .await
             .during("create the role")?;
         if owner.is(&mark) {
             return Ok(());
         }
-        Err(RoleTaken(tenant.role.to_string())).during("claim the role")
+        let role = &tenant.role;
+        let why = format!("role {role} exists and belongs to somebody else");
+        let told = format!("the role {role} exists already and is not this tenant's");
+        Err(Refusal::permanent(codes::ROLE_TAKEN, why).telling(told)).during("claim the role")
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        let limit = self.parts.connection_limit;
-        let path = self.parts.migrations.path();
-        newcomers::create_roles(tx, &self.parts.newcomers(claims), limit, path)
+        let limit = self.0.connection_limit;
+        let path = self.0.migrations.path();
+        newcomers::create_roles(tx, &self.0.newcomers(claims), limit, path)
             .await
             .during("create the roles")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        let mark = self.parts.mark(tenant.id);
+        let mark = self.0.mark(tenant.id);
         role::drop_owned(cx.tx(), &tenant.role, &mark).await.during("drop the role")?;
         Ok(())
     }

@@ -12,17 +12,7 @@ use crate::Parts;
 
 /// Mints a key, unless the tenant has a live one.
 #[derive(Debug)]
-pub struct IssueKey {
-    parts: Arc<Parts>,
-}
-
-impl IssueKey {
-    /// The step, with the key rules of `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
-    }
-}
+pub struct IssueKey(pub Arc<Parts>);
 
 impl Step for IssueKey {
     const NAME: StepName = StepName::new("issue_key");
@@ -34,7 +24,7 @@ impl Step for IssueKey {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        let rules = &self.parts.keys;
+        let rules = &self.0.keys;
         let minted: Vec<_> = claims
             .iter()
             .map(|claim| {

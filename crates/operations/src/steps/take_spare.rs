@@ -6,36 +6,23 @@
 
 use std::sync::Arc;
 
-use domain::{Code, codes};
-use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
+use domain::codes;
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use store::{ErrorClass, spares};
-use tenantdb::{
-    adoption::{self, Adoption},
-    ledger, role, schema,
-};
+use tenantdb::{ledger, newcomers, role, schema};
 
-use crate::Parts;
+use crate::{Parts, refusal::Refusal};
 
 /// Takes a spare out of the pool, and makes it the tenant's own.
 #[derive(Debug)]
-pub struct TakeSpare {
-    parts: Arc<Parts>,
-}
-
-impl TakeSpare {
-    /// The step, for spares that were built by `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts) }
-    }
-}
+pub struct TakeSpare(pub Arc<Parts>);
 
 impl Step for TakeSpare {
     const NAME: StepName = StepName::new("take_spare");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        let mark = self.parts.mark(tenant.id);
+        let mark = self.0.mark(tenant.id);
         let owner = schema::owner(cx.tx(), &tenant.schema).await.during("look for the schema")?;
         if owner.is(&mark) {
             return Ok(());
@@ -46,7 +33,7 @@ impl Step for TakeSpare {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        let parts = &self.parts;
+        let parts = &self.0;
         if let Some(application) = &parts.application {
             application.check_fit(tx).await?;
         }
@@ -54,25 +41,25 @@ impl Step for TakeSpare {
         let taken = spares::take(tx, parts.stamp(), &ids, &parts.place()).await;
         let spares = taken.during("take spares")?;
         if spares.len() < claims.len() {
-            return Err(TooFew).during("take spares");
+            // Others were quicker.
+            return Err(in_vain("there are too few spares")).during("take spares");
         }
-        let tenants = parts.newcomers(claims);
-        let adoptions: Vec<_> = spares
-            .iter()
-            .zip(tenants)
-            .map(|(spare, tenant)| Adoption { spare: spare.id, tenant })
-            .collect();
+        let ids = spares.iter().map(|spare| spare.id);
+        let adoptions: Vec<_> = ids.zip(parts.newcomers(claims)).collect();
         let path = parts.migrations.path();
-        let adopted = adoption::adopt(tx, &parts.installation, &adoptions, path).await;
+        let adopted = newcomers::adopt(tx, &parts.installation, &adoptions, path).await;
         let found = adopted.during("adopt the spares")?;
-        let same = spares.iter().map(|spare| &spare.fingerprint).eq(&found);
-        if same { Ok(()) } else { Err(Changed).during("adopt the spares") }
+        if spares.iter().map(|spare| &spare.fingerprint).eq(&found) {
+            return Ok(());
+        }
+        // The keeper drops it.
+        Err(in_vain("a spare was changed since it was built")).during("adopt the spares")
     }
 
     /// The tenant's by now: it goes as one that was built for it.
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
-        let mark = self.parts.mark(tenant.id);
+        let mark = self.0.mark(tenant.id);
         schema::drop_owned(cx.tx(), &tenant.schema, &mark).await.during("drop the schema")?;
         role::drop_owned(cx.tx(), &tenant.role, &mark).await.during("drop the role")?;
         ledger::forget(cx.tx(), tenant.id).await.during("forget its migrations")?;
@@ -80,27 +67,7 @@ impl Step for TakeSpare {
     }
 }
 
-/// The pool has fewer spares than are needed: others were quicker.
-#[derive(Debug, thiserror::Error)]
-#[error("there are too few spares")]
-struct TooFew;
-
-/// A spare is not what was built: the keeper drops it, and these tenants are built.
-#[derive(Debug, thiserror::Error)]
-#[error("a spare was changed since it was built")]
-struct Changed;
-
-macro_rules! transient {
-    ($($error:ty),*) => {$(
-        impl Classify for $error {
-            fn class(&self) -> ErrorClass {
-                ErrorClass::Transient
-            }
-
-            fn code(&self) -> Code {
-                codes::INTERNAL
-            }
-        }
-    )*};
+/// These tenants are built then.
+fn in_vain(why: &str) -> Refusal {
+    Refusal { class: ErrorClass::Transient, ..Refusal::permanent(codes::INTERNAL, why) }
 }
-transient!(TooFew, Changed);

@@ -13,23 +13,10 @@ use crate::Parts;
 /// and that the role is refused the control schema, the queue and another tenant's schema.
 #[derive(Debug)]
 pub struct Verify {
-    parts: Arc<Parts>,
-    /// Several at once are of the pool: what lies in them was checked when they were built.
-    adopted: bool,
-}
-
-impl Verify {
-    /// The step, with the promise of `parts`.
-    #[must_use]
-    pub fn new(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts), adopted: false }
-    }
-
-    /// The step for tenants that were built in advance: their names, marks and rights are checked.
-    #[must_use]
-    pub fn adopted(parts: &Arc<Parts>) -> Self {
-        Self { parts: Arc::clone(parts), adopted: true }
-    }
+    pub parts: Arc<Parts>,
+    /// Several at once are of the pool. What lies in them was checked when they were built: their names,
+    /// marks and rights are checked.
+    pub adopted: bool,
 }
 
 impl Step for Verify {
@@ -77,14 +64,14 @@ impl Classify for Refuted {
     fn class(&self) -> ErrorClass {
         match &self.0 {
             VerifyError::Violated { .. } => ErrorClass::Permanent,
-            VerifyError::Database { source } => source.class(),
+            VerifyError::Database(source) => source.class(),
         }
     }
 
     fn code(&self) -> Code {
         match &self.0 {
             VerifyError::Violated { .. } => codes::VERIFY_FAILED,
-            VerifyError::Database { source } => source.code(),
+            VerifyError::Database(source) => source.code(),
         }
     }
 

@@ -135,7 +135,7 @@ async fn submit_migration(
     let admitted = control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap();
     tx.commit().await.unwrap();
     assert!(admitted, "there is a tenant to migrate");
-    let migrating = Migrating::new(Arc::new(set.clone()), promise.map(Arc::new));
+    let migrating = Migrating { migrations: Arc::new(set.clone()), promise: promise.map(Arc::new) };
     let plans = Plans::migrating(&Arc::new(migrating)).unwrap();
     let worker = format!("migrator-{operation}");
     let by = plans.claimant(&worker, rules().dead_after);
@@ -305,7 +305,7 @@ async fn an_item_of_another_set_is_left_to_a_worker_that_has_it() {
     .unwrap();
     let item = domain::ItemId::new(item);
     let with = |set: &MigrationSet| {
-        let migrating = Migrating::new(Arc::new(set.clone()), None);
+        let migrating = Migrating { migrations: Arc::new(set.clone()), promise: None };
         executor(&db.pool, Plans::migrating(&Arc::new(migrating)).unwrap(), WORKER)
     };
 

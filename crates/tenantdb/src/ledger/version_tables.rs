@@ -5,7 +5,7 @@ use domain::{SchemaName, TenantId, Version};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::{AppliedMigration, Reached};
-use crate::ident::Ident;
+use crate::ident::{Ident, run};
 
 const VERSION_TABLE: &str = "tenantry_migrations";
 
@@ -29,8 +29,7 @@ pub async fn carry_over(
         statements += &reached.rows(&[*tenant]);
         statements += &format!("drop table {};\n", table(schema));
     }
-    sqlx::raw_sql(AssertSqlSafe(statements)).execute(conn).await?;
-    Ok(())
+    run(conn, statements).await
 }
 
 /// Whether the schema has a version table, and whether there is any relation, type or function in it.

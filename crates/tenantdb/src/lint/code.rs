@@ -3,7 +3,6 @@
 
 use super::Finding;
 use super::names::{self, Known};
-use super::parts;
 use super::rules::{self, Place};
 use super::tokens::{self, Token, word_at};
 use crate::shared::Shared;
@@ -16,7 +15,7 @@ pub(super) fn check(statement: &[Token], shared: &Shared) -> Result<(), Finding>
         let tokens = tokens::read(body.text().unwrap_or(""), body.line)?;
         let known = outer.and(&tokens);
         names::check(&tokens, &known)?;
-        for inner in parts::body_statements(&tokens) {
+        for inner in tokens::body_statements(&tokens) {
             rules::check(inner, place)?;
             executed(inner, &known)?;
         }
@@ -24,9 +23,29 @@ pub(super) fn check(statement: &[Token], shared: &Shared) -> Result<(), Finding>
     Ok(())
 }
 
-/// The bodies in a statement.
-pub(super) fn texts(statement: &[Token]) -> Vec<&Token> {
-    bodies(statement).map(|(_, bodies)| bodies).unwrap_or_default()
+/// The receivers of every GRANT of a statement and of the code in it, each with its line.
+pub(super) fn grantees(statement: &[Token]) -> Vec<(u32, String)> {
+    let mut found = receivers(statement);
+    for body in bodies(statement).into_iter().flat_map(|(_, bodies)| bodies) {
+        // what cannot be read is refused elsewhere
+        let Ok(tokens) = tokens::read(body.text().unwrap_or(""), body.line) else { continue };
+        for inner in tokens::body_statements(&tokens) {
+            found.extend(receivers(inner));
+        }
+    }
+    found
+}
+
+fn receivers(statement: &[Token]) -> Vec<(u32, String)> {
+    if !statement.first().is_some_and(|token| token.is("grant")) {
+        return Vec::new();
+    }
+    let after = statement.iter().skip_while(|token| !token.is("to")).skip(1);
+    after
+        .take_while(|token| !token.is_any(&["with", "granted"]))
+        .filter(|token| !token.is("group"))
+        .filter_map(|token| Some((token.line, token.name()?.to_owned())))
+        .collect()
 }
 
 /// The texts of a statement that the server will run as code.
@@ -54,7 +73,7 @@ fn executed(statement: &[Token], known: &Known<'_>) -> Result<(), Finding> {
         // a fragment may end inside a quote: then there is nothing to read in it
         let Ok(tokens) = tokens::read(text.text().unwrap_or(""), text.line) else { continue };
         names::check(&tokens, &known.and(&tokens))?;
-        for inner in parts::statements(&tokens) {
+        for inner in tokens::statements(&tokens) {
             rules::check(inner, Place::Executed)?;
         }
     }

@@ -7,11 +7,9 @@
 
 mod code;
 mod extensions;
-mod grantees;
 mod names;
 mod no_transaction;
 mod outside;
-mod parts;
 mod rules;
 mod tokens;
 mod transaction;
@@ -102,7 +100,7 @@ pub(crate) fn prepare(sql: &str, shared: &Shared, no_transaction: bool) -> Prepa
             return Prepared { sql, statements: None, grantees: Vec::new(), findings };
         }
     };
-    let statements = parts::statements(&tokens);
+    let statements = tokens::statements(&tokens);
     let (inner, mut left_out) = transaction::without_pair(&statements);
     let mut findings = Vec::new();
     let (extensions, inner): (Vec<&[Token]>, Vec<&[Token]>) =
@@ -119,7 +117,7 @@ pub(crate) fn prepare(sql: &str, shared: &Shared, no_transaction: bool) -> Prepa
     findings.sort_by_key(|finding| finding.line);
     findings.dedup();
     left_out.extend(inner.iter().filter_map(|s| transaction::concurrently(s)));
-    let grantees = inner.iter().flat_map(|statement| grantees::of(statement)).collect();
+    let grantees = inner.iter().flat_map(|statement| code::grantees(statement)).collect();
     let plain = transaction::blanked(sql, &left_out);
     let statement = |statement: &&[Token]| {
         let place = transaction::place(sql, &tokens, statement)?;

@@ -44,48 +44,15 @@ impl<'a> Known<'a> {
 }
 
 /// Words after which only an object's name can stand, even when it has a dot.
-const OBJECT_WORDS: &[&str] = &[
-    "table",
-    "join",
-    "view",
-    "sequence",
-    "type",
-    "domain",
-    "function",
-    "procedure",
-    "routine",
-    "aggregate",
-    "index",
-    "truncate",
-    "references",
-    "call",
-    "update",
-    "statistics",
-    "collation",
-];
+pub(super) const OBJECT_WORDS: &str = "\
+    table join view sequence type domain function procedure routine aggregate index \
+    truncate references call update statistics collation";
 /// Words that may stand between such a word and the name.
 const FILLERS: &[&str] = &["only", "if", "not", "exists", "lateral", "concurrently"];
 /// Words that end a list of relations.
-const ENDS: &[&str] = &[
-    "where",
-    "group",
-    "order",
-    "having",
-    "limit",
-    "union",
-    "except",
-    "intersect",
-    "returning",
-    "window",
-    "fetch",
-    "set",
-    "values",
-    "then",
-    "loop",
-    "select",
-    "do",
-    "when",
-];
+const ENDS: &str = "\
+    where group order having limit union except intersect returning window fetch set \
+    values then loop select do when";
 /// Functions that take an object's name as text.
 const BY_TEXT: &[&str] =
     &["nextval", "currval", "setval", "to_regclass", "to_regtype", "pg_get_serial_sequence"];
@@ -138,7 +105,7 @@ fn step(levels: &mut Vec<Level>, tokens: &[Token], at: usize) {
     } else if token.is_sign(")") && levels.len() > 1 {
         levels.pop();
     } else if let Some(level) = levels.last_mut() {
-        if token.is_any(ENDS) {
+        if token.is_in(ENDS) {
             level.relations = false;
         }
         if token.is_any(&["select", "delete"]) {
@@ -194,7 +161,7 @@ fn stands(tokens: &[Token], at: usize, level: Level) -> Stands {
         Some("set") => return Stands::ForColumn,
         Some("local") if earlier(2) == "set" => return Stands::ForColumn,
         Some("by") if earlier(2) == "owned" => return Stands::ForColumn,
-        Some(word) => OBJECT_WORDS.contains(&word),
+        Some(_) => previous.is_in(OBJECT_WORDS),
         None if previous.is_sign("::") => true,
         None if previous.is_sign(",") => level.relations || lists_objects(in_statement(tokens, at)),
         None if previous.is_sign("(") => level.relations || earlier(2) == "inherits",

@@ -4,32 +4,13 @@
 use super::names::{self, Stands};
 use super::tokens::{Token, word_at};
 use super::{Finding, codes};
-use crate::path::EXTENSIONS_SCHEMA;
+use crate::shared::EXTENSIONS_SCHEMA;
 use crate::shared::Shared;
 
 /// Whether the settings name it, or may: what an extension has is not known here.
 pub(super) fn is_shared(schema: &str, name: &str, shared: &Shared) -> bool {
     (schema == EXTENSIONS_SCHEMA && !shared.extensions.is_empty()) || shared.has_table(schema, name)
 }
-
-/// Words before the name of what a statement makes, changes or writes to.
-const CHANGES: &[&str] = &[
-    "table",
-    "view",
-    "sequence",
-    "type",
-    "domain",
-    "function",
-    "procedure",
-    "routine",
-    "aggregate",
-    "index",
-    "truncate",
-    "update",
-    "statistics",
-    "collation",
-    "on",
-];
 
 /// Refuses a name where the statement, of which this comes before it, would change what has the name.
 pub(super) fn used(
@@ -48,7 +29,11 @@ pub(super) fn used(
         Some("function" | "procedure") if earlier == "execute" => false,
         // of a column, not the type itself
         Some("type") if !before.iter().take(3).any(|t| t.is("type")) => false,
-        Some(word) => *stands == Stands::ForObject && CHANGES.contains(&word),
+        // these only use it
+        Some("join" | "references" | "call") => false,
+        Some(word) => {
+            *stands == Stands::ForObject && (word == "on" || previous.is_in(names::OBJECT_WORDS))
+        }
         None => previous.is_sign(",") && names::lists_objects(before),
     };
     if !changed {

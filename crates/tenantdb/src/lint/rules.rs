@@ -1,6 +1,6 @@
 //! Statements that no tenant migration may hold, known by their first words.
 
-use super::tokens::{Token, word_at};
+use super::tokens::{Token, lists, word_at};
 use super::{Finding, codes, extensions, no_transaction, transaction};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,55 +22,17 @@ const TRANSACTION: &[&str] =
 const OUTSIDE: &[&str] = &["vacuum", "checkpoint", "cluster", "reindex"];
 const SESSION: &[&str] =
     &["reset", "discard", "load", "listen", "unlisten", "prepare", "deallocate"];
-const SHARED: &[&str] = &[
-    "extension",
-    "role",
-    "user",
-    "group",
-    "database",
-    "schema",
-    "tablespace",
-    "server",
-    "publication",
-    "subscription",
-    "language",
-    "cast",
-    "transform",
-    "system",
-    "event",
-    "access",
-    "owned",
-    "parameter",
-    "default",
-];
+const SHARED: &str = "\
+    extension role user group database schema tablespace server publication subscription \
+    language cast transform system event access owned parameter default";
 /// Words between CREATE or DROP and the kind of object.
-const MODIFIERS: &[&str] = &[
-    "or",
-    "replace",
-    "temp",
-    "temporary",
-    "local",
-    "global",
-    "unlogged",
-    "unique",
-    "materialized",
-    "recursive",
-    "trusted",
-    "procedural",
-    "constraint",
-    "if",
-    "not",
-    "exists",
-];
+const MODIFIERS: &str = "\
+    or replace temp temporary local global unlogged unique materialized recursive \
+    trusted procedural constraint if not exists";
 /// Settings that decide whose objects a statement touches, or how a text is read.
-const GUARDED: &[&str] = &[
-    "search_path",
-    "role",
-    "session_authorization",
-    "standard_conforming_strings",
-    "backslash_quote",
-    "session_replication_role",
-];
+const GUARDED: &str = "\
+    search_path role session_authorization standard_conforming_strings backslash_quote \
+    session_replication_role";
 
 /// Refuses the statement, or not.
 pub(super) fn check(statement: &[Token], place: Place) -> Result<(), Finding> {
@@ -95,7 +57,7 @@ pub(super) fn is_routine(statement: &[Token]) -> bool {
 
 /// What the statement creates, alters or drops.
 fn kind(statement: &[Token]) -> Option<&Token> {
-    statement.iter().skip(1).find(|t| !t.is_any(MODIFIERS))
+    statement.iter().skip(1).find(|t| !t.is_in(MODIFIERS))
 }
 
 /// In a body a variable may be called like a command.
@@ -176,7 +138,7 @@ fn settings(first: &Token, statement: &[Token]) -> Result<(), Finding> {
         if header && name == "search_path" && is_safe_path(&statement[at + 2..end]) {
             continue;
         }
-        if GUARDED.contains(&name.as_str()) || (name == "session" || name == "schema") {
+        if lists(GUARDED, &name) || (name == "session" || name == "schema") {
             let message = format!("sets {name}, by which the migration would leave its tenant");
             return Err(Finding::at(token, codes::SESSION_STATE, message));
         }
@@ -246,7 +208,7 @@ fn shared(first: &Token, statement: &[Token]) -> Result<(), Finding> {
     let foreign =
         object.is_some_and(|t| t.is("foreign")) && !statement.iter().any(|t| t.is("table"));
     let role = object.is_some_and(|t| t.is_any(&["grant", "revoke", "all"]));
-    if let Some(object) = object.filter(|t| t.is_any(SHARED) || always || foreign || role) {
+    if let Some(object) = object.filter(|t| t.is_in(SHARED) || always || foreign || role) {
         let message = "touches what all tenants share: roles, schemas, extensions, the database";
         return Err(Finding::at(object, codes::SHARED_OBJECT, message));
     }
@@ -282,7 +244,7 @@ fn granted<'t>(first: &'t Token, statement: &'t [Token]) -> &'t Token {
 }
 
 fn temporary(first: &Token, statement: &[Token], place: Place) -> Result<(), Finding> {
-    let mut modifiers = statement.iter().skip(1).take_while(|t| t.is_any(MODIFIERS));
+    let mut modifiers = statement.iter().skip(1).take_while(|t| t.is_in(MODIFIERS));
     let temporary = modifiers.find(|t| t.is_any(&["temp", "temporary"]));
     let dropped =
         statement.windows(3).any(|w| w[0].is("on") && w[1].is("commit") && w[2].is("drop"));

@@ -1,4 +1,4 @@
-//! A text as tokens, without white space and comments.
+//! A text as tokens, without white space and comments; and tokens as statements.
 
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token as Raw, Tokenizer};
@@ -58,9 +58,19 @@ impl Token {
         self.word().is_some_and(|word| words.contains(&word))
     }
 
+    /// Whether it is one of the words, with blanks between them.
+    pub(super) fn is_in(&self, words: &str) -> bool {
+        self.word().is_some_and(|word| lists(words, word))
+    }
+
     pub(super) fn is_sign(&self, sign: &str) -> bool {
         matches!(&self.kind, Kind::Sign(found) if found == sign)
     }
+}
+
+/// Whether the word is one of the words, with blanks between them.
+pub(super) fn lists(words: &str, word: &str) -> bool {
+    words.split_ascii_whitespace().any(|one| one == word)
 }
 
 /// The nth keyword or name of a statement, if that token is one.
@@ -140,4 +150,40 @@ fn is_constant(token: &Raw) -> bool {
 fn is_escaped_name(before: &[Token], token: &Token) -> bool {
     matches!(token.kind, Kind::Quoted(_))
         && matches!(before, [.., u, and] if u.is("u") && and.is_sign("&"))
+}
+
+/// The statements of a script: cut at each `;` that is neither in parentheses nor in a function
+/// body of the form BEGIN ATOMIC … END.
+pub(super) fn statements(tokens: &[Token]) -> Vec<&[Token]> {
+    let (mut parts, mut start, mut parens, mut blocks) = (Vec::new(), 0, 0_usize, 0_usize);
+    for (at, token) in tokens.iter().enumerate() {
+        if token.is_sign("(") {
+            parens += 1;
+        } else if token.is_sign(")") {
+            parens = parens.saturating_sub(1);
+        } else if opens_atomic(tokens, at) || (blocks > 0 && token.is("case")) {
+            blocks += 1;
+        } else if blocks > 0 && token.is("end") {
+            blocks -= 1;
+        } else if token.is_sign(";") && parens == 0 && blocks == 0 {
+            parts.push(&tokens[start..at]);
+            start = at + 1;
+        }
+    }
+    parts.push(&tokens[start..]);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn opens_atomic(tokens: &[Token], at: usize) -> bool {
+    tokens[at].is("begin") && word_at(tokens, at + 1) == "atomic"
+}
+
+/// The statements inside a procedural body: cut also where a block or branch begins.
+pub(super) fn body_statements(tokens: &[Token]) -> Vec<&[Token]> {
+    let opens =
+        |t: &Token| t.is_any(&["begin", "then", "else", "loop", "declare"]) || t.is_sign(";");
+    let mut parts: Vec<_> = tokens.split(opens).collect();
+    parts.retain(|part| !part.is_empty());
+    parts
 }

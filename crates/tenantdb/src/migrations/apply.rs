@@ -1,20 +1,21 @@
 //! Brings a schema to the newest version.
 
 use domain::{SchemaName, TenantId, Version};
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::compare::Standing;
 use super::error::MigrateError;
-use super::run::{Move, holds, record};
+use super::run::{Move, holds, rows};
 use super::script::{self, Script};
 use super::segments;
 use super::set::{Migration, MigrationSet};
 use super::state::{State, send};
 use crate::ledger::{AppliedMigration, Entry, Reached};
 
-/// What [`apply`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+/// What was done to a schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
     /// The newest version before, by its place in the set.
     pub from: Option<Version>,
     /// The newest version now.
@@ -23,6 +24,11 @@ pub struct Applied {
     pub applied: Vec<Version>,
     /// Those of the applied that are older than `from`: they came into the set later.
     pub out_of_order: Vec<Version>,
+    /// What was taken back, newest first.
+    pub reverted: Vec<Version>,
+    /// Whether the role's search path was another one, of other extensions, as
+    /// [`complete`](crate::grants::complete) says.
+    pub path_changed: bool,
 }
 
 /// Applies what the tenant's schema lacks, in the caller's transaction, and writes its row in the ledger.
@@ -41,7 +47,7 @@ pub async fn apply(
     tenant: TenantId,
     schema: &SchemaName,
     set: &MigrationSet,
-) -> Result<Applied, MigrateError> {
+) -> Result<Moved, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let (up, done) = up(set, &state)?;
     up.run(conn, tenant, schema, set).await?;
@@ -57,7 +63,7 @@ pub async fn apply_together(
     conn: &mut PgConnection,
     tenants: &[(TenantId, &SchemaName)],
     set: &MigrationSet,
-) -> Result<Vec<Applied>, MigrateError> {
+) -> Result<Vec<Moved>, MigrateError> {
     let states = State::read_all(conn, tenants, set.path()).await?;
     let (mut moves, mut done) = (Vec::new(), Vec::new());
     for ((tenant, _), state) in tenants.iter().zip(&states) {
@@ -67,13 +73,13 @@ pub async fn apply_together(
     }
     let to_run = || tenants.iter().zip(&moves).filter(|(_, (_, up))| !up.files.is_empty());
     let texts = to_run().map(|((_, schema), (_, up))| (*schema, up.state, &up.files[..]));
-    let text = script::plain(texts, set.defers(), &record(&moves));
+    let text = script::plain(texts, set.defers(), &rows(&moves));
     send(conn, text, to_run().map(|((_, schema), (_, up))| (up.state, *schema)), &[]).await?;
     Ok(done)
 }
 
 /// To apply what a schema lacks, and what comes of it.
-fn up<'s>(set: &'s MigrationSet, state: &'s State) -> Result<(Move<'s>, Applied), MigrateError> {
+fn up<'s>(set: &'s MigrationSet, state: &'s State) -> Result<(Move<'s>, Moved), MigrateError> {
     let standing = standing(set, state)?;
     let pending = &standing.missing;
     if standing.newest.is_some() {
@@ -82,12 +88,13 @@ fn up<'s>(set: &'s MigrationSet, state: &'s State) -> Result<(Move<'s>, Applied)
         // in a new schema the tables are empty: an index locks out nobody
         in_one(set)?;
     }
-    let done = Applied {
+    let done = Moved {
         from: standing.newest.cloned(),
         // All of the set is there then.
         to: set.head().cloned(),
         applied: pending.iter().map(|m| m.version().clone()).collect(),
         out_of_order: standing.out_of_order(set),
+        ..Moved::default()
     };
     Ok((forward(set, state, pending, |_| true), done))
 }
@@ -102,8 +109,9 @@ pub(crate) async fn build(
     set: &MigrationSet,
     files: &[&Migration],
 ) -> Result<(), MigrateError> {
-    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
-    let Script { text, steps } = script::up(schema, &state, files, set.defers());
+    let state = State::of_session(conn, set.path()).await?;
+    let ways: Vec<_> = files.iter().map(|file| (file.version(), &file.up)).collect();
+    let Script { text, steps } = script::script(schema, &state, &ways, set.defers());
     send(conn, text, [(&state, schema)], &steps).await
 }
 
@@ -121,15 +129,11 @@ pub(crate) async fn apply_to_empty(
     record: &str,
 ) -> Result<(), MigrateError> {
     in_one(set)?;
-    let state = State::of_session(conn, set.path()).await.map_err(failed)?;
+    let state = State::of_session(conn, set.path()).await?;
     let all: Vec<&Migration> = set.iter().collect();
     let texts = schemas.iter().map(|schema| (*schema, &state, &all[..]));
     let script = script::plain(texts, set.defers(), record);
     send(conn, script, schemas.iter().map(|schema| (&state, *schema)), &[]).await
-}
-
-fn failed(source: sqlx::Error) -> MigrateError {
-    MigrateError::Database { source }
 }
 
 fn in_one(set: &MigrationSet) -> Result<(), MigrateError> {
@@ -142,8 +146,13 @@ pub(super) fn standing<'s>(
     state: &State,
 ) -> Result<Standing<'s>, MigrateError> {
     let standing = set.compare(state.entry.iter().flat_map(Entry::records));
-    hold(&standing)?;
-    Ok(standing)
+    if let Some(version) = standing.unknown.first() {
+        return Err(MigrateError::Unknown { version: version.clone() });
+    }
+    match standing.edited.first() {
+        Some(edited) => Err(MigrateError::Edited { version: edited.version().clone() }),
+        None => Ok(standing),
+    }
 }
 
 /// To apply those of the missing that are `wanted`.
@@ -157,15 +166,4 @@ pub(super) fn forward<'r>(
     let reached = Reached::at(set, has.map(AppliedMigration::from).collect());
     let files = missing.iter().copied().filter(|m| wanted(m)).collect();
     Move { state, files, back: false, reached }
-}
-
-/// Refuses a set that is not the one that was applied.
-fn hold(standing: &Standing<'_>) -> Result<(), MigrateError> {
-    if let Some(version) = standing.unknown.first() {
-        return Err(MigrateError::Unknown { version: version.clone() });
-    }
-    match standing.edited.first() {
-        Some(edited) => Err(MigrateError::Edited { version: edited.version().clone() }),
-        None => Ok(()),
-    }
 }

@@ -30,13 +30,14 @@ pub async fn boundaries(
     if !set.iter().any(adds_a_value) {
         return Ok(Vec::new());
     }
-    let scratch = Scratch::create(conn).await.map_err(failed)?;
+    let scratch = Scratch::create(conn).await?;
     let files: Vec<&Migration> = set.iter().collect();
     let mut learner = Learner { set, files, scratch: &scratch, boundaries: BTreeSet::new() };
     let learnt = learner.all(conn).await;
     let places = learner.boundaries;
-    let dropped = scratch.drop(conn).await.map_err(failed);
-    learnt.and(dropped)?;
+    let dropped = scratch.drop(conn).await;
+    learnt?;
+    dropped?;
     let version = |(place, file): (usize, &Migration)| {
         places.contains(&place).then(|| file.version().clone())
     };
@@ -54,10 +55,10 @@ pub(crate) async fn build_segments(
 ) -> Result<(), MigrateError> {
     for segment in set.segments() {
         if segment.is_in_transaction() {
-            let mut tx = conn.begin().await.map_err(failed)?;
-            scratch::limit_time(&mut tx, Scope::Transaction).await.map_err(failed)?;
+            let mut tx = conn.begin().await?;
+            scratch::limit_time(&mut tx, Scope::Transaction).await?;
             build(&mut tx, schema, set, &segment.files).await?;
-            tx.commit().await.map_err(failed)?;
+            tx.commit().await?;
         } else {
             for file in segment.files() {
                 rehearse(conn, schema, set, file).await?;
@@ -91,7 +92,7 @@ impl Learner<'_> {
                 from = at;
             }
             if alone {
-                rehearse(conn, self.scratch.name(), self.set, self.files[at]).await?;
+                rehearse(conn, &self.scratch.name, self.set, self.files[at]).await?;
                 from = at + 1;
             } else if adds_a_value(self.files[at]) {
                 let ends = |at: &usize| self.is_alone(*at) || self.boundaries.contains(at);
@@ -129,17 +130,17 @@ impl Learner<'_> {
         files: Range<usize>,
         end: End,
     ) -> Result<Option<usize>, MigrateError> {
-        let mut tx = conn.begin().await.map_err(failed)?;
-        scratch::limit_time(&mut tx, Scope::Transaction).await.map_err(failed)?;
+        let mut tx = conn.begin().await?;
+        scratch::limit_time(&mut tx, Scope::Transaction).await?;
         let texts = &self.files[files.clone()];
-        let error = match build(&mut tx, self.scratch.name(), self.set, texts).await {
+        let error = match build(&mut tx, &self.scratch.name, self.set, texts).await {
             Ok(()) if end == End::Commit => {
-                tx.commit().await.map_err(failed)?;
+                tx.commit().await?;
                 return Ok(None);
             }
             built => built.err(),
         };
-        tx.rollback().await.map_err(failed)?;
+        tx.rollback().await?;
         let Some(error) = error else { return Ok(None) };
         let place = error.unsafe_enum().and_then(|version| self.set.place(version));
         place.filter(|place| *place > files.start).map(Some).ok_or(error)
@@ -151,8 +152,4 @@ fn adds_a_value(migration: &Migration) -> bool {
     let text = migration.sql().to_ascii_lowercase();
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     words.windows(2).any(|pair| pair[0].ends_with("add") && pair[1].starts_with("value"))
-}
-
-fn failed(source: sqlx::Error) -> MigrateError {
-    MigrateError::Database { source }
 }

@@ -2,8 +2,6 @@
 
 use domain::{SchemaName, TenantId, Version};
 
-use super::blame;
-
 /// What went wrong, and in which migration. The transaction is to be rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -11,7 +9,7 @@ pub enum MigrateError {
     #[error(
         "migration {version} ({file}{}) failed{}",
         line.map(|l| format!(", line {l}")).unwrap_or_default(),
-        blame::advice(source).map(|what| format!("; {what}")).unwrap_or_default()
+        advice(source).map(|what| format!("; {what}")).unwrap_or_default()
     )]
     Failed {
         version: Version,
@@ -62,19 +60,13 @@ pub enum MigrateError {
     Recorded { version: Option<Version> },
     /// The version that was asked for is none of the set's.
     #[error("there is no migration {version} among the migrations at hand")]
-    NoSuchVersion {
-        /// The version that was asked for.
-        version: Version,
-    },
+    NoSuchVersion { version: Version },
     /// A new tenant cannot have the set in one transaction.
     #[error("a new tenant cannot be given these migrations in one transaction; nothing was run")]
     NotOneTransaction,
     /// The database failed outside of any migration's text.
     #[error("could not run the migrations")]
-    Database {
-        #[source]
-        source: sqlx::Error,
-    },
+    Database(#[from] sqlx::Error),
 }
 
 impl MigrateError {
@@ -99,9 +91,29 @@ impl MigrateError {
     /// try can help. None of what only another text of the migration can help.
     pub fn database(&self) -> Option<&sqlx::Error> {
         match self {
-            Self::Failed { source, .. } if blame::advice(source).is_some() => None,
-            Self::Failed { source, .. } | Self::Database { source } => Some(source),
+            Self::Failed { source, .. } if advice(source).is_some() => None,
+            Self::Failed { source, .. } | Self::Database(source) => Some(source),
             _ => None,
         }
+    }
+}
+
+/// What to do about an error that files in one transaction meet.
+fn advice(error: &sqlx::Error) -> Option<&'static str> {
+    match error.as_database_error()?.code()?.as_ref() {
+        "55P04" => Some(
+            "a value that is added to an enum cannot be used before it is committed: put the \
+             statements that use it in a later file, and the line `-- no-transaction` before the \
+             statement that adds it",
+        ),
+        "55006" => Some(
+            "a check of this table still waits for the end of the transaction: write `set constraints \
+             all immediate;` before this statement",
+        ),
+        "25001" => Some(
+            "this statement cannot run in a transaction: put it in a file of its own, and the line \
+             `-- no-transaction` before it",
+        ),
+        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::load_error::LoadError;
+use super::load::LoadError;
 
 #[derive(Debug, Clone)]
 pub(super) struct File {

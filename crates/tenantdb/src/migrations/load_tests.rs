@@ -13,6 +13,16 @@ fn set(files: &[(&str, &str)]) -> Result<MigrationSet, LoadError> {
     loaded(files).into_result()
 }
 
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
 fn code(files: &[(&str, &str)]) -> &'static str {
     set(files).unwrap_err().code
 }
@@ -87,9 +97,7 @@ fn a_change_of_a_text_changes_checksum_and_hash_and_line_ends_or_a_bom_do_not() 
 
 #[test]
 fn a_folder_is_read_and_other_files_are_left_aside() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
-    fs::write(folder.path().join("README.md"), "words").unwrap();
+    let folder = folder(&[("1_a.sql", "select 1"), ("README.md", "words")]);
 
     let loaded = MigrationSet::load(folder.path()).unwrap();
     assert_eq!(loaded.head(), Some(&"1".into()));
@@ -109,18 +117,8 @@ fn an_empty_folder_is_refused_unless_it_may_be_empty() {
 
 #[test]
 fn files_that_look_like_migrations_and_are_not_taken_are_refused_by_name() {
-    for (name, within) in [
-        ("2_b.SQL", None),
-        ("2_b.txt", None),
-        ("V2__b.java", None),
-        ("0002_b.go", None),
-        ("b.sql", Some("more")),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("1_a.sql"), "select 1").unwrap();
-        let place = within.map_or(folder.path().to_owned(), |w| folder.path().join(w));
-        fs::create_dir_all(&place).unwrap();
-        fs::write(place.join(name), "select 1").unwrap();
+    for name in ["2_b.SQL", "2_b.txt", "V2__b.java", "0002_b.go", "more/b.sql"] {
+        let folder = folder(&[("1_a.sql", "select 1"), (name, "select 1")]);
 
         let refused = MigrationSet::load(folder.path()).unwrap_err();
 
@@ -212,10 +210,9 @@ fn all_findings_of_a_folder_are_there_at_once() {
 
 #[test]
 fn rights_go_to_no_role_that_the_settings_do_not_name() {
-    let folder = tempfile::tempdir().unwrap();
     let text = "create table a ();\ngrant select on a to reporting, stranger;
         do $$ begin grant select on a to other; end $$;";
-    fs::write(folder.path().join("1_a.sql"), text).unwrap();
+    let folder = folder(&[("1_a.sql", text)]);
     let granted_roles = Some(vec!["reporting".to_owned()]);
 
     let any = MigrationSet::lint(folder.path(), Reading::default());
@@ -296,29 +293,19 @@ fn a_mark_put_before_an_applied_file_is_no_edit() {
 
 #[test]
 fn settings_beside_a_file_say_that_it_runs_outside_any_transaction() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write("V1__a.sql", "create table a ();");
-    write("V2__b.sql", "drop index concurrently i;");
-    write("V2__b.sql.conf", "executeInTransaction=false\n");
+    let flyway = folder(&[
+        ("V1__a.sql", "create table a ();"),
+        ("V2__b.sql", "drop index concurrently i;"),
+        ("V2__b.sql.conf", "executeInTransaction=false\n"),
+    ]);
+    let diesel = folder(&[
+        ("01_a/up.sql", "create table a ();"),
+        ("02_b/up.sql", "drop index concurrently i;"),
+        ("02_b/metadata.toml", "run_in_transaction = false\n"),
+    ]);
 
-    assert_eq!(cut(&MigrationSet::load(folder.path()).unwrap().segments()), ["1", "[2]"]);
-
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write("01_a/up.sql", "create table a ();");
-    write("02_b/up.sql", "drop index concurrently i;");
-    write("02_b/metadata.toml", "run_in_transaction = false\n");
-
-    assert_eq!(cut(&MigrationSet::load(folder.path()).unwrap().segments()), ["01", "[02]"]);
+    assert_eq!(cut(&MigrationSet::load(flyway.path()).unwrap().segments()), ["1", "[2]"]);
+    assert_eq!(cut(&MigrationSet::load(diesel.path()).unwrap().segments()), ["01", "[02]"]);
 }
 
 #[test]

@@ -4,17 +4,14 @@
 //! which the server refuses COMMIT, whatever a file holds. Most sets are one segment.
 
 mod apply;
-mod blame;
 mod boundaries;
 mod compare;
 mod error;
 mod folder;
 mod format;
 mod load;
-mod load_error;
 mod names;
 mod no_transaction;
-mod record;
 mod revert;
 mod run;
 mod script;
@@ -23,18 +20,16 @@ mod segments;
 mod set;
 mod state;
 
-pub use apply::{Applied, apply, apply_together};
+pub use apply::{Moved, apply, apply_together};
 pub(crate) use apply::{apply_to_empty, build};
 pub use boundaries::boundaries;
 pub(crate) use boundaries::build_segments;
 pub use compare::Standing;
 pub use error::MigrateError;
 pub use format::{Format, UnknownFormat};
-pub use load::Reading;
-pub use load_error::LoadError;
+pub use load::{LoadError, Reading};
 pub use no_transaction::{StatementLimits, run_no_transaction};
-pub use record::record;
-pub use revert::{Reverted, Target, revert};
-pub use run::{outstanding, record_segment, run_segment};
+pub use revert::{Target, revert};
+pub use run::{outstanding, record, record_segment, run_segment};
 pub use segments::Segment;
 pub use set::{Migration, MigrationSet};

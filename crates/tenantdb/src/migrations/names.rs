@@ -6,7 +6,7 @@ use domain::{MAX_VERSION_CHARACTERS, Version};
 
 use super::folder::File;
 use super::format::{Format, is_dated};
-use super::load_error::LoadError;
+use super::load::LoadError;
 
 #[derive(Debug, Clone)]
 pub(super) struct Named {

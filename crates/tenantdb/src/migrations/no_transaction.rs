@@ -16,7 +16,7 @@ use super::script;
 use super::segments::Segment;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
-use crate::ident::{Ident, literal};
+use crate::ident::{Ident, literal, run};
 use crate::lint::{Leftover, Statement};
 use crate::scratch::{self, Scope};
 
@@ -50,15 +50,15 @@ pub async fn run_no_transaction(
     let mut done = enter(&mut session, schema, set).await;
     for migration in segment.files() {
         if let Ok(state) = &done {
-            let run = Run { state, schema, migration, back: segment.back };
-            if let Err(error) = run.all(&mut session, limits).await {
+            let of = Run { state, schema, migration, back: segment.back };
+            if let Err(error) = of.all(&mut session, limits).await {
                 done = Err(error);
             }
         }
     }
     let closed = session.close().await;
     done?;
-    closed.map_err(database)
+    Ok(closed?)
 }
 
 /// Runs a file in a schema that nobody uses, without CONCURRENTLY, and leaves the session as it found it.
@@ -68,22 +68,23 @@ pub(crate) async fn rehearse(
     set: &MigrationSet,
     migration: &Migration,
 ) -> Result<(), MigrateError> {
-    let limited = scratch::limit_time(conn, Scope::Session).await.map_err(database)?;
+    let limited = scratch::limit_time(conn, Scope::Session).await?;
     let state = enter(conn, schema, set).await?;
-    let run = Run { state: &state, schema, migration, back: false };
+    let of = Run { state: &state, schema, migration, back: false };
     let mut done = Ok(());
-    for statement in run.statements() {
+    for statement in of.statements() {
         if done.is_ok() {
-            done = match execute(conn, &statement.plain).await {
-                Ok(()) => run.stayed(conn).await,
-                Err(source) => Err(run.failed(statement, source)),
+            done = match run(conn, statement.plain.as_str()).await {
+                Ok(()) => of.stayed(conn).await,
+                Err(source) => Err(of.failed(statement, source)),
             };
         }
     }
     let mut left = vec![set_config("search_path", &state.path)];
     left.extend(limited.iter().map(|limit| set_config(limit, "0")));
-    let left = execute(conn, &format!("select {}", left.join(", "))).await.map_err(database);
-    done.and(left)
+    let left = run(conn, format!("select {}", left.join(", "))).await;
+    done?;
+    Ok(left?)
 }
 
 /// Makes the schema the one that names are looked up in, for the session.
@@ -92,12 +93,8 @@ async fn enter(
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<State, MigrateError> {
-    let state = State::of_session(conn, set.path()).await.map_err(database)?;
-    // without such a schema the server would look further along the path
-    let name = literal(&Ident::from(schema).to_string());
-    let path = set_config("search_path", &state.tenants.of(schema));
-    let enter = format!("select {name}::regnamespace, {path}");
-    execute(conn, &enter).await.map_err(database)?;
+    let state = State::of_session(conn, set.path()).await?;
+    run(conn, script::enter(schema, &state, false)).await?;
     Ok(state)
 }
 
@@ -119,9 +116,9 @@ impl Run<'_> {
         limits: StatementLimits,
     ) -> Result<(), MigrateError> {
         for statement in self.statements() {
-            execute(conn, &limits.text(statement)).await.map_err(database)?;
+            run(conn, limits.text(statement)).await?;
             self.drop_leftovers(conn, statement).await?;
-            if let Err(source) = execute(conn, &statement.sql).await
+            if let Err(source) = run(conn, statement.sql.as_str()).await
                 && !is_done(statement, &source)
             {
                 // The index that could not be finished. If this fails too, the next run drops it.
@@ -147,12 +144,11 @@ impl Run<'_> {
             .bind(self.schema.as_str())
             .bind(name)
             .fetch_all(&mut *conn)
-            .await
-            .map_err(database)?;
+            .await?;
         for index in invalid {
             let (schema, index) = (Ident::from(self.schema), Ident::quote(&index));
-            let drop = format!("drop index concurrently {schema}.{index}");
-            execute(conn, &drop).await.map_err(|source| self.failed(statement, source))?;
+            let dropped = run(conn, format!("drop index concurrently {schema}.{index}")).await;
+            dropped.map_err(|source| self.failed(statement, source))?;
         }
         Ok(())
     }
@@ -160,7 +156,7 @@ impl Run<'_> {
     /// Makes sure that the next statement runs in the same schema, as the same role.
     async fn stayed(&self, conn: &mut PgConnection) -> Result<(), MigrateError> {
         let stands = format!("select {}", script::stands(self.schema));
-        let row = sqlx::raw_sql(AssertSqlSafe(stands)).fetch_one(conn).await.map_err(database)?;
+        let row = sqlx::raw_sql(AssertSqlSafe(stands)).fetch_one(conn).await?;
         self.state.stayed(self.schema, &row)
     }
 
@@ -186,14 +182,6 @@ impl StatementLimits {
 
 fn set_config(name: &str, value: &str) -> String {
     format!("set_config({}, {}, false)", literal(name), literal(value))
-}
-
-async fn execute(conn: &mut PgConnection, text: &str) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await.map(drop)
-}
-
-fn database(source: sqlx::Error) -> MigrateError {
-    MigrateError::Database { source }
 }
 
 fn is_done(statement: &Statement, error: &sqlx::Error) -> bool {

@@ -5,24 +5,13 @@ use std::{fmt, str::FromStr};
 use domain::{SchemaName, TenantId, Version};
 use sqlx::PgConnection;
 
+use super::apply::Moved;
 use super::error::MigrateError;
 use super::run::Move;
-use super::script::Back;
 use super::segments;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
 use crate::ledger::{AppliedMigration, Reached};
-
-/// What [`revert`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reverted {
-    /// The newest version before, by its place in the set.
-    pub from: Option<Version>,
-    /// The newest version now.
-    pub to: Option<Version>,
-    /// What was taken back, newest first.
-    pub reverted: Vec<Version>,
-}
 
 /// How far to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +65,7 @@ pub async fn revert(
     schema: &SchemaName,
     set: &MigrationSet,
     target: Option<&Target>,
-) -> Result<Reverted, MigrateError> {
+) -> Result<Moved, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let mut had = in_order(&state, set)?;
     let keeps = match target {
@@ -90,14 +79,11 @@ pub async fn revert(
     let going_back = back(set, &state, newer, had);
     let reverted = going_back.versions();
     if !going_back.files.is_empty() {
-        segments::in_one_transaction(&segments::cut(
-            going_back.files.iter().copied(),
-            true,
-            |_| false,
-        ))?;
+        let files = going_back.files.iter().copied();
+        segments::in_one_transaction(&segments::cut(files, true, |_| false))?;
         going_back.run(conn, tenant, schema, set).await?;
     }
-    Ok(Reverted { from, to, reverted })
+    Ok(Moved { from, to, reverted, ..Moved::default() })
 }
 
 /// What a schema has: the place in the set, the migration, and how it was recorded.
@@ -130,19 +116,7 @@ pub(super) fn in_order<'a>(
         Ok((place, migration, record))
     };
     let applied = state.entry.iter().flat_map(|entry| &entry.applied);
-    let mut had = applied.map(place).collect::<Result<Vec<_>, _>>()?;
+    let mut had = applied.map(place).collect::<Result<Vec<_>, MigrateError>>()?;
     had.sort_by_key(|(place, ..)| *place);
     Ok(had)
-}
-
-/// # Errors
-/// [`MigrateError::Irreversible`] at the first that has no way back.
-pub(super) fn ways_back<'a>(files: &[&'a Migration]) -> Result<Vec<Back<'a>>, MigrateError> {
-    let way = |migration: &&'a Migration| {
-        let version = migration.version();
-        let down = migration.down.as_ref();
-        let down = down.ok_or_else(|| MigrateError::Irreversible { version: version.clone() })?;
-        Ok(Back { version, file: &down.file, sql: &down.sql })
-    };
-    files.iter().map(way).collect()
 }

@@ -1,4 +1,4 @@
-//! Takes a tenant through one segment.
+//! Takes a tenant through one segment, and writes its row in the ledger.
 
 use std::borrow::Borrow;
 
@@ -7,12 +7,13 @@ use sqlx::PgConnection;
 
 use super::apply;
 use super::error::MigrateError;
-use super::revert;
+use super::revert::{self, Target};
 use super::script::{self, Script};
 use super::segments::{self, Segment};
 use super::set::{Migration, MigrationSet};
 use super::state::{State, send};
-use crate::ledger::Reached;
+use crate::ident;
+use crate::ledger::{self, AppliedMigration, Reached};
 
 /// The versions that the segment has for the tenant to apply, or to take back, in the order in which they
 /// run. Nothing is run.
@@ -66,8 +67,42 @@ pub async fn record_segment(
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
     let versions = through.versions();
-    send(conn, record(&[(tenant, through)]), [], &[]).await?;
+    send(conn, rows(&[(tenant, through)]), [], &[]).await?;
     Ok(versions)
+}
+
+/// Writes the tenant's missing row, in the caller's transaction: it has the set up to `at`. Without `at`
+/// nothing is applied, which only an empty schema can have. The schema is not held against the set. Gives
+/// the versions that the row now tells of, oldest first; `None` = there is a row.
+///
+/// # Errors
+/// [`MigrateError::Unrecorded`] where the schema is not empty and `at` is missing,
+/// [`MigrateError::Recorded`] where `at` is given and there is a row, [`MigrateError::NoSuchVersion`] where
+/// `at` is none of the set.
+pub async fn record(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    schema: &SchemaName,
+    set: &MigrationSet,
+    at: Option<&Target>,
+) -> Result<Option<Vec<Version>>, MigrateError> {
+    let keeps = at.map_or(Ok(0), |at| at.keeps(set))?;
+    let found = ledger::find(conn, &[(tenant, schema)]).await?.remove(0);
+    match found.entry {
+        Some(entry) if at.is_some() => {
+            return Err(MigrateError::Recorded { version: entry.version });
+        }
+        Some(_) => return Ok(None),
+        None if found.unrecorded && at.is_none() => {
+            return Err(MigrateError::Unrecorded { tenant, schema: schema.clone() });
+        }
+        None => {}
+    }
+    let has = set.iter().take(keeps);
+    let versions = has.clone().map(|m| m.version().clone()).collect();
+    let reached = Reached::at(set, has.map(AppliedMigration::from).collect());
+    ident::run(conn, reached.registration() + &reached.rows(&[tenant])).await?;
+    Ok(Some(versions))
 }
 
 /// Files to run for a tenant, and what it has afterwards.
@@ -109,21 +144,23 @@ impl<'r> Move<'r> {
         schema: &SchemaName,
         set: &MigrationSet,
     ) -> Result<(), MigrateError> {
-        let record = record(&[(tenant, self)]);
+        let rows = rows(&[(tenant, self)]);
         if self.files.is_empty() {
-            return send(conn, record, [], &[]).await;
+            return send(conn, rows, [], &[]).await;
         }
-        let Script { text, steps } = if self.back {
-            script::down(schema, self.state, &revert::ways_back(&self.files)?, set.defers())
-        } else {
-            script::up(schema, self.state, &self.files, set.defers())
-        };
-        send(conn, record + &text, [(self.state, schema)], &steps).await
+        let mut ways = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let version = file.version();
+            let irreversible = || MigrateError::Irreversible { version: version.clone() };
+            ways.push((version, file.way(self.back).ok_or_else(irreversible)?));
+        }
+        let Script { text, steps } = script::script(schema, self.state, &ways, set.defers());
+        send(conn, rows + &text, [(self.state, schema)], &steps).await
     }
 }
 
 /// The statements that write the rows of those tenants that have reached another place.
-pub(super) fn record<'m>(moves: &[(TenantId, impl Borrow<Move<'m>>)]) -> String {
+pub(super) fn rows<'m>(moves: &[(TenantId, impl Borrow<Move<'m>>)]) -> String {
     let mut places: Vec<(&Reached, Vec<TenantId>)> = Vec::new();
     for (tenant, one) in moves {
         let one = one.borrow();

@@ -8,11 +8,11 @@
 //! For several schemas in one transaction, the same texts run without the block, which costs a sixth more of
 //! the server's time there: [`plain`].
 
-use std::fmt::Write as _;
-
 use domain::{SchemaName, Version};
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
-use super::set::Migration;
+use super::error::MigrateError;
+use super::set::{Migration, Way};
 use super::state::State;
 use crate::ident::{Ident, dollar_tag, literal};
 
@@ -37,44 +37,19 @@ pub(super) struct Step<'a> {
     pub(super) block_line: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Back<'a> {
-    pub(super) version: &'a Version,
-    pub(super) file: &'a str,
-    pub(super) sql: &'a str,
-}
-
-pub(super) fn up<'a>(
+/// Runs the files' ways in the order given.
+pub(super) fn script<'a>(
     schema: &SchemaName,
     state: &State,
-    pending: &[&'a Migration],
+    ways: &[(&'a Version, &'a Way)],
     defers: bool,
 ) -> Script<'a> {
-    let files = pending.iter().map(|m| (m.version(), m.file(), m.sql()));
-    script(schema, state, block(files, defers))
-}
-
-/// Runs the ways back in the order given.
-pub(super) fn down<'a>(
-    schema: &SchemaName,
-    state: &State,
-    back: &[Back<'a>],
-    defers: bool,
-) -> Script<'a> {
-    let files = back.iter().map(|back| (back.version, back.file, back.sql));
-    script(schema, state, block(files, defers))
-}
-
-fn script<'a>(
-    schema: &SchemaName,
-    state: &State,
-    (block, steps): (String, Vec<Step<'a>>),
-) -> Script<'a> {
-    let text = enter(schema, state) + &block + &leave(schema, state) + ";\n";
+    let (block, steps) = block(ways, defers);
+    let text = enter(schema, state, true) + &block + &leave(schema, state) + ";\n";
     Script { text, steps }
 }
 
-/// The same for several schemas, with the files' texts as they are. Only for a set that was applied by [`up`]
+/// The same for several schemas, with the files' texts as they are. Only for a set that was applied by [`script`]
 /// once: there a statement that ends a transaction has failed.
 ///
 /// The statements of `record` come last: a row written keeps a lock on its table until the COMMIT, and a
@@ -86,27 +61,24 @@ pub(super) fn plain<'s>(
 ) -> String {
     let mut text = String::new();
     for (schema, state, files) in schemas {
-        write(&mut text, &enter(schema, state));
+        text += &enter(schema, state, true);
         for migration in files {
             // A text may end in a comment, or without a semicolon.
-            write(&mut text, &format!("{}\n;\n", migration.sql()));
+            text += &format!("{}\n;\n", migration.sql());
             if defers {
-                write(&mut text, &format!("do $settle$ begin\n{SETTLE}end $settle$;\n"));
+                text += &format!("do $settle$ begin\n{SETTLE}end $settle$;\n");
             }
         }
-        write(&mut text, &(leave(schema, state) + ";\n"));
+        text += &(leave(schema, state) + ";\n");
     }
-    write(&mut text, record);
-    text
+    text + record
 }
 
 /// Fails where there is no such schema: the server would make the tables among the temporary ones.
-fn enter(schema: &SchemaName, state: &State) -> String {
-    format!(
-        "select {}::regnamespace, set_config('search_path', {}, true);\n",
-        literal(&Ident::from(schema).to_string()),
-        literal(&state.tenants.of(schema))
-    )
+/// For the transaction if it is `local`, else for the session.
+pub(super) fn enter(schema: &SchemaName, state: &State, local: bool) -> String {
+    let (name, path) = (Ident::from(schema).as_text(), literal(&state.tenants.of(schema)));
+    format!("select {name}::regnamespace, set_config('search_path', {path}, {local});\n")
 }
 
 /// What the first column is called of the row that a script ends with.
@@ -125,24 +97,21 @@ pub(super) fn stands(schema: &SchemaName) -> String {
         "case when has_schema_privilege(to_regnamespace({name})::oid, 'usage')
              then current_schema()::text end as {LAST_ROW},
              current_setting('search_path'), current_user::text",
-        name = literal(&Ident::from(schema).to_string()),
+        name = Ident::from(schema).as_text(),
     )
 }
 
 /// One DO block that executes each file as a text of its own.
-fn block<'a>(
-    files: impl Iterator<Item = (&'a Version, &'a str, &'a str)> + Clone,
-    defers: bool,
-) -> (String, Vec<Step<'a>>) {
-    let outer = dollar_tag(files.clone().map(|(_, _, sql)| sql));
+fn block<'a>(ways: &[(&'a Version, &'a Way)], defers: bool) -> (String, Vec<Step<'a>>) {
+    let outer = dollar_tag(ways.iter().map(|(_, way)| way.sql.as_str()));
     let inner = format!("{}x$", outer.trim_end_matches('$'));
     let (mut body, mut steps) = (String::from("\nbegin\n"), Vec::new());
-    for (version, file, sql) in files {
+    for (version, way) in ways {
         let block_line = body.matches('\n').count() + 1;
         // EXECUTE refuses a text that ends in SELECT … INTO
-        let sql = format!("{sql}\n;select 1");
-        write(&mut body, &format!("execute {inner}{sql}{inner};\n"));
-        steps.push(Step { version, file, sql, block_line });
+        let sql = format!("{}\n;select 1", way.sql);
+        body += &format!("execute {inner}{sql}{inner};\n");
+        steps.push(Step { version, file: &way.file, sql, block_line });
         if defers {
             body.push_str(SETTLE);
         }
@@ -153,6 +122,46 @@ fn block<'a>(
     (format!("do {outer}{body}end {outer};\n"), steps)
 }
 
-fn write(text: &mut String, more: &str) {
-    text.write_str(more).expect("a String takes all that is written");
+/// How the server names a block in an error's context; followed, in any language, by its line.
+const BLOCK: &str = "inline_code_block";
+
+/// Names the migration, and where possible the line, that an error of the server belongs to.
+pub(super) fn blame(source: sqlx::Error, steps: &[Step<'_>]) -> MigrateError {
+    let error = source.as_database_error().and_then(|e| e.try_downcast_ref());
+    let found = error.and_then(|e| by_text(e, steps).or_else(|| by_line(e, steps)));
+    match found {
+        Some((step, line)) => {
+            let (version, file) = (step.version.clone(), step.file.to_owned());
+            MigrateError::Failed { version, file, line, source }
+        }
+        None => MigrateError::Database(source),
+    }
+}
+
+/// The error points into a text of ours: that gives the line as well.
+fn by_text<'s>(
+    error: &PgDatabaseError,
+    steps: &'s [Step<'s>],
+) -> Option<(&'s Step<'s>, Option<u32>)> {
+    let Some(PgErrorPosition::Internal { position, query }) = error.position() else {
+        return None;
+    };
+    let step = steps.iter().find(|step| step.sql == query)?;
+    let before = step.sql.chars().take(position.saturating_sub(1));
+    let line = before.filter(|c| *c == '\n').count() + 1;
+    Some((step, u32::try_from(line).ok()))
+}
+
+/// The last line of the context is our block's own: blocks inside a migration come before it.
+fn by_line<'s>(
+    error: &PgDatabaseError,
+    steps: &'s [Step<'s>],
+) -> Option<(&'s Step<'s>, Option<u32>)> {
+    let context = error.r#where()?;
+    let (_, after) = context.rsplit_once(BLOCK)?;
+    let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next()?;
+    let line: usize = digits.parse().ok()?;
+    // a check that a file put off fails in the lines after its own
+    Some((steps.iter().rfind(|step| step.block_line <= line)?, None))
 }

@@ -4,7 +4,7 @@
 
 use super::folder::File;
 use super::format::Format;
-use super::load_error::LoadError;
+use super::load::LoadError;
 
 #[derive(Debug, Default)]
 pub(super) struct Halves {

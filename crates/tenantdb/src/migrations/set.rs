@@ -6,12 +6,10 @@ use std::sync::{Arc, LazyLock};
 use domain::Version;
 use sha2::{Digest, Sha384};
 
-use super::load::{self, Reading};
-use super::load_error::LoadError;
+use super::load::{self, LoadError, Reading};
 use crate::ledger;
 use crate::lint::Statement;
-use crate::path::TenantPath;
-use crate::shared::Shared;
+use crate::shared::{Shared, TenantPath};
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/tenant_migrations.rs"));
 
@@ -158,15 +156,6 @@ impl MigrationSet {
     }
 }
 
-impl<'a> IntoIterator for &'a MigrationSet {
-    type Item = &'a Migration;
-    type IntoIter = std::slice::Iter<'a, Migration>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
 /// One step from a version of the schema to the next.
 #[derive(Debug, Clone)]
 pub struct Migration {
@@ -240,5 +229,5 @@ impl Migration {
 
 /// SHA-384 of a text, in hexadecimal.
 pub(super) fn checksum(text: &str) -> String {
-    ledger::hex(&Sha384::digest(text))
+    hex::encode(Sha384::digest(text))
 }

@@ -1,13 +1,12 @@
 //! Where a tenant and the session stand before a script runs, and after.
 
 use domain::{SchemaName, TenantId};
-use sqlx::{AssertSqlSafe, Column, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Column, FromRow, PgConnection, Row, postgres::PgRow};
 
-use super::blame;
 use super::error::MigrateError;
-use super::script::{LAST_ROW, Step};
+use super::script::{self, LAST_ROW, Step};
 use crate::ledger::{self, Entry, Found};
-use crate::path::TenantPath;
+use crate::shared::TenantPath;
 
 /// What a script starts from.
 #[derive(Debug)]
@@ -40,8 +39,7 @@ impl State {
         of: &[(TenantId, &SchemaName)],
         tenants: TenantPath,
     ) -> Result<Vec<Self>, MigrateError> {
-        let found = ledger::find(conn, of).await;
-        let found = found.map_err(|source| MigrateError::Database { source })?;
+        let found = ledger::find(conn, of).await?;
         let state =
             |(Found { path, actor, entry, unrecorded }, of): (Found, &(TenantId, &SchemaName))| {
                 let (tenant, schema) = (of.0, of.1.clone());
@@ -58,18 +56,17 @@ impl State {
         conn: &mut PgConnection,
         tenants: TenantPath,
     ) -> sqlx::Result<Self> {
-        let row = sqlx::query("select current_setting('search_path'), current_user::text")
-            .fetch_one(conn)
-            .await?;
-        let (path, actor) = (row.try_get(0)?, row.try_get(1)?);
+        let (path, actor) =
+            sqlx::query_as("select current_setting('search_path'), current_user::text")
+                .fetch_one(conn)
+                .await?;
         Ok(Self { tenants, path, actor, entry: None })
     }
 
     /// Makes sure that a script ended in the schema and role it began in: `row` is its last.
     pub(super) fn stayed(&self, schema: &SchemaName, row: &PgRow) -> Result<(), MigrateError> {
-        let read = |at| row.try_get(at).map_err(|source| MigrateError::Database { source });
-        let (current, path, actor): (Option<String>, Option<String>, Option<String>) =
-            (read(0)?, read(1)?, read(2)?);
+        let (current, path, actor) =
+            <(Option<String>, Option<String>, Option<String>)>::from_row(row)?;
         let stayed = current.as_deref() == Some(schema.as_str())
             && path == Some(self.tenants.of(schema))
             && actor.as_ref() == Some(&self.actor);
@@ -89,7 +86,7 @@ pub(super) async fn send<'s>(
         return Ok(());
     }
     let sent = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(conn).await;
-    let rows = sent.map_err(|source| blame::name(source, steps))?;
+    let rows = sent.map_err(|source| script::blame(source, steps))?;
     let is_last = |row: &&PgRow| row.columns().first().map(Column::name) == Some(LAST_ROW);
     let mut ends = rows.iter().filter(is_last);
     for (state, schema) in schemas {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use domain::SchemaName;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{Connection as _, PgConnection};
 
 use super::{Grantable, Promise, depth_of};
-use crate::Ident;
+use crate::ident::{Ident, run};
 use crate::migrations::{self, MigrateError, Migration, MigrationSet};
 use crate::scratch::{self, Scope, Scratch, scratch_name};
 use crate::shape::{self, Shape};
-use crate::survey::{self, Depth, Grant, Survey};
+use crate::survey::{self, Grant, Survey};
 
 impl Promise {
     /// Applies the set in a scratch schema, records what it makes and rolls it all back. Once per
@@ -30,14 +30,13 @@ impl Promise {
         conn: &mut PgConnection,
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
-        let mut tx = conn.begin().await.map_err(failed)?;
-        scratch::limit_time(&mut tx, Scope::Transaction).await.map_err(failed)?;
+        let mut tx = conn.begin().await?;
+        scratch::limit_time(&mut tx, Scope::Transaction).await?;
         let scratch = build(&mut tx, set).await?;
-        let promise = Self::read(&mut tx, &scratch, set).await.map_err(failed)?;
-        let (locks, lock_places) = locks(&mut tx).await.map_err(failed)?;
-        let survives_renaming = survives_renaming(&mut tx, &scratch, &promise.shape, set).await;
-        let survives_renaming = survives_renaming.map_err(failed)?;
-        tx.rollback().await.map_err(failed)?;
+        let promise = Self::read(&mut tx, &scratch, set).await?;
+        let (locks, lock_places) = locks(&mut tx).await?;
+        let survives_renaming = survives_renaming(&mut tx, &scratch, &promise.shape, set).await?;
+        tx.rollback().await?;
         Ok(Self { locks, lock_places, survives_renaming, one_transaction: true, ..promise })
     }
 
@@ -46,22 +45,23 @@ impl Promise {
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
         let set = cut(conn, set).await?;
-        let scratch = Scratch::create(conn).await.map_err(failed)?;
-        let promise = Self::of_segments(conn, &scratch, &set).await;
-        let dropped = scratch.drop(conn).await.map_err(failed);
+        let scratch = Scratch::create(conn).await?;
+        let promise = Self::of_segments(conn, &scratch.name, &set).await;
+        let dropped = scratch.drop(conn).await;
         let promise = promise?;
-        dropped.map(|()| promise)
+        dropped?;
+        Ok(promise)
     }
 
     async fn of_segments(
         conn: &mut PgConnection,
-        scratch: &Scratch,
+        scratch: &SchemaName,
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
-        migrations::build_segments(conn, scratch.name(), set).await?;
-        let mut tx = conn.begin().await.map_err(failed)?;
-        let promise = Self::read(&mut tx, scratch.name(), set).await.map_err(failed)?;
-        tx.rollback().await.map_err(failed)?;
+        migrations::build_segments(conn, scratch, set).await?;
+        let mut tx = conn.begin().await?;
+        let promise = Self::read(&mut tx, scratch, set).await?;
+        tx.rollback().await?;
         Ok(promise)
     }
 
@@ -71,7 +71,7 @@ impl Promise {
         scratch: &SchemaName,
         set: &MigrationSet,
     ) -> sqlx::Result<Self> {
-        let survey = survey::read(conn, scratch, Depth::FULL, None).await?;
+        let survey = survey::read(conn, scratch, None).await?;
         let routines = routines(conn, scratch).await?;
         let (defaults, grants) = granted(conn, &survey).await?;
         Ok(Self {
@@ -105,12 +105,12 @@ impl Promise {
         } else if self.tenants_at_once(1) < 2 {
             return Ok(Vec::new());
         } else {
-            let mut tx = conn.begin().await.map_err(failed)?;
-            scratch::limit_time(&mut tx, Scope::Transaction).await.map_err(failed)?;
+            let mut tx = conn.begin().await?;
+            scratch::limit_time(&mut tx, Scope::Transaction).await?;
             build(&mut tx, set).await?;
             let second = build(&mut tx, set).await?;
-            let second = Self::read(&mut tx, &second, set).await.map_err(failed)?;
-            tx.rollback().await.map_err(failed)?;
+            let second = Self::read(&mut tx, &second, set).await?;
+            tx.rollback().await?;
             second
         };
         Ok(shape::differences(&self.in_any_schema(), &second.in_any_schema()))
@@ -122,14 +122,15 @@ impl Promise {
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
         let set = cut(conn, set).await?;
-        let first = Scratch::create(conn).await.map_err(failed)?;
-        let second = match migrations::build_segments(conn, first.name(), &set).await {
+        let first = Scratch::create(conn).await?;
+        let second = match migrations::build_segments(conn, &first.name, &set).await {
             Ok(()) => Self::by_segments(conn, &set).await,
             Err(error) => Err(error),
         };
-        let dropped = first.drop(conn).await.map_err(failed);
+        let dropped = first.drop(conn).await;
         let second = second?;
-        dropped.map(|()| second)
+        dropped?;
+        Ok(second)
     }
 }
 
@@ -143,16 +144,10 @@ async fn cut(conn: &mut PgConnection, set: &MigrationSet) -> Result<MigrationSet
 
 /// Makes a schema with all of the set, in the caller's transaction.
 async fn build(conn: &mut PgConnection, set: &MigrationSet) -> Result<SchemaName, MigrateError> {
-    let scratch = scratch_name();
-    let create = format!("create schema {}", Ident::from(&scratch));
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *conn).await.map_err(failed)?;
+    let scratch = scratch::create(conn).await?;
     let files: Vec<&Migration> = set.iter().collect();
     migrations::build(conn, &scratch, set, &files).await?;
     Ok(scratch)
-}
-
-fn failed(source: sqlx::Error) -> MigrateError {
-    MigrateError::Database { source }
 }
 
 /// Locks that this transaction holds, and how many all transactions of the server may hold together.
@@ -184,15 +179,10 @@ async fn survives_renaming(
     }
     let (old, new) = (scratch.as_str(), scratch_name());
     let rename = format!("alter schema {} rename to {}", Ident::from(scratch), Ident::from(&new));
-    sqlx::raw_sql(AssertSqlSafe(rename)).execute(&mut *conn).await?;
-    let renamed = survey::read(conn, &new, Depth::FULL, None).await?.shape;
-    let expected: Shape = shape
-        .iter()
-        .map(|(object, definition)| {
-            let put = |text: &str| text.replace(&format!("{old}."), &format!("{}.", new.as_str()));
-            (put(object), put(definition))
-        })
-        .collect();
+    run(conn, rename).await?;
+    let renamed = survey::read(conn, &new, None).await?.shape;
+    let put = |text: &str| text.replace(&format!("{old}."), &format!("{new}."));
+    let expected = shape::with_names(shape, put);
     let knows_old = |text: &String| text.contains(old);
     Ok(renamed == expected && !renamed.iter().any(|(o, d)| knows_old(o) || knows_old(d)))
 }
@@ -211,7 +201,7 @@ async fn granted(
     conn: &mut PgConnection,
     survey: &Survey,
 ) -> sqlx::Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let rows = sqlx::query(
+    let by_default: Vec<(String, String, Vec<String>)> = sqlx::query_as(
         "select case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, x.privilege_type,
              case a.defaclobjtype when 'S' then '{sequence}' when 'f' then '{function}' when 'T' then '{type}'
                  when 'n' then '{the schema}' else '{table,view,materialized,foreign}'::text[] end
@@ -220,10 +210,6 @@ async fn granted(
     )
     .fetch_all(conn)
     .await?;
-    let by_default = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
-        .collect::<sqlx::Result<Vec<(String, String, Vec<String>)>>>()?;
     let comes_by_default = |grant: &&Grant| {
         by_default.iter().any(|(grantee, right, kinds)| {
             grant.grantee == *grantee
@@ -239,7 +225,7 @@ async fn granted(
 
 /// Functions and procedures with the types of their arguments, each name with its schema.
 async fn routines(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Vec<String>> {
-    let rows = sqlx::query(
+    sqlx::query_scalar(
         "select d.objid::regprocedure::text
          from pg_catalog.pg_depend d
          where d.classid = 'pg_catalog.pg_proc'::regclass
@@ -248,6 +234,5 @@ async fn routines(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<
     )
     .bind(schema.as_str())
     .fetch_all(conn)
-    .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+    .await
 }

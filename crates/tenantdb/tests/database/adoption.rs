@@ -2,7 +2,6 @@
 
 use domain::{RoleName, SchemaName, TenantId};
 use sqlx::{PgConnection, Postgres, Transaction};
-use tenantdb::adoption::{self, Adoption};
 use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, verify};
 
@@ -37,8 +36,13 @@ async fn adopt(
     spare: TenantId,
     tenant: &Tenant,
 ) -> sqlx::Result<Vec<String>> {
-    let adoption = Adoption { spare, tenant: newcomer(tenant) };
-    adoption::adopt(conn, &site.installation, &[adoption], tenantdb::TenantPath::ALONE).await
+    newcomers::adopt(
+        conn,
+        &site.installation,
+        &[(spare, newcomer(tenant))],
+        tenantdb::TenantPath::ALONE,
+    )
+    .await
 }
 
 /// A spare adopted as tenant 1, `acme`, beside tenant 2.
@@ -68,7 +72,7 @@ async fn whatever_changes_in_a_spare_changes_its_fingerprint() {
     let id = spare_of(&site, &mut tx, 900, &set).await;
     tx.commit().await.unwrap();
     let mut tx = site.begin().await;
-    let built = adoption::fingerprints(&mut tx, [id]).await.unwrap();
+    let built = newcomers::fingerprints(&mut tx, [id]).await.unwrap();
     for change in [
         "drop table b",
         "create table c ()",
@@ -106,17 +110,17 @@ async fn whatever_changes_in_a_spare_changes_its_fingerprint() {
             .await
             .unwrap();
         execute(&mut tx, &sql).await.unwrap();
-        let changed = adoption::fingerprints(&mut tx, [id]).await.unwrap();
+        let changed = newcomers::fingerprints(&mut tx, [id]).await.unwrap();
         assert_ne!(built, changed, "{change}");
         execute(&mut tx, "rollback to before").await.unwrap();
     }
-    assert_eq!(built, adoption::fingerprints(&mut tx, [id]).await.unwrap());
+    assert_eq!(built, newcomers::fingerprints(&mut tx, [id]).await.unwrap());
     tx.rollback().await.unwrap();
 
     site.run("vacuum (freeze, analyze)").await;
     site.run("insert into tenantry_spare_900_.a (n) values (1)").await;
     let mut conn = site.db.pool.acquire().await.unwrap();
-    assert_eq!(built, adoption::fingerprints(&mut conn, [id]).await.unwrap());
+    assert_eq!(built, newcomers::fingerprints(&mut conn, [id]).await.unwrap());
 }
 
 #[tokio::test]
@@ -196,6 +200,6 @@ async fn migrations_that_know_their_schemas_name_do_not_survive_renaming() {
     ] {
         let set = set_of(&[("0001_a.sql", sql)]);
         let promise = Promise::learn(&mut conn, &set).await.unwrap();
-        assert_eq!(promise.survives_renaming(), survives, "{sql}");
+        assert_eq!(promise.no_spares().is_none(), survives, "{sql}");
     }
 }

@@ -70,7 +70,7 @@ async fn a_tenant_cannot_open_more_sessions_than_its_limit() {
     let site = site().await;
     let tenant = site.tenant(1, "acme");
     let mut tx = site.begin().await;
-    role::create(
+    role::claim(
         &mut tx,
         &tenant.role,
         &tenant.schema,

@@ -2,7 +2,7 @@
 
 use sqlx::Connection;
 use tenantdb::{
-    MigrationSet, Promise, adoption, application_role, migrations, role, schema, shape, verify,
+    MigrationSet, Promise, application_role, migrations, newcomers, role, schema, shape, verify,
 };
 
 use crate::support::{count, counters, grown, set_of, site};
@@ -50,7 +50,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let subject = verify::Subject { role, mark, neighbour, path, application_role };
     verify::verify(&mut conn, schema, subject, &promise).await.unwrap();
     let subject = verify::Subject { neighbour: None, ..subject };
-    adoption::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
+    newcomers::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
     tenant.revert(&mut conn, &set, Some(&migrations::Target::Start)).await.unwrap();
     tenant.apply(&mut conn, &set).await.unwrap();

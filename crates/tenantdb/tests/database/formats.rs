@@ -152,7 +152,7 @@ async fn each_tools_folder_gives_a_tenant_all_its_tables_and_takes_them_back() {
     for Sample { format, files, versions, goes_back } in SAMPLES {
         let set = load(files);
         let mut tx = site.begin().await;
-        schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+        schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
 
         let done = tenant.apply(&mut tx, &set).await.unwrap();
         let tables = count(&mut tx, TABLES).await;
@@ -185,7 +185,7 @@ async fn an_index_made_concurrently_is_made_for_a_new_tenant_and_refused_for_one
     let tenant = site.tenant(1, "acme");
     let index = ("2_i.sql", "-- no-transaction\ncreate index concurrently a_id on a (id);");
     let mut tx = site.begin().await;
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     tenant.apply(&mut tx, &load(&[("1_a.sql", UP_A)])).await.unwrap();
 
     let set = load(&[("1_a.sql", UP_A), index]);
@@ -218,11 +218,11 @@ async fn what_a_file_deferred_is_checked_before_the_next_and_deferred_again() {
         load(&[("1_a.sql", first), ("2_b.sql", "insert into c values (9);"), ("3_c.sql", "")]);
 
     let mut tx = site.begin().await;
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     tenant.apply(&mut tx, &set).await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = site.begin().await;
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     let failed = tenant.apply(&mut tx, &broken).await.unwrap_err();
 
     assert!(failed.to_string().starts_with("migration 2 (2_b.sql) failed"), "{failed}");
@@ -240,7 +240,7 @@ async fn an_enum_value_used_before_it_is_committed_is_refused_with_file_reason_a
     // a type made in the same transaction may be used; one that was there may not
     let mut tx = site.begin().await;
     let tenant = site.tenant(1, "acme");
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     tenant.apply(&mut tx, &load(&[("1_a.sql", "create type mood as enum ('a');")])).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = site.begin().await;
@@ -257,7 +257,7 @@ async fn a_file_may_end_in_select_into_and_in_a_comment() {
     let set =
         load(&[("1_a.sql", UP_A), ("2_b.sql", "select * into t1 from a"), ("3_c.sql", "-- x")]);
     let mut tx = site.begin().await;
-    schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
 
     tenant.apply(&mut tx, &set).await.unwrap();
 
@@ -286,7 +286,7 @@ async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
     for (id, name) in [(1, "acme"), (2, "order")] {
         let tenant = site.tenant(id, name);
         let mut tx = site.begin().await;
-        role::create(
+        role::claim(
             &mut tx,
             &tenant.role,
             &tenant.schema,
@@ -296,7 +296,7 @@ async fn a_schema_whose_name_is_kept_as_a_text_is_as_promised() {
         )
         .await
         .unwrap();
-        schema::create(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
+        schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
         tenant.apply(&mut tx, &set).await.unwrap();
         grants::grant(&mut tx, &tenant.schema, &tenant.role, &promise).await.unwrap();
 

@@ -20,7 +20,7 @@ async fn entry(conn: &mut PgConnection, tenant: &Tenant) -> Option<Entry> {
 }
 
 async fn with_schema(tenant: &Tenant, conn: &mut PgConnection) {
-    schema::create(conn, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(conn, &tenant.schema, &tenant.mark).await.unwrap();
 }
 
 /// Puts the tenant's row back into a version table, as the releases before kept it.

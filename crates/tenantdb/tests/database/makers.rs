@@ -3,9 +3,7 @@
 use domain::{SchemaName, TenantId};
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
-    MigrationSet,
-    adoption::{self, Adoption},
-    bootstrap, grants, makers,
+    MigrationSet, bootstrap, grants, makers,
     newcomers::{self, Newcomer},
     role, schema,
 };
@@ -98,25 +96,18 @@ async fn what_a_maker_made_is_claimed_adopted_and_dropped_by_the_owner() {
         .await;
         assert!(claimed.unwrap().is(&spare.mark));
     }
-    schema::create(&mut conn, &spare.schema, &spare.mark).await.unwrap();
+    schema::claim(&mut conn, &spare.schema, &spare.mark).await.unwrap();
     let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
-    let adoption =
-        Adoption { spare: id, tenant: Newcomer { schema, role, mark, application_role: None } };
+    let newcomer = Newcomer { schema, role, mark, application_role: None };
 
-    adoption::adopt(&mut conn, installation, &[adoption], tenantdb::TenantPath::ALONE)
+    newcomers::adopt(&mut conn, installation, &[(id, newcomer)], tenantdb::TenantPath::ALONE)
         .await
         .unwrap();
 
     assert!(role::owner(&mut conn, role).await.unwrap().is(&tenant.mark));
-    let taken = role::create(
-        &mut conn,
-        role,
-        schema,
-        CONNECTIONS,
-        &tenant.mark,
-        tenantdb::TenantPath::ALONE,
-    )
-    .await;
+    let newcomer = Newcomer { schema, role, mark: tenant.mark.clone(), application_role: None };
+    let path = tenantdb::TenantPath::ALONE;
+    let taken = newcomers::create_roles(&mut conn, &[newcomer], CONNECTIONS, path).await;
     assert_eq!(sqlstate(taken), "42710");
     assert!(schema::drop_owned(&mut conn, schema, &tenant.mark).await.unwrap());
     assert!(role::drop_owned(&mut conn, role, &tenant.mark).await.unwrap());

@@ -2,7 +2,7 @@
 
 use domain::Version;
 use sqlx::AssertSqlSafe;
-use tenantdb::migrations::{Applied, MigrateError, Reverted, Target};
+use tenantdb::migrations::{MigrateError, Moved, Target};
 use tenantdb::{MigrationSet, schema};
 
 use crate::support::{Tenant, count, execute, set_of, site};
@@ -16,19 +16,19 @@ fn version(number: i64) -> Option<Version> {
     (number > 0).then(|| Version::new(number.to_string()))
 }
 
-fn went(from: i64, to: i64, applied: &[i64], out_of_order: &[i64]) -> Applied {
+fn went(from: i64, to: i64, applied: &[i64], out_of_order: &[i64]) -> Moved {
     let versions = |numbers: &[i64]| numbers.iter().filter_map(|n| version(*n)).collect();
     let (applied, out_of_order) = (versions(applied), versions(out_of_order));
-    Applied { from: version(from), to: version(to), applied, out_of_order }
+    Moved { from: version(from), to: version(to), applied, out_of_order, ..Moved::default() }
 }
 
-fn went_back(from: i64, to: i64, reverted: &[i64]) -> Reverted {
+fn went_back(from: i64, to: i64, reverted: &[i64]) -> Moved {
     let reverted = reverted.iter().filter_map(|n| version(*n)).collect();
-    Reverted { from: version(from), to: version(to), reverted }
+    Moved { from: version(from), to: version(to), reverted, ..Moved::default() }
 }
 
 async fn with_schema(tenant: &Tenant, conn: &mut sqlx::PgConnection) {
-    schema::create(conn, &tenant.schema, &tenant.mark).await.unwrap();
+    schema::claim(conn, &tenant.schema, &tenant.mark).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! Nothing that we did not make is ever adopted or dropped.
 
 use domain::{SchemaName, TenantId};
+use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, Owner, role, schema};
 
-use crate::support::{CONNECTIONS, count, execute, site, sqlstate};
+use crate::support::{CONNECTIONS, Tenant, count, site, sqlstate};
+
+fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
+    let Tenant { schema, role, mark, .. } = tenant;
+    Newcomer { schema, role, mark: mark.clone(), application_role: None }
+}
 
 #[tokio::test]
 async fn a_strangers_schema_is_neither_adopted_nor_dropped() {
@@ -14,7 +20,7 @@ async fn a_strangers_schema_is_neither_adopted_nor_dropped() {
 
     let claimed = schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     let dropped = schema::drop_owned(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    let created = schema::create(&mut tx, &tenant.schema, &tenant.mark).await;
+    let created = newcomers::create_schemas(&mut tx, &[newcomer(&tenant)]).await;
     tx.rollback().await.unwrap();
 
     assert_eq!((claimed, dropped), (Owner::Unmarked, false));
@@ -41,15 +47,8 @@ async fn a_strangers_role_is_neither_adopted_nor_dropped() {
     );
     let claimed = claimed.await.unwrap();
     let dropped = role::drop_owned(&mut tx, &tenant.role, &tenant.mark).await.unwrap();
-    let created = role::create(
-        &mut tx,
-        &tenant.role,
-        &tenant.schema,
-        CONNECTIONS,
-        &tenant.mark,
-        tenantdb::TenantPath::ALONE,
-    );
-    let created = created.await;
+    let (new, path) = ([newcomer(&tenant)], tenantdb::TenantPath::ALONE);
+    let created = newcomers::create_roles(&mut tx, &new, CONNECTIONS, path).await;
     tx.rollback().await.unwrap();
 
     assert_eq!((claimed, dropped), (Owner::Unmarked, false));
@@ -68,7 +67,7 @@ async fn what_another_tenant_or_installation_made_is_a_strangers_too() {
     };
     for theirs in [site.tenant(2, "acme").mark, elsewhere] {
         let mut tx = site.begin().await;
-        schema::create(&mut tx, &ours.schema, &theirs).await.unwrap();
+        schema::claim(&mut tx, &ours.schema, &theirs).await.unwrap();
 
         let claimed = schema::claim(&mut tx, &ours.schema, &ours.mark).await.unwrap();
         let dropped = schema::drop_owned(&mut tx, &ours.schema, &ours.mark).await.unwrap();
@@ -118,17 +117,4 @@ async fn two_names_equal_in_their_first_63_bytes_are_not_one_schema() {
     let mut tx = site.begin().await;
     let claimed = schema::claim(&mut tx, &twin.schema, &twin.mark).await.unwrap();
     assert_eq!(claimed, Owner::Marked(tenant.mark));
-}
-
-#[tokio::test]
-async fn a_schema_that_is_not_there_cannot_be_entered() {
-    let site = site().await;
-    let tenant = site.provisioned(1, "acme").await;
-    let mut tx = site.begin().await;
-    schema::enter(&mut tx, &tenant.schema).await.unwrap();
-    execute(&mut tx, "select id from person").await.unwrap();
-
-    let refused = schema::enter(&mut tx, &SchemaName::parse("gone").unwrap()).await.unwrap_err();
-
-    assert!(matches!(refused, schema::EnterError::Absent { .. }), "{refused:?}");
 }

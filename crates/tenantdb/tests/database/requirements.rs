@@ -2,7 +2,7 @@
 
 use domain::{DatabaseMode, SchemaName};
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
-use tenantdb::{Shared, requirements::lacking, schema, share};
+use tenantdb::{Shared, rights::lacking, schema, share};
 
 use crate::support::{execute, site};
 
@@ -143,7 +143,7 @@ async fn a_tenant_of_an_earlier_release_in_the_schema_of_extensions_is_named() {
     let name = SchemaName::from_registry("tenantry_extensions".to_owned()).unwrap();
     let (tenant, mut conn) = (site.tenant(1, "acme"), site.db.pool.acquire().await.unwrap());
     let shared = Shared { extensions: vec!["citext".to_owned()], tables: Vec::new() };
-    schema::create(&mut conn, &name, &tenant.mark).await.unwrap();
+    schema::claim(&mut conn, &name, &tenant.mark).await.unwrap();
 
     let told = share::lacking(&mut conn, &shared).await.unwrap();
 

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
-    MigrationSet, Promise, Shared, TenantPath, adoption, bootstrap,
+    MigrationSet, Promise, Shared, TenantPath, bootstrap,
     migrations::Reading,
     newcomers::{self, Newcomer},
     role, schema, share, verify,
@@ -325,7 +325,7 @@ async fn a_spare_with_extensions_becomes_a_tenant_and_is_as_promised() {
     share(&site, &mut conn, &shared()).await;
     let (set, id) = (set_sharing(FILES, &shared()), domain::TenantId::new(900));
     let promise = Promise::learn(&mut conn, &set).await.unwrap();
-    assert!(promise.survives_renaming());
+    assert_eq!(promise.no_spares(), None);
     let (spare, tenant) = (site.tenant(900, "x"), site.tenant(1, "acme"));
     let name = domain::SchemaName::of_spare(id);
     let made = [Newcomer { schema: &name, ..newcomer(&spare) }];
@@ -335,9 +335,9 @@ async fn a_spare_with_extensions_becomes_a_tenant_and_is_as_promised() {
     newcomers::migrate(&mut tx, &made, &set).await.unwrap();
     tx.commit().await.unwrap();
     newcomers::grant(&mut conn, &made, &promise).await.unwrap();
-    let adoption = adoption::Adoption { spare: id, tenant: newcomer(&tenant) };
+    let adoption = (id, newcomer(&tenant));
 
-    adoption::adopt(&mut conn, &site.installation, &[adoption], set.path()).await.unwrap();
+    newcomers::adopt(&mut conn, &site.installation, &[adoption], set.path()).await.unwrap();
 
     let adopted = [(newcomer(&tenant), None)];
     verify::verify_adopted(&mut conn, &adopted, set.path()).await.unwrap();

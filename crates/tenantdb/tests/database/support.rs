@@ -139,7 +139,7 @@ impl Tenant {
         &self,
         conn: &mut PgConnection,
         set: &MigrationSet,
-    ) -> Result<migrations::Applied, migrations::MigrateError> {
+    ) -> Result<migrations::Moved, migrations::MigrateError> {
         migrations::apply(conn, self.mark.tenant, &self.schema, set).await
     }
 
@@ -148,7 +148,7 @@ impl Tenant {
         conn: &mut PgConnection,
         set: &MigrationSet,
         target: Option<&migrations::Target>,
-    ) -> Result<migrations::Reverted, migrations::MigrateError> {
+    ) -> Result<migrations::Moved, migrations::MigrateError> {
         migrations::revert(conn, self.mark.tenant, &self.schema, set, target).await
     }
 
@@ -194,7 +194,7 @@ impl Tenant {
     /// Makes the tenant's schema, empty, and commits it.
     pub(crate) async fn with_schema(self, site: &Site) -> Self {
         let mut tx = site.begin().await;
-        schema::create(&mut tx, &self.schema, &self.mark).await.unwrap();
+        schema::claim(&mut tx, &self.schema, &self.mark).await.unwrap();
         tx.commit().await.unwrap();
         self
     }

@@ -53,20 +53,13 @@ pub(super) async fn faults(
     if promised.shared {
         looked.database.clear();
     }
-    found.extend(differs(looked, elsewhere(conn, promised, tenant).await?));
-    Ok(found)
-}
-
-/// What the role has outside its schema. Most have nothing, and are not asked about one by one.
-async fn elsewhere(
-    conn: &mut PgConnection,
-    promised: &Promised<'_>,
-    tenant: &Tenant,
-) -> sqlx::Result<Vec<Elsewhere>> {
-    if !promised.has_elsewhere(tenant) {
-        return Ok(Vec::new());
+    // Most roles have nothing outside their schemas, and are not asked about one by one.
+    let mut more = Vec::new();
+    if promised.has_elsewhere(tenant) {
+        more = elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?;
     }
-    elsewhere::read(conn, promised.installation, Some(&tenant.role)).await
+    found.extend(differs(looked, more));
+    Ok(found)
 }
 
 /// What differs of shape, role and rights, in one.

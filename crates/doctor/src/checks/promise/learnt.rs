@@ -6,12 +6,13 @@
 
 use sqlx::PgConnection;
 use store::promises::{self, Remembered};
-use tenantdb::{Promise, Shape, survey_format};
+use tenantdb::{
+    Promise,
+    shape::{self, Shape},
+    survey_format,
+};
 
 use crate::{ExamineError, Kind, Subject, report::Gatherer};
-
-/// Differences that the finding names.
-const NAMED: usize = 10;
 
 /// What tenants are held against; what the migrations make today if nothing is remembered. Tells once
 /// if that is something else.
@@ -19,53 +20,34 @@ pub(super) async fn learn(
     conn: &mut PgConnection,
     gatherer: &mut Gatherer<'_>,
 ) -> Result<Promise, ExamineError> {
+    let during =
+        || ExamineError::during("read what the installation knows of the tenant migrations");
     let set = &gatherer.scope.migrations;
     let promise = Promise::learn(conn, set).await.map_err(ExamineError::Migrations)?;
-    let Some(first) = remembered(conn, set.hash()).await.map_err(ExamineError::during(
-        "read what the installation knows of the tenant migrations",
-    ))?
-    else {
-        return Ok(promise);
-    };
-    match serde_json::from_value::<Shape>(first.shape.clone()) {
+    let key = promises::key(conn, set.hash(), survey_format()).await.map_err(during())?;
+    let first = promises::remembered(conn, key).await.map_err(during())?;
+    let Some(Remembered { shape, learnt_at, .. }) = first else { return Ok(promise) };
+    let (told, promise) = match serde_json::from_value::<Shape>(shape) {
         Ok(expected) => {
             let differences = promise.differences_from(&expected);
-            if !differences.is_empty() {
-                tell(gatherer, sentence(&first, &differences));
-            }
-            Ok(promise.as_first_learnt(&expected))
+            let learnt_at = learnt_at.format("%Y-%m-%d %H:%M:%S UTC");
+            let told = format!(
+                "the tenant migrations make something else than when they were first learnt at \
+                 {learnt_at}: {}; no worker starts, and tenants are held against what was learnt first; \
+                 a migration asks for something outside its tenant's schema, or the database has \
+                 changed; `tenantry migrate tenant relearn` accepts what they make now",
+                shape::listing(&differences),
+            );
+            ((!differences.is_empty()).then_some(told), promise.as_first_learnt(&expected))
         }
         Err(why) => {
-            tell(
-                gatherer,
-                format!("what is remembered of the tenant migrations cannot be read: {why}"),
-            );
-            Ok(promise)
+            let told = format!("what is remembered of the tenant migrations cannot be read: {why}");
+            (Some(told), promise)
         }
-    }
-}
-
-async fn remembered(conn: &mut PgConnection, hash: &str) -> sqlx::Result<Option<Remembered>> {
-    let key = promises::key(conn, hash, survey_format()).await?;
-    promises::remembered(conn, key).await
-}
-
-fn sentence(first: &Remembered, differences: &[String]) -> String {
-    let more = match differences.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(", and {more} more"),
     };
-    format!(
-        "the tenant migrations make something else than when they were first learnt at {}: {}{more}; no \
-         worker starts, and tenants are held against what was learnt first; a migration asks for something \
-         outside its tenant's schema, or the database has changed; `tenantry migrate tenant relearn` \
-         accepts what they make now",
-        first.learnt_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        differences[..differences.len().min(NAMED)].join(", "),
-    )
-}
-
-fn tell(gatherer: &mut Gatherer<'_>, sentence: String) {
-    let subject = Subject::Control("the tenant migrations".to_owned());
-    gatherer.add(Kind::PromiseDiffers, subject, sentence, false);
+    if let Some(sentence) = told {
+        let subject = Subject::Control("the tenant migrations".to_owned());
+        gatherer.add(Kind::PromiseDiffers, subject, sentence, false);
+    }
+    Ok(promise)
 }

@@ -171,7 +171,8 @@ async fn work(
 ) -> sqlx::Result<()> {
     let worker = format!("{}.{}", actor(), OperationId::mint());
     let rules = worker::rules(&settings.worker);
-    let migrating = migrate::Migrating::new(Arc::new(wish.set), wish.promise.map(Arc::new));
+    let migrating =
+        migrate::Migrating { migrations: Arc::new(wish.set), promise: wish.promise.map(Arc::new) };
     let plans =
         Plans::migrating(&Arc::new(migrating)).expect("the plan is sound: a test builds it");
     let by = plans.claimant(&worker, rules.dead_after);

@@ -1,6 +1,73 @@
-//! The life of an operation.
+//! What an operation does to its tenants, how they hang together, and its life.
 
-use crate::state::words;
+use serde::{Deserialize, Serialize};
+
+use crate::{TenantState, state::words};
+
+words! {
+    /// What an operation does to its tenants.
+    Kind: "a kind of operation" {
+        /// Makes a tenant: names, role, schema, API key.
+        Provision = "provision",
+        /// Brings a tenant's schema up or down to a version.
+        Migrate = "migrate",
+    }
+}
+
+impl Kind {
+    /// Whether its items make their tenants, instead of finding them.
+    #[must_use]
+    pub const fn makes_tenants(self) -> bool {
+        matches!(self, Self::Provision)
+    }
+
+    /// The states of tenants that it can be about; none if it makes them.
+    #[must_use]
+    pub const fn states(self) -> &'static [TenantState] {
+        match self {
+            Self::Provision => &[],
+            // They have a schema that is in use.
+            Self::Migrate => &[TenantState::Active, TenantState::Suspended],
+        }
+    }
+}
+
+words! {
+    /// How the tenants of one batch hang together.
+    #[derive(Default)]
+    Mode: "a mode of a batch" {
+        /// Each on its own: one that fails does not touch the others.
+        #[default]
+        Independent = "independent",
+        /// All or none: one that fails takes the others back.
+        Atomic = "atomic",
+    }
+}
+
+words! {
+    /// Which way.
+    Direction: "a direction" {
+        /// Apply what is pending.
+        Up = "up",
+        /// Take back what is newer than a version.
+        Down = "down",
+    }
+}
+
+/// How the schemas of an operation are to be migrated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Migrate {
+    /// Which way.
+    pub direction: Direction,
+    /// The hash of the set of migrations: a worker that has this set does it.
+    pub set: String,
+    /// The version to go back to, which stays; `none`: before the first. Left out, the newest migration
+    /// is taken back. Only of a way down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
 
 words! {
     /// Where an operation is on its way.

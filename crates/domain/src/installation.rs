@@ -1,6 +1,6 @@
-//! Who we are in a cluster that other installations share.
+//! Who we are in a cluster that other installations share, and whose the database is.
 
-use crate::text::text_newtype;
+use crate::{state::words, text::text_newtype};
 
 /// The installation's id is not 8 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,16 @@ impl InstallationId {
 }
 
 text_newtype!(InstallationId, InstallationIdError);
+
+words! {
+    /// Whether other applications use the database that tenants live in.
+    DatabaseMode: "a mode of the database" {
+        /// It is Tenantry's: PUBLIC has no rights on it.
+        Own = "own",
+        /// Others use it: PUBLIC keeps its rights, and tenants' roles have them too.
+        Shared = "shared",
+    }
+}
 
 #[cfg(test)]
 mod tests {
