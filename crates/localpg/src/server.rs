@@ -88,7 +88,7 @@ impl Server {
         statement::run(self, database, sql)
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.socket_dir.join(format!(".s.PGSQL.{}", self.port))
     }
 }

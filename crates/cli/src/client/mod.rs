@@ -1,6 +1,5 @@
 //! Talks to the API: one method a verb, answers kept as they came so that `--json` can print them.
 
-mod answer;
 mod operations;
 mod problem;
 
@@ -9,10 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use indexmap::IndexMap;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-pub(crate) use answer::Answer;
 pub(crate) use operations::{Filters, Operations, Under};
 
 use crate::{connection::Target, failure::Failure};
@@ -38,6 +36,23 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// The fields of an answer in the order in which the API sent them, each as it was written.
 pub(crate) type Fields = IndexMap<String, Box<RawValue>>;
 
+/// A good answer, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// The HTTP status, 200 to 299.
+    pub(crate) status: u16,
+    /// The body, untouched.
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body as a `T`.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        serde_json::from_str(&self.text)
+            .context("the API's answer has another form than this version of tenantry expects")
+    }
+}
+
 /// A caller of one API.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -48,10 +63,14 @@ pub(crate) struct Client {
 impl Client {
     /// A caller with a token; without one the error says how to get it.
     pub(crate) fn new(target: Target) -> anyhow::Result<Self> {
-        if target.token.is_none() {
-            return Err(no_token(&target).into());
+        if target.token.is_some() {
+            return Self::anonymous(target);
         }
-        Self::anonymous(target)
+        let what =
+            format!("TENANTRY_TOKEN is not set, and the API at {} needs a token", target.url);
+        let advice = "make one with `tenantry token create --name me --role operator` and set \
+                      TENANTRY_TOKEN (or pass --token)";
+        Err(Failure::new(what).advise(advice).into())
     }
 
     /// A caller that shows no token, for health checks.
@@ -117,7 +136,8 @@ impl Client {
             let response = self.connect(again).await?;
             if response.status() == StatusCode::TOO_MANY_REQUESTS && yields < MAX_YIELDS {
                 yields += 1;
-                tokio::time::sleep(retry_after(&response)).await;
+                let wait = asked_to_wait(&response).unwrap_or(Duration::from_secs(1));
+                tokio::time::sleep(wait.min(MAX_YIELD)).await;
                 continue;
             }
             return self.read(response).await;
@@ -172,18 +192,6 @@ impl Client {
                 .advise("start one with `tenantry dev`, or name another with --url or TENANTRY_URL")
         }
     }
-}
-
-/// The failure of a call without a token.
-fn no_token(target: &Target) -> Failure {
-    Failure::new(format!("TENANTRY_TOKEN is not set, and the API at {} needs a token", target.url)).advise(
-        "make one with `tenantry token create --name me --role operator` and set TENANTRY_TOKEN \
-         (or pass --token)",
-    )
-}
-
-fn retry_after(response: &Response) -> Duration {
-    asked_to_wait(response).unwrap_or(Duration::from_secs(1)).min(MAX_YIELD)
 }
 
 /// What `Retry-After` says, in seconds.

@@ -15,7 +15,6 @@ use store::master_keys;
 
 use crate::{
     actor,
-    args::Global,
     connection::{self, Database},
     failure::{Done, Failure},
     show,
@@ -24,7 +23,6 @@ use crate::{
 /// Secrets that are read at a time.
 const PAGE: i64 = 500;
 
-/// Make TENANTRY_MASTER_KEY the installation's master key, in place of TENANTRY_MASTER_KEY_PREVIOUS.
 #[derive(Debug, Args)]
 pub(crate) struct RollMaster {
     /// Erase the sealed API keys that neither master key opens; the tenants' keys stay valid. For a
@@ -42,12 +40,7 @@ struct Tally {
 }
 
 impl RollMaster {
-    /// Rolls the key on the database of the settings.
-    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(global, async |db| self.on(db).await).await
-    }
-
-    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         connection::refuse_copy(pool).await?;
         let sealer = sealer(settings, pool).await?;
@@ -98,7 +91,7 @@ impl RollMaster {
         if before.as_ref() != Some(&id) {
             master_keys::replace(&mut tx, &id).await?;
             let detail = json!({ "from": before, "to": id });
-            actor::record(&mut tx, "master_key.rolled", detail).await?;
+            actor::record(&mut tx, None, "master_key.rolled", detail).await?;
         }
         tx.commit().await?;
         Ok(id)

@@ -4,12 +4,8 @@
 mod bad_rows;
 mod csv_rows;
 mod mistakes;
-mod separator;
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Read as _, path::Path};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -39,10 +35,10 @@ fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
 pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchRequest> {
-    let format = match format.or_else(|| by_name(file)) {
-        Some(format) => format,
-        None => return Err(unknown_format(file).into()),
-    };
+    let format = format.or_else(|| by_name(file)).ok_or_else(|| {
+        Failure::usage(format!("the name of {} does not tell its format", shown(file)))
+            .advise("pass --format json, ndjson or csv")
+    })?;
     let text = text_of(file)?;
     let submission =
         parse(&text, format).with_context(|| format!("could not read {}", shown(file)))?;
@@ -136,11 +132,6 @@ fn by_name(file: &Path) -> Option<Format> {
     }
 }
 
-fn unknown_format(file: &Path) -> Failure {
-    Failure::usage(format!("the name of {} does not tell its format", shown(file)))
-        .advise("pass --format json, ndjson or csv")
-}
-
 fn text_of(file: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
@@ -171,11 +162,7 @@ fn decoded(bytes: Vec<u8>, file: &Path) -> anyhow::Result<String> {
 }
 
 fn shown(file: &Path) -> String {
-    if file == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        PathBuf::from(file).display().to_string()
-    }
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Spec {
             kind,
             name: name.to_owned(),
             log: data_dir.log_dir().join(format!("{name}.log")),
-            ready_file: data_dir.run_dir().join(format!("{name}.json")),
+            ready_file: data_dir.path().join("run").join(format!("{name}.json")),
             env: env.clone(),
         }
     }
@@ -145,27 +145,16 @@ impl Child {
 
     /// Asks it to finish what it has begun and end.
     pub(super) fn ask_to_stop(&self) {
-        self.signal(Signal::SIGTERM);
-    }
-
-    pub(super) fn kill(&mut self) {
-        if self.ended().is_none() {
-            self.signal(Signal::SIGKILL);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
         let Ok(pid) = i32::try_from(self.0.id()) else { return };
-        if let Err(e) = kill(Pid::from_raw(pid), signal) {
-            tracing::debug!("could not send {signal} to {pid}: {e}");
+        if let Err(e) = kill(Pid::from_raw(pid), Signal::SIGTERM) {
+            tracing::debug!("could not send SIGTERM to {pid}: {e}");
         }
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
-        if let Err(e) = self.0.wait() {
+        if let Err(e) = self.0.kill().and_then(|()| self.0.wait()) {
             tracing::debug!("could not wait for a child: {e}");
         }
     }

@@ -31,7 +31,7 @@ impl DevToken {
         let mut conn = store::open(&self.options).await?;
         let mut tx = conn.begin().await?;
         operators::revoke(&mut tx, &self.name).await?;
-        record(&mut tx, "token.revoked", json!({ "name": self.name })).await?;
+        record(&mut tx, None, "token.revoked", json!({ "name": self.name })).await?;
         tx.commit().await?;
         conn.close().await?;
         Ok(())
@@ -49,7 +49,7 @@ impl DevToken {
             expires_at: Some(chrono::Utc::now() + chrono::Duration::days(TOKEN_DAYS)),
         };
         operators::create(&mut tx, new).await?.context("a token of that name exists")?;
-        record(&mut tx, "token.created", json!({ "name": name })).await?;
+        record(&mut tx, None, "token.created", json!({ "name": name })).await?;
         tx.commit().await?;
         let options = pool.connect_options().as_ref().clone();
         Ok(Self { name, token, options })

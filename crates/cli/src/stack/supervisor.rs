@@ -48,7 +48,8 @@ impl Supervisor {
         let mut child = spec.spawn()?;
         let url = spec.answers(&mut child).await?;
         // The port must stay the same if the child has to be started again.
-        if let (Kind::Api { port }, Some(bound)) = (&mut spec.kind, port_of(&url)) {
+        let bound = reqwest::Url::parse(&url).ok().and_then(|url| url.port());
+        if let (Kind::Api { port }, Some(bound)) = (&mut spec.kind, bound) {
             *port = bound;
         }
         let now = Instant::now();
@@ -146,10 +147,6 @@ impl Seat {
 
 fn pause_after(deaths: u32) -> Duration {
     (FIRST_PAUSE * 2_u32.saturating_pow(deaths.saturating_sub(1).min(10))).min(LONGEST_PAUSE)
-}
-
-fn port_of(url: &str) -> Option<u16> {
-    reqwest::Url::parse(url).ok()?.port()
 }
 
 #[cfg(test)]
