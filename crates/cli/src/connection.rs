@@ -22,7 +22,6 @@ pub(crate) const DEFAULT_DATA_DIR: &str = ".tenantry";
 /// What `dev` writes there once all answers.
 pub(crate) const READY_FILE: &str = "ready.json";
 
-/// An API and the token to call it with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Without a slash at its end.
@@ -107,7 +106,6 @@ pub(crate) async fn patient_pool(
     pool(url, &patient).await
 }
 
-/// The database that a command works on, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Database<'a> {
     pub(crate) json: bool,
@@ -116,7 +114,6 @@ pub(crate) struct Database<'a> {
     pub(crate) pool: &'a sqlx::PgPool,
 }
 
-/// Works on the database of the settings.
 pub(crate) async fn with_database<T>(
     global: &Global,
     work: impl AsyncFnOnce(Database<'_>) -> anyhow::Result<T>,

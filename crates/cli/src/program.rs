@@ -11,7 +11,6 @@ use crate::{
     failure::{Done, Failure},
 };
 
-/// The command `tenantry`.
 #[must_use]
 pub fn tenantry() -> ExitCode {
     let args = match Args::try_parse() {

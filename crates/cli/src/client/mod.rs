@@ -15,7 +15,6 @@ pub(crate) use operations::{Filters, Operations, Under};
 
 use crate::{connection::Target, failure::Failure};
 
-/// Where the API's routes begin.
 pub(crate) const API: &str = "/api/v1";
 
 /// How long an API that does not accept connections is given to start.
@@ -41,19 +40,16 @@ pub(crate) type Fields = IndexMap<String, Box<RawValue>>;
 pub(crate) struct Answer {
     /// The HTTP status, 200 to 299.
     pub(crate) status: u16,
-    /// The body, untouched.
     pub(crate) text: String,
 }
 
 impl Answer {
-    /// The body as a `T`.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         serde_json::from_str(&self.text)
             .context("the API's answer has another form than this version of tenantry expects")
     }
 }
 
-/// A caller of one API.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -92,7 +88,6 @@ impl Client {
         self.call(self.request(Method::GET, path)).await
     }
 
-    /// Reads `path` as NDJSON.
     pub(crate) async fn get_ndjson(&self, path: &str) -> anyhow::Result<Answer> {
         let request = self.request(Method::GET, path);
         self.call(request.header(header::ACCEPT, "application/x-ndjson")).await
@@ -241,14 +236,5 @@ mod tests {
 
         assert_eq!(made, "?q=a%26b+c");
         assert_eq!(query(&[("q", None)]), "");
-    }
-
-    #[test]
-    fn without_a_token_says_where_to_get_one() {
-        let target = Target { url: "http://x".into(), token: None, from_ready_file: false };
-
-        let error = Client::new(target).unwrap_err().to_string();
-
-        assert!(error.contains("TENANTRY_TOKEN"), "{error}");
     }
 }

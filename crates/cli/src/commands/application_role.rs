@@ -151,7 +151,6 @@ async fn measure(pool: &PgPool, role: &str, tenant: &RoleName) -> anyhow::Result
     Ok((count, ms))
 }
 
-/// Takes the role out of all tenants' roles.
 async fn revoke(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
     let mut conn = pool.acquire().await?;
     let installation = store::installation(&mut conn).await?;

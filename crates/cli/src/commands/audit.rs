@@ -27,7 +27,6 @@ use crate::{
     show,
 };
 
-/// Rows read at a time.
 const PAGE: i64 = 5_000;
 
 /// Tries to drop a month while others use the log; each waits 1 s for its lock.
@@ -55,7 +54,6 @@ pub(crate) enum Audit {
     },
 }
 
-/// The first day of a month.
 fn month(text: &str) -> Result<NaiveDate, String> {
     let form = |at, c: u8| if at == 4 { c == b'-' } else { c.is_ascii_digit() };
     let fits = text.len() == 7 && text.bytes().enumerate().all(|(at, c)| form(at, c));

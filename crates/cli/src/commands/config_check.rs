@@ -26,7 +26,6 @@ pub(crate) enum Config {
 }
 
 impl Config {
-    /// Reads the configuration as the API and workers do.
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<Done> {
         let Self::Check { complete } = self;
         let settings = load()?;
@@ -65,7 +64,6 @@ pub(crate) fn use_file(file: Option<PathBuf>) {
     }
 }
 
-/// The file that `--config` names.
 pub(crate) fn config_file() -> Option<&'static Path> {
     CONFIG_FILE.get().map(PathBuf::as_path)
 }

@@ -78,7 +78,6 @@ impl Connect {
     }
 }
 
-/// Why this tenant gets no login.
 async fn refusal(conn: &mut PgConnection, id: TenantId) -> Failure {
     match tenants::find(conn, id).await {
         Err(error) => database_failure(&error),

@@ -10,7 +10,6 @@ use crate::{
     failure::Failure,
 };
 
-/// The id of the tenant that `text` names.
 pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> {
     if let Some(id) = as_id(text) {
         match client.get(&format!("{API}/tenants/{id}")).await {

@@ -194,7 +194,6 @@ fn one(global: &Global, of: Operations<'_>, answer: &Answer) -> anyhow::Result<D
     })
 }
 
-/// The tenant whose failure rolled the batch back.
 fn rolled_back(error: &BatchError) -> String {
     let because = format!("rolled back because of item {}", error.index);
     match (&error.code, &error.message) {

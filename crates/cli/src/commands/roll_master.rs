@@ -20,7 +20,6 @@ use crate::{
     show,
 };
 
-/// Secrets that are read at a time.
 const PAGE: i64 = 500;
 
 #[derive(Debug, Args)]
@@ -149,7 +148,6 @@ pub(super) async fn sealer_if_set(
     Ok(master_keys::salt(&mut conn).await.ok().map(|salt| keys.sealer(salt.as_bytes())))
 }
 
-/// The workers that live, by their ids.
 async fn workers(pool: &PgPool) -> anyhow::Result<Vec<String>> {
     let mut conn = pool.acquire().await?;
     let queue = store::queue_state::read(&mut conn, 1).await?;

@@ -107,7 +107,6 @@ async fn failures(of: Operations<'_>, operation: &Operation) -> anyhow::Result<(
     Ok(())
 }
 
-/// The first failed items, with their reasons.
 pub(super) async fn failed(
     of: Operations<'_>,
     id: &str,

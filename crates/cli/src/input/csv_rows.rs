@@ -27,7 +27,6 @@ enum Column {
     Metadata(String),
 }
 
-/// One tenant for each row of `text`.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
     let (rows, separator, lines_before) = separated(text);
     let mut reader = csv::ReaderBuilder::new()
@@ -209,15 +208,6 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
-    }
-
-    #[test]
-    fn names_the_line_of_a_limit_that_is_no_number() {
-        let text = "tenant_name,settings.limits.users\nA,5\nB,many\n";
-
-        let error = parse(text).unwrap_err().to_string();
-
-        assert!(error.starts_with("line 3:"), "{error}");
     }
 
     #[test]

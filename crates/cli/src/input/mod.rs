@@ -17,7 +17,6 @@ pub(crate) use self::bad_rows::write as write_rows;
 use self::mistakes::Mistakes;
 use crate::failure::Failure;
 
-/// How the tenants are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// `{"tenants": […]}` as the API takes it, an array of tenants, or one tenant
@@ -48,7 +47,6 @@ pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchR
     Ok(submission)
 }
 
-/// The tenants in `text`.
 pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<BatchRequest> {
     // Spreadsheets put a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -84,7 +82,6 @@ fn list(text: &RawValue) -> Option<Vec<Box<RawValue>>> {
     serde_json::from_str(text.get()).ok()
 }
 
-/// What is said beside the tenants.
 fn beside(tenants: Vec<Box<RawValue>>, body: &Fields<'_>) -> anyhow::Result<BatchRequest> {
     if let Some(name) = body.repeated() {
         return Err(Failure::usage(format!("`{name}` is there twice")).into());

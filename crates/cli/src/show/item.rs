@@ -54,7 +54,6 @@ fn record(it: &Item) -> Record {
     record
 }
 
-/// The tries that failed, oldest first.
 fn attempts(it: &Item) -> Table {
     let mut table = Table::new(&[">try", "=failed", "?worker", "=step", "error"]);
     for attempt in &it.failed_attempts {

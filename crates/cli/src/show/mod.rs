@@ -29,7 +29,6 @@ pub(crate) use record::Record;
 pub(crate) use table::Table;
 pub(crate) use words::{domain, duration, short_time};
 
-/// Stands where a table has nothing to say.
 pub(crate) const DASH: &str = "–";
 
 pub(crate) fn or_dash(value: Option<impl ToString>) -> String {
@@ -70,7 +69,6 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Whether people look at standard output.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }

@@ -5,7 +5,6 @@ use super::{is_terminal, line, plain, table::tsv_cell, text};
 /// Longest name of a field that others are lined up with.
 const LONGEST_LABEL: usize = 24;
 
-/// One thing as names and values.
 #[derive(Debug, Default)]
 pub(crate) struct Record(Vec<(String, String)>);
 

@@ -22,7 +22,6 @@ const STYLE: TableStyle = UTF8_FULL_CONDENSED
     .header_lines(ContentLineStyle::new('│', '│', '│'))
     .content_lines(ContentLineStyle::new('│', '│', '│'));
 
-/// A table with a header.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Column<'static>>,
@@ -49,7 +48,6 @@ impl Table {
         line(self.printed(is_terminal()));
     }
 
-    /// Prints it beside the result.
     pub(crate) fn print_beside(&self) {
         note(self.printed(std::io::stderr().is_terminal()));
     }

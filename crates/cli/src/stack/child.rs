@@ -28,7 +28,6 @@ use crate::failure::Failure;
 /// How long a child gets until it answers.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// Between two looks at whether it does.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Lines of its log that are shown when it ends too early.
@@ -118,7 +117,6 @@ impl Spec {
         }
     }
 
-    /// The end of its log.
     pub(super) fn last_lines(&self, count: usize) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -137,7 +135,6 @@ impl Spec {
 pub(super) struct Child(Process);
 
 impl Child {
-    /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         // An error says that somebody else has waited for it: then it has ended, too.
         self.0.try_wait().unwrap_or(Some(ExitStatus::from_raw(0)))

@@ -42,7 +42,6 @@ use supervisor::Supervisor;
 /// The variable that names one more file of settings, as `--config` does.
 const CONFIG_FILE: &str = "TENANTRY_CONFIG_FILE";
 
-/// What to start, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Port of the API; 0 = a free one.
@@ -89,10 +88,7 @@ impl Stack {
 
         let began = Instant::now();
         let env = shared_env(settings, postgres.url(), master_key.expose_secret())?;
-        // A worker may take its time to finish what it has begun, and a little more.
-        let drain =
-            Duration::from_millis(settings.worker.drain_timeout_ms) + Duration::from_secs(5);
-        let mut supervisor = Supervisor::new(drain);
+        let mut supervisor = Supervisor::new(settings.worker.drain_timeout_ms);
         let api = Spec::new(Kind::Api { port: plan.port }, &data_dir, "api", &env);
         let url = supervisor.start(api).await?;
         for number in 1..=plan.workers {
@@ -136,7 +132,6 @@ impl Stack {
         self.supervisor.kill();
     }
 
-    /// The last `count` lines that each child logged.
     pub(crate) fn last_log_lines(&self, count: usize) -> Vec<(String, String)> {
         self.supervisor.last_log_lines(count)
     }

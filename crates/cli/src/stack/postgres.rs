@@ -10,10 +10,8 @@ use settings::Settings;
 use super::DataDir;
 use crate::show;
 
-/// Name of the database in a cluster of ours.
 const DATABASE: &str = "tenantry";
 
-/// Between two looks at whether our cluster answers.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -72,7 +70,6 @@ impl Postgres {
         }
     }
 
-    /// Stops it, if it is ours.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(cluster) = self.cluster.take() else { return Ok(()) };
         tokio::task::spawn_blocking(move || cluster.stop())

@@ -13,7 +13,6 @@ use crate::{actor::record, connection};
 /// The life of a token of `dev`, in days, should the process be killed before it revokes it.
 const TOKEN_DAYS: i64 = 30;
 
-/// The operator token of one run.
 #[derive(Debug)]
 pub(super) struct DevToken {
     name: String,
@@ -56,7 +55,6 @@ impl DevToken {
     }
 }
 
-/// Brings the database to the newest version and makes a token for this run.
 pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<DevToken> {
     let pool = connection::patient_pool(url, settings).await?;
     let prepared = prepare(&pool, settings).await;

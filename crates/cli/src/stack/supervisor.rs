@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 use super::child::{Child, Kind, Spec, how};
 use crate::show;
 
-/// Between two looks at the children.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Pause before a dead child is started again; doubles with each death in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A child that lived this long was well: its next death counts as the first.
@@ -38,8 +36,9 @@ struct Seat {
 }
 
 impl Supervisor {
-    /// Without children yet; workers get `drain` to finish what they have begun.
-    pub(super) fn new(drain: Duration) -> Self {
+    /// Without children yet; workers get this time, and a little more, to finish what they have begun.
+    pub(super) fn new(drain_ms: u64) -> Self {
+        let drain = Duration::from_millis(drain_ms) + Duration::from_secs(5);
         Self { seats: Vec::new(), drain }
     }
 
@@ -57,7 +56,6 @@ impl Supervisor {
         Ok(url)
     }
 
-    /// Looks after the children for ever.
     pub(super) async fn watch(&mut self) {
         loop {
             self.seats.iter_mut().for_each(Seat::look);
@@ -72,7 +70,6 @@ impl Supervisor {
         self.stop_those(|kind| matches!(kind, Kind::Api { .. }), API_STOPS_IN).await;
     }
 
-    /// Ends all of them at once.
     pub(super) fn kill(&mut self) {
         for seat in &mut self.seats {
             seat.child = None;

@@ -85,7 +85,6 @@ impl Demo {
         Ok(done)
     }
 
-    /// From the start of everything to its stop.
     async fn play(
         &self,
         global: &Global,

@@ -11,7 +11,6 @@ use crate::{
 /// Results that are shown; the rest is counted.
 const SHOWN: usize = 10;
 
-/// What the first tenant's role could do, and what it could not.
 pub(super) fn isolation(proof: &Proof) {
     let tenant = show::plain(&proof.tenant_name);
     show::line(format!("\nAs {}, the role of tenant “{tenant}”:", proof.role));

@@ -99,7 +99,7 @@ async fn status(db: Database<'_>, installed: Option<&Installed>) -> anyhow::Resu
     table.print();
     show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
     if let Some(installed) = installed {
-        installed.tell(show::line);
+        installed.tell(&|text| show::line(text));
         installed.tell_carried_over();
     }
     if !current {

@@ -235,7 +235,6 @@ async fn tenant_of(conn: &mut PgConnection, schema: &str) -> anyhow::Result<Flee
     })
 }
 
-/// All tenants that the fleet has, page by page.
 async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<FleetTenant>> {
     const PAGE: i64 = 1_000;
     let pages = stream::try_unfold(None, async |after| {

@@ -24,7 +24,6 @@ use crate::{
     stack::Signals,
 };
 
-/// Between two lines that say how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// Connections beside those of the items in work.
@@ -34,7 +33,6 @@ const OTHERS: u32 = 3;
 /// (141 MB after 200 tenants, 503 MB after 800).
 const CONNECTION_USES: u64 = 200;
 
-/// What is to be done.
 pub(super) struct Wish {
     pub(super) direction: Direction,
     pub(super) to: Option<Target>,
@@ -45,7 +43,6 @@ pub(super) struct Wish {
     pub(super) concurrency: usize,
 }
 
-/// Submits the operation, works on it and tells what came of it.
 pub(super) async fn run(
     db: Database<'_>,
     schema: Option<&str>,

@@ -104,7 +104,6 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
     rows
 }
 
-/// A tenant, and how its schema stands to the set.
 type Stands<'a> = (&'a FleetTenant, Standing<'a>);
 
 /// Compares every tenant with the set. Most are at its newest version, as the ledger's rows tell; the other
