@@ -7,7 +7,7 @@ mod status;
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use domain::{Direction, SchemaName, Version};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
@@ -37,9 +37,10 @@ pub(crate) enum Tenant {
     ///
     /// The schema itself is not changed and not compared with the migrations: `tenantry doctor` compares it
     /// once all of them are applied.
+    #[command(group = ArgGroup::new("which").args(["schema", "all"]))]
     Init {
         /// This schema only
-        #[arg(long, value_name = "NAME", conflicts_with = "all")]
+        #[arg(long, value_name = "NAME")]
         schema: Option<String>,
         /// Those of all active tenants
         #[arg(long)]
