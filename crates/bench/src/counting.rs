@@ -14,7 +14,6 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
 };
 
-/// What has passed so far.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     round_trips: AtomicU64,
@@ -22,7 +21,6 @@ pub(crate) struct Counts {
     commits: AtomicU64,
 }
 
-/// What has passed since it was last taken.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Passed {
     /// Messages of the client that the server answered with "ready for the next".

@@ -15,33 +15,24 @@ pub(crate) struct Figure {
     name: String,
     unit: &'static str,
     value: f64,
-    limit: Option<Limit>,
-}
-
-/// A bound that makes the run fail.
-#[derive(Debug, Clone, Copy)]
-enum Limit {
-    AtMost(f64),
-    AtLeast(f64),
+    most: Option<f64>,
+    least: Option<f64>,
 }
 
 impl Figure {
     /// Makes the run fail when it is larger than `most`.
     pub(crate) fn at_most(&mut self, most: f64) {
-        self.limit = Some(Limit::AtMost(most));
+        self.most = Some(most);
     }
 
     /// Makes the run fail when it is smaller than `least`, if that is given.
     pub(crate) fn at_least(&mut self, least: Option<f64>) {
-        self.limit = least.map(Limit::AtLeast);
+        self.least = least;
     }
 
     fn holds(&self) -> bool {
-        match self.limit {
-            Some(Limit::AtMost(most)) => self.value <= most,
-            Some(Limit::AtLeast(least)) => self.value >= least,
-            None => true,
-        }
+        self.most.is_none_or(|most| self.value <= most)
+            && self.least.is_none_or(|least| self.value >= least)
     }
 }
 
@@ -57,7 +48,7 @@ impl Figures {
         value: f64,
         unit: &'static str,
     ) -> &mut Figure {
-        self.rows.push(Figure { name: name.into(), unit, value, limit: None });
+        self.rows.push(Figure { name: name.into(), unit, value, most: None, least: None });
         self.rows.last_mut().expect("it was just added")
     }
 
@@ -68,7 +59,6 @@ impl Figures {
         }
     }
 
-    /// Whether every figure keeps to its limits.
     pub(crate) fn hold(&self) -> bool {
         self.rows.iter().all(Figure::holds)
     }
@@ -77,10 +67,10 @@ impl Figures {
         println!("\n{}: {}\n", self.scenario, self.what);
         let width = self.rows.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
         for figure in &self.rows {
-            let limit = match figure.limit {
-                Some(Limit::AtMost(most)) => format!("   (at most {most})"),
-                Some(Limit::AtLeast(least)) => format!("   (at least {least})"),
-                None => String::new(),
+            let limit = match (figure.most, figure.least) {
+                (Some(most), _) => format!("   (at most {most})"),
+                (_, Some(least)) => format!("   (at least {least})"),
+                _ => String::new(),
             };
             let verdict = if figure.holds() { "" } else { "   FAILED" };
             println!(
@@ -121,7 +111,6 @@ pub(crate) fn median_ratio(over: &[f64], under: &[f64]) -> f64 {
     median(&ratios)
 }
 
-/// The middle one.
 pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 0.5)
 }

@@ -50,7 +50,6 @@ const RIGHT_ON_VERSIONS: &str = "grant select on floor_{n}.tenantry_migrations t
 const CHECKSUM: &str = "0123456789abcdef0123456789abcdef0123456789abcdef\
     0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// What a tenant is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
     pub(crate) migrations: Vec<String>,
@@ -72,7 +71,6 @@ impl Shape {
         }
     }
 
-    /// One migration that makes this many tables.
     pub(crate) fn of_tables(count: usize) -> Self {
         let tables: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
         let table = |name: &String| {
@@ -177,7 +175,6 @@ impl Floor {
         Ok(started.elapsed())
     }
 
-    /// The text of each of `tenants` new tenants.
     pub(crate) fn texts(&self, table: VersionTable, tenants: usize) -> Vec<String> {
         let tenant = self.shape.tenant(table);
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);

@@ -17,6 +17,7 @@ mod system;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context;
 use clap::{Parser, ValueEnum};
 
 use crate::{scenarios::Scenario, stand::Stand};
@@ -68,21 +69,15 @@ enum Role {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("bench: could not start the runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let done = runtime.block_on(async {
-        match (args.be, &args.ready_file) {
-            (Some(Role::Api), Some(file)) => processes::be(api::run, file).await.map(|()| true),
-            (Some(Role::Worker), Some(file)) => {
-                processes::be(worker::run, file).await.map(|()| true)
+    let runtime = tokio::runtime::Runtime::new().context("could not start the runtime");
+    let done = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            match (args.be, &args.ready_file) {
+                (Some(Role::Api), Some(file)) => processes::be(api::run, file).await,
+                (Some(Role::Worker), Some(file)) => processes::be(worker::run, file).await,
+                _ => measure(&args).await,
             }
-            _ => measure(&args).await,
-        }
+        })
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

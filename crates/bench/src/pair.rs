@@ -1,19 +1,19 @@
 //! Rounds of the same work on the floor and on the system.
 
-use std::time::Duration;
-
 use crate::{
     figures::{Figures, median, median_ratio},
-    floor::{Floor, Shape, VersionTable},
+    floor::{
+        Floor, Shape,
+        VersionTable::{Kept, Left},
+    },
     scenarios::Run,
     stand::Stand,
-    system::{Done, Setup, System},
+    system::{Setup, System},
 };
 
 /// Tenants that each side makes before the first round, unmeasured: caches and files are cold at first.
 const WARM_UP: usize = 100;
 
-/// What all rounds of the two sides came to.
 #[derive(Debug, Default)]
 pub(crate) struct Pair {
     tenants: usize,
@@ -28,7 +28,6 @@ pub(crate) struct Pair {
 /// What was used: so far, or for some work.
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
-    /// Processor time of the server.
     server_ms: f64,
     /// Processor time of the system's processes.
     processes_ms: f64,
@@ -42,11 +41,21 @@ impl Used {
         Ok(Self { server_ms, processes_ms, wal: system.wal_bytes().await? })
     }
 
-    /// Adds what was used between two moments.
-    fn add(&mut self, before: Self, after: Self) {
+    /// Does `work` once the pool is full, and adds what it used.
+    async fn by<T>(
+        &mut self,
+        stand: &Stand,
+        system: &System,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        system.pool_is_full(system.spares).await?;
+        let before = Self::so_far(stand, system).await?;
+        let done = work.await?;
+        let after = Self::so_far(stand, system).await?;
         self.server_ms += after.server_ms - before.server_ms;
         self.processes_ms += after.processes_ms - before.processes_ms;
         self.wal += after.wal - before.wal;
+        Ok(done)
     }
 }
 
@@ -83,18 +92,22 @@ impl Pair {
     ) -> anyhow::Result<Self> {
         let mut pair = Self { tenants: tenants * rounds, ..Self::default() };
         system.pool_is_full(system.spares).await?;
-        floor.make(VersionTable::Kept, WARM_UP).await?;
+        floor.make(Kept, WARM_UP).await?;
         system.make("warm-up", WARM_UP).await?;
         println!(
             "\nround   floor tenants/s   without version table   system tenants/s   ratio   accepted in"
         );
         for round in 0..rounds {
             let before = tenants / 2;
-            let mut floor_took = pair.on_floor(stand, (floor, system), before).await?;
-            let mut bare_took = floor.make(VersionTable::Left, before).await?;
-            let done = pair.on_system(stand, system, round, tenants).await?;
-            floor_took += pair.on_floor(stand, (floor, system), tenants - before).await?;
-            bare_took += floor.make(VersionTable::Left, tenants - before).await?;
+            let used = &mut pair.used_by_floor;
+            let mut floor_took = used.by(stand, system, floor.make(Kept, before)).await?;
+            let mut bare_took = floor.make(Left, before).await?;
+            let name = round.to_string();
+            let made = system.make(&name, tenants);
+            let done = pair.used_by_system.by(stand, system, made).await?;
+            let used = &mut pair.used_by_floor;
+            floor_took += used.by(stand, system, floor.make(Kept, tenants - before)).await?;
+            bare_took += floor.make(Left, tenants - before).await?;
             let bare_rate = tenants as f64 / bare_took.as_secs_f64();
             let floor_rate = tenants as f64 / floor_took.as_secs_f64();
             let rate = done.tenants_per_second;
@@ -110,33 +123,6 @@ impl Pair {
             pair.item_ms.extend(system.item_ms(&done.id).await?);
         }
         Ok(pair)
-    }
-
-    async fn on_floor(
-        &mut self,
-        stand: &Stand,
-        (floor, system): (&Floor, &System),
-        tenants: usize,
-    ) -> anyhow::Result<Duration> {
-        system.pool_is_full(system.spares).await?;
-        let before = Used::so_far(stand, system).await?;
-        let took = floor.make(VersionTable::Kept, tenants).await?;
-        self.used_by_floor.add(before, Used::so_far(stand, system).await?);
-        Ok(took)
-    }
-
-    async fn on_system(
-        &mut self,
-        stand: &Stand,
-        system: &System,
-        round: usize,
-        tenants: usize,
-    ) -> anyhow::Result<Done> {
-        system.pool_is_full(system.spares).await?;
-        let before = Used::so_far(stand, system).await?;
-        let done = system.make(&round.to_string(), tenants).await?;
-        self.used_by_system.add(before, Used::so_far(stand, system).await?);
-        Ok(done)
     }
 
     /// How long items took in the system, and their steps.

@@ -65,7 +65,6 @@ impl Process {
         Some(kib / 1024.0)
     }
 
-    /// Ends the process in good order.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         let ended = self.child.wait()?;
@@ -80,7 +79,7 @@ impl Process {
 pub(crate) async fn be<R, E>(
     run: impl FnOnce(Settings, TcpListener, CancellationToken) -> R,
     ready_file: &Path,
-) -> anyhow::Result<()>
+) -> anyhow::Result<bool>
 where
     R: Future<Output = Result<(), E>>,
     E: Into<anyhow::Error>,
@@ -94,5 +93,6 @@ where
     let serving = run(settings, listener, stop.clone());
     let (served, announced) = telemetry::announced(serving, Some(ready_file), address, &stop).await;
     served.map_err(Into::into)?;
-    Ok(announced?)
+    announced?;
+    Ok(true)
 }

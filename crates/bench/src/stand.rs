@@ -58,8 +58,7 @@ impl Stand {
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
-        let port = self.cluster.server().port();
-        self.cluster.socket_dir().join(format!(".s.PGSQL.{port}"))
+        self.cluster.socket()
     }
 
     pub(crate) fn folder(&self) -> &Path {

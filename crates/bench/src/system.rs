@@ -21,7 +21,6 @@ const BATCH_SECS: u64 = 900;
 /// Between two looks at either.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 
-/// How a system is set up.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) database: String,
@@ -29,7 +28,6 @@ pub(crate) struct Setup {
     /// Transactions in which all of them together make tenants at a time.
     pub(crate) lanes: usize,
     pub(crate) spares: usize,
-    /// Further settings.
     pub(crate) env: Vec<(&'static str, String)>,
     /// Whether what goes to the server is counted.
     pub(crate) counted: bool,
@@ -49,7 +47,6 @@ pub(crate) struct System {
     pub(crate) pool: PgPool,
 }
 
-/// What one batch came to.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
     pub(crate) id: String,
@@ -61,22 +58,21 @@ pub(crate) struct Done {
 
 impl System {
     pub(crate) async fn start(stand: &Stand, setup: Setup) -> anyhow::Result<Self> {
-        let url = stand.system_database(&setup.database).await?;
+        let mut url = stand.system_database(&setup.database).await?;
         // Closed after each use: an idle session takes part in every CREATE of its database, and the
         // floor's has none.
         let closed = PgPoolOptions::new().after_release(|_, _| Box::pin(async { Ok(false) }));
         let pool = closed.max_connections(1).connect(&url).await?;
         let token = prepare(&pool).await?;
-        let (url, counts) = if setup.counted {
-            let (port, counts) = counting::start(stand.socket()).await?;
+        let mut counts = None;
+        if setup.counted {
+            let (port, counted) = counting::start(stand.socket()).await?;
             let user = url.split("://").nth(1).and_then(|rest| rest.split('@').next());
             let user = user.context("the cluster's URL names no user")?;
             let database = &setup.database;
-            let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
-            (url, Some(counts))
-        } else {
-            (url, None)
-        };
+            url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
+            counts = Some(counted);
+        }
         let mut env = environment(&url, setup.lanes.div_ceil(setup.workers.max(1)));
         env.push(("TENANTRY__POOL__SIZE", setup.spares.to_string()));
         env.extend(setup.env);
@@ -131,7 +127,6 @@ impl System {
         Ok(())
     }
 
-    /// Submits a batch of `tenants` and waits until all are active.
     pub(crate) async fn make(&self, round: &str, tenants: usize) -> anyhow::Result<Done> {
         let (id, accepted_ms) = self.submit(&batch(round, tenants)).await?;
         // Polled until it is over, as a caller would.
@@ -227,7 +222,6 @@ impl System {
         self.answer(request.header("prefer", "wait=30").json(body)).await
     }
 
-    /// How long one GET takes, in milliseconds.
     pub(crate) async fn get_ms(&self, path: &str) -> anyhow::Result<f64> {
         Ok(self.answer(self.http.get(format!("{}{path}", self.api.url))).await?.1)
     }

@@ -15,20 +15,10 @@ pub(crate) fn actor() -> String {
 /// Writes an audit row in the caller's transaction.
 pub(crate) async fn record(
     conn: &mut PgConnection,
+    tenant: Option<TenantId>,
     action: &str,
     detail: Value,
 ) -> sqlx::Result<()> {
-    record_of(conn, None, action, detail).await
-}
-
-/// The same about a tenant.
-pub(crate) async fn record_of(
-    conn: &mut PgConnection,
-    tenant: impl Into<Option<TenantId>>,
-    action: &str,
-    detail: Value,
-) -> sqlx::Result<()> {
-    let (actor, tenant) = (actor(), tenant.into());
-    let entry = audit::Entry { actor: &actor, action, tenant, detail, ..Default::default() };
+    let entry = audit::Entry { actor: &actor(), action, tenant, detail, ..Default::default() };
     audit::append(conn, entry).await
 }

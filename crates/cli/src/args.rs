@@ -77,7 +77,6 @@ pub(crate) struct Global {
 /// Where help lists what every command takes, behind what is a command's own.
 const GLOBAL: &str = "Global options";
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Try it: start everything here, provision sample tenants, show the result, clean up

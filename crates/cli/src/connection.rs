@@ -1,11 +1,8 @@
 //! Which API, with which token, and which database: options first, then what `dev` left behind.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
-use sqlx::{Connection as _, postgres::PgConnectOptions};
+use sqlx::Connection as _;
 use store::origin::{self, OriginError};
 
 use crate::{
@@ -25,7 +22,6 @@ pub(crate) const DEFAULT_DATA_DIR: &str = ".tenantry";
 /// What `dev` writes there once all answers.
 pub(crate) const READY_FILE: &str = "ready.json";
 
-/// An API and the token to call it with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Without a slash at its end.
@@ -59,7 +55,8 @@ impl Target {
 /// What the `dev` of this directory, or of one above it, has written; `None` if none runs.
 pub(crate) fn running_here() -> Option<Ready> {
     let cwd = std::env::current_dir().ok()?;
-    cwd.ancestors().map(ready_file).find_map(|file| ready::read(&file).ok())
+    let mut files = cwd.ancestors().map(|dir| dir.join(DEFAULT_DATA_DIR).join(READY_FILE));
+    files.find_map(|file| ready::read(&file).ok())
 }
 
 /// The database that the settings name, else that of the `dev` running here.
@@ -89,22 +86,14 @@ pub(crate) async fn pool(url: &str, settings: &settings::Settings) -> anyhow::Re
     })?;
     let patience = Duration::from_millis(database.acquire_timeout_ms);
     // A pool would wait as long for a server that refuses, and not give its words.
-    let options = reach(options, patience).await?;
-    Ok(store::pool(options, &database))
-}
-
-/// `options` that reach a server.
-async fn reach(options: PgConnectOptions, patience: Duration) -> anyhow::Result<PgConnectOptions> {
-    let reached = store::reach(&options, patience).await.map_err(|e| unreachable(&e))?;
+    let reached = store::reach(&options, patience).await.map_err(|e| {
+        Failure::new(telemetry::chain(&e)).advise("check DATABASE_URL, and that the server runs")
+    })?;
     if let Some(unencrypted) = reached.unencrypted {
         show::note(format!("warning: {unencrypted}"));
     }
     reached.conn.close().await.map_err(|e| database_failure(&e))?;
-    Ok(reached.options)
-}
-
-fn unreachable(error: &store::Unreachable) -> Failure {
-    Failure::new(telemetry::chain(error)).advise("check DATABASE_URL, and that the server runs")
+    Ok(store::pool(reached.options, &database))
 }
 
 /// As [`pool`], for migrations: a statement may take its time.
@@ -117,7 +106,6 @@ pub(crate) async fn patient_pool(
     pool(url, &patient).await
 }
 
-/// The database that a command works on, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Database<'a> {
     pub(crate) json: bool,
@@ -126,7 +114,6 @@ pub(crate) struct Database<'a> {
     pub(crate) pool: &'a sqlx::PgPool,
 }
 
-/// Works on the database of the settings.
 pub(crate) async fn with_database<T>(
     global: &Global,
     work: impl AsyncFnOnce(Database<'_>) -> anyhow::Result<T>,
@@ -179,10 +166,6 @@ pub(crate) fn database_failure(error: &sqlx::Error) -> Failure {
         .advise("check DATABASE_URL, and that the server runs")
 }
 
-fn ready_file(dir: &Path) -> PathBuf {
-    dir.join(DEFAULT_DATA_DIR).join(READY_FILE)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -200,12 +183,8 @@ mod tests {
     }
 
     fn global(url: Option<&str>, token: Option<&str>) -> Global {
-        Global {
-            url: url.map(str::to_owned),
-            token: token.map(str::to_owned),
-            json: false,
-            config: None,
-        }
+        let [url, token] = [url, token].map(|it| it.map(str::to_owned));
+        Global { url, token, ..Global::default() }
     }
 
     #[test]

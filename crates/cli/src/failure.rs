@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::show;
 
-/// How a command that ran to its end went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Done {
     /// All succeeded: exit code 0.
@@ -17,12 +16,9 @@ pub(crate) enum Done {
     Stopped(Stop),
 }
 
-/// How its user stopped it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Ctrl-C.
     Interrupt,
-    /// SIGTERM.
     Terminate,
 }
 

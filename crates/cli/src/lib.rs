@@ -17,9 +17,7 @@ mod connection;
 mod failure;
 mod input;
 mod program;
-mod server;
 mod show;
 mod stack;
 
-pub use program::tenantry;
-pub use server::{tenantry_api, tenantry_worker};
+pub use program::{tenantry, tenantry_api, tenantry_worker};

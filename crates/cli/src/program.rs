@@ -1,12 +1,16 @@
-//! The program `tenantry`, from its arguments to its exit code.
+//! The three programs, from their arguments to their exit codes: `tenantry`, and the servers as programs of
+//! their own.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
-use crate::{args::Args, commands, failure::Failure};
+use crate::{
+    args::{Args, VERSION},
+    commands::{self, config_check, serve::Serve},
+    failure::{Done, Failure},
+};
 
-/// The command `tenantry`, from its arguments to its exit code.
 #[must_use]
 pub fn tenantry() -> ExitCode {
     let args = match Args::try_parse() {
@@ -34,4 +38,55 @@ fn tell(told: &clap::Error) -> ExitCode {
     // A closed pipe is no reason to fail.
     let _closed = told.print();
     ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
+}
+
+// What both servers take.
+#[derive(Debug, Parser)]
+#[command(version = VERSION)]
+struct Server {
+    #[command(flatten)]
+    serve: Serve,
+    /// TOML file of settings that override the others [default: TENANTRY_CONFIG_FILE]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What can be typed for `tenantry-api` and `tenantry-worker`.
+pub(crate) fn servers() -> [clap::Command; 2] {
+    let api = "Serves Tenantry's HTTP API. Everything else is configured by files and the environment; \
+               see config/default.toml";
+    let worker = "Provisions tenants from the queue. Start as many as you like, on any machine; they \
+                  share only DATABASE_URL and TENANTRY_MASTER_KEY. Port and address are those of \
+                  /healthz, /readyz and /metrics";
+    [("tenantry-api", api), ("tenantry-worker", worker)]
+        .map(|(name, about)| Server::command().name(name).about(about))
+}
+
+/// The program `tenantry-api`: runs until a signal.
+#[must_use]
+pub fn tenantry_api() -> ExitCode {
+    let [api, _] = servers();
+    serve(api, Serve::api)
+}
+
+/// The program `tenantry-worker`: runs until a signal.
+#[must_use]
+pub fn tenantry_worker() -> ExitCode {
+    let [_, worker] = servers();
+    serve(worker, Serve::worker)
+}
+
+fn serve(program: clap::Command, run: impl AsyncFnOnce(Serve) -> anyhow::Result<Done>) -> ExitCode {
+    let name = program.get_name().to_owned();
+    let typed = Server::from_arg_matches(&program.get_matches()).unwrap_or_else(|e| e.exit());
+    config_check::use_file(typed.config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let served = runtime.map_err(Into::into).and_then(|it| it.block_on(run(typed.serve)));
+    match served {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {}", telemetry::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -110,8 +110,7 @@ impl Binaries {
         let initdb = dir.join("initdb").canonicalize().ok()?;
         let dir = initdb.parent()?.to_owned();
         let can_run = |path: &Path| path.is_file() && owner::can_pass(owner, path);
-        let usable = ["initdb", "postgres"].iter().all(|it| can_run(&dir.join(it)));
-        if !usable {
+        if !["initdb", "postgres"].iter().all(|it| can_run(&dir.join(it))) {
             return None;
         }
         let mut version = tool::command(&dir, "postgres", owner);
@@ -122,14 +121,9 @@ impl Binaries {
 
 /// The first of the highest major version that fits.
 fn newest(dirs: Vec<PathBuf>, search: Search, owner: Option<Owner>) -> Option<Binaries> {
-    let mut best: Option<Binaries> = None;
-    for found in dirs.iter().filter_map(|dir| Binaries::at(dir, owner)) {
-        let better = best.as_ref().is_none_or(|best| found.major > best.major);
-        if search.fits(found.major) && better {
-            best = Some(found);
-        }
-    }
-    best
+    // Of equals `max_by_key` takes the last.
+    let found = dirs.iter().rev().filter_map(|dir| Binaries::at(dir, owner));
+    found.filter(|it| search.fits(it.major)).max_by_key(|it| it.major)
 }
 
 fn system_dirs() -> Vec<PathBuf> {
@@ -198,16 +192,12 @@ mod tests {
         dir.canonicalize().unwrap()
     }
 
-    fn any() -> Search {
-        Search::default()
-    }
-
     #[test]
     fn takes_the_newest() {
         let root = tempfile::tempdir().unwrap();
         let dirs = ["15.18", "17.2", "16.1"].map(|it| fake(root.path(), it, it)).to_vec();
 
-        let found = newest(dirs.clone(), any(), None).unwrap();
+        let found = newest(dirs.clone(), Search::default(), None).unwrap();
 
         assert_eq!(found, Binaries { dir: dirs[1].clone(), major: 17 });
     }
@@ -216,7 +206,7 @@ mod tests {
     fn takes_only_the_major_that_a_data_directory_needs() {
         let root = tempfile::tempdir().unwrap();
         let dirs = ["15.18", "17.2"].map(|it| fake(root.path(), it, it)).to_vec();
-        let needs = |major| Search { major: Some(major), ..any() };
+        let needs = |major| Search { major: Some(major), ..Search::default() };
 
         assert_eq!(newest(dirs.clone(), needs(15), None).unwrap().major(), 15);
         assert_eq!(newest(dirs, needs(16), None), None);
@@ -229,7 +219,7 @@ mod tests {
         let client_only = fake(root.path(), "client", "17.2");
         fs::remove_file(client_only.join("postgres")).unwrap();
 
-        assert_eq!(newest(vec![old, client_only], any(), None), None);
+        assert_eq!(newest(vec![old, client_only], Search::default(), None), None);
     }
 
     #[test]

@@ -18,7 +18,6 @@ use crate::owner::{self, Owner};
 /// user, as everything below a home of mode 0700 is.
 const FALLBACK: &str = "/var/lib/tenantry";
 
-/// The directory of one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     /// Canonical. It stays ours: as root we trust nothing that the server's user
@@ -80,7 +79,6 @@ impl Home {
         self.give(path)
     }
 
-    /// A file to lock, which stays ours.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File, Error> {
         open(&self.root.join(name))
     }

@@ -19,7 +19,6 @@ use crate::home::Home;
 use crate::initdb;
 use crate::leftovers;
 use crate::pidfile;
-use crate::poll;
 use crate::server::Server;
 use crate::tool;
 
@@ -96,10 +95,10 @@ fn spawn(mut command: Command, bound: bool) -> Result<Child, Error> {
 fn wait_until_ready(home: &Home, child: &mut Child) -> Result<Server, Error> {
     let data = home.data();
     let ours = i64::from(child.id());
-    let looked = poll::until(STARTING, || {
-        let file = pidfile::read(&data).filter(|file| file.ready && i64::from(file.pid) == ours);
-        if let Some(file) = file {
-            return Some(Ok(Server::new(file)));
+    let looked = tool::poll_until(STARTING, || {
+        let found = pidfile::read(&data);
+        if let Some((server, _)) = found.filter(|(it, ready)| *ready && i64::from(it.pid) == ours) {
+            return Some(Ok(server));
         }
         let ended = child.try_wait().on("wait for the server of", &data).transpose()?;
         Some(ended.and_then(|status| Err(Error::Ended { status, log: log_end(home) })))
@@ -116,7 +115,7 @@ pub(crate) fn stop(child: &mut Child) -> std::io::Result<ExitStatus> {
             return Ok(status);
         }
         kill(pid, signal)?;
-        if let Some(ended) = poll::until(patience, || child.try_wait().transpose()) {
+        if let Some(ended) = tool::poll_until(patience, || child.try_wait().transpose()) {
             return ended;
         }
         tracing::warn!("PostgreSQL did not end {} s after {signal}", patience.as_secs());

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::error::{Error, OnPath};
 use crate::pidfile;
-use crate::poll;
+use crate::tool;
 
 /// How long a healthy server may take to stop by itself: it writes a checkpoint.
 const STOPPING: Duration = Duration::from_secs(30);
@@ -46,10 +46,9 @@ pub(crate) fn clear(data: &Path) -> Result<(), Error> {
 
 /// The pid file and the socket's lock, which both name a server that is gone.
 fn remove_marks(data: &Path) -> Result<(), Error> {
-    if let Some(file) = pidfile::read(data) {
-        for name in [format!(".s.PGSQL.{}", file.port), format!(".s.PGSQL.{}.lock", file.port)] {
-            remove_if_there(&file.socket_dir.join(name))?;
-        }
+    if let Some((server, _)) = pidfile::read(data) {
+        remove_if_there(&server.socket())?;
+        remove_if_there(&server.socket().with_added_extension("lock"))?;
     }
     remove_if_there(&pidfile::path(data))
 }
@@ -68,7 +67,7 @@ fn signal(pid: i32, signal: Signal) {
 }
 
 fn all_gone(data: &Path, within: Duration) -> bool {
-    poll::until(within, || processes_in(data).is_empty().then_some(())).is_some()
+    tool::poll_until(within, || processes_in(data).is_empty().then_some(())).is_some()
 }
 
 /// PostgreSQL's processes at work in `data`: the postmaster changes into its

@@ -30,7 +30,6 @@ mod launch;
 mod leftovers;
 mod owner;
 mod pidfile;
-mod poll;
 mod server;
 mod statement;
 pub mod testing;

@@ -3,16 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The lines of `postmaster.pid` that matter. The server writes them one after
-/// another on its way up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PidFile {
-    pub(crate) pid: i32,
-    pub(crate) port: u16,
-    pub(crate) socket_dir: PathBuf,
-    /// Line 8 says `ready`: the same test as `pg_ctl`'s own.
-    pub(crate) ready: bool,
-}
+use crate::server::Server;
 
 /// The pid on the first line, which is there before the rest is.
 pub(crate) fn pid(data: &Path) -> Option<i32> {
@@ -20,8 +11,8 @@ pub(crate) fn pid(data: &Path) -> Option<i32> {
     text.lines().next()?.trim().parse().ok()
 }
 
-/// The whole file; `None` until the server has bound its socket.
-pub(crate) fn read(data: &Path) -> Option<PidFile> {
+/// The server, and whether it is ready; `None` until it has bound its socket.
+pub(crate) fn read(data: &Path) -> Option<(Server, bool)> {
     parse(&fs::read_to_string(path(data)).ok()?)
 }
 
@@ -29,15 +20,13 @@ pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("postmaster.pid")
 }
 
-fn parse(text: &str) -> Option<PidFile> {
+/// The server writes its lines one after another on its way up. That line 8 says `ready` is the test of
+/// `pg_ctl` too.
+fn parse(text: &str) -> Option<(Server, bool)> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let socket_dir = PathBuf::from(lines.get(4).filter(|dir| !dir.is_empty())?);
-    Some(PidFile {
-        pid: lines.first()?.parse().ok()?,
-        port: lines.get(3)?.parse().ok()?,
-        socket_dir,
-        ready: lines.get(7) == Some(&"ready"),
-    })
+    let (pid, port) = (lines.first()?.parse().ok()?, lines.get(3)?.parse().ok()?);
+    Some((Server { pid, port, socket_dir }, lines.get(7) == Some(&"ready")))
 }
 
 #[cfg(test)]
@@ -49,10 +38,10 @@ mod tests {
 
     #[test]
     fn reads_what_a_ready_server_wrote() {
-        let file = parse(READY).unwrap();
+        let (server, ready) = parse(READY).unwrap();
 
-        assert_eq!((file.pid, file.port, file.ready), (812, 5432, true));
-        assert_eq!(file.socket_dir, Path::new("/tmp/tenantry-0a1b2c3d"));
+        assert_eq!((server.pid, server.port, ready), (812, 5432, true));
+        assert_eq!(server.socket_dir, Path::new("/tmp/tenantry-0a1b2c3d"));
     }
 
     #[test]
@@ -60,13 +49,13 @@ mod tests {
         let starting = READY.replace("ready   ", "starting");
         let shorter = READY.split_inclusive('\n').take(7).collect::<String>();
 
-        assert!(!parse(&starting).unwrap().ready);
-        assert!(!parse(&shorter).unwrap().ready);
+        assert!(!parse(&starting).unwrap().1);
+        assert!(!parse(&shorter).unwrap().1);
     }
 
     #[test]
     fn half_a_file_is_no_answer() {
-        assert_eq!(parse(""), None);
-        assert_eq!(parse("812\n/srv/pg/data\n1763906400\n5432\n\n"), None);
+        assert!(parse("").is_none());
+        assert!(parse("812\n/srv/pg/data\n1763906400\n5432\n\n").is_none());
     }
 }

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use crate::error::Error;
 use crate::home::Home;
 use crate::leftovers;
-use crate::pidfile::{self, PidFile};
+use crate::pidfile;
 use crate::statement::{self, ident};
 
 /// The database is there already: `duplicate_database`, and the unique index
@@ -18,24 +18,19 @@ const EXISTS: &[&str] = &["42P04", "23505"];
 /// A running server: ours, or one that another process started.
 #[derive(Clone, Debug)]
 pub struct Server {
-    pid: i32,
-    port: u16,
-    socket_dir: PathBuf,
+    pub(crate) pid: i32,
+    pub(crate) port: u16,
+    pub(crate) socket_dir: PathBuf,
 }
 
 impl Server {
     /// The server that is up in `home`.
     pub(crate) fn running(home: &Home) -> Option<Self> {
-        let file = pidfile::read(&home.data()).filter(|file| file.ready)?;
-        let alive = leftovers::processes_in(&home.data()).contains(&file.pid);
-        let server = Self::new(file);
+        let (server, _) = pidfile::read(&home.data()).filter(|(_, ready)| *ready)?;
+        let alive = leftovers::processes_in(&home.data()).contains(&server.pid);
         // A process that was just killed can be seen for a moment longer, but no
         // longer listens.
         (alive && UnixStream::connect(server.socket()).is_ok()).then_some(server)
-    }
-
-    pub(crate) fn new(PidFile { pid, port, socket_dir, .. }: PidFile) -> Self {
-        Self { pid, port, socket_dir }
     }
 
     /// Where to connect, in a form that both sqlx and libpq take. Over the
@@ -49,7 +44,6 @@ impl Server {
         format!("postgres://postgres@localhost:{port}/{database}?host={host}&sslmode=disable")
     }
 
-    /// The directory of the socket.
     pub fn socket_dir(&self) -> &Path {
         &self.socket_dir
     }
@@ -63,20 +57,18 @@ impl Server {
         self.pid
     }
 
-    /// Creates the database unless it is there.
-    ///
     /// # Errors
     /// [`Error::Statement`] if the server refuses.
     pub fn ensure_database(&self, name: &str) -> Result<(), Error> {
         match self.execute("postgres", &format!("create database {}", ident(name))) {
             Err(sqlx::Error::Database(error))
-                if error.code().is_some_and(|code| EXISTS.contains(&&*code)) => {}
-            Err(source) => {
-                return Err(Error::Statement { act: format!("create database {name}"), source });
+                if error.code().is_some_and(|code| EXISTS.contains(&&*code)) =>
+            {
+                Ok(())
             }
-            Ok(_) => {}
+            Err(source) => Err(Error::Statement { act: format!("create database {name}"), source }),
+            Ok(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Runs one statement in `database` as superuser; the first column of its rows. For what a
@@ -88,7 +80,7 @@ impl Server {
         statement::run(self, database, sql)
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.socket_dir.join(format!(".s.PGSQL.{}", self.port))
     }
 }

@@ -1,12 +1,29 @@
-//! Runs PostgreSQL's programs: a clean environment, the right user.
+//! Runs PostgreSQL's programs, in a clean environment and as the right user, and waits for them.
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::owner::Owner;
+
+/// Between two looks: a warm start takes 30 ms.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// What `look` finds within `patience`; it looks once in any case. `None` when it finds nothing.
+pub(crate) fn poll_until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
+        }
+        thread::sleep(GLANCE);
+    }
+}
 
 /// A program of `bin`, run as `owner`, with nothing of our environment: PGPORT,
 /// LANG and the like would change what it does.
@@ -55,7 +72,7 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
 }
 
 /// A relocated build finds its own libraries only if told where they are.
-fn own_libraries(bin: &Path) -> Option<std::path::PathBuf> {
+fn own_libraries(bin: &Path) -> Option<PathBuf> {
     let lib = bin.parent()?.join("lib");
     let relocated = !lib.starts_with("/usr");
     let libpq = ["libpq.so.5", "libpq.5.dylib"].iter().any(|name| lib.join(name).exists());

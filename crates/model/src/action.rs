@@ -82,24 +82,20 @@ impl Action {
     /// may never come.
     #[must_use]
     pub const fn is_own(&self) -> bool {
-        use Action::{
-            Beat, Bury, Fetch, GiveBack, Reconcile, Release, SeeCancel, SeeEnd, StartOver, Step,
-            TimeOutJobs, WriteEnd,
-        };
         matches!(
             self,
-            Fetch(..)
-                | Step(_, Answer::Done)
-                | SeeCancel(_)
-                | Bury(_)
-                | TimeOutJobs(_)
-                | Beat(_)
-                | StartOver(_)
-                | SeeEnd(_)
-                | WriteEnd(_)
-                | Release(_)
-                | GiveBack(..)
-                | Reconcile(_)
+            Self::Fetch(..)
+                | Self::Step(_, Answer::Done)
+                | Self::SeeCancel(_)
+                | Self::Bury(_)
+                | Self::TimeOutJobs(_)
+                | Self::Beat(_)
+                | Self::StartOver(_)
+                | Self::SeeEnd(_)
+                | Self::WriteEnd(_)
+                | Self::Release(_)
+                | Self::GiveBack(..)
+                | Self::Reconcile(_)
         )
     }
 
@@ -111,7 +107,6 @@ impl Action {
 }
 
 impl Protocol {
-    /// Has `action` happen.
     pub(crate) fn act(&self, state: &mut State, action: Action) {
         if action.is_fault() {
             state.faults_left -= 1;

@@ -77,7 +77,6 @@ impl Protocol {
 }
 
 impl State {
-    /// The effect of the stage `n`.
     pub(crate) fn apply(&mut self, item: usize, n: usize) {
         self.note_order(item, n, false);
         let row = &mut self.items[item];

@@ -102,14 +102,13 @@ impl Protocol {
             state.items[hand.item].owner = None;
             state.mint_job(hand.item);
         }
-        lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
+        over(answer, hand)
     }
 
     /// `store::items::begin_unwind`; after the pivot `store::items::stick`.
     fn turn_back(&self, state: &mut State, worker: usize, hand: Hand, answer: Answer) -> Hand {
-        let over = lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge));
         if !self.passes(state, worker, &hand, ItemState::Running) {
-            return over;
+            return over(answer, hand);
         }
         let row = &mut state.items[hand.item];
         let only_forward = row.kind.is_past_pivot(match self.variant {
@@ -119,10 +118,9 @@ impl Protocol {
         if only_forward && self.variant != Variant::UndoAfterPivot {
             row.owner = None;
             state.move_item(hand.item, ItemState::Stuck);
-            return over;
+            return over(answer, hand);
         }
-        row.tries = 0;
-        row.reason = hand.reason;
+        (row.tries, row.reason) = (0, hand.reason);
         let known = match self.variant {
             Variant::UndoGoesByClaim => hand.claimed,
             _ => row.checkpoints,
@@ -174,7 +172,7 @@ impl Protocol {
         if self.passes(state, worker, &hand, ItemState::Unwinding) {
             self.end(state, hand.item, ItemState::UndoFailed);
         }
-        lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
+        over(answer, hand)
     }
 
     /// What `worker`'s handler would do instead, once it may no longer go on.
@@ -226,6 +224,11 @@ impl Protocol {
 /// What follows a transaction whose answer was lost, or that of one that was heard.
 pub(crate) fn lost_or(answer: Answer, lost: Hand, heard: Hand) -> Hand {
     if answer == Answer::Lost { lost } else { heard }
+}
+
+/// The same after the last one of a claim.
+fn over(answer: Answer, hand: Hand) -> Hand {
+    lost_or(answer, hand.then(Phase::Refuse), hand.then(Phase::Acknowledge))
 }
 
 /// The queue's acknowledgement reaches only jobs that the worker still holds.

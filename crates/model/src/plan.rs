@@ -1,6 +1,5 @@
 //! The plans: the stages of each kind, where they take effect, and what a failure means.
 
-/// A kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// Makes a tenant. A failure unwinds.

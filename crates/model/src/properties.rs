@@ -9,49 +9,33 @@ use crate::{
     worker::{Hand, Phase},
 };
 
-/// Nothing was committed under a claim that had been superseded.
 pub const NO_STALE_COMMIT: &str = "nothing is committed under a stale claim";
-/// A tenant becomes visible once.
 pub const ACTIVATED_ONCE: &str = "a tenant is activated at most once";
-/// What is visible is whole, and its item has succeeded; and the other way round.
+/// And the other way round.
 pub const VISIBLE_IFF_SUCCEEDED: &str = "a tenant is visible, and whole, if its item succeeded";
-/// A tenant that was not made, or was taken away, leaves nothing.
 pub const NO_REMAINS: &str = "a tenant that was not made, or was taken away, leaves no remains";
-/// A schema that was there before is there ever after.
 pub const STRANGERS_SAFE: &str = "a stranger's schema is left alone";
-/// A live worker keeps what it claimed.
 pub const NOT_STOLEN: &str = "no item is taken from a live worker";
-/// One end, one announcement.
 pub const FINISHED_ONCE: &str = "an operation is finished at most once in a run";
-/// A finished operation has no open item, and its end is what its items say.
 pub const FINISHED_IS_OVER: &str = "a finished operation has no open item, and says how they ended";
-/// An end is an end, but for an operator.
+/// But for an operator.
 pub const ENDS_STAY: &str = "an ended item stays as it is";
-/// Items move as `domain` allows.
 pub const MOVES_ARE_LEGAL: &str = "items move as ItemState allows";
-/// No stage takes effect twice, or before the one before it; undo goes newest first.
 pub const ONCE_IN_ORDER: &str = "stages take effect once, in order, and are undone newest first";
-/// What is recorded is what is there, once the item rests.
 pub const RECORDED_AS_IS: &str = "a resting item's checkpoints and ledger say what took effect";
-/// Between the first and the last stage of an item no other item does anything to its tenants.
 pub const ONE_AT_A_TIME: &str = "one item at a time works on a tenant";
-/// Of the items that want a tenant the first to come is claimed first.
 pub const IN_ORDER_OF_ARRIVAL: &str = "no item that wants a tenant is overtaken";
-/// After a pivot there is only forward, and a kind that stays has no way back at all.
 pub const NEVER_UNDONE: &str = "nothing is undone after a pivot, or of a kind that stays";
-/// While a worker lives, nothing is left undone for ever.
 pub const ALL_ENDS: &str = "when a live worker has nothing left to do, everything rests";
 
 /// Everything that may be asked of the protocol.
 pub(crate) fn properties() -> Vec<Property<Protocol>> {
-    let mut all = always();
-    all.extend(sometimes_to_items());
-    all.extend(sometimes_to_workers());
-    all
+    let all = [always(), never_happened(), sometimes_to_items(), sometimes_to_workers()];
+    all.into_iter().flatten().collect()
 }
 
 fn always() -> Vec<Property<Protocol>> {
-    let mut all: Vec<Property<Protocol>> = vec![
+    vec![
         Property::always(ACTIVATED_ONCE, |_, s: &State| {
             s.tenants.iter().all(|it| it.activations <= 1)
         }),
@@ -76,9 +60,7 @@ fn always() -> Vec<Property<Protocol>> {
         Property::always(ALL_ENDS, |model: &Protocol, s: &State| {
             s.has_ended() || !model.is_stuck(s)
         }),
-    ];
-    all.extend(never_happened());
-    all
+    ]
 }
 
 fn never_happened() -> Vec<Property<Protocol>> {
@@ -179,10 +161,8 @@ impl State {
     /// schema of its own.
     fn shows_the_truth(&self, tenant: usize) -> bool {
         let of = || self.items.iter().filter(move |it| it.tenant == tenant);
-        let is_made = match of().find(|it| it.kind == Kind::Provision) {
-            Some(item) => item.state == ItemState::Succeeded,
-            None => true,
-        };
+        let making = of().find(|it| it.kind == Kind::Provision);
+        let is_made = making.is_none_or(|item| item.state == ItemState::Succeeded);
         let tenant = &self.tenants[tenant];
         let visible = tenant.state == TenantState::Active;
         visible == (is_made && !of().any(|it| it.has_done(Stage::Close)))
@@ -233,13 +213,9 @@ impl State {
     /// An item rests that has ended, is not worked on in a paused operation, or waits behind one
     /// that rests.
     fn all_rest(&self) -> bool {
-        let mut rests: Vec<_> = (0..self.items.len())
-            .map(|n| {
-                let item = &self.items[n];
-                let is_paused = self.operation_of(n).paused && item.owner.is_none();
-                item.state.is_final() || is_paused
-            })
-            .collect();
+        let is_paused = |n| self.operation_of(n).paused && self.items[n].owner.is_none();
+        let mut rests: Vec<_> =
+            (0..self.items.len()).map(|n| self.items[n].state.is_final() || is_paused(n)).collect();
         for _ in 0..rests.len() {
             for n in 0..rests.len() {
                 let is_behind = |other: usize| {

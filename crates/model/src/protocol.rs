@@ -13,7 +13,6 @@ use crate::{
 /// The protocol with bounds that keep it small.
 #[derive(Debug, Clone, Copy)]
 pub struct Protocol {
-    /// The rules.
     pub variant: Variant,
     /// The items, in order of arrival.
     pub asked: &'static [Asked],
@@ -28,9 +27,7 @@ pub struct Protocol {
 /// What is asked for: an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
-    /// What is to be done.
     pub kind: Kind,
-    /// The tenant it is done to.
     pub tenant: usize,
     /// A second tenant, which the item holds too.
     pub source: Option<usize>,
@@ -132,7 +129,6 @@ impl Protocol {
         }
     }
 
-    /// What operators may do, and the world.
     fn come_from_outside(&self, state: &State, actions: &mut Vec<Action>) {
         let halted = (0..2).filter(|w| state.workers[*w].process == Process::Halted);
         actions.extend(halted.map(Action::Continue));
@@ -158,7 +154,6 @@ impl Protocol {
         }
     }
 
-    /// What may happen to a worker.
     fn break_workers(&self, state: &State, actions: &mut Vec<Action>) {
         let crashed = state.workers.iter().any(|it| it.process == Process::Crashed);
         for (w, worker) in state.workers.iter().enumerate() {

@@ -20,7 +20,6 @@ pub struct State {
     pub workers: [Worker; 2],
     /// `apalis.jobs` that are not done, in order.
     pub jobs: Vec<Job>,
-    /// Misfortunes that may still happen.
     pub faults_left: u8,
     /// What went wrong on the way here, and cannot be seen in the rest of the state.
     pub wrong: Wrong,
@@ -29,14 +28,11 @@ pub struct State {
 /// An item's row, its checkpoints, and its row in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
-    /// What its operation does.
     pub kind: Kind,
-    /// The tenant it works on.
     pub tenant: usize,
     /// A second tenant it holds.
     pub source: Option<usize>,
     pub operation: usize,
-    /// Where it is in its life.
     pub state: ItemState,
     /// How often it was claimed: the claim token.
     pub attempt: u8,
@@ -58,7 +54,6 @@ pub struct Item {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant {
-    /// Its state in the registry.
     pub state: TenantState,
     /// How often a transaction that makes it visible was committed.
     pub activations: u8,
@@ -91,11 +86,9 @@ pub enum Schema {
 /// A wake-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Job {
-    /// The item to look at.
     pub item: usize,
     /// Whether it is the one the item's row names.
     pub named: bool,
-    /// The worker that fetched it.
     pub holder: Option<usize>,
 }
 
@@ -188,7 +181,6 @@ impl State {
         (0..of.len()).filter(move |item| of[*item])
     }
 
-    /// How many items of `operation` are where.
     pub(crate) fn progress(&self, operation: usize) -> Progress {
         let items = self.items.iter().filter(|it| it.operation == operation);
         items.map(|it| (it.state, 1)).collect()
@@ -216,7 +208,6 @@ impl State {
         self.jobs.push(Job { item, named: true, holder: None });
     }
 
-    /// Makes the jobs that `worker` holds ready again.
     pub(crate) fn free_jobs_of(&mut self, worker: usize) {
         for job in self.jobs.iter_mut().filter(|job| job.holder == Some(worker)) {
             job.holder = None;

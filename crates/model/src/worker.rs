@@ -7,13 +7,11 @@ use crate::{Reason, Stages};
 /// A worker process; by default one that has just started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {
-    /// What the process does.
     pub process: Process,
     /// What the others can know of it.
     pub row: Row,
     /// How often it started over under a fresh id.
     pub life: u8,
-    /// What it works on.
     pub hand: Option<Hand>,
     /// Whether it fetched a job since it was declared dead: its heartbeat tells it so before it
     /// fetches another.
@@ -30,15 +28,12 @@ pub struct Worker {
 /// A worker's id: a process, and its life, since every start takes a fresh one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
-    /// The process.
     pub worker: usize,
     pub life: u8,
 }
 
-/// Whether a process runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Process {
-    /// It runs.
     #[default]
     Running,
     /// It was halted, and for so long that its lease is over.
@@ -63,7 +58,6 @@ pub enum Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hand {
     pub item: usize,
-    /// What it does next.
     pub phase: Phase,
     /// The claim token.
     pub token: u8,
@@ -82,7 +76,6 @@ pub struct Hand {
     pub unrecorded: bool,
 }
 
-/// What a handler does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Claims the item.

@@ -15,7 +15,9 @@ use crate::{
 pub(crate) fn value(key: &Key, entry: Option<&str>, found: &Found) -> Result<Value, String> {
     match key.kind {
         Kind::Number { min, max } => {
-            let scale = scale(key, &found.source);
+            let by_own_name =
+                matches!(&found.source, Source::Environment(name) if key.env == Some(name));
+            let scale = if by_own_name { key.env_scale } else { 1 };
             let number = number(&found.raw, min / scale, max / scale)?;
             Ok(Value::Integer(number * scale))
         }
@@ -27,13 +29,6 @@ pub(crate) fn value(key: &Key, entry: Option<&str>, found: &Found) -> Result<Val
         Kind::Text(rule) => text(&found.raw, rule, true),
         Kind::Secret(rule) => text(&found.raw, rule, false),
         Kind::List(rule) => list(&found.raw, rule),
-    }
-}
-
-fn scale(key: &Key, source: &Source) -> i64 {
-    match source {
-        Source::Environment(name) if key.env == Some(name) => key.env_scale,
-        _ => 1,
     }
 }
 

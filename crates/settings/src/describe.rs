@@ -7,14 +7,13 @@ use toml::Value;
 
 use crate::catalogue::{Key, Kind};
 
-/// One key as it is in force. Prints as `key = value  # where from`.
+/// One key as it is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Effective {
     /// `section.key`, for a map's entry `section.key.entry`.
     pub key: String,
     /// The value as a file or variable would give it; `***` for a secret; none if unset.
     pub value: Option<String>,
-    /// Which layer gave it.
     pub source: Source,
 }
 
@@ -22,7 +21,6 @@ pub struct Effective {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     File(String),
-    /// The environment variable of this name.
     Environment(String),
     /// Nowhere: the key has no default.
     Unset,
@@ -56,23 +54,11 @@ impl Serialize for Source {
 }
 
 impl Effective {
-    pub(crate) fn new(key: &Key, path: &str, value: &Value, source: &Source) -> Self {
+    pub(crate) fn new(key: &Key, path: &str, found: Option<&(Value, Source)>) -> Self {
         let is_secret = matches!(key.kind, Kind::Secret(_));
-        let shown = if is_secret { "***".to_owned() } else { plain(value) };
-        Self { key: path.to_owned(), value: Some(shown), source: source.clone() }
-    }
-
-    pub(crate) fn unset(key: &Key) -> Self {
-        Self { key: key.path.to_owned(), value: None, source: Source::Unset }
-    }
-}
-
-impl fmt::Display for Effective {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} = {value}  # {}", self.key, self.source),
-            None => write!(f, "{}  # {}", self.key, self.source),
-        }
+        let shown = |value| if is_secret { "***".to_owned() } else { plain(value) };
+        let (value, source) = found.map(|(value, source)| (shown(value), source.clone())).unzip();
+        Self { key: path.to_owned(), value, source: source.unwrap_or(Source::Unset) }
     }
 }
 

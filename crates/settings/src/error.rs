@@ -10,16 +10,10 @@ pub enum SettingsError {
     Invalid(Vec<Problem>),
     /// A value without a default is needed now and nobody gave one.
     #[error("{key} is not set ({hint})")]
-    Missing {
-        /// The variable to set.
-        key: &'static str,
-        /// What belongs in it.
-        hint: &'static str,
-    },
+    Missing { key: &'static str, hint: &'static str },
     /// The file of the database's URL cannot be used.
     #[error("could not read the database's URL from {path} (DATABASE_URL_FILE): {reason}")]
     UrlFile {
-        /// The file.
         path: String,
         /// What is wrong with it; not what is in it.
         reason: String,

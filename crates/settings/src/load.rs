@@ -22,19 +22,13 @@ const SYSTEM_DIR: &str = "/etc/tenantry";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The control database.
     pub database: Database,
-    /// The HTTP API.
     pub api: Api,
     pub worker: Worker,
-    /// Tenants built in advance.
     pub pool: Pool,
     pub queue: Queue,
-    /// How long what has ended is kept.
     pub retention: Retention,
-    /// What a tenant gets and may ask for.
     pub tenants: Tenants,
-    /// API keys.
     pub keys: Keys,
     pub log: Log,
     #[serde(skip)]
@@ -78,7 +72,6 @@ impl Settings {
         Self::build(profile, &env.into_iter().collect(), &Files::default(), Vec::new())
     }
 
-    /// The profile in force.
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.profile
@@ -142,7 +135,6 @@ impl Checked {
         self.0.get(path).map(|(value, _)| value)
     }
 
-    /// The name the author of the path's value wrote it under.
     pub(crate) fn place(&self, path: &str) -> String {
         self.0.get(path).map_or_else(|| path.to_owned(), |(_, source)| source.place(path))
     }
@@ -173,9 +165,9 @@ impl Checked {
             .0
             .iter()
             .filter(|(path, _)| of_key(path))
-            .map(|(path, (value, source))| Effective::new(key, path, value, source))
+            .map(|(path, found)| Effective::new(key, path, Some(found)))
             .collect();
-        if lines.is_empty() { vec![Effective::unset(key)] } else { lines }
+        if lines.is_empty() { vec![Effective::new(key, key.path, None)] } else { lines }
     }
 }
 

@@ -7,11 +7,9 @@ use crate::{error::Problem, load::Checked};
 /// Every contradiction. A value that is missing because it was wrong alone is
 /// not reported again.
 pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
-    let mut problems: Vec<_> = dead_too_soon(checked).into_iter().collect();
-    problems.extend(no_lane_for_new_tenants(checked));
-    problems.extend(room_for_one_body(checked));
-    problems.extend(keys_outlive_batches(checked));
-    problems.extend(two_urls(checked));
+    let rules =
+        [dead_too_soon, no_lane_for_new_tenants, room_for_one_body, keys_outlive_batches, two_urls];
+    let mut problems: Vec<_> = rules.iter().filter_map(|rule| rule(checked)).collect();
     problems.extend(unavailable_features(checked));
     problems.extend(limits_too_high(checked));
     problems
@@ -19,62 +17,47 @@ pub(crate) fn problems(checked: &Checked) -> Vec<Problem> {
 
 /// One lost heartbeat must not make a worker dead.
 fn dead_too_soon(checked: &Checked) -> Option<Problem> {
-    let (beat, dead) = ("worker.heartbeat_ms", "worker.dead_after_ms");
-    let (beat_ms, dead_ms) = (checked.number(beat)?, checked.number(dead)?);
+    let (beat_ms, beat) = checked.number("worker.heartbeat_ms")?;
+    let (dead_ms, dead) = checked.number("worker.dead_after_ms")?;
     if dead_ms >= 2 * beat_ms {
         return None;
     }
-    let (beat_place, dead_place) = (checked.place(beat), checked.place(dead));
-    let problem = if checked.is_default(dead) {
-        Problem::new(
-            beat_place,
-            format!("is {beat_ms}, more than half of {dead_place} = {dead_ms}"),
-        )
+    Some(if checked.is_default("worker.dead_after_ms") {
+        Problem::new(beat, format!("is {beat_ms}, more than half of {dead} = {dead_ms}"))
     } else {
-        let least = 2 * beat_ms;
-        let reason = format!("twice {beat_place} = {beat_ms}");
-        Problem::new(dead_place, format!("must be {least} or more ({reason}), is {dead_ms}"))
-    };
-    Some(problem)
+        let (least, reason) = (2 * beat_ms, format!("twice {beat} = {beat_ms}"));
+        Problem::new(dead, format!("must be {least} or more ({reason}), is {dead_ms}"))
+    })
 }
 
 /// A fleet migration must leave a lane to new tenants, where there is more than one.
 fn no_lane_for_new_tenants(checked: &Checked) -> Option<Problem> {
-    let (fleet, all) = ("worker.fleet_lanes", "worker.concurrency");
-    let (fleet_lanes, lanes) = (checked.number(fleet)?, checked.number(all)?);
-    if fleet_lanes <= (lanes - 1).max(1) {
-        return None;
-    }
-    let message = format!("is {fleet_lanes}, must be less than {} = {lanes}", checked.place(all));
-    Some(Problem::new(checked.place(fleet), message))
+    let (fleet_lanes, fleet) = checked.number("worker.fleet_lanes")?;
+    let (lanes, all) = checked.number("worker.concurrency")?;
+    let message = format!("is {fleet_lanes}, must be less than {all} = {lanes}");
+    (fleet_lanes > (lanes - 1).max(1)).then(|| Problem::new(fleet, message))
 }
 
 /// A body of the allowed size must fit among the bodies in memory.
 fn room_for_one_body(checked: &Checked) -> Option<Problem> {
-    let (one, all) = ("api.max_body_bytes", "api.max_bodies_bytes");
-    let (one_bytes, all_bytes) = (checked.number(one)?, checked.number(all)?);
+    let (one_bytes, one) = checked.number("api.max_body_bytes")?;
+    let (all_bytes, all) = checked.number("api.max_bodies_bytes")?;
     if all_bytes >= one_bytes {
         return None;
     }
-    let (one_place, all_place) = (checked.place(one), checked.place(all));
-    let problem = if checked.is_default(all) {
-        Problem::new(one_place, format!("is {one_bytes}, above {all_place} = {all_bytes}"))
+    Some(if checked.is_default("api.max_bodies_bytes") {
+        Problem::new(one, format!("is {one_bytes}, above {all} = {all_bytes}"))
     } else {
-        let message = format!("is {all_bytes}, below {one_place} = {one_bytes}");
-        Problem::new(all_place, message)
-    };
-    Some(problem)
+        Problem::new(all, format!("is {all_bytes}, below {one} = {one_bytes}"))
+    })
 }
 
 /// An idempotency key answers with its batch, so the batch must be there as long as the key.
 fn keys_outlive_batches(checked: &Checked) -> Option<Problem> {
-    let (key, batch) = ("retention.idempotency_days", "retention.operations_days");
-    let (key_days, batch_days) = (checked.number(key)?, checked.number(batch)?);
-    if batch_days == 0 || key_days <= batch_days {
-        return None;
-    }
-    let message = format!("is {key_days}, above {} = {batch_days}", checked.place(batch));
-    Some(Problem::new(checked.place(key), message))
+    let (key_days, key) = checked.number("retention.idempotency_days")?;
+    let (batch_days, batch) = checked.number("retention.operations_days")?;
+    let message = format!("is {key_days}, above {batch} = {batch_days}");
+    (batch_days != 0 && key_days > batch_days).then(|| Problem::new(key, message))
 }
 
 fn two_urls(checked: &Checked) -> Option<Problem> {
@@ -107,21 +90,22 @@ fn limits_too_high(checked: &Checked) -> Vec<Problem> {
     let defaults = checked.under("tenants.default_limits.");
     defaults
         .filter_map(|(path, name)| {
-            let value = checked.number(path)?;
+            let (value, place) = checked.number(path)?;
             let max_path = format!("tenants.max_limits.{name}");
             let message = match checked.number(&max_path) {
-                Some(max) if value <= max => return None,
-                Some(max) => format!("is {value}, above {} = {max}", checked.place(&max_path)),
+                Some((max, _)) if value <= max => return None,
+                Some((max, max_place)) => format!("is {value}, above {max_place} = {max}"),
                 None => format!("has no highest value: set {max_path} too"),
             };
-            Some(Problem::new(checked.place(path), message))
+            Some(Problem::new(place, message))
         })
         .collect()
 }
 
 impl Checked {
-    fn number(&self, path: &str) -> Option<i64> {
-        self.value(path).and_then(Value::as_integer)
+    /// The path's number, and the name its author wrote it under.
+    fn number(&self, path: &str) -> Option<(i64, String)> {
+        Some((self.value(path)?.as_integer()?, self.place(path)))
     }
 
     fn texts(&self, path: &str) -> Option<Vec<&str>> {

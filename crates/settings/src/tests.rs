@@ -382,15 +382,16 @@ fn the_description_has_every_key_its_source_and_no_secret() {
         ("TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES", "9"),
     ]);
 
-    let lines: Vec<_> = settings.describe().iter().map(ToString::to_string).collect();
+    let line = |it: &crate::Effective| format!("{} = {:?}, {}", it.key, it.value, it.source);
+    let lines: Vec<_> = settings.describe().iter().map(line).collect();
 
     for line in [
-        "database.url = ***  # env DATABASE_URL",
-        "worker.concurrency = 4  # default.toml",
-        "tenants.default_features = basic,analytics  # default.toml",
-        "tenants.max_limits.max_files = 9  # env TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES",
-        "tenants.max_limits.users = 10000  # default.toml",
-        "keys.expires_days  # not set",
+        r#"database.url = Some("***"), env DATABASE_URL"#,
+        r#"worker.concurrency = Some("4"), default.toml"#,
+        r#"tenants.default_features = Some("basic,analytics"), default.toml"#,
+        r#"tenants.max_limits.max_files = Some("9"), env TENANTRY__TENANTS__MAX_LIMITS__MAX_FILES"#,
+        r#"tenants.max_limits.users = Some("10000"), default.toml"#,
+        "keys.expires_days = None, not set",
     ] {
         assert!(lines.iter().any(|l| l == line), "{line} is not in {lines:#?}");
     }

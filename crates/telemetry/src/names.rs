@@ -1,4 +1,5 @@
-//! Metric names, their units and labels. Names are a contract with dashboards.
+//! Metric names and labels; [`describe`] has their units and what they count. Names are a contract with
+//! dashboards.
 //!
 //! No label ever names a tenant, an operation or an operator: series must not grow
 //! with the fleet. Per-tenant facts are in tables.
@@ -9,11 +10,9 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histog
 pub const ITEMS_TOTAL: &str = "tenantry_items_total";
 /// Answered requests, by [`label::ROUTE`], [`label::METHOD`] and [`label::STATUS`]. Count.
 pub const API_REQUESTS_TOTAL: &str = "tenantry_api_requests_total";
-/// Items taken over from a worker that fell silent. Count.
 pub const TAKEOVERS_TOTAL: &str = "tenantry_takeovers_total";
 /// Tries that failed and will be made again, by [`label::CODE`] of the error. Count.
 pub const RETRIES_TOTAL: &str = "tenantry_item_retries_total";
-/// Writes refused because another worker owned the item by then. Count.
 pub const FENCED_TOTAL: &str = "tenantry_fenced_writes_total";
 /// Operations that ended, by [`label::STATE`]. Count.
 pub const SETTLED_TOTAL: &str = "tenantry_operations_ended_total";
@@ -21,25 +20,18 @@ pub const SETTLED_TOTAL: &str = "tenantry_operations_ended_total";
 pub const STAGE_SECONDS: &str = "tenantry_stage_seconds";
 /// Time for one step's apply, by [`label::STEP`]. Seconds.
 pub const STEP_SECONDS: &str = "tenantry_step_seconds";
-/// From an item's enqueueing to its first claim. Seconds.
 pub const ITEM_WAIT_SECONDS: &str = "tenantry_item_wait_seconds";
 /// Time for one request, by [`label::ROUTE`]. Seconds.
 pub const API_REQUEST_SECONDS: &str = "tenantry_api_request_seconds";
-/// Tenants this worker is provisioning now. Count.
 pub const WORKER_BUSY: &str = "tenantry_worker_busy";
-/// Items that wait for a worker, in the whole installation. Count.
 pub const QUEUE_WAITING: &str = "tenantry_queue_waiting";
 
 /// Spare tenants, by [`label::STATE`]: `ready` to be taken, or `stale`, built by what is not in force
 /// here. Count.
 pub const POOL_SPARES: &str = "tenantry_pool_spares";
-/// Spare tenants that this worker is set to keep ready. Count.
 pub const POOL_SIZE: &str = "tenantry_pool_size";
-/// Tenants that got a spare. Count.
 pub const POOL_TAKEN_TOTAL: &str = "tenantry_pool_taken_total";
-/// Spare tenants built. Count.
 pub const POOL_BUILT_TOTAL: &str = "tenantry_pool_built_total";
-/// Spare tenants dropped: stale, too many, or broken by somebody. Count.
 pub const POOL_DROPPED_TOTAL: &str = "tenantry_pool_dropped_total";
 
 /// Label keys. Each has few values, all known when the program is built.

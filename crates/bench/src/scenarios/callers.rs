@@ -24,7 +24,6 @@ const BETWEEN_POLLS: Duration = Duration::from_millis(50);
 /// Worker processes of [`poll`], which share the transactions.
 const WORKERS: usize = 4;
 
-/// One tenant at a time, and nothing else to do.
 pub(super) async fn latency(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(100);
     let system = run.start(run.setup()).await?;
@@ -112,7 +111,6 @@ pub(super) async fn submit(run: &Run<'_>) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// Progress and results while workers run flat out.
 pub(super) async fn poll(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(3_000);
     let system = run.start(Setup { workers: WORKERS, ..run.setup() }).await?;

@@ -59,7 +59,6 @@ pub(super) async fn counts(run: &Run<'_>) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// A system with nothing to do.
 pub(super) async fn idle(run: &Run<'_>) -> anyhow::Result<Figures> {
     let system = run.start(Setup { workers: 1, counted: true, ..run.setup() }).await?;
     let counts = system.counts.as_ref().context("nothing was counted")?;

@@ -29,7 +29,6 @@ const WORKERS: usize = 2;
 /// Between the answer that a new tenant is active and the POST of the next.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The setting that names the folder of migrations.
 const FOLDER: &str = "TENANTRY__TENANTS__MIGRATIONS_DIR";
 
 /// The table that the floor keeps in place of Tenantry's.
@@ -139,7 +138,6 @@ async fn plant(system: &System, set: &MigrationSet, tenants: usize) -> anyhow::R
     Ok(())
 }
 
-/// What the rounds came to.
 #[derive(Debug, Default)]
 struct Rounds {
     floor: Vec<f64>,
@@ -248,7 +246,6 @@ async fn took(system: &System, id: OperationId) -> sqlx::Result<Option<f64>> {
     sqlx::query_scalar(took).bind(id.get()).fetch_one(&system.pool).await
 }
 
-/// How many tenants the operation has brought to the set.
 async fn moved(system: &System, id: OperationId, set: &MigrationSet) -> anyhow::Result<usize> {
     let (moved, all): (i64, i64) = sqlx::query_as(
         "select count(*) filter (where i.state = 'succeeded' and m.set_hash = $2), count(*)

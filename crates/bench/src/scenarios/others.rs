@@ -62,13 +62,11 @@ async fn rate(
     Ok(tenants as f64 / began.elapsed().as_secs_f64())
 }
 
-/// Runs each text by a psql of its own.
 async fn scripts(url: &str, texts: Vec<String>, at_a_time: usize) -> anyhow::Result<()> {
     let runs = stream::iter(texts).map(|text| psql(url, text));
     runs.buffer_unordered(at_a_time).try_collect().await
 }
 
-/// Runs each text in a new database.
 async fn databases(stand: &Stand, round: usize, texts: Vec<String>) -> anyhow::Result<()> {
     for (n, text) in texts.into_iter().enumerate() {
         let url = stand.database(&format!("others_{round}_{n}"))?;

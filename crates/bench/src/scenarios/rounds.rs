@@ -13,10 +13,8 @@ const POSTED: usize = 100;
 /// How fast the pool is filled again between the bursts, in spares a second.
 const REFILL: usize = 200;
 
-/// Tables of each wide tenant.
 const TABLES: usize = 20;
 
-/// Batches of tenants made from nothing.
 pub(super) async fn cold(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(1_000);
     let (pair, system) = Pair::of(run, &Shape::of_this_repository(), run.setup(), tenants).await?;
@@ -34,7 +32,6 @@ pub(super) async fn cold(run: &Run<'_>) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// Bursts of tenants that were built in advance; and one at a time.
 pub(super) async fn warm(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(500);
     let setup = Setup {

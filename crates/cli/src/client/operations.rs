@@ -18,7 +18,6 @@ const SHORTEST: usize = 4;
 /// Ids that are named when a beginning fits several.
 const NAMED: usize = 5;
 
-/// The name under which an operation is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Under {
     /// Of kind `provision` alone.
@@ -52,7 +51,6 @@ impl Under {
     }
 }
 
-/// Calls on operations under one name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operations<'a> {
     client: &'a Client,
@@ -63,12 +61,10 @@ pub(crate) struct Operations<'a> {
 pub(crate) type Filters<'a> = &'a [(&'a str, Option<String>)];
 
 impl Client {
-    /// The operations of kind `provision`.
     pub(crate) fn batches(&self) -> Operations<'_> {
         Operations { client: self, under: Under::Batches }
     }
 
-    /// The operations of any kind.
     pub(crate) fn operations(&self) -> Operations<'_> {
         Operations { client: self, under: Under::Operations }
     }
@@ -94,7 +90,6 @@ impl Operations<'_> {
         self.client.send(&format!("{}/{id}/retry", self.under.path()), group, &[]).await
     }
 
-    /// A page of what became of its tenants.
     pub(crate) async fn items(self, id: &str, filters: Filters<'_>) -> Result<Answer> {
         self.client.get(&self.items_path(id, filters)).await
     }
@@ -109,7 +104,6 @@ impl Operations<'_> {
         format!("{}/{id}/{}{}", under.path(), under.items(), query(filters))
     }
 
-    /// All items that fit, page by page.
     pub(crate) async fn every_item(
         self,
         id: &str,

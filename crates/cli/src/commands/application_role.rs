@@ -14,7 +14,6 @@ use tenantdb::application_role;
 
 use crate::{
     actor,
-    args::Global,
     connection::{self, Database},
     failure::{Done, Failure},
     show,
@@ -42,12 +41,7 @@ pub(crate) struct ApplicationRole {
 }
 
 impl ApplicationRole {
-    /// Does it, on the database of the settings.
-    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(global, async |db| self.on(db).await).await
-    }
-
-    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         connection::refuse_copy(pool).await?;
         let configured = settings.tenants.application_role.as_deref();
@@ -118,10 +112,9 @@ async fn grant(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
         Some(tenant) => Some(measure(pool, role, &tenant).await?),
         None => None,
     };
-    show_measured(role, measured);
+    let (memberships, first_set_role_ms) = measured.unzip();
     Ok(json!({ "role": role, "tenants": seen, "granted": granted,
-        "memberships": measured.map(|(count, _)| count),
-        "first_set_role_ms": measured.map(|(_, took)| took.as_secs_f64() * 1e3) }))
+        "memberships": memberships, "first_set_role_ms": first_set_role_ms }))
 }
 
 async fn grant_portion(
@@ -139,30 +132,25 @@ async fn grant_portion(
     store::open_stage(&mut tx, ids, LIMITS).await?;
     let granted = application_role::grant(&mut tx, roles, role).await?;
     let detail = json!({ "role": role, "tenants": granted });
-    actor::record(&mut tx, "tenant.application_role_granted", detail).await?;
+    actor::record(&mut tx, None, "tenant.application_role_granted", detail).await?;
     tx.commit().await?;
     Ok(granted)
 }
 
-/// How many memberships the role has, and how long the first SET ROLE takes with them.
-async fn measure(pool: &PgPool, role: &str, tenant: &RoleName) -> anyhow::Result<(u32, Duration)> {
+/// How many memberships the role has, and how long the first SET ROLE takes with them, in ms.
+async fn measure(pool: &PgPool, role: &str, tenant: &RoleName) -> anyhow::Result<(u32, f64)> {
     let options = store::with_settings((*pool.connect_options()).clone());
     let mut fresh = store::open(&options).await?;
     let took = application_role::time_first_set_role(&mut fresh, role, tenant).await?;
     let count = application_role::count(&mut fresh, role, u32::MAX).await?;
-    Ok((count, took))
-}
-
-fn show_measured(role: &str, measured: Option<(u32, Duration)>) {
-    let Some((count, took)) = measured else { return };
+    let ms = took.as_secs_f64() * 1e3;
     show::note(format!(
         "role {role} is a member of {count} roles: its first SET ROLE in a session, and its first after \
-         each new tenant, takes {:.1} ms on this server",
-        took.as_secs_f64() * 1e3
+         each new tenant, takes {ms:.1} ms on this server"
     ));
+    Ok((count, ms))
 }
 
-/// Takes the role out of all tenants' roles.
 async fn revoke(pool: &PgPool, role: &str) -> anyhow::Result<serde_json::Value> {
     let mut conn = pool.acquire().await?;
     let installation = store::installation(&mut conn).await?;
@@ -198,7 +186,7 @@ async fn revoke_portion(
     }
     if !held.is_empty() {
         let detail = json!({ "role": role, "tenants": held.len() });
-        actor::record(&mut tx, "tenant.application_role_revoked", detail).await?;
+        actor::record(&mut tx, None, "tenant.application_role_revoked", detail).await?;
     }
     tx.commit().await?;
     Ok(held.len())

@@ -27,13 +27,11 @@ use crate::{
     show,
 };
 
-/// Rows read at a time.
 const PAGE: i64 = 5_000;
 
 /// Tries to drop a month while others use the log; each waits 1 s for its lock.
 const TRIES: u32 = 5;
 
-/// Export months of the audit log, and drop exported months.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Write a month to a new file, one JSON object a line, and record its rows and SHA-256
@@ -56,7 +54,6 @@ pub(crate) enum Audit {
     },
 }
 
-/// The first day of a month.
 fn month(text: &str) -> Result<NaiveDate, String> {
     let form = |at, c: u8| if at == 4 { c == b'-' } else { c.is_ascii_digit() };
     let fits = text.len() == 7 && text.bytes().enumerate().all(|(at, c)| form(at, c));
@@ -69,7 +66,6 @@ fn named(month: NaiveDate) -> String {
 }
 
 impl Audit {
-    /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         if let Self::Drop { month, yes: false } = &self {
             ask(*month)?;
@@ -112,7 +108,7 @@ async fn export(db: Database<'_>, month: NaiveDate, to: &Path) -> anyhow::Result
     let made = audit::Export { month, actor: &actor, rows, sha256: &sha256 };
     audit::record_export(&mut tx, made).await?;
     let told = json!({ "month": named(month), "rows": rows, "sha256": sha256, "file": to.to_string_lossy() });
-    record(&mut tx, "audit.exported", told.clone()).await?;
+    record(&mut tx, None, "audit.exported", told.clone()).await?;
     tx.commit().await?;
     show::result(db.json, &told, || {
         show::line(format!(
@@ -168,17 +164,19 @@ async fn drop_month(db: Database<'_>, month: NaiveDate) -> anyhow::Result<Done> 
             Ok(verdict) => {
                 let rows = dropped(verdict, month)?;
                 let detail = json!({ "month": named(month), "rows": rows });
-                record(&mut tx, "audit.dropped", detail).await?;
+                record(&mut tx, None, "audit.dropped", detail).await?;
                 tx.commit().await?;
                 break rows;
             }
-            Err(error) if is_in_use(&error) && tries < TRIES => tries += 1,
-            Err(error) if is_in_use(&error) => {
+            Err(error) if store::classify(&error) != ErrorClass::Transient => {
+                return Err(error.into());
+            }
+            Err(_) if tries < TRIES => tries += 1,
+            Err(_) => {
                 return Err(Failure::new("the audit log is in use")
                     .advise("wait for the end of a long transaction, such as a backup")
                     .into());
             }
-            Err(error) => return Err(error.into()),
         }
         // Others that wait behind this lock have their turn.
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -206,11 +204,6 @@ fn dropped(verdict: Verdict, month: NaiveDate) -> Result<i64, Failure> {
         ))
         .advise(export),
     })
-}
-
-/// Whether others use the log.
-fn is_in_use(error: &sqlx::Error) -> bool {
-    store::classify(error) == ErrorClass::Transient
 }
 
 #[cfg(test)]

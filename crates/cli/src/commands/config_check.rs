@@ -12,10 +12,9 @@ use crate::{
     args::Global,
     connection,
     failure::{Done, Failure},
-    show::{self, DASH, Table},
+    show::{self, Table},
 };
 
-/// Check and show the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Show every key, its value and its source; secrets are hidden
@@ -27,7 +26,6 @@ pub(crate) enum Config {
 }
 
 impl Config {
-    /// Reads the configuration as the API and workers do.
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<Done> {
         let Self::Check { complete } = self;
         let settings = load()?;
@@ -66,7 +64,6 @@ pub(crate) fn use_file(file: Option<PathBuf>) {
     }
 }
 
-/// The file that `--config` names.
 pub(crate) fn config_file() -> Option<&'static Path> {
     CONFIG_FILE.get().map(PathBuf::as_path)
 }
@@ -83,7 +80,7 @@ fn refused(error: SettingsError) -> Failure {
 fn tell(settings: &Settings) {
     let mut table = Table::new(&["=key", "~value", "from"]);
     for entry in settings.describe() {
-        let value = entry.value.clone().unwrap_or_else(|| DASH.to_owned());
+        let value = show::or_dash(entry.value.as_ref());
         // A list can go on in the next line of a table where it has spaces.
         let value = if show::is_terminal() { value.replace(',', ", ") } else { value };
         table.row([entry.key.clone(), value, entry.source.to_string()]);

@@ -15,7 +15,7 @@ use tenantdb::role;
 
 use super::find_tenant;
 use crate::{
-    actor::record_of,
+    actor::record,
     args::Global,
     connection::{self, Database, database_failure},
     failure::{Done, Failure},
@@ -39,7 +39,6 @@ pub(crate) struct Connect {
 }
 
 impl Connect {
-    /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let issue = async |db: Database<'_>| Ok((db.url.to_owned(), self.issue(db.pool).await?));
         let (url, issued) = connection::with_database(global, issue).await?;
@@ -73,13 +72,12 @@ impl Connect {
         };
         role::set_password(&mut tx, &login.role, &password.verifier()).await?;
         let detail = json!({ "role": login.role.as_str() });
-        record_of(&mut tx, id, "tenant.login_issued", detail).await?;
+        record(&mut tx, Some(id), "tenant.login_issued", detail).await?;
         tx.commit().await?;
         Ok((id, login, password))
     }
 }
 
-/// Why this tenant gets no login.
 async fn refusal(conn: &mut PgConnection, id: TenantId) -> Failure {
     match tenants::find(conn, id).await {
         Err(error) => database_failure(&error),

@@ -19,7 +19,6 @@ use crate::{
     stack::{DataDir, Plan, Signals, Stack},
 };
 
-/// Run PostgreSQL, the API and workers on this machine until Ctrl-C.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
     /// Directory for the data

@@ -13,7 +13,6 @@ use settings::Settings;
 use super::roll_master;
 use crate::{
     actor::actor,
-    args::Global,
     connection::{self, Database},
     failure::{Done, Failure},
     show::{self, Table},
@@ -22,7 +21,6 @@ use crate::{
 /// Findings of one kind that people are shown; programs get more.
 const SHOWN: u64 = 20;
 
-/// Find faults in a live system; repair those you name.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Repair faults of this kind; may be given several times. Nothing else is changed
@@ -46,11 +44,7 @@ fn fixable() -> impl TypedValueParser<Value = Kind> {
 
 impl Doctor {
     /// Repairs what is named, then looks at everything. Well when nothing is wrong any more.
-    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(global, async |db| self.on(db).await).await
-    }
-
-    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         let mut scope = self.scope(settings)?;
         connection::refuse_copy(pool).await?;
@@ -104,7 +98,11 @@ fn tell_people(fixed: &[Fixed], report: &Report) {
     if !report.findings.is_empty() {
         let mut table = Table::new(&["=kind", "~what is wrong", "=repair"]);
         for kind in report.found.keys() {
-            rows(report, *kind, &mut table);
+            let findings = report.findings.iter().filter(|finding| finding.kind == *kind);
+            for finding in findings.take(SHOWN as usize) {
+                let repair = show::or_dash(finding.fixable.then(|| format!("--fix {kind}")));
+                table.row([kind.to_string(), finding.sentence.clone(), repair]);
+            }
         }
         table.print();
     }
@@ -112,14 +110,6 @@ fn tell_people(fixed: &[Fixed], report: &Report) {
         show::line(format!("{} more of {kind}", found - SHOWN));
     }
     show::line(summary(report));
-}
-
-fn rows(report: &Report, kind: Kind, table: &mut Table) {
-    let findings = report.findings.iter().filter(|finding| finding.kind == kind);
-    for finding in findings.take(SHOWN as usize) {
-        let repair = if finding.fixable { format!("--fix {kind}") } else { "–".to_owned() };
-        table.row([kind.to_string(), finding.sentence.clone(), repair]);
-    }
 }
 
 fn summary(report: &Report) -> String {

@@ -10,7 +10,6 @@ use crate::{
     failure::Failure,
 };
 
-/// The id of the tenant that `text` names.
 pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> {
     if let Some(id) = as_id(text) {
         match client.get(&format!("{API}/tenants/{id}")).await {
@@ -44,21 +43,13 @@ pub(super) async fn resolve_in(conn: &mut PgConnection, text: &str) -> anyhow::R
 
 /// The filter that finds the tenant with this name; `None` if the text is not a valid name of that kind.
 fn holder_of(name: &str, text: &str) -> Option<Filter> {
-    let nobody = Filter::default();
+    let mut filter = Filter::default();
     match name {
-        "domain" => {
-            let domain = Domain::parse(text).ok()?.as_str().to_owned();
-            Some(Filter { domain: Some(domain), ..nobody })
-        }
-        "schema_name" => {
-            let schema = SchemaName::parse(text).ok()?.as_str().to_owned();
-            Some(Filter { schema: Some(schema), ..nobody })
-        }
-        _ => {
-            let external_id = ExternalId::parse(text).ok()?.as_str().to_owned();
-            Some(Filter { external_id: Some(external_id), ..nobody })
-        }
+        "domain" => filter.domain = Some(Domain::parse(text).ok()?.as_str().to_owned()),
+        "schema_name" => filter.schema = Some(SchemaName::parse(text).ok()?.as_str().to_owned()),
+        _ => filter.external_id = Some(ExternalId::parse(text).ok()?.as_str().to_owned()),
     }
+    Some(filter)
 }
 
 fn nobody(text: &str) -> Failure {

@@ -15,7 +15,6 @@ use crate::{
 /// Longest an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Check a server's health; exit 0 if it is healthy.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
     /// The address, for a worker its port 8081; without a path, `/readyz` [default: the API]

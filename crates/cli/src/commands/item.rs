@@ -6,7 +6,6 @@ use contract::{Item as View, ItemResult, Resolution};
 use super::{client, print};
 use crate::{args::Global, client::API, failure::Done, show};
 
-/// Show one tenant of an operation; repair one that cannot go on (`undo_failed`, `stuck`).
 #[derive(Debug, Subcommand)]
 pub(crate) enum Item {
     /// Show its tries, its steps and what it waits for
@@ -25,7 +24,6 @@ pub(crate) enum Item {
     },
 }
 
-/// Which one.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// The operation's id, its first characters, or `last`

@@ -7,11 +7,11 @@ use super::{client, roll_master::RollMaster};
 use crate::{
     args::Global,
     client::API,
+    connection::with_database,
     failure::Done,
     show::{self, Table},
 };
 
-/// Read a batch's API keys and confirm them; rotate the master key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Show the batch's API keys that you have not confirmed yet
@@ -32,7 +32,7 @@ pub(crate) enum Keys {
 impl Keys {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
-            Self::RollMaster(roll) => roll.run(global).await,
+            Self::RollMaster(roll) => with_database(global, async |db| roll.run(db).await).await,
             Self::Reveal { batch } => reveal(global, batch).await,
             Self::Acknowledge { batch } => acknowledge(global, batch).await,
         }
@@ -76,11 +76,10 @@ fn tell(revealed: &RevealedKeys, id: &str) {
         let name = show::plain(&key.tenant_name);
         show::note(format!("tenant {} ({name}): {}", key.tenant_id, key.reason));
     }
-    if revealed.keys.is_empty() && revealed.unreadable.is_empty() {
-        show::note("no unread API keys: they were confirmed, expired, or none exist yet");
-        return;
-    }
     if revealed.keys.is_empty() {
+        if revealed.unreadable.is_empty() {
+            show::note("no unread API keys: they were confirmed, expired, or none exist yet");
+        }
         return;
     }
     let mut table = Table::new(&[">id", "tenant", "=API key"]);

@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     args::{Args, Command, Global},
     client::{Answer, Client},
-    connection::{self, Target},
+    connection::{self, Target, with_database},
     failure::Done,
     show,
 };
@@ -52,7 +52,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Tenant(tenant) => tenant.run(global).await,
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
-        Command::Doctor(doctor) => doctor.run(global).await,
+        Command::Doctor(doctor) => with_database(global, async |db| doctor.run(db).await).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Restore(restore) => restore.run(global).await,
         Command::Config(config) => config.run(global),

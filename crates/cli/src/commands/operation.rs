@@ -12,7 +12,6 @@ use crate::{
     show,
 };
 
-/// Show, watch, cancel, retry, pause or resume batches. `last` is the newest batch.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Batch {
     /// Show one batch
@@ -34,7 +33,6 @@ pub(crate) enum Batch {
     Watch(Id),
 }
 
-/// Show, watch, cancel, retry, pause or resume operations of any kind. `last` is the newest one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Operation {
     /// Show one operation
@@ -64,14 +62,12 @@ pub(crate) enum Operation {
     Watch(Id),
 }
 
-/// Which one.
 #[derive(Debug, Args)]
 pub(crate) struct Id {
     /// The id, its first characters, or `last`
     id: String,
 }
 
-/// Which part of a list.
 #[derive(Debug, Args)]
 pub(crate) struct Page {
     /// At most this many
@@ -82,7 +78,6 @@ pub(crate) struct Page {
     cursor: Option<String>,
 }
 
-/// Which items, and how many.
 #[derive(Debug, Args)]
 pub(crate) struct Items {
     /// The id, its first characters, or `last`
@@ -104,7 +99,6 @@ pub(crate) struct Items {
     all: bool,
 }
 
-/// Which failures run again.
 #[derive(Debug, Args)]
 pub(crate) struct Retry {
     /// The id, its first characters, or `last`
@@ -172,7 +166,6 @@ async fn order(
     one(global, of, &of.act(&id, what).await?)
 }
 
-/// Runs failed tenants again, and follows them if asked to.
 async fn retry(
     global: &Global,
     of: Operations<'_>,
@@ -186,7 +179,6 @@ async fn retry(
     one(global, of, &answer)
 }
 
-/// Follows it to its end.
 async fn watch(global: &Global, of: Operations<'_>, Id { id }: Id) -> anyhow::Result<Done> {
     let id = of.resolve(id).await?;
     watching::follow(global, of, &of.get(&id).await?.parse()?).await
@@ -202,7 +194,6 @@ fn one(global: &Global, of: Operations<'_>, answer: &Answer) -> anyhow::Result<D
     })
 }
 
-/// The tenant whose failure rolled the batch back.
 fn rolled_back(error: &BatchError) -> String {
     let because = format!("rolled back because of item {}", error.index);
     match (&error.code, &error.message) {
@@ -227,7 +218,6 @@ async fn list(
     })
 }
 
-/// Shows what became of its tenants.
 async fn items(
     global: &Global,
     of: Operations<'_>,

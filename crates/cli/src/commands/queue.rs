@@ -5,7 +5,6 @@ use clap::Subcommand;
 use super::{client, print};
 use crate::{args::Global, client::API, failure::Done, show};
 
-/// Show, pause or resume the whole queue.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
     /// Show the workers, and how much work waits and runs

@@ -17,7 +17,6 @@ use crate::{
     show,
 };
 
-/// Use a copied or restored database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Restore {
     /// Tell what this copy is: the installation at a new place, or a new installation
@@ -33,7 +32,6 @@ pub(crate) enum Restore {
     },
 }
 
-/// What the copy is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Adopt {
@@ -46,7 +44,6 @@ pub(crate) struct Adopt {
 }
 
 impl Restore {
-    /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         if let Self::DropRoles { yes: false, .. } = &self {
             return Err(Failure::usage("this drops roles and their passwords")

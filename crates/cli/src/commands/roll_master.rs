@@ -15,16 +15,13 @@ use store::master_keys;
 
 use crate::{
     actor,
-    args::Global,
     connection::{self, Database},
     failure::{Done, Failure},
     show,
 };
 
-/// Secrets that are read at a time.
 const PAGE: i64 = 500;
 
-/// Make TENANTRY_MASTER_KEY the installation's master key, in place of TENANTRY_MASTER_KEY_PREVIOUS.
 #[derive(Debug, Args)]
 pub(crate) struct RollMaster {
     /// Erase the sealed API keys that neither master key opens; the tenants' keys stay valid. For a
@@ -42,12 +39,7 @@ struct Tally {
 }
 
 impl RollMaster {
-    /// Rolls the key on the database of the settings.
-    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        connection::with_database(global, async |db| self.on(db).await).await
-    }
-
-    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
+    pub(crate) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
         let Database { settings, pool, .. } = db;
         connection::refuse_copy(pool).await?;
         let sealer = sealer(settings, pool).await?;
@@ -98,7 +90,7 @@ impl RollMaster {
         if before.as_ref() != Some(&id) {
             master_keys::replace(&mut tx, &id).await?;
             let detail = json!({ "from": before, "to": id });
-            actor::record(&mut tx, "master_key.rolled", detail).await?;
+            actor::record(&mut tx, None, "master_key.rolled", detail).await?;
         }
         tx.commit().await?;
         Ok(id)
@@ -156,7 +148,6 @@ pub(super) async fn sealer_if_set(
     Ok(master_keys::salt(&mut conn).await.ok().map(|salt| keys.sealer(salt.as_bytes())))
 }
 
-/// The workers that live, by their ids.
 async fn workers(pool: &PgPool) -> anyhow::Result<Vec<String>> {
     let mut conn = pool.acquire().await?;
     let queue = store::queue_state::read(&mut conn, 1).await?;

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::config_check;
 use crate::failure::{Done, Failure};
 
-/// Where to serve.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Address to listen on [default: from the settings]

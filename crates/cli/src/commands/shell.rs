@@ -7,9 +7,8 @@ use clap::{Args as ClapArgs, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
-use crate::{args::Args, failure::Done, server, show};
+use crate::{args::Args, failure::Done, program, show};
 
-/// Print a completion script for a shell.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Completions {
     /// The shell; for bash: `source <(tenantry completions bash)`
@@ -17,7 +16,6 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-/// Print the manual page, or write the pages of all commands to a directory.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Man {
     /// Directory to write to: tenantry.1, tenantry-submit.1, tenantry-api.1, …
@@ -34,7 +32,6 @@ impl Completions {
 }
 
 impl Man {
-    /// Prints one page, or writes all of them.
     pub(crate) fn run(self) -> anyhow::Result<Done> {
         let Some(dir) = self.dir else {
             let mut page = Vec::new();
@@ -45,7 +42,7 @@ impl Man {
         let written = || -> io::Result<()> {
             fs::create_dir_all(&dir)?;
             // A server's page takes the place of the page of its command: they have the same name.
-            for program in [Args::command()].into_iter().chain(server::programs()) {
+            for program in [Args::command()].into_iter().chain(program::servers()) {
                 clap_mangen::generate_to(program, &dir)?;
             }
             Ok(())

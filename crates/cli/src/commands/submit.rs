@@ -5,7 +5,7 @@ mod dry_run;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use contract::{BatchRequest, Operation, ResultForm, TenantResult};
+use contract::{BatchRequest, Operation, ResultForm};
 use domain::Progress;
 use serde::Serialize;
 
@@ -25,7 +25,6 @@ const SHOWN_ROWS: usize = 50;
 /// What the API answers before the batch is over.
 const ACCEPTED: u16 = 202;
 
-/// Submit a file of tenants.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
     /// The file: CSV, JSON or NDJSON; `-` reads standard input
@@ -56,7 +55,6 @@ pub(crate) struct Submit {
     bad_rows: Option<PathBuf>,
 }
 
-/// What happens to the others when one tenant fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     /// The others are provisioned
@@ -74,7 +72,6 @@ fn time(text: &str) -> Result<String, String> {
 }
 
 impl Submit {
-    /// Submits, and follows or waits if asked to.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
         let body = self.body(input::read(&self.file, self.format)?);
@@ -201,8 +198,8 @@ fn finished(global: &Global, answer: &Answer, result: &ResultForm) -> Done {
         show::duration(took),
     ));
     if summary.failed > 0 {
-        let retryable = result.results.iter().any(is_retryable);
-        show::note(if retryable {
+        let mut errors = result.results.iter().filter_map(|tenant| tenant.error.as_ref());
+        show::note(if errors.any(|error| error.retryable) {
             format!("retry them: `tenantry batch retry {}`", result.batch_id)
         } else {
             "a retry cannot help: correct these tenants and submit them".to_owned()
@@ -212,11 +209,6 @@ fn finished(global: &Global, answer: &Answer, result: &ResultForm) -> Done {
         show::note(format!("API keys: `tenantry keys reveal {}`", result.batch_id));
     }
     Done::well_if(result.success)
-}
-
-/// Whether it failed for a reason that may have passed.
-fn is_retryable(tenant: &TenantResult) -> bool {
-    tenant.error.as_ref().is_some_and(|error| error.retryable)
 }
 
 #[cfg(test)]

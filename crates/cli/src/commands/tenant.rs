@@ -6,11 +6,11 @@ use super::{application_role::ApplicationRole, client, connect::Connect, find_te
 use crate::{
     args::Global,
     client::{API, Answer, Fields, query},
+    connection::with_database,
     failure::Done,
     show::{self, DASH, Record, Table},
 };
 
-/// List and show tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
     /// List tenants
@@ -50,7 +50,9 @@ impl Tenant {
         match self {
             // These work on the database.
             Self::Connect(connect) => connect.run(global).await,
-            Self::ApplicationRole(command) => command.run(global).await,
+            Self::ApplicationRole(command) => {
+                with_database(global, async |db| command.run(db).await).await
+            }
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),
@@ -61,16 +63,8 @@ impl Tenant {
                 ]);
                 list(global, &client(global)?.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { tenant } => {
-                let client = client(global)?;
-                let id = find_tenant::resolve(&client, &tenant).await?;
-                one(global, &client.get(&format!("{API}/tenants/{id}")).await?)
-            }
-            Self::Status { tenant } => {
-                let client = client(global)?;
-                let id = find_tenant::resolve(&client, &tenant).await?;
-                one(global, &client.get(&format!("{API}/tenants/{id}/status")).await?)
-            }
+            Self::Show { tenant } => one(global, &tenant, "").await,
+            Self::Status { tenant } => one(global, &tenant, "/status").await,
         }
     }
 }
@@ -100,9 +94,12 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     })
 }
 
-/// One thing, a line a field: a newer API's fields are shown, too.
-fn one(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
-    print(global, answer, |fields: Fields| {
+/// What is below the tenant's path, a line a field: a newer API's fields are shown, too.
+async fn one(global: &Global, tenant: &str, below: &str) -> anyhow::Result<Done> {
+    let client = client(global)?;
+    let id = find_tenant::resolve(&client, tenant).await?;
+    let answer = client.get(&format!("{API}/tenants/{id}{below}")).await?;
+    print(global, &answer, |fields: Fields| {
         let mut record = Record::default();
         for (name, value) in fields {
             let value = value_text(&name, value.get());

@@ -19,7 +19,6 @@ use crate::{
     show::{self, Table, short_time},
 };
 
-/// Create, list and revoke operator tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Create a token and print it; it is shown only once
@@ -113,7 +112,7 @@ async fn create(
             .into());
     };
     let detail = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at });
-    record(&mut tx, "token.created", detail).await?;
+    record(&mut tx, None, "token.created", detail).await?;
     tx.commit().await?;
     let told = json!({ "id": id, "name": name, "role": role, "expires_at": expires_at,
         "token": token.expose() });
@@ -162,7 +161,7 @@ async fn revoke(global: &Global, pool: &PgPool, name: &str) -> anyhow::Result<Do
             .advise("`tenantry token list` shows them")
             .into());
     };
-    record(&mut tx, "token.revoked", json!({ "id": id, "name": name })).await?;
+    record(&mut tx, None, "token.revoked", json!({ "id": id, "name": name })).await?;
     tx.commit().await?;
     let told = json!({ "id": id, "name": name, "revoked": true });
     show::result(global.json, &told, || show::line(format!("token `{name}` is revoked")));

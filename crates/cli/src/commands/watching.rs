@@ -20,13 +20,6 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// Failed items that are shown at the end of a watch.
 const SHOWN_FAILURES: usize = 20;
 
-/// An operation that has ended, and the answer that said so.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) operation: Operation,
-    pub(super) answer: Answer,
-}
-
 /// Shows the operation's progress until it ends, and tells how it went. Ctrl-C leaves it running.
 pub(super) async fn follow(
     global: &Global,
@@ -34,7 +27,7 @@ pub(super) async fn follow(
     operation: &Operation,
 ) -> anyhow::Result<Done> {
     let mut signals = Signals::install()?;
-    let Ended { operation, answer } = tokio::select! {
+    let (operation, answer) = tokio::select! {
         ended = to_the_end(of, operation) => ended?,
         stop = signals.next() => {
             let (id, noun) = (operation.operation_id, of.under.noun());
@@ -50,8 +43,11 @@ pub(super) async fn follow(
     Ok(Done::well_if(operation.status.is_clean()))
 }
 
-/// Shows the operation's progress until it ends.
-pub(super) async fn to_the_end(of: Operations<'_>, operation: &Operation) -> anyhow::Result<Ended> {
+/// Shows the operation's progress until it ends: as it is then, and the answer that said so.
+pub(super) async fn to_the_end(
+    of: Operations<'_>,
+    operation: &Operation,
+) -> anyhow::Result<(Operation, Answer)> {
     let id = operation.operation_id.to_string();
     let total = operation.status.progress.counts.total;
     let mut bar = BatchBar::new(total);
@@ -65,7 +61,7 @@ pub(super) async fn to_the_end(of: Operations<'_>, operation: &Operation) -> any
         bar.show(&status.progress);
         if status.finished_at.is_some() {
             bar.finish();
-            return Ok(Ended { operation, answer });
+            return Ok((operation, answer));
         }
         // A batch that was just submitted waits for a moment by right.
         if pause >= LONGEST_LOOK && told != status.waiting_for {
@@ -111,7 +107,6 @@ async fn failures(of: Operations<'_>, operation: &Operation) -> anyhow::Result<(
     Ok(())
 }
 
-/// The first failed items, with their reasons.
 pub(super) async fn failed(
     of: Operations<'_>,
     id: &str,
@@ -124,11 +119,8 @@ pub(super) async fn failed(
 /// Whether a retry can help one of the tenants that were not made. `failed` may be the first page.
 fn may_be_retried(progress: &Progress, failed: &[ItemResult]) -> bool {
     let seen = u64::try_from(failed.len()).unwrap_or(u64::MAX);
-    progress.not_made() > seen || failed.iter().any(is_retryable)
-}
-
-fn is_retryable(item: &ItemResult) -> bool {
-    item.error.as_ref().is_some_and(|error| error.retryable)
+    let mut errors = failed.iter().filter_map(|item| item.error.as_ref());
+    progress.not_made() > seen || errors.any(|error| error.retryable)
 }
 
 /// Whether it failed for a reason that an operator can remove, and no change of the request.

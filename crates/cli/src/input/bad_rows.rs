@@ -11,9 +11,6 @@ use super::csv_rows::{FEATURES, PLAIN};
 const PARTS: [&str; 3] = ["settings", "settings.limits", "settings.metadata"];
 
 /// Writes `tenants`, one a row. What has no column of its own gets one with its name, so nothing is lost.
-///
-/// # Errors
-/// When the file cannot be written.
 pub(crate) fn write(file: &Path, tenants: &[&RawValue]) -> anyhow::Result<()> {
     let could_not = || format!("could not write {}", file.display());
     let out = File::create(file).with_context(could_not)?;
@@ -36,7 +33,6 @@ fn write_to(out: impl std::io::Write, tenants: &[&RawValue]) -> anyhow::Result<(
     Ok(())
 }
 
-/// The cells of a tenant by their columns.
 fn cells(tenant: &RawValue) -> BTreeMap<String, String> {
     let mut cells = BTreeMap::new();
     match serde_json::from_str(tenant.get()) {

@@ -8,16 +8,16 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use super::{
-    mistakes::Mistakes,
-    separator::{self, Separated},
-};
+use super::mistakes::Mistakes;
 use crate::failure::Failure;
 
 pub(super) const PLAIN: [&str; 5] =
     ["tenant_name", "domain", "schema_name", "description", "external_id"];
 
 pub(super) const FEATURES: &str = "settings.features";
+
+/// What may separate columns, the usual one first: spreadsheets of many countries write `;`.
+const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Column {
@@ -27,9 +27,8 @@ enum Column {
     Metadata(String),
 }
 
-/// One tenant for each row of `text`.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
-    let Separated { rows, separator, lines_before } = separator::find(text);
+    let (rows, separator, lines_before) = separated(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .delimiter(separator)
@@ -50,6 +49,37 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
     }
     mistakes.none_or("correct these rows; nothing was submitted")?;
     Ok(tenants)
+}
+
+/// The rows of `text` from the header on, what separates their columns, and how many lines are before them.
+/// The separator is what a line `sep=` says, else the one that the header has most of.
+fn separated(text: &str) -> (&str, u8, u64) {
+    let first = text.lines().next().unwrap_or_default();
+    if let Some(separator) = named(first) {
+        let rows = text[first.len()..].trim_start_matches('\r');
+        let rows = rows.strip_prefix('\n').unwrap_or(rows);
+        return (rows, separator, 1);
+    }
+    let count = |separator: &char| outside_quotes(first).filter(|c| c == separator).count();
+    let most = SEPARATORS.iter().rev().max_by_key(|separator| count(separator));
+    (text, most.map_or(b',', |separator| *separator as u8), 0)
+}
+
+/// The separator that a line `sep=;` names, as Excel writes and reads it.
+fn named(line: &str) -> Option<u8> {
+    let line = line.trim_end_matches('\r').trim_matches('"');
+    let separator = line.strip_prefix("sep=").or_else(|| line.strip_prefix("SEP="))?;
+    let mut characters = separator.chars();
+    let first = characters.next().filter(char::is_ascii)?;
+    characters.next().is_none().then_some(first as u8)
+}
+
+fn outside_quotes(line: &str) -> impl Iterator<Item = char> + '_ {
+    let mut quoted = false;
+    line.chars().filter(move |c| {
+        quoted ^= *c == '"';
+        !quoted
+    })
 }
 
 /// The line of a row. Empty lines before it belong to its position, as the library counts.
@@ -181,15 +211,6 @@ mod tests {
     }
 
     #[test]
-    fn names_the_line_of_a_limit_that_is_no_number() {
-        let text = "tenant_name,settings.limits.users\nA,5\nB,many\n";
-
-        let error = parse(text).unwrap_err().to_string();
-
-        assert!(error.starts_with("line 3:"), "{error}");
-    }
-
-    #[test]
     fn reads_semicolons_tabs_and_a_line_that_names_the_separator() {
         for text in [
             "tenant_name;domain;settings.features\nAcme, Inc.;a.example;sso|audit\n",
@@ -223,5 +244,26 @@ mod tests {
         assert!(lines[1].starts_with("line 3: settings.limits.users is `many`"), "{told}");
         assert!(lines[2].starts_with("line 5: the row has 1 columns"), "{told}");
         assert!(lines[3].starts_with("line 7: settings.limits.users is `1.5`"), "{told}");
+    }
+
+    #[test]
+    fn takes_what_the_header_has_most_of() {
+        for (text, separator) in [
+            ("tenant_name,domain\n", b','),
+            ("tenant_name;domain\n", b';'),
+            ("tenant_name\tdomain\n", b'\t'),
+            ("\"a;b;c\",domain\n", b','),
+            ("tenant_name\n", b','),
+            ("", b','),
+        ] {
+            assert_eq!(separated(text), (text, separator, 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_what_a_line_of_its_own_says() {
+        for text in ["sep=;\na,b", "sep=;\r\na,b", "\"sep=;\"\na,b"] {
+            assert_eq!(separated(text), ("a,b", b';', 1));
+        }
     }
 }

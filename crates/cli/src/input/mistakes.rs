@@ -5,7 +5,6 @@ use crate::failure::Failure;
 /// Lines that are named; the rest is counted.
 const NAMED: usize = 20;
 
-/// The bad lines of a file.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<String>);
 
@@ -15,7 +14,6 @@ impl Mistakes {
         self.0.push(format!("line {line}: {what}"));
     }
 
-    /// Fails if there is any.
     pub(super) fn none_or(self, advice: &str) -> anyhow::Result<()> {
         let Self(lines) = self;
         let count = lines.len();

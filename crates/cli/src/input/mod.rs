@@ -4,12 +4,8 @@
 mod bad_rows;
 mod csv_rows;
 mod mistakes;
-mod separator;
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Read as _, path::Path};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -21,7 +17,6 @@ pub(crate) use self::bad_rows::write as write_rows;
 use self::mistakes::Mistakes;
 use crate::failure::Failure;
 
-/// How the tenants are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// `{"tenants": […]}` as the API takes it, an array of tenants, or one tenant
@@ -39,10 +34,10 @@ fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
 pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchRequest> {
-    let format = match format.or_else(|| by_name(file)) {
-        Some(format) => format,
-        None => return Err(unknown_format(file).into()),
-    };
+    let format = format.or_else(|| by_name(file)).ok_or_else(|| {
+        Failure::usage(format!("the name of {} does not tell its format", shown(file)))
+            .advise("pass --format json, ndjson or csv")
+    })?;
     let text = text_of(file)?;
     let submission =
         parse(&text, format).with_context(|| format!("could not read {}", shown(file)))?;
@@ -52,7 +47,6 @@ pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchR
     Ok(submission)
 }
 
-/// The tenants in `text`.
 pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<BatchRequest> {
     // Spreadsheets put a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -88,7 +82,6 @@ fn list(text: &RawValue) -> Option<Vec<Box<RawValue>>> {
     serde_json::from_str(text.get()).ok()
 }
 
-/// What is said beside the tenants.
 fn beside(tenants: Vec<Box<RawValue>>, body: &Fields<'_>) -> anyhow::Result<BatchRequest> {
     if let Some(name) = body.repeated() {
         return Err(Failure::usage(format!("`{name}` is there twice")).into());
@@ -136,11 +129,6 @@ fn by_name(file: &Path) -> Option<Format> {
     }
 }
 
-fn unknown_format(file: &Path) -> Failure {
-    Failure::usage(format!("the name of {} does not tell its format", shown(file)))
-        .advise("pass --format json, ndjson or csv")
-}
-
 fn text_of(file: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
@@ -171,11 +159,7 @@ fn decoded(bytes: Vec<u8>, file: &Path) -> anyhow::Result<String> {
 }
 
 fn shown(file: &Path) -> String {
-    if file == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        PathBuf::from(file).display().to_string()
-    }
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ pub(crate) struct BatchBar {
 }
 
 impl BatchBar {
-    /// For `total` tenants.
     pub(crate) fn new(total: u64) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -33,7 +32,6 @@ impl BatchBar {
         Self { bar, last: None }
     }
 
-    /// Shows where the batch is now.
     pub(crate) fn show(&mut self, progress: &BatchProgress) {
         match &self.bar {
             Some(bar) => {
@@ -45,7 +43,6 @@ impl BatchBar {
         }
     }
 
-    /// Says something beside the bar.
     pub(crate) fn note(&self, text: &str) {
         let text = super::plain(text);
         match &self.bar {

@@ -2,12 +2,16 @@
 
 use contract::Item;
 
-use super::{DASH, Record, Table, domain, operation::error_text, short_time, waits};
+use super::{Record, Table, domain, operation::error_text, or_dash, short_time, waits};
 
 pub(crate) fn item(it: &Item) {
     record(it).print();
     if !it.item.steps.is_empty() {
-        steps(it).print();
+        let mut table = Table::new(&["step", "=state", ">ms"]);
+        for step in &it.item.steps {
+            table.row([step.name.clone(), step.state.clone(), format!("{:.1}", step.duration_ms)]);
+        }
+        table.print();
     }
     if !it.failed_attempts.is_empty() {
         attempts(it).print();
@@ -20,13 +24,12 @@ fn record(it: &Item) -> Record {
     record.field("operation", format!("{} ({})", it.operation_id, it.kind));
     record.field("item", it.item.index.to_string());
     record.field("status", it.item.status.to_string());
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| DASH.to_owned());
-    record.field("tenant", text(&it.item.tenant_name));
+    record.field("tenant", or_dash(it.item.tenant_name.as_ref()));
     if let Some(id) = it.item.tenant_id {
         record.field("tenant id", id.to_string());
     }
-    record.field("schema", text(&it.item.schema_name));
-    record.field("domain", it.item.domain.as_deref().map_or_else(|| DASH.to_owned(), domain));
+    record.field("schema", or_dash(it.item.schema_name.as_ref()));
+    record.field("domain", or_dash(it.item.domain.as_deref().map(domain)));
     if let Some(error) = &it.item.error {
         record.field("error", error_text(error));
         if let Some(step) = &error.step {
@@ -51,15 +54,6 @@ fn record(it: &Item) -> Record {
     record
 }
 
-fn steps(it: &Item) -> Table {
-    let mut table = Table::new(&["step", "=state", ">ms"]);
-    for step in &it.item.steps {
-        table.row([step.name.clone(), step.state.clone(), format!("{:.1}", step.duration_ms)]);
-    }
-    table
-}
-
-/// The tries that failed, oldest first.
 fn attempts(it: &Item) -> Table {
     let mut table = Table::new(&[">try", "=failed", "?worker", "=step", "error"]);
     for attempt in &it.failed_attempts {

@@ -3,16 +3,13 @@
 
 mod bar;
 mod column;
-mod fit;
-mod host;
 mod item;
 mod operation;
 mod queue;
 mod record;
 mod table;
-mod terminal;
 mod text;
-mod time;
+mod words;
 
 use std::{
     fmt::Display,
@@ -23,7 +20,6 @@ use contract::WaitingFor;
 use serde_json::Value;
 
 pub(crate) use bar::BatchBar;
-pub(crate) use host::domain;
 pub(crate) use item::item;
 pub(crate) use operation::{
     counts, counts_and_pace, items_table, operation_table, operations_table, wait_table,
@@ -31,10 +27,13 @@ pub(crate) use operation::{
 pub(crate) use queue::{queue_sentence, workers, workers_table};
 pub(crate) use record::Record;
 pub(crate) use table::Table;
-pub(crate) use time::{duration, short_time};
+pub(crate) use words::{domain, duration, short_time};
 
-/// Stands where a table has nothing to say.
 pub(crate) const DASH: &str = "–";
+
+pub(crate) fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| DASH.to_owned(), |it| it.to_string())
+}
 
 /// One line of the result. A reader that has left wants no more: that is not a failure.
 pub(crate) fn line(text: impl Display) {
@@ -70,7 +69,6 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Whether people look at standard output.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }

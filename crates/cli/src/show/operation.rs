@@ -5,11 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use contract::{
     ItemError, ItemResult, OpenEnum, OperationStatus, OperationSummary, Outcome, ResultForm,
-    SummaryStatus,
 };
 use domain::{Kind, OperationId, OperationState, Progress};
 
-use super::{DASH, Table, domain, duration, short_time};
+use super::{Table, domain, duration, or_dash, short_time};
 use crate::client::Under;
 
 pub(crate) fn operation_table(
@@ -25,13 +24,15 @@ pub(crate) fn operation_table(
         it.mode.to_string(),
         counts(&it.progress.counts),
         short_time(Some(it.created_at)),
-        it.processing_time().map_or_else(dash, duration),
+        or_dash(it.processing_time().map(duration)),
     ];
     table(under, "~tenants", [row])
 }
 
 pub(crate) fn operations_table(under: Under, operations: &[OperationSummary]) -> Table {
     let row = |OperationSummary { operation_id, kind, status: it, .. }: &OperationSummary| {
+        // From its first tenant's start to its last one's end.
+        let took = || (it.finished_at? - it.started_at?).to_std().ok();
         [
             operation_id.to_string(),
             kind.to_string(),
@@ -39,7 +40,7 @@ pub(crate) fn operations_table(under: Under, operations: &[OperationSummary]) ->
             it.mode.to_string(),
             it.total.to_string(),
             short_time(Some(it.created_at)),
-            took(it).map_or_else(dash, duration),
+            or_dash(took().map(duration)),
         ]
     };
     table(under, ">tenants", operations.iter().map(row))
@@ -64,11 +65,6 @@ fn table(
         table.row(row);
     }
     table
-}
-
-/// From its first tenant's start to its last one's end.
-fn took(batch: &SummaryStatus) -> Option<Duration> {
-    (batch.finished_at? - batch.started_at?).to_std().ok()
 }
 
 /// Its state, and what holds it up.
@@ -135,11 +131,11 @@ pub(crate) fn items_table<'a>(items: impl IntoIterator<Item = &'a ItemResult>) -
     for item in items {
         let mut cells = vec![
             item.index.to_string(),
-            text(&item.tenant_name),
+            or_dash(item.tenant_name.as_ref()),
             item.status.to_string(),
-            item.tenant_id.map_or_else(dash, |id| id.to_string()),
-            text(&item.schema_name),
-            item.domain.as_deref().map_or_else(dash, domain),
+            or_dash(item.tenant_id),
+            or_dash(item.schema_name.as_ref()),
+            or_dash(item.domain.as_deref().map(domain)),
         ];
         cells.extend(failed.then(|| reason(item)));
         table.row(cells);
@@ -158,36 +154,25 @@ fn reason(item: &ItemResult) -> String {
 pub(crate) fn wait_table(result: &ResultForm, most: usize) -> Table {
     let mut table = Table::new(&["tenant", "=status", ">id", "?schema", "?domain", "error"]);
     for row in result.results.iter().take(most) {
+        // The result form keeps the words of the original API; the command has one word for each.
+        let status = match row.status {
+            Outcome::Success => "succeeded",
+            Outcome::Error => "failed",
+        };
         table.row([
-            text(&row.tenant_name),
-            one_word(row.status).to_owned(),
-            row.tenant_id.map_or_else(dash, |id| id.to_string()),
-            text(&row.schema_name),
-            row.domain.as_deref().map_or_else(dash, domain),
+            or_dash(row.tenant_name.as_ref()),
+            status.to_owned(),
+            or_dash(row.tenant_id),
+            or_dash(row.schema_name.as_ref()),
+            or_dash(row.domain.as_deref().map(domain)),
             row.error.as_ref().map_or_else(String::new, error_text),
         ]);
     }
     table
 }
 
-/// The result form keeps the words of the original API; the command has one word for each.
-fn one_word(status: Outcome) -> &'static str {
-    match status {
-        Outcome::Success => "succeeded",
-        Outcome::Error => "failed",
-    }
-}
-
 pub(super) fn error_text(error: &ItemError) -> String {
     format!("{}: {}", error.code, error.message)
-}
-
-fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_else(dash)
-}
-
-fn dash() -> String {
-    DASH.to_owned()
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! One thing, a line a field.
 
-use super::{is_terminal, line, plain, table::tsv_cell, terminal, text};
+use super::{is_terminal, line, plain, table::tsv_cell, text};
 
 /// Longest name of a field that others are lined up with.
 const LONGEST_LABEL: usize = 24;
 
-/// One thing as names and values.
 #[derive(Debug, Default)]
 pub(crate) struct Record(Vec<(String, String)>);
 
@@ -17,7 +16,7 @@ impl Record {
     /// Prints it as a result: lined up for people, `field TAB value` for programs.
     pub(crate) fn print(&self) {
         if is_terminal() {
-            line(self.lined_up(terminal::width()));
+            line(self.lined_up(text::terminal_width()));
         } else {
             line("field\tvalue");
             for (name, value) in &self.0 {
@@ -27,30 +26,20 @@ impl Record {
     }
 
     fn lined_up(&self, width: usize) -> String {
-        let fields: Vec<Field<'_>> =
-            self.0.iter().map(|(name, value)| Field { name, value, whole: false }).collect();
-        block(&fields, width)
+        let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str(), false));
+        block(&fields.collect::<Vec<_>>(), width)
     }
 }
 
-/// A line of a [`block`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) name: &'a str,
-    pub(super) value: &'a str,
-    /// It is never cut, even if it is longer than the line.
-    pub(super) whole: bool,
-}
-
-/// `fields` below each other, their values lined up and wrapped at spaces within `width`.
-pub(super) fn block(fields: &[Field<'_>], width: usize) -> String {
-    let label = fields.iter().map(|field| text::width(field.name)).max().unwrap_or(0);
+/// Names and values below each other: the values lined up, and wrapped at spaces within `width`. One
+/// that is marked is never cut, even if it is longer than the line.
+pub(super) fn block(fields: &[(&str, &str, bool)], width: usize) -> String {
+    let label = fields.iter().map(|(name, ..)| text::width(name)).max().unwrap_or(0);
     let label = label.min(LONGEST_LABEL);
     let room = width.saturating_sub(label + 2).max(10);
     let mut lines = Vec::new();
-    for Field { name, value, whole } in fields {
-        let parts = if *whole { vec![(*value).to_owned()] } else { text::wrap(value, room) };
-        let mut name = *name;
+    for &(mut name, value, whole) in fields {
+        let parts = if whole { vec![value.to_owned()] } else { text::wrap(value, room) };
         for part in parts {
             let gap = label.saturating_sub(text::width(name)) + 2;
             lines.push(format!("{name}{}{part}", " ".repeat(gap)));

@@ -10,11 +10,10 @@ use comfy_table::{
 
 use super::{
     DASH,
-    column::{Column, Long},
-    fit::fit,
+    column::{Column, Long, fit},
     is_terminal, line, note, plain,
-    record::{Field, block},
-    terminal, text,
+    record::block,
+    text,
 };
 
 /// Solid lines and no rules between rows: easy to read, and easy to paste.
@@ -23,7 +22,6 @@ const STYLE: TableStyle = UTF8_FULL_CONDENSED
     .header_lines(ContentLineStyle::new('│', '│', '│'))
     .content_lines(ContentLineStyle::new('│', '│', '│'));
 
-/// A table with a header.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Column<'static>>,
@@ -31,9 +29,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table. Marks before a title say how its column behaves: `>` sets numbers to the
-    /// right, `=` never cuts, `~` wraps at spaces, `?` may be left out on a narrow terminal, `??`
-    /// sooner. The
+    /// An empty table. Marks before a title say how its column behaves: see [`Column::parse`]. The
     /// last column wraps by itself; others are cut with `…`.
     pub(crate) fn new(columns: &[&'static str]) -> Self {
         let mut columns: Vec<_> = columns.iter().map(|spec| Column::parse(spec)).collect();
@@ -48,19 +44,17 @@ impl Table {
         self.rows.push(cells.into_iter().map(|text| plain(&text.replace('\t', " "))).collect());
     }
 
-    /// Prints it as a result.
     pub(crate) fn print(&self) {
         line(self.printed(is_terminal()));
     }
 
-    /// Prints it beside the result.
     pub(crate) fn print_beside(&self) {
         note(self.printed(std::io::stderr().is_terminal()));
     }
 
     fn printed(&self, terminal: bool) -> String {
         if terminal {
-            self.for_people(terminal::width(), has_colour())
+            self.for_people(text::terminal_width(), has_colour())
         } else {
             self.for_programs()
         }
@@ -78,7 +72,7 @@ impl Table {
     }
 
     fn for_people(&self, width: usize, colour: bool) -> String {
-        if width < terminal::NARROW {
+        if width < text::NARROW {
             return self.blocks(width);
         }
         let natural: Vec<usize> = (0..self.columns.len()).map(|at| self.natural(at)).collect();
@@ -87,7 +81,6 @@ impl Table {
             .map_or_else(|| self.blocks(width), |shown| self.framed(&shown, colour))
     }
 
-    /// How wide a column would like to be.
     fn natural(&self, at: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| text::width(cell));
         cells.max().unwrap_or(0).max(text::width(self.columns[at].name))
@@ -127,14 +120,11 @@ impl Table {
     /// Each row as a block of lines; what a row does not have is left out.
     fn blocks(&self, width: usize) -> String {
         let of_row = |row: &Vec<String>| {
-            let fields: Vec<Field<'_>> = self
-                .columns
-                .iter()
-                .zip(row)
-                .filter(|(_, value)| !value.is_empty() && *value != DASH)
-                .map(|(it, value)| Field { name: it.name, value, whole: it.long == Long::Whole })
-                .collect();
-            block(&fields, width)
+            let cells = self.columns.iter().zip(row);
+            let filled = cells.filter(|(_, value)| !value.is_empty() && *value != DASH);
+            let fields =
+                filled.map(|(it, value)| (it.name, value.as_str(), it.long == Long::Whole));
+            block(&fields.collect::<Vec<_>>(), width)
         };
         self.rows.iter().map(of_row).collect::<Vec<_>>().join("\n\n") + "\n"
     }

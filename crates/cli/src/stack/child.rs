@@ -28,7 +28,6 @@ use crate::failure::Failure;
 /// How long a child gets until it answers.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// Between two looks at whether it does.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Lines of its log that are shown when it ends too early.
@@ -64,7 +63,7 @@ impl Spec {
             kind,
             name: name.to_owned(),
             log: data_dir.log_dir().join(format!("{name}.log")),
-            ready_file: data_dir.run_dir().join(format!("{name}.json")),
+            ready_file: data_dir.path().join("run").join(format!("{name}.json")),
             env: env.clone(),
         }
     }
@@ -118,7 +117,6 @@ impl Spec {
         }
     }
 
-    /// The end of its log.
     pub(super) fn last_lines(&self, count: usize) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -137,7 +135,6 @@ impl Spec {
 pub(super) struct Child(Process);
 
 impl Child {
-    /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         // An error says that somebody else has waited for it: then it has ended, too.
         self.0.try_wait().unwrap_or(Some(ExitStatus::from_raw(0)))
@@ -145,27 +142,16 @@ impl Child {
 
     /// Asks it to finish what it has begun and end.
     pub(super) fn ask_to_stop(&self) {
-        self.signal(Signal::SIGTERM);
-    }
-
-    pub(super) fn kill(&mut self) {
-        if self.ended().is_none() {
-            self.signal(Signal::SIGKILL);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
         let Ok(pid) = i32::try_from(self.0.id()) else { return };
-        if let Err(e) = kill(Pid::from_raw(pid), signal) {
-            tracing::debug!("could not send {signal} to {pid}: {e}");
+        if let Err(e) = kill(Pid::from_raw(pid), Signal::SIGTERM) {
+            tracing::debug!("could not send SIGTERM to {pid}: {e}");
         }
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
-        if let Err(e) = self.0.wait() {
+        if let Err(e) = self.0.kill().and_then(|()| self.0.wait()) {
             tracing::debug!("could not wait for a child: {e}");
         }
     }

@@ -29,7 +29,11 @@ impl DataDir {
         make(path).with_context(doing)?;
         let path = path.canonicalize().with_context(doing)?;
         make(&path.join("log")).and_then(|()| make(&path.join("run"))).with_context(doing)?;
-        keep_out_of_git(&path).with_context(doing)?;
+        // It lies in people's projects and has keys in it.
+        let ignored = path.join(".gitignore");
+        if !ignored.exists() {
+            fs::write(ignored, "*\n").with_context(doing)?;
+        }
         let lock = File::options()
             .write(true)
             .create(true)
@@ -43,22 +47,12 @@ impl DataDir {
         }
     }
 
-    /// The directory itself, from the root.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn postgres_dir(&self) -> PathBuf {
-        self.path.join("pg")
-    }
-
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.path.join("log")
-    }
-
-    /// Where children say that they answer.
-    pub(crate) fn run_dir(&self) -> PathBuf {
-        self.path.join("run")
     }
 
     /// The master key of the settings, else this directory's own: the same at every start, so
@@ -78,12 +72,6 @@ impl DataDir {
             .with_context(|| format!("could not write {}", file.display()))?;
         Ok(key)
     }
-}
-
-/// The directory lies in people's projects and has keys in it.
-fn keep_out_of_git(path: &Path) -> std::io::Result<()> {
-    let file = path.join(".gitignore");
-    if file.exists() { Ok(()) } else { fs::write(file, "*\n") }
 }
 
 fn in_use(path: &Path) -> Failure {

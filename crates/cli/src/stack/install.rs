@@ -186,22 +186,20 @@ fn unreachable(error: sqlx::Error) -> Failure {
 }
 
 impl Installed {
-    /// Tells people which mode it is and what was done for it.
-    pub(crate) fn tell(&self, line: fn(String)) {
+    pub(crate) fn tell(&self, line: &dyn Fn(&str)) {
         match self.mode {
             DatabaseMode::Own => self.tell_own(line),
             DatabaseMode::Shared => self.tell_shared(line),
         }
         for extension in &self.unlisted {
-            line(format!(
+            line(&format!(
                 "extension {extension} is in schema tenantry_extensions, and `tenants.extensions` does \
                  not list it any more: if no tenant uses it, drop it by hand"
             ));
         }
-        self.opened.iter().cloned().for_each(line);
+        self.opened.iter().for_each(|it| line(it));
     }
 
-    /// Whether every active tenant has its row in the ledger.
     pub(crate) fn is_complete(&self) -> bool {
         self.carried_over.left.is_empty()
     }
@@ -239,21 +237,18 @@ impl Installed {
     pub(super) fn warn(&self) {
         self.tell_carried_over();
         if self.mode == DatabaseMode::Shared {
-            self.tell(show::note);
+            self.tell(&|text| show::note(text));
         }
     }
 
-    fn tell_own(&self, line: fn(String)) {
-        line(
-            "mode own: PUBLIC may neither connect to this database nor use schema public"
-                .to_owned(),
-        );
+    fn tell_own(&self, line: &dyn Fn(&str)) {
+        line("mode own: PUBLIC may neither connect to this database nor use schema public");
         if !self.before.ours.is_empty() {
-            line(format!("  revoked from PUBLIC: {}", self.before.ours.join(", ")));
+            line(&format!("  revoked from PUBLIC: {}", self.before.ours.join(", ")));
         }
         self.tell_roles(line, "granted by name to ", "");
         if !self.left.superusers.is_empty() {
-            line(format!(
+            line(&format!(
                 "  PUBLIC keeps {}: only a superuser may revoke it, so a tenant can fill the server's \
                  table of locks; `tenantry migrate public up` as a superuser closes this",
                 self.left.superusers.join(", ")
@@ -261,34 +256,29 @@ impl Installed {
         }
     }
 
-    fn tell_shared(&self, line: fn(String)) {
-        line(
-            "mode shared: other roles may use this database, and PUBLIC keeps its rights"
-                .to_owned(),
-        );
+    fn tell_shared(&self, line: &dyn Fn(&str)) {
+        line("mode shared: other roles may use this database, and PUBLIC keeps its rights");
         if self.left.ours.is_empty() {
             line(
                 "  what was revoked from PUBLIC before stays revoked: grant it by hand where others \
-                 need it"
-                    .to_owned(),
+                 need it",
             );
         }
         self.tell_roles(line, "", " has through PUBLIC alone");
-        line(format!("  tenants' roles have what PUBLIC has: {}", self.left.all().join(", ")));
+        line(&format!("  tenants' roles have what PUBLIC has: {}", self.left.all().join(", ")));
         line(
             "  `tenantry migrate public up --revoke-public` revokes them and grants the roles above \
-             the same by name"
-                .to_owned(),
+             the same by name",
         );
     }
 
-    fn tell_roles(&self, line: fn(String), before: &str, after: &str) {
+    fn tell_roles(&self, line: &dyn Fn(&str), before: &str, after: &str) {
         let roles = self.roles();
         for (role, rights) in roles.iter().take(SHOWN_ROLES) {
-            line(format!("  {before}{}{after}: {}", show::plain(role), rights.join(", ")));
+            line(&format!("  {before}{}{after}: {}", show::plain(role), rights.join(", ")));
         }
         if roles.len() > SHOWN_ROLES {
-            line(format!("  and {} more roles; --json lists all", roles.len() - SHOWN_ROLES));
+            line(&format!("  and {} more roles; --json lists all", roles.len() - SHOWN_ROLES));
         }
     }
 

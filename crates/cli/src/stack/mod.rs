@@ -42,7 +42,6 @@ use supervisor::Supervisor;
 /// The variable that names one more file of settings, as `--config` does.
 const CONFIG_FILE: &str = "TENANTRY_CONFIG_FILE";
 
-/// What to start, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Port of the API; 0 = a free one.
@@ -89,10 +88,12 @@ impl Stack {
 
         let began = Instant::now();
         let env = shared_env(settings, postgres.url(), master_key.expose_secret())?;
-        let mut supervisor = Supervisor::new(drain_time(settings));
-        let url = supervisor.start(api(&data_dir, plan.port, &env)).await?;
+        let mut supervisor = Supervisor::new(settings.worker.drain_timeout_ms);
+        let api = Spec::new(Kind::Api { port: plan.port }, &data_dir, "api", &env);
+        let url = supervisor.start(api).await?;
         for number in 1..=plan.workers {
-            supervisor.start(worker(&data_dir, number, &env)).await?;
+            let worker = Spec::new(Kind::Worker, &data_dir, &format!("worker-{number}"), &env);
+            supervisor.start(worker).await?;
         }
         told(&format!("API at {url}, {}", show::workers(plan.workers)), began.elapsed());
 
@@ -127,12 +128,10 @@ impl Stack {
         revoked.context("could not revoke the token of this run")
     }
 
-    /// Ends the children at once.
     pub(crate) fn kill(&mut self) {
         self.supervisor.kill();
     }
 
-    /// The last `count` lines that each child logged.
     pub(crate) fn last_log_lines(&self, count: usize) -> Vec<(String, String)> {
         self.supervisor.last_log_lines(count)
     }
@@ -140,19 +139,6 @@ impl Stack {
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.data_dir.log_dir()
     }
-}
-
-fn api(data_dir: &DataDir, port: u16, env: &BTreeMap<String, String>) -> Spec {
-    Spec::new(Kind::Api { port }, data_dir, "api", env)
-}
-
-fn worker(data_dir: &DataDir, number: usize, env: &BTreeMap<String, String>) -> Spec {
-    Spec::new(Kind::Worker, data_dir, &format!("worker-{number}"), env)
-}
-
-/// How long a worker may take to finish what it has begun, and a little more.
-fn drain_time(settings: &Settings) -> Duration {
-    Duration::from_millis(settings.worker.drain_timeout_ms) + Duration::from_secs(5)
 }
 
 /// What an API or worker needs to belong to this system: the database, the master key, and every

@@ -10,10 +10,8 @@ use settings::Settings;
 use super::DataDir;
 use crate::show;
 
-/// Name of the database in a cluster of ours.
 const DATABASE: &str = "tenantry";
 
-/// Between two looks at whether our cluster answers.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -35,7 +33,7 @@ impl Postgres {
             let url = url.expose_secret().to_owned();
             return Ok(Self { url, options: None, cluster: None });
         }
-        let options = Options { fetch, ..Options::new(data_dir.postgres_dir()) };
+        let options = Options { fetch, ..Options::new(data_dir.path().join("pg")) };
         let cluster = start(options.clone()).await?;
         let url = cluster.url(DATABASE);
         Ok(Self { url, options: Some(options), cluster: Some(cluster) })
@@ -58,7 +56,7 @@ impl Postgres {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let Some(options) = self.options.clone() else { continue };
-            if self.cluster.as_ref().is_some_and(answers) {
+            if self.cluster.as_ref().is_some_and(|it| UnixStream::connect(it.socket()).is_ok()) {
                 continue;
             }
             show::note("PostgreSQL ended; it starts again");
@@ -72,7 +70,6 @@ impl Postgres {
         }
     }
 
-    /// Stops it, if it is ours.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(cluster) = self.cluster.take() else { return Ok(()) };
         tokio::task::spawn_blocking(move || cluster.stop())
@@ -92,10 +89,4 @@ async fn start(options: Options) -> anyhow::Result<Cluster> {
         .await
         .context("the start of PostgreSQL was cut short")?
         .context("could not start PostgreSQL")
-}
-
-fn answers(cluster: &Cluster) -> bool {
-    let server = cluster.server();
-    let socket = server.socket_dir().join(format!(".s.PGSQL.{}", server.port()));
-    UnixStream::connect(socket).is_ok()
 }

@@ -13,7 +13,6 @@ use crate::{actor::record, connection};
 /// The life of a token of `dev`, in days, should the process be killed before it revokes it.
 const TOKEN_DAYS: i64 = 30;
 
-/// The operator token of one run.
 #[derive(Debug)]
 pub(super) struct DevToken {
     name: String,
@@ -31,7 +30,7 @@ impl DevToken {
         let mut conn = store::open(&self.options).await?;
         let mut tx = conn.begin().await?;
         operators::revoke(&mut tx, &self.name).await?;
-        record(&mut tx, "token.revoked", json!({ "name": self.name })).await?;
+        record(&mut tx, None, "token.revoked", json!({ "name": self.name })).await?;
         tx.commit().await?;
         conn.close().await?;
         Ok(())
@@ -49,14 +48,13 @@ impl DevToken {
             expires_at: Some(chrono::Utc::now() + chrono::Duration::days(TOKEN_DAYS)),
         };
         operators::create(&mut tx, new).await?.context("a token of that name exists")?;
-        record(&mut tx, "token.created", json!({ "name": name })).await?;
+        record(&mut tx, None, "token.created", json!({ "name": name })).await?;
         tx.commit().await?;
         let options = pool.connect_options().as_ref().clone();
         Ok(Self { name, token, options })
     }
 }
 
-/// Brings the database to the newest version and makes a token for this run.
 pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<DevToken> {
     let pool = connection::patient_pool(url, settings).await?;
     let prepared = prepare(&pool, settings).await;

@@ -43,7 +43,6 @@ pub(super) struct ProcessReady {
     pub(super) url: String,
 }
 
-/// What `file` says.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("could not read {}", file.display()))?;

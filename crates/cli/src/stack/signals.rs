@@ -5,7 +5,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Stop;
 
-/// Listens for the wish to stop.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -22,7 +21,6 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,

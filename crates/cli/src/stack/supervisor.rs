@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 use super::child::{Child, Kind, Spec, how};
 use crate::show;
 
-/// Between two looks at the children.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Pause before a dead child is started again; doubles with each death in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A child that lived this long was well: its next death counts as the first.
@@ -38,8 +36,9 @@ struct Seat {
 }
 
 impl Supervisor {
-    /// Without children yet; workers get `drain` to finish what they have begun.
-    pub(super) fn new(drain: Duration) -> Self {
+    /// Without children yet; workers get this time, and a little more, to finish what they have begun.
+    pub(super) fn new(drain_ms: u64) -> Self {
+        let drain = Duration::from_millis(drain_ms) + Duration::from_secs(5);
         Self { seats: Vec::new(), drain }
     }
 
@@ -48,7 +47,8 @@ impl Supervisor {
         let mut child = spec.spawn()?;
         let url = spec.answers(&mut child).await?;
         // The port must stay the same if the child has to be started again.
-        if let (Kind::Api { port }, Some(bound)) = (&mut spec.kind, port_of(&url)) {
+        let bound = reqwest::Url::parse(&url).ok().and_then(|url| url.port());
+        if let (Kind::Api { port }, Some(bound)) = (&mut spec.kind, bound) {
             *port = bound;
         }
         let now = Instant::now();
@@ -56,7 +56,6 @@ impl Supervisor {
         Ok(url)
     }
 
-    /// Looks after the children for ever.
     pub(super) async fn watch(&mut self) {
         loop {
             self.seats.iter_mut().for_each(Seat::look);
@@ -71,7 +70,6 @@ impl Supervisor {
         self.stop_those(|kind| matches!(kind, Kind::Api { .. }), API_STOPS_IN).await;
     }
 
-    /// Ends all of them at once.
     pub(super) fn kill(&mut self) {
         for seat in &mut self.seats {
             seat.child = None;
@@ -146,10 +144,6 @@ impl Seat {
 
 fn pause_after(deaths: u32) -> Duration {
     (FIRST_PAUSE * 2_u32.saturating_pow(deaths.saturating_sub(1).min(10))).min(LONGEST_PAUSE)
-}
-
-fn port_of(url: &str) -> Option<u16> {
-    reqwest::Url::parse(url).ok()?.port()
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ pub(super) struct Proof {
     pub(super) trials: Vec<Tried>,
 }
 
-/// One query and its answer.
 #[derive(Debug, Serialize)]
 pub(super) struct Tried {
     pub(super) query: String,
@@ -72,22 +71,22 @@ fn trials<'a>(
     own: &'a str,
     neighbour: &'a str,
 ) -> Vec<Trial<'a>> {
-    let (write, read) = if default_tables {
-        let write = "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning email";
-        (Some(write), "select full_name from %I.person".to_owned())
-    } else {
-        (None, format!("select count(*) from %I.{table}"))
+    let trial = |query: &str, schema, allowed| Trial { query: query.to_owned(), schema, allowed };
+    let read = match default_tables {
+        true => "select full_name from %I.person".to_owned(),
+        false => format!("select count(*) from %I.{table}"),
     };
-    let write = write.map(|query| Trial { query: query.to_owned(), schema: own, allowed: true });
-    let keys = "select count(*) from %I.api_keys".to_owned();
-    write
-        .into_iter()
-        .chain([
-            Trial { query: read.clone(), schema: own, allowed: true },
-            Trial { query: read, schema: neighbour, allowed: false },
-            Trial { query: keys, schema: "tenantry", allowed: false },
-        ])
-        .collect()
+    let keys = "select count(*) from %I.api_keys";
+    let mut trials = vec![
+        trial(&read, own, true),
+        trial(&read, neighbour, false),
+        trial(keys, "tenantry", false),
+    ];
+    if default_tables {
+        let write = "insert into %I.person (email, full_name) values ('ada@own.example', 'Ada') returning email";
+        trials.insert(0, trial(write, own, true));
+    }
+    trials
 }
 
 /// A table of the schema, as `format` in SQL takes it.
@@ -106,7 +105,6 @@ async fn find(conn: &mut PgConnection, id: TenantId) -> anyhow::Result<store::te
     store::tenants::find(conn, id).await?.context("a tenant that was made is gone")
 }
 
-/// The answer of the database, or its refusal.
 async fn ask(
     conn: &mut PgConnection,
     role: &str,

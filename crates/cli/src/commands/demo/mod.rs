@@ -8,7 +8,7 @@ mod sample;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::Args;
@@ -25,13 +25,12 @@ use crate::{
     connection::Target,
     failure::Done,
     show,
-    stack::{Plan, Ready, Signals, Stack},
+    stack::{Plan, Ready, Signals},
 };
 
 /// Log lines of each process that are shown when the demo fails.
 const SHOWN_LINES: usize = 10;
 
-/// Try it: start everything here, provision sample tenants, show the result, clean up.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Number of tenants
@@ -64,13 +63,10 @@ impl Demo {
         let mut signals = Signals::install()?;
         let settings = config_check::load_with(Profile::Dev)?;
         let throw_away = self.data_dir.is_none().then(Place::make).transpose()?;
-        let data_dir = match (&self.data_dir, &throw_away) {
-            (Some(dir), _) => dir.clone(),
-            (None, Some(place)) => place.path().to_owned(),
-            (None, None) => unreachable!("one of the two is there"),
-        };
+        let dir = self.data_dir.as_deref().or_else(|| throw_away.as_ref().map(Place::path));
+        let dir = dir.expect("one of the two is there");
         show::note("Tenantry demo: everything runs on this machine\n");
-        let done = self.play(global, &mut signals, &settings, &data_dir).await;
+        let done = self.play(global, &mut signals, &settings, dir).await;
         if let Some(place) = throw_away {
             place.remove()?;
         }
@@ -89,7 +85,6 @@ impl Demo {
         Ok(done)
     }
 
-    /// From the start of everything to its stop.
     async fn play(
         &self,
         global: &Global,
@@ -114,7 +109,9 @@ impl Demo {
             stop = signals.next() => Ok(Done::Stopped(stop)),
         };
         if story.is_err() {
-            show_logs(&stack);
+            for (name, lines) in stack.last_log_lines(SHOWN_LINES) {
+                show::note(format!("\n{name} logged last:\n{}", show::plain(&lines)));
+            }
         }
         let killed = dev::end(signals, &mut stack).await;
         let done = story?;
@@ -132,30 +129,27 @@ impl Demo {
             token: Some(ready.token.clone()),
             from_ready_file: false,
         })?;
-        let (batch, answer) = self.submit(&client).await?;
-        if !global.json {
-            report::submitted(&batch, &answer);
-        }
+        let batch = self.submit(global, &client).await?;
         show::note("");
-        let ended = watching::to_the_end(client.batches(), &batch).await?;
+        let (ended, answer) = watching::to_the_end(client.batches(), &batch).await?;
         let items = client.batches().every_item(&batch.operation_id.to_string(), &[]).await?;
         if !global.json {
-            report::results(&ended.operation, &items);
-            report::one_key(&client, &ended.operation).await?;
+            report::results(&ended, &items);
+            report::one_key(&client, &ended).await?;
         }
         let default_tables = settings.tenants.migrations_dir.is_none();
         let database = &settings.database;
         let proof = isolation::prove(&ready.database_url, database, &items, default_tables).await?;
         if global.json {
-            let batch: Box<RawValue> = ended.answer.parse()?;
+            let batch: Box<RawValue> = answer.parse()?;
             show::raw(&serde_json::to_string(&Shown { batch, isolation: proof })?);
         } else if let Some(proof) = proof {
             report::isolation(&proof);
         }
-        Ok(Done::well_if(ended.operation.status.is_clean()))
+        Ok(Done::well_if(ended.status.is_clean()))
     }
 
-    async fn submit(&self, client: &Client) -> anyhow::Result<(Operation, Sent)> {
+    async fn submit(&self, global: &Global, client: &Client) -> anyhow::Result<Operation> {
         let there: TenantPage = client.get(&format!("{API}/tenants?limit=1")).await?.parse()?;
         // Domains are unique: a directory that has seen a demo needs others.
         let tag = (!there.tenants.is_empty()).then(|| {
@@ -166,17 +160,18 @@ impl Demo {
         let count = tenants.len();
         let began = Instant::now();
         let answer = submit::submit(client, &json!({ "tenants": tenants }), None, None).await?;
-        let sent = Sent { count, status: answer.status, took: began.elapsed() };
-        Ok((answer.parse()?, sent))
+        let took = began.elapsed();
+        let batch: Operation = answer.parse()?;
+        if !global.json {
+            show::line(format!(
+                "\nPOST {API}/tenants/batch with {count} tenants → {} in {}: batch {}",
+                answer.status,
+                show::duration(took),
+                batch.operation_id,
+            ));
+        }
+        Ok(batch)
     }
-}
-
-/// How the batch was sent.
-#[derive(Debug)]
-struct Sent {
-    count: usize,
-    status: u16,
-    took: Duration,
 }
 
 /// What programs are told: the batch as the API sent it, and what a tenant's role could do.
@@ -184,10 +179,4 @@ struct Sent {
 struct Shown {
     batch: Box<RawValue>,
     isolation: Option<Proof>,
-}
-
-fn show_logs(stack: &Stack) {
-    for (name, lines) in stack.last_log_lines(SHOWN_LINES) {
-        show::note(format!("\n{name} logged last:\n{}", show::plain(&lines)));
-    }
 }

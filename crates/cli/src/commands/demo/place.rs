@@ -14,7 +14,6 @@ const PREFIX: &str = "tenantry-demo-";
 /// Held by a demo as long as it runs: the system lets go of it even if the demo is killed.
 const LOCK: &str = "demo.lock";
 
-/// A fresh directory that is removed at the end.
 #[derive(Debug)]
 pub(super) struct Place {
     dir: TempDir,

@@ -2,7 +2,7 @@
 
 use contract::{ItemResult, Operation, RevealedKeys};
 
-use super::{Sent, isolation::Proof};
+use super::isolation::Proof;
 use crate::{
     client::{API, Client},
     show::{self, Table},
@@ -11,18 +11,6 @@ use crate::{
 /// Results that are shown; the rest is counted.
 const SHOWN: usize = 10;
 
-/// What was sent, and what came at once.
-pub(super) fn submitted(batch: &Operation, sent: &Sent) {
-    show::line(format!(
-        "\nPOST {API}/tenants/batch with {} tenants → {} in {}: batch {}",
-        sent.count,
-        sent.status,
-        show::duration(sent.took),
-        batch.operation_id,
-    ));
-}
-
-/// What the first tenant's role could do, and what it could not.
 pub(super) fn isolation(proof: &Proof) {
     let tenant = show::plain(&proof.tenant_name);
     show::line(format!("\nAs {}, the role of tenant “{tenant}”:", proof.role));
@@ -59,16 +47,15 @@ fn worth_showing(items: &[ItemResult]) -> Vec<&ItemResult> {
 
 /// How long a tenant's steps take, in milliseconds: the p50, p95 and p99.
 fn percentiles(items: &[ItemResult]) -> Option<[f64; 3]> {
-    let mut times: Vec<f64> = items.iter().filter_map(step_ms).collect();
+    let mut times: Vec<f64> = items
+        .iter()
+        .filter(|item| !item.steps.is_empty())
+        .map(|item| item.steps.iter().map(|step| step.duration_ms).sum())
+        .collect();
     times.sort_by(f64::total_cmp);
     // The nearest rank: the smallest time that this share of the tenants did not exceed.
     let rank = |percent: usize| (times.len() * percent).div_ceil(100).max(1) - 1;
     (!times.is_empty()).then(|| [50, 95, 99].map(|percent| times[rank(percent)]))
-}
-
-/// How long the tenant's steps took in sum, if any are known.
-fn step_ms(item: &ItemResult) -> Option<f64> {
-    (!item.steps.is_empty()).then(|| item.steps.iter().map(|step| step.duration_ms).sum())
 }
 
 /// One tenant's key: it can be revealed until it is acknowledged.

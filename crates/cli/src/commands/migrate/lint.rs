@@ -18,7 +18,6 @@ use crate::{
     show,
 };
 
-/// Check tenant migrations without a database.
 #[derive(Debug, Args)]
 pub(crate) struct Lint {
     /// The folder [default: that of the settings, TENANT_MIGRATIONS_DIR]

@@ -14,7 +14,6 @@ use crate::{
     failure::{Done, Failure},
 };
 
-/// Migrate the shared schema, or the tenants'.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Migrate {
     /// The shared schema `tenantry`, the queue and the roles
@@ -29,16 +28,13 @@ pub(crate) enum Migrate {
 }
 
 impl Migrate {
-    /// Does it, on the database of the settings.
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         if let Some(loses) = self.lacks_a_yes() {
             return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
         }
         match self {
             Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
-            Self::Tenant(tenant) if tenant.needs_no_database() => {
-                Ok(starter::write(&config_check::load()?)?.tell(global))
-            }
+            Self::Tenant(tenant) if tenant.needs_no_database() => starter::run(global),
             Self::Public(public) => {
                 connection::with_database(global, async |db| public.run(db).await).await
             }

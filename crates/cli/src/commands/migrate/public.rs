@@ -13,7 +13,6 @@ use crate::{
     stack::install::{Installed, install},
 };
 
-/// The shared schema `tenantry`, the queue and the roles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Public {
     /// Show what is applied and what is pending; exit 1 if something is pending
@@ -53,7 +52,7 @@ impl Public {
                     _ => None,
                 };
                 let installed = install(pool, wanted, &settings.tenants).await?;
-                record(&mut *pool.acquire().await?, "schema.migrated", json!({})).await?;
+                record(&mut *pool.acquire().await?, None, "schema.migrated", json!({})).await?;
                 status(db, Some(&installed)).await
             }
             Self::Down { .. } => down(db).await,
@@ -100,7 +99,7 @@ async fn status(db: Database<'_>, installed: Option<&Installed>) -> anyhow::Resu
     table.print();
     show::line(if queue { "the queue is set up" } else { "the queue is not set up" });
     if let Some(installed) = installed {
-        installed.tell(show::line);
+        installed.tell(&|text| show::line(text));
         installed.tell_carried_over();
     }
     if !current {

@@ -1,9 +1,6 @@
 //! Two migrations to begin a folder of one's own with.
 
-use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -11,6 +8,7 @@ use settings::Settings;
 
 use crate::{
     args::Global,
+    commands::config_check,
     failure::{Done, Failure},
     show,
 };
@@ -22,39 +20,26 @@ const FILES: [(&str, &str); 4] = [
     ("0002_person.down.sql", include_str!("../../../../../migrations/tenant/0002_person.down.sql")),
 ];
 
-/// What was written, and where.
-pub(super) struct Wrote {
-    files: usize,
-    dir: PathBuf,
+/// Fills `TENANT_MIGRATIONS_DIR`, if it is empty; nothing written is a failure.
+pub(super) fn run(global: &Global) -> anyhow::Result<Done> {
+    let settings = config_check::load()?;
+    let (files, sentence) = write(&settings)?;
+    let told = json!({ "folder": settings.tenants.migrations_dir, "files_written": files });
+    show::result(global.json, &told, || show::line(sentence));
+    Ok(Done::well_if(files > 0))
 }
 
-impl Wrote {
-    /// Tells it as the command's result; nothing written is a failure.
-    pub(super) fn tell(&self, global: &Global) -> Done {
-        let told = json!({ "folder": self.dir, "files_written": self.files });
-        show::result(global.json, &told, || show::line(self));
-        Done::well_if(self.files > 0)
-    }
-}
-
-impl fmt::Display for Wrote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dir = self.dir.display();
-        match self.files {
-            0 => write!(f, "{dir} has files already: nothing written"),
-            files => write!(f, "wrote {files} files to {dir}"),
-        }
-    }
-}
-
-/// Fills `TENANT_MIGRATIONS_DIR`, if it is empty.
-pub(super) fn write(settings: &Settings) -> anyhow::Result<Wrote> {
+/// How many files were written, and that in words.
+pub(super) fn write(settings: &Settings) -> anyhow::Result<(usize, String)> {
     let dir = settings.tenants.migrations_dir.as_deref().ok_or_else(|| {
         Failure::usage("TENANT_MIGRATIONS_DIR is not set: the built-in migrations are in use")
             .advise("set it to a folder for your own, for example ./tenant-migrations")
     })?;
-    let filled = fill(dir).with_context(|| format!("could not write to {}", dir.display()))?;
-    Ok(Wrote { files: if filled { FILES.len() } else { 0 }, dir: dir.to_owned() })
+    let shown = dir.display();
+    Ok(match fill(dir).with_context(|| format!("could not write to {shown}"))? {
+        false => (0, format!("{shown} has files already: nothing written")),
+        true => (FILES.len(), format!("wrote {} files to {shown}", FILES.len())),
+    })
 }
 
 fn fill(dir: &Path) -> std::io::Result<bool> {

@@ -7,13 +7,14 @@ mod status;
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use domain::{Direction, SchemaName, Version};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
 use settings::Settings;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use store::tenants::{self, FleetTenant};
 use tenantdb::{
     migrations::{MigrationSet, Target},
     share,
@@ -30,16 +31,20 @@ use crate::{
 /// Longest wait for a lock. A waiting `ALTER` blocks every reader behind it.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// The schemas of tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
     /// Begin a folder of migrations; with a schema, record what its tenant has where that record is missing
     ///
     /// The schema itself is not changed and not compared with the migrations: `tenantry doctor` compares it
     /// once all of them are applied.
+    #[command(group = ArgGroup::new("which").args(["schema", "all"]))]
     Init {
-        #[command(flatten)]
-        which: MaybeWhich,
+        /// This schema only
+        #[arg(long, value_name = "NAME")]
+        schema: Option<String>,
+        /// Those of all active tenants
+        #[arg(long)]
+        all: bool,
         /// The newest version that the schema has; 0 or none = nothing is applied [default: none, for an
         /// empty schema only]
         #[arg(long, value_name = "VERSION", requires = "schema", conflicts_with = "all")]
@@ -83,7 +88,6 @@ pub(crate) enum Tenant {
     Relearn,
 }
 
-/// Whose schema.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
@@ -95,19 +99,6 @@ pub(crate) struct Which {
     all: bool,
 }
 
-/// Whose schema, if any.
-#[derive(Debug, Args)]
-#[group(required = false, multiple = false)]
-pub(crate) struct MaybeWhich {
-    /// This schema only
-    #[arg(long, value_name = "NAME")]
-    schema: Option<String>,
-    /// Those of all active tenants
-    #[arg(long)]
-    all: bool,
-}
-
-/// How many at a time, and by which process.
 #[derive(Debug, Args)]
 pub(crate) struct Pace {
     /// Tenants at a time [default: from the settings]
@@ -120,7 +111,7 @@ pub(crate) struct Pace {
 
 impl Tenant {
     pub(super) fn needs_no_database(&self) -> bool {
-        matches!(self, Self::Init { which: MaybeWhich { schema: None, all: false }, .. })
+        matches!(self, Self::Init { schema: None, all: false, .. })
     }
 
     pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
@@ -131,35 +122,34 @@ impl Tenant {
         match self {
             Self::Check => lint::check(db).await,
             Self::Relearn => relearn(db).await,
-            Self::Init { which: MaybeWhich { schema, all }, at } => {
+            Self::Init { schema, at, .. } => {
                 if settings.tenants.migrations_dir.is_some() {
-                    show::note(starter::write(settings)?);
+                    show::note(starter::write(settings)?.1);
                 }
-                let which = Which { schema, all };
-                init::run(db, &set(settings)?, &which, at.as_ref()).await
+                init::run(db, &set(settings)?, schema.as_deref(), at.as_ref()).await
             }
-            Self::Status { which } => status::show(db, &set(settings)?, &which).await,
+            Self::Status { which } => {
+                status::show(db, &set(settings)?, which.schema.as_deref()).await
+            }
             Self::Up { which, pace, dry_run } => {
-                let set = set(settings)?;
+                let (set, schema) = (set(settings)?, which.schema.as_deref());
+                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 if dry_run {
-                    learn(pool, &set).await?;
-                    return status::show(db, &set, &which).await;
+                    return status::show(db, &set, schema).await;
                 }
-                let Learnt { set, promise } = learn(pool, &set).await?;
-                let (direction, to, promise) = (Direction::Up, None, Some(promise));
-                let concurrency = pace.lanes(settings);
-                let wish = operation::Wish { direction, to, set, promise, concurrency };
-                operation::run(db, &which, wish).await
+                let (direction, concurrency) = (Direction::Up, pace.lanes(settings));
+                let (set, promise) = (learnt, Some(promise));
+                let wish = operation::Wish { direction, to: None, set, promise, concurrency };
+                operation::run(db, schema, wish).await
             }
             Self::Down { which, to, pace, .. } => {
                 let set = set(settings)?;
                 let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
-                let (direction, promise) = (Direction::Down, None);
-                let concurrency = pace.lanes(settings);
-                let wish = operation::Wish { direction, to, set, promise, concurrency };
-                operation::run(db, &which, wish).await
+                let (direction, concurrency) = (Direction::Down, pace.lanes(settings));
+                let wish = operation::Wish { direction, to, set, promise: None, concurrency };
+                operation::run(db, which.schema.as_deref(), wish).await
             }
         }
     }
@@ -219,7 +209,7 @@ async fn relearn(db: Database<'_>) -> anyhow::Result<Done> {
     let relearnt = learning::relearn(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
     let Relearnt { edited, differences } = &relearnt;
     let detail = json!({ "edited": edited, "differences": differences });
-    record(&mut conn, "migrations.relearnt", detail.clone()).await?;
+    record(&mut conn, None, "migrations.relearnt", detail.clone()).await?;
     if db.json {
         show::raw(&detail.to_string());
         return Ok(Done::Well);
@@ -236,21 +226,21 @@ async fn relearn(db: Database<'_>) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-fn schema_name(text: &str) -> anyhow::Result<SchemaName> {
-    SchemaName::parse(text).map_err(|e| Failure::usage(format!("`{text}`: {e}")).into())
+/// The tenant of the fleet that has this schema.
+async fn tenant_of(conn: &mut PgConnection, schema: &str) -> anyhow::Result<FleetTenant> {
+    let name = SchemaName::parse(schema).map_err(|e| Failure::usage(format!("`{schema}`: {e}")))?;
+    tenants::fleet_tenant(conn, &name).await?.ok_or_else(|| {
+        Failure::new(format!("no active or suspended tenant has the schema `{schema}`"))
+            .advise("`tenantry migrate tenant status --all` shows them")
+            .into()
+    })
 }
 
-fn no_tenant(schema: &str) -> Failure {
-    Failure::new(format!("no active or suspended tenant has the schema `{schema}`"))
-        .advise("`tenantry migrate tenant status --all` shows them")
-}
-
-/// All tenants that the fleet has, page by page.
-async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<store::tenants::FleetTenant>> {
+async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<FleetTenant>> {
     const PAGE: i64 = 1_000;
     let pages = stream::try_unfold(None, async |after| {
         let mut conn = pool.acquire().await?;
-        let page = store::tenants::fleet_page(&mut conn, after, None, PAGE).await?;
+        let page = tenants::fleet_page(&mut conn, after, None, PAGE).await?;
         let next = page.last().map(|tenant| Some(tenant.id));
         Ok::<_, sqlx::Error>(next.map(|next| (page, next)))
     });

@@ -25,13 +25,11 @@ use crate::{
 /// Schemas for which one connection is used: a backend's caches grow with every schema it touches.
 const PAGE: i64 = 200;
 
-/// Between two lines that say how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// Roles that are named, at most.
 const SHOWN: i64 = 20;
 
-/// A copy and the installation it is of.
 #[derive(Debug)]
 struct Adoption<'a> {
     pool: &'a PgPool,
@@ -48,7 +46,6 @@ struct Count {
     spares: u64,
 }
 
-/// Gives the copy an id, a group and roles of its own.
 pub(super) async fn adopt(db: Database<'_>) -> anyhow::Result<Done> {
     let Database { settings, pool, .. } = db;
     let mut conn = pool.acquire().await?;

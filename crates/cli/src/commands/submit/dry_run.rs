@@ -10,7 +10,7 @@ use crate::{
     client::{API, Client},
     failure::Done,
     input,
-    show::{self, DASH, Table},
+    show::{self, Table, or_dash},
 };
 
 /// Asks, and shows every row; writes those that would be refused to `bad_rows`.
@@ -47,11 +47,13 @@ fn table(told: &DryRun) -> Table {
     let mut columns = vec![">#", "tenant", "?schema", "?domain"];
     columns.extend((told.bad > 0).then_some("error"));
     let mut table = Table::new(&columns);
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| DASH.to_owned());
     for row in &told.rows {
-        let domain = row.domain.as_deref().map_or_else(|| DASH.to_owned(), show::domain);
-        let mut cells =
-            vec![row.index.to_string(), text(&row.tenant_name), text(&row.schema_name), domain];
+        let mut cells = vec![
+            row.index.to_string(),
+            or_dash(row.tenant_name.as_ref()),
+            or_dash(row.schema_name.as_ref()),
+            or_dash(row.domain.as_deref().map(show::domain)),
+        ];
         let error = row.error.as_ref();
         let error = error.map_or_else(String::new, |it| format!("{}: {}", it.code, it.message));
         cells.extend((told.bad > 0).then_some(error));

@@ -6,9 +6,9 @@ use sqlx::{Connection as _, PgConnection};
 use store::{StageLimits, tenants::FleetTenant};
 use tenantdb::migrations::{self, MigrationSet, Target};
 
-use super::{LOCK_WAIT, Which, every_tenant, no_tenant, schema_name};
+use super::{LOCK_WAIT, every_tenant, tenant_of};
 use crate::{
-    actor::record_of,
+    actor::record,
     connection::Database,
     failure::Done,
     show::{self, Table},
@@ -28,16 +28,13 @@ type Recorded = Result<Option<Vec<Version>>, String>;
 pub(super) async fn run(
     db: Database<'_>,
     set: &MigrationSet,
-    which: &Which,
+    schema: Option<&str>,
     at: Option<&Target>,
 ) -> anyhow::Result<Done> {
     let mut conn = db.pool.acquire().await?;
-    let tenants = match &which.schema {
+    let tenants = match schema {
         None => every_tenant(db.pool).await?,
-        Some(schema) => {
-            let found = store::tenants::fleet_tenant(&mut conn, &schema_name(schema)?).await?;
-            vec![found.ok_or_else(|| no_tenant(schema))?]
-        }
+        Some(schema) => vec![tenant_of(&mut conn, schema).await?],
     };
     let mut came = Vec::with_capacity(tenants.len());
     for tenant in tenants {
@@ -62,7 +59,7 @@ async fn one(
     if let Some(has) = &recorded {
         store::tenants::touch(&mut tx, tenant.id).await.map_err(failed)?;
         let detail = json!({ "recorded": has });
-        record_of(&mut tx, tenant.id, "tenant.migrated", detail).await.map_err(failed)?;
+        record(&mut tx, Some(tenant.id), "tenant.migrated", detail).await.map_err(failed)?;
     }
     tx.commit().await.map_err(failed)?;
     Ok(recorded)

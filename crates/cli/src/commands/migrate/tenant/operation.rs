@@ -15,7 +15,7 @@ use tenantdb::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Which, no_tenant, outcome, schema_name};
+use super::{outcome, tenant_of};
 use crate::{
     actor::actor,
     connection::{Database, database_failure},
@@ -24,7 +24,6 @@ use crate::{
     stack::Signals,
 };
 
-/// Between two lines that say how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// Connections beside those of the items in work.
@@ -34,7 +33,6 @@ const OTHERS: u32 = 3;
 /// (141 MB after 200 tenants, 503 MB after 800).
 const CONNECTION_USES: u64 = 200;
 
-/// What is to be done.
 pub(super) struct Wish {
     pub(super) direction: Direction,
     pub(super) to: Option<Target>,
@@ -45,22 +43,18 @@ pub(super) struct Wish {
     pub(super) concurrency: usize,
 }
 
-/// An operation on its way.
-struct Submitted {
-    id: OperationId,
-    /// Tenants that are at the place already.
-    up_to_date: u64,
-}
-
-/// Submits the operation, works on it and tells what came of it.
-pub(super) async fn run(db: Database<'_>, which: &Which, wish: Wish) -> anyhow::Result<Done> {
+pub(super) async fn run(
+    db: Database<'_>,
+    schema: Option<&str>,
+    wish: Wish,
+) -> anyhow::Result<Done> {
     let database = settings::Database {
         max_connections: u32::try_from(wish.concurrency).unwrap_or(u32::MAX).saturating_add(OTHERS),
         ..db.settings.database.clone()
     };
     let options = db.pool.connect_options().as_ref().clone();
     let pool: Connections = store::pool(options, &database).into();
-    let done = within(db, &pool, which, wish).await;
+    let done = within(db, &pool, schema, wish).await;
     pool.close().await;
     done
 }
@@ -68,14 +62,11 @@ pub(super) async fn run(db: Database<'_>, which: &Which, wish: Wish) -> anyhow::
 async fn within(
     db: Database<'_>,
     pool: &Connections,
-    which: &Which,
+    schema: Option<&str>,
     wish: Wish,
 ) -> anyhow::Result<Done> {
-    let submitted = submit(pool, which, &wish).await?;
-    let Submitted { id, up_to_date } = match submitted {
-        Ok(submitted) => submitted,
-        Err(up_to_date) => return Ok(outcome::nothing(db.json, up_to_date)),
-    };
+    let (submitted, up_to_date) = submit(pool, schema, &wish).await?;
+    let Some(id) = submitted else { return Ok(outcome::nothing(db.json, up_to_date)) };
     if wish.concurrency == 0 {
         return Ok(outcome::submitted(db.json, id));
     }
@@ -107,20 +98,20 @@ async fn within(
     outcome::tell(db.json, pool, id, up_to_date).await
 }
 
-/// Records the operation. If every tenant is up to date it records nothing: `Err` with their number.
+/// Records the operation, unless every tenant is up to date. Says how many are.
 async fn submit(
     pool: &Connections,
-    which: &Which,
+    schema: Option<&str>,
     wish: &Wish,
-) -> anyhow::Result<Result<Submitted, u64>> {
+) -> anyhow::Result<(Option<OperationId>, u64)> {
     let (direction, set) = (wish.direction, wish.set.hash().to_owned());
     let place = Place { set_hash: set.clone(), version: wish.set.head().cloned() };
     let to = wish.to.as_ref().map(ToString::to_string);
     let params = serde_json::to_value(Migrate { direction, set, to })?;
     let mut tx = pool.begin().await?;
-    let one = match &which.schema {
+    let one = match schema {
         None => None,
-        Some(schema) => Some([tenant_of(&mut tx, schema).await?]),
+        Some(schema) => Some([tenant_of(&mut tx, schema).await?.id]),
     };
     let (selector, all) = (Selector::default(), Selector::all());
     let asked = control::Asked {
@@ -138,20 +129,14 @@ async fn submit(
     let (actor, Selected { tenants, .. }) = (actor(), there);
     let admitted = control::admit(&mut tx, By::process(&actor), &asked, None).await;
     if !admitted.map_err(refused)? {
-        return Ok(Err(tenants));
+        return Ok((None, tenants));
     }
     let id = asked.id;
     let total = store::operations::find(&mut tx, id).await?;
     tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
     let total = total.map_or(0, |operation| operation.total);
-    Ok(Ok(Submitted { id, up_to_date: tenants.saturating_sub(total) }))
-}
-
-async fn tenant_of(conn: &mut sqlx::PgConnection, schema: &str) -> anyhow::Result<TenantId> {
-    let name = schema_name(schema)?;
-    let found = store::tenants::fleet_tenant(conn, &name).await?;
-    Ok(found.ok_or_else(|| no_tenant(schema))?.id)
+    Ok((Some(id), tenants.saturating_sub(total)))
 }
 
 fn refused(error: control::ControlError) -> anyhow::Error {

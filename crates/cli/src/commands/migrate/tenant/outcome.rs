@@ -22,7 +22,6 @@ const SHOWN: usize = 40;
 /// Up to so many versions of one tenant are named each, and so many tenants of one failure.
 const NAMED: usize = 5;
 
-/// Items read at a time.
 const PAGE: i64 = 1_000;
 
 /// What a worker recorded of one tenant.
@@ -48,7 +47,6 @@ impl Moved {
     }
 }
 
-/// Prints the outcome when every tenant was up to date.
 pub(super) fn nothing(json: bool, up_to_date: u64) -> Done {
     let told = json!({ "operation_id": null, "up_to_date": up_to_date, "tenants": [] });
     show::result(json, &told, || {
@@ -125,7 +123,6 @@ async fn read(
     Ok((operations::find(&mut conn, id).await?, all))
 }
 
-/// Failures that are equal, each as one row.
 fn groups(failed: &[&ItemResult]) -> Table {
     let mut groups: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for item in failed {

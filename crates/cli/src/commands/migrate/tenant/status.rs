@@ -11,7 +11,7 @@ use tenantdb::{
     migrations::{Migration, MigrationSet, Standing},
 };
 
-use super::{Which, every_tenant, no_tenant, schema_name};
+use super::{every_tenant, tenant_of};
 use crate::{
     connection::Database,
     failure::Done,
@@ -28,19 +28,17 @@ const AT_ONCE: usize = 500;
 pub(super) async fn show(
     db: Database<'_>,
     set: &MigrationSet,
-    which: &Which,
+    schema: Option<&str>,
 ) -> anyhow::Result<Done> {
-    match &which.schema {
+    match schema {
         Some(schema) => one(db, set, schema).await,
         None => all(db, set, &every_tenant(db.pool).await?).await,
     }
 }
 
 async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Result<Done> {
-    let name = schema_name(schema)?;
     let mut conn = db.pool.acquire().await?;
-    let found = store::tenants::fleet_tenant(&mut conn, &name).await?;
-    let tenant = found.ok_or_else(|| no_tenant(schema))?;
+    let tenant = tenant_of(&mut conn, schema).await?;
     let read = ledger::read(&mut conn, &[tenant.id]).await?;
     let entry = read.into_iter().next().flatten();
     let rows = compare(set, entry.as_ref().map_or(&[], |entry| &entry.applied));
@@ -65,7 +63,7 @@ async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Resu
     table.print();
     match applied_at {
         Some(_) => show::line(format!("last migrated {}", short_time(applied_at))),
-        None => show::note(ledger::missing(name.as_str())),
+        None => show::note(ledger::missing(&tenant.schema)),
     }
     Ok(Done::well_if(current))
 }
@@ -106,7 +104,6 @@ fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
     rows
 }
 
-/// A tenant, and how its schema stands to the set.
 type Stands<'a> = (&'a FleetTenant, Standing<'a>);
 
 /// Compares every tenant with the set. Most are at its newest version, as the ledger's rows tell; the other
