@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::InstallationId;
 use keys::{Minter, Sealer};
 use store::{items::Claim, tenants::Place};
-use tenantdb::{Mark, MigrationSet, Promise, newcomers::Newcomer};
+use tenantdb::{Mark, MigrationSet, Promise, Subject};
 
 use crate::{Application, migrate::Migrating};
 
@@ -104,13 +104,15 @@ impl Parts {
     }
 
     /// The tenants of `claims`, as their database is to know them.
-    pub(crate) fn newcomers<'a>(&'a self, claims: &'a [Claim]) -> Vec<Newcomer<'a>> {
-        let newcomer = |claim: &'a Claim| Newcomer {
+    pub(crate) fn subjects<'a>(&'a self, claims: &'a [Claim]) -> Vec<Subject<'a>> {
+        let subject = |claim: &'a Claim| Subject {
             schema: &claim.tenant.schema,
             role: &claim.tenant.role,
             mark: self.mark(claim.tenant.id),
+            neighbour: claim.neighbour.as_ref(),
+            path: self.migrations.path(),
             application_role: self.application_role(),
         };
-        claims.iter().map(newcomer).collect()
+        claims.iter().map(subject).collect()
     }
 }

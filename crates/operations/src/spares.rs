@@ -11,10 +11,9 @@ use engine::crash_point;
 use sqlx::PgConnection;
 use store::{Connections, StageLimits, spares};
 use tenantdb::{
-    application_role,
+    Subject, application_role,
     migrations::MigrateError,
-    newcomers::{self, Newcomer},
-    role, schema,
+    newcomers, role, schema,
     verify::{self, VerifyError},
 };
 use tracing::warn;
@@ -124,22 +123,22 @@ impl SpareBuilder {
     async fn make(&self, conn: &mut PgConnection, ids: &[TenantId]) -> Result<(), SpareError> {
         let parts = &self.parts;
         let names: Vec<Names> = ids.iter().map(|id| self.names(*id)).collect();
-        let newcomers: Vec<Newcomer<'_>> = names
+        let newcomers: Vec<Subject<'_>> = names
             .iter()
-            .map(|Names { id, schema, role }| Newcomer {
+            .map(|Names { id, schema, role }| Subject {
                 schema,
                 role,
                 mark: parts.mark(*id),
+                neighbour: None,
+                path: parts.migrations.path(),
                 application_role: parts.application_role(),
             })
             .collect();
-        let path = parts.migrations.path();
-        newcomers::create_roles(conn, &newcomers, parts.connection_limit, path).await?;
+        newcomers::create_roles(conn, &newcomers, parts.connection_limit).await?;
         newcomers::create_schemas(conn, &newcomers).await?;
         newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await?;
         newcomers::grant(conn, &newcomers, &parts.promise).await?;
-        let looked_at: Vec<_> = newcomers.into_iter().map(|spare| (spare, None)).collect();
-        Ok(verify::verify_newcomers(conn, &looked_at, &parts.promise).await?)
+        Ok(verify::verify_newcomers(conn, &newcomers, &parts.promise).await?)
     }
 
     /// Drops one spare that nobody is to get, if there is one: built by something older, or by

@@ -50,4 +50,4 @@ pub use migrations::MigrationSet;
 pub use promise::Promise;
 pub use shape::Shape;
 pub use shared::{EXTENSIONS_SCHEMA, Shared, TenantPath};
-pub use survey::survey_format;
+pub use survey::{Subject, survey_format};

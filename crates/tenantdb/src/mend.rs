@@ -1,6 +1,6 @@
 //! Puts a tenant's role and the rights in its schema back to what they were when it was made.
 
-use domain::{RoleName, SchemaName};
+use domain::RoleName;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::{Connection as _, PgConnection};
 
@@ -8,7 +8,7 @@ use crate::elsewhere;
 use crate::ident::{Ident, run};
 use crate::makers;
 use crate::promise::Promise;
-use crate::survey::{self, Grant, Seat, Subject};
+use crate::survey::{self, Grant, Subject};
 use crate::{application_role, grants, verify};
 
 /// Why a role could not be put back. What was changed by then is the caller's to roll back.
@@ -32,17 +32,16 @@ pub enum MendError {
 /// SQLSTATE 42501 when it may not do all of that, 42704 without the schema or the role.
 pub async fn role_and_rights(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     promise: &Promise,
     connection_limit: i32,
 ) -> Result<(), MendError> {
-    let role = subject.role;
-    mend_role(conn, schema, subject, connection_limit).await?;
+    let &Subject { schema, role, .. } = subject;
+    mend_role(conn, subject, connection_limit).await?;
     // a column's sequence changes its owner with the table, and not by itself
     let of_table = |g: &Grant| g.right == "OWNER" && !g.object.starts_with("sequence ");
-    take_back(conn, schema, subject, promise, of_table).await?;
-    take_back(conn, schema, subject, promise, |_| true).await?;
+    take_back(conn, subject, promise, of_table).await?;
+    take_back(conn, subject, promise, |_| true).await?;
     let (schema_name, role_name) = (Ident::from(schema), Ident::from(role));
     run(conn, format!("revoke create on schema {schema_name} from {role_name}")).await?;
     Ok(grants::regrant(conn, schema, role).await?)
@@ -51,12 +50,11 @@ pub async fn role_and_rights(
 /// Puts right those of the rights that are neither as Tenantry nor as a migration gave them.
 async fn take_back(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     promise: &Promise,
     wanted: impl Fn(&Grant) -> bool,
 ) -> sqlx::Result<()> {
-    let found = survey::read_rights(conn, &[Seat::of(schema, subject)], true).await?;
+    let found = survey::read_rights(conn, std::slice::from_ref(subject), true).await?;
     let grants = found.iter().flat_map(|survey| verify::unasked(survey, promise));
     for grant in grants.filter(|grant| wanted(grant)) {
         run(conn, grant.remedy.as_str()).await?;
@@ -67,11 +65,10 @@ async fn take_back(
 /// Changes the role itself, one statement after another: one that is refused has to be named.
 async fn mend_role(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     connection_limit: i32,
 ) -> Result<(), MendError> {
-    let changes = role_changes(conn, schema, subject, connection_limit).await?;
+    let changes = role_changes(conn, subject, connection_limit).await?;
     let mut refused = Vec::new();
     for change in changes {
         let text = makers::changing(conn, subject.role, change.clone());
@@ -119,11 +116,10 @@ async fn attempt(
 /// the right to change it, which from PostgreSQL 16 on only those have who have the attribute.
 async fn role_changes(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     connection_limit: i32,
 ) -> sqlx::Result<Vec<String>> {
-    let Subject { role, path, .. } = subject;
+    let Subject { schema, role, path, .. } = subject;
     sqlx::query_scalar(
         "select format('alter role %I %s', r.rolname, change.text)
          from pg_catalog.pg_roles r

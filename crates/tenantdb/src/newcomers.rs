@@ -14,24 +14,12 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::ident::{Ident, array, literal, run};
 use crate::ledger::Reached;
 use crate::makers;
-use crate::mark::Mark;
 use crate::migrations::{self, MigrateError, MigrationSet};
 use crate::promise::Promise;
-use crate::shared::TenantPath;
+use crate::survey::Subject;
 use crate::{application_role, grants, role, schema};
 
 const FINGERPRINT: &str = include_str!("queries/fingerprint.sql");
-
-/// A tenant that is to be made.
-#[derive(Debug, Clone)]
-pub struct Newcomer<'a> {
-    pub schema: &'a SchemaName,
-    pub role: &'a RoleName,
-    /// The mark that both are to bear.
-    pub mark: Mark,
-    /// The application's role, which is to be a member of the role.
-    pub application_role: Option<&'a str>,
-}
 
 /// Creates and marks the role of each, as [`role::claim`] does where the name is free.
 ///
@@ -39,13 +27,12 @@ pub struct Newcomer<'a> {
 /// SQLSTATE 42710 when a name is taken, 42501 when we may not create roles.
 pub async fn create_roles(
     conn: &mut PgConnection,
-    newcomers: &[Newcomer<'_>],
+    newcomers: &[Subject<'_>],
     connection_limit: i32,
-    path: TenantPath,
 ) -> sqlx::Result<()> {
-    let creations = newcomers.iter().map(|newcomer| {
-        role::creation(newcomer.role, newcomer.schema, connection_limit, &newcomer.mark, path)
-    });
+    let creations = newcomers
+        .iter()
+        .map(|n| role::creation(n.role, n.schema, connection_limit, &n.mark, n.path));
     let Some(first) = newcomers.first() else { return Ok(()) };
     let creation = makers::making(conn, &first.mark.installation, joined(creations));
     run(conn, creation).await
@@ -57,7 +44,7 @@ pub async fn create_roles(
 /// SQLSTATE 42P06 when a name is taken.
 pub async fn create_schemas(
     conn: &mut PgConnection,
-    newcomers: &[Newcomer<'_>],
+    newcomers: &[Subject<'_>],
 ) -> sqlx::Result<()> {
     run(conn, joined(newcomers.iter().map(|n| schema::creation(n.schema, &n.mark)))).await
 }
@@ -70,7 +57,7 @@ pub async fn create_schemas(
 /// As [`migrations::apply`], for the first that fails; which one and in which file is not told.
 pub async fn migrate(
     conn: &mut PgConnection,
-    newcomers: &[Newcomer<'_>],
+    newcomers: &[Subject<'_>],
     set: &MigrationSet,
 ) -> Result<(), MigrateError> {
     let tenants: Vec<TenantId> = newcomers.iter().map(|newcomer| newcomer.mark.tenant).collect();
@@ -84,13 +71,13 @@ pub async fn migrate(
 /// As [`migrate`].
 pub async fn migrate_spares(
     conn: &mut PgConnection,
-    spares: &[Newcomer<'_>],
+    spares: &[Subject<'_>],
     set: &MigrationSet,
 ) -> Result<(), MigrateError> {
     migrations::apply_to_empty(conn, &schemas(spares), set, "").await
 }
 
-fn schemas<'a>(newcomers: &[Newcomer<'a>]) -> Vec<&'a SchemaName> {
+fn schemas<'a>(newcomers: &[Subject<'a>]) -> Vec<&'a SchemaName> {
     newcomers.iter().map(|newcomer| newcomer.schema).collect()
 }
 
@@ -100,7 +87,7 @@ fn schemas<'a>(newcomers: &[Newcomer<'a>]) -> Vec<&'a SchemaName> {
 /// As [`grants::grant`], for the first that fails.
 pub async fn grant(
     conn: &mut PgConnection,
-    newcomers: &[Newcomer<'_>],
+    newcomers: &[Subject<'_>],
     promise: &Promise,
 ) -> sqlx::Result<()> {
     let Some(first) = newcomers.first() else { return Ok(()) };
@@ -131,7 +118,7 @@ pub async fn fingerprints(
 }
 
 /// Makes each spare, by the id that its names and marks bear, its tenant's, and tells the fingerprint
-/// that each had: one message for all. A spare is made as a [`Newcomer`] is, with the names
+/// that each had: one message for all. A spare is made as any tenant is, with the names
 /// [`SchemaName::of_spare`] and [`RoleName::of`].
 ///
 /// # Errors
@@ -139,11 +126,10 @@ pub async fn fingerprints(
 pub async fn adopt(
     conn: &mut PgConnection,
     installation: &InstallationId,
-    adoptions: &[(TenantId, Newcomer<'_>)],
-    path: TenantPath,
+    adoptions: &[(TenantId, Subject<'_>)],
 ) -> sqlx::Result<Vec<String>> {
     let mut texts = vec![fingerprint(adoptions.iter().map(|(spare, _)| *spare))];
-    let renaming = |(spare, tenant): &(_, _)| renaming(conn, installation, *spare, tenant, path);
+    let renaming = |(spare, tenant): &(_, _)| renaming(conn, installation, *spare, tenant);
     texts.extend(adoptions.iter().map(renaming));
     read(conn, texts.join(";\n")).await
 }
@@ -162,14 +148,13 @@ fn renaming(
     conn: &PgConnection,
     installation: &InstallationId,
     spare: TenantId,
-    tenant: &Newcomer<'_>,
-    path: TenantPath,
+    tenant: &Subject<'_>,
 ) -> String {
     let (old_schema, old_role) = (SchemaName::of_spare(spare), RoleName::of(installation, spare));
     let (old, schema) = (Ident::from(&old_schema), Ident::from(tenant.schema));
     let (from, role) = (Ident::from(&old_role), Ident::from(tenant.role));
     let mark = literal(&tenant.mark.to_string());
-    let finds = role::finds(tenant.role, tenant.schema, path);
+    let finds = role::finds(tenant.role, tenant.schema, tenant.path);
     let rename = format!(
         "alter role {from} rename to {role};
          comment on role {role} is {mark};

@@ -16,7 +16,7 @@ pub type Shape = BTreeMap<String, String>;
 /// Reads what a schema holds. One message, at the cost of this schema alone. Empty when there is
 /// no such schema.
 pub async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Shape> {
-    Ok(survey::read(conn, schema, None).await?.shape)
+    Ok(survey::read(conn, schema).await?.shape)
 }
 
 const SEQUENCES: &str = include_str!("queries/sequences.sql");

@@ -64,12 +64,13 @@ impl Depth {
         Self { triggers: true, policies: true, rules: true, functions: true, types: true };
 }
 
-/// A tenant whose rights are looked at.
-#[derive(Debug, Clone, Copy)]
+/// A tenant, as its database is to know it.
+#[derive(Debug, Clone)]
 pub struct Subject<'a> {
+    pub schema: &'a SchemaName,
     pub role: &'a RoleName,
-    /// The mark that its schema and its role bear.
-    pub mark: &'a Mark,
+    /// The mark that both bear.
+    pub mark: Mark,
     /// Another's schema, which the role must be refused.
     pub neighbour: Option<&'a SchemaName>,
     /// The search path of tenants.
@@ -111,25 +112,21 @@ pub(crate) struct Grant {
     pub(crate) remedy: String,
 }
 
-/// Reads the shape of each schema; for a subject also rights. An answer for each in order.
+/// Reads shape and rights of several tenants. An answer for each in order.
 pub(crate) async fn read_all(
     conn: &mut PgConnection,
-    seats: &[Seat<'_>],
+    subjects: &[Subject<'_>],
     depth: Depth,
 ) -> sqlx::Result<Vec<Survey>> {
-    let mut surveys = take_all(conn, seats, message(seats, depth)).await?;
-    add_grants(conn, seats, &mut surveys).await?;
-    Ok(surveys)
+    let seats = seats(subjects);
+    take_with_grants(conn, &seats, message(&seats, depth)).await
 }
 
-/// Reads all there is of one schema; for a subject also rights.
-pub(crate) async fn read(
-    conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Option<Subject<'_>>,
-) -> sqlx::Result<Survey> {
-    let seat = Seat { schema: schema.as_str(), subject };
-    Ok(read_all(conn, &[seat], Depth::FULL).await?.remove(0))
+/// Reads all there is of one schema, but for a tenant's rights.
+pub(crate) async fn read(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Survey> {
+    let seats = [Seat { schema: schema.as_str(), subject: None }];
+    let mut surveys = take_with_grants(conn, &seats, message(&seats, Depth::FULL)).await?;
+    Ok(surveys.remove(0))
 }
 
 /// Reads the shape of a schema that is no tenant's.
@@ -138,51 +135,52 @@ pub(crate) async fn read_named(conn: &mut PgConnection, schema: &str) -> sqlx::R
     Ok(take_all(conn, &seats, message(&seats, Depth::FULL)).await?.remove(0).shape)
 }
 
-/// Reads the marks, roles and rights of several schemas: those on the objects in them too, or only
-/// those on the schema itself. An answer for each in order.
+/// Reads the marks, roles and rights of several tenants: rights on the objects in the schemas too, or
+/// only those on the schemas themselves. An answer for each in order.
 pub(crate) async fn read_rights(
     conn: &mut PgConnection,
-    seats: &[Seat<'_>],
+    subjects: &[Subject<'_>],
     on_objects: bool,
 ) -> sqlx::Result<Vec<Survey>> {
     let statements: &[&str] =
         if on_objects { &[ENTER, RIGHTS, AS_GIVEN, LEAVE] } else { &[ENTER, RIGHTS, LEAVE] };
-    let mut surveys = take_all(conn, seats, about(statements, seats)).await?;
-    add_grants(conn, seats, &mut surveys).await?;
-    Ok(surveys)
+    let seats = seats(subjects);
+    take_with_grants(conn, &seats, about(statements, &seats)).await
 }
 
-/// Reads whose rights they are, in the schemas where a right may not be as we give it. Sends nothing if
-/// there is no such schema.
-async fn add_grants(
+/// What the message reads of each; and a second one, of the schemas where a right may not be as we give
+/// it, whose rights they are.
+async fn take_with_grants(
     conn: &mut PgConnection,
     seats: &[Seat<'_>],
-    surveys: &mut [Survey],
-) -> sqlx::Result<()> {
-    let unusual: Vec<_> = seats.iter().zip(surveys).filter(|(_, survey)| survey.unusual).collect();
+    message: String,
+) -> sqlx::Result<Vec<Survey>> {
+    let mut surveys = take_all(conn, seats, message).await?;
+    let unusual: Vec<_> =
+        seats.iter().zip(&mut surveys).filter(|(_, survey)| survey.unusual).collect();
     if unusual.is_empty() {
-        return Ok(());
+        return Ok(surveys);
     }
-    let (seats, surveys): (Vec<Seat<'_>>, Vec<_>) =
-        unusual.into_iter().map(|(s, v)| (*s, v)).unzip();
+    let (seats, unusual): (Vec<Seat<'_>>, Vec<_>) =
+        unusual.into_iter().map(|(seat, survey)| (*seat, survey)).unzip();
     let found = take_all(conn, &seats, about(&[ENTER, GRANTS, LEAVE], &seats)).await?;
-    for (survey, found) in surveys.into_iter().zip(found) {
+    for (survey, found) in unusual.into_iter().zip(found) {
         survey.grants = found.grants;
     }
-    Ok(())
+    Ok(surveys)
 }
 
 /// A schema to be read, and whose rights in it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seat<'a> {
-    pub(crate) schema: &'a str,
-    pub(crate) subject: Option<Subject<'a>>,
+struct Seat<'a> {
+    schema: &'a str,
+    subject: Option<&'a Subject<'a>>,
 }
 
-impl<'a> Seat<'a> {
-    pub(crate) fn of(schema: &'a SchemaName, subject: Subject<'a>) -> Self {
-        Self { schema: schema.as_str(), subject: Some(subject) }
-    }
+fn seats<'a>(subjects: &'a [Subject<'a>]) -> Vec<Seat<'a>> {
+    let seat =
+        |subject: &'a Subject<'a>| Seat { schema: subject.schema.as_str(), subject: Some(subject) };
+    subjects.iter().map(seat).collect()
 }
 
 /// What the message reads of each.

@@ -4,13 +4,11 @@ use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::PgConnection;
 
 use crate::mark::Mark;
-use crate::newcomers::{self, Newcomer};
+use crate::newcomers;
 use crate::promise::Promise;
 use crate::shape;
 use crate::shared::TenantPath;
-use crate::survey::{self, Grant, Seat, Survey};
-
-pub use crate::survey::Subject;
+use crate::survey::{self, Depth, Grant, Subject, Survey};
 
 /// Checks a tenant's schema and role: that both bear the mark, that the schema
 /// holds exactly what the migrations make; that the role is as it was made,
@@ -23,33 +21,30 @@ pub use crate::survey::Subject;
 /// [`VerifyError::Violated`] lists all that is wrong, in sentences without SQL.
 pub async fn verify(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    look(conn, schema, subject, promise).await?.into_result()
+    look(conn, subject, promise).await?.into_result()
 }
 
 /// What [`verify`] finds, by what it concerns.
 pub async fn look(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     promise: &Promise,
 ) -> sqlx::Result<Faults> {
-    Ok(faults(&survey::read(conn, schema, Some(subject)).await?, promise))
+    let surveys = survey::read_all(conn, std::slice::from_ref(subject), Depth::FULL).await?;
+    Ok(faults(&surveys[0], promise))
 }
 
 /// What [`look`] finds of the roles and rights of several tenants, and of no object's definition. One
 /// message, an answer for each in order.
-pub async fn look_at_rights<'s>(
+pub async fn look_at_rights(
     conn: &mut PgConnection,
-    subjects: &[(&'s SchemaName, Subject<'s>)],
+    subjects: &[Subject<'_>],
     promise: &Promise,
 ) -> sqlx::Result<Vec<Faults>> {
-    let seat = |&(schema, subject): &(&'s SchemaName, _)| Seat::of(schema, subject);
-    let seats: Vec<_> = subjects.iter().map(seat).collect();
-    let surveys = survey::read_rights(conn, &seats, true).await?;
+    let surveys = survey::read_rights(conn, subjects, true).await?;
     let faults = surveys.iter().map(|found| {
         let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
         faults.rights.extend(grants(found, promise));
@@ -58,33 +53,30 @@ pub async fn look_at_rights<'s>(
     Ok(faults.collect())
 }
 
-/// What [`verify`] does, for tenants that were made in this transaction, each with its neighbour.
+/// What [`verify`] does, for tenants that were made in this transaction.
 /// One message, and another if a right is not as we give it.
 ///
 /// # Errors
 /// As [`verify`], for the first that is not as promised.
 pub async fn verify_newcomers(
     conn: &mut PgConnection,
-    newcomers: &[(Newcomer<'_>, Option<&SchemaName>)],
+    newcomers: &[Subject<'_>],
     promise: &Promise,
 ) -> Result<(), VerifyError> {
-    let seats = seats(newcomers, promise.path());
-    let surveys = survey::read_all(conn, &seats, promise.depth()).await?;
+    let surveys = survey::read_all(conn, newcomers, promise.depth()).await?;
     surveys.iter().try_for_each(|found| faults(found, promise).into_result())
 }
 
-/// Checks tenants that got what was built and verified in advance, each with its neighbour: that
-/// schema and role bear their names and marks, and the role's rights and powers. What lies in the
+/// Checks tenants that got what was built and verified in advance: that schema and role bear their names and marks, and the role's rights and powers. What lies in the
 /// schema was held against the migrations when it was built. One message.
 ///
 /// # Errors
 /// As [`verify`], for the first that is not as promised.
 pub async fn verify_adopted(
     conn: &mut PgConnection,
-    adopted: &[(Newcomer<'_>, Option<&SchemaName>)],
-    path: TenantPath,
+    adopted: &[Subject<'_>],
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_rights(conn, &seats(adopted, path), false).await?;
+    let surveys = survey::read_rights(conn, adopted, false).await?;
     surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
 }
 
@@ -100,18 +92,16 @@ pub async fn look_at_spares(
     let found = newcomers::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
     let names: Vec<_> = spares
         .iter()
-        .map(|(id, _)| {
-            let mark = Mark { installation: installation.clone(), tenant: *id };
-            (SchemaName::of_spare(*id), RoleName::of(installation, *id), mark)
-        })
+        .map(|(id, _)| (*id, SchemaName::of_spare(*id), RoleName::of(installation, *id)))
         .collect();
-    let seats: Vec<_> = names
+    let subjects: Vec<_> = names
         .iter()
-        .map(|(schema, role, mark)| {
-            Seat::of(schema, Subject { role, mark, neighbour: None, path, application_role })
+        .map(|(id, schema, role)| {
+            let mark = Mark { installation: installation.clone(), tenant: *id };
+            Subject { schema, role, mark, neighbour: None, path, application_role }
         })
         .collect();
-    let surveys = survey::read_rights(conn, &seats, false).await?;
+    let surveys = survey::read_rights(conn, &subjects, false).await?;
     let faults = surveys.iter().zip(found).zip(spares).map(|((survey, found), (_, built))| {
         let mut faults = broken_rules(survey, &RULES);
         // what all roles may do is no spare's fault
@@ -122,17 +112,6 @@ pub async fn look_at_spares(
         faults
     });
     Ok(faults.collect())
-}
-
-fn seats<'a>(
-    newcomers: &'a [(Newcomer<'a>, Option<&'a SchemaName>)],
-    path: TenantPath,
-) -> Vec<Seat<'a>> {
-    let seat = |&(ref newcomer, neighbour): &'a (Newcomer<'a>, Option<&'a SchemaName>)| {
-        let &Newcomer { schema, role, ref mark, application_role } = newcomer;
-        Seat::of(schema, Subject { role, mark, neighbour, path, application_role })
-    };
-    newcomers.iter().map(seat).collect()
 }
 
 /// What is wrong with a tenant's schema or role.

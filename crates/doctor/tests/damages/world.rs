@@ -6,10 +6,7 @@ use doctor::{Depth, Report, Scope};
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgConnectOptions};
-use tenantdb::{
-    Mark, MigrationSet, Promise, ledger,
-    newcomers::{self, Newcomer},
-};
+use tenantdb::{Mark, MigrationSet, Promise, Subject, ledger, newcomers};
 
 use super::plant;
 
@@ -93,16 +90,17 @@ impl World {
         promise: &Promise,
     ) {
         let roles: Vec<RoleName> = named.iter().map(|(id, _)| self.role(*id)).collect();
-        let newcomers: Vec<Newcomer<'_>> = named
+        let newcomers: Vec<Subject<'_>> = named
             .iter()
             .zip(&roles)
             .map(|((id, schema), role)| {
                 let (installation, tenant) = (self.installation.clone(), TenantId::new(*id));
                 let mark = Mark { installation, tenant };
-                Newcomer { schema, role, mark, application_role: None }
+                let path = tenantdb::TenantPath::ALONE;
+                Subject { schema, role, mark, neighbour: None, path, application_role: None }
             })
             .collect();
-        newcomers::create_roles(conn, &newcomers, 5, tenantdb::TenantPath::ALONE).await.unwrap();
+        newcomers::create_roles(conn, &newcomers, 5).await.unwrap();
         newcomers::create_schemas(conn, &newcomers).await.unwrap();
         newcomers::migrate(conn, &newcomers, set).await.unwrap();
         newcomers::grant(conn, &newcomers, promise).await.unwrap();

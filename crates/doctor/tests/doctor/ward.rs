@@ -6,7 +6,7 @@ use doctor::{Depth, Fixed, Kind, Scope, Subject};
 use domain::{InstallationId, ItemId, RoleName, SchemaName, TenantId};
 use harness::Db;
 use sqlx::PgConnection;
-use tenantdb::newcomers::{self, Newcomer};
+use tenantdb::newcomers;
 use tenantdb::{Mark, MigrationSet, Promise, migrations};
 
 use super::plant;
@@ -131,7 +131,14 @@ impl Ward {
             .await
             .unwrap();
         tenantdb::schema::claim(conn, &schema, &mark).await.unwrap();
-        let spare = Newcomer { schema: &schema, role: &role, mark, application_role: None };
+        let spare = tenantdb::Subject {
+            schema: &schema,
+            role: &role,
+            mark,
+            neighbour: None,
+            path: tenantdb::TenantPath::ALONE,
+            application_role: None,
+        };
         newcomers::migrate_spares(conn, &[spare], &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
         let id = TenantId::new(id);

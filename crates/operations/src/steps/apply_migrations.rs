@@ -25,7 +25,7 @@ impl Step for ApplyMigrations {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        newcomers::migrate(tx, &self.0.newcomers(claims), &self.0.migrations)
+        newcomers::migrate(tx, &self.0.subjects(claims), &self.0.migrations)
             .await
             .map_err(MigrationFailed::of_new)
             .during("apply the tenant migrations")

@@ -37,9 +37,7 @@ impl Step for CreateRole {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        let limit = self.0.connection_limit;
-        let path = self.0.migrations.path();
-        newcomers::create_roles(tx, &self.0.newcomers(claims), limit, path)
+        newcomers::create_roles(tx, &self.0.subjects(claims), self.0.connection_limit)
             .await
             .during("create the roles")
     }

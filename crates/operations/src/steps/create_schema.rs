@@ -35,7 +35,7 @@ impl Step for CreateSchema {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
-        newcomers::create_schemas(tx, &self.0.newcomers(claims)).await.during("create the schemas")
+        newcomers::create_schemas(tx, &self.0.subjects(claims)).await.during("create the schemas")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

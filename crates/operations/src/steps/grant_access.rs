@@ -30,9 +30,7 @@ impl Step for GrantAccess {
         if let Some(application) = &self.0.application {
             application.make_room(tx, claims.len()).await?;
         }
-        newcomers::grant(tx, &self.0.newcomers(claims), &self.0.promise)
-            .await
-            .during("grant access")
+        newcomers::grant(tx, &self.0.subjects(claims), &self.0.promise).await.during("grant access")
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

@@ -45,9 +45,8 @@ impl Step for TakeSpare {
             return Err(in_vain("there are too few spares")).during("take spares");
         }
         let ids = spares.iter().map(|spare| spare.id);
-        let adoptions: Vec<_> = ids.zip(parts.newcomers(claims)).collect();
-        let path = parts.migrations.path();
-        let adopted = newcomers::adopt(tx, &parts.installation, &adoptions, path).await;
+        let adoptions: Vec<_> = ids.zip(parts.subjects(claims)).collect();
+        let adopted = newcomers::adopt(tx, &parts.installation, &adoptions).await;
         let found = adopted.during("adopt the spares")?;
         if spares.iter().map(|spare| &spare.fingerprint).eq(&found) {
             return Ok(());

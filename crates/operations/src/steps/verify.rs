@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Code, codes};
 use engine::{Classify, During, GroupCx, Step, StepCx, StepError, StepName};
 use store::ErrorClass;
-use tenantdb::verify::{self, Subject, VerifyError};
+use tenantdb::verify::{self, VerifyError};
 
 use crate::Parts;
 
@@ -23,14 +23,8 @@ impl Step for Verify {
     const NAME: StepName = StepName::new("verify");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let tenant = cx.tenant();
-        let neighbour = cx.claim().neighbour.as_ref();
-        let mark = self.parts.mark(tenant.id);
-        let parts = &self.parts;
-        let (role, application_role) = (&tenant.role, parts.application_role());
-        let path = parts.migrations.path();
-        let subject = Subject { role, mark: &mark, neighbour, path, application_role };
-        verify::verify(cx.tx(), &tenant.schema, subject, &parts.promise)
+        let subjects = self.parts.subjects(std::slice::from_ref(cx.claim()));
+        verify::verify(cx.tx(), &subjects[0], &self.parts.promise)
             .await
             .map_err(Refuted)
             .during("verify the tenant")
@@ -39,12 +33,11 @@ impl Step for Verify {
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
         let parts = &self.parts;
-        let neighbours = claims.iter().map(|claim| claim.neighbour.as_ref());
-        let looked_at: Vec<_> = parts.newcomers(claims).into_iter().zip(neighbours).collect();
+        let subjects = parts.subjects(claims);
         let verified = if self.adopted {
-            verify::verify_adopted(tx, &looked_at, parts.migrations.path()).await
+            verify::verify_adopted(tx, &subjects).await
         } else {
-            verify::verify_newcomers(tx, &looked_at, &parts.promise).await
+            verify::verify_newcomers(tx, &subjects, &parts.promise).await
         };
         verified.map_err(Refuted).during("verify the tenants")
     }

@@ -71,7 +71,7 @@ impl Promise {
         scratch: &SchemaName,
         set: &MigrationSet,
     ) -> sqlx::Result<Self> {
-        let survey = survey::read(conn, scratch, None).await?;
+        let survey = survey::read(conn, scratch).await?;
         let routines = routines(conn, scratch).await?;
         let (defaults, grants) = granted(conn, &survey).await?;
         Ok(Self {
@@ -180,7 +180,7 @@ async fn survives_renaming(
     let (old, new) = (scratch.as_str(), scratch_name());
     let rename = format!("alter schema {} rename to {}", Ident::from(scratch), Ident::from(&new));
     run(conn, rename).await?;
-    let renamed = survey::read(conn, &new, None).await?.shape;
+    let renamed = survey::read(conn, &new).await?.shape;
     let put = |text: &str| text.replace(&format!("{old}."), &format!("{new}."));
     let expected = shape::with_names(shape, put);
     let knows_old = |text: &String| text.contains(old);

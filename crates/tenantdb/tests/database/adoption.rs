@@ -2,8 +2,8 @@
 
 use domain::{RoleName, SchemaName, TenantId};
 use sqlx::{PgConnection, Postgres, Transaction};
-use tenantdb::newcomers::{self, Newcomer};
 use tenantdb::{Mark, MigrationSet, Promise, verify};
+use tenantdb::{Subject, TenantPath, newcomers};
 
 use crate::support::{CONNECTIONS, Site, Tenant, execute, set_of, site, sqlstate};
 
@@ -16,18 +16,14 @@ async fn spare_of(site: &Site, conn: &mut PgConnection, id: i64, set: &Migration
     let id = TenantId::new(id);
     let (schema, role) = (SchemaName::of_spare(id), RoleName::of(&site.installation, id));
     let mark = Mark { installation: site.installation.clone(), tenant: id };
-    let spare = [Newcomer { schema: &schema, role: &role, mark, application_role: None }];
+    let (schema, role, path) = (&schema, &role, TenantPath::ALONE);
+    let spare = [Subject { schema, role, mark, neighbour: None, path, application_role: None }];
     let promise = Promise::learn(conn, set).await.unwrap();
-    newcomers::create_roles(conn, &spare, CONNECTIONS, tenantdb::TenantPath::ALONE).await.unwrap();
+    newcomers::create_roles(conn, &spare, CONNECTIONS).await.unwrap();
     newcomers::create_schemas(conn, &spare).await.unwrap();
     newcomers::migrate_spares(conn, &spare, set).await.unwrap();
     newcomers::grant(conn, &spare, &promise).await.unwrap();
     id
-}
-
-fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
-    let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
-    Newcomer { schema, role, mark, application_role: None }
 }
 
 async fn adopt(
@@ -36,13 +32,7 @@ async fn adopt(
     spare: TenantId,
     tenant: &Tenant,
 ) -> sqlx::Result<Vec<String>> {
-    newcomers::adopt(
-        conn,
-        &site.installation,
-        &[(spare, newcomer(tenant))],
-        tenantdb::TenantPath::ALONE,
-    )
-    .await
+    newcomers::adopt(conn, &site.installation, &[(spare, tenant.subject())]).await
 }
 
 /// A spare adopted as tenant 1, `acme`, beside tenant 2.
@@ -130,13 +120,8 @@ async fn an_adopted_spare_is_what_would_have_been_built() {
     let (tenant, rival, mut tx) = adopted(&site).await;
 
     assert_eq!(tenant.faults(&mut tx, Some(&rival)).await, Vec::<String>::new());
-    verify::verify_adopted(
-        &mut tx,
-        &[(newcomer(&tenant), Some(&rival.schema))],
-        tenantdb::TenantPath::ALONE,
-    )
-    .await
-    .unwrap();
+    let subject = Subject { neighbour: Some(&rival.schema), ..tenant.subject() };
+    verify::verify_adopted(&mut tx, &[subject]).await.unwrap();
     tx.commit().await.unwrap();
     let mut session = site.connect_as(tenant.role.as_str()).await.unwrap();
     execute(&mut session, "insert into person (email, full_name) values ('a@b.example', 'A')")
@@ -174,12 +159,8 @@ async fn rights_beyond_the_promised_are_found_in_an_adopted_spare() {
         .await
         .unwrap();
 
-    let found = verify::verify_adopted(
-        &mut tx,
-        &[(newcomer(&tenant), Some(&rival.schema))],
-        tenantdb::TenantPath::ALONE,
-    )
-    .await;
+    let subject = Subject { neighbour: Some(&rival.schema), ..tenant.subject() };
+    let found = verify::verify_adopted(&mut tx, &[subject]).await;
 
     let error = found.unwrap_err().to_string();
     assert!(error.contains("the role may enter a schema that is not its own"), "{error}");

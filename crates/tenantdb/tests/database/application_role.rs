@@ -2,10 +2,8 @@
 
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
-    MigrationSet, Promise, TenantPath, application_role, bootstrap, mend,
-    newcomers::{self, Newcomer},
-    role, schema,
-    verify::{self, Subject},
+    MigrationSet, Promise, Subject, application_role, bootstrap, mend, newcomers, role, schema,
+    verify,
 };
 
 use crate::support::{CONNECTIONS, Site, Tenant, count, execute, site, sqlstate};
@@ -24,13 +22,8 @@ async fn application(site: &Site) -> String {
     role
 }
 
-fn newcomers<'a>(tenants: &'a [Tenant], application: &'a str) -> Vec<Newcomer<'a>> {
-    let newcomer = |t: &'a Tenant| Newcomer {
-        schema: &t.schema,
-        role: &t.role,
-        mark: t.mark.clone(),
-        application_role: Some(application),
-    };
+fn newcomers<'a>(tenants: &'a [Tenant], application: &'a str) -> Vec<Subject<'a>> {
+    let newcomer = |t: &'a Tenant| Subject { application_role: Some(application), ..t.subject() };
     tenants.iter().map(newcomer).collect()
 }
 
@@ -41,12 +34,11 @@ async fn make(conn: &mut PgConnection, site: &Site, application: &str) -> [Tenan
     let mut tx = conn.begin().await.unwrap();
     let promise = Promise::learn(&mut tx, &set).await.unwrap();
     let made = newcomers(&tenants, application);
-    newcomers::create_roles(&mut tx, &made, CONNECTIONS, TenantPath::ALONE).await.unwrap();
+    newcomers::create_roles(&mut tx, &made, CONNECTIONS).await.unwrap();
     newcomers::create_schemas(&mut tx, &made).await.unwrap();
     newcomers::migrate(&mut tx, &made, &set).await.unwrap();
     newcomers::grant(&mut tx, &made, &promise).await.unwrap();
-    let looked_at: Vec<_> = made.into_iter().map(|newcomer| (newcomer, None)).collect();
-    verify::verify_newcomers(&mut tx, &looked_at, &promise).await.unwrap();
+    verify::verify_newcomers(&mut tx, &made, &promise).await.unwrap();
     tx.commit().await.unwrap();
     tenants
 }
@@ -64,8 +56,7 @@ async fn faults(
 ) -> Vec<String> {
     let promise = Promise::learn(conn, &MigrationSet::embedded()).await.unwrap();
     let subject = Subject { application_role: application, ..tenant.subject() };
-    let subjects = [(&tenant.schema, subject)];
-    let found = verify::look_at_rights(conn, &subjects, &promise).await.unwrap();
+    let found = verify::look_at_rights(conn, &[subject], &promise).await.unwrap();
     found.into_iter().flat_map(|faults| faults.into_sentences()).collect()
 }
 
@@ -176,9 +167,7 @@ async fn any_other_member_is_a_fault_that_is_mended() {
     for tenant in [&acme, &rival] {
         let promise = Promise::learn(&mut conn, &MigrationSet::embedded()).await.unwrap();
         let subject = Subject { application_role: Some(&application), ..tenant.subject() };
-        mend::role_and_rights(&mut conn, &tenant.schema, subject, &promise, CONNECTIONS)
-            .await
-            .unwrap();
+        mend::role_and_rights(&mut conn, &subject, &promise, CONNECTIONS).await.unwrap();
     }
 
     for tenant in [&acme, &rival] {

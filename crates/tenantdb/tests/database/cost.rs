@@ -2,7 +2,8 @@
 
 use sqlx::Connection;
 use tenantdb::{
-    MigrationSet, Promise, application_role, migrations, newcomers, role, schema, shape, verify,
+    MigrationSet, Promise, Subject, application_role, migrations, newcomers, role, schema, shape,
+    verify,
 };
 
 use crate::support::{count, counters, grown, set_of, site};
@@ -41,26 +42,26 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     schema::owner(&mut conn, &tenant.schema).await.unwrap();
     shape::read(&mut conn, &tenant.schema).await.unwrap();
     tenant.applied(&mut conn).await;
-    let (schema, role, mark) = (&tenant.schema, &tenant.role, &tenant.mark);
+    let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
     let application = format!("tn_{}_app", site.installation);
     let roles = std::slice::from_ref(role);
     assert_eq!(application_role::grant(&mut conn, roles, &application).await.unwrap(), 1);
     let application_role = Some(application.as_str());
     let (neighbour, path) = (Some(schema), tenantdb::TenantPath::ALONE);
-    let subject = verify::Subject { role, mark, neighbour, path, application_role };
-    verify::verify(&mut conn, schema, subject, &promise).await.unwrap();
-    let subject = verify::Subject { neighbour: None, ..subject };
-    newcomers::fingerprints(&mut conn, [mark.tenant]).await.unwrap();
-    verify::look_at_rights(&mut conn, &[(schema, subject)], &promise).await.unwrap();
+    let subject = Subject { schema, role, mark, neighbour, path, application_role };
+    verify::verify(&mut conn, &subject, &promise).await.unwrap();
+    let subject = Subject { neighbour: None, ..subject };
+    newcomers::fingerprints(&mut conn, [tenant.mark.tenant]).await.unwrap();
+    verify::look_at_rights(&mut conn, &[subject], &promise).await.unwrap();
     tenant.revert(&mut conn, &set, Some(&migrations::Target::Start)).await.unwrap();
     tenant.apply(&mut conn, &set).await.unwrap();
-    assert!(schema::drop_owned(&mut conn, schema, mark).await.unwrap());
+    assert!(schema::drop_owned(&mut conn, schema, &tenant.mark).await.unwrap());
     let mut whole = grown(&before, &counters(&mut conn, "numscans").await);
     // a cluster has few databases, however many tenants
     whole.retain(|catalogue| catalogue != "pg_database");
     assert_eq!(whole, Vec::<String>::new());
 
-    assert!(role::drop_owned(&mut conn, role, mark).await.unwrap());
+    assert!(role::drop_owned(&mut conn, role, &tenant.mark).await.unwrap());
     // the server has no other way to drop a role
     let mut whole = grown(&before, &counters(&mut conn, "numscans").await);
     whole.retain(|catalogue| catalogue != "pg_database");

@@ -4,7 +4,7 @@ use domain::TenantId;
 use sqlx::PgConnection;
 use tenantdb::ledger::{self, Entry};
 use tenantdb::migrations::{MigrateError, Target};
-use tenantdb::newcomers::{self, Newcomer};
+use tenantdb::newcomers;
 use tenantdb::{Promise, schema, verify};
 
 use crate::support::{Tenant, count, execute, set_of, site};
@@ -131,15 +131,7 @@ async fn going_back_keeps_the_checksum_of_an_edited_migration_that_stays() {
 async fn a_group_of_newcomers_gets_its_rows_from_one_statement() {
     let site = site().await;
     let tenants: Vec<Tenant> = (1..=3).map(|n| site.tenant(n, &format!("t{n}"))).collect();
-    let group: Vec<Newcomer<'_>> = tenants
-        .iter()
-        .map(|t| Newcomer {
-            schema: &t.schema,
-            role: &t.role,
-            mark: t.mark.clone(),
-            application_role: None,
-        })
-        .collect();
+    let group: Vec<_> = tenants.iter().map(Tenant::subject).collect();
     let set = set_of(&[A, B]);
     site.run(
         "create table public.written (rows bigint);
@@ -210,8 +202,8 @@ async fn a_table_of_that_name_made_by_a_migration_is_the_tenants_own() {
 
     tenant.apply(&mut tx, &set).await.unwrap();
 
-    let (schema, role) = (&tenant.schema, &tenant.role);
-    verify::verify(&mut tx, schema, tenant.subject(), &promise).await.unwrap();
+    verify::verify(&mut tx, &tenant.subject(), &promise).await.unwrap();
+    let role = &tenant.role;
     execute(&mut tx, &format!("set local role {}", role.as_str())).await.unwrap();
     execute(&mut tx, "update acme.tenantry_migrations set x = x + 1").await.unwrap();
     assert_eq!(count(&mut tx, "select sum(x) from acme.tenantry_migrations").await, 8);

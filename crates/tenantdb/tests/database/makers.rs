@@ -2,11 +2,7 @@
 
 use domain::{SchemaName, TenantId};
 use sqlx::{Connection, PgConnection};
-use tenantdb::{
-    MigrationSet, bootstrap, grants, makers,
-    newcomers::{self, Newcomer},
-    role, schema,
-};
+use tenantdb::{MigrationSet, bootstrap, grants, makers, newcomers, role, schema};
 
 use crate::support::{CONNECTIONS, Site, Tenant, count, execute, site, sqlstate};
 
@@ -37,16 +33,8 @@ fn tenants(site: &Site, from: i64, count: i64) -> Vec<Tenant> {
 }
 
 async fn make_roles(conn: &mut PgConnection, tenants: &[Tenant]) -> sqlx::Result<()> {
-    let newcomers: Vec<Newcomer<'_>> = tenants
-        .iter()
-        .map(|t| Newcomer {
-            schema: &t.schema,
-            role: &t.role,
-            mark: t.mark.clone(),
-            application_role: None,
-        })
-        .collect();
-    newcomers::create_roles(conn, &newcomers, CONNECTIONS, tenantdb::TenantPath::ALONE).await
+    let newcomers: Vec<_> = tenants.iter().map(Tenant::subject).collect();
+    newcomers::create_roles(conn, &newcomers, CONNECTIONS).await
 }
 
 async fn make_in_groups(conn: &mut PgConnection, tenants: &[Tenant]) {
@@ -97,17 +85,12 @@ async fn what_a_maker_made_is_claimed_adopted_and_dropped_by_the_owner() {
         assert!(claimed.unwrap().is(&spare.mark));
     }
     schema::claim(&mut conn, &spare.schema, &spare.mark).await.unwrap();
-    let (schema, role, mark) = (&tenant.schema, &tenant.role, tenant.mark.clone());
-    let newcomer = Newcomer { schema, role, mark, application_role: None };
+    let (schema, role) = (&tenant.schema, &tenant.role);
 
-    newcomers::adopt(&mut conn, installation, &[(id, newcomer)], tenantdb::TenantPath::ALONE)
-        .await
-        .unwrap();
+    newcomers::adopt(&mut conn, installation, &[(id, tenant.subject())]).await.unwrap();
 
     assert!(role::owner(&mut conn, role).await.unwrap().is(&tenant.mark));
-    let newcomer = Newcomer { schema, role, mark: tenant.mark.clone(), application_role: None };
-    let path = tenantdb::TenantPath::ALONE;
-    let taken = newcomers::create_roles(&mut conn, &[newcomer], CONNECTIONS, path).await;
+    let taken = newcomers::create_roles(&mut conn, &[tenant.subject()], CONNECTIONS).await;
     assert_eq!(sqlstate(taken), "42710");
     assert!(schema::drop_owned(&mut conn, schema, &tenant.mark).await.unwrap());
     assert!(role::drop_owned(&mut conn, role, &tenant.mark).await.unwrap());

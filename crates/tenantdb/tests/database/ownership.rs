@@ -1,15 +1,9 @@
 //! Nothing that we did not make is ever adopted or dropped.
 
 use domain::{SchemaName, TenantId};
-use tenantdb::newcomers::{self, Newcomer};
-use tenantdb::{Mark, Owner, role, schema};
+use tenantdb::{Mark, Owner, newcomers, role, schema};
 
-use crate::support::{CONNECTIONS, Tenant, count, site, sqlstate};
-
-fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
-    let Tenant { schema, role, mark, .. } = tenant;
-    Newcomer { schema, role, mark: mark.clone(), application_role: None }
-}
+use crate::support::{CONNECTIONS, count, site, sqlstate};
 
 #[tokio::test]
 async fn a_strangers_schema_is_neither_adopted_nor_dropped() {
@@ -20,7 +14,7 @@ async fn a_strangers_schema_is_neither_adopted_nor_dropped() {
 
     let claimed = schema::claim(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
     let dropped = schema::drop_owned(&mut tx, &tenant.schema, &tenant.mark).await.unwrap();
-    let created = newcomers::create_schemas(&mut tx, &[newcomer(&tenant)]).await;
+    let created = newcomers::create_schemas(&mut tx, &[tenant.subject()]).await;
     tx.rollback().await.unwrap();
 
     assert_eq!((claimed, dropped), (Owner::Unmarked, false));
@@ -47,8 +41,7 @@ async fn a_strangers_role_is_neither_adopted_nor_dropped() {
     );
     let claimed = claimed.await.unwrap();
     let dropped = role::drop_owned(&mut tx, &tenant.role, &tenant.mark).await.unwrap();
-    let (new, path) = ([newcomer(&tenant)], tenantdb::TenantPath::ALONE);
-    let created = newcomers::create_roles(&mut tx, &new, CONNECTIONS, path).await;
+    let created = newcomers::create_roles(&mut tx, &[tenant.subject()], CONNECTIONS).await;
     tx.rollback().await.unwrap();
 
     assert_eq!((claimed, dropped), (Owner::Unmarked, false));

@@ -133,13 +133,7 @@ async fn one_transaction_for_what_needs_several_is_refused_before_anything_runs(
     let new = site.tenant(2, "new").with_schema(&site).await;
     let not_one = set.in_one_transaction(false);
     let alone = new.apply(&mut tx, &not_one).await.unwrap_err();
-    let newcomer = newcomers::Newcomer {
-        schema: &new.schema,
-        role: &new.role,
-        mark: new.mark.clone(),
-        application_role: None,
-    };
-    let in_group = newcomers::migrate(&mut tx, &[newcomer], &not_one).await.unwrap_err();
+    let in_group = newcomers::migrate(&mut tx, &[new.subject()], &not_one).await.unwrap_err();
     for refused in [alone, in_group] {
         assert!(matches!(refused, MigrateError::NotOneTransaction), "{refused:?}");
     }

@@ -2,9 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
-    MigrationSet, Promise, Shared, TenantPath, bootstrap,
-    migrations::Reading,
-    newcomers::{self, Newcomer},
+    MigrationSet, Promise, Shared, Subject, TenantPath, bootstrap, migrations::Reading, newcomers,
     role, schema, share, verify,
 };
 
@@ -48,18 +46,13 @@ async fn faults_of(site: &Site, conn: &mut PgConnection, tenant: &Tenant) -> Vec
     let promise = Promise::learn(conn, &set).await.unwrap();
     let mut faults = share::faults(conn, &site.installation, &shared()).await.unwrap();
     let mut found = [faults.missing, std::mem::take(&mut faults.open)].concat();
-    let subject = verify::Subject { path: set.path(), ..tenant.subject() };
-    match verify::verify(conn, &tenant.schema, subject, &promise).await {
+    let subject = Subject { path: set.path(), ..tenant.subject() };
+    match verify::verify(conn, &subject, &promise).await {
         Ok(()) => {}
         Err(verify::VerifyError::Violated { violations }) => found.extend(violations),
         Err(error) => panic!("{error:?}"),
     }
     found
-}
-
-fn newcomer(tenant: &Tenant) -> Newcomer<'_> {
-    let Tenant { schema, role, mark } = tenant;
-    Newcomer { schema, role, mark: mark.clone(), application_role: None }
 }
 
 /// What no tenant may do with what it shares.
@@ -328,20 +321,19 @@ async fn a_spare_with_extensions_becomes_a_tenant_and_is_as_promised() {
     assert_eq!(promise.no_spares(), None);
     let (spare, tenant) = (site.tenant(900, "x"), site.tenant(1, "acme"));
     let name = domain::SchemaName::of_spare(id);
-    let made = [Newcomer { schema: &name, ..newcomer(&spare) }];
-    newcomers::create_roles(&mut conn, &made, CONNECTIONS, set.path()).await.unwrap();
+    let made = [Subject { schema: &name, path: set.path(), ..spare.subject() }];
+    newcomers::create_roles(&mut conn, &made, CONNECTIONS).await.unwrap();
     newcomers::create_schemas(&mut conn, &made).await.unwrap();
     let mut tx = conn.begin().await.unwrap();
     newcomers::migrate(&mut tx, &made, &set).await.unwrap();
     tx.commit().await.unwrap();
     newcomers::grant(&mut conn, &made, &promise).await.unwrap();
-    let adoption = (id, newcomer(&tenant));
+    let adopted = Subject { path: set.path(), ..tenant.subject() };
 
-    newcomers::adopt(&mut conn, &site.installation, &[adoption], set.path()).await.unwrap();
+    newcomers::adopt(&mut conn, &site.installation, &[(id, adopted.clone())]).await.unwrap();
 
-    let adopted = [(newcomer(&tenant), None)];
-    verify::verify_adopted(&mut conn, &adopted, set.path()).await.unwrap();
-    assert!(verify::verify_adopted(&mut conn, &adopted, TenantPath::ALONE).await.is_err());
+    verify::verify_adopted(&mut conn, &[adopted]).await.unwrap();
+    assert!(verify::verify_adopted(&mut conn, &[tenant.subject()]).await.is_err());
     assert_eq!(faults_of(&site, &mut conn, &tenant).await, [""; 0]);
 }
 

@@ -10,8 +10,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Transaction};
 use tenantdb::ledger::{self, AppliedMigration};
 use tenantdb::migrations::{Reading, Segment, StatementLimits};
-use tenantdb::verify::{self, Subject};
-use tenantdb::{Mark, MigrationSet, Promise, TenantPath, grants, migrations, role, schema};
+use tenantdb::verify;
+use tenantdb::{
+    Mark, MigrationSet, Promise, Subject, TenantPath, grants, migrations, role, schema,
+};
 
 /// Sessions a tenant may have in these tests.
 pub(crate) const CONNECTIONS: i32 = 5;
@@ -131,8 +133,9 @@ impl Tenant {
 
     /// The tenant alone, without a neighbour and an application's role.
     pub(crate) fn subject(&self) -> Subject<'_> {
+        let (schema, role, mark) = (&self.schema, &self.role, self.mark.clone());
         let (neighbour, path, application_role) = (None, TenantPath::ALONE, None);
-        Subject { role: &self.role, mark: &self.mark, neighbour, path, application_role }
+        Subject { schema, role, mark, neighbour, path, application_role }
     }
 
     pub(crate) async fn apply(
@@ -222,7 +225,7 @@ impl Tenant {
         let promise = Promise::learn(conn, &set).await.unwrap();
         let neighbour = neighbour.map(|n| &n.schema);
         let subject = Subject { neighbour, ..self.subject() };
-        match verify::verify(conn, &self.schema, subject, &promise).await {
+        match verify::verify(conn, &subject, &promise).await {
             Ok(()) => Vec::new(),
             Err(verify::VerifyError::Violated { violations }) => violations,
             Err(error) => panic!("{error:?}"),

@@ -200,11 +200,11 @@ async fn every_kind_of_object_is_compared_under_any_schema_name() {
         tenant.provision(&mut tx, &set).await;
 
         let (schema, subject) = (&tenant.schema, tenant.subject());
-        verify::verify(&mut tx, schema, subject, &promise).await.unwrap();
+        verify::verify(&mut tx, &subject, &promise).await.unwrap();
         // entered or not, the answer is the same
         let enter = format!("set local search_path to \"{schema}\", pg_temp");
         execute(&mut tx, &enter).await.unwrap();
-        verify::verify(&mut tx, schema, subject, &promise).await.unwrap();
+        verify::verify(&mut tx, &subject, &promise).await.unwrap();
         execute(&mut tx, "set local search_path to default").await.unwrap();
     }
 }
@@ -224,12 +224,12 @@ async fn a_right_that_a_migration_gave_is_left_to_whom_it_gave_it() {
     let mut tx = site.begin().await;
     let promise = Promise::learn(&mut tx, &set).await.unwrap();
     tenant.provision(&mut tx, &set).await;
-    let (schema, subject) = (&tenant.schema, tenant.subject());
+    let subject = tenant.subject();
 
-    verify::verify(&mut tx, schema, subject, &promise).await.unwrap();
+    verify::verify(&mut tx, &subject, &promise).await.unwrap();
 
     execute(&mut tx, "grant insert on acme.t to pg_monitor").await.unwrap();
-    let more = verify::verify(&mut tx, schema, subject, &promise).await;
+    let more = verify::verify(&mut tx, &subject, &promise).await;
     assert!(more.unwrap_err().to_string().ends_with("pg_monitor has INSERT on table t"));
 }
 

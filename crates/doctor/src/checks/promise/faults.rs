@@ -27,14 +27,14 @@ pub(super) async fn faults(
     tenant: &Tenant,
 ) -> sqlx::Result<Vec<Fault>> {
     let Promised { set, promise, .. } = promised;
-    let (mark, schema) = (promised.mark(tenant), &tenant.schema);
-    let owned = tenantdb::schema::owner(conn, schema).await?.is(&mark)
-        && tenantdb::role::owner(conn, &tenant.role).await?.is(&mark);
+    let (schema, mut subject) = (&tenant.schema, promised.subject(tenant, None));
+    let owned = tenantdb::schema::owner(conn, schema).await?.is(&subject.mark)
+        && tenantdb::role::owner(conn, &tenant.role).await?.is(&subject.mark);
     if !owned {
         return Ok(Vec::new());
     }
     let neighbour = neighbour(conn, tenant.id).await?;
-    let subject = promised.subject(tenant, &mark, neighbour.as_ref());
+    subject.neighbour = neighbour.as_ref();
     let entry = ledger::read(conn, &[tenant.id]).await?.pop().flatten();
     let mut found = match &entry {
         Some(entry) => versions(set, entry),
@@ -45,9 +45,9 @@ pub(super) async fn faults(
         if !behind.is_empty() {
             found.push(told(Kind::SequenceBehind, behind.join("; ")));
         }
-        verify::look(conn, schema, subject, promise).await?
+        verify::look(conn, &subject, promise).await?
     } else {
-        let looked = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
+        let looked = verify::look_at_rights(conn, &[subject], promise).await?;
         looked.into_iter().next().unwrap_or_default()
     };
     if promised.shared {

@@ -63,18 +63,15 @@ pub(super) struct Promised<'a> {
 }
 
 impl Promised<'_> {
-    pub(super) fn mark(&self, tenant: &Tenant) -> Mark {
-        Mark { installation: self.installation.clone(), tenant: tenant.id }
-    }
-
     pub(super) fn subject<'s>(
         &'s self,
         tenant: &'s Tenant,
-        mark: &'s Mark,
         neighbour: Option<&'s SchemaName>,
-    ) -> verify::Subject<'s> {
+    ) -> tenantdb::Subject<'s> {
+        let Tenant { id, schema, role, .. } = tenant;
+        let mark = Mark { installation: self.installation.clone(), tenant: *id };
         let (path, application_role) = (self.set.path(), self.application_role);
-        verify::Subject { role: &tenant.role, mark, neighbour, path, application_role }
+        tenantdb::Subject { schema, role, mark, neighbour, path, application_role }
     }
 
     pub(super) fn has_elsewhere(&self, tenant: &Tenant) -> bool {
@@ -182,12 +179,7 @@ async fn suspects<'a>(
     promised: &Promised<'_>,
     tenants: &'a [Tenant],
 ) -> sqlx::Result<Vec<(&'a Tenant, verify::Faults)>> {
-    let marks: Vec<Mark> = tenants.iter().map(|tenant| promised.mark(tenant)).collect();
-    let subjects: Vec<_> = tenants
-        .iter()
-        .zip(&marks)
-        .map(|(tenant, mark)| (&tenant.schema, promised.subject(tenant, mark, None)))
-        .collect();
+    let subjects: Vec<_> = tenants.iter().map(|tenant| promised.subject(tenant, None)).collect();
     let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {
         Ok(faults) => faults,
         Err(error) if is_about_one(&error) => {

@@ -1,13 +1,12 @@
 //! Repairs a tenant's role and the rights in its schema: as they were when it was made.
 
-use domain::{SchemaName, TenantId};
+use domain::TenantId;
 use serde_json::json;
 use sqlx::PgConnection;
 use tenantdb::{
-    Promise, elsewhere,
+    Promise, Subject, elsewhere,
     mend::{self, MendError},
-    role, schema,
-    verify::{self, Subject},
+    role, schema, verify,
 };
 
 use crate::{
@@ -28,18 +27,18 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
     cx.refuse_unfit().await?;
     let Scope { connection_limit, application_role, .. } = cx.scope;
     let application_role = application_role.as_deref();
-    let (neighbour, path) = (None, promise.path());
-    let subject = Subject { role: &role, mark: &mark, neighbour, path, application_role };
-    let before = look(cx.conn, &schema, subject, promise).await?;
+    let (schema, role, neighbour, path) = (&schema, &role, None, promise.path());
+    let subject = Subject { schema, role, mark, neighbour, path, application_role };
+    let before = look(cx.conn, &subject, promise).await?;
     if before.is_empty() {
         return Err(Stop::Gone);
     }
-    match mend::role_and_rights(cx.conn, &schema, subject, promise, *connection_limit).await {
+    match mend::role_and_rights(cx.conn, &subject, promise, *connection_limit).await {
         Ok(()) => {}
         Err(MendError::Refused(changes)) => return Err(Stop::Refused(changes.join("; "))),
         Err(MendError::Database(error)) => return Err(error.into()),
     }
-    let after = look(cx.conn, &schema, subject, promise).await?;
+    let after = look(cx.conn, &subject, promise).await?;
     if !after.is_empty() {
         return Err(Stop::Refused(format!("this would stay: {}", after.join("; "))));
     }
@@ -49,11 +48,10 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
 /// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.
 async fn look(
     conn: &mut PgConnection,
-    schema: &SchemaName,
-    subject: Subject<'_>,
+    subject: &Subject<'_>,
     promise: &Promise,
 ) -> sqlx::Result<Vec<String>> {
-    let found = verify::look_at_rights(conn, &[(schema, subject)], promise).await?;
+    let found = verify::look_at_rights(conn, std::slice::from_ref(subject), promise).await?;
     let here = found.into_iter().flat_map(|faults| [faults.role, faults.rights].concat());
     let elsewhere = elsewhere::read(conn, &subject.mark.installation, Some(subject.role)).await?;
     let elsewhere = elsewhere.into_iter().filter(|it| it.remedy.is_some()).map(|it| it.sentence);
