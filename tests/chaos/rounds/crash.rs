@@ -30,6 +30,9 @@ const REACHES_IN: Duration = Duration::from_secs(60);
 /// wake-up died with a worker, waits for the search for items without a job.
 const FINISHES_IN: Duration = Duration::from_secs(120);
 
+/// Tenants that are migrated while workers abort, at most.
+const SOME: usize = 120;
+
 /// How long a healthy worker may take to stop.
 const STOPS_IN: Duration = Duration::from_secs(40);
 
@@ -139,8 +142,10 @@ async fn nothing(bed: &mut Bed, dice: &mut Dice) {
 async fn migrations(bed: &mut Bed, dice: &mut Dice) {
     let mut points = owned(OF_A_MIGRATION);
     dice.shuffle(&mut points);
+    // Not all there are by then: the worker that is to finish them has only so much time.
+    let tenants = bed.some_tenants(dice, SOME).await;
     for direction in [Direction::Down, Direction::Up] {
-        let asked = bed.ask_move(direction, None, Fate::Moved).await;
+        let asked = bed.ask_move(direction, tenants.as_deref(), Fate::Moved).await;
         assert!(asked.is_some(), "there are tenants by now");
     }
     crash_at(bed, &points).await;
