@@ -15,13 +15,13 @@ use domain::{ItemState, OperationState, TenantState};
 use moves::{Move, moves_of};
 use statements::the_statements;
 
-/// Moves that no statement makes yet, of tenants that are suspended, archived and deleted, and of
+/// Moves that no statement makes yet, of tenants that are archived and deleted, and of
 /// an item that is undone without another claim.
 const YET_TO_COME: &[(&str, &str, &[&str])] = &[
-    ("tenants", "active", &["archived", "deleting", "suspended"]),
+    ("tenants", "active", &["archived", "deleting"]),
     ("tenants", "archived", &["active", "deleting"]),
     ("tenants", "deleting", &["active", "archived", "deleted", "suspended"]),
-    ("tenants", "suspended", &["active", "archived", "deleting"]),
+    ("tenants", "suspended", &["archived", "deleting"]),
     ("operation_items", "retrying", &["unwinding"]),
 ];
 

@@ -37,6 +37,7 @@ mod retention;
 mod roles_and_tokens;
 mod secrets;
 mod shared_objects;
+mod suspend;
 mod take_over;
 mod tenant_migrations;
 mod two_users;

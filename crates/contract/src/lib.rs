@@ -33,7 +33,7 @@ pub use result_form::{
     OriginalForm, OriginalResult, OriginalTenant, Outcome, ResultForm, Summary, TenantResult,
 };
 pub use submission::{
-    BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationRequest,
-    SampledTenant, Selection, TenantRequest,
+    BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationParams,
+    OperationRequest, SampledTenant, Selection, TenantRequest,
 };
-pub use tenant::{CreatedTenant, SchemaStatus, Tenant, TenantPage, TenantStatus};
+pub use tenant::{CreatedTenant, SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};

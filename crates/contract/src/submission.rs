@@ -1,7 +1,7 @@
 //! What is asked for, and what a dry run says of it. The API reads tenants to be made item by item, so a
 //! wrong one harms no other.
 
-use domain::{Direction, Selector, Settings, TenantId};
+use domain::{Direction, Selector, Settings, Suspend, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -95,8 +95,8 @@ pub struct TenantRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationRequest {
-    /// What is to be done: `migrate`.
-    #[schema(pattern = "^migrate$")]
+    /// What is to be done: `migrate`, `suspend` or `resume`.
+    #[schema(pattern = "^(migrate|suspend|resume)$")]
     pub kind: String,
     /// These tenants.
     #[schema(min_items = 1)]
@@ -105,10 +105,10 @@ pub struct OperationRequest {
     /// The tenants that all of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
-    /// What the kind has to know.
-    #[schema(value_type = MigrateParams, required)]
+    /// What the kind has to know; of `suspend` it may be left out, and `resume` has none.
+    #[schema(value_type = Option<OperationParams>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub params: Option<MigrateParams>,
+    pub params: Option<OperationParams>,
     /// When to start (RFC 3339), within 30 days; left out, at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<String>,
@@ -119,6 +119,16 @@ pub struct OperationRequest {
     /// The digest that the dry run answered: other tenants are refused. With `selector` it must be there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+/// What a kind has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum OperationParams {
+    /// Kind `migrate`.
+    Migrate(MigrateParams),
+    /// Kind `suspend`.
+    Suspend(Suspend),
 }
 
 /// What `migrate` has to know.

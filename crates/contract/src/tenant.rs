@@ -38,8 +38,22 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it became active.
     pub activated_at: Option<DateTime<Utc>>,
+    /// Why nobody can use it, while its status is `suspended`; else null.
+    #[serde(default)]
+    pub suspension: Option<Suspension>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// Why and until when a tenant cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Suspension {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it is resumed; null: when somebody resumes it.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// Some of the tenants.

@@ -96,6 +96,7 @@ pub(crate) async fn repair<'a>(cx: &mut Repair<'a>, kind: Kind, subject: &Subjec
         (Kind::FailedWithRemains, Item(id)) => items::clear_remains(cx, *id).await,
         (Kind::PendingWithoutItem, Tenant(id)) => tenants::release(cx, *id).await,
         (Kind::TenantWithoutRole, Tenant(id)) => tenants::make_role(cx, *id).await,
+        (Kind::SuspendedTenantLetIn, Tenant(id)) => tenants::shut_out(cx, *id).await,
         (Kind::SchemaWithoutTenant, Schema(name)) => marks::drop_schema(cx, name).await,
         (Kind::RoleWithoutTenant, Role(name)) => marks::drop_role(cx, name).await,
         (Kind::SpareIncomplete | Kind::SpareChanged, Spare(id)) => spares::take_out(cx, *id).await,

@@ -113,6 +113,8 @@ codes! {
         "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
     TENANT_NOT_ACTIVE = "tenant_not_active":
         "The tenant was in another state than the operation can be about when its turn came.";
+    SUPERSEDED = "superseded":
+        "A later request has asked for the opposite of this tenant.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
     APPLICATION_ROLE_FULL = "application_role_full":

@@ -11,6 +11,10 @@ words! {
         Provision = "provision",
         /// Brings a tenant's schema up or down to a version.
         Migrate = "migrate",
+        /// Keeps a tenant's users out; its data is untouched.
+        Suspend = "suspend",
+        /// Lets them in again.
+        Resume = "resume",
     }
 }
 
@@ -21,6 +25,12 @@ impl Kind {
         matches!(self, Self::Provision)
     }
 
+    /// Whether its items wait for no item of another kind, and hold no tenant.
+    #[must_use]
+    pub const fn interrupts(self) -> bool {
+        matches!(self, Self::Suspend)
+    }
+
     /// The states of tenants that it can be about; none if it makes them.
     #[must_use]
     pub const fn states(self) -> &'static [TenantState] {
@@ -28,6 +38,9 @@ impl Kind {
             Self::Provision => &[],
             // They have a schema that is in use.
             Self::Migrate => &[TenantState::Active, TenantState::Suspended],
+            // Again for another reason, or until another time.
+            Self::Suspend => &[TenantState::Active, TenantState::Suspended],
+            Self::Resume => &[TenantState::Suspended],
         }
     }
 }

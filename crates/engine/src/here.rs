@@ -25,7 +25,8 @@ impl Runner {
         let conn = self.connection(&self.pool, claims.len()).await;
         let mut conn = conn.during("reach the database").map_err(own)?;
         let mut tx = conn.begin().await.during("begin the stage").map_err(own)?;
-        let tenants: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
+        let locked = claims.iter().filter(|_| stage.locks_tenant);
+        let tenants: Vec<TenantId> = locked.map(|claim| claim.tenant.id).collect();
         store::open_stage(&mut tx, &tenants, self.limits_of(stage, work))
             .await
             .during("lock the tenant")

@@ -28,6 +28,7 @@ pub struct Stage {
     is_pivot: bool,
     pub(crate) limits: Option<StageLimits>,
     pub(crate) limits_together: Option<StageLimits>,
+    pub(crate) locks_tenant: bool,
 }
 
 impl Stage {
@@ -41,6 +42,7 @@ impl Stage {
             is_pivot: false,
             limits: None,
             limits_together: None,
+            locks_tenant: true,
         }
     }
 
@@ -67,6 +69,13 @@ impl Stage {
     #[must_use]
     pub fn together_within(self, limits: StageLimits) -> Self {
         Self { limits_together: Some(limits), ..self }
+    }
+
+    /// The stage as one that takes effect whatever else is at work on the tenant: without its lock. The steps
+    /// see to it themselves that they meet nobody.
+    #[must_use]
+    pub fn without_lock(self) -> Self {
+        Self { locks_tenant: false, ..self }
     }
 
     /// The stage with `step` as its last.

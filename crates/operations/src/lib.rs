@@ -19,6 +19,7 @@ mod refusal;
 mod segments;
 mod spares;
 pub mod steps;
+mod suspend;
 mod together;
 
 pub use application::Application;

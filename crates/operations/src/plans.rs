@@ -10,6 +10,7 @@ use crate::{
     Parts,
     migrate::{self, Migrating},
     steps::{self, Source},
+    suspend,
 };
 
 /// The plan of each kind.
@@ -19,6 +20,8 @@ pub struct Plans {
     provision: Option<Provision>,
     up: Plan,
     down: Plan,
+    suspend: Plan,
+    resume: Plan,
     set_hash: String,
 }
 
@@ -55,13 +58,15 @@ impl Plans {
         let set_hash = parts.migrations.hash().to_owned();
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
-        Ok(Self { provision: None, up, down, set_hash })
+        let (suspend, resume) = (suspend::suspend()?, suspend::resume()?);
+        Ok(Self { provision: None, up, down, suspend, resume, set_hash })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
-        Self { provision: None, up: plan(), down: plan(), set_hash: String::new() }
+        let (suspend, resume) = (plan(), plan());
+        Self { provision: None, up: plan(), down: plan(), suspend, resume, set_hash: String::new() }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
@@ -77,6 +82,8 @@ impl Plans {
             Kind::Provision => self.provision(claim.mode, Source::Nothing),
             Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
             Kind::Migrate => &self.up,
+            Kind::Suspend => &self.suspend,
+            Kind::Resume => &self.resume,
         }
     }
 

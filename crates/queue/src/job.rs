@@ -8,7 +8,7 @@ use ulid::Ulid;
 /// wait or are held by a worker, those of the other are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Items that make their tenants.
+    /// Items that make their tenants, and those that interrupt: none of them takes long.
     NewTenants,
     /// Items of tenants that are there.
     Fleet,
@@ -21,7 +21,7 @@ impl Class {
     /// The class of an operation's items.
     #[must_use]
     pub const fn of(kind: Kind) -> Self {
-        if kind.makes_tenants() { Self::NewTenants } else { Self::Fleet }
+        if kind.makes_tenants() || kind.interrupts() { Self::NewTenants } else { Self::Fleet }
     }
 
     /// The queue in which its jobs wait. A durable name: jobs in flight carry it.

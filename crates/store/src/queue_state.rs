@@ -136,6 +136,8 @@ pub struct Attention {
     pub silent_workers: bool,
     pub open_batches: bool,
     pub owned_items: bool,
+    /// The time of a suspension is over.
+    pub suspensions_over: bool,
     /// More than half of the server's table of locks is taken, by whomever.
     pub locks_are_scarce: bool,
 }
@@ -151,6 +153,8 @@ pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::R
            exists (select from tenantry.operations where finished_at is null) as "open_batches!",
            exists (select from tenantry.operation_items
                    where state in ('running', 'unwinding')) as "owned_items!",
+           exists (select from tenantry.tenants
+                   where suspended_until <= clock_timestamp()) as "suspensions_over!",
            (select count(*) from pg_catalog.pg_locks where not fastpath)
                > current_setting('max_locks_per_transaction')::bigint
                  * (current_setting('max_connections')::bigint

@@ -86,8 +86,9 @@ pub struct Due<'a> {
     pub promise: Option<&'a Promise>,
 }
 
-/// Gives each role what it lacks of [`grant`]'s rights and of the search path of tenants, and says which had
-/// another path. One message where nothing is missing: what a migration makes comes with its rights.
+/// Gives each role what it lacks of [`grant`]'s rights on what is in the schema, and of the search path of
+/// tenants, and says which had another path. The right to use the schema follows the tenant's state
+/// ([`crate::door`]). One message where nothing is missing: what a migration makes comes with its rights.
 ///
 /// # Errors
 /// As [`grant`] and [`role::follow_path`].
@@ -101,7 +102,8 @@ pub async fn complete(
     for (due, row) in tenants.iter().zip(&rows) {
         let (has_rights, has_path): (bool, bool) = (row.try_get("rights")?, row.try_get("path")?);
         if let Some(promise) = due.promise.filter(|_| !has_rights) {
-            grant(conn, due.schema, due.role, promise).await?;
+            let objects = on_objects(due.schema, due.role, promise) + ";\n" + &join(conn, due.role);
+            run(conn, objects).await?;
         }
         changed.push(!has_path && role::follow_path(conn, due.role, due.schema, path).await?);
     }
@@ -127,7 +129,6 @@ async fn rights(
     }
     let mut query = sqlx::query(include_str!("queries/has_rights.sql"))
         .bind(names(|due| due.role.as_str().to_owned()))
-        .bind(names(|due| Ident::from(due.schema).to_string()))
         .bind(names(|due| Ident::from(&due.role.its_group()).to_string()))
         .bind(names(|due| due.schema.as_str().to_owned()))
         .bind(path.rest());
@@ -149,10 +150,15 @@ fn join(conn: &PgConnection, role: &RoleName) -> String {
 
 /// The text that grants all on the schema and in it.
 pub(crate) fn text(schema: &SchemaName, role: &RoleName, promise: &Promise) -> String {
+    let usage = format!("grant usage on schema {} to {}", Ident::from(schema), Ident::from(role));
+    usage + ";\n" + &on_objects(schema, role, promise)
+}
+
+/// The text that grants all on what is in the schema, now and later.
+fn on_objects(schema: &SchemaName, role: &RoleName, promise: &Promise) -> String {
     let (schema, role) = (Ident::from(schema), Ident::from(role));
     let mut grants = format!(
-        "grant usage on schema {schema} to {role};
-         alter default privileges in schema {schema} grant {DATA} on tables to {role};
+        "alter default privileges in schema {schema} grant {DATA} on tables to {role};
          alter default privileges in schema {schema} grant usage, select on sequences to {role};
          alter default privileges in schema {schema} grant execute on functions to {role}"
     );

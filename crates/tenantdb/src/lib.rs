@@ -16,6 +16,7 @@
 pub mod application_role;
 mod bootstrap;
 pub mod copied;
+pub mod door;
 pub mod elsewhere;
 pub mod grants;
 mod hand_over;

@@ -94,6 +94,9 @@ impl Sweeper {
             let in_progress = |item| self.in_progress.has(item);
             control::give_back_forgotten(&self.pool, &self.worker, in_progress).await?;
         }
+        if attention.suspensions_over {
+            control::resume_due(&self.pool, By::process("sweeper")).await?;
+        }
         if !attention.open_batches {
             return Ok(());
         }
@@ -153,4 +156,6 @@ pub(crate) enum SweepError {
     TookTooLong,
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
+    #[error("suspensions whose time is over could not be ended")]
+    Resume(#[from] control::ControlError),
 }

@@ -200,6 +200,7 @@ impl From<ControlError> for Problem {
             E::Finished(..) => (StatusCode::CONFLICT, "batch_finished"),
             E::Open(..) => (StatusCode::CONFLICT, "batch_open"),
             E::Ending(..) => (StatusCode::CONFLICT, "batch_ending"),
+            E::InEffect(_) => (StatusCode::CONFLICT, "operation_in_effect"),
             E::Paused(_) => (StatusCode::CONFLICT, "batch_paused"),
             E::NotPaused(_) => (StatusCode::CONFLICT, "batch_not_paused"),
             E::QueuePaused => (StatusCode::CONFLICT, "queue_paused"),

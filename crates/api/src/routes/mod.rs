@@ -6,6 +6,7 @@
 mod acts;
 mod items;
 mod keys;
+mod life;
 mod operations;
 mod probes;
 mod queue;
@@ -42,6 +43,8 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(tenants::list_tenants))
         .routes(routes!(tenants::get_tenant))
         .routes(routes!(tenants::get_tenant_status))
+        .routes(routes!(life::suspend_tenant))
+        .routes(routes!(life::resume_tenant))
 }
 
 /// The calls on operations that there are on batches too.

@@ -40,7 +40,8 @@ const MOST: u32 = 200;
 
 /// Submit an operation
 ///
-/// Does something to tenants that are there: `kind` is `migrate`. New tenants go to `POST /tenants/batch`.
+/// Does something to tenants that are there: `kind` is `migrate`, `suspend` or `resume`. New tenants go to
+/// `POST /tenants/batch`. A suspension takes effect when it is accepted, whatever else works on its tenants.
 ///
 /// The tenants are `tenants`, a list of ids, or those that all of `selector` fits; `{"all": true}` is
 /// every one. They are fixed at this moment: one item each, by id. Tenants that need nothing are left out;
@@ -101,7 +102,12 @@ pub(crate) async fn submit_operation(
     }
 }
 
-async fn shown(cx: &Context, under: Under, id: OperationId) -> Result<Response, Problem> {
+/// The operation as it is now.
+pub(super) async fn shown(
+    cx: &Context,
+    under: Under,
+    id: OperationId,
+) -> Result<Response, Problem> {
     Ok(under.spelt::<Batch>(operation::read(cx, under, id).await?))
 }
 

@@ -1,7 +1,7 @@
 //! `GET /tenants`, `/tenants/{id}` and `/tenants/{id}/status`: the registry, page by page and one by one.
 
 use axum::{Json, extract::State, http::StatusCode};
-use contract::{SchemaStatus, Tenant, TenantPage, TenantStatus};
+use contract::{SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};
 use domain::{Domain, ExternalId, SchemaName, TenantId, TenantState};
 use serde::Deserialize;
 use store::tenants::{self, Filter, Page};
@@ -170,6 +170,11 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
         migration_version: t.migration_version,
         created_at: t.created_at,
         activated_at: t.activated_at,
+        suspension: t.suspension.map(|it| Suspension {
+            since: it.since,
+            reason: it.reason,
+            until: it.until,
+        }),
         updated_at: t.updated_at,
     }
 }

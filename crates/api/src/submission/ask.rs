@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use axum::http::StatusCode;
-use domain::{Direction, Migrate, OperationId, Selector, TenantId, TenantState, Version};
+use contract::MigrateParams;
+use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version};
 use engine::control::{self, Asked};
 use queue::Bell;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     operations::Selected,
@@ -17,7 +18,7 @@ use tracing::info;
 
 use super::{
     idempotency::{self, Key},
-    operation::{AskedOperation, Tenants},
+    operation::{AskedOperation, Params, Tenants},
     parse,
 };
 use crate::{
@@ -63,8 +64,15 @@ pub(crate) async fn ask(
         }
     }
     parse::check_run_at(asked.run_at)?;
-    let (params, head) = migrate(cx, &mut tx, asked).await?;
+    let (params, head) = match &asked.params {
+        Params::Migrate(params) => migrate(cx, &mut tx, params).await?,
+        Params::Suspend(suspend) => {
+            (serde_json::to_value(suspend).map_err(Problem::internal)?, None)
+        }
+        Params::Nothing => (json!({}), None),
+    };
     let (listed, selector) = match &asked.tenants {
+        Tenants::One(id) => (Some(std::slice::from_ref(id)), &Selector::default()),
         Tenants::Listed(ids) => (Some(&**ids), &Selector::default()),
         Tenants::Selected(selector) => (None, selector),
     };
@@ -119,12 +127,12 @@ async fn admit(
 async fn migrate(
     cx: &Context,
     conn: &mut PgConnection,
-    asked: &AskedOperation,
+    asked: &MigrateParams,
 ) -> Result<(Value, Option<Place>), Problem> {
-    let (direction, to) = (asked.params.direction, asked.params.to.clone());
-    let set = match &asked.params.set {
+    let (direction, to) = (asked.direction, asked.to.clone());
+    let set = match &asked.set {
         Some(set) => set.clone(),
-        None => the_workers_set(workers::live_sets(conn, asked.kind, cx.dead_after()).await?)?,
+        None => the_workers_set(workers::live_sets(conn, Kind::Migrate, cx.dead_after()).await?)?,
     };
     let Some(versions) = workers::set_versions(conn, &set).await? else {
         let message = format!("no worker has registered the set {set}");
@@ -184,6 +192,12 @@ async fn check(
         .take(NAMED)
         .collect();
     let Some(first) = errors.first() else { return Ok(()) };
+    if let Tenants::One(id) = asked.tenants {
+        return Err(match states.contains_key(&id) {
+            true => Problem::new(StatusCode::CONFLICT, "wrong_tenant_state", &first.message),
+            false => Problem::tenant_not_found(id),
+        });
+    }
     let detail = format!("{}: {}; `errors` has all, {NAMED} at most", first.pointer, first.message);
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     Err(Problem::new(status, "invalid_tenants", detail).with_errors(errors))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::MigrateParams;
-use domain::{Direction, Kind, Selector, TenantId, TenantState};
+use domain::{Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantState};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ const FIELDS: &str = "kind, tenants, selector, params, run_at, dry_run, digest";
 #[derive(Debug, PartialEq)]
 pub(crate) struct AskedOperation {
     pub(crate) kind: Kind,
-    pub(crate) params: MigrateParams,
+    pub(crate) params: Params,
     pub(crate) tenants: Tenants,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
@@ -26,8 +26,18 @@ pub(crate) struct AskedOperation {
     pub(crate) digest: Option<String>,
 }
 
+/// What the kind has to know.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Params {
+    Migrate(MigrateParams),
+    Suspend(Suspend),
+    Nothing,
+}
+
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tenants {
+    /// The call names it.
+    One(TenantId),
     Listed(Vec<TenantId>),
     Selected(Selector),
 }
@@ -49,14 +59,16 @@ impl AskedOperation {
         fields.retain(|_, value| !value.is_null());
         let kind =
             kind(&text(&mut fields, "kind")?.ok_or_else(|| missing("/kind", "is missing"))?)?;
-        let params = fields.remove("params").ok_or_else(|| {
-            missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}")
-        })?;
+        let params = params(kind, fields.remove("params"))?;
+        let run_at = text(&mut fields, "run_at")?.as_deref().map(parse::run_at).transpose()?;
+        if kind.interrupts() && run_at.is_some() {
+            return Err(wrong("/run_at", &format!("`{kind}` takes effect when it is accepted")));
+        }
         let asked = Self {
             kind,
-            params: migrate(params)?,
+            params,
             tenants: tenants(kind, &mut fields, most)?,
-            run_at: text(&mut fields, "run_at")?.as_deref().map(parse::run_at).transpose()?,
+            run_at,
             dry_run: match fields.remove("dry_run") {
                 None => false,
                 Some(Value::Bool(dry_run)) => dry_run,
@@ -114,6 +126,33 @@ fn kind(word: &str) -> Result<Kind, Problem> {
             Err(refused(&format!("`{word}` is not a kind; there is: {}", words.join(", "))))
         }
     }
+}
+
+fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
+    match (kind, params) {
+        (Kind::Migrate, Some(params)) => migrate(params).map(Params::Migrate),
+        (Kind::Migrate, None) => {
+            Err(missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}"))
+        }
+        (Kind::Suspend, params) => suspension("/params", params).map(Params::Suspend),
+        (Kind::Resume | Kind::Provision, None) => Ok(Params::Nothing),
+        (Kind::Resume | Kind::Provision, Some(params)) => match params {
+            Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
+            _ => Err(wrong("/params", &format!("`{kind}` has none"))),
+        },
+    }
+}
+
+/// Why and until when tenants are to be suspended, as the value at `pointer` says.
+pub(crate) fn suspension(pointer: &str, params: Option<Value>) -> Result<Suspend, Problem> {
+    let suspend: Suspend = params.map_or(Ok(Suspend::default()), |params| read(pointer, params))?;
+    suspend.checked(Utc::now()).map_err(|error| {
+        let field = match error {
+            SuspendError::Reason => "reason",
+            SuspendError::Until => "until",
+        };
+        wrong(&format!("{pointer}/{field}"), &error.to_string())
+    })
 }
 
 fn migrate(params: Value) -> Result<MigrateParams, Problem> {

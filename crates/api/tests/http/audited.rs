@@ -33,6 +33,7 @@ enum Before {
     UndoFailed,
     QueuePaused,
     Fleet,
+    Suspended,
     Migration,
     MigrationCancelled,
     MigrationPaused,
@@ -66,10 +67,15 @@ fn acts() -> Vec<Act> {
         )),
         of_tenant(act("POST /batches/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
         of_tenant(act("DELETE /batches/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
-        Act {
+        of_tenant(Act {
             body: json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "up" } }),
             ..act("POST /operations", Before::Fleet, "operation.submitted")
-        },
+        }),
+        of_tenant(Act {
+            body: json!({ "reason": "unpaid" }),
+            ..act("POST /tenants/{id}/suspend", Before::Fleet, "operation.submitted")
+        }),
+        of_tenant(act("POST /tenants/{id}/resume", Before::Suspended, "operation.submitted")),
         act("POST /operations/{id}/cancel", Before::Migration, "operation.cancelled"),
         Act {
             body: Value::Null,
@@ -104,6 +110,11 @@ impl Before {
             Self::UndoFailed => return Some(stuck(app).await),
             Self::Fleet => {
                 app.enlist(1).await;
+                return None;
+            }
+            Self::Suspended => {
+                app.enlist(1).await;
+                app.command("/tenants/1/suspend", &Value::Null).await;
                 return None;
             }
             Self::Migration | Self::MigrationCancelled | Self::MigrationPaused | Self::Stuck => {
@@ -177,7 +188,8 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let before = app.count(rows).await;
 
         let (method, path) = route.split_once(' ').unwrap();
-        let id = batch.map(|id| id.to_string()).unwrap_or_default();
+        // Of an act on a tenant it is the tenant's.
+        let id = batch.map_or_else(|| "1".to_owned(), |id| id.to_string());
         let path = path.replace("{id}", &id).replace("{index}", "1");
         let request = Request::builder()
             .method(method.parse::<Method>().unwrap())

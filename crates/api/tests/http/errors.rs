@@ -140,7 +140,7 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 35] = [
+const CALLS: [&str; 37] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
@@ -176,6 +176,8 @@ const CALLS: [&str; 35] = [
     "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
+    "POST /api/v1/tenants/{id}/resume",
+    "POST /api/v1/tenants/{id}/suspend",
 ];
 
 #[tokio::test]

@@ -1,8 +1,14 @@
-//! `tenantry tenant`: list and show tenants.
+//! `tenantry tenant`: list, show, suspend and resume tenants.
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
+use domain::Suspend;
+use serde::Serialize;
+use serde_json::json;
 
-use super::{application_role::ApplicationRole, client, connect::Connect, find_tenant, print};
+use super::{
+    application_role::ApplicationRole, client, connect::Connect, find_tenant, print, watching,
+};
 use crate::{
     args::Global,
     client::{API, Answer, Fields, query},
@@ -41,6 +47,22 @@ pub(crate) enum Tenant {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
+    /// Suspend a tenant: nobody can use it until it is resumed
+    Suspend {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// Why, for those who look at it
+        #[arg(long)]
+        reason: Option<String>,
+        /// When to resume it, as in 2027-01-31T08:00:00Z; without it, when somebody does
+        #[arg(long, value_name = "TIME")]
+        until: Option<DateTime<Utc>>,
+    },
+    /// Resume a suspended tenant
+    Resume {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+    },
     Connect(Connect),
     ApplicationRole(ApplicationRole),
 }
@@ -65,8 +87,25 @@ impl Tenant {
             }
             Self::Show { tenant } => one(global, &tenant, "").await,
             Self::Status { tenant } => one(global, &tenant, "/status").await,
+            Self::Suspend { tenant, reason, until } => {
+                change(global, &tenant, "suspend", &Suspend { reason, until }).await
+            }
+            Self::Resume { tenant } => change(global, &tenant, "resume", &json!({})).await,
         }
     }
+}
+
+/// Has `act` done with the tenant, and follows it to its end.
+async fn change(
+    global: &Global,
+    tenant: &str,
+    act: &str,
+    body: &impl Serialize,
+) -> anyhow::Result<Done> {
+    let client = client(global)?;
+    let id = find_tenant::resolve(&client, tenant).await?;
+    let answer = client.send(&format!("{API}/tenants/{id}/{act}"), body, &[]).await?;
+    watching::follow(global, client.operations(), &answer.parse()?).await
 }
 
 fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {

@@ -3,7 +3,11 @@
 
 use domain::{RoleName, SchemaName, TenantId};
 use serde_json::{Value, json};
-use tenantdb::{Owner, application_role, grants, ledger, role, schema};
+use tenantdb::{
+    Owner, application_role,
+    door::{self, Door},
+    grants, ledger, role, schema,
+};
 
 use crate::{
     check::checks,
@@ -69,6 +73,34 @@ checks! {
          from tenantry.tenants t
          where t.state in ('active', 'suspended')
            and not exists (select from pg_catalog.pg_roles r where r.rolname = t.role_name)";
+
+    // While its suspension is under way, a worker will see to it.
+    SuspendedTenantLetIn, Tenant:
+        "select t.id::text,
+                format('tenant %s is suspended and its role %s may %s', t.id, t.role_name, rights.can),
+                true
+         from tenantry.tenants t
+         join pg_catalog.pg_roles r on r.rolname = t.role_name
+         left join pg_catalog.pg_namespace n on n.nspname = t.schema_name
+         cross join lateral (select concat_ws(' and ',
+             case when r.rolcanlogin then 'log in' end,
+             case when exists (select from pg_catalog.aclexplode(n.nspacl) a
+                               where a.grantee = r.oid and a.privilege_type = 'USAGE')
+                  then 'use schema ' || t.schema_name end
+         )) as rights (can)
+         where t.state = 'suspended' and rights.can <> ''
+           and not exists (
+               select from tenantry.operation_items i
+               where i.tenant_id = t.id and i.interrupts and i.finished_at is null)";
+}
+
+/// Takes from the role of a suspended tenant what lets users in.
+pub(crate) async fn shut_out<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
+    let tenant = registered::hold(cx.conn, id).await?;
+    let tenant = tenant.filter(|tenant| tenant.state == "suspended").ok_or(Stop::Gone)?;
+    let (schema, role) = tenant.names()?;
+    door::close(cx.conn, Door { role: &role, schema: &schema }).await?;
+    Ok(cx.did_to(id, "tenant.suspended", json!({ "role": role.as_str() })))
 }
 
 /// Takes a reservation back, with whatever bears the tenant's mark.
@@ -144,5 +176,8 @@ pub(crate) async fn make_role<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired
         application_role::grant(cx.conn, std::slice::from_ref(&role), application).await?;
     }
     grants::regrant(cx.conn, &schema, &role).await?;
+    if tenant.state == "suspended" {
+        door::close(cx.conn, Door { role: &role, schema: &schema }).await?;
+    }
     Ok(cx.did_to(id, "role.created", json!({ "role": role.as_str() })))
 }

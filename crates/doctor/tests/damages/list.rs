@@ -164,8 +164,11 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
         Told(&[Kind::ItemInWrongState]),
     ),
     ("update ITEMS set finished_at = null where id = ID", Told(&[Kind::ItemInWrongState])),
+    (
+        "update TENANTS set state = 'suspended' where id = ID",
+        Told(&[Kind::SuspendedTenantLetIn]),
+    ),
     // legal
-    ("update TENANTS set state = 'suspended' where id = ID", Legal),
     ("update TENANTS set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID", Legal),
     ("insert into SCHEMA.person (email, full_name) values ('a', 'b')", Legal),
     ("comment on table SCHEMA.person is 'people'", Legal),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use doctor::{Kind, Subject};
 use domain::TenantId;
+use sqlx::AssertSqlSafe;
 use tenantdb::{role, schema};
 
 use super::ward::{self, Ward, tenant};
@@ -151,12 +152,40 @@ async fn lose_role(ward: &Ward) {
 #[tokio::test]
 async fn a_suspended_tenant_needs_its_schema_too() {
     let ward = Ward::healthy().await;
-    ward.run("update TENANTS set state = 'suspended' where id = 4").await;
+    suspend(&ward).await;
+    ward.fix(Kind::SuspendedTenantLetIn).await;
     assert_eq!(ward.found().await, []);
 
     ward.run("drop schema t_4 cascade").await;
 
     ward.only_reports(Kind::TenantWithoutSchema, tenant(4)).await;
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_whose_users_get_in_is_shut_out_as_is_one_whose_role_is_made_anew() {
+    let ward = Ward::healthy().await;
+    suspend(&ward).await;
+    let rights = format!(
+        "select rolcanlogin, has_schema_privilege(rolname, 't_4', 'usage')
+                          from pg_roles where rolname = '{}'",
+        ward.role(4)
+    );
+    let may = async || -> (bool, bool) {
+        sqlx::query_as(AssertSqlSafe(rights.clone())).fetch_one(&ward.db.pool).await.unwrap()
+    };
+    assert_eq!(may().await, (true, true));
+
+    ward.heals(Kind::SuspendedTenantLetIn, tenant(4), &[]).await;
+    assert_eq!(may().await, (false, false));
+    lose_role(&ward).await;
+    ward.fix(Kind::TenantWithoutRole).await;
+
+    assert_eq!(may().await, (false, false));
+    assert_eq!(ward.found().await, []);
+}
+
+async fn suspend(ward: &Ward) {
+    ward.run("update TENANTS set state = 'suspended' where id = 4").await;
 }
 
 #[tokio::test]

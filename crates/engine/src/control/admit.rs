@@ -1,18 +1,48 @@
 //! Admits operations on tenants that are there.
 
+use domain::{Kind, OperationId, Selector};
+use queue::Bell;
 use serde_json::json;
 use sqlx::PgConnection;
 use store::{
+    Connections,
     audit::{self, By},
     items::Waiters,
     operations::{self, Asked, Selected},
+    tenants,
 };
 
 use super::{ControlError, wake::wake};
 
+/// Suspensions that are ended in one operation, at most.
+const DUE_AT_ONCE: i64 = 1_000;
+
 /// Says which tenants the operation would be about; writes nothing.
 pub async fn look(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Selected, ControlError> {
     Ok(operations::admit(conn, asked, None, false).await?)
+}
+
+/// Resumes the suspended tenants whose time is over. Several processes may do it at once: each tenant is
+/// resumed by one of them.
+pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
+    let mut tx = pool.begin().await?;
+    let due = tenants::take_over_due(&mut tx, DUE_AT_ONCE).await?;
+    let asked = Asked {
+        id: OperationId::mint(),
+        kind: Kind::Resume,
+        params: &json!({}),
+        tenants: Some(&due),
+        selector: &Selector::default(),
+        but_at: None,
+        run_at: None,
+        created_by: None,
+    };
+    let resumed = !due.is_empty() && admit(&mut tx, by, &asked, None).await?;
+    tx.commit().await?;
+    if resumed {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(())
 }
 
 /// Records the operation, its items and their jobs, in the caller's transaction; ring
@@ -39,7 +69,11 @@ pub async fn admit(
         "kind": asked.kind, "params": asked.params, "total": selected.tenants,
         "selector": asked.tenants.is_none().then_some(asked.selector), "run_at": asked.run_at,
     });
-    let entry = by.did("operation.submitted");
-    audit::append(conn, audit::Entry { operation: Some(asked.id), detail, ..entry }).await?;
+    let tenant = asked.tenants.and_then(|tenants| match tenants {
+        [one] => Some(*one),
+        _ => None,
+    });
+    let (operation, entry) = (Some(asked.id), by.did("operation.submitted"));
+    audit::append(conn, audit::Entry { tenant, operation, detail, ..entry }).await?;
     Ok(true)
 }

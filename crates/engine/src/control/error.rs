@@ -23,6 +23,9 @@ pub enum ControlError {
     /// It is being cancelled or rolled back; that is not held up.
     #[error("operation {0} is `{1}`: it ends what it has begun")]
     Ending(OperationId, OperationState),
+    /// It took effect when it was accepted.
+    #[error("operation {0} took effect when it was accepted: resume its tenants instead")]
+    InEffect(OperationId),
     /// It is paused.
     #[error("operation {0} is paused already")]
     Paused(OperationId),

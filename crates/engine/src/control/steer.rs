@@ -1,6 +1,6 @@
 //! Cancels an operation; pauses and resumes one, or the whole queue.
 
-use domain::{ItemError, OperationId, OperationState, codes};
+use domain::{ItemError, Kind, OperationId, OperationState, codes};
 use queue::Bell;
 use serde_json::json;
 use store::{
@@ -50,6 +50,9 @@ async fn begin_cancel(
             Some(state) => ControlError::Ending(operation, state),
         });
     };
+    if operations::kind(&mut tx, operation).await?.is_some_and(Kind::interrupts) {
+        return Err(ControlError::InEffect(operation));
+    }
     let code = codes::CANCELLED;
     let message = "the operation was cancelled before this tenant was begun";
     let cancelled = items::cancel_waiting(&mut tx, operation, &code, message).await?;

@@ -3,11 +3,11 @@
 with before as (
     select i.id, i.state, i.attempt, i.worker_id,
            -- One item at a time works on a tenant, in the order of their arrival. Those of an operation that
-           -- is paused, or whose time has not come, are overtaken.
+           -- is paused, or whose time has not come, are overtaken. What interrupts waits for its like only.
            i.state || '' in ('queued', 'waiting') and exists (
                select from tenantry.operation_items e
                join tenantry.operations f on f.id = e.operation_id
-               where e.tenant_id = i.tenant_id and e.id <> i.id
+               where e.tenant_id = i.tenant_id and e.id <> i.id and (e.interrupts or not i.interrupts)
                  and (e.state || '' in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
                       or (e.id < i.id and e.state || '' in ('queued', 'waiting')
                           and f.paused_at is null and f.run_at is null

@@ -21,6 +21,7 @@ left join lateral (
     from tenantry.operation_items e
     join tenantry.operations f on f.id = e.operation_id
     where i.state in ('queued', 'waiting') and e.tenant_id = i.tenant_id and e.id <> i.id
+      and (e.interrupts or not i.interrupts)
       and (e.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
            or (e.id < i.id and e.state in ('queued', 'waiting')
                and f.paused_at is null and f.run_at is null

@@ -1,6 +1,6 @@
 -- $1 operation, $2 kind, $3 params, $4 who asks, $5 not before, $6 the digest that the caller has seen,
 -- $7 whether to write, $8 states, $9 ids, $10 feature, $11 version, $12 pattern of the name in lower case,
--- $13 moment, $14 external ids, $15 set and $16 version of those that are left out
+-- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts
 with chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name
     from tenantry.tenants t
@@ -27,10 +27,18 @@ with chosen as materialized (
     returning id
 ), items as (
     insert into tenantry.operation_items
-        (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at)
-    select o.id, row_number() over (order by c.id) - 1, 'queued', '{}', c.id, c.name, c.domain, c.schema_name, $5
+        (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at, interrupts)
+    select o.id, row_number() over (order by c.id) - 1, 'queued', '{}', c.id, c.name, c.domain, c.schema_name, $5, $17
     from operation o cross join chosen c
     order by c.id
+), suspended as (
+    -- at once; what its role may do follows
+    update tenantry.tenants t
+    set state = 'suspended', suspended_at = coalesce(t.suspended_at, clock_timestamp()),
+        suspended_reason = $3 ->> 'reason', suspended_until = ($3 ->> 'until')::timestamptz,
+        updated_at = clock_timestamp()
+    from operation o cross join chosen c
+    where $2 = 'suspend' and t.id = c.id and t.state in ('active', 'suspended')
 )
 select tenants as "tenants!", digest as "digest!",
        exists (select from operation) as "admitted!",

@@ -5,7 +5,7 @@
         schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
         settings as "settings!: Json<Box<RawValue>>",
         (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id) as migration_version,
-        created_at as "created_at!", activated_at,
+        created_at as "created_at!", activated_at, suspended_at, suspended_reason, suspended_until,
         updated_at as "updated_at!"
     from tenantry.tenants t
     where $1::text is null and $2::text is null and state not in ('deleted', 'released') and id > $3
@@ -18,7 +18,7 @@ union all
     select id, name, description, domain, schema_name, role_name, external_id, state,
         settings,
         (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id),
-        created_at, activated_at, updated_at
+        created_at, activated_at, suspended_at, suspended_reason, suspended_until, updated_at
     from tenantry.tenants t
     where $1::text is not null and $2::text is null and state = $1 and id > $3
     order by id
@@ -30,7 +30,7 @@ union all
     select id, name, description, domain, schema_name, role_name, external_id, state,
         settings,
         (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id),
-        created_at, activated_at, updated_at
+        created_at, activated_at, suspended_at, suspended_reason, suspended_until, updated_at
     from tenantry.tenants t
     where $2::text is not null and (lower(name) like $2 or domain like $2) and id > $3
         and case when $1::text is null then state not in ('deleted', 'released') else state = $1 end

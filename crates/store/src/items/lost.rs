@@ -77,7 +77,8 @@ pub async fn waiting_since(
          where i.id > $1 and i.state in ('queued', 'waiting', 'retrying', 'unwinding')
            and (i.state <> 'waiting' or not exists (
                select from tenantry.operation_items h
-               where h.tenant_id = i.tenant_id and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
+               where h.tenant_id = i.tenant_id and (h.interrupts or not i.interrupts)
+                 and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
            and i.worker_id is null and b.paused_at is null and b.run_at is null
            and not exists (select from tenantry.installation where paused_at is not null)
            and coalesce(i.next_attempt_at, i.created_at)

@@ -113,6 +113,7 @@ pub async fn admit(
         external_ids as Option<&[String]>,
         asked.but_at.map(|place| place.set_hash.as_str()),
         asked.but_at.and_then(|place| place.version.as_ref()).map(domain::Version::as_str),
+        asked.kind.interrupts(),
     )
     .fetch_one(conn)
     .await?;

@@ -5,6 +5,7 @@ use domain::{TenantId, TenantState};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
+use super::Suspension;
 use crate::decode::decode;
 
 /// A tenant as the registry knows it.
@@ -28,6 +29,8 @@ pub struct Tenant {
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
     pub activated_at: Option<DateTime<Utc>>,
+    /// `None` unless it is suspended.
+    pub suspension: Option<Suspension>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -46,6 +49,9 @@ struct Row {
     migration_version: Option<String>,
     created_at: DateTime<Utc>,
     activated_at: Option<DateTime<Utc>>,
+    suspended_at: Option<DateTime<Utc>>,
+    suspended_reason: Option<String>,
+    suspended_until: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
 }
 
@@ -66,6 +72,11 @@ impl TryFrom<Row> for Tenant {
             migration_version: r.migration_version,
             created_at: r.created_at,
             activated_at: r.activated_at,
+            suspension: r.suspended_at.map(|since| Suspension {
+                since,
+                reason: r.suspended_reason,
+                until: r.suspended_until,
+            }),
             updated_at: r.updated_at,
         })
     }
@@ -78,7 +89,7 @@ pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<
         r#"select id, name, description, domain, schema_name, role_name, external_id, state,
                 settings as "settings: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
                     as migration_version,
-                created_at, activated_at, updated_at
+                created_at, activated_at, suspended_at, suspended_reason, suspended_until, updated_at
          from tenantry.tenants t where id = $1"#,
         id.get(),
     )

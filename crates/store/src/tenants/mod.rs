@@ -5,6 +5,7 @@ mod fleet;
 mod list;
 mod reserve;
 mod status;
+mod suspended;
 
 pub use change::{Activation, IssuedLogin, activate, deactivate, issue_login, touch};
 pub use fleet::{FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, unplaced};
@@ -14,3 +15,4 @@ pub use reserve::{
     Conflict, Reservation, Wanted, allocate_ids, conflicts, release, reserve, revive,
 };
 pub use status::{TenantStatus, state, states, status};
+pub use suspended::{Standing, Suspension, keep_rights, lock_standing, resume, take_over_due};

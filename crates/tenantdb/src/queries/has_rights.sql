@@ -1,27 +1,26 @@
--- For each tenant: $1 role, $2 its schema, quoted, $3 the tenants' group, quoted, $4 the schema; $5 what follows
+-- For each tenant: $1 role, $2 the tenants' group, quoted, $3 its schema; $4 what follows
 -- the schema in the search path. Then the objects, each with the number of its tenant, from 1, and the schema,
--- as the grants name it: $6, $7 tables, $8, $9 sequences, $10, $11 routines. Each object is found by its name.
+-- as the grants name it: $5, $6 tables, $7, $8 sequences, $9, $10 routines. Each object is found by its name.
 select coalesce(
-           has_schema_privilege(r.oid, to_regnamespace(t.quoted)::oid, 'usage')
-           and pg_has_role(r.oid, to_regrole(t.tenants)::oid, 'member')
+           pg_has_role(r.oid, to_regrole(t.tenants)::oid, 'member')
            and not exists (
-               select from unnest($6::bigint[], $7::text[]) as o (n, name),
+               select from unnest($5::bigint[], $6::text[]) as o (n, name),
                    unnest('{select, insert, update, delete}'::text[]) as privilege
                where o.n = t.n
                  and not coalesce(has_table_privilege(r.oid, to_regclass(o.name)::oid, privilege), false))
            and not exists (
-               select from unnest($8::bigint[], $9::text[]) as o (n, name),
+               select from unnest($7::bigint[], $8::text[]) as o (n, name),
                    unnest('{usage, select}'::text[]) as privilege
                where o.n = t.n
                  and not coalesce(has_sequence_privilege(r.oid, to_regclass(o.name)::oid, privilege), false))
            and not exists (
-               select from unnest($10::bigint[], $11::text[]) as o (n, name)
+               select from unnest($9::bigint[], $10::text[]) as o (n, name)
                where o.n = t.n
                  and not coalesce(has_function_privilege(r.oid, to_regprocedure(o.name)::oid, 'execute')
                          and not has_function_privilege('public', to_regprocedure(o.name)::oid, 'execute'),
                          false)),
            false) as rights,
-       coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', t.schema, $5::text)] as path
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as t (role, quoted, tenants, schema, n)
+       coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', t.schema, $4::text)] as path
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (role, tenants, schema, n)
 left join pg_catalog.pg_roles r on r.rolname = t.role
 order by t.n

@@ -5,13 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{DatabaseMode, InstallationId, RoleName, SchemaName};
+use domain::{DatabaseMode, InstallationId, RoleName, SchemaName, TenantState};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool};
-use store::origin;
+use store::{origin, tenants};
 use tenantdb::{
     Shared,
     copied::{self, Copied},
+    door::{self, Door},
     share,
 };
 
@@ -144,6 +145,9 @@ impl Adoption<'_> {
                 return Err(Failure::new(taken)
                     .advise("drop or rename it, and run this again")
                     .into());
+            }
+            if tenants::state(&mut tx, tenant).await? == Some(TenantState::Suspended) {
+                door::close(&mut tx, Door { role: &role, schema: &it.schema }).await?;
             }
             count.tenants += 1;
         } else {

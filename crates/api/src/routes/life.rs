@@ -1,0 +1,149 @@
+//! What is done to one tenant that is there: `POST /tenants/{id}/suspend` and `/resume`, operations of one.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use contract::Operation;
+use domain::{Kind, Mode, Suspend, TenantId};
+
+use super::operations::shown;
+use crate::{
+    context::Context,
+    http::{
+        admission::Place,
+        auth::{Caller, CanOperate},
+        body::Document,
+        openapi::{BadSubmission, Common, NotFound},
+        parameters::Id,
+        prefer::Wait,
+        problem::{Problem, ProblemBody},
+        wait,
+    },
+    submission::{
+        ask::{Outcome, ask},
+        idempotency::{self, fingerprint},
+        operation::{AskedOperation, Params, Tenants, suspension},
+        read::Slices,
+    },
+    views::Under,
+};
+
+/// Suspend a tenant
+///
+/// From the answer on the tenant is `suspended`: nothing resolves it. Within a second its role can no longer
+/// log in or use the schema, and its sessions have ended, whatever else works on the tenant. Its data is
+/// untouched, and migrations go on. On a suspended tenant it sets reason and time anew.
+#[utoipa::path(
+    post,
+    path = "/tenants/{id}/suspend",
+    tag = "tenants",
+    params(
+        ("id" = TenantId, Path, description = "The tenant"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
+            description = "1 to 255 visible ASCII characters, in one header"),
+    ),
+    request_body(content = Option<Suspend>, description = "Why, and until when; may be left out"),
+    responses(
+        (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
+        (status = 200, description = "Over within the wait", body = Operation),
+        (status = 409, description = "The tenant is in another state (`wrong_tenant_state`)",
+            body = ProblemBody, content_type = "application/problem+json"),
+        NotFound,
+        BadSubmission,
+        Common,
+    ),
+)]
+pub(crate) async fn suspend_tenant(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    place: Place,
+    wait: Wait,
+    headers: HeaderMap,
+    Id(id): Id<TenantId>,
+    document: Document,
+) -> Result<Response, Problem> {
+    let is_empty = document.bytes.trim_ascii().is_empty();
+    let body = if is_empty { None } else { Some(document.json()?) };
+    let params = Params::Suspend(suspension("", body.filter(|body| !body.is_null()))?);
+    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    one.tenant(id, Kind::Suspend, params, document).await
+}
+
+/// Resume a suspended tenant
+///
+/// Gives its role back what it could do before. Waits its turn behind other operations on the tenant.
+#[utoipa::path(
+    post,
+    path = "/tenants/{id}/resume",
+    tag = "tenants",
+    params(
+        ("id" = TenantId, Path, description = "The tenant"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
+            description = "1 to 255 visible ASCII characters, in one header"),
+    ),
+    responses(
+        (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
+        (status = 200, description = "Over within the wait", body = Operation),
+        (status = 409, description = "The tenant is in another state (`wrong_tenant_state`)",
+            body = ProblemBody, content_type = "application/problem+json"),
+        NotFound,
+        BadSubmission,
+        Common,
+    ),
+)]
+pub(crate) async fn resume_tenant(
+    CanOperate(caller): CanOperate,
+    State(cx): State<Context>,
+    place: Place,
+    wait: Wait,
+    headers: HeaderMap,
+    Id(id): Id<TenantId>,
+    document: Document,
+) -> Result<Response, Problem> {
+    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    one.tenant(id, Kind::Resume, Params::Nothing, document).await
+}
+
+/// A call about one tenant.
+struct One<'a> {
+    cx: &'a Context,
+    caller: &'a Caller,
+    headers: &'a HeaderMap,
+    place: &'a Place,
+    wait: &'a Wait,
+}
+
+impl One<'_> {
+    async fn tenant(
+        self,
+        id: TenantId,
+        kind: Kind,
+        params: Params,
+        document: Document,
+    ) -> Result<Response, Problem> {
+        let Self { cx, place, wait, .. } = self;
+        let key = idempotency::key(self.headers)?;
+        let body = Slices::one(document.bytes, document.room);
+        let call = format!("{kind} {id}");
+        let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
+        let tenants = Tenants::One(id);
+        let asked =
+            AskedOperation { kind, params, tenants, run_at: None, dry_run: false, digest: None };
+        let Outcome::Operation(operation) = ask(cx, self.caller, &asked, key).await? else {
+            return Err(Problem::internal("a tenant that was there came to nothing"));
+        };
+        let at_most = wait.duration().unwrap_or_default();
+        let is_over =
+            !at_most.is_zero() && wait::until_finished(cx, place, operation, at_most).await?;
+        let status = if is_over { StatusCode::OK } else { StatusCode::ACCEPTED };
+        let location = [(header::LOCATION, Under::Operations.path(cx.public_path(), operation))];
+        let shown = shown(cx, Under::Operations, operation).await?;
+        let mut response = (status, location, shown).into_response();
+        wait.apply_to(response.headers_mut());
+        Ok(response)
+    }
+}

@@ -1,0 +1,108 @@
+//! What the registry knows of suspended tenants.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{ItemId, TenantId, TenantState};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::decode::decode;
+
+/// Why and until when a tenant is suspended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    pub since: DateTime<Utc>,
+    pub reason: Option<String>,
+    /// When it is resumed; `None`: when somebody does it.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// What a tenant's role is to be able to do.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub state: TenantState,
+    /// What the role could do before the tenant was suspended, if that was taken from it.
+    pub rights: Option<Value>,
+}
+
+/// How each of `tenants` stands, in their order; `None` where there is none. Nobody else changes that before
+/// the transaction ends, as every change of a state updates the tenant's row.
+pub async fn lock_standing(
+    conn: &mut PgConnection,
+    tenants: &[TenantId],
+) -> sqlx::Result<Vec<Option<Standing>>> {
+    let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
+    let rows = sqlx::query!(
+        "select id, state, suspended_rights from tenantry.tenants
+         where id = any($1::bigint[]) order by id for no key update",
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let standing = Standing { state: decode(&row.state)?, rights: row.suspended_rights };
+        found.insert(row.id, standing);
+    }
+    Ok(ids.iter().map(|id| found.remove(id)).collect())
+}
+
+/// Keeps what the role of each tenant could do before, or forgets it where that is `None`.
+pub async fn keep_rights(
+    conn: &mut PgConnection,
+    tenants: &[(TenantId, Option<Value>)],
+) -> sqlx::Result<()> {
+    let (ids, rights): (Vec<i64>, Vec<Option<&Value>>) =
+        tenants.iter().map(|(id, rights)| (id.get(), rights.as_ref())).unzip();
+    sqlx::query!(
+        "update tenantry.tenants t set suspended_rights = c.rights
+         from unnest($1::bigint[], $2::jsonb[]) as c (id, rights)
+         where t.id = c.id and t.suspended_rights is distinct from c.rights",
+        &ids,
+        &rights as &[Option<&Value>],
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// `suspended → active` for the tenants of these items; gives those for which it is so. Not for one that was
+/// suspended again by a later item.
+pub async fn resume(
+    conn: &mut PgConnection,
+    items: &[(ItemId, TenantId)],
+) -> sqlx::Result<Vec<TenantId>> {
+    let (items, ids): (Vec<i64>, Vec<i64>) =
+        items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
+    let resumed = sqlx::query_scalar!(
+        "update tenantry.tenants t
+         set state = 'active', suspended_at = null, suspended_reason = null, suspended_until = null,
+             updated_at = clock_timestamp()
+         from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
+         where t.id = c.tenant and t.state = 'suspended'
+           and not exists (select from tenantry.operation_items i
+                           where i.tenant_id = t.id and i.interrupts and i.id > c.item)
+         returning t.id",
+        &items,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(resumed.into_iter().map(TenantId::new).collect())
+}
+
+/// At most `limit` suspended tenants whose time is over; they are not found a second time.
+pub async fn take_over_due(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<TenantId>> {
+    let due = sqlx::query_scalar!(
+        "update tenantry.tenants set suspended_until = null
+         where id in (select id from tenantry.tenants
+                      where suspended_until <= clock_timestamp() and state = 'suspended'
+                      order by suspended_until limit $1 for update skip locked)
+         returning id",
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(due.into_iter().map(TenantId::new).collect())
+}
