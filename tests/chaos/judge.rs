@@ -55,7 +55,7 @@ with inst as (
     select tenant_id, count(*) as n from tenantry.audit_log
     where action = 'tenant.activated' group by 1
 )
-select i.operation_id, i.idx, i.state, coalesce(t.state = 'active', false) as active,
+select i.operation_id, i.idx, i.state, coalesce(t.state in ('active', 'suspended'), false) as active,
        coalesce(space.n, 0) as schemas, coalesce(actor.n, 0) as roles,
        coalesce(space.name = t.schema_name and actor.name = t.role_name, false) as names_agree,
        coalesce(keys.n, 0) as keys, coalesce(activated.n, 0) as activations
@@ -279,6 +279,7 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
         Fate::Unmade => ["cancelled", "rolled_back", "failed"].contains(&item.state.as_str()),
         Fate::Moved => item.state == "succeeded",
         Fate::MovedOrNot => ["succeeded", "cancelled"].contains(&item.state.as_str()),
+        Fate::ResumedOrNot => ["succeeded", "failed"].contains(&item.state.as_str()),
     };
     if !fits {
         verdict.lost += 1;
@@ -287,7 +288,7 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
     let twice = [item.schemas, item.roles, item.keys, item.activations].iter().any(|n| *n > 1);
     verdict.duplicates += u64::from(twice);
     let all = (item.active, item.schemas, item.roles, item.keys, item.activations);
-    let was_there = matches!(fate, Fate::Moved | Fate::MovedOrNot);
+    let was_there = matches!(fate, Fate::Moved | Fate::MovedOrNot | Fate::ResumedOrNot);
     let whole = if was_there || item.state == "succeeded" {
         all == (true, 1, 1, 1, 1) && item.names_agree
     } else {

@@ -1,4 +1,5 @@
-//! Operations of kind `migrate` on tenants that earlier batches made: up and down between two versions.
+//! Operations on tenants that earlier batches made: migrations up and down between two versions, suspensions
+//! and their ends.
 //!
 //! The migration that goes and comes back notes each of its moves, with its begin and its end, in a table
 //! that stays. So a move that is lost, done twice, or done beside another one shows.
@@ -8,6 +9,7 @@ use std::{collections::BTreeSet, error::Error, time::Duration};
 use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId};
 use engine::control::{self, Asked as Operation};
 use queue::Bell;
+use serde_json::{Value, json};
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 use store::{Connections, audit::By};
 use tenantdb::MigrationSet;
@@ -71,7 +73,19 @@ impl Bed {
             let direction = if dice.chance(50) { Direction::Down } else { Direction::Up };
             let tenants = self.some_tenants(dice, MOST).await;
             self.ask_move(direction, tenants.as_deref(), Fate::Moved).await;
+            self.suspend_some(dice).await;
         }
+    }
+
+    /// Asks for some tenants to be suspended, or resumed. A tenant that is suspended again meanwhile is not
+    /// resumed.
+    async fn suspend_some(&mut self, dice: &mut Dice) {
+        let (kind, fate) = match dice.chance(60) {
+            true => (Kind::Suspend, Fate::Moved),
+            false => (Kind::Resume, Fate::ResumedOrNot),
+        };
+        let tenants = self.some_tenants(dice, MOST).await;
+        self.ask_of_tenants(kind, &json!({}), tenants.as_deref(), fate).await;
     }
 
     /// Brings every tenant that was moved to the newest version: what the judges expect of it.
@@ -92,23 +106,41 @@ impl Bed {
         fate: Fate,
     ) -> Option<Uuid> {
         let set = MigrationSet::load(&self.migrations).expect("the folder is ours");
-        let (id, total) = surely(&self.pool, set.hash(), direction, tenants).await?;
+        self.ask_of_tenants(Kind::Migrate, &params(set.hash(), direction), tenants, fate).await
+    }
+
+    /// Asks for an operation on these tenants, or on all, until it is admitted. `None`: there is no such
+    /// tenant.
+    pub(crate) async fn ask_of_tenants(
+        &mut self,
+        kind: Kind,
+        params: &Value,
+        tenants: Option<&[TenantId]>,
+        fate: Fate,
+    ) -> Option<Uuid> {
+        let (id, total) = surely(&self.pool, kind, params, tenants).await?;
         self.asked.push(Asked { id, fates: vec![fate; total] });
         Some(id)
     }
 
     /// Some of the tenants that are moved; `None`: all there are.
     pub(crate) async fn some_tenants(&self, dice: &mut Dice, most: usize) -> Option<Vec<TenantId>> {
-        let oldest = "select id from tenantry.tenants where state = 'active' order by id limit $1";
-        let oldest = sqlx::query_scalar(oldest).bind(MOVED + 1).fetch_all(&self.pool).await;
-        let mut oldest: Vec<i64> = oldest.unwrap_or_default();
+        let mut oldest = self.oldest_tenants(MOVED + 1).await;
         if oldest.len() <= MOVED as usize && dice.chance(20) {
             return None;
         }
         oldest.truncate(MOVED as usize);
         dice.shuffle(&mut oldest);
         oldest.truncate(dice.count(1, most));
-        Some(oldest.into_iter().map(TenantId::new).collect())
+        Some(oldest)
+    }
+
+    /// The oldest tenants that are there; none while the server does not answer.
+    pub(crate) async fn oldest_tenants(&self, most: i64) -> Vec<TenantId> {
+        let oldest = "select id from tenantry.tenants where state in ('active', 'suspended')
+                      order by id limit $1";
+        let oldest = sqlx::query_scalar(oldest).bind(most).fetch_all(&self.pool).await;
+        oldest.unwrap_or_default().into_iter().map(TenantId::new).collect()
     }
 }
 
@@ -121,16 +153,22 @@ pub(crate) async fn cancel(pool: &PgPool, id: Uuid) {
     }
 }
 
+/// What a move has to know.
+pub(crate) fn params(set: &str, direction: Direction) -> Value {
+    let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
+    json!(Migrate { direction, set: set.to_owned(), to })
+}
+
 /// Until it is admitted: the operation and its number of items.
 pub(crate) async fn surely(
     pool: &PgPool,
-    set: &str,
-    direction: Direction,
+    kind: Kind,
+    params: &Value,
     tenants: Option<&[TenantId]>,
 ) -> Option<(Uuid, usize)> {
     let admitted = async {
         loop {
-            match admit(pool, set, direction, tenants).await {
+            match admit(pool, kind, params, tenants).await {
                 Ok(admitted) => return admitted,
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -141,18 +179,16 @@ pub(crate) async fn surely(
 
 async fn admit(
     pool: &PgPool,
-    set: &str,
-    direction: Direction,
+    kind: Kind,
+    params: &Value,
     tenants: Option<&[TenantId]>,
 ) -> Result<Option<(Uuid, usize)>, Failed> {
-    let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
-    let params = serde_json::to_value(Migrate { direction, set: set.to_owned(), to })?;
     let selector = if tenants.is_some() { Selector::default() } else { Selector::all() };
     let id = OperationId::mint();
     let asked = Operation {
         id,
-        kind: Kind::Migrate,
-        params: &params,
+        kind,
+        params,
         tenants,
         selector: &selector,
         but_at: None,
@@ -211,13 +247,34 @@ const TOGETHER: &str = "
 select a.tenant_id, a.id, b.id as other
 from tenantry.operation_items a
 join tenantry.operation_items b on b.tenant_id = a.tenant_id and b.id > a.id
+    -- a suspension waits for nothing
+    and not a.interrupts and not b.interrupts
     and b.started_at < a.finished_at and a.started_at < b.finished_at
 order by 1, 2, 3";
+
+/// Tenants whose users get in and should not, or the other way round.
+const DOORS: &str = "
+select t.id, t.state, r.rolcanlogin as login, has_schema_privilege(r.oid, n.oid, 'usage') as usage
+from tenantry.tenants t
+join pg_roles r on r.rolname = t.role_name
+join pg_namespace n on n.nspname = t.schema_name
+where t.state in ('active', 'suspended')
+    and (r.rolcanlogin, has_schema_privilege(r.oid, n.oid, 'usage'))
+        is distinct from (t.state = 'active', t.state = 'active')
+order by 1";
 
 /// Holds what became of the moves against what was asked for.
 pub(crate) async fn judge(pool: &PgPool, verdict: &mut Verdict) -> sqlx::Result<()> {
     for row in sqlx::query(TENANTS).fetch_all(pool).await? {
         judge_tenant(&row, verdict)?;
+    }
+    for row in sqlx::query(DOORS).fetch_all(pool).await? {
+        let (id, state): (i64, String) = (row.try_get("id")?, row.try_get("state")?);
+        let (login, usage): (bool, bool) = (row.try_get("login")?, row.try_get("usage")?);
+        verdict.lost += 1;
+        verdict.violations.push(format!(
+            "tenant {id} is {state}, and its role may log in: {login}, use its schema: {usage}"
+        ));
     }
     let mut told = BTreeSet::new();
     for row in sqlx::query(TOGETHER).fetch_all(pool).await? {

@@ -13,10 +13,12 @@ pub(crate) enum Fate {
     Failed,
     /// There is no tenant: it went back with its batch, or never began.
     Unmade,
-    /// Its tenant was there before, and is migrated.
+    /// Its tenant was there before, and is migrated, or suspended.
     Moved,
     /// Its tenant was there before, and is migrated or not: it may have been cancelled.
     MovedOrNot,
+    /// Its tenant was there before, and is resumed, or was suspended again meanwhile.
+    ResumedOrNot,
 }
 
 /// A batch to ask for.

@@ -22,7 +22,7 @@ pub struct Plans {
     down: Plan,
     suspend: Plan,
     resume: Plan,
-    set_hash: String,
+    pub(crate) set_hash: String,
 }
 
 /// The plan for each mode of an operation, and for each source of a tenant.

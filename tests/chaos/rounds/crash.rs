@@ -5,14 +5,14 @@
 
 use std::{os::unix::process::ExitStatusExt as _, time::Duration};
 
-use domain::Direction;
+use domain::{Direction, Kind};
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_ACTIVATING, OF_BUILDING, OF_BUILDING_SPARES,
-    OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
-    of_an_item, of_undoing,
+    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_SUSPENSION, OF_ACTIVATING,
+    OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP,
+    OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
 };
 use crate::{
     bed::{Bed, Plan},
@@ -69,6 +69,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     all(bed, dice).await;
     nothing(bed, dice).await;
     migrations(bed, dice).await;
+    suspensions(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -150,6 +151,18 @@ async fn migrations(bed: &mut Bed, dice: &mut Dice) {
     }
     crash_at(bed, &points).await;
     finish(bed).await;
+}
+
+/// Tenants that are suspended and resumed.
+async fn suspensions(bed: &mut Bed, dice: &mut Dice) {
+    let tenants = bed.oldest_tenants(40).await;
+    for (kind, points) in [(Kind::Suspend, OF_A_SUSPENSION), (Kind::Resume, OF_A_RESUMPTION)] {
+        bed.ask_of_tenants(kind, &json!({}), Some(&tenants), Fate::Moved).await;
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
 }
 
 /// A bed with a migration that runs outside of any transaction where a tenant has tables.

@@ -56,6 +56,14 @@ pub(super) const OF_A_MIGRATION: &[&str] = &[
     "after_commit:migrate",
 ];
 
+/// An item that suspends a tenant does.
+pub(super) const OF_A_SUSPENSION: &[&str] =
+    &["before:set_door", "after:set_door", "before_commit:suspend", "after_commit:suspend"];
+
+/// An item that resumes a tenant does, beside the step of a suspension.
+pub(super) const OF_A_RESUMPTION: &[&str] =
+    &["before:mark_active", "after:mark_active", "before_commit:resume", "after_commit:resume"];
+
 /// An item that migrates a tenant up does where the set is cut into segments: one in a transaction, one
 /// outside of any.
 pub(super) const OF_SEGMENTS_UP: &[&str] = &[
@@ -112,6 +120,8 @@ fn all() -> Vec<String> {
         OF_ACTIVATING,
         OF_TURNING_BACK,
         OF_A_MIGRATION,
+        OF_A_SUSPENSION,
+        OF_A_RESUMPTION,
         OF_SEGMENTS_UP,
         OF_SEGMENTS_DOWN,
         OF_BUILDING_SPARES,

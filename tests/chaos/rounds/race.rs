@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::Direction;
+use domain::{Direction, Kind};
 use futures::future::join_all;
 use serde_json::Value;
 use tenantdb::MigrationSet;
@@ -55,8 +55,9 @@ async fn migrations(bed: &mut Bed, dice: &mut Dice) {
     let asking = (0..dice.count(3, 6)).map(|_| {
         let direction = if dice.chance(50) { Direction::Down } else { Direction::Up };
         let cancelled = dice.chance(40).then(|| dice.millis(0, 300));
+        let params = moves::params(hash, direction);
         async move {
-            let (id, total) = moves::surely(pool, hash, direction, tenants).await?;
+            let (id, total) = moves::surely(pool, Kind::Migrate, &params, tenants).await?;
             if let Some(after) = cancelled {
                 tokio::time::sleep(after).await;
                 moves::cancel(pool, id).await;

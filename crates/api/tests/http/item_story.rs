@@ -114,6 +114,23 @@ async fn what_waits_for_a_worker_with_another_set_holds_up_nothing() {
 }
 
 #[tokio::test]
+async fn a_cancel_wakes_what_waits_behind_it() {
+    let app = fleet(1).await;
+    let first = app.migrate(&[1]).await;
+    app.migrate(&[1]).await;
+    app.execute(
+        "update tenantry.operation_items set state = 'waiting'
+         where id = (select max(id) from tenantry.operation_items)",
+    )
+    .await;
+    app.execute("delete from apalis.jobs").await;
+
+    app.command(&format!("/operations/{first}/cancel"), &Value::Null).await;
+
+    assert_eq!(app.count("select count(*) from apalis.jobs").await, 1);
+}
+
+#[tokio::test]
 async fn a_stuck_item_goes_on_where_it_is_in_an_operation_that_is_open_again() {
     let app = fleet(2).await;
     let id = stuck(&app).await;

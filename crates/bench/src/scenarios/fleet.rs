@@ -10,7 +10,8 @@ use anyhow::{Context, ensure};
 use domain::{Direction, Kind, Migrate, OperationId, Selector, Version};
 use engine::control;
 use queue::Bell;
-use store::audit::By;
+use serde_json::Value;
+use store::{audit::By, tenants::Place};
 use tenantdb::migrations::MigrationSet;
 
 use super::Run;
@@ -204,9 +205,22 @@ async fn migrate(
     tenants: usize,
 ) -> anyhow::Result<(f64, Vec<f64>)> {
     let id = bring_all_to(system, set).await?.context("there is nothing to migrate")?;
+    let (took, new_ms) = until_over(system, id, round * 1_000_000).await?;
+    let moved = moved(system, id, set).await?;
+    ensure!(moved >= tenants, "only {moved} tenants were there");
+    Ok((moved as f64 / took, new_ms))
+}
+
+/// How long the operation took, in seconds by the database's clock, and how long each new tenant took
+/// meanwhile, whose numbers begin at `first`.
+pub(super) async fn until_over(
+    system: &System,
+    id: OperationId,
+    first: usize,
+) -> anyhow::Result<(f64, Vec<f64>)> {
     let mut new_ms = Vec::new();
     let took: f64 = loop {
-        new_ms.push(system.one_tenant_ms(round * 1_000_000 + new_ms.len()).await?);
+        new_ms.push(system.one_tenant_ms(first + new_ms.len()).await?);
         match took(system, id).await? {
             Some(took) => break took,
             None => tokio::time::sleep(PAUSE).await,
@@ -214,9 +228,7 @@ async fn migrate(
     };
     // The last one may have been made after the end.
     new_ms.pop();
-    let moved = moved(system, id, set).await?;
-    ensure!(moved >= tenants, "only {moved} tenants were there");
-    Ok((moved as f64 / took, new_ms))
+    Ok((took, new_ms))
 }
 
 /// Migrates all by one version, and nothing else meanwhile: how many tenants it was.
@@ -263,17 +275,26 @@ async fn moved(system: &System, id: OperationId, set: &MigrationSet) -> anyhow::
 
 /// Asks for all tenants to be brought to the set's newest version.
 async fn bring_all_to(system: &System, set: &MigrationSet) -> anyhow::Result<Option<OperationId>> {
-    let place =
-        store::tenants::Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
+    let place = Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
     let migrate = Migrate { direction: Direction::Up, set: set.hash().to_owned(), to: None };
+    admit_all(system, Kind::Migrate, &serde_json::to_value(migrate)?, Some(&place)).await
+}
+
+/// Asks for an operation on all tenants but those at a place.
+pub(super) async fn admit_all(
+    system: &System,
+    kind: Kind,
+    params: &Value,
+    but_at: Option<&Place>,
+) -> anyhow::Result<Option<OperationId>> {
     let id = OperationId::mint();
     let asked = control::Asked {
         id,
-        kind: Kind::Migrate,
-        params: &serde_json::to_value(migrate)?,
+        kind,
+        params,
         tenants: None,
         selector: &Selector::all(),
-        but_at: Some(&place),
+        but_at,
         run_at: None,
         created_by: None,
     };

@@ -3,6 +3,7 @@
 mod callers;
 mod costs;
 mod fleet;
+mod life;
 mod others;
 mod rounds;
 
@@ -32,6 +33,8 @@ pub(crate) enum Scenario {
     Fleet,
     /// Admitting a migration of 10,000 tenants: all up to date, then all behind
     Admit,
+    /// 10,000 tenants suspended, then resumed; and meanwhile one new tenant at a time
+    Life,
     /// Tenants of 20 tables, against the floor
     Wide,
     /// 1, 2 and 4 worker processes
@@ -68,6 +71,7 @@ impl Scenario {
             Self::Flat => callers::flat(run).await,
             Self::Fleet => fleet::fleet(run).await,
             Self::Admit => fleet::admit(run).await,
+            Self::Life => life::life(run).await,
             Self::Wide => rounds::wide(run).await,
             Self::Workers => rounds::workers(run).await,
             Self::Submit => callers::submit(run).await,

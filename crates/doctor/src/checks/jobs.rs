@@ -31,6 +31,10 @@ const WAITING: &str = "
           where h.tenant_id = i.tenant_id
             and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
       and i.worker_id is null and b.paused_at is null
+      -- a worker with its set of migrations wakes it when it comes
+      and (b.cancel_requested_at is not null or b.params ->> 'set' is null or exists (
+               select from tenantry.workers w
+               where w.stopped_at is null and w.set_hash = b.params ->> 'set'))
       and not exists (select from tenantry.installation where paused_at is not null)
       and greatest(coalesce(i.next_attempt_at, i.created_at), b.run_at)
           < now() - make_interval(secs => $2)

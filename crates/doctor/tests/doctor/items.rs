@@ -53,6 +53,20 @@ async fn a_waiting_item_without_a_live_job_gets_one() {
 }
 
 #[tokio::test]
+async fn an_item_waits_by_right_for_a_worker_with_its_set_of_migrations() {
+    let ward = Ward::healthy().await;
+    ward.run("delete from apalis.jobs where convert_from(job, 'utf8')::jsonb ->> 'item' = '8'")
+        .await;
+    ward.run(
+        "update BATCHES set params = '{\"set\": \"of-nobody\"}'
+         where id = (select operation_id from ITEMS where id = 8)",
+    )
+    .await;
+
+    assert_eq!(ward.found().await, []);
+}
+
+#[tokio::test]
 async fn an_item_of_a_paused_queue_waits_by_right() {
     let ward = Ward::healthy().await;
     ward.run("update tenantry.installation set paused_at = now()").await;

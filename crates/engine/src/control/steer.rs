@@ -16,7 +16,7 @@ use super::{
     error::patiently,
     settle,
     settle::turn_back,
-    wake::{locked, wake},
+    wake::{locked, release_behind, wake},
 };
 
 /// Cancels what no worker has begun of `operation`; what is begun or built is undone by the workers.
@@ -30,6 +30,7 @@ pub async fn cancel(
     operation: OperationId,
 ) -> Result<(), ControlError> {
     patiently(|| begin_cancel(pool, by, operation)).await?;
+    release_behind(pool, operation).await?;
     // After the commit: a worker that ends the last item at this moment must see the cancelled ones.
     if settle(pool, operation).await?.is_some() {
         queue::ring(pool, Bell::Ends).await;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use domain::{ItemId, OperationId, OperationState, TenantId};
+use domain::{ItemId, Kind, OperationId, OperationState, TenantId};
 use queue::{Bell, Line};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use store::{
     Connections,
     audit::{self, By},
@@ -75,10 +75,28 @@ async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::
 pub async fn release(pool: &Connections, tenants: &[TenantId]) -> sqlx::Result<usize> {
     let mut tx = pool.begin().await?;
     let next = items::next_for(&mut tx, tenants).await?;
+    wake_next(pool, tx, &next).await
+}
+
+/// The same for the tenants of an operation that was cancelled.
+pub(super) async fn release_behind(
+    pool: &Connections,
+    operation: OperationId,
+) -> sqlx::Result<usize> {
+    let mut tx = pool.begin().await?;
+    let next = items::next_behind(&mut tx, operation).await?;
+    wake_next(pool, tx, &next).await
+}
+
+async fn wake_next(
+    pool: &Connections,
+    mut tx: Transaction<'_, Postgres>,
+    next: &[(ItemId, Kind)],
+) -> sqlx::Result<usize> {
     if next.is_empty() {
         return Ok(0);
     }
-    queue::wake(&mut tx, &next, Duration::ZERO).await?;
+    queue::wake(&mut tx, next, Duration::ZERO).await?;
     tx.commit().await?;
     queue::ring(pool, Bell::Jobs).await;
     Ok(next.len())

@@ -4,6 +4,7 @@
 
 #[path = "../bench/mod.rs"]
 mod bench;
+mod direct;
 mod together;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};

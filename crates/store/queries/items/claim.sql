@@ -17,7 +17,9 @@ with before as (
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
       and not exists (select from tenantry.installation where paused_at is not null)
-      and b.kind = any($5) and coalesce(b.params ->> 'set' = $4, true)
+      and b.kind = any($5)
+      -- to end what is cancelled needs no set of migrations
+      and (coalesce(b.params ->> 'set' = $4, true) or b.cancel_requested_at is not null)
       -- found by id: the indexes of open items keep an entry of all that were open since the last vacuum
       and (i.state || '' in ('queued', 'waiting', 'retrying')
            or (i.state || '' in ('running', 'unwinding')

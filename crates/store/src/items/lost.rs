@@ -63,8 +63,8 @@ pub async fn give_back(
 }
 
 /// Items after `after`, in order of id and at most `limit`, that have waited for `age` or longer
-/// for a worker, and should not: neither they nor the whole queue are paused, their time has come, and
-/// none holds the tenant that they wait for.
+/// for a worker, and should not: neither they nor the whole queue are paused, their time has come, a worker
+/// has their set of migrations, and none holds the tenant that they wait for.
 pub async fn waiting_since(
     conn: &mut PgConnection,
     after: ItemId,
@@ -80,6 +80,10 @@ pub async fn waiting_since(
                where h.tenant_id = i.tenant_id and (h.interrupts or not i.interrupts)
                  and h.state in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')))
            and i.worker_id is null and b.paused_at is null and b.run_at is null
+           -- it waits for a worker with its set of migrations, which wakes it when it comes
+           and (b.cancel_requested_at is not null or b.params ->> 'set' is null or exists (
+               select from tenantry.workers w
+               where w.stopped_at is null and w.set_hash = b.params ->> 'set'))
            and not exists (select from tenantry.installation where paused_at is not null)
            and coalesce(i.next_attempt_at, i.created_at)
                < clock_timestamp() - make_interval(secs => $2)

@@ -79,6 +79,26 @@ pub async fn next_for(
     .await
 }
 
+/// The first item that waits for each tenant of `operation`, which has just been cancelled, unless that item's
+/// operation is paused or put off.
+pub async fn next_behind(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
+    sqlx::query!(
+        "select distinct on (i.tenant_id) i.id, o.kind
+         from tenantry.operation_items i
+         join tenantry.operations o on o.id = i.operation_id
+         where i.state = 'waiting' and o.paused_at is null and o.run_at is null
+           and i.tenant_id in (select c.tenant_id from tenantry.operation_items c where c.operation_id = $1)
+         order by i.tenant_id, i.id",
+        operation.get(),
+    )
+    .try_map(|row| with_kind(row.id, &row.kind))
+    .fetch_all(conn)
+    .await
+}
+
 /// At most `limit` items of `operation` that a worker could take now, in order of id.
 pub async fn due(
     conn: &mut PgConnection,

@@ -101,8 +101,8 @@ pub(super) async fn tell(
     ));
     if !failed.is_empty() {
         show::note(format!(
-            "Failed tenants were not changed. Correct the cause and run it again; each try: \
-             `tenantry item show {id} INDEX`"
+            "A failed tenant keeps what was committed before it failed: of one transaction, nothing. \
+             Correct the cause and run it again; each try: `tenantry item show {id} INDEX`"
         ));
     }
     Ok(done)
