@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::support::{System, orphans, roles, schemas, tenant};
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "create_role",
     "create_schema",
     "apply_migrations",
     "grant_access",
+    "write_own_row",
     "verify",
     "issue_key",
     "activate",

@@ -28,6 +28,7 @@ mod migrate_by_operation;
 mod migration_formats;
 mod original_calls;
 mod own_login;
+mod own_row;
 mod password_change;
 mod plain_owner;
 mod provider;

@@ -128,6 +128,9 @@ kinds! {
     ShapeDiffers = "shape_differs":
         "A tenant's schema, role or rights are not what the migrations and grants make.",
         Some("put the role and all rights back; the schema's objects stay as they are");
+    OwnRowDiffers = "own_row_differs":
+        "A tenant's row in its own table `tenant` is not what the registry says.",
+        Some("write the row anew");
     PromiseDiffers = "promise_differs":
         "The tenants' migrations make something else than when they were first learnt.", None;
     SequenceBehind = "sequence_behind":

@@ -11,6 +11,7 @@ mod grant_access;
 mod issue_key;
 mod take_spare;
 mod verify;
+mod write_own_row;
 
 pub use activate::Activate;
 pub use apply_migrations::ApplyMigrations;
@@ -20,6 +21,7 @@ pub use grant_access::GrantAccess;
 pub use issue_key::IssueKey;
 pub use take_spare::TakeSpare;
 pub use verify::Verify;
+pub use write_own_row::WriteOwnRow;
 
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
     let mut stages = Vec::new();
     let last = Stage::new(name);
     let last = match source {
-        Source::Pool => finish_off(last.step(TakeSpare(one()))),
+        Source::Pool => finish_off(last.step(TakeSpare(one())).step(WriteOwnRow(one()))),
         Source::Nothing => {
             let last = if parts.migrations.is_one_transaction() {
                 make(last).step(ApplyMigrations(one()))
@@ -66,7 +68,7 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
                 stages.extend(segments::stages(&parts.migrating, false));
                 last
             };
-            finish_off(last.step(GrantAccess(one())))
+            finish_off(last.step(GrantAccess(one())).step(WriteOwnRow(one())))
         }
     };
     stages.push(match mode {

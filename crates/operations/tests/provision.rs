@@ -31,7 +31,7 @@ async fn makes_a_tenant_active_with_schema_role_and_key() {
     let settled_again = settle(&pool, operation).await.unwrap();
 
     assert!(
-        matches!(verdict, Ended::As(ItemState::Succeeded, stages) if stages[0].steps.len() == 7)
+        matches!(verdict, Ended::As(ItemState::Succeeded, stages) if stages[0].steps.len() == 8)
     );
     assert_eq!(item_state(&db.pool, item).await, "succeeded");
     assert_eq!(tenant_state(&db.pool, tenant).await, "active");

@@ -50,7 +50,7 @@ async fn every_step_of_every_plan_keeps_the_contract() {
         }
     }
 
-    assert_eq!(held.len(), 7 + 4 + 6 + 3, "{held:?}");
+    assert_eq!(held.len(), 8 + 5 + 7 + 4, "{held:?}");
 }
 
 /// Steps that are one to the contract.

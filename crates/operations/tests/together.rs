@@ -77,7 +77,7 @@ async fn one_transaction_makes_all_of_them_active() {
     .fetch_one(&db.pool)
     .await
     .unwrap();
-    assert_eq!((transactions, steps), (1, 7));
+    assert_eq!((transactions, steps), (1, 8));
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ mod mark;
 pub mod mend;
 pub mod migrations;
 pub mod newcomers;
+pub mod own_row;
 mod promise;
 pub mod public_rights;
 pub mod rights;

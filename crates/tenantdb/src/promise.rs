@@ -29,6 +29,7 @@ pub struct Promise {
     /// under the other.
     survives_renaming: bool,
     one_transaction: bool,
+    own_row: bool,
     path: TenantPath,
 }
 
@@ -103,6 +104,12 @@ impl Promise {
     #[must_use]
     pub fn is_one_transaction(&self) -> bool {
         self.one_transaction
+    }
+
+    /// Whether the set makes a table for the tenant's own row ([`crate::own_row`]).
+    #[must_use]
+    pub fn has_own_row(&self) -> bool {
+        self.own_row
     }
 
     /// The search path of tenants that have the set.

@@ -77,6 +77,8 @@ select c.id,
        t.id as tenant_id,
        t.state as tenant_state,
        t.name as tenant_name,
+       t.domain,
+       t.settings as "settings: Json<Box<RawValue>>",
        t.schema_name,
        t.role_name,
        -- The newest active tenant, for all the same, and an order that tenants_by_state alone has: by

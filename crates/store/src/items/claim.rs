@@ -9,7 +9,11 @@ use domain::{
     Code, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, TenantId, TenantName,
     TenantState, codes,
 };
-use sqlx::{PgConnection, types::Uuid};
+use serde_json::value::RawValue;
+use sqlx::{
+    PgConnection,
+    types::{Json, Uuid},
+};
 
 /// An item this worker may work on, and whose it is.
 ///
@@ -55,6 +59,9 @@ pub struct ClaimedTenant {
     pub id: TenantId,
     pub state: TenantState,
     pub name: TenantName,
+    pub domain: String,
+    /// A JSON object, as the registry has it.
+    pub settings: Box<RawValue>,
     pub schema: SchemaName,
     pub role: RoleName,
 }
@@ -143,6 +150,8 @@ struct Row {
     tenant_id: i64,
     tenant_state: String,
     tenant_name: String,
+    domain: String,
+    settings: Json<Box<RawValue>>,
     schema_name: String,
     role_name: String,
     neighbour: Option<String>,
@@ -180,6 +189,8 @@ impl Row {
                 id: TenantId::new(self.tenant_id),
                 state: self.tenant_state.parse().map_err(|e| odd("state", &e))?,
                 name: TenantName::from_registry(self.tenant_name).map_err(|e| odd("name", &e))?,
+                domain: self.domain,
+                settings: self.settings.0,
                 schema: SchemaName::from_registry(self.schema_name)
                     .map_err(|e| odd("schema_name", &e))?,
                 role: RoleName::parse(&self.role_name).map_err(|e| odd("role_name", &e))?,

@@ -8,6 +8,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::{Grantable, Promise, depth_of};
 use crate::ident::{Ident, run};
 use crate::migrations::{self, MigrateError, Migration, MigrationSet};
+use crate::own_row;
 use crate::scratch::{self, Scope, Scratch, scratch_name};
 use crate::shape::{self, Shape};
 use crate::survey::{self, Grant, Survey};
@@ -74,6 +75,7 @@ impl Promise {
         let survey = survey::read(conn, scratch).await?;
         let routines = routines(conn, scratch).await?;
         let (defaults, grants) = granted(conn, &survey).await?;
+        let own_row = own_row::fits(conn, scratch).await?;
         Ok(Self {
             depth: depth_of(&survey.shape),
             grantable: grantable(&survey, scratch, routines),
@@ -85,6 +87,7 @@ impl Promise {
             lock_places: 0,
             survives_renaming: false,
             one_transaction: false,
+            own_row,
             path: set.path(),
         })
     }

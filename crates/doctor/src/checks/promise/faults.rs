@@ -6,6 +6,7 @@ use tenantdb::{
     MigrationSet,
     elsewhere::{self, Elsewhere},
     ledger::{self, Entry},
+    own_row::{self, OwnRow},
     verify,
 };
 
@@ -45,6 +46,10 @@ pub(super) async fn faults(
         if !behind.is_empty() {
             found.push(told(Kind::SequenceBehind, behind.join("; ")));
         }
+        if promise.has_own_row() && own_row_differs(conn, tenant).await? {
+            let what = "its row in its table `tenant` is not what the registry says".to_owned();
+            found.push(Fault { kind: Kind::OwnRowDiffers, what, fixable: true });
+        }
         verify::look(conn, &subject, promise).await?
     } else {
         let looked = verify::look_at_rights(conn, &[subject], promise).await?;
@@ -60,6 +65,25 @@ pub(super) async fn faults(
     }
     found.extend(differs(looked, more));
     Ok(found)
+}
+
+async fn own_row_differs(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<bool> {
+    let Some(registered) = store::tenants::find(conn, tenant.id).await? else { return Ok(false) };
+    own_row::differs(conn, &own_row_of(&registered, &tenant.schema)).await
+}
+
+/// The row that a registered tenant is to have in its schema.
+pub(super) fn own_row_of<'a>(
+    registered: &'a store::tenants::Tenant,
+    schema: &'a SchemaName,
+) -> OwnRow<'a> {
+    OwnRow {
+        schema,
+        tenant: registered.id,
+        name: &registered.name,
+        domain: &registered.domain,
+        settings: registered.settings.get(),
+    }
 }
 
 /// What differs of shape, role and rights, in one.

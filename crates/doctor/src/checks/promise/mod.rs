@@ -19,7 +19,7 @@ use tenantdb::{
 };
 
 use self::faults::{Fault, faults};
-pub(crate) use self::put_back::put_back;
+pub(crate) use self::put_back::{put_back, write_own_row};
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
 const KINDS: &[Kind] = &[
@@ -29,6 +29,7 @@ const KINDS: &[Kind] = &[
     Kind::ShapeDiffers,
     Kind::PromiseDiffers,
     Kind::SequenceBehind,
+    Kind::OwnRowDiffers,
 ];
 
 const ACTIVE: &str = "select id, schema_name, role_name from tenantry.tenants

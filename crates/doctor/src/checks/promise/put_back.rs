@@ -1,4 +1,4 @@
-//! Repairs a tenant's role and the rights in its schema: as they were when it was made.
+//! Repairs a tenant's role and the rights in its schema, as they were when it was made, and its own row.
 
 use domain::TenantId;
 use serde_json::json;
@@ -6,9 +6,10 @@ use sqlx::PgConnection;
 use tenantdb::{
     Promise, Subject, elsewhere,
     mend::{self, MendError},
-    role, schema, verify,
+    own_row, role, schema, verify,
 };
 
+use super::faults::own_row_of;
 use crate::{
     Scope, registered,
     repair::{Repair, Repaired, Stop},
@@ -43,6 +44,23 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
         return Err(Stop::Refused(format!("this would stay: {}", after.join("; "))));
     }
     Ok(cx.did_to(id, "tenant.rights_restored", json!({ "mended": before })))
+}
+
+/// Writes the tenant's row in its own table, only while schema and table are there and it says something else.
+pub(crate) async fn write_own_row<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
+    let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
+    let (schema, _) = tenant.names()?;
+    let mark = cx.mark(id);
+    if tenant.state != "active" || !schema::owner(cx.conn, &schema).await?.is(&mark) {
+        return Err(Stop::Gone);
+    }
+    let registered = store::tenants::find(cx.conn, id).await?.ok_or(Stop::Gone)?;
+    let row = own_row_of(&registered, &schema);
+    if !own_row::differs(cx.conn, &row).await? {
+        return Err(Stop::Gone);
+    }
+    own_row::write(cx.conn, &[row]).await?;
+    Ok(cx.did_to(id, "tenant.own_row_written", json!({})))
 }
 
 /// What is wrong with role and rights, without what is the database's or belongs to the role elsewhere.

@@ -1,0 +1,50 @@
+//! Tells the tenant's own application of its tenant.
+
+use std::sync::Arc;
+
+use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
+use sqlx::PgConnection;
+use store::items::Claim;
+use tenantdb::own_row::{self, OwnRow};
+
+use crate::Parts;
+
+/// Writes the tenant's row in its own schema, where the migrations make a table for it.
+#[derive(Debug)]
+pub struct WriteOwnRow(pub Arc<Parts>);
+
+impl Step for WriteOwnRow {
+    const NAME: StepName = StepName::new("write_own_row");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        self.write(std::slice::from_ref(cx.claim()), cx.tx()).await
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        self.write(cx.claims(), cx.tx()).await
+    }
+
+    /// Nothing: the row goes with the schema.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+impl WriteOwnRow {
+    async fn write(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        if !self.0.promise.has_own_row() {
+            return Ok(());
+        }
+        let rows: Vec<OwnRow<'_>> = claims
+            .iter()
+            .map(|Claim { tenant, .. }| OwnRow {
+                schema: &tenant.schema,
+                tenant: tenant.id,
+                name: tenant.name.as_str(),
+                domain: &tenant.domain,
+                settings: tenant.settings.get(),
+            })
+            .collect();
+        own_row::write(tx, &rows).await.during("write the tenant's own row")
+    }
+}

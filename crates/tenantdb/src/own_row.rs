@@ -1,0 +1,95 @@
+//! What a tenant's own application reads of its tenant: its row in the table `tenant` of its schema.
+//!
+//! A set has such a table if the table `tenant` has the columns `id bigint`, `name text`, `domain text` and
+//! `settings jsonb`, and needs no other. A set without it is left alone.
+
+use domain::{SchemaName, TenantId};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use crate::ident::{Ident, literal, run};
+
+/// A tenant as its own schema is to know it.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnRow<'a> {
+    pub schema: &'a SchemaName,
+    pub tenant: TenantId,
+    pub name: &'a str,
+    pub domain: &'a str,
+    /// A JSON object.
+    pub settings: &'a str,
+}
+
+impl OwnRow<'_> {
+    fn table(&self) -> String {
+        format!("{}.tenant", Ident::from(self.schema))
+    }
+
+    fn columns(&self) -> String {
+        let Self { tenant, .. } = self;
+        let [name, domain, settings] = [self.name, self.domain, self.settings].map(literal);
+        format!(
+            "{tenant}::bigint as id, {name} as name, {domain} as domain, {settings}::jsonb as settings"
+        )
+    }
+}
+
+/// Whether a row fits into the table `tenant` of the schema.
+pub(crate) async fn fits(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "with columns as (
+             select a.attname, format_type(a.atttypid, null) as type,
+                    a.attnotnull and not a.atthasdef and a.attidentity = '' as needed,
+                    a.attidentity <> 'a' and a.attgenerated = '' as writable
+             from pg_catalog.pg_attribute a
+             where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+         ), own (name, type) as (
+             values ('id', 'bigint'), ('name', 'text'), ('domain', 'text'), ('settings', 'jsonb')
+         )
+         select exists (select from pg_catalog.pg_class r
+                        where r.oid = to_regclass($1) and r.relkind = 'r' and not r.relforcerowsecurity)
+             and not exists (select from own o where not exists (
+                 select from columns c where c.attname = o.name and c.type = o.type and c.writable))
+             and not exists (select from columns c where c.needed
+                 and c.attname not in (select name from own))",
+    )
+    .bind(format!("{}.tenant", Ident::from(schema)))
+    .fetch_one(conn)
+    .await
+}
+
+/// Writes the row of each, or changes the one that is there. One message.
+///
+/// # Errors
+/// SQLSTATE 42P01 without such a table; what a rule or a trigger of the table refuses.
+pub async fn write(conn: &mut PgConnection, rows: &[OwnRow<'_>]) -> sqlx::Result<()> {
+    let text = |row: &OwnRow<'_>| {
+        format!(
+            "with own as (select {columns}),
+                 changed as (
+                     update {table} t set name = own.name, domain = own.domain, settings = own.settings
+                     from own where t.id = own.id returning t.id)
+             insert into {table} (id, name, domain, settings)
+             select * from own where not exists (select from changed)",
+            columns = row.columns(),
+            table = row.table(),
+        )
+    };
+    let texts: Vec<String> = rows.iter().map(text).collect();
+    if texts.is_empty() { Ok(()) } else { run(conn, texts.join(";\n")).await }
+}
+
+/// Whether the row is there and says something else. A tenant that was made before there were such rows has
+/// none.
+///
+/// # Errors
+/// SQLSTATE 42P01 without such a table.
+pub async fn differs(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<bool> {
+    let text = format!(
+        "select exists (select from {table} t, (select {columns}) own
+             where t.id = own.id
+                 and (t.name, t.domain, t.settings) is distinct from (own.name, own.domain, own.settings))",
+        columns = row.columns(),
+        table = row.table(),
+    );
+    sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
+}
