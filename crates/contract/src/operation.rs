@@ -126,7 +126,7 @@ pub struct BatchProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitingFor {
     /// Stable name: `later`, `batch_paused` (of an operation: `operation_paused`), `queue_paused`, `no_worker`,
-    /// `worker_refused` (a worker cannot start) or `back_off`; of one item also `tenant_busy` and `operator`.
+    /// `worker_refused` (a worker cannot start), `back_off` or `tenant_busy`; of one item also `operator`.
     #[schema(example = "no_worker")]
     pub code: String,
     /// The same in words, with what to do.

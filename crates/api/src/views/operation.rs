@@ -31,7 +31,12 @@ pub(crate) async fn read(
     if status.finished_at.is_none() && status.progress.counts.running == 0 {
         let set = waiting::set(&operation.params);
         let staff = waiting::staff(cx, kind, set).await?;
-        operation.status.waiting_for = waiting::of_operation(&operation, &staff, under);
+        operation.status.waiting_for = match waiting::of_operation(&operation, &staff, under) {
+            None if operation.status.progress.counts.queued > 0 => {
+                waiting::for_another(&mut *cx.pool().acquire().await?, id).await?
+            }
+            why => why,
+        };
     }
     Ok(operation)
 }

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use contract::{OpenEnum, Operation, WaitingFor};
-use domain::{ItemState, Kind, OperationState};
+use domain::{ItemState, Kind, OperationId, OperationState};
 use serde_json::Value;
+use sqlx::PgConnection;
 use store::{
-    items::{Holder, Story},
+    items::{self, Holder, Story},
     queue_state::{self, Staff},
 };
 
@@ -104,6 +105,16 @@ pub(crate) fn of_item(story: &Story, operation: &str, staff: &Staff) -> Option<W
         )),
         _ => None,
     }
+}
+
+/// What the first item of an operation waits for that waits for its tenant, if one does.
+pub(crate) async fn for_another(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> sqlx::Result<Option<WaitingFor>> {
+    let Some(index) = items::first_waiting(conn, operation).await? else { return Ok(None) };
+    let story = items::story(conn, operation, index).await?;
+    Ok(story.and_then(|story| story.held_by).as_ref().map(busy))
 }
 
 fn busy(by: &Holder) -> WaitingFor {

@@ -114,6 +114,22 @@ async fn what_waits_for_a_worker_with_another_set_holds_up_nothing() {
 }
 
 #[tokio::test]
+async fn an_operation_that_waits_for_another_one_says_so() {
+    let app = fleet(1).await;
+    app.migrate(&[1]).await;
+    let second = app.migrate(&[1]).await;
+    app.execute(
+        "update tenantry.operation_items set state = 'waiting'
+         where id = (select max(id) from tenantry.operation_items)",
+    )
+    .await;
+
+    let shown = app.get(&format!("/operations/{second}")).await.body;
+
+    assert_eq!(shown["waiting_for"]["code"], "tenant_busy", "{shown}");
+}
+
+#[tokio::test]
 async fn a_cancel_wakes_what_waits_behind_it() {
     let app = fleet(1).await;
     let first = app.migrate(&[1]).await;

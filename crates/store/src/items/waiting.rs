@@ -79,6 +79,21 @@ pub async fn next_for(
     .await
 }
 
+/// The place of the first item of `operation` that waits for its tenant, if one does.
+pub async fn first_waiting(
+    conn: &mut PgConnection,
+    operation: OperationId,
+) -> sqlx::Result<Option<u32>> {
+    let index = sqlx::query_scalar!(
+        "select idx from tenantry.operation_items
+         where operation_id = $1 and state = 'waiting' order by idx limit 1",
+        operation.get(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(index.and_then(|index| u32::try_from(index).ok()))
+}
+
 /// The first item that waits for each tenant of `operation`, which has just been cancelled, unless that item's
 /// operation is paused or put off.
 pub async fn next_behind(
