@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 
-/// Everything that is there for no active tenant, is missing for one, or bears a wrong mark.
+/// Everything that is there for no active or suspended tenant, is missing for one, or bears a wrong mark.
 const ORPHANS: &str = "
 with inst as (
     select id from tenantry.installation
-), active as (
+), live as (
     select t.id, t.schema_name, t.role_name, format('tenantry:%s:%s', inst.id, t.id) as mark
-    from tenantry.tenants t, inst where t.state = 'active'
+    from tenantry.tenants t, inst where t.state in ('active', 'suspended')
 ), spare as (
     select format('tenantry_spare_%s_', s.id) as schema_name,
            format('tn_%s_%s', inst.id, s.id) as role_name,
@@ -24,28 +24,28 @@ with inst as (
     where r.rolname ~ format('^tn_%s_[0-9]+$', inst.id)
 )
 select 'a schema of nobody: ' || nspname from space
-    where not exists (select from active where schema_name = nspname)
+    where not exists (select from live where schema_name = nspname)
       and not exists (select from spare where schema_name = nspname and spare.mark = space.mark)
 union all select 'a role of nobody: ' || rolname from actor
-    where not exists (select from active where role_name = rolname)
+    where not exists (select from live where role_name = rolname)
       and not exists (select from spare where role_name = rolname and spare.mark = actor.mark)
 union all select 'a spare that is not whole: ' || p.schema_name from spare p
     where not exists (select from space s where s.nspname = p.schema_name)
        or not exists (select from actor r where r.rolname = p.role_name)
 union all select 'a key of nobody: ' || k.id from tenantry.api_keys k
-    where k.revoked_at is null and not exists (select from active where active.id = k.tenant_id)
-union all select 'a tenant without schema of its mark: ' || a.id from active a
+    where k.revoked_at is null and not exists (select from live where live.id = k.tenant_id)
+union all select 'a tenant without schema of its mark: ' || a.id from live a
     where not exists (select from space s where s.nspname = a.schema_name and s.mark = a.mark)
-union all select 'a tenant without role of its mark: ' || a.id from active a
+union all select 'a tenant without role of its mark: ' || a.id from live a
     where not exists (select from actor r where r.rolname = a.role_name and r.mark = a.mark)
-union all select format('tenant %s has %s keys', a.id, count(k.id)) from active a
+union all select format('tenant %s has %s keys', a.id, count(k.id)) from live a
     left join tenantry.api_keys k on k.tenant_id = a.id and k.revoked_at is null
     group by a.id having count(k.id) <> 1
-union all select format('tenant %s was activated %s times', a.id, count(l.id)) from active a
+union all select format('tenant %s was activated %s times', a.id, count(l.id)) from live a
     left join tenantry.audit_log l on l.tenant_id = a.id and l.action = 'tenant.activated'
     group by a.id having count(l.id) <> 1
 union all select format('tenant %s is %s', id, state) from tenantry.tenants
-    where state not in ('active', 'released')";
+    where state not in ('active', 'suspended', 'released')";
 
 /// What does not match, in words. Call it when nothing is under way.
 pub(crate) async fn orphans(pool: &PgPool) -> Vec<String> {
