@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod lists;
 mod numbers;
+mod operation_bodies;
 mod operations;
 mod pausing;
 mod progress;
