@@ -22,7 +22,7 @@ pub(crate) struct AskedOperation {
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Only to be looked at.
     pub(crate) dry_run: bool,
-    /// Of the tenants that the caller has seen.
+    /// Of the kind, params and tenants that the caller has seen.
     pub(crate) digest: Option<String>,
 }
 

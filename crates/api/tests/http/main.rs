@@ -4,6 +4,7 @@
 
 mod atomic;
 mod audited;
+mod digests;
 mod dry_run;
 mod errors;
 mod hostile_bodies;

@@ -18,7 +18,9 @@ with chosen as materialized (
       and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16)
 ), told as (
     select count(*) as tenants,
-           coalesce(encode(sha256(convert_to(string_agg(id::text, ',' order by id), 'UTF8')), 'hex'), '') as digest
+           -- of kind and params too: who has looked at one thing must not get another
+           encode(sha256(convert_to(concat_ws(E'\n', $2::text, $3::jsonb::text,
+               coalesce(string_agg(id::text, ',' order by id), '')), 'UTF8')), 'hex') as digest
     from chosen
 ), operation as (
     insert into tenantry.operations (id, kind, params, state, mode, total, created_by, run_at)

@@ -70,7 +70,8 @@ pub struct Asked<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
     pub tenants: u64,
-    /// SHA-256 of their ids in order, in hexadecimal: another set has another one.
+    /// SHA-256 of the kind, its params and their ids in order, in hexadecimal: what does anything else, or
+    /// does it to others, has another one.
     pub digest: String,
     /// The first 20, by id.
     pub sample: Vec<(TenantId, String)>,
@@ -79,7 +80,7 @@ pub struct Selected {
 }
 
 /// Says which tenants the operation is about, and if it is to `write`, records the operation and one item
-/// for each of them, unless there are none, or `digest` is given and is not theirs. One statement; the
+/// for each of them, unless there are none, or `digest` is given and is another one. One statement; the
 /// caller gives the items their jobs in the same transaction.
 pub async fn admit(
     conn: &mut PgConnection,
