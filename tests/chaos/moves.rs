@@ -155,6 +155,7 @@ async fn admit(
         params: &params,
         tenants,
         selector: &selector,
+        with_version: &[],
         but_at: None,
         run_at: None,
         created_by: None,

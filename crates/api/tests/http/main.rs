@@ -20,6 +20,7 @@ mod pausing;
 mod progress;
 mod roles;
 mod scheduled;
+mod selectors;
 mod served;
 mod shares;
 mod single;

@@ -273,6 +273,7 @@ async fn bring_all_to(system: &System, set: &MigrationSet) -> anyhow::Result<Opt
         params: &serde_json::to_value(migrate)?,
         tenants: None,
         selector: &Selector::all(),
+        with_version: &[],
         but_at: Some(&place),
         run_at: None,
         created_by: None,

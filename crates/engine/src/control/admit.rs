@@ -33,6 +33,7 @@ pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlErr
         params: &json!({}),
         tenants: Some(&due),
         selector: &Selector::default(),
+        with_version: &[],
         but_at: None,
         run_at: None,
         created_by: None,

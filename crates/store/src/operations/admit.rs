@@ -59,6 +59,8 @@ pub struct Asked<'a> {
     pub tenants: Option<&'a [TenantId]>,
     /// Those that all of it fits.
     pub selector: &'a Selector,
+    /// Where a schema has the version that `selector` asks to be below ([`crate::tenants::places_with`]).
+    pub with_version: &'a [Place],
     /// Without those whose schema is at this place: nothing is to be done there.
     pub but_at: Option<&'a Place>,
     /// Not to be set going before; `None`: at once.
@@ -108,7 +110,7 @@ pub async fn admit(
         &states as &[&str],
         ids as _,
         selector.feature,
-        selector.version_below,
+        selector.version_below.is_some().then(|| texts(asked.with_version)) as Option<Vec<String>>,
         selector.name_prefix.as_deref().map(crate::tenants::prefix_pattern),
         selector.created_before,
         external_ids as Option<&[String]>,
@@ -124,6 +126,12 @@ pub async fn admit(
         sample: row.sample_ids.into_iter().map(TenantId::new).zip(row.sample_names).collect(),
         admitted: row.admitted,
     })
+}
+
+/// The places as the statement compares them; a set's hash has no space.
+fn texts(places: &[Place]) -> Vec<String> {
+    let text = |it: &Place| Some(format!("{} {}", it.set_hash, it.version.as_ref()?));
+    places.iter().filter_map(text).collect()
 }
 
 /// `queued → rolled_back` in the transaction that records the operation: item `culprit` cannot become
