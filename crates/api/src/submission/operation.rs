@@ -194,7 +194,7 @@ fn listed_ones(listed: Value, most: usize) -> Result<Vec<TenantId>, Problem> {
         return Err(wrong("/tenants", "must have at least one id"));
     }
     if listed.len() > most {
-        return Err(Problem::too_many_tenants(most));
+        return Err(Problem::too_many_listed(most));
     }
     let id = |(place, id): (usize, Value)| match id.as_i64() {
         Some(id) if id > 0 => Ok(TenantId::new(id)),
@@ -276,6 +276,16 @@ mod tests {
         ] {
             assert_eq!(told(&body), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_told_in_the_words_of_an_operation() {
+        let body = json!({ "kind": "resume", "tenants": [1, 2, 3, 4] });
+
+        let told = format!("{:?}", AskedOperation::read(body, 3).unwrap_err());
+
+        assert!(told.contains("an operation lists at most 3 tenants"), "{told}");
+        assert!(!told.contains("several batches"), "{told}");
     }
 
     #[test]
