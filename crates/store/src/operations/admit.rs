@@ -155,3 +155,59 @@ pub async fn end_refused(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Rows of the registry this transaction has read so far.
+    async fn rows_read(conn: &mut PgConnection) -> i64 {
+        sqlx::query_scalar(
+            "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
+             where schemaname = 'tenantry' and relname = 'tenants'",
+        )
+        .fetch_one(conn)
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_a_name_selects_a_few_of_a_large_fleet_and_reads_no_others() {
+        let db = harness::fresh_db().await;
+        sqlx::query(
+            "insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+             select 'Ångström ' || n, 'a' || n || '.example', 's' || n, 'r' || n, 'active'
+             from generate_series(1, 20000) as n",
+        )
+        .execute(&db.pool)
+        .await
+        .unwrap();
+        sqlx::query("analyze tenantry.tenants").execute(&db.pool).await.unwrap();
+        let mut tx = db.pool.begin().await.unwrap();
+        let name_prefix = Some("ÅNGSTRöM 1234".to_owned());
+        let selector = Selector { name_prefix, ..Selector::default() };
+        let asked = Asked {
+            id: OperationId::mint(),
+            kind: Kind::Suspend,
+            params: &json!({}),
+            tenants: None,
+            selector: &selector,
+            with_version: &[],
+            but_at: None,
+            run_at: None,
+            created_by: None,
+        };
+
+        // Often enough for PostgreSQL to consider a plan that ignores the parameters.
+        for _ in 0..8 {
+            let before = rows_read(&mut tx).await;
+            let selected = admit(&mut tx, &asked, None, false).await.unwrap();
+            let read = rows_read(&mut tx).await - before;
+
+            assert_eq!(selected.tenants, 11);
+            assert!(read < 200, "{read} rows read");
+        }
+    }
+}
