@@ -191,6 +191,7 @@ async fn admit(
         params,
         tenants,
         selector: &selector,
+        with_version: &[],
         but_at: None,
         run_at: None,
         created_by: None,

@@ -68,7 +68,9 @@ async fn a_fleet_is_looked_at_migrated_and_what_failed_of_it_is_migrated_once_it
     system.client.post(&format!("{path}/retry"), &group, &[]).await.json(202);
     let second = over(&system, &id).await;
     let story = system.client.get(&format!("{path}/items/3")).await.json(200);
-    body["digest"] = json!("");
+    body["dry_run"] = json!(true);
+    let none = system.client.post(operations, &body, &[]).await.json(200);
+    (body["dry_run"], body["digest"]) = (json!(false), none["digest"].clone());
     let again = system.client.post(operations, &body, &[]).await.json(200);
 
     assert_eq!(second["state"], "completed", "{story}");

@@ -116,7 +116,7 @@ pub struct OperationRequest {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub dry_run: bool,
-    /// The digest that the dry run answered: other tenants are refused. With `selector` it must be there.
+    /// The digest that the dry run answered: another kind, other params and other tenants are refused. With `selector` it must be there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
@@ -161,7 +161,7 @@ pub enum NoOperation {
 pub struct Selection {
     /// How many they are.
     pub tenants: u64,
-    /// Names exactly these tenants: another selection has another digest.
+    /// Names the kind, its params and exactly these tenants: a request that differs has another digest.
     pub digest: String,
     /// The first 20, by id.
     pub sample: Vec<SampledTenant>,

@@ -73,11 +73,31 @@ pub(crate) fn tree(text: &RawValue) -> Value {
 
 /// A name that comes twice in one object of `text`, at any depth.
 pub(crate) fn repeated_name(text: &RawValue) -> Option<String> {
-    serde_json::from_str::<Repeated>(text.get()).ok()?.0
+    serde_json::from_str::<Repeated>(text.get()).ok()?.0.map(|twice| twice.name)
+}
+
+/// The JSON pointer of a field that comes twice in its object, at any depth of the document `text`.
+#[must_use]
+pub fn repeated_field(text: &str) -> Option<String> {
+    let twice = serde_json::from_str::<Repeated>(text).ok()?.0?;
+    Some(twice.steps.iter().rev().map(|step| format!("/{step}")).collect())
 }
 
 /// The first name of a JSON document that comes twice in its object.
-struct Repeated(Option<String>);
+struct Repeated(Option<Twice>);
+
+struct Twice {
+    name: String,
+    /// Of its pointer, the last one first.
+    steps: Vec<String>,
+}
+
+impl Twice {
+    fn within(mut self, step: String) -> Self {
+        self.steps.push(step);
+        self
+    }
+}
 
 impl<'de> Deserialize<'de> for Repeated {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -108,9 +128,10 @@ impl<'de> Visitor<'de> for Repeated {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
-        let mut first = None;
+        let (mut first, mut place) = (None, 0_usize);
         while let Some(Self(repeated)) = values.next_element()? {
-            first = first.or(repeated);
+            first = first.or(repeated.map(|twice: Twice| twice.within(place.to_string())));
+            place += 1;
         }
         Ok(Self(first))
     }
@@ -118,9 +139,10 @@ impl<'de> Visitor<'de> for Repeated {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
         let (mut first, mut names) = (None, HashSet::new());
         while let Some((name, Self(repeated))) = map.next_entry::<String, Self>()? {
-            first = first.or(repeated);
+            first = first.or(repeated.map(|twice| twice.within(pointer_step(&name))));
             if !names.insert(name.clone()) {
-                first.get_or_insert(name);
+                let steps = vec![pointer_step(&name)];
+                first.get_or_insert(Twice { name, steps });
             }
         }
         Ok(Self(first))
@@ -166,5 +188,18 @@ mod tests {
         for other in ["[]", "1", "null", "{", "\"a\""] {
             assert!(Fields::of(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn points_at_a_field_that_comes_twice_at_any_depth() {
+        let at = |text| repeated_field(text);
+
+        assert_eq!(at(r#"{"a": 1, "\u0061": 1}"#).as_deref(), Some("/a"));
+        assert_eq!(
+            at(r#"{"a": [{}, {"b/": {"c": 1, "c": null}}]}"#).as_deref(),
+            Some("/a/1/b~1/c")
+        );
+        assert_eq!(at(r#"[{"a": 1}, {"a": {"a": "a"}}]"#), None);
+        assert_eq!(at("{"), None);
     }
 }

@@ -42,7 +42,7 @@ pub use codes::Code;
 pub use domain_name::{Domain, DomainError};
 pub use external_id::ExternalId;
 pub use field_errors::{FieldError, FieldErrors, pointer_step};
-pub use fields::Fields;
+pub use fields::{Fields, repeated_field};
 pub use ids::{IdError, ItemId, OperationId, OperatorId, TenantId};
 pub use installation::{DatabaseMode, InstallationId, InstallationIdError};
 pub use item_error::{ItemError, MAX_MESSAGE_BYTES};

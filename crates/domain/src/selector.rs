@@ -1,6 +1,6 @@
 //! Which tenants an operation is about.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::TenantState;
@@ -42,6 +42,14 @@ pub enum SelectorError {
     /// All, and yet not all.
     #[error("`all` stands alone: leave it out to select by other conditions")]
     AllAndMore,
+    /// A moment that the database cannot hold.
+    #[error("must be a moment of the years 1 to 9999")]
+    CreatedBefore,
+}
+
+/// Whether RFC 3339 can write this moment; PostgreSQL cannot hold all that `chrono` can.
+pub(crate) fn in_calendar(moment: DateTime<Utc>) -> bool {
+    (1..=9999).contains(&moment.year())
 }
 
 impl Selector {
@@ -54,12 +62,13 @@ impl Selector {
     /// Whether it says what it means.
     ///
     /// # Errors
-    /// When it is empty, or `all` is not alone.
+    /// When it is empty, `all` is not alone, or a moment is none of a calendar.
     pub fn check(&self) -> Result<(), SelectorError> {
         let without_all = Self { all: false, ..self.clone() };
         match (self.all, without_all == Self::default()) {
             (false, true) => Err(SelectorError::Empty),
             (true, false) => Err(SelectorError::AllAndMore),
+            _ if !self.created_before.is_none_or(in_calendar) => Err(SelectorError::CreatedBefore),
             _ => Ok(()),
         }
     }
@@ -80,6 +89,11 @@ mod tests {
         assert_eq!(read(r#"{"feature": "sso"}"#).check(), Ok(()));
         let both = read(r#"{"all": true, "status": ["active"]}"#);
         assert_eq!(both.check(), Err(SelectorError::AllAndMore));
+        for far in ["-9999-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "+10000-01-01T00:00:00Z"] {
+            let created_before = Some(far.parse().unwrap());
+            let far = Selector { created_before, ..Selector::default() };
+            assert_eq!(far.check(), Err(SelectorError::CreatedBefore), "{far:?}");
+        }
         assert!(serde_json::from_str::<Selector>(r#"{"statuses": ["active"]}"#).is_err());
     }
 }

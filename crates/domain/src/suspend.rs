@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::selector::in_calendar;
+
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
 
@@ -33,8 +35,8 @@ pub enum SuspendError {
     /// The reason is empty, too long, or has control characters.
     #[error("must be 1 to {MAX_REASON} characters, none of them control ones")]
     Reason,
-    /// The time is over.
-    #[error("must be in the future")]
+    /// The time is over, or no calendar has it.
+    #[error("must be in the future, before the year 10000")]
     Until,
 }
 
@@ -51,7 +53,7 @@ impl Suspend {
         if reason.as_ref().is_some_and(|reason| !fits(reason)) {
             return Err(SuspendError::Reason);
         }
-        if self.until.is_some_and(|until| until <= now) {
+        if self.until.is_some_and(|until| until <= now || !in_calendar(until)) {
             return Err(SuspendError::Until);
         }
         Ok(Self { reason, ..self })
@@ -73,5 +75,7 @@ mod tests {
             assert_eq!(suspend(wrong, None).checked(now), Err(SuspendError::Reason), "{wrong:?}");
         }
         assert_eq!(suspend("a", Some(now)).checked(now), Err(SuspendError::Until));
+        let until = "+200000-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(suspend("a", Some(until)).checked(now), Err(SuspendError::Until));
     }
 }

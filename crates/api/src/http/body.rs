@@ -62,9 +62,15 @@ impl Document {
     /// The document as a tree.
     ///
     /// # Errors
-    /// 400 with line and column when it is not JSON.
+    /// 400 with line and column when it is not JSON; 422 when an object has a field twice: readers differ in
+    /// which of the two they take.
     pub(crate) fn json(&self) -> Result<Value, Problem> {
-        serde_json::from_slice(&self.bytes).map_err(|e| Problem::not_json(&e))
+        let text = parse::json_text(&self.bytes)?;
+        if let Some(pointer) = domain::repeated_field(text) {
+            let message = "the object has this field twice: send it once";
+            return Err(Problem::invalid_body(&pointer, "repeated_field", message));
+        }
+        serde_json::from_str(text).map_err(|e| Problem::not_json(&e))
     }
 }
 

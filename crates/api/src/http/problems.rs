@@ -67,6 +67,13 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_tenants", detail)
     }
 
+    pub(crate) fn too_many_listed(most: usize) -> Self {
+        let detail = format!(
+            "an operation lists at most {most} tenants; send several operations, or a `selector`"
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_tenants", detail)
+    }
+
     /// 400: the body, one document, is not JSON.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         Self::malformed_json(&format!("the body is not JSON: line {}", error.line()), error)

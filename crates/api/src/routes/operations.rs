@@ -48,8 +48,8 @@ const MOST: u32 = 200;
 /// if all of them are, the answer is 200 and there is no operation.
 ///
 /// `"dry_run": true` writes nothing and answers how many tenants it would be, the first 20 of them, and a
-/// `digest`. A `selector` must come with this digest: if other tenants fit it by then, the request is
-/// refused with `selection_changed`.
+/// `digest` of kind, params and tenants. A `selector` must come with this digest: if other tenants fit it by
+/// then, or kind or params are not those that were looked at, the request is refused with `selection_changed`.
 ///
 /// With `Idempotency-Key` the same request, compared as a JSON value, is one operation however often it is
 /// sent within 24 hours.
@@ -66,7 +66,7 @@ const MOST: u32 = 200;
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
         (status = 200, description = "Of a dry run, the selection; else no tenant needs it",
             body = NoOperation),
-        (status = 409, description = "The digest is missing (`digest_required`) or of other tenants \
+        (status = 409, description = "The digest is missing (`digest_required`) or of another request \
             (`selection_changed`), or the set is left out and the workers have none or several (`no_set`, \
             `several_sets`)", body = ProblemBody, content_type = "application/problem+json"),
         BadSubmission,

@@ -64,25 +64,21 @@ pub(crate) async fn ask(
         }
     }
     parse::check_run_at(asked.run_at)?;
-    let (params, head) = match &asked.params {
-        Params::Migrate(params) => migrate(cx, &mut tx, params).await?,
-        Params::Suspend(suspend) => {
-            (serde_json::to_value(suspend).map_err(Problem::internal)?, None)
-        }
-        Params::Nothing => (json!({}), None),
-    };
+    let (params, head) = params(cx, &mut tx, &asked.params).await?;
     let (listed, selector) = match &asked.tenants {
         Tenants::One(id) => (Some(std::slice::from_ref(id)), &Selector::default()),
         Tenants::Listed(ids) => (Some(&**ids), &Selector::default()),
         Tenants::Selected(selector) => (None, selector),
     };
     check(&mut tx, asked, listed.unwrap_or_default()).await?;
+    let with_version = with_version(&mut tx, selector).await?;
     let wanted = Asked {
         id,
         kind: asked.kind,
         params: &params,
         tenants: listed,
         selector,
+        with_version: &with_version,
         but_at: head.as_ref(),
         run_at: asked.run_at,
         created_by: Some(caller.id),
@@ -123,13 +119,28 @@ async fn admit(
     Ok(Outcome::Nothing(control::look(conn, &anywhere).await?.tenants))
 }
 
+/// The parameters as they are recorded, and the place at which a tenant needs nothing.
+async fn params(
+    cx: &Context,
+    conn: &mut PgConnection,
+    asked: &Params,
+) -> Result<(Value, Option<Place>), Problem> {
+    match asked {
+        Params::Migrate(asked) => migrate(cx, conn, asked).await,
+        Params::Suspend(asked) => {
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+        }
+        Params::Nothing => Ok((json!({}), None)),
+    }
+}
+
 /// The parameters of a migration, with its set; and the place at which a tenant needs none.
 async fn migrate(
     cx: &Context,
     conn: &mut PgConnection,
     asked: &MigrateParams,
 ) -> Result<(Value, Option<Place>), Problem> {
-    let (direction, to) = (asked.direction, asked.to.clone());
+    let direction = asked.direction;
     let set = match &asked.set {
         Some(set) => set.clone(),
         None => the_workers_set(workers::live_sets(conn, Kind::Migrate, cx.dead_after()).await?)?,
@@ -138,16 +149,34 @@ async fn migrate(
         let message = format!("no worker has registered the set {set}");
         return Err(Problem::invalid_body("/params/set", "unknown_set", &message));
     };
-    // `none` and `0` stand for the time before the first.
-    let known = |to: &String| versions.contains(to) || ["none", "0"].contains(&to.as_str());
-    if let Some(to) = to.as_ref().filter(|to| !known(to)) {
-        let message = format!("the set has no version {to}; `none` takes all of them back");
-        return Err(Problem::invalid_body("/params/to", "unknown_version", &message));
-    }
+    let to = asked.to.as_deref().map(|to| target(&versions, to)).transpose()?;
     let head = (direction == Direction::Up)
         .then(|| Place { set_hash: set.clone(), version: versions.last().map(Version::new) });
     let params = serde_json::to_value(Migrate { direction, set, to }).map_err(Problem::internal)?;
     Ok((params, head))
+}
+
+/// How far back `to` is, as the set spells it: `1` is `0001`.
+fn target(versions: &[String], to: &str) -> Result<String, Problem> {
+    let version = Version::new(to);
+    match versions.iter().find(|known| version == known.as_str()) {
+        Some(known) if to != "none" => Ok(known.clone()),
+        // Both stand for the time before the first.
+        _ if to == "none" || version == "0" => Ok(to.to_owned()),
+        _ => {
+            let message = format!("the set has no version {to}; `none` takes all of them back");
+            Err(Problem::invalid_body("/params/to", "unknown_version", &message))
+        }
+    }
+}
+
+/// Where a schema has the version that `selector` asks to be below.
+async fn with_version(conn: &mut PgConnection, selector: &Selector) -> Result<Vec<Place>, Problem> {
+    let Some(version) = selector.version_below.as_deref() else { return Ok(Vec::new()) };
+    tenants::places_with(conn, &Version::new(version)).await?.ok_or_else(|| {
+        let message = format!("no registered set of migrations has the version {version}");
+        Problem::invalid_body("/selector/version_below", "unknown_version", &message)
+    })
 }
 
 /// The only one of `sets`.

@@ -13,4 +13,5 @@ pub(crate) mod idempotency;
 pub(crate) mod operation;
 pub(crate) mod parse;
 pub(crate) mod read;
+mod selector;
 pub(crate) mod try_out;

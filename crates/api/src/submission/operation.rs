@@ -6,7 +6,7 @@ use domain::{Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantS
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::parse;
+use super::{parse, selector};
 use crate::http::problem::Problem;
 
 /// The fields of the body.
@@ -22,7 +22,7 @@ pub(crate) struct AskedOperation {
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Only to be looked at.
     pub(crate) dry_run: bool,
-    /// Of the tenants that the caller has seen.
+    /// Of the kind, params and tenants that the caller has seen.
     pub(crate) digest: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl AskedOperation {
     }
 }
 
-fn wrong(pointer: &str, message: &str) -> Problem {
+pub(super) fn wrong(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "invalid_field", message)
 }
 
@@ -110,8 +110,12 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, P
     }
 }
 
-fn read<T: DeserializeOwned>(pointer: &str, value: Value) -> Result<T, Problem> {
-    serde_json::from_value(value).map_err(|e| wrong(pointer, &e.to_string()))
+/// A struct; `serde` would read one from a list of its fields too.
+pub(super) fn read<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T, Problem> {
+    if !value.is_object() {
+        return Err(wrong(pointer, "must be an object"));
+    }
+    T::deserialize(value).map_err(|e| wrong(pointer, &e.to_string()))
 }
 
 /// A kind that is about tenants that are there.
@@ -145,7 +149,8 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
 
 /// Why and until when tenants are to be suspended, as the value at `pointer` says.
 pub(crate) fn suspension(pointer: &str, params: Option<Value>) -> Result<Suspend, Problem> {
-    let suspend: Suspend = params.map_or(Ok(Suspend::default()), |params| read(pointer, params))?;
+    let suspend: Suspend =
+        params.map_or(Ok(Suspend::default()), |params| read(pointer, &params))?;
     suspend.checked(Utc::now()).map_err(|error| {
         let field = match error {
             SuspendError::Reason => "reason",
@@ -156,7 +161,7 @@ pub(crate) fn suspension(pointer: &str, params: Option<Value>) -> Result<Suspend
 }
 
 fn migrate(params: Value) -> Result<MigrateParams, Problem> {
-    let params: MigrateParams = read("/params", params)?;
+    let params: MigrateParams = read("/params", &params)?;
     if params.direction == Direction::Up && params.to.is_some() {
         return Err(wrong("/params/to", "is of a way down; `up` goes to the end of the set"));
     }
@@ -167,8 +172,7 @@ fn tenants(kind: Kind, fields: &mut Map<String, Value>, most: usize) -> Result<T
     match (fields.remove("tenants"), fields.remove("selector")) {
         (Some(listed), None) => listed_ones(listed, most).map(Tenants::Listed),
         (None, Some(selector)) => {
-            let selector: Selector = read("/selector", selector)?;
-            selector.check().map_err(|e| wrong("/selector", &e.to_string()))?;
+            let selector = selector::read(&selector)?;
             let unfit = |state: &TenantState| !kind.states().contains(state);
             if let Some(place) = selector.status.iter().position(unfit) {
                 let fit: Vec<&str> = kind.states().iter().map(|state| state.as_str()).collect();
@@ -190,7 +194,7 @@ fn listed_ones(listed: Value, most: usize) -> Result<Vec<TenantId>, Problem> {
         return Err(wrong("/tenants", "must have at least one id"));
     }
     if listed.len() > most {
-        return Err(Problem::too_many_tenants(most));
+        return Err(Problem::too_many_listed(most));
     }
     let id = |(place, id): (usize, Value)| match id.as_i64() {
         Some(id) if id > 0 => Ok(TenantId::new(id)),
@@ -272,6 +276,16 @@ mod tests {
         ] {
             assert_eq!(told(&body), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_told_in_the_words_of_an_operation() {
+        let body = json!({ "kind": "resume", "tenants": [1, 2, 3, 4] });
+
+        let told = format!("{:?}", AskedOperation::read(body, 3).unwrap_err());
+
+        assert!(told.contains("an operation lists at most 3 tenants"), "{told}");
+        assert!(!told.contains("several batches"), "{told}");
     }
 
     #[test]

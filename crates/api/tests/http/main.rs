@@ -4,6 +4,7 @@
 
 mod atomic;
 mod audited;
+mod digests;
 mod dry_run;
 mod errors;
 mod hostile_bodies;
@@ -13,11 +14,13 @@ mod keys;
 mod limits;
 mod lists;
 mod numbers;
+mod operation_bodies;
 mod operations;
 mod pausing;
 mod progress;
 mod roles;
 mod scheduled;
+mod selectors;
 mod served;
 mod shares;
 mod single;

@@ -81,6 +81,12 @@ fn with(body: &Value, name: &str, value: impl Into<Value>) -> Value {
     body
 }
 
+/// `body` with the digest of a look at it.
+async fn seen(app: &App, body: &Value) -> Value {
+    let dry = app.post("/operations", &with(body, "dry_run", true)).await;
+    with(body, "digest", dry.body["digest"].clone())
+}
+
 const OPERATIONS: &str = "select count(*) from tenantry.operations where kind = 'migrate'";
 
 #[tokio::test]
@@ -112,8 +118,7 @@ async fn a_selector_needs_the_digest_of_a_dry_run_that_wrote_nothing() {
 
     let blind = app.post("/operations", &all()).await;
     let dry = app.post("/operations", &with(&all(), "dry_run", true)).await;
-    let digest = dry.body["digest"].as_str().unwrap();
-    let made = app.post("/operations", &with(&all(), "digest", digest)).await;
+    let made = app.post("/operations", &seen(&app, &all()).await).await;
 
     assert_eq!((blind.status, blind.code()), (StatusCode::CONFLICT, "digest_required"));
     assert_eq!((dry.status, &dry.body["tenants"]), (StatusCode::OK, &json!(25)));
@@ -126,10 +131,9 @@ async fn a_selector_needs_the_digest_of_a_dry_run_that_wrote_nothing() {
 #[tokio::test]
 async fn a_selection_that_has_changed_is_refused_with_what_it_is_now() {
     let app = fleet(3).await;
-    let dry = app.post("/operations", &with(&all(), "dry_run", true)).await;
+    let seen = seen(&app, &all()).await;
     app.execute("update tenantry.tenants set state = 'archived' where id = 2").await;
 
-    let seen = with(&all(), "digest", dry.body["digest"].clone());
     let refused = app.post("/operations", &seen).await;
     let now = app.post("/operations", &with(&all(), "dry_run", true)).await;
 
@@ -157,7 +161,7 @@ async fn tenants_at_the_head_of_the_set_are_left_out_and_no_operation_is_made_of
         .post("/operations", &json!({ "kind": "migrate", "tenants": [1], "params": up() }))
         .await;
     let none = with(&all(), "selector", json!({ "name_prefix": "zzz" }));
-    let none = app.post("/operations", &with(&none, "digest", "")).await;
+    let none = app.post("/operations", &seen(&app, &none).await).await;
     let down =
         json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "down", "to": "1" } });
     let down = app.post("/operations", &down).await;

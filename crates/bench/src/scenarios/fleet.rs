@@ -294,6 +294,7 @@ pub(super) async fn admit_all(
         params,
         tenants: None,
         selector: &Selector::all(),
+        with_version: &[],
         but_at,
         run_at: None,
         created_by: None,

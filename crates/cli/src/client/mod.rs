@@ -158,11 +158,12 @@ impl Client {
 
     async fn read(&self, response: Response) -> anyhow::Result<Answer> {
         let (status, wait) = (response.status(), asked_to_wait(&response));
+        let under = Under::of_path(response.url().path());
         let text = response.text().await.context("the API's answer broke off")?;
         if status.is_success() {
             Ok(Answer { status: status.as_u16(), text })
         } else {
-            Err(problem::explain(status.as_u16(), &text, wait).into())
+            Err(problem::explain((status.as_u16(), under), &text, wait).into())
         }
     }
 

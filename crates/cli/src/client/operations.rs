@@ -35,6 +35,22 @@ impl Under {
         }
     }
 
+    fn a_noun(self) -> &'static str {
+        match self {
+            Self::Batches => "a batch",
+            Self::Operations => "an operation",
+        }
+    }
+
+    /// The name under which a call to `path` knows them.
+    pub(super) fn of_path(path: &str) -> Self {
+        let call = path.rsplit_once(API).map_or(path, |(_, call)| call);
+        match call.starts_with("/batches") || call.starts_with("/tenants/batch") {
+            true => Self::Batches,
+            false => Self::Operations,
+        }
+    }
+
     /// What became of its tenants, in paths and commands.
     pub(crate) fn items(self) -> &'static str {
         match self {
@@ -133,12 +149,7 @@ impl Operations<'_> {
         let (noun, beginning) = (self.under.noun(), text.to_ascii_lowercase());
         let is_beginning = beginning.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
         if !is_beginning || beginning.len() < SHORTEST {
-            return Err(Failure::usage(format!("`{text}` is not the id of a {noun}"))
-                .advise(format!(
-                    "write the id, its first characters (4 at least), or `last` for the newest; \
-                     `tenantry {noun} list` shows the ids",
-                ))
-                .into());
+            return Err(not_an_id(self.under, &text).into());
         }
         the_only_one(noun, &text, self.begin_with(&beginning).await?)
     }
@@ -172,6 +183,14 @@ impl Operations<'_> {
     }
 }
 
+fn not_an_id(under: Under, text: &str) -> Failure {
+    let (noun, a_noun) = (under.noun(), under.a_noun());
+    Failure::usage(format!("`{text}` is not the id of {a_noun}")).advise(format!(
+        "write the id, its first characters (4 at least), or `last` for the newest; \
+         `tenantry {noun} list` shows the ids",
+    ))
+}
+
 fn the_only_one(noun: &str, text: &str, mut found: Vec<String>) -> Result<String> {
     match found.len() {
         0 => Err(Failure::new(format!("no {noun} id begins with `{text}`"))
@@ -191,6 +210,26 @@ fn the_only_one(noun: &str, text: &str, mut found: Vec<String>) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_id_is_told_in_the_words_of_the_command() {
+        let told = |under| not_an_id(under, "x").to_string();
+
+        assert_eq!(told(Under::Batches), "`x` is not the id of a batch");
+        assert_eq!(told(Under::Operations), "`x` is not the id of an operation");
+    }
+
+    #[test]
+    fn a_path_says_under_which_name_it_asks() {
+        for (path, under) in [
+            ("/api/v1/batches/1/retry", Under::Batches),
+            ("/batches/api/v1/operations/1/retry", Under::Operations),
+            ("/api/v1/tenants/batch", Under::Batches),
+            ("/api/v1/tenants/1/suspend", Under::Operations),
+        ] {
+            assert_eq!(Under::of_path(path), under, "{path}");
+        }
+    }
 
     #[test]
     fn a_beginning_must_fit_one_batch_alone() {

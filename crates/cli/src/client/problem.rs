@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use contract::{FieldProblem, Problem};
 
+use super::operations::Under;
 use crate::failure::Failure;
 
 /// How many bad fields are named before the rest is counted.
 const NAMED_FIELDS: usize = 5;
 
-/// The failure behind an answer with `status` and `body`. `retry_after` is what the API asked for.
-pub(super) fn explain(status: u16, body: &str, retry_after: Option<Duration>) -> Failure {
+/// The failure behind an answer with `status` and `body`, in the words of what was asked. `retry_after` is
+/// what the API asked for.
+pub(super) fn explain(
+    (status, under): (u16, Under),
+    body: &str,
+    retry_after: Option<Duration>,
+) -> Failure {
     let Ok(problem) = serde_json::from_str::<Problem>(body) else { return of_another(status) };
     let Problem { code, detail, errors, .. } = problem;
     let failure =
@@ -23,7 +29,8 @@ pub(super) fn explain(status: u16, body: &str, retry_after: Option<Duration>) ->
     if let Some(wait) = again {
         return failure.advise(format!("try again in {} s", wait.as_secs().max(1)));
     }
-    match advice(status, &code) {
+    let advice = on_conflict(status, &code, under).or_else(|| Some(advice(status, &code)?.into()));
+    match advice {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
@@ -57,6 +64,24 @@ fn fields(errors: &[FieldProblem], said: &str) -> String {
     text
 }
 
+/// What to do about a state that does not fit the call.
+fn on_conflict(status: u16, code: &str, under: Under) -> Option<String> {
+    let (noun, items) = (under.noun(), under.items());
+    let why = format!("`tenantry {noun} {items} ID --status failed` shows why they failed");
+    match (status, code, under) {
+        (409, "nothing_to_retry", Under::Batches) => {
+            Some(format!("correct the failed tenants and submit them; {why}"))
+        }
+        (409, "nothing_to_retry", Under::Operations) => {
+            Some(format!("{why}; submit a new operation for these tenants when the cause is gone"))
+        }
+        (409, "not_all_retryable", _) => {
+            Some(format!("`tenantry {noun} show ID` tells the state it is in"))
+        }
+        _ => None,
+    }
+}
+
 fn advice(status: u16, code: &str) -> Option<&'static str> {
     Some(match (status, code) {
         (401, _) => {
@@ -69,16 +94,19 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
         }
         (404, "batch_not_found") => "`tenantry batch list` shows the batches",
         (404, _) => "check the id and --url",
-        (409, "nothing_to_retry") => {
-            "correct the failed tenants and submit them; `tenantry batch results ID --status failed` shows why they failed"
-        }
         (409, "item_not_stuck" | "item_not_undo_failed") => {
             "`tenantry item show OPERATION INDEX` tells the state it is in"
+        }
+        (409, "wrong_tenant_state") => "`tenantry tenant show ID` tells the state it is in",
+        (409, code) if code.starts_with("queue_") => {
+            "`tenantry queue show` tells the state it is in"
         }
         (409, code) if code.starts_with("operation_") => {
             "`tenantry operation show ID` tells the state it is in"
         }
-        (409, _) => "`tenantry batch show ID` tells the state it is in",
+        (409, code) if code.starts_with("batch_") => {
+            "`tenantry batch show ID` tells the state it is in"
+        }
         (413, "body_too_large") => "split the file, or raise TENANTRY__API__MAX_BODY_BYTES",
         (413, _) => "split the file; MAX_TENANTS_PER_BATCH is the limit of one batch",
         (422, code) if code.contains("idempotency") => {
@@ -105,7 +133,7 @@ mod tests {
     fn tells_code_message_and_fields() {
         let body = body("invalid_request", "2 fields are wrong", "is missing");
 
-        let told = explain(400, &body, None).to_string();
+        let told = explain((400, Under::Batches), &body, None).to_string();
 
         assert_eq!(told, "2 fields are wrong (invalid_request, HTTP 400); /tenants: is missing");
     }
@@ -115,7 +143,7 @@ mod tests {
         let body = body("mode_unsupported", "no such mode", "no such mode");
 
         assert_eq!(
-            explain(422, &body, None).to_string(),
+            explain((422, Under::Batches), &body, None).to_string(),
             "no such mode (mode_unsupported, HTTP 422)"
         );
     }
@@ -123,7 +151,7 @@ mod tests {
     #[test]
     fn survives_an_answer_that_is_no_problem_document() {
         for (status, body) in [(404, "<html>"), (413, ""), (502, "{\"error\":\"bad gateway\"}")] {
-            let told = explain(status, body, None).to_string();
+            let told = explain((status, Under::Batches), body, None).to_string();
             assert!(
                 told.starts_with(&format!("HTTP {status} without a reason: a proxy")),
                 "{told}"
@@ -133,7 +161,8 @@ mod tests {
 
     #[test]
     fn says_what_to_do_without_a_token() {
-        let failure = explain(401, &body("unauthenticated", "send a token", ""), None);
+        let failure =
+            explain((401, Under::Batches), &body("unauthenticated", "send a token", ""), None);
 
         assert!(format!("{failure:?}").contains("tenantry token create"));
     }
@@ -142,8 +171,25 @@ mod tests {
     fn a_server_at_its_limit_says_when_to_come_back() {
         let body = body("overloaded", "too much at once", "");
 
-        let busy = explain(503, &body, Some(Duration::from_secs(2)));
+        let busy = explain((503, Under::Batches), &body, Some(Duration::from_secs(2)));
 
         assert!(format!("{busy:?}").contains("try again in 2 s"), "{busy:?}");
+    }
+
+    #[test]
+    fn advises_in_the_words_of_what_was_asked() {
+        let advice = |code, under| {
+            format!("{:?}", explain((409, under), &body(code, "it cannot be", ""), None))
+        };
+
+        let batch = advice("nothing_to_retry", Under::Batches);
+        let operation = advice("nothing_to_retry", Under::Operations);
+        let tenant = advice("wrong_tenant_state", Under::Operations);
+
+        assert!(batch.contains("tenantry batch results ID --status failed"), "{batch}");
+        assert!(operation.contains("tenantry operation items ID --status failed"), "{operation}");
+        assert!(!operation.contains("batch") && !operation.contains("submit them"), "{operation}");
+        assert!(tenant.contains("tenantry tenant show ID"), "{tenant}");
+        assert!(!advice("domain_taken", Under::Operations).contains("batch"));
     }
 }

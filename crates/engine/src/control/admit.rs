@@ -33,6 +33,7 @@ pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlErr
         params: &json!({}),
         tenants: Some(&due),
         selector: &Selector::default(),
+        with_version: &[],
         but_at: None,
         run_at: None,
         created_by: None,
@@ -49,7 +50,7 @@ pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlErr
 /// [`queue::Bell::Jobs`] after the commit. False: there is no such tenant, and nothing was recorded.
 ///
 /// # Errors
-/// [`ControlError::SelectionChanged`] when `digest` is given and is not that of the tenants; when the
+/// [`ControlError::SelectionChanged`] when `digest` is given and is not that of kind, params and tenants; when the
 /// database fails.
 pub async fn admit(
     conn: &mut PgConnection,

@@ -62,8 +62,11 @@ pub enum ControlError {
     /// It is atomic, so there is no retry of a group.
     #[error("operation {0} is all or nothing: retry all of its tenants, without `code` and `step`")]
     OnlyWhole(OperationId),
-    /// The tenants are not those that the caller has seen.
-    #[error("the selection has changed: it is {} tenants now, with digest {}", .0.tenants, .0.digest)]
+    /// Kind, params or tenants are not those that the caller has seen.
+    #[error(
+        "the digest is of another kind, other params or other tenants: this request is about {} tenants now, \
+         with digest {}", .0.tenants, .0.digest
+    )]
     SelectionChanged(Selected),
     /// Another act over the same names or rows was faster.
     #[error("this request met another over the same names or key; send it again")]

@@ -128,6 +128,7 @@ async fn submit_migration(
         params: &params,
         tenants: None,
         selector: &Selector::all(),
+        with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),
         run_at: None,
         created_by: None,

@@ -1,5 +1,6 @@
 -- $1 operation, $2 kind, $3 params, $4 who asks, $5 not before, $6 the digest that the caller has seen,
--- $7 whether to write, $8 states, $9 ids, $10 feature, $11 version, $12 pattern of the name in lower case,
+-- $7 whether to write, $8 states, $9 ids, $10 feature, $11 places (set, space, version) of those that have
+-- the version asked for, $12 pattern of the name,
 -- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts
 with chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name
@@ -8,17 +9,16 @@ with chosen as materialized (
     where t.state = any($8::text[])
       and ($9::bigint[] is null or t.id = any($9))
       and ($10::text is null or t.settings -> 'features' ? $10)
-      and ($11::text is null or not exists (
-          select from tenantry.migration_sets s
-          where s.hash = m.set_hash
-            and array_position(s.versions, $11) <= array_position(s.versions, m.version)))
-      and ($12::text is null or lower(t.name) like $12)
+      and ($11::text[] is null or (m.set_hash || ' ' || m.version = any($11)) is not true)
+      and ($12::text is null or lower(t.name) like lower($12))
       and ($13::timestamptz is null or t.created_at < $13)
       and ($14::text[] is null or t.external_id = any($14))
       and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16)
 ), told as (
     select count(*) as tenants,
-           coalesce(encode(sha256(convert_to(string_agg(id::text, ',' order by id), 'UTF8')), 'hex'), '') as digest
+           -- of kind and params too: who has looked at one thing must not get another
+           encode(sha256(convert_to(concat_ws(E'\n', $2::text, $3::jsonb::text,
+               coalesce(string_agg(id::text, ',' order by id), '')), 'UTF8')), 'hex') as digest
     from chosen
 ), operation as (
     insert into tenantry.operations (id, kind, params, state, mode, total, created_by, run_at)

@@ -1,4 +1,4 @@
--- $1 external_id, $2 domain, $3 schema_name; $4 state, $5 pattern of name or domain; $6 ids above.
+-- $1 external_id, $2 domain, $3 schema_name; $4 state, $5 pattern of the name, $7 or of the domain; $6 ids above.
 -- The tenant that holds all the names given: at most one, found by the index of the first of them.
 select id as "id!", name as "name!", description, domain as "domain!",
     schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
@@ -19,5 +19,5 @@ where id in (
     )
     and domain = coalesce($2, domain) and schema_name = coalesce($3, schema_name)
     and state = coalesce($4, state)
-    and ($5::text is null or lower(name) like $5 or domain like $5)
+    and ($5::text is null or lower(name) like lower($5) or domain like $7)
     and id > $6

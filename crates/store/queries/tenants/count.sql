@@ -15,7 +15,7 @@ from (
     union all
     (
         select from tenantry.tenants
-        where $2::text is not null and (lower(name) like $2 or domain like $2)
+        where $2::text is not null and (lower(name) like lower($2) or domain like $4)
             and case when $1::text is null then state not in ('deleted', 'released') else state = $1 end
         limit $3
     )

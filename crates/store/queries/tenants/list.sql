@@ -32,7 +32,7 @@ union all
         (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id),
         created_at, activated_at, suspended_at, suspended_reason, suspended_until, updated_at
     from tenantry.tenants t
-    where $2::text is not null and (lower(name) like $2 or domain like $2) and id > $3
+    where $2::text is not null and (lower(name) like lower($2) or domain like $6) and id > $3
         and case when $1::text is null then state not in ('deleted', 'released') else state = $1 end
     order by id
     offset $4

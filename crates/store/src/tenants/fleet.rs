@@ -62,6 +62,31 @@ impl From<Row> for FleetTenant {
     }
 }
 
+/// The places at which a schema has `version`, in whatever spelling; `None` when no registered set has it. A set
+/// and the tenants that have it may differ in spelling: `0001` and `1` have one hash.
+pub async fn places_with(
+    conn: &mut PgConnection,
+    version: &Version,
+) -> sqlx::Result<Option<Vec<Place>>> {
+    let rows = sqlx::query!(
+        r#"select s.hash as "hash!", s.versions as "versions!", m.version as "reached?"
+           from tenantry.migration_sets s
+           left join (select distinct set_hash, version from tenantry.tenant_migrations) m
+               on m.set_hash = s.hash"#
+    )
+    .fetch_all(conn)
+    .await?;
+    let (mut is_known, mut places) = (false, Vec::new());
+    for row in rows {
+        let place = |version: &Version| row.versions.iter().position(|it| *version == it.as_str());
+        let Some(at) = place(version) else { continue };
+        is_known = true;
+        let reached = row.reached.map(Version::new).filter(|it| place(it) >= Some(at));
+        places.extend(reached.map(|it| Place { set_hash: row.hash.clone(), version: Some(it) }));
+    }
+    Ok(is_known.then_some(places))
+}
+
 /// At most `limit` active or suspended tenants with an id above `after`, ordered by id; with `other_than`, only
 /// those that the ledger does not have at that place. The ledger is read from `after` on too: else each page
 /// would read it from its beginning.

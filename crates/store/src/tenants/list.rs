@@ -118,15 +118,21 @@ impl Filter {
         self.external_id.is_some() || self.domain.is_some() || self.schema.is_some()
     }
 
-    fn pattern(&self) -> Option<String> {
+    /// Of a name. PostgreSQL makes both sides lower case: which letters have one is up to its locale.
+    fn name_pattern(&self) -> Option<String> {
         self.prefix.as_deref().map(prefix_pattern)
+    }
+
+    /// Of a domain, which is stored in lower case.
+    fn domain_pattern(&self) -> Option<String> {
+        self.prefix.as_deref().map(|prefix| prefix_pattern(&prefix.to_lowercase()))
     }
 }
 
-/// A pattern in lower case for LIKE: what begins with `prefix`, in which a wildcard stands for itself.
+/// A pattern for LIKE: what begins with `prefix`, in which a wildcard stands for itself.
 pub(crate) fn prefix_pattern(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 1);
-    for c in prefix.to_lowercase().chars() {
+    for c in prefix.chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -161,10 +167,11 @@ pub async fn list(
         Row,
         "queries/tenants/list.sql",
         filter.state.map(TenantState::as_str),
-        filter.pattern(),
+        filter.name_pattern(),
         page.after.map_or(i64::MIN, TenantId::get),
         page.offset,
         page.limit,
+        filter.domain_pattern(),
     )
     .try_map(Tenant::try_from)
     .fetch_all(conn)
@@ -184,8 +191,9 @@ async fn by_name(
         filter.domain,
         filter.schema,
         filter.state.map(TenantState::as_str),
-        filter.pattern(),
+        filter.name_pattern(),
         after.map_or(i64::MIN, TenantId::get),
+        filter.domain_pattern(),
     )
     .try_map(Tenant::try_from)
     .fetch_all(conn)
@@ -202,8 +210,9 @@ pub async fn count(conn: &mut PgConnection, filter: &Filter, at_most: i64) -> sq
     sqlx::query_file_scalar!(
         "queries/tenants/count.sql",
         filter.state.map(TenantState::as_str),
-        filter.pattern(),
+        filter.name_pattern(),
         at_most,
+        filter.domain_pattern(),
     )
     .fetch_one(conn)
     .await
@@ -217,7 +226,8 @@ mod tests {
     fn takes_wildcards_of_a_prefix_for_what_they_are() {
         let filter = Filter { prefix: Some(r"50%_Off\".to_owned()), ..Filter::default() };
 
-        assert_eq!(filter.pattern().as_deref(), Some(r"50\%\_off\\%"));
+        assert_eq!(filter.name_pattern().as_deref(), Some(r"50\%\_Off\\%"));
+        assert_eq!(filter.domain_pattern().as_deref(), Some(r"50\%\_off\\%"));
     }
 
     /// Rows of the registry this transaction has read so far.

@@ -8,7 +8,9 @@ mod status;
 mod suspended;
 
 pub use change::{Activation, IssuedLogin, activate, deactivate, issue_login, touch};
-pub use fleet::{FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, unplaced};
+pub use fleet::{
+    FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, places_with, unplaced,
+};
 pub(crate) use list::prefix_pattern;
 pub use list::{Filter, Page, Tenant, count, find, list};
 pub use reserve::{

@@ -120,6 +120,7 @@ async fn submit(
         params: &params,
         tenants: one.as_ref().map(<[TenantId; 1]>::as_slice),
         selector: if one.is_some() { &selector } else { &all },
+        with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),
         run_at: None,
         created_by: None,
