@@ -82,7 +82,7 @@ impl Position {
         (self.place.at, self.source, self.place.id)
     }
 
-    /// The place in `source` that the entries after this one begin behind.
+    /// Entries of `source` that come after this one in the history come after this place in `source`.
     fn within(self, source: Source) -> Place {
         let at = self.place.at;
         match source.cmp(&self.source) {

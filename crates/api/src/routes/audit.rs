@@ -85,6 +85,9 @@ pub(crate) async fn list_audit(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let after = params.cursor.as_deref().map(|c| List::Audit.after(c)).transpose()?;
+    if params.tenant_id.is_some_and(|id| id.get() < 1) {
+        return Err(Problem::invalid_parameter("tenant_id", "must be 1 or more"));
+    }
     let filter = Filter {
         tenant: params.tenant_id,
         operation: params.operation_id,

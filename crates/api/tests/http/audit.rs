@@ -137,6 +137,7 @@ async fn a_filter_that_cannot_be_read_is_named() {
 
     for (path, name) in [
         ("/audit?tenant_id=acme", "tenant_id"),
+        ("/audit?tenant_id=0", "tenant_id"),
         ("/audit?operation_id=7", "operation_id"),
         ("/audit?actor=%00", "actor"),
         ("/audit?action=a%00", "action"),
