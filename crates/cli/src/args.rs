@@ -111,7 +111,7 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Find faults in a live system; repair those you name (works on DATABASE_URL)
     Doctor(doctor::Doctor),
-    /// Export the audit log by month; drop exported months (works on DATABASE_URL)
+    /// List the audit log; export it by month, and drop exported months
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Use a copied or restored database (works on DATABASE_URL)

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
+mod audit;
 mod item;
 mod keys;
 mod open_enum;
@@ -17,6 +18,9 @@ mod result_form;
 mod submission;
 mod tenant;
 
+pub use audit::{
+    AuditEntry, AuditPage, HistoryAttempt, HistoryEntry, HistoryKey, HistoryOperation, HistoryPage,
+};
 pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,

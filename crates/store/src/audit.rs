@@ -1,10 +1,12 @@
 //! The audit log: one row for every change and every reveal, in the transaction of the change. Each month
 //! is a partition, exported before it is dropped.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{OperationId, TenantId};
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::place::Place;
 
 /// Who did what to which, from where. Never a secret in `detail`.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +86,85 @@ pub async fn append_for_tenants(
         &ids,
     )
     .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Which rows are read: those that fit all that is given.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub tenant: Option<TenantId>,
+    pub operation: Option<OperationId>,
+    /// The whole actor, such as `operator:ci`.
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// The first moment that fits.
+    pub since: Option<DateTime<Utc>>,
+    /// The first moment after `since` that does not fit.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A row of the log.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// When it was recorded, and its id.
+    pub place: Place,
+    pub actor: String,
+    pub action: String,
+    pub tenant: Option<TenantId>,
+    pub operation: Option<OperationId>,
+    pub request_id: Option<String>,
+    pub address: Option<String>,
+    pub detail: Value,
+}
+
+/// At most `limit` rows of `filter` after the place `after`, newest first. With a tenant or an operation it may
+/// read all of their rows; else it reads no row that it does not return.
+pub async fn list(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    after: Option<Place>,
+    limit: i64,
+) -> sqlx::Result<Vec<Recorded>> {
+    let until = filter.until.map(|at| Place { at, id: i64::MIN });
+    let before = [after, until].into_iter().flatten().min();
+    let mut tx = conn.begin().await?;
+    read_in_index_order(&mut tx).await?;
+    let found = sqlx::query_file!(
+        "queries/audit/list.sql",
+        filter.tenant.map(TenantId::get),
+        filter.operation.map(OperationId::get),
+        filter.actor,
+        filter.action,
+        filter.since,
+        before.map(|it| it.at),
+        before.map(|it| it.id),
+        limit,
+    )
+    .map(|row| Recorded {
+        place: Place { at: row.at, id: row.id },
+        actor: row.actor,
+        action: row.action,
+        tenant: row.tenant_id.map(TenantId::new),
+        operation: row.operation_id.map(OperationId::new),
+        request_id: row.request_id,
+        address: row.address,
+        detail: row.detail,
+    })
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.rollback().await?;
+    Ok(found)
+}
+
+/// Has PostgreSQL read an index in the order asked for, until the caller's transaction ends. Statistics do not know
+/// an actor that is new, such as a worker: PostgreSQL then reads and sorts all of its rows, which it takes for few.
+async fn read_in_index_order(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select set_config(name, 'off', true)
+         from unnest(array['enable_bitmapscan', 'enable_seqscan', 'enable_sort']) as name",
+    )
+    .fetch_all(conn)
     .await?;
     Ok(())
 }

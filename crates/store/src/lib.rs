@@ -13,6 +13,7 @@ mod connections;
 mod decode;
 mod error_class;
 mod fit;
+pub mod history;
 pub mod idempotency;
 mod installation;
 pub mod items;
@@ -21,6 +22,7 @@ mod migrate;
 pub mod operations;
 pub mod operators;
 pub mod origin;
+mod place;
 pub mod promises;
 pub mod queue_state;
 mod reach;
@@ -40,6 +42,7 @@ pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
 };
+pub use place::Place;
 pub use queue_state::{Attention, attention};
 pub use reach::{Reached, Unencrypted, Unreachable, is_refused_login, reach};
 pub use room::{Room, room};

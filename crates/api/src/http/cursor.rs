@@ -9,7 +9,9 @@ use crate::http::problem::Problem;
 /// Which list a position is in: one list's cursor is no other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
+    Audit,
     Batches,
+    History,
     Operations,
     Results,
     Tenants,
@@ -18,7 +20,9 @@ pub(crate) enum List {
 impl List {
     fn tag(self) -> &'static str {
         match self {
+            Self::Audit => "a",
             Self::Batches => "b",
+            Self::History => "h",
             Self::Operations => "o",
             Self::Results => "r",
             Self::Tenants => "t",

@@ -29,6 +29,7 @@ use crate::http::{problem::ProblemBody, router};
         (name = "batches", description = "Watch and steer batches"),
         (name = "queue", description = "Look at the queue as a whole, and hold it"),
         (name = "keys", description = "Fetch API keys, then have their secrets erased"),
+        (name = "audit", description = "Read who changed what"),
         (name = "operations", description = "For those who run the service; no token"),
     ),
 )]

@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use utoipa::openapi::{OpenApi, RefOr, path::ParameterIn};
 
@@ -153,4 +154,28 @@ where
         let words: Vec<String> = all.iter().map(ToString::to_string).collect();
         Problem::invalid_parameter(name, format!("must be one of {}", words.join(", ")))
     })
+}
+
+/// The time `asked`.
+///
+/// # Errors
+/// 400 when it is not a time with a zone.
+pub(crate) fn time(name: &str, asked: Option<&str>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let parsed = asked.map(DateTime::parse_from_rfc3339).transpose();
+    let time = parsed.map_err(|_| {
+        let message = "must be a time with a zone, such as 2027-01-31T08:00:00Z";
+        Problem::invalid_parameter(name, message)
+    })?;
+    Ok(time.map(|time| time.to_utc()))
+}
+
+/// The text `asked`, which PostgreSQL can compare with.
+///
+/// # Errors
+/// 400 when it has U+0000.
+pub(crate) fn text(name: &str, asked: Option<String>) -> Result<Option<String>, Problem> {
+    if asked.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Err(Problem::invalid_parameter(name, "must be without U+0000"));
+    }
+    Ok(asked)
 }

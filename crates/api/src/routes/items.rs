@@ -3,15 +3,13 @@
 
 use axum::{
     Extension, Json,
-    body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use contract::{Item, ItemPage, ItemResult, ResultPage};
 use domain::{ItemState, OperationId};
 use engine::control::{self, Again};
-use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use store::items::{self, ItemResult as Row};
 
@@ -23,13 +21,13 @@ use crate::{
         body::Document,
         cursor::List,
         openapi::{BadParameter, BadSubmission, Common, NotFound},
-        parameters::{Id, Params, limit, word},
+        parameters::{Id, Params, limit, text, word},
         problem::{Problem, ProblemBody},
     },
     views::{
         Under,
         item::{self, item},
-        lines::Form,
+        lines::{self, Form},
     },
 };
 
@@ -82,10 +80,7 @@ pub(crate) async fn list_items(
 ) -> Result<Response, Problem> {
     let state = word("status", params.status.as_deref(), ItemState::ALL)?;
     let after = params.cursor.as_deref().map(|c| List::Results.after(c)).transpose()?;
-    if params.code.as_ref().is_some_and(|code| code.contains('\0')) {
-        return Err(Problem::invalid_parameter("code", "must be an error code as items show it"));
-    }
-    let from = Position { operation, state, code: params.code, after };
+    let from = Position { operation, state, code: text("code", params.code)?, after };
     under.check(&cx, operation).await?;
     if let Some(form) = Form::of(&headers) {
         let at_most = params.limit.map(|asked| limit(Some(asked), MOST, MOST)).transpose()?;
@@ -120,36 +115,17 @@ async fn read(
     Ok(List::Results.page(found, limit, |item| item.index))
 }
 
-/// One item a line, read page by page while the caller takes them; all that are left, or one page
-/// of `at_most`. A database that fails half-way breaks the connection off: never a short list that
-/// looks whole.
+/// One item a line: all that are left, or one page of `at_most`.
 fn lines(cx: Context, form: Form, from: Position, at_most: Option<u32>) -> Response {
-    let head = stream::once(async move { Ok::<_, LinesError>(Bytes::from_static(form.head())) });
-    let pages = stream::try_unfold(Some(from), move |from| {
+    lines::answer(form, from, move |from| {
         let cx = cx.clone();
         async move {
-            let Some(from) = from else { return Ok::<_, LinesError>(None) };
             let (found, more) = read(&cx, &from, at_most.unwrap_or(MOST)).await?;
             let after = found.last().map(|item| item.index);
             let next = (more.is_some() && at_most.is_none()).then_some(Position { after, ..from });
-            let mut page = Vec::new();
-            for found in found {
-                form.write(&item(found), &mut page)?;
-            }
-            Ok(Some((Bytes::from(page), next)))
+            Ok((found.into_iter().map(item).collect(), next))
         }
-    });
-    let content_type = [(header::CONTENT_TYPE, form.media_type())];
-    (content_type, Body::from_stream(head.chain(pages))).into_response()
-}
-
-/// Why a stream of lines broke off.
-#[derive(Debug, thiserror::Error)]
-enum LinesError {
-    #[error("could not read the next page of results")]
-    Read(#[from] sqlx::Error),
-    #[error("could not write a result as JSON")]
-    Write(#[from] serde_json::Error),
+    })
 }
 
 /// Show an item

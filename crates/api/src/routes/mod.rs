@@ -4,6 +4,8 @@
 //! callers of the original API know. The handlers are the same; their paths and descriptions are made here.
 
 mod acts;
+mod audit;
+mod history;
 mod items;
 mod keys;
 mod life;
@@ -43,8 +45,10 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(tenants::list_tenants))
         .routes(routes!(tenants::get_tenant))
         .routes(routes!(tenants::get_tenant_status))
+        .routes(routes!(history::get_tenant_history))
         .routes(routes!(life::suspend_tenant))
         .routes(routes!(life::resume_tenant))
+        .routes(routes!(audit::list_audit))
 }
 
 /// The calls on operations that there are on batches too.

@@ -76,7 +76,7 @@ fn held_by(it: Holder) -> HeldBy {
     }
 }
 
-fn failed_attempt(it: Attempt) -> FailedAttempt {
+pub(super) fn failed_attempt(it: Attempt) -> FailedAttempt {
     FailedAttempt {
         attempt: it.attempt,
         worker: it.worker,

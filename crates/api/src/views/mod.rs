@@ -2,6 +2,7 @@
 //! asked for.
 
 pub(crate) mod counts;
+pub(crate) mod history;
 pub(crate) mod item;
 pub(crate) mod lines;
 pub(crate) mod operation;

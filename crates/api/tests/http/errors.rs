@@ -140,8 +140,9 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 37] = [
+const CALLS: [&str; 39] = [
     "DELETE /api/v1/batches/{id}/api-keys",
+    "GET /api/v1/audit",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
@@ -152,6 +153,7 @@ const CALLS: [&str; 37] = [
     "GET /api/v1/queue",
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
+    "GET /api/v1/tenants/{id}/history",
     "GET /api/v1/tenants/{id}/status",
     "GET /healthz",
     "GET /metrics",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod atomic;
+mod audit;
 mod audited;
 mod digests;
 mod dry_run;

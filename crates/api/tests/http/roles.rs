@@ -18,6 +18,8 @@ fn calls() -> Vec<(Method, String, Role)> {
         (get.clone(), "/tenants".into(), Role::Viewer),
         (get.clone(), "/tenants/1".into(), Role::Viewer),
         (get.clone(), "/tenants/1/status".into(), Role::Viewer),
+        (get.clone(), "/tenants/1/history".into(), Role::Viewer),
+        (get.clone(), "/audit".into(), Role::Viewer),
         (get.clone(), "/batches".into(), Role::Viewer),
         (get.clone(), format!("/batches/{batch}"), Role::Viewer),
         (get.clone(), "/queue".into(), Role::Viewer),

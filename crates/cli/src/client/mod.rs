@@ -13,9 +13,12 @@ use serde_json::value::RawValue;
 
 pub(crate) use operations::{Filters, Operations, Under};
 
-use crate::{connection::Target, failure::Failure};
+use crate::{connection::Target, failure::Failure, show};
 
 pub(crate) const API: &str = "/api/v1";
+
+/// One JSON document a line.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// How long an API that does not accept connections is given to start.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -88,9 +91,20 @@ impl Client {
         self.call(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn get_ndjson(&self, path: &str) -> anyhow::Result<Answer> {
-        let request = self.request(Method::GET, path);
-        self.call(request.header(header::ACCEPT, "application/x-ndjson")).await
+    /// Prints `path` in `media_type` while it arrives: a list may be larger than the memory.
+    pub(crate) async fn print(&self, path: &str, media_type: &str) -> anyhow::Result<()> {
+        let request = self.request(Method::GET, path).header(header::ACCEPT, media_type);
+        let mut response = self.response(request).await?;
+        if !response.status().is_success() {
+            return self.read(response).await.map(drop);
+        }
+        while let Some(part) = response.chunk().await.context("the API's answer broke off")? {
+            if show::part(&part).is_err() {
+                // The reader has left.
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Posts to `path`, without a body.
@@ -125,6 +139,11 @@ impl Client {
     }
 
     async fn call(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
+        self.read(self.response(request).await?).await
+    }
+
+    /// The answer's head; after 429 it asks again.
+    async fn response(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let mut yields = 0;
         loop {
             let again = request.try_clone().context("could not prepare the request")?;
@@ -135,7 +154,7 @@ impl Client {
                 tokio::time::sleep(wait.min(MAX_YIELD)).await;
                 continue;
             }
-            return self.read(response).await;
+            return Ok(response);
         }
     }
 

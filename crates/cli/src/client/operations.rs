@@ -3,7 +3,7 @@
 use anyhow::Result;
 use contract::{FailureGroup, ItemPage, ItemResult, OperationPage};
 
-use super::{API, Answer, Client, query};
+use super::{API, Answer, Client, NDJSON, query};
 use crate::failure::Failure;
 
 /// Ids that a beginning is compared with at a time: the API's largest page.
@@ -110,9 +110,9 @@ impl Operations<'_> {
         self.client.get(&self.items_path(id, filters)).await
     }
 
-    /// What became of its tenants, one a line.
-    pub(crate) async fn item_lines(self, id: &str, filters: Filters<'_>) -> Result<Answer> {
-        self.client.get_ndjson(&self.items_path(id, filters)).await
+    /// Prints what became of its tenants, one a line.
+    pub(crate) async fn print_items(self, id: &str, filters: Filters<'_>) -> Result<()> {
+        self.client.print(&self.items_path(id, filters), NDJSON).await
     }
 
     fn items_path(self, id: &str, filters: Filters<'_>) -> String {

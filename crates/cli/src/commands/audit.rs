@@ -1,4 +1,6 @@
-//! `tenantry audit`: writes months of the audit log to files, and drops months that are in one.
+//! `tenantry audit`: lists the audit log, writes its months to files, and drops months that are in one.
+
+mod list;
 
 use std::{
     fs::File,
@@ -34,7 +36,9 @@ const TRIES: u32 = 5;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Write a month to a new file, one JSON object a line, and record its rows and SHA-256
+    List(list::List),
+    /// Write a month to a new file, one JSON object a line, and record its rows and SHA-256 (works on
+    /// DATABASE_URL)
     Export {
         /// The month, in UTC, such as 2026-08
         #[arg(long, value_parser = month)]
@@ -43,7 +47,7 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
-    /// Drop a month that is over and exported
+    /// Drop a month that is over and exported (works on DATABASE_URL)
     Drop {
         /// The month, in UTC, such as 2026-08
         #[arg(long, value_parser = month)]
@@ -67,17 +71,17 @@ fn named(month: NaiveDate) -> String {
 
 impl Audit {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
-        if let Self::Drop { month, yes: false } = &self {
-            ask(*month)?;
-        }
-        connection::with_database(global, async |db| self.on(db).await).await
-    }
-
-    async fn on(self, db: Database<'_>) -> anyhow::Result<Done> {
-        connection::refuse_copy(db.pool).await?;
         match self {
-            Self::Export { month, to } => export(db, month, &to).await,
-            Self::Drop { month, .. } => drop_month(db, month).await,
+            Self::List(list) => list.run(global).await,
+            Self::Export { month, to } => {
+                connection::with_database(global, async |db| export(db, month, &to).await).await
+            }
+            Self::Drop { month, yes } => {
+                if !yes {
+                    ask(month)?;
+                }
+                connection::with_database(global, async |db| drop_month(db, month).await).await
+            }
         }
     }
 }
@@ -99,6 +103,7 @@ fn ask(month: NaiveDate) -> Result<(), Failure> {
 
 /// The file is there before its export is recorded: a month is dropped only if it is in a file.
 async fn export(db: Database<'_>, month: NaiveDate, to: &Path) -> anyhow::Result<Done> {
+    connection::refuse_copy(db.pool).await?;
     if to.try_exists().with_context(|| format!("could not look at {}", to.display()))? {
         return Err(exists(to).into());
     }
@@ -157,6 +162,7 @@ fn exists(file: &Path) -> Failure {
 }
 
 async fn drop_month(db: Database<'_>, month: NaiveDate) -> anyhow::Result<Done> {
+    connection::refuse_copy(db.pool).await?;
     let mut tries = 1;
     let rows = loop {
         let mut tx = db.pool.begin().await?;

@@ -226,7 +226,7 @@ async fn items(
     let id = of.resolve(id).await?;
     let fit = [("status", status), ("code", code)];
     if all && global.json {
-        show::raw(&of.item_lines(&id, &fit).await?.text);
+        of.print_items(&id, &fit).await?;
         return Ok(Done::Well);
     }
     if all {

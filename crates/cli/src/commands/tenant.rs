@@ -1,4 +1,4 @@
-//! `tenantry tenant`: list, show, suspend and resume tenants.
+//! `tenantry tenant`: list, show, suspend and resume tenants, and show the history of one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -47,6 +47,17 @@ pub(crate) enum Tenant {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
+    /// Show what happened to a tenant, newest first: operations, failed tries, API keys, audit
+    History {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// At most this many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Continue where an earlier list ended
+        #[arg(long)]
+        cursor: Option<String>,
+    },
     /// Suspend a tenant: nobody can use it until it is resumed
     Suspend {
         /// Its id, domain, schema name, or your own (external) id for it
@@ -87,12 +98,33 @@ impl Tenant {
             }
             Self::Show { tenant } => one(global, &tenant, "").await,
             Self::Status { tenant } => one(global, &tenant, "/status").await,
+            Self::History { tenant, limit, cursor } => {
+                history(global, &tenant, limit, cursor).await
+            }
             Self::Suspend { tenant, reason, until } => {
                 change(global, &tenant, "suspend", &Suspend { reason, until }).await
             }
             Self::Resume { tenant } => change(global, &tenant, "resume", &json!({})).await,
         }
     }
+}
+
+async fn history(
+    global: &Global,
+    tenant: &str,
+    limit: u32,
+    cursor: Option<String>,
+) -> anyhow::Result<Done> {
+    let client = client(global)?;
+    let id = find_tenant::resolve(&client, tenant).await?;
+    let query = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+    let answer = client.get(&format!("{API}/tenants/{id}/history{query}")).await?;
+    print(global, &answer, |page: contract::HistoryPage| {
+        show::history_table(&page.entries).print();
+        if let Some(cursor) = page.next_cursor {
+            show::note(format!("more: `tenantry tenant history {id} --cursor {cursor}`"));
+        }
+    })
 }
 
 /// Has `act` done with the tenant, and follows it to its end.

@@ -3,6 +3,7 @@
 
 mod bar;
 mod column;
+mod history;
 mod item;
 mod operation;
 mod queue;
@@ -20,6 +21,7 @@ use contract::WaitingFor;
 use serde_json::Value;
 
 pub(crate) use bar::BatchBar;
+pub(crate) use history::{audit_table, history_table};
 pub(crate) use item::item;
 pub(crate) use operation::{
     counts, counts_and_pace, items_table, operation_table, operations_table, wait_table,
@@ -62,6 +64,16 @@ pub(crate) fn raw(text: &str) {
     let mut out = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let _reader_left = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
+
+/// A part of an answer exactly as the API sent it.
+///
+/// # Errors
+/// When the reader has left.
+pub(crate) fn part(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// `1 row`, `2 rows`.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{System, tenants};
 
 /// Makes the newest operation one that migrates, with an item that is `stuck`.
-async fn stuck(system: &System) {
+pub(crate) async fn stuck(system: &System) {
     system.run(&["submit", system.file(&tenants())]);
     system
         .execute(
