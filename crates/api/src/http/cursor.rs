@@ -13,6 +13,8 @@ pub(crate) enum List {
     Operations,
     Results,
     Tenants,
+    Keys,
+    Secrets,
 }
 
 impl List {
@@ -22,6 +24,8 @@ impl List {
             Self::Operations => "o",
             Self::Results => "r",
             Self::Tenants => "t",
+            Self::Keys => "k",
+            Self::Secrets => "s",
         }
     }
 

@@ -25,5 +25,6 @@ mod steering;
 mod streamed;
 mod submission;
 mod support;
+mod tenant_keys;
 mod undo_failed;
 mod waiting;
