@@ -5,6 +5,7 @@
 mod operations;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenant_keys;
 
 use std::{fs, net::SocketAddr};
 
