@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{InstallationId, NamePolicy, OperatorId, Pattern, SettingsPolicy};
-use keys::{MasterKeys, MasterKeysError, Sealer};
+use keys::{KeyRules, MasterKeys, MasterKeysError, Minter, MinterError, Sealer};
 use settings::{Settings, SettingsError};
 use sqlx::PgPool;
 use store::Connections;
@@ -47,7 +47,8 @@ pub struct Shared {
     /// What tenants may ask for.
     pub(crate) policy: SettingsPolicy,
     master_keys: MasterKeys,
-    sealer: OnceCell<Sealer>,
+    minter: Minter,
+    keys: OnceCell<KeyRules>,
     /// Whether the control schema is older than this program, or in parts missing, by the last look.
     not_migrated: AtomicBool,
     installation: OnceCell<InstallationId>,
@@ -90,13 +91,15 @@ pub enum ContextError {
     /// A setting does not hold a master key.
     #[error(transparent)]
     MasterKey(#[from] MasterKeysError),
+    #[error("API_KEY_PREFIX or API_KEY_LENGTH is not usable")]
+    KeyForm(#[source] MinterError),
 }
 
 impl Context {
     /// What requests on `pool` share. Waiting requests are let go when `stop` is cancelled.
     ///
     /// # Errors
-    /// When the master key is not set, or not one.
+    /// When the master key is not set, or not one, or API keys cannot have the form that is set.
     pub fn new(
         settings: Settings,
         pool: PgPool,
@@ -105,11 +108,13 @@ impl Context {
         let present = settings.keys.require_master_key()?;
         let previous = settings.keys.master_key_previous.as_ref();
         let master_keys = MasterKeys::parse(present, previous)?;
+        let minter = Minter::new(&settings.keys.prefix, settings.keys.length);
         Ok(Self(Arc::new(Shared {
+            minter: minter.map_err(ContextError::KeyForm)?,
             pool: watch::Sender::new(pool.into()),
             policy: policy(&settings.tenants),
             master_keys,
-            sealer: OnceCell::new(),
+            keys: OnceCell::new(),
             not_migrated: AtomicBool::new(false),
             installation: OnceCell::new(),
             authenticator: Authenticator::default(),
@@ -175,15 +180,22 @@ impl Context {
         Duration::from_millis(self.settings.worker.dead_after_ms)
     }
 
-    /// Opens sealed API keys. The installation's random value, which master keys are told apart by,
-    /// is read once.
-    pub(crate) async fn sealer(&self) -> sqlx::Result<&Sealer> {
-        let sealer = self.sealer.get_or_try_init(|| async {
+    /// How API keys are made and sealed. The installation's random value, which master keys are told apart
+    /// by, is read once.
+    pub(crate) async fn keys(&self) -> sqlx::Result<&KeyRules> {
+        let rules = self.keys.get_or_try_init(|| async {
             let mut conn = self.pool().acquire().await?;
             let salt = store::master_keys::salt(&mut conn).await?;
-            Ok(self.master_keys.sealer(salt.as_bytes()))
+            let sealer = self.master_keys.sealer(salt.as_bytes());
+            let keys = &self.settings.keys;
+            Ok(KeyRules::new(self.minter.clone(), sealer, keys.sealed_hours, keys.expires_days))
         });
-        sealer.await
+        rules.await
+    }
+
+    /// Opens sealed API keys.
+    pub(crate) async fn sealer(&self) -> sqlx::Result<&Sealer> {
+        Ok(&self.keys().await?.sealer)
     }
 
     /// Whether the control schema is older than this program, or in parts missing.

@@ -7,6 +7,7 @@
 
 mod context;
 mod http;
+mod issue_key;
 mod pool_watch;
 mod reveal;
 mod routes;

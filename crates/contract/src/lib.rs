@@ -25,7 +25,10 @@ pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,
 };
-pub use keys::{Acknowledged, RevealedKey, RevealedKeys, UnreadableKey};
+pub use keys::{
+    Acknowledged, ApiKey, IssueKey, IssuedKey, KeyPage, KeyStatus, RevealedKey, RevealedKeys,
+    RotateKeys, TenantAcknowledged, UnreadableKey, VerifiedKey, VerifyKey,
+};
 pub use open_enum::OpenEnum;
 pub use operation::{
     Batch, BatchError, BatchPage, BatchProgress, BatchSummary, Links, Operation, OperationLinks,

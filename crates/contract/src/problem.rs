@@ -6,6 +6,8 @@ use domain::{FieldError, OperationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Suspension;
+
 /// The body of an error (RFC 9457).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -30,6 +32,9 @@ pub struct Problem {
     /// The batch the request became all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<OperationId>,
+    /// Why and until when the tenant is suspended, with the code `tenant_suspended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
 }
 
 /// What is wrong with one field.

@@ -26,7 +26,7 @@ pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};
 pub use direct::carry_out;
 pub use executor::{Ended, Executor, RetryRules};
-pub use parts::{KeyRules, Parts};
+pub use parts::Parts;
 pub use plans::Plans;
 pub use pool::PoolView;
 pub use spares::{SpareBuilder, SpareError};

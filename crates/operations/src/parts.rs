@@ -1,9 +1,9 @@
 //! What the steps are made of: read once when a worker starts.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::InstallationId;
-use keys::{Minter, Sealer};
+use keys::KeyRules;
 use store::{items::Claim, tenants::Place};
 use tenantdb::{Mark, MigrationSet, Promise, Subject};
 
@@ -11,18 +11,6 @@ use crate::{Application, migrate::Migrating};
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
 const RECIPE: &str = "r3";
-
-/// How API keys are made and kept.
-#[derive(Debug)]
-pub struct KeyRules {
-    pub minter: Minter,
-    /// Seals their secrets until they are acknowledged.
-    pub sealer: Sealer,
-    /// How long a sealed secret is kept.
-    pub sealed_for: Duration,
-    /// How long a key is good; `None` = until revoked.
-    pub valid_for: Option<Duration>,
-}
 
 /// Everything the steps need beside the item itself.
 #[derive(Debug)]

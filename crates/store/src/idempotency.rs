@@ -1,9 +1,35 @@
-//! Idempotency keys: the same request twice is one operation.
+//! Idempotency keys: the same request twice is one operation, or one API key.
 
 use domain::{OperationId, OperatorId};
 use sqlx::PgConnection;
 
-/// A request that must become one operation only.
+use crate::decode::unreadable;
+
+/// What a request became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    Operation(OperationId),
+    /// An API key, by its SHA-256.
+    ApiKey([u8; 32]),
+}
+
+impl Became {
+    fn operation(self) -> Option<OperationId> {
+        match self {
+            Self::Operation(id) => Some(id),
+            Self::ApiKey(_) => None,
+        }
+    }
+
+    fn api_key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Operation(_) => None,
+            Self::ApiKey(hash) => Some(hash),
+        }
+    }
+}
+
+/// A request that must take effect once only.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// Whose key it is; two callers never share one.
@@ -12,9 +38,9 @@ pub struct Claim<'a> {
     pub key: &'a str,
     /// SHA-256 of what was asked.
     pub body_hash: &'a [u8; 32],
-    /// The operation the request becomes if the key is free.
-    pub operation: OperationId,
-    /// Days for which a key stands for its operation.
+    /// What the request becomes if the key is free.
+    pub became: Became,
+    /// Days for which a key stands for what its request became.
     pub days: i32,
 }
 
@@ -23,15 +49,17 @@ pub struct Claim<'a> {
 /// Waits for a request in flight with the same key: the row is its, until it commits.
 pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bool> {
     let taken = sqlx::query!(
-        "insert into tenantry.idempotency_keys as k (caller, key, body_hash, operation_id)
-         values ($1, $2, $3, $4)
+        "insert into tenantry.idempotency_keys as k (caller, key, body_hash, operation_id, api_key_hash)
+         values ($1, $2, $3, $4, $5)
          on conflict (caller, key) do update
-         set body_hash = excluded.body_hash, operation_id = excluded.operation_id, created_at = now()
-         where k.created_at < now() - make_interval(days => $5)",
+         set body_hash = excluded.body_hash, operation_id = excluded.operation_id,
+             api_key_hash = excluded.api_key_hash, created_at = now()
+         where k.created_at < now() - make_interval(days => $6)",
         claim.caller.get(),
         claim.key,
         claim.body_hash.as_slice(),
-        claim.operation.get(),
+        claim.became.operation().map(OperationId::get),
+        claim.became.api_key(),
         claim.days,
     )
     .execute(conn)
@@ -44,7 +72,7 @@ pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bo
 pub struct Remembered {
     /// SHA-256 of what was asked.
     pub body_hash: Vec<u8>,
-    pub operation: OperationId,
+    pub became: Became,
 }
 
 /// The request that used `key`, if one did.
@@ -54,13 +82,17 @@ pub async fn find(
     key: &str,
 ) -> sqlx::Result<Option<Remembered>> {
     sqlx::query!(
-        "select body_hash, operation_id from tenantry.idempotency_keys where caller = $1 and key = $2",
+        "select body_hash, operation_id, api_key_hash from tenantry.idempotency_keys
+         where caller = $1 and key = $2",
         caller.get(),
         key,
     )
-    .map(|r| Remembered {
-        body_hash: r.body_hash,
-        operation: OperationId::new(r.operation_id),
+    .try_map(|r| {
+        let hash = r.api_key_hash.and_then(|hash| hash.try_into().ok()).map(Became::ApiKey);
+        let became = r.operation_id.map(|id| Became::Operation(OperationId::new(id))).or(hash);
+        let became =
+            became.ok_or_else(|| unreadable("an idempotency key that stands for nothing"))?;
+        Ok(Remembered { body_hash: r.body_hash, became })
     })
     .fetch_optional(conn)
     .await

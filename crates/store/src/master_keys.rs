@@ -40,6 +40,19 @@ pub async fn current(conn: &mut PgConnection) -> sqlx::Result<Option<String>> {
         .await
 }
 
+/// As [`current`]. No other master key becomes the installation's before the transaction ends: what is sealed
+/// in it is there when `tenantry keys roll-master` looks for what to seal anew.
+pub async fn lock_current(conn: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    let locked = sqlx::query_scalar!(
+        "select id from tenantry.master_keys where retired_at is null for share",
+    );
+    match locked.fetch_optional(&mut *conn).await? {
+        // It was replaced while this waited for its row.
+        None => current(conn).await,
+        locked => Ok(locked),
+    }
+}
+
 /// The fingerprint of the installation's master key, which is one of `ours` (the present one
 /// first). The first process sets it; of several that start at once one does.
 ///

@@ -167,7 +167,7 @@ async fn a_key_stands_for_its_batch_as_long_as_the_settings_say() {
         caller: domain::OperatorId::new(1),
         key: "k",
         body_hash: &[0; 32],
-        operation: OperationId::mint(),
+        became: idempotency::Became::Operation(OperationId::mint()),
         days,
     };
 

@@ -1,11 +1,11 @@
 //! Reads what the provisioning needs, once, when the worker starts.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::{DatabaseMode, InstallationId};
-use keys::{MasterKeys, Minter, Sealer};
+use keys::{KeyRules, MasterKeys, Minter, Sealer};
 use operations::{
-    Application, KeyRules, Parts,
+    Application, Parts,
     learning::{self, LearnError},
 };
 use settings::Settings;
@@ -114,12 +114,8 @@ pub async fn build_parts(
     let learning::Learnt { set: migrations, promise } =
         learning::learn(&mut conn, &migrations).await?;
     let keys = &settings.keys;
-    let rules = KeyRules {
-        minter: Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?,
-        sealer,
-        sealed_for: Duration::from_secs(u64::from(keys.sealed_hours) * 3600),
-        valid_for: keys.expires_days.map(|d| Duration::from_secs(u64::from(d) * 86_400)),
-    };
+    let minter = Minter::new(&keys.prefix, keys.length).map_err(BuildError::KeyForm)?;
+    let rules = KeyRules::new(minter, sealer, keys.sealed_hours, keys.expires_days);
     let tenants = &settings.tenants;
     let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
     let parts =

@@ -15,6 +15,8 @@ pub(crate) enum List {
     Operations,
     Results,
     Tenants,
+    Keys,
+    Secrets,
 }
 
 impl List {
@@ -26,6 +28,8 @@ impl List {
             Self::Operations => "o",
             Self::Results => "r",
             Self::Tenants => "t",
+            Self::Keys => "k",
+            Self::Secrets => "s",
         }
     }
 

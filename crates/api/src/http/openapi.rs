@@ -93,7 +93,7 @@ pub(crate) enum Common {
 #[expect(dead_code, reason = "describes answers, is none")]
 pub(crate) enum NotFound {
     /// Nothing has this id (`batch_not_found`, `item_not_found`, `tenant_not_found`,
-    /// `not_found`).
+    /// `key_not_found`, `not_found`).
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
 }

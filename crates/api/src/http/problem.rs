@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use contract::Suspension;
 pub(crate) use contract::{FieldProblem, Problem as ProblemBody};
 use domain::OperationId;
 use tracing::{error, warn};
@@ -27,6 +28,7 @@ struct Inner {
     detail: String,
     errors: Vec<FieldProblem>,
     batch: Option<OperationId>,
+    suspension: Option<Suspension>,
     retry_after_secs: Option<u64>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -48,6 +50,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             batch: None,
+            suspension: None,
             retry_after_secs: None,
             cause: None,
         }))
@@ -60,6 +63,11 @@ impl Problem {
 
     pub(crate) fn with_batch(mut self, batch: OperationId) -> Self {
         self.0.batch = Some(batch);
+        self
+    }
+
+    pub(crate) fn with_suspension(mut self, suspension: Option<Suspension>) -> Self {
+        self.0.suspension = suspension;
         self
     }
 
@@ -123,6 +131,7 @@ impl IntoResponse for Problem {
             detail: inner.detail.clone(),
             errors: inner.errors.clone(),
             batch_id: inner.batch,
+            suspension: inner.suspension.clone(),
         };
         let json = serde_json::to_vec(&body).expect("a struct of texts and numbers is JSON");
         let mut response = (inner.status, json).into_response();

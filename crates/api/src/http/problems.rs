@@ -12,6 +12,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
     }
 
+    pub(crate) fn key_not_found(tenant: TenantId, key: i64) -> Self {
+        let detail = format!("tenant {tenant} has no API key {key}");
+        Self::new(StatusCode::NOT_FOUND, "key_not_found", detail)
+    }
+
     pub(crate) fn no_such_path() -> Self {
         let detail = "nothing answers at this path; /openapi.json lists what does";
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

@@ -10,35 +10,41 @@ use crate::{
     context::Context,
     http::{
         auth::CanOperate,
-        openapi::{Common, NotFound},
-        parameters::Id,
+        openapi::{BadParameter, Common, NotFound},
+        parameters::{Id, Params},
         problem::Problem,
     },
-    reveal::reveal,
+    reveal::{Of, Page, reveal},
     views::Under,
 };
 
 /// Reveal the API keys of a batch
 ///
-/// Every key that is neither acknowledged nor older than 24 hours. Each reveal is audited. Keys
+/// Every key that is neither acknowledged nor older than 24 hours, in pages if `limit` is given. Each reveal is audited. Keys
 /// that were sealed with a master key that this API does not have are named in `unreadable`.
 #[utoipa::path(
     post,
     path = "/batches/{id}/api-keys/reveal",
     tag = "keys",
-    params(("id" = OperationId, Path, description = "The batch")),
-    responses((status = 200, description = "The keys", body = RevealedKeys), NotFound, Common),
+    params(("id" = OperationId, Path, description = "The batch"), Page),
+    responses(
+        (status = 200, description = "The keys, in the order they were issued", body = RevealedKeys),
+        BadParameter,
+        NotFound,
+        Common,
+    ),
 )]
 pub(crate) async fn reveal_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Id(id): Id<OperationId>,
+    Params(page): Params<Page>,
 ) -> Result<Json<RevealedKeys>, Problem> {
     let mut tx = cx.pool().begin().await?;
     if operations::is_finished(&mut tx, id).await?.is_none() {
         return Err(Under::Batches.not_found(id));
     }
-    let keys = reveal(&mut tx, &cx, &caller, id).await?;
+    let keys = reveal(&mut tx, &cx, &caller, Of::Batch(id), &page).await?;
     tx.commit().await?;
     Ok(Json(keys))
 }

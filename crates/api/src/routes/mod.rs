@@ -13,7 +13,9 @@ mod operations;
 mod probes;
 mod queue;
 mod submit;
+mod tenant_keys;
 mod tenants;
+mod verify;
 
 use axum::Extension;
 use utoipa::openapi::{Paths, RefOr};
@@ -49,6 +51,12 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(life::suspend_tenant))
         .routes(routes!(life::resume_tenant))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(tenant_keys::list_keys, tenant_keys::issue_key))
+        .routes(routes!(tenant_keys::rotate_keys))
+        .routes(routes!(tenant_keys::reveal_tenant_keys))
+        .routes(routes!(tenant_keys::acknowledge_tenant_keys))
+        .routes(routes!(tenant_keys::get_key, tenant_keys::revoke_key))
+        .routes(routes!(verify::verify_key))
 }
 
 /// The calls on operations that there are on batches too.

@@ -28,7 +28,7 @@ use crate::{
         problem::{FieldProblem, Problem, ProblemBody},
         wait,
     },
-    reveal,
+    reveal::{self, Of, Page},
     submission::{
         admit::{Submission, Submitted, submit},
         idempotency::{self, fingerprint},
@@ -245,7 +245,9 @@ impl Sent<'_> {
         let found = found.ok_or_else(|| Problem::tenant_not_found(id))?;
         let mut keys = match replayed {
             true => RevealedKeys::default(),
-            false => reveal::reveal(&mut tx, cx, caller, batch).await?,
+            false => {
+                reveal::reveal(&mut tx, cx, caller, Of::Batch(batch), &Page::default()).await?
+            }
         };
         tx.commit().await?;
         Ok(CreatedTenant {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what it stands for, and the batch that a call with it became before.
+//! `Idempotency-Key`: what it stands for, and what a call with it became before.
 //!
 //! A key stands for a hash of all that a call asks for. Two bodies with the same JSON value ask for
 //! the same, whatever the order of their fields or the writing of their numbers.
@@ -11,7 +11,7 @@ use domain::{Mode, OperationId, OperatorId};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::idempotency::{self, Claim};
+use store::idempotency::{self, Became, Claim};
 
 use super::read::Slices;
 use crate::http::problem::Problem;
@@ -42,11 +42,29 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 pub(crate) async fn replayed(
     conn: &mut PgConnection,
     caller: OperatorId,
-    (key, body_hash): &Key<'_>,
+    key: &Key<'_>,
     batch: OperationId,
     days: i32,
 ) -> Result<Option<OperationId>, Problem> {
-    let claim = Claim { caller, key, body_hash, operation: batch, days };
+    match first(conn, caller, key, Became::Operation(batch), days).await? {
+        None => Ok(None),
+        Some(Became::Operation(first)) => Ok(Some(first)),
+        Some(Became::ApiKey(_)) => Err(Problem::internal("an operation was an API key before")),
+    }
+}
+
+/// What the same call of `caller` became before; `None` after `key` was taken for what it `became` now.
+///
+/// # Errors
+/// 422 when the key stands for another call.
+pub(crate) async fn first(
+    conn: &mut PgConnection,
+    caller: OperatorId,
+    (key, body_hash): &Key<'_>,
+    became: Became,
+    days: i32,
+) -> Result<Option<Became>, Problem> {
+    let claim = Claim { caller, key, body_hash, became, days };
     if idempotency::claim(conn, claim).await? {
         return Ok(None);
     }
@@ -57,7 +75,7 @@ pub(crate) async fn replayed(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Err(Problem::new(status, "idempotency_key_reused", message));
     }
-    Ok(Some(first.operation))
+    Ok(Some(first.became))
 }
 
 /// SHA-256 of a call; `call` keeps two calls with one body apart.

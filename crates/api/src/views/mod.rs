@@ -1,6 +1,7 @@
 //! Rows of the registry as the bodies that callers read, and the two names under which an operation is
 //! asked for.
 
+pub(crate) mod api_key;
 pub(crate) mod counts;
 pub(crate) mod history;
 pub(crate) mod item;

@@ -140,9 +140,10 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 39] = [
+const CALLS: [&str; 47] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/audit",
+    "DELETE /api/v1/tenants/{id}/keys/{key}",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
@@ -154,6 +155,8 @@ const CALLS: [&str; 39] = [
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
     "GET /api/v1/tenants/{id}/history",
+    "GET /api/v1/tenants/{id}/keys",
+    "GET /api/v1/tenants/{id}/keys/{key}",
     "GET /api/v1/tenants/{id}/status",
     "GET /healthz",
     "GET /metrics",
@@ -166,6 +169,7 @@ const CALLS: [&str; 39] = [
     "POST /api/v1/batches/{id}/pause",
     "POST /api/v1/batches/{id}/resume",
     "POST /api/v1/batches/{id}/retry",
+    "POST /api/v1/keys/verify",
     "POST /api/v1/operations",
     "POST /api/v1/operations/{id}/cancel",
     "POST /api/v1/operations/{id}/items/{index}/resolve",
@@ -178,6 +182,10 @@ const CALLS: [&str; 39] = [
     "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
+    "POST /api/v1/tenants/{id}/keys",
+    "POST /api/v1/tenants/{id}/keys/acknowledge",
+    "POST /api/v1/tenants/{id}/keys/reveal",
+    "POST /api/v1/tenants/{id}/keys/rotate",
     "POST /api/v1/tenants/{id}/resume",
     "POST /api/v1/tenants/{id}/suspend",
 ];
@@ -207,7 +215,7 @@ async fn the_description_has_every_call_and_each_is_answered() {
     assert_eq!(described, CALLS.iter().map(|call| (*call).to_owned()).collect());
     for call in CALLS {
         let (method, path) = call.split_once(' ').unwrap();
-        let path = path.replace("{id}", "1").replace("{index}", "1");
+        let path = path.replace("{id}", "1").replace("{index}", "1").replace("{key}", "1");
         let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();
         let answer = app.send(request).await;
         // Anything but "no such path": without a token most are refused.

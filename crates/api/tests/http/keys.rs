@@ -190,3 +190,57 @@ async fn an_unknown_batch_has_no_keys() {
     assert_eq!(reveal.status, StatusCode::NOT_FOUND);
     assert_eq!(acknowledge.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn keys_are_revealed_in_pages_with_what_tells_them_apart() {
+    let app = App::start().await;
+    let mut asked = tenants(3);
+    asked[1]["external_id"] = json!("cus_1");
+    let batch = app.submit(asked).await;
+    let minted = app.succeed(batch, 3).await;
+    let path = format!("/batches/{batch}/api-keys/reveal");
+
+    let all = app.post(&path, &Value::Null).await.body;
+    let first = app.post(&format!("{path}?limit=2"), &Value::Null).await.body;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = app.post(&format!("{path}?limit=2&cursor={cursor}"), &Value::Null).await.body;
+    let bare = app.post(&format!("{path}?cursor={cursor}"), &Value::Null).await;
+
+    let keys = |page: &Value| page["keys"].as_array().unwrap().clone();
+    assert_eq!([keys(&first), keys(&second)].concat(), keys(&all));
+    assert_eq!((keys(&first).len(), keys(&second).len(), minted.len()), (2, 1, 3));
+    assert_eq!((second.get("next_cursor"), all.get("next_cursor")), (None, None));
+    assert_eq!(bare.body, second);
+    let one = keys(&all).into_iter().find(|key| key["index"] == 1).unwrap();
+    assert_eq!(
+        (&one["domain"], &one["external_id"]),
+        (&json!("acme1.example.com"), &json!("cus_1"))
+    );
+}
+
+#[tokio::test]
+async fn a_tenants_keys_are_revealed_until_they_are_acknowledged() {
+    let app = App::start().await;
+    let batch = app.submit(tenants(1)).await;
+    let minted = app.succeed(batch, 1).await;
+    let (_, issued) = app.issue().await;
+    let reveal = async || app.post("/tenants/1/keys/reveal", &Value::Null).await.body;
+    let acknowledge = async || {
+        app.post("/tenants/1/keys/acknowledge", &Value::Null).await.body["acknowledged"].clone()
+    };
+
+    let revealed = reveal().await;
+    let counts = (acknowledge().await, acknowledge().await);
+
+    let keys = revealed["keys"].as_array().unwrap();
+    let told: Vec<_> = keys.iter().map(|key| (&key["api_key"], &key["index"])).collect();
+    let provisioned = json!(minted[0].expose());
+    assert_eq!(told, [(&provisioned, &json!(0)), (&json!(issued), &Value::Null)]);
+    assert_eq!(counts, (json!(2), json!(0)));
+    assert_eq!(reveal().await["keys"], json!([]));
+    assert_eq!(app.verdict(&issued).await, "ok");
+    assert_eq!(
+        app.count("select count(*) from tenantry.api_keys where sealed is not null").await,
+        0
+    );
+}

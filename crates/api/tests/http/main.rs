@@ -29,5 +29,6 @@ mod steering;
 mod streamed;
 mod submission;
 mod support;
+mod tenant_keys;
 mod undo_failed;
 mod waiting;

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// 32 bytes in hex, for tests only.
-const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const MASTER_KEY: &str =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 pub(crate) struct App {
     pub(crate) db: Db,
@@ -195,7 +196,7 @@ impl App {
             let key = minter.mint(&domain::TenantName::parse("Acme").unwrap());
             let new = api_keys::NewKey {
                 tenant,
-                operation: batch,
+                operation: Some(batch),
                 hash: key.hash(),
                 prefix: key.prefix(),
                 last4: key.last4(),
@@ -203,7 +204,7 @@ impl App {
                 sealed_for: std::time::Duration::from_secs(3600),
                 valid_for: None,
             };
-            assert_eq!(api_keys::issue(&mut conn, &[new]).await.unwrap(), 1);
+            assert_eq!(api_keys::issue(&mut conn, &[new], 1).await.unwrap(), 1);
             minted.push(key);
         }
         minted

@@ -48,7 +48,7 @@ async fn reveal(global: &Global, batch: String) -> anyhow::Result<Done> {
         return Ok(Done::Well);
     }
     let keys = answer.parse()?;
-    tell(&keys, &id);
+    tell(&keys, &format!("keys acknowledge {id}"));
     Ok(Done::well_if(keys.unreadable.is_empty()))
 }
 
@@ -71,7 +71,8 @@ async fn acknowledge(global: &Global, batch: String) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-fn tell(revealed: &RevealedKeys, id: &str) {
+/// Shows keys; `confirm` is the command that acknowledges them.
+pub(super) fn tell(revealed: &RevealedKeys, confirm: &str) {
     for key in &revealed.unreadable {
         let name = show::plain(&key.tenant_name);
         show::note(format!("tenant {} ({name}): {}", key.tenant_id, key.reason));
@@ -87,5 +88,5 @@ fn tell(revealed: &RevealedKeys, id: &str) {
         table.row([key.tenant_id.to_string(), key.tenant_name.clone(), key.api_key.clone()]);
     }
     table.print();
-    show::note(format!("when you have stored them: `tenantry keys acknowledge {id}`"));
+    show::note(format!("when you have stored them: `tenantry {confirm}`"));
 }

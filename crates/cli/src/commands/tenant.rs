@@ -1,4 +1,4 @@
-//! `tenantry tenant`: list, show, suspend and resume tenants, and show the history of one.
+//! `tenantry tenant`: list, show, suspend and resume tenants; their API keys, and the history of one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    application_role::ApplicationRole, client, connect::Connect, find_tenant, print, watching,
+    application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
+    tenant_keys::TenantKeys, watching,
 };
 use crate::{
     args::Global,
@@ -74,6 +75,9 @@ pub(crate) enum Tenant {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
+    /// List, issue, rotate and revoke a tenant's API keys
+    #[command(subcommand)]
+    Keys(TenantKeys),
     Connect(Connect),
     ApplicationRole(ApplicationRole),
 }
@@ -86,6 +90,7 @@ impl Tenant {
             Self::ApplicationRole(command) => {
                 with_database(global, async |db| command.run(db).await).await
             }
+            Self::Keys(keys) => keys.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),

@@ -6,6 +6,7 @@ mod history;
 mod operations;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenant_keys;
 
 use std::{fs, net::SocketAddr};
 

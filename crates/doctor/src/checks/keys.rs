@@ -17,7 +17,8 @@ use crate::{
 const PAGE: i64 = 1_000;
 
 checks! {
-    // A key revoked after the activation was an operator's doing.
+    // A key revoked after the activation was an operator's doing. One that expired is not: its tenant is left
+    // without a key and perhaps nobody knows.
     TenantWithoutLiveKey, Tenant:
         "select t.id::text,
                 format('tenant %s is active and has no live API key', t.id),
@@ -28,9 +29,11 @@ checks! {
                select from tenantry.operation_items i where i.tenant_id = t.id and i.state = 'succeeded')
            and not exists (
                select from tenantry.api_keys k
-               where k.tenant_id = t.id and (k.revoked_at is null or k.revoked_at >= t.activated_at))";
+               where k.tenant_id = t.id
+                 and (k.revoked_at >= t.activated_at
+                      or k.revoked_at is null and (k.expires_at is null or k.expires_at > now())))";
 
-    // Provisioning makes one, and while a key is rolled there are two.
+    // Provisioning makes one. A tenant may have a second, as while its key is rotated.
     SeveralLiveKeys, Tenant:
         "select live.tenant_id::text,
                 format('tenant %s has %s live API keys, %s of them from provisioning',
@@ -69,13 +72,17 @@ checks! {
                        k.id, k.tenant_id),
                 false
          from tenantry.api_keys k
-         where k.sealed is null and k.operation_id is not null and k.revoked_at is null
+         where k.sealed is null and k.revoked_at is null
            and k.created_at > now() - (
                select coalesce(min(o.sealed_until - o.created_at), interval '1 hour')
                from tenantry.api_keys o where o.sealed is not null and o.sealed_until > now())
            and not exists (select from tenantry.audit_log a
                            where a.operation_id = k.operation_id and a.action like 'keys.%'
-                             and a.action <> 'keys.revealed')";
+                             and a.action <> 'keys.revealed')
+           and not exists (select from tenantry.audit_log a
+                           where a.tenant_id = k.tenant_id and a.at >= k.created_at
+                             and a.action like 'keys.%'
+                             and a.action not in ('keys.revealed', 'keys.rotated'))";
 }
 
 /// Finds a master key that is not the installation's, and secrets that it does not open. Looks at

@@ -24,6 +24,40 @@ async fn a_tenant_that_never_got_a_key_is_told() {
 }
 
 #[tokio::test]
+async fn a_tenant_whose_only_key_expired_is_told_and_one_with_a_new_key_is_not() {
+    let ward = Ward::healthy().await;
+    ward.run("update KEYS set expires_at = now() where tenant_id = 1").await;
+    ward.only_reports(Kind::TenantWithoutLiveKey, tenant(1)).await;
+
+    ward.issue_key(1, None).await;
+
+    assert_eq!(ward.found().await, []);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_confirmed_for_its_tenant_was_not_erased_early() {
+    let early = || vec![(Kind::SecretErasedEarly, Subject::Key(1))];
+    for (action, tenant, expected) in [
+        ("keys.acknowledged", 1, vec![]),
+        ("keys.rotated", 1, early()),
+        ("keys.acknowledged", 2, early()),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run("update KEYS set sealed = null, sealed_until = null where tenant_id = 1").await;
+        sqlx::query(
+            "insert into tenantry.audit_log (actor, action, tenant_id) values ('operator:me', $1, $2)",
+        )
+        .bind(action)
+        .bind(tenant)
+        .execute(&ward.db.pool)
+        .await
+        .unwrap();
+
+        assert_eq!(ward.found().await, expected, "{action} of tenant {tenant}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_an_operator_revoked_is_no_trouble() {
     let ward = Ward::healthy().await;
     ward.run("update KEYS set revoked_at = now() where tenant_id = 1").await;

@@ -28,8 +28,7 @@ impl Step for IssueKey {
         let minted: Vec<_> = claims
             .iter()
             .map(|claim| {
-                let key = rules.minter.mint(&claim.tenant.name);
-                let sealed = rules.sealer.seal(&key, claim.tenant.id);
+                let (key, sealed) = rules.mint(&claim.tenant.name, claim.tenant.id);
                 (claim, key, sealed)
             })
             .collect();
@@ -37,7 +36,7 @@ impl Step for IssueKey {
             .iter()
             .map(|(claim, key, sealed)| api_keys::NewKey {
                 tenant: claim.tenant.id,
-                operation: claim.operation,
+                operation: Some(claim.operation),
                 hash: key.hash(),
                 prefix: key.prefix(),
                 last4: key.last4(),
@@ -46,7 +45,7 @@ impl Step for IssueKey {
                 valid_for: rules.valid_for,
             })
             .collect();
-        api_keys::issue(tx, &new).await.during("issue the API key")?;
+        api_keys::issue(tx, &new, 1).await.during("issue the API key")?;
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use domain::{Backoff, ItemId, RoleName, TenantId};
 use engine::Runner;
-use keys::{MasterKey, MasterKeys, Minter};
-use operations::{Executor, KeyRules, Parts, Plans, RetryRules};
+use keys::{KeyRules, MasterKey, MasterKeys, Minter};
+use operations::{Executor, Parts, Plans, RetryRules};
 use sqlx::PgPool;
 use store::{
     StageLimits,
@@ -32,12 +32,8 @@ async fn parts_with(pool: &PgPool, migrations: MigrationSet) -> Arc<Parts> {
     let mut conn = pool.acquire().await.unwrap();
     let installation = store::installation(&mut conn).await.unwrap();
     let promise = Promise::learn(&mut conn, &migrations).await.unwrap();
-    let rules = KeyRules {
-        minter: Minter::new("tk_", 32).unwrap(),
-        sealer: MasterKeys::parse(&MasterKey::generate(), None).unwrap().sealer(b""),
-        sealed_for: Duration::from_secs(3600),
-        valid_for: None,
-    };
+    let sealer = MasterKeys::parse(&MasterKey::generate(), None).unwrap().sealer(b"");
+    let rules = KeyRules::new(Minter::new("tk_", 32).unwrap(), sealer, 1, None);
     let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
     Arc::new(Parts::new(installation, migrations, promise, Arc::new(rules), 5))
 }

@@ -11,9 +11,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{Backoff, Direction, Kind, Migrate, OperationId, Selector, TenantId};
 use engine::{Runner, control};
-use operations::{
-    Executor, KeyRules, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating,
-};
+use operations::{Executor, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating};
 use sqlx::PgPool;
 use store::{StageLimits, audit::By, tenants::Place};
 use tempfile::TempDir;
@@ -83,12 +81,8 @@ async fn make(
     promise: Promise,
 ) -> (TenantId, String) {
     let built_in = parts(pool).await;
-    let keys = KeyRules {
-        minter: keys::Minter::new("tk_", 32).unwrap(),
-        sealer: built_in.keys.sealer.clone(),
-        sealed_for: Duration::from_secs(3600),
-        valid_for: None,
-    };
+    let minter = keys::Minter::new("tk_", 32).unwrap();
+    let keys = keys::KeyRules::new(minter, built_in.keys.sealer.clone(), 1, None);
     let installation = built_in.installation.clone();
     let (set, promise) = (Arc::new(set), Arc::new(promise));
     let parts = Arc::new(Parts::new(installation, set, promise, Arc::new(keys), 5));

@@ -1,15 +1,29 @@
 //! API keys: only their hash stays; the secret lies sealed until it is acknowledged.
 
+mod held;
+mod sealed;
+mod verify;
+
 use std::time::Duration;
 
 use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
+pub use held::{Held, by_hash, expire, find, list, revoke};
+pub use sealed::{
+    SealedKey, acknowledge, acknowledge_of_tenant, erase_expired, reveal, reveal_of_tenant,
+};
+pub use verify::{Presented, present, touch};
+
+/// Live keys that a tenant can have: a new one beside the one it replaces.
+pub const MOST_LIVE: i64 = 2;
+
 /// A key as it is stored: its hash, and its secret sealed.
 #[derive(Debug)]
 pub struct NewKey<'a> {
     pub tenant: TenantId,
-    pub operation: OperationId,
+    /// The operation that issues it; `None` when a request does it directly.
+    pub operation: Option<OperationId>,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
     /// What stands before the random part; shown to people.
@@ -23,11 +37,15 @@ pub struct NewKey<'a> {
     pub valid_for: Option<Duration>,
 }
 
-/// Records each of `keys` whose tenant has no live key yet, and says how many those are. One
-/// statement.
-pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result<u64> {
+/// Records each of `keys` whose tenant has fewer than `most_live` live ones, and says how many those are.
+/// One statement. Lock the tenants first if others could issue keys to them meanwhile.
+pub async fn issue(
+    conn: &mut PgConnection,
+    keys: &[NewKey<'_>],
+    most_live: i64,
+) -> sqlx::Result<u64> {
     let tenants: Vec<i64> = keys.iter().map(|key| key.tenant.get()).collect();
-    let operations: Vec<_> = keys.iter().map(|key| key.operation.get()).collect();
+    let operations: Vec<_> = keys.iter().map(|key| key.operation.map(OperationId::get)).collect();
     let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
     let prefixes: Vec<String> = keys.iter().map(|key| key.prefix.to_owned()).collect();
     let last4s: Vec<String> = keys.iter().map(|key| key.last4.to_owned()).collect();
@@ -45,75 +63,18 @@ pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>]) -> sqlx::Result
                      $6::float8[], $7::bytea[], $8::float8[])
              as k (tenant, operation, hash, prefix, last4, valid_secs, sealed, sealed_secs)
          -- not an anti-join: that may be planned to read all keys
-         where (select a.id from tenantry.api_keys a
-                where a.tenant_id = k.tenant and a.revoked_at is null limit 1) is null",
+         where (select count(*) from tenantry.api_keys a
+                where a.tenant_id = k.tenant and a.revoked_at is null
+                  and (a.expires_at is null or a.expires_at > clock_timestamp())) < $9",
         &tenants,
-        &operations,
+        &operations as &[Option<uuid::Uuid>],
         &hashes,
         &prefixes,
         &last4s,
         &valid as &[Option<f64>],
         &sealed,
         &sealed_for,
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// A key whose secret is still there, encrypted.
-#[derive(Debug, Clone)]
-pub struct SealedKey {
-    pub tenant: TenantId,
-    pub tenant_name: String,
-    /// The secret, sealed with the tenant's id as associated data.
-    pub sealed: Vec<u8>,
-}
-
-/// The keys issued in `operation` that are neither acknowledged, expired nor revoked.
-pub async fn reveal(
-    conn: &mut PgConnection,
-    operation: OperationId,
-) -> sqlx::Result<Vec<SealedKey>> {
-    sqlx::query!(
-        r#"select k.tenant_id, t.name, k.sealed as "sealed!"
-           from tenantry.api_keys k join tenantry.tenants t on t.id = k.tenant_id
-           where k.operation_id = $1 and k.sealed is not null and k.sealed_until > clock_timestamp()
-             and k.revoked_at is null and t.state <> 'pending'
-           order by k.id"#,
-        operation.get(),
-    )
-    .map(|r| SealedKey {
-        tenant: TenantId::new(r.tenant_id),
-        tenant_name: r.name,
-        sealed: r.sealed,
-    })
-    .fetch_all(conn)
-    .await
-}
-
-/// Erases every sealed secret of `operation` and says whose they were; the keys stay good.
-pub async fn acknowledge(
-    conn: &mut PgConnection,
-    operation: OperationId,
-) -> sqlx::Result<Vec<TenantId>> {
-    sqlx::query!(
-        "update tenantry.api_keys set sealed = null, sealed_until = null
-         where operation_id = $1 and sealed is not null
-         returning tenant_id",
-        operation.get(),
-    )
-    .map(|row| TenantId::new(row.tenant_id))
-    .fetch_all(conn)
-    .await
-}
-
-/// Erases every sealed secret past its time, at most 1,000, and says how many.
-pub async fn erase_expired(conn: &mut PgConnection) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "update tenantry.api_keys set sealed = null, sealed_until = null
-         where id in (select id from tenantry.api_keys
-                      where sealed is not null and sealed_until < clock_timestamp() limit 1000)",
+        most_live,
     )
     .execute(conn)
     .await?;

@@ -1,0 +1,173 @@
+//! `tenantry tenant keys`: list, issue, rotate, reveal and revoke the API keys of one tenant.
+
+use clap::Subcommand;
+use contract::{
+    ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, RotateKeys, TenantAcknowledged,
+};
+
+use super::{client, find_tenant, keys, print};
+use crate::{
+    args::Global,
+    client::{API, Answer, query},
+    failure::Done,
+    show::{self, Table},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantKeys {
+    /// List a tenant's API keys, without their secrets
+    List {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// Keys per page
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Continue where an earlier list ended
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Issue an API key beside the one that is there, and print it
+    Issue {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// Days after which the key expires; without it as the server is set
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u32>,
+    },
+    /// Issue an API key that replaces the one that is there, and print it
+    Rotate {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// Hours for which the old key stays valid, 0 for none; without it as the server is set
+        #[arg(long, value_name = "HOURS")]
+        overlap_hours: Option<u32>,
+        /// Days after which the new key expires; without it as the server is set
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u32>,
+    },
+    /// Show the tenant's API keys that you have not confirmed yet
+    Reveal {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+    },
+    /// Confirm that you have stored the keys: they are erased and cannot be shown again
+    Acknowledge {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+    },
+    /// Revoke an API key at once
+    Revoke {
+        /// Its id, domain, schema name, or your own (external) id for it
+        tenant: String,
+        /// The key's id, as `list` shows it
+        key: i64,
+    },
+}
+
+impl TenantKeys {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        let (Self::List { tenant, .. }
+        | Self::Issue { tenant, .. }
+        | Self::Rotate { tenant, .. }
+        | Self::Reveal { tenant }
+        | Self::Acknowledge { tenant }
+        | Self::Revoke { tenant, .. }) = &self;
+        let id = find_tenant::resolve(&client, tenant).await?;
+        let keys = format!("{API}/tenants/{id}/keys");
+        match self {
+            Self::List { limit, cursor, .. } => {
+                let query = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+                list(global, &client.get(&format!("{keys}{query}")).await?)
+            }
+            Self::Issue { expires_days, .. } => {
+                issued(global, &client.send(&keys, &IssueKey { expires_days }, &[]).await?)
+            }
+            Self::Rotate { overlap_hours, expires_days, .. } => {
+                let body = RotateKeys { overlap_hours, expires_days };
+                issued(global, &client.send(&format!("{keys}/rotate"), &body, &[]).await?)
+            }
+            Self::Reveal { .. } => revealed(global, &client.post(&format!("{keys}/reveal")).await?),
+            Self::Acknowledge { .. } => {
+                acknowledged(global, &client.post(&format!("{keys}/acknowledge")).await?)
+            }
+            Self::Revoke { key, .. } => {
+                print(global, &client.delete(&format!("{keys}/{key}")).await?, |key: ApiKey| {
+                    show::line(format!("API key {} ({}) is revoked", key.key_id, short(&key)));
+                })
+            }
+        }
+    }
+}
+
+/// What tells a key from others.
+fn short(key: &ApiKey) -> String {
+    show::plain(&format!("{}…{}", key.prefix, key.last4))
+}
+
+fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    print(global, answer, |page: KeyPage| {
+        let mut table =
+            Table::new(&[">id", "key", "=status", "?=created", "=expires", "?=last used"]);
+        for key in &page.keys {
+            table.row([
+                key.key_id.to_string(),
+                short(key),
+                key.status.to_string(),
+                show::short_time(Some(key.created_at)),
+                show::short_time(key.expires_at),
+                show::short_time(key.last_used_at),
+            ]);
+        }
+        if page.keys.is_empty() {
+            show::note("the tenant has no API keys, or the page is behind the last one");
+        } else {
+            table.print();
+        }
+        if let Some(cursor) = page.next_cursor {
+            show::note(format!("more: --cursor {cursor}"));
+        }
+    })
+}
+
+/// The key alone on standard output, so that a program can take it from there.
+fn issued(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    print(global, answer, |issued: IssuedKey| {
+        if let Some(key) = issued.api_key {
+            show::line(key);
+        }
+        let IssuedKey { tenant_id, key, .. } = issued;
+        let ends = key.expires_at.map(|at| format!(", expires {}", show::short_time(Some(at))));
+        show::note(format!(
+            "API key {} of tenant {tenant_id}{}",
+            key.key_id,
+            ends.unwrap_or_default()
+        ));
+        show::note(format!(
+            "when you have stored it: `tenantry tenant keys acknowledge {tenant_id}`"
+        ));
+    })
+}
+
+fn revealed(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    let revealed: RevealedKeys = answer.parse()?;
+    let hint =
+        revealed.keys.first().map(|key| format!("tenant keys acknowledge {}", key.tenant_id));
+    if global.json {
+        show::raw(&answer.text);
+    } else {
+        keys::tell(&revealed, &hint.unwrap_or_default());
+    }
+    Ok(Done::well_if(revealed.unreadable.is_empty()))
+}
+
+fn acknowledged(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    print(global, answer, |told: TenantAcknowledged| {
+        let TenantAcknowledged { tenant_id, acknowledged } = told;
+        show::line(match acknowledged {
+            0 => format!("tenant {tenant_id} has no unread key"),
+            1 => format!("the key of tenant {tenant_id} is erased here; it stays valid"),
+            n => format!("{n} keys of tenant {tenant_id} are erased here; they stay valid"),
+        });
+    })
+}
