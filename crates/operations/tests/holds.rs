@@ -5,7 +5,9 @@
 mod bench;
 
 use domain::{ItemId, TenantId};
+use engine::control;
 use sqlx::PgPool;
+use store::items::Claimant;
 
 use crate::bench::{WORKER, executor, item_state, parts, register, submit, take};
 
@@ -47,6 +49,30 @@ async fn an_item_whose_tenant_is_held_waits_in_every_state_that_holds() {
         assert_eq!(claimed, !(state.holds_its_tenant() || earlier), "{state}");
         let expected = if claimed { "running" } else { "waiting" };
         assert_eq!(item_state(&db.pool, second).await, expected, "{state}");
+    }
+}
+
+/// The claim that put it off saw the other one at work, and the end of that one saw nobody wait.
+#[tokio::test]
+async fn an_item_that_was_put_off_by_one_that_has_ended_meanwhile_is_woken() {
+    let db = harness::fresh_db().await;
+    let (first, tenant) = submit(&db.pool, "anne").await;
+    let second = another(&db.pool, tenant).await;
+    let dead_after = std::time::Duration::from_secs(60);
+    let by = Claimant { worker: WORKER, kinds: domain::Kind::ALL, set: "", dead_after };
+    let pool = db.pool.clone().into();
+    set(&db.pool, second, "waiting").await;
+
+    for (state, woken) in [("running", 0), ("succeeded", 1)] {
+        sqlx::query("delete from apalis.jobs").execute(&db.pool).await.unwrap();
+        set(&db.pool, first, state).await;
+        control::pass_on(&pool, &[second], &by).await.unwrap();
+
+        let jobs: i64 = sqlx::query_scalar("select count(*) from apalis.jobs")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        assert_eq!(jobs, woken, "{state}");
     }
 }
 

@@ -102,8 +102,9 @@ async fn wake_next(
     Ok(next.len())
 }
 
-/// Wakes a worker again for those of `items` that wait for another set of migrations than `by` has, if a
-/// worker with theirs is alive: the job that brought them here is used up.
+/// Wakes a worker again for those of `items`, which a claim has just left, whose job is used up in vain: those
+/// that wait for another set of migrations than `by` has, if a worker with theirs is alive; and those whose
+/// tenant is free by now.
 pub async fn pass_on(
     pool: &Connections,
     items: &[ItemId],
@@ -111,12 +112,18 @@ pub async fn pass_on(
 ) -> sqlx::Result<()> {
     let mut tx = pool.begin().await?;
     let others = items::of_other_sets(&mut tx, items, by.set, by.dead_after).await?;
-    if others.is_empty() {
+    let free = items::free_by_now(&mut tx, items).await?;
+    if others.is_empty() && free.is_empty() {
         return Ok(());
     }
     let after = PASSED_ON_AFTER.mul_f64(1.0 + 2.0 * rand::random::<f64>());
     queue::wake(&mut tx, &others, after).await?;
-    tx.commit().await
+    queue::wake(&mut tx, &free, Duration::ZERO).await?;
+    tx.commit().await?;
+    if !free.is_empty() {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(())
 }
 
 /// Wakes workers for the items that wait for this set of migrations: a worker has come that has it.

@@ -22,6 +22,6 @@ pub use repair::{
 };
 pub use together::{activate_built, all_built, cancel_waiting, first_failed, turn_built_back};
 pub use waiting::{
-    Waiters, count_waiting, due, first_waiting, next_behind, next_for, of_other_sets,
+    Waiters, count_waiting, due, first_waiting, free_by_now, next_behind, next_for, of_other_sets,
     operations_of_set, waiting,
 };

@@ -145,6 +145,19 @@ pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i3
     .await
 }
 
+/// Those of `items` that wait for their tenant although no item is there any more that they have to wait for:
+/// the claim that put them off had seen one which has ended since, and whose end did not see them wait.
+pub async fn free_by_now(
+    conn: &mut PgConnection,
+    items: &[ItemId],
+) -> sqlx::Result<Vec<(ItemId, Kind)>> {
+    let ids: Vec<i64> = items.iter().map(|item| item.get()).collect();
+    sqlx::query_file!("queries/items/free_by_now.sql", &ids)
+        .try_map(|row| with_kind(row.id, &row.kind))
+        .fetch_all(conn)
+        .await
+}
+
 /// Those of `items` that wait for a worker with another set of migrations than `set`, where there is one
 /// that has been heard of within `dead_after`.
 pub async fn of_other_sets(
