@@ -37,13 +37,9 @@ pub struct NewKey<'a> {
     pub valid_for: Option<Duration>,
 }
 
-/// Records each of `keys` whose tenant has fewer than `most_live` live ones, and says how many those are.
+/// Records each of `keys` whose tenant has fewer than `most` live ones, and says how many those are.
 /// One statement. Lock the tenants first if others could issue keys to them meanwhile.
-pub async fn issue(
-    conn: &mut PgConnection,
-    keys: &[NewKey<'_>],
-    most_live: i64,
-) -> sqlx::Result<u64> {
+pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>], most: i64) -> sqlx::Result<u64> {
     let tenants: Vec<i64> = keys.iter().map(|key| key.tenant.get()).collect();
     let operations: Vec<_> = keys.iter().map(|key| key.operation.map(OperationId::get)).collect();
     let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
@@ -74,7 +70,7 @@ pub async fn issue(
         &valid as &[Option<f64>],
         &sealed,
         &sealed_for,
-        most_live,
+        most,
     )
     .execute(conn)
     .await?;
