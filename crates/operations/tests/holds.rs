@@ -153,7 +153,7 @@ async fn the_tenants_next_item_is_woken_and_no_item_that_is_paused() {
     sqlx::query(paused).bind(second.get()).execute(&db.pool).await.unwrap();
     set(&db.pool, holder, "succeeded").await;
 
-    let woken = engine::control::release(&db.pool.clone().into(), &[tenant]).await.unwrap();
+    let woken = control::release(&db.pool.clone().into(), &[tenant]).await.unwrap();
 
     let jobs = "select (convert_from(job, 'UTF8')::jsonb ->> 'item')::bigint from apalis.jobs";
     let jobs: Vec<i64> = sqlx::query_scalar(jobs).fetch_all(&db.pool).await.unwrap();
