@@ -54,7 +54,9 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
     if !kind.is_fixable() {
         return Err(FixError::NotFixable(kind));
     }
-    let scope = Scope { depth: Depth::Shallow, ..scope.only([kind]) };
+    // A tenant's own row is looked at with what lies in its schema.
+    let depth = if kind == Kind::OwnRowDiffers { Depth::All } else { Depth::Shallow };
+    let scope = Scope { depth, ..scope.only([kind]) };
     let installation = store::installation(&mut *pool.acquire().await?).await?;
     let promise = match kind {
         Kind::ShapeDiffers => {
