@@ -169,7 +169,7 @@ pub struct RotateKeys {
     pub expires_days: Option<u32>,
 }
 
-/// A key that somebody presents.
+/// A key to be verified.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyKey {

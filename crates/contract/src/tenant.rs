@@ -38,7 +38,7 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it became active.
     pub activated_at: Option<DateTime<Utc>>,
-    /// Why nobody can use it, while its status is `suspended`; else null.
+    /// The suspension while the status is `suspended`; else null.
     #[serde(default)]
     pub suspension: Option<Suspension>,
     /// When it last changed.
@@ -52,7 +52,7 @@ pub struct Suspension {
     pub since: DateTime<Utc>,
     /// Why.
     pub reason: Option<String>,
-    /// When it is resumed; null: when somebody resumes it.
+    /// When it ends by itself; null: only `resume` ends it.
     pub until: Option<DateTime<Utc>>,
 }
 

@@ -62,7 +62,7 @@ impl Selector {
     /// Whether it says what it means.
     ///
     /// # Errors
-    /// When it is empty, `all` is not alone, or a moment is none of a calendar.
+    /// When it is empty, when `all` is not alone, or when the year is not from 1 to 9999.
     pub fn check(&self) -> Result<(), SelectorError> {
         let without_all = Self { all: false, ..self.clone() };
         match (self.all, without_all == Self::default()) {

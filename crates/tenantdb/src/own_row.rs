@@ -1,7 +1,8 @@
 //! What a tenant's own application reads of its tenant: its row in the table `tenant` of its schema.
 //!
 //! A set has such a table if the table `tenant` has the columns `id bigint`, `name text`, `domain text` and
-//! `settings jsonb`, and needs no other. A set without it is left alone.
+//! `settings jsonb`, and needs no other. A set without it is left alone. So is a table with triggers or rules: they
+//! may fail, and no tenant could be made any more.
 
 use domain::{SchemaName, TenantId};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
@@ -46,7 +47,10 @@ pub(crate) async fn fits(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::
              values ('id', 'bigint'), ('name', 'text'), ('domain', 'text'), ('settings', 'jsonb')
          )
          select exists (select from pg_catalog.pg_class r
-                        where r.oid = to_regclass($1) and r.relkind = 'r' and not r.relforcerowsecurity)
+                        where r.oid = to_regclass($1) and r.relkind = 'r' and not r.relforcerowsecurity
+                            and not r.relhasrules)
+             and not exists (select from pg_catalog.pg_trigger g
+                             where g.tgrelid = to_regclass($1) and not g.tgisinternal)
              and not exists (select from own o where not exists (
                  select from columns c where c.attname = o.name and c.type = o.type and c.writable))
              and not exists (select from columns c where c.needed
@@ -92,4 +96,40 @@ pub async fn differs(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<
         table = row.table(),
     );
     sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the shipped migrations.
+    const SHIPPED: &str = "create table s.tenant (id bigint primary key, name text not null,
+        domain text not null unique, settings jsonb not null default '{}', updated_at timestamptz default now());";
+
+    #[tokio::test]
+    async fn a_row_is_for_a_table_that_takes_it_and_runs_nothing_of_its_own() {
+        for (change, fit) in [
+            ("", true),
+            ("create table s.child (tenant bigint references s.tenant)", true),
+            ("alter table s.tenant add column note text not null", false),
+            ("alter table s.tenant alter id type text", false),
+            ("alter table s.tenant drop column settings", false),
+            ("alter table s.tenant force row level security", false),
+            ("create rule quiet as on insert to s.tenant do instead nothing", false),
+            (
+                "create function s.f() returns trigger language plpgsql as 'begin return new; end';
+                 create trigger t before insert on s.tenant for each row execute function s.f()",
+                false,
+            ),
+            ("drop table s.tenant", false),
+        ] {
+            let db = harness::fresh_db().await;
+            let made = format!("create schema s; {SHIPPED} {change}");
+            sqlx::raw_sql(AssertSqlSafe(made)).execute(&db.pool).await.unwrap();
+            let mut conn = db.pool.acquire().await.unwrap();
+            let schema = SchemaName::from_registry("s".to_owned()).unwrap();
+
+            assert_eq!(fits(&mut conn, &schema).await.unwrap(), fit, "{change}");
+        }
+    }
 }

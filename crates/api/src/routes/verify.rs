@@ -1,4 +1,4 @@
-//! `POST /keys/verify`: whose an API key is that somebody shows to the product.
+//! `POST /keys/verify`: tells which tenant an API key belongs to.
 
 use axum::{Json, extract::State, http::StatusCode};
 use contract::{Suspension, VerifiedKey, VerifyKey};

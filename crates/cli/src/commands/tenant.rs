@@ -59,14 +59,14 @@ pub(crate) enum Tenant {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Suspend a tenant: nobody can use it until it is resumed
+    /// Suspend a tenant: its users are refused until it is resumed
     Suspend {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
         /// Why, for those who look at it
         #[arg(long)]
         reason: Option<String>,
-        /// When to resume it, as in 2027-01-31T08:00:00Z; without it, when somebody does
+        /// Resume it at this time, as in 2027-01-31T08:00:00Z; without it, only `resume` does
         #[arg(long, value_name = "TIME")]
         until: Option<DateTime<Utc>>,
     },

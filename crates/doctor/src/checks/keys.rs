@@ -17,8 +17,8 @@ use crate::{
 const PAGE: i64 = 1_000;
 
 checks! {
-    // A key revoked after the activation was an operator's doing. One that expired is not: its tenant is left
-    // without a key and perhaps nobody knows.
+    // An operator revoked a key that was revoked after the activation. A key expires by itself, so an operator
+    // may not know that the tenant has none.
     TenantWithoutLiveKey, Tenant:
         "select t.id::text,
                 format('tenant %s is active and has no live API key', t.id),

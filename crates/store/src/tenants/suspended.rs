@@ -106,3 +106,31 @@ pub async fn take_over_due(conn: &mut PgConnection, limit: i64) -> sqlx::Result<
     .await?;
     Ok(due.into_iter().map(TenantId::new).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tenant_that_was_suspended_again_by_a_later_item_is_not_resumed_by_an_earlier_one() {
+        let db = harness::fresh_db().await;
+        sqlx::raw_sql(
+            "insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+             values ('A', 'a.example.com', 's', 'r', 'suspended');
+             with o as (insert into tenantry.operations (id, kind, state, mode, total)
+                        values (gen_random_uuid(), 'suspend', 'queued', 'independent', 1) returning id)
+             insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, interrupts)
+             select 10, id, 0, 'succeeded', 1, '{}', true from o",
+        )
+        .execute(&db.pool)
+        .await
+        .unwrap();
+        let mut conn = db.pool.acquire().await.unwrap();
+        let tenant = TenantId::new(1);
+
+        let earlier = resume(&mut conn, &[(ItemId::new(9), tenant)]).await.unwrap();
+        let later = resume(&mut conn, &[(ItemId::new(11), tenant)]).await.unwrap();
+
+        assert_eq!((earlier, later), (vec![], vec![tenant]));
+    }
+}
