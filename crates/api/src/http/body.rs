@@ -72,6 +72,17 @@ impl Document {
         }
         serde_json::from_str(text).map_err(|e| Problem::not_json(&e))
     }
+
+    /// The same where the body may be left out; null stands for that.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub(crate) fn json_if_any(&self) -> Result<Option<Value>, Problem> {
+        if self.bytes.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.json()?).filter(|body| !body.is_null()))
+    }
 }
 
 /// What kind of document `headers` announce.

@@ -44,15 +44,11 @@ pub(super) async fn repair<T>(
 
 /// The group of failures that a body names; no body and no field stand for all of them.
 pub(super) fn group(document: &Document) -> Result<Group, Problem> {
-    match document.bytes.trim_ascii() {
-        [] => Ok(Group::default()),
-        _ => group_of(document.json()?),
-    }
+    document.json_if_any()?.map_or_else(|| Ok(Group::default()), group_of)
 }
 
 fn group_of(body: Value) -> Result<Group, Problem> {
     let mut fields = match body {
-        Value::Null => return Ok(Group::default()),
         Value::Object(fields) => fields,
         _ => {
             let message = "the body must be an object: {\"code\": \"...\", \"step\": \"...\"}";
@@ -111,7 +107,6 @@ mod tests {
             step: step.map(str::to_owned),
         };
 
-        assert_eq!(group_of(json!(null)).unwrap(), Group::default());
         assert_eq!(group_of(json!({ "code": null })).unwrap(), Group::default());
         assert_eq!(group_of(json!({ "code": "a" })).unwrap(), named(Some("a"), None));
         assert_eq!(

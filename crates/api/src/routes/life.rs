@@ -65,9 +65,7 @@ pub(crate) async fn suspend_tenant(
     Id(id): Id<TenantId>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let is_empty = document.bytes.trim_ascii().is_empty();
-    let body = if is_empty { None } else { Some(document.json()?) };
-    let params = Params::Suspend(suspension("", body.filter(|body| !body.is_null()))?);
+    let params = Params::Suspend(suspension("", document.json_if_any()?)?);
     let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
     one.tenant(id, Kind::Suspend, params, document).await
 }

@@ -314,12 +314,9 @@ fn wrong(pointer: &str, message: &str) -> Problem {
 
 /// What the body asks for; no body and null ask for what is usual.
 fn body<T: DeserializeOwned + Default>(document: &Document) -> Result<T, Problem> {
-    if document.bytes.trim_ascii().is_empty() {
-        return Ok(T::default());
-    }
-    match document.json()? {
-        Value::Null => Ok(T::default()),
-        Value::Array(_) => Err(wrong("", "the body must be an object")),
-        body => serde_json::from_value(body).map_err(|e| wrong("", &e.to_string())),
+    match document.json_if_any()? {
+        None => Ok(T::default()),
+        Some(Value::Array(_)) => Err(wrong("", "the body must be an object")),
+        Some(body) => serde_json::from_value(body).map_err(|e| wrong("", &e.to_string())),
     }
 }
