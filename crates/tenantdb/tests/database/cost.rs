@@ -17,9 +17,9 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     site.run(&format!(
         "create role tn_{0}_app noinherit;
          do $$ begin for n in 1..{OTHERS} loop
-             execute format('create schema o%s; create table o%s.a (id int primary key, b text default 1);
+             execute format('create schema o%s; create table o%s.a (id int primary key references o%s.a, b text default 1);
                  create function o%s.f() returns int language sql as ''select 1'';
-                 comment on schema o%s is ''x''', n, n, n, n);
+                 comment on schema o%s is ''x''', n, n, n, n, n);
              execute format('create role tn_{0}_o%s in role tn_{0}_tenants', n);
              execute format('grant tn_{0}_o%s to tn_{0}_app', n);
              execute format('comment on role tn_{0}_o%s is ''x''', n);
