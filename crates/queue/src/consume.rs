@@ -50,6 +50,8 @@ pub struct Consumer {
     pub worker: String,
     /// For jobs of new tenants.
     pub new_tenants: Buffer,
+    /// For jobs that interrupt.
+    pub interrupts: Buffer,
     /// For jobs of tenants that are there.
     pub fleet: Buffer,
     /// Handlers begun are waited for this long after `stop`.
@@ -132,7 +134,7 @@ async fn free_jobs(pool: &PgPool, worker: &str) {
     }
 }
 
-/// Consumes the queues of both classes until `stop`, or until one of them dies.
+/// Consumes the queues of all classes until `stop`, or until one of them dies.
 async fn one_life(
     name: &str,
     settings: &settings::Queue,
@@ -143,12 +145,13 @@ async fn one_life(
     let listening = stop.child_token();
     let _stop_listening_on_drop = listening.clone().drop_guard();
     let fruitful = Arc::clone(&shared.fruitful);
-    let [for_new, for_fleet] =
+    let [for_new, for_interrupts, for_fleet] =
         doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
     // The queue looks for jobs whenever it is woken: each class is woken for itself (`join!` would poll
-    // both), or a look of one would be the other's next.
+    // all), or a look of one would be the other's next.
     let classes = [
         (Class::NewTenants, consumer.new_tenants, for_new),
+        (Class::Interrupts, consumer.interrupts, for_interrupts),
         (Class::Fleet, consumer.fleet, for_fleet),
     ];
     let lives = classes.map(|(class, buffer, rings)| {
@@ -166,7 +169,7 @@ async fn one_life(
     }
 }
 
-/// Consumes the queue of one class. An end without `stop` is an error: the other class is to end too.
+/// Consumes the queue of one class. An end without `stop` is an error: the others are to end too.
 async fn class_life(
     name: &str,
     delivery: Delivery,

@@ -44,7 +44,7 @@ pub struct Line {
     delay: Duration,
     ahead: u32,
     /// From when the first job of a class comes.
-    begun: [Option<Begun>; 2],
+    begun: [Option<Begun>; Class::ALL.len()],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ impl Line {
     /// more there are, the wider apart these jobs stand among those of other callers.
     #[must_use]
     pub fn new(delay: Duration, ahead: u32) -> Self {
-        Self { delay, ahead, begun: [None; 2] }
+        Self { delay, ahead, begun: [None; Class::ALL.len()] }
     }
 
     /// Adds one job for each of `items` behind those that are in line. The same number of statements

@@ -8,20 +8,26 @@ use ulid::Ulid;
 /// wait or are held by a worker, those of the other are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Items that make their tenants, and those that interrupt: none of them takes long.
+    /// Items that make their tenants.
     NewTenants,
+    /// Items that interrupt what works on their tenants: none of them takes long.
+    Interrupts,
     /// Items of tenants that are there.
     Fleet,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::NewTenants, Self::Fleet];
+    pub const ALL: [Self; 3] = [Self::NewTenants, Self::Interrupts, Self::Fleet];
 
     /// The class of an operation's items.
     #[must_use]
     pub const fn of(kind: Kind) -> Self {
-        if kind.makes_tenants() || kind.interrupts() { Self::NewTenants } else { Self::Fleet }
+        match (kind.makes_tenants(), kind.interrupts()) {
+            (true, _) => Self::NewTenants,
+            (false, true) => Self::Interrupts,
+            (false, false) => Self::Fleet,
+        }
     }
 
     /// The queue in which its jobs wait. A durable name: jobs in flight carry it.
@@ -29,13 +35,15 @@ impl Class {
     pub const fn queue(self) -> &'static str {
         match self {
             Self::NewTenants => "tenantry.provision",
+            Self::Interrupts => "tenantry.interrupts",
             Self::Fleet => "tenantry.fleet",
         }
     }
 }
 
 /// The queues of all classes.
-pub const QUEUES: [&str; 2] = [Class::NewTenants.queue(), Class::Fleet.queue()];
+pub const QUEUES: [&str; Class::ALL.len()] =
+    [Class::NewTenants.queue(), Class::Interrupts.queue(), Class::Fleet.queue()];
 
 /// The payload's version; a worker that meets a newer one leaves it for a newer worker.
 const VERSION: u8 = 1;

@@ -2,8 +2,8 @@
 //!
 //! An apalis job is a **durable wake-up token** with the payload `{v, item}`; the item's row in
 //! `tenantry.operation_items` is the truth. A lost, late, doubled or reordered job therefore costs
-//! time and never correctness. Jobs of new tenants and those of tenants that are there wait in two
-//! queues ([`Class`]). This crate gives jobs out in the caller's transaction ([`wake`]),
+//! time and never correctness. Jobs wait in a queue for each [`Class`]: new tenants, what interrupts,
+//! tenants that are there. This crate gives jobs out in the caller's transaction ([`wake`]),
 //! consumes them ([`consume`]) and mends what the queue does not mend itself ([`release_jobs_of`],
 //! [`without_live_job`], [`prune`]). Nothing outside it knows a job's id: an id names its item.
 //!

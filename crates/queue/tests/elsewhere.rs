@@ -63,6 +63,7 @@ async fn delivered(url: &str) -> i64 {
     let consumer = Consumer {
         worker: format!("test-{}", domain::OperationId::mint()),
         new_tenants: Buffer { handlers: 1, timeout: PATIENCE },
+        interrupts: Buffer { handlers: 1, timeout: PATIENCE },
         fleet: Buffer { handlers: 1, timeout: PATIENCE },
         drain_timeout: PATIENCE,
         quiet: Arc::default(),

@@ -1,4 +1,4 @@
-//! Items whose jobs have come, waiting for a lane to take them: those of new tenants first.
+//! Items whose jobs have come, waiting for a lane to take them: those of one class first.
 
 use std::{
     collections::VecDeque,
@@ -23,13 +23,15 @@ pub(crate) struct Waiting {
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// The class of those that come first.
+    first: Class,
     /// Lanes that may work on tenants that are there, at a time.
     fleet_lanes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    new_tenants: VecDeque<Waiting>,
+    first: VecDeque<Waiting>,
     fleet: VecDeque<Waiting>,
     /// Lanes that wait for items.
     idle: usize,
@@ -46,8 +48,9 @@ pub(crate) struct Taken<'a> {
 }
 
 impl Inbox {
-    pub(crate) fn new(fleet_lanes: usize) -> Self {
-        Self { inner: Mutex::default(), changed: Notify::new(), fleet_lanes }
+    /// One for items of class `first`, and of tenants that are there, on so many lanes at a time.
+    pub(crate) fn new(first: Class, fleet_lanes: usize) -> Self {
+        Self { inner: Mutex::default(), changed: Notify::new(), first, fleet_lanes }
     }
 
     /// Waits until a lane has worked on `item` as far as it goes.
@@ -74,8 +77,8 @@ impl Inbox {
             return None;
         }
         let line = match class {
-            Class::NewTenants => &mut inner.new_tenants,
             Class::Fleet => &mut inner.fleet,
+            Class::NewTenants | Class::Interrupts => &mut inner.first,
         };
         line.push_back(Waiting { item, reply });
         drop(inner);
@@ -83,7 +86,7 @@ impl Inbox {
         Some(told)
     }
 
-    /// Takes the oldest items, of new tenants if there are some: the caller's even share with the other
+    /// Takes the oldest items, of the class that comes first if there are some: the caller's even share with the other
     /// idle lanes, at most as many of a class as `room` says then. Waits until there is one; `None` once
     /// closed.
     pub(crate) async fn take(&self, room: impl Fn(Class) -> usize) -> Option<Taken<'_>> {
@@ -114,7 +117,7 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        inner.new_tenants.clear();
+        inner.first.clear();
         inner.fleet.clear();
         drop(inner);
         // One that is about to wait finds the permit, and passes it on.
@@ -129,10 +132,10 @@ impl Inbox {
             self.changed.notify_one();
             return Some(None);
         }
-        let class = inner.next(self.fleet_lanes)?;
+        let class = self.next(&inner)?;
         let (idle, most) = (inner.idle.max(1), room(class));
         let (waiting, place) = match class {
-            Class::NewTenants => (share(&mut inner.new_tenants, idle, most), None),
+            Class::NewTenants | Class::Interrupts => (share(&mut inner.first, idle, most), None),
             Class::Fleet => {
                 let free = self.fleet_lanes - inner.at_fleet;
                 let waiting = share(&mut inner.fleet, idle.min(free), most);
@@ -140,10 +143,18 @@ impl Inbox {
                 (waiting, Some(FleetPlace(self)))
             }
         };
-        if inner.next(self.fleet_lanes).is_some() {
+        if self.next(&inner).is_some() {
             self.changed.notify_one();
         }
         Some(Some(Taken { waiting, place }))
+    }
+
+    /// The class that a lane takes next, if there is something for it.
+    fn next(&self, inner: &Inner) -> Option<Class> {
+        if !inner.first.is_empty() {
+            return Some(self.first);
+        }
+        (!inner.fleet.is_empty() && inner.at_fleet < self.fleet_lanes).then_some(Class::Fleet)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -153,15 +164,7 @@ impl Inbox {
 
 impl Inner {
     fn waiting(&self) -> usize {
-        self.new_tenants.len() + self.fleet.len()
-    }
-
-    /// The class that a lane takes next, if there is something for it.
-    fn next(&self, fleet_lanes: usize) -> Option<Class> {
-        if !self.new_tenants.is_empty() {
-            return Some(Class::NewTenants);
-        }
-        (!self.fleet.is_empty() && self.at_fleet < fleet_lanes).then_some(Class::Fleet)
+        self.first.len() + self.fleet.len()
     }
 }
 
@@ -234,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_alone_takes_the_oldest_up_to_its_most() {
-        let inbox = Inbox::new(FLEET);
+        let inbox = Inbox::new(Class::NewTenants, FLEET);
         let _told = put(&inbox, Class::NewTenants, 0..5);
 
         let taken = inbox.take(|_| 3).await.unwrap();
@@ -245,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn new_tenants_come_first_however_much_else_came_before() {
-        let inbox = Inbox::new(FLEET);
+        let inbox = Inbox::new(Class::NewTenants, FLEET);
         let _fleet = put(&inbox, Class::Fleet, 0..100);
         let _new = put(&inbox, Class::NewTenants, 100..102);
 
@@ -257,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_lanes_than_allowed_work_on_tenants_that_are_there() {
-        let inbox = Inbox::new(FLEET);
+        let inbox = Inbox::new(Class::NewTenants, FLEET);
         let _fleet = put(&inbox, Class::Fleet, 0..100);
         let first = inbox.take(room).await.unwrap();
         let _second = inbox.take(room).await.unwrap();
@@ -275,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_that_was_put_is_taken_once() {
-        let inbox = Arc::new(Inbox::new(FLEET));
+        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
         let lanes: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = Arc::clone(&inbox);
@@ -310,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn idle_lanes_share_what_comes() {
-        let inbox = Arc::new(Inbox::new(FLEET));
+        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
         let lanes: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = Arc::clone(&inbox);
@@ -331,7 +334,7 @@ mod tests {
 
     #[tokio::test]
     async fn closed_it_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::new(FLEET));
+        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
         let lane = tokio::spawn({
             let inbox = Arc::clone(&inbox);
             async move { inbox.take(|_| 1).await.is_none() }
@@ -346,8 +349,8 @@ mod tests {
 
     #[tokio::test]
     async fn items_let_go_were_not_begun() {
-        let inbox = Inbox::new(FLEET);
-        let told = Class::ALL.map(|class| inbox.put(ItemId::new(1), class).unwrap());
+        let inbox = Inbox::new(Class::NewTenants, FLEET);
+        let told = [Class::NewTenants, Class::Fleet].map(|class| inbox.put(ItemId::new(1), class).unwrap());
 
         inbox.close();
 
@@ -358,7 +361,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_life_that_is_given_up_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::new(FLEET));
+        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
         let told = inbox.put(ItemId::new(1), Class::Fleet).unwrap();
         let life = tokio::spawn({
             let closer = Closer(Arc::clone(&inbox));

@@ -76,7 +76,7 @@ impl Lane {
             }
             let room = |class| match class {
                 Class::NewTenants => self.executor.room(),
-                Class::Fleet => self.executor.room_for_fleet(),
+                Class::Interrupts | Class::Fleet => self.executor.room_for_fleet(),
             };
             let Some(taken) = self.inbox.take(room).await else { return };
             let Taken { waiting, place } = taken;

@@ -9,7 +9,7 @@ use std::{
 use domain::Backoff;
 use engine::{Runner, control};
 use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder, migrate};
-use queue::{Buffer, Consumer};
+use queue::{Buffer, Class, Consumer};
 use settings::Settings;
 use store::StageLimits;
 use tokio::task::JoinSet;
@@ -36,6 +36,10 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Items of tenants that are there which wait for each lane. They share a fetch and an acknowledgement.
 const FLEET_AHEAD: usize = 32;
+
+/// Lanes for what interrupts: it waits behind nothing else, and however much of it there is, new tenants are
+/// made meanwhile.
+pub(crate) const INTERRUPT_LANES: usize = 1;
 
 /// What there is to do, read once.
 #[derive(Debug, Clone)]
@@ -189,33 +193,29 @@ impl<'a> Life<'a> {
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
     async fn consume(&self, stop: &CancellationToken) {
         let worker = &self.settings.worker;
-        let inbox = Arc::new(Inbox::new(worker.fleet_lanes()));
-        let _closer = Closer(Arc::clone(&inbox));
         // An item is given up by its lane; what the queue does is the net under it.
         let patience = Patience {
             new_tenants: Duration::from_millis(worker.stage_timeout_ms) * 2,
             fleet: migrate::limits().statement * 2,
         };
-        let lane = Arc::new(Lane {
-            inbox: Arc::clone(&inbox),
-            executor: self.executor(),
-            settler: self.settler.clone(),
-            patience,
-            quiet: Arc::clone(&self.quiet),
-        });
+        let inbox = Arc::new(Inbox::new(Class::NewTenants, worker.fleet_lanes()));
+        let interrupts = Arc::new(Inbox::new(Class::Interrupts, 0));
+        let _closers = [&inbox, &interrupts].map(|inbox| Closer(Arc::clone(inbox)));
         let mut lanes = JoinSet::new();
-        for _ in 0..worker.concurrency {
-            lanes.spawn(Arc::clone(&lane).run());
-        }
+        self.open(&mut lanes, worker.concurrency, &inbox, patience);
+        self.open(&mut lanes, INTERRUPT_LANES, &interrupts, patience);
         let close = async {
             stop.cancelled().await;
             inbox.close();
+            interrupts.close();
         };
         let pool = self.pools.queue.clone();
-        let (jobs, in_progress) = (Arc::clone(&inbox), self.in_progress.clone());
+        let (jobs, urgent) = (Arc::clone(&inbox), Arc::clone(&interrupts));
+        let in_progress = self.in_progress.clone();
         let handle = move |item, class| {
-            let (jobs, in_progress) = (Arc::clone(&jobs), in_progress.clone());
-            async move { jobs.handle(&in_progress, item, class).await }
+            let inbox = if class == Class::Interrupts { &urgent } else { &jobs };
+            let (inbox, in_progress) = (Arc::clone(inbox), in_progress.clone());
+            async move { inbox.handle(&in_progress, item, class).await }
         };
         let (settings, consumer) = (&self.settings.queue, self.consumer(patience));
         let consumed = queue::consume(pool, settings, &consumer, handle, stop.clone());
@@ -224,6 +224,26 @@ impl<'a> Life<'a> {
         let drained = async { while lanes.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_WORDS, drained).await.is_err() {
             warn!(worker.id = %self.id, "gave up what was still in work");
+        }
+    }
+
+    /// Opens so many lanes that take items from `inbox`.
+    fn open(
+        &self,
+        lanes: &mut JoinSet<()>,
+        count: usize,
+        inbox: &Arc<Inbox>,
+        patience: Patience,
+    ) {
+        let lane = Arc::new(Lane {
+            inbox: Arc::clone(inbox),
+            executor: self.executor(),
+            settler: self.settler.clone(),
+            patience,
+            quiet: Arc::clone(&self.quiet),
+        });
+        for _ in 0..count {
+            lanes.spawn(Arc::clone(&lane).run());
         }
     }
 
@@ -238,6 +258,7 @@ impl<'a> Life<'a> {
         Consumer {
             worker: self.id.clone(),
             new_tenants: buffer(worker.concurrency, group, patience.new_tenants),
+            interrupts: buffer(INTERRUPT_LANES, FLEET_AHEAD, patience.fleet),
             fleet: buffer(worker.fleet_lanes(), FLEET_AHEAD, patience.fleet),
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
             quiet: Arc::clone(&self.quiet),

@@ -8,7 +8,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use store::Connections;
 use tracing::{info, warn};
 
-use crate::StartError;
+use crate::{StartError, life::INTERRUPT_LANES};
 
 /// Connections beside those of the lanes, for what is short: heartbeat, sweep, settling. Each session
 /// takes part in every CREATE and fills caches of its own.
@@ -78,7 +78,8 @@ impl Pools {
 }
 
 fn work_connections(settings: &Settings) -> u32 {
-    let lanes = u32::try_from(settings.worker.concurrency).unwrap_or(u32::MAX);
+    let lanes = settings.worker.concurrency.saturating_add(INTERRUPT_LANES);
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
     lanes.saturating_add(SPARE_CONNECTIONS)
 }
 
@@ -86,8 +87,9 @@ fn work_connections(settings: &Settings) -> u32 {
 pub(crate) fn shortage(settings: &Settings, room: store::Room) -> Option<String> {
     let (work, queue) = (work_connections(settings), settings.queue.max_connections);
     let concurrency = settings.worker.concurrency;
+    let beside = work - u32::try_from(concurrency).unwrap_or(work);
     let named = format!(
-        "worker.concurrency = {concurrency}, {SPARE_CONNECTIONS} beside it, \
+        "worker.concurrency = {concurrency}, {beside} beside it, \
          queue.max_connections = {queue}"
     );
     room.shortage(work.saturating_add(queue), &named)

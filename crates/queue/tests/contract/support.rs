@@ -29,6 +29,7 @@ pub(crate) fn consumer() -> Consumer {
     Consumer {
         worker: format!("test-{}", domain::OperationId::mint()),
         new_tenants: Buffer { handlers: 4, timeout: PATIENCE },
+        interrupts: Buffer { handlers: 2, timeout: PATIENCE },
         fleet: Buffer { handlers: 2, timeout: PATIENCE },
         drain_timeout: PATIENCE,
         quiet: Arc::default(),
