@@ -8,6 +8,7 @@ mod bulk_batch;
 mod cancel_and_retry;
 mod constant_cost;
 mod copied_database;
+mod delete;
 mod demo_and_dev;
 mod drain;
 mod dual_migrations;

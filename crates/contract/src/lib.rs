@@ -43,4 +43,7 @@ pub use submission::{
     BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationParams,
     OperationRequest, SampledTenant, Selection, TenantRequest,
 };
-pub use tenant::{CreatedTenant, SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};
+pub use tenant::{
+    CreatedTenant, Deletion, EraseReport, Erased, Hold, HoldRequest, Remainder, SchemaStatus,
+    Suspension, Tenant, TenantPage, TenantStatus,
+};

@@ -1,7 +1,7 @@
 //! What is asked for, and what a dry run says of it. The API reads tenants to be made item by item, so a
 //! wrong one harms no other.
 
-use domain::{Direction, Selector, Settings, Suspend, TenantId};
+use domain::{Delete, Direction, Selector, Settings, Suspend, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -95,8 +95,8 @@ pub struct TenantRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationRequest {
-    /// What is to be done: `migrate`, `suspend` or `resume`.
-    #[schema(pattern = "^(migrate|suspend|resume)$")]
+    /// What is to be done: `migrate`, `suspend`, `resume`, `delete` or `undelete`.
+    #[schema(pattern = "^(migrate|suspend|resume|delete|undelete)$")]
     pub kind: String,
     /// These tenants.
     #[schema(min_items = 1)]
@@ -105,7 +105,8 @@ pub struct OperationRequest {
     /// The tenants that all of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
-    /// What the kind has to know; of `suspend` it may be left out, and `resume` has none.
+    /// What the kind has to know; of `suspend` and `delete` it may be left out, and `resume` and
+    /// `undelete` have none.
     #[schema(value_type = Option<OperationParams>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<OperationParams>,
@@ -129,6 +130,8 @@ pub enum OperationParams {
     Migrate(MigrateParams),
     /// Kind `suspend`.
     Suspend(Suspend),
+    /// Kind `delete`.
+    Delete(Delete),
 }
 
 /// What `migrate` has to know.

@@ -41,6 +41,16 @@ pub struct Tenant {
     /// The suspension while the status is `suspended`; else null.
     #[serde(default)]
     pub suspension: Option<Suspension>,
+    /// The deletion while the status is `deleting`; else null.
+    #[serde(default)]
+    pub deletion: Option<Deletion>,
+    /// What keeps it from being dropped; null: nothing.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// Whether a deletion of it is refused.
+    #[serde(default)]
+    #[schema(required)]
+    pub deletion_protected: bool,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -53,6 +63,80 @@ pub struct Suspension {
     /// Why.
     pub reason: Option<String>,
     /// When it ends by itself; null: only `resume` ends it.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Why a tenant is to be deleted, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deletion {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When its grace is over: from then on it is dropped, and `undelete` comes too late.
+    pub purge_at: Option<DateTime<Utc>>,
+}
+
+/// Why a tenant must not be dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Why a tenant is to be held.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// Why, for those who look at the tenant: 1 to 500 characters, none of them control ones.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What was erased of a tenant that is gone, and what is not.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EraseReport {
+    /// The tenant.
+    #[schema(value_type = i64)]
+    pub tenant_id: TenantId,
+    /// When it was dropped and erased.
+    pub deleted_at: DateTime<Utc>,
+    /// Who asked for it, as the audit log names them; null once that operation is no longer kept.
+    pub asked_by: Option<String>,
+    /// When that was.
+    pub asked_at: Option<DateTime<Utc>>,
+    /// How much was erased.
+    pub erased: Erased,
+    /// What is still there.
+    pub remains: Vec<Remainder>,
+}
+
+/// How much was erased.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Erased {
+    /// API keys, with their hashes.
+    pub api_keys: i64,
+    /// Items of operations that lost names, texts and settings.
+    pub items: i64,
+    /// Failed tries that lost their messages.
+    pub attempts: i64,
+    /// Audit entries that lost what was personal in them.
+    pub audit_entries: i64,
+}
+
+/// Something that is not erased.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Remainder {
+    /// What it is, in words.
+    pub what: String,
+    /// Until when; null where that is not a moment.
     pub until: Option<DateTime<Utc>>,
 }
 

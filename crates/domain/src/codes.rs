@@ -115,6 +115,8 @@ codes! {
         "The tenant was in another state than the operation can be about when its turn came.";
     SUPERSEDED = "superseded":
         "A later request has asked for the opposite of this tenant.";
+    NOT_OURS = "not_ours":
+        "Something in the tenant's schema, or that depends on it, is somebody else's: nothing is dropped.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
     APPLICATION_ROLE_FULL = "application_role_full":

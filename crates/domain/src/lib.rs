@@ -10,6 +10,7 @@
 
 mod backoff;
 pub mod codes;
+mod delete;
 mod domain_name;
 mod external_id;
 mod field_errors;
@@ -39,6 +40,7 @@ mod version;
 
 pub use backoff::Backoff;
 pub use codes::Code;
+pub use delete::{Delete, DeleteError};
 pub use domain_name::{Domain, DomainError};
 pub use external_id::ExternalId;
 pub use field_errors::{FieldError, FieldErrors, pointer_step};
@@ -60,7 +62,7 @@ pub use settings::{Metadata, Settings};
 pub use settings_policy::SettingsPolicy;
 pub use state::UnknownState;
 pub use storable::{MAX_DIGITS, unreadable};
-pub use suspend::{Suspend, SuspendError};
+pub use suspend::{Suspend, SuspendError, line_of_text};
 pub use tenant_name::TenantName;
 pub use tenant_state::TenantState;
 pub use text::TextError;

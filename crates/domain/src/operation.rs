@@ -15,6 +15,12 @@ words! {
         Suspend = "suspend",
         /// Lets them in again.
         Resume = "resume",
+        /// Keeps a tenant's users out, and has it dropped when its grace is over.
+        Delete = "delete",
+        /// Takes that back.
+        Undelete = "undelete",
+        /// Drops a tenant whose grace is over, and erases what is personal. The reaper asks for it.
+        Purge = "purge",
     }
 }
 
@@ -25,10 +31,16 @@ impl Kind {
         matches!(self, Self::Provision)
     }
 
+    /// Whether a caller asks for it by its name, for tenants that are there.
+    #[must_use]
+    pub const fn is_asked_for(self) -> bool {
+        !matches!(self, Self::Provision | Self::Purge)
+    }
+
     /// Whether its items wait for no item of another kind, and hold no tenant.
     #[must_use]
     pub const fn interrupts(self) -> bool {
-        matches!(self, Self::Suspend)
+        matches!(self, Self::Suspend | Self::Delete)
     }
 
     /// The states of tenants that it can be about; none if it makes them.
@@ -41,6 +53,9 @@ impl Kind {
             // Again for another reason, or until another time.
             Self::Suspend => &[TenantState::Active, TenantState::Suspended],
             Self::Resume => &[TenantState::Suspended],
+            // Again for another reason, or with another grace.
+            Self::Delete => &[TenantState::Active, TenantState::Suspended, TenantState::Deleting],
+            Self::Undelete | Self::Purge => &[TenantState::Deleting],
         }
     }
 }

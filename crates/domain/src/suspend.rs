@@ -46,18 +46,22 @@ impl Suspend {
     /// # Errors
     /// The first that is wrong.
     pub fn checked(self, now: DateTime<Utc>) -> Result<Self, SuspendError> {
-        let reason = self.reason.map(|reason| reason.trim().to_owned());
-        let fits = |reason: &String| {
-            (1..=MAX_REASON).contains(&reason.chars().count()) && !reason.contains(char::is_control)
-        };
-        if reason.as_ref().is_some_and(|reason| !fits(reason)) {
-            return Err(SuspendError::Reason);
-        }
+        let reason = self.reason.map(|reason| line_of_text(&reason).ok_or(SuspendError::Reason));
+        let reason = reason.transpose()?;
         if self.until.is_some_and(|until| until <= now || !in_calendar(until)) {
             return Err(SuspendError::Until);
         }
         Ok(Self { reason, ..self })
     }
+}
+
+/// A reason without white space around it; `None` when it is empty, too long, or has control characters.
+#[must_use]
+pub fn line_of_text(reason: &str) -> Option<String> {
+    let reason = reason.trim();
+    let fits =
+        (1..=MAX_REASON).contains(&reason.chars().count()) && !reason.contains(char::is_control);
+    fits.then(|| reason.to_owned())
 }
 
 #[cfg(test)]

@@ -148,6 +148,7 @@ pub struct Plan {
     stages: Vec<Stage>,
     finish: Finish,
     on_failure: OnFailure,
+    shares: bool,
 }
 
 impl Plan {
@@ -174,13 +175,27 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { stages, finish, on_failure: OnFailure::Unwind })
+        let shares = stages.len() == 1;
+        Ok(Self { stages, finish, on_failure: OnFailure::Unwind, shares })
     }
 
     /// The plan, with what follows when a stage fails for good; else that is [`OnFailure::Unwind`].
     #[must_use]
     pub fn on_failure(self, on_failure: OnFailure) -> Self {
         Self { on_failure, ..self }
+    }
+
+    /// The plan as one of which several items take each stage together, in one transaction; one with a single
+    /// stage is that by itself.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { shares: true, ..self }
+    }
+
+    /// Whether several items may take its stages together.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shares
     }
 
     /// Whether the plan stays where it failed.

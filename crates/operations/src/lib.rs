@@ -15,6 +15,7 @@ mod migration_error;
 mod parts;
 mod plans;
 mod pool;
+mod purge;
 mod refusal;
 mod segments;
 mod spares;

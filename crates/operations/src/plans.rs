@@ -9,9 +9,12 @@ use store::items::{Claim, Claimant};
 use crate::{
     Parts,
     migrate::{self, Migrating},
+    purge,
     steps::{self, Source},
     suspend,
 };
+
+const CLAIMED: &str = "only items of `kinds` are claimed";
 
 /// The plan of each kind.
 #[derive(Debug)]
@@ -20,9 +23,20 @@ pub struct Plans {
     provision: Option<Provision>,
     up: Plan,
     down: Plan,
+    /// `None` in a process that only migrates.
+    whole_life: Option<WholeLife>,
+    pub(crate) set_hash: String,
+}
+
+/// The plans of the kinds that change what a tenant is.
+#[derive(Debug)]
+struct WholeLife {
     suspend: Plan,
     resume: Plan,
-    pub(crate) set_hash: String,
+    delete: Plan,
+    undelete: Plan,
+    purge: Plan,
+    purge_large: Plan,
 }
 
 /// The plan for each mode of an operation, and for each source of a tenant.
@@ -47,7 +61,16 @@ impl Plans {
             independent_of_pool: plan(Mode::Independent, Source::Pool)?,
             atomic_of_pool: plan(Mode::Atomic, Source::Pool)?,
         };
-        Ok(Self { provision: Some(provision), ..Self::migrating(&parts.migrating)? })
+        let whole_life = WholeLife {
+            suspend: suspend::suspend()?,
+            resume: suspend::resume()?,
+            delete: suspend::delete()?,
+            undelete: suspend::undelete()?,
+            purge: purge::plan(parts, false)?,
+            purge_large: purge::plan(parts, true)?,
+        };
+        let (provision, whole_life) = (Some(provision), Some(whole_life));
+        Ok(Self { provision, whole_life, ..Self::migrating(&parts.migrating)? })
     }
 
     /// The plans of kind `migrate` alone.
@@ -58,15 +81,19 @@ impl Plans {
         let set_hash = parts.migrations.hash().to_owned();
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
-        let (suspend, resume) = (suspend::suspend()?, suspend::resume()?);
-        Ok(Self { provision: None, up, down, suspend, resume, set_hash })
+        Ok(Self { provision: None, up, down, whole_life: None, set_hash })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
-        let (suspend, resume) = (plan(), plan());
-        Self { provision: None, up: plan(), down: plan(), suspend, resume, set_hash: String::new() }
+        Self {
+            provision: None,
+            up: plan(),
+            down: plan(),
+            whole_life: None,
+            set_hash: String::new(),
+        }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
@@ -82,14 +109,22 @@ impl Plans {
             Kind::Provision => self.provision(claim.mode, Source::Nothing),
             Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
             Kind::Migrate => &self.up,
-            Kind::Suspend => &self.suspend,
-            Kind::Resume => &self.resume,
+            Kind::Suspend => &self.whole_life().suspend,
+            Kind::Resume => &self.whole_life().resume,
+            Kind::Delete => &self.whole_life().delete,
+            Kind::Undelete => &self.whole_life().undelete,
+            Kind::Purge if claim.params["large"] == true => &self.whole_life().purge_large,
+            Kind::Purge => &self.whole_life().purge,
         }
+    }
+
+    fn whole_life(&self) -> &WholeLife {
+        self.whole_life.as_ref().expect(CLAIMED)
     }
 
     /// The plan by which a tenant is built, or taken from the pool.
     pub(crate) fn provision(&self, mode: Mode, source: Source) -> &Plan {
-        let provision = self.provision.as_ref().expect("only items of `kinds` are claimed");
+        let provision = self.provision.as_ref().expect(CLAIMED);
         match (mode, source) {
             (Mode::Independent, Source::Nothing) => &provision.independent,
             (Mode::Atomic, Source::Nothing) => &provision.atomic,

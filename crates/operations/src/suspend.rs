@@ -1,13 +1,13 @@
-//! Kinds `suspend` and `resume`: what a tenant's role may do follows the tenant's state.
+//! Kinds `suspend` and `resume`, `delete` and `undelete`: what a tenant's role may do follows the tenant's state.
 //!
-//! The admission of a suspension makes the tenants `suspended`: from then on nothing resolves them. Its items
-//! interrupt: they take from the roles what lets users in, whatever else is at work on their tenants. Both
-//! kinds lock the registry's row and go by the state that they find there, so the last change of the state
+//! The admission of a suspension makes the tenants `suspended`, that of a deletion `deleting`: from then on nothing
+//! resolves them. Its items interrupt: they take from the roles what lets users in, whatever else is at work on
+//! their tenants. All kinds lock the registry's row and go by the state that they find there, so the last change of the state
 //! is also the last change of the rights.
 
 use std::time::Duration;
 
-use domain::{TenantId, TenantState, codes};
+use domain::{ItemId, TenantId, TenantState, codes};
 use engine::{
     During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
@@ -32,14 +32,30 @@ const LIMITS: StageLimits = StageLimits {
 /// The plan of kind `suspend`.
 pub(crate) fn suspend() -> Result<Plan, PlanError> {
     let stage = Stage::new("suspend").within(LIMITS).without_lock();
-    let stage = stage.step(SetDoor { expected: TenantState::Suspended });
+    let stage = stage.step(SetDoor { states: &[TenantState::Suspended], did: "tenant.suspended" });
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
 /// The plan of kind `resume`.
 pub(crate) fn resume() -> Result<Plan, PlanError> {
     let stage = Stage::new("resume").within(LIMITS);
-    let stage = stage.step(MarkActive).step(SetDoor { expected: TenantState::Active });
+    let door = SetDoor { states: &[TenantState::Active], did: "tenant.resumed" };
+    let stage = stage.step(MarkActive).step(door);
+    Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
+}
+
+/// The plan of kind `delete`: the drop comes later, by kind `purge`.
+pub(crate) fn delete() -> Result<Plan, PlanError> {
+    let stage = Stage::new("delete").within(LIMITS).without_lock();
+    let stage = stage.step(SetDoor { states: &[TenantState::Deleting], did: "tenant.deleting" });
+    Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
+}
+
+/// The plan of kind `undelete`.
+pub(crate) fn undelete() -> Result<Plan, PlanError> {
+    let stage = Stage::new("undelete").within(LIMITS);
+    let states = &[TenantState::Active, TenantState::Suspended];
+    let stage = stage.step(TakeBack).step(SetDoor { states, did: "tenant.undeleted" });
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -51,11 +67,13 @@ impl Step for MarkActive {
     const NAME: StepName = StepName::new("mark_active");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        mark_active(std::slice::from_ref(cx.claim()), cx.tx()).await
+        let items = items(std::slice::from_ref(cx.claim()));
+        some(tenants::resume(cx.tx(), &items).await)
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        mark_active(cx.claims(), cx.tx()).await
+        let items = items(cx.claims());
+        some(tenants::resume(cx.tx(), &items).await)
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -64,17 +82,48 @@ impl Step for MarkActive {
     }
 }
 
-async fn mark_active(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-    let items: Vec<_> = claims.iter().map(|claim| (claim.item, claim.tenant.id)).collect();
-    let resumed = tenants::resume(tx, &items).await.during("resume the tenants")?;
-    // The next step says which of them is in another state, and why that is so.
-    if resumed.is_empty() { Err(superseded()).during("resume the tenants") } else { Ok(()) }
+/// Gives the tenants the state back that they had before they were to be deleted.
+#[derive(Debug)]
+struct TakeBack;
+
+impl Step for TakeBack {
+    const NAME: StepName = StepName::new("take_back");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let items = items(std::slice::from_ref(cx.claim()));
+        some(tenants::undelete(cx.tx(), &items).await)
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        let items = items(cx.claims());
+        some(tenants::undelete(cx.tx(), &items).await)
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+pub(crate) fn items(claims: &[Claim]) -> Vec<(ItemId, TenantId)> {
+    claims.iter().map(|claim| (claim.item, claim.tenant.id)).collect()
+}
+
+/// The next step says which tenants are in another state, and why that is so.
+fn some(moved: sqlx::Result<Vec<TenantId>>) -> Result<(), StepError> {
+    if moved.during("change the tenants' states")?.is_empty() {
+        return Err(superseded()).during("change the tenants' states");
+    }
+    Ok(())
 }
 
 /// Gives the role the rights that belong to the tenant's state, and ends its sessions where it has none.
 #[derive(Debug)]
 struct SetDoor {
-    expected: TenantState,
+    /// Those that a tenant can be in now, if nothing later was asked of it.
+    states: &'static [TenantState],
+    /// What the audit log says was done.
+    did: &'static str,
 }
 
 /// What was done, as the item's result tells it.
@@ -91,14 +140,14 @@ impl Step for SetDoor {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let set = self.set(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&set, Some(self.action()));
+        cx.note(&set, Some(self.did));
         Ok(())
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
         for (place, set) in self.set(claims, tx).await?.into_iter().enumerate() {
-            cx.note(place, &set, Some(self.action()));
+            cx.note(place, &set, Some(self.did));
         }
         Ok(())
     }
@@ -110,13 +159,6 @@ impl Step for SetDoor {
 }
 
 impl SetDoor {
-    fn action(&self) -> &'static str {
-        match self.expected {
-            TenantState::Suspended => "tenant.suspended",
-            _ => "tenant.resumed",
-        }
-    }
-
     async fn set(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Set>, StepError> {
         let ids: Vec<TenantId> = claims.iter().map(|claim| claim.tenant.id).collect();
         let standing = tenants::lock_standing(tx, &ids).await.during("lock the tenants' rows")?;
@@ -125,35 +167,40 @@ impl SetDoor {
             .map(|Claim { tenant, .. }| Door { role: &tenant.role, schema: &tenant.schema })
             .collect();
         let now = door::rights(tx, &doors).await.during("read what the roles may do")?;
-        let (mut to_set, mut kept) = (Vec::new(), Vec::new());
+        let (mut to_set, mut kept, mut states) = (Vec::new(), Vec::new(), Vec::new());
         for ((standing, id), (door, now)) in
             standing.into_iter().zip(ids).zip(doors.iter().zip(&now))
         {
-            let Some(Standing { rights, .. }) = standing.filter(|it| it.state == self.expected)
+            let Some(Standing { state, rights }) =
+                standing.filter(|it| self.states.contains(&it.state))
             else {
                 return Err(superseded()).during("read the tenants' states");
             };
             let kept_so_far = rights.and_then(|rights| Rights::deserialize(rights).ok());
-            let (then, keep) = match self.expected {
-                TenantState::Suspended => (CLOSED, Some(kept_so_far.unwrap_or(*now))),
-                _ => (kept_so_far.unwrap_or(OPEN), None),
+            let (then, keep) = match state {
+                TenantState::Active => (kept_so_far.unwrap_or(OPEN), None),
+                _ => (CLOSED, Some(kept_so_far.unwrap_or(*now))),
             };
             to_set.push((*door, *now, then));
             kept.push((id, keep.and_then(|rights| serde_json::to_value(rights).ok())));
+            states.push(state);
         }
         door::set(tx, &to_set).await.during("change what the roles may do")?;
         tenants::keep_rights(tx, &kept).await.during("keep what the roles could do")?;
-        let ended = match self.expected {
-            TenantState::Suspended => door::end_sessions(tx, &doors).await,
-            _ => Ok(vec![0; doors.len()]),
+        let closed: Vec<Door<'_>> =
+            to_set.iter().filter(|it| it.2 == CLOSED).map(|(door, ..)| *door).collect();
+        let ended = door::end_sessions(tx, &closed).await.during("end the sessions of the roles")?;
+        let mut ended = ended.into_iter();
+        let set = |(before, (state, (_, _, then)))| Set {
+            state,
+            before,
+            sessions_ended: if then == CLOSED { ended.next().unwrap_or_default() } else { 0 },
         };
-        let ended = ended.during("end the sessions of the roles")?;
-        let set = |(before, sessions_ended)| Set { state: self.expected, before, sessions_ended };
-        Ok(now.into_iter().zip(ended).map(set).collect())
+        Ok(now.into_iter().zip(states.into_iter().zip(to_set)).map(set).collect())
     }
 }
 
-fn superseded() -> Refusal {
+pub(crate) fn superseded() -> Refusal {
     let why = "a later request has asked for the opposite of this tenant";
     Refusal::permanent(codes::SUPERSEDED, why).telling(why)
 }

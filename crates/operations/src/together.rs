@@ -140,15 +140,14 @@ impl Executor {
 
     /// Whether one transaction may do the item together with others.
     fn may_share(&self, claim: &Claim) -> bool {
-        self.plans.of(claim).stages().len() == 1 && unfit(claim).is_none()
+        self.plans.of(claim).is_shared() && unfit(claim).is_none()
     }
 
     /// Notes how quick a transaction on tenants that are there was.
     pub(crate) fn note_pace(&self, claims: &[Claim], stages: &[StageReport]) {
-        if let [stage] = stages
-            && claims.iter().all(|claim| !claim.kind.makes_tenants())
-        {
-            self.pace.took(stage.took, claims.len());
+        if claims.iter().all(|claim| !claim.kind.makes_tenants()) {
+            let took = stages.iter().map(|stage| stage.took).sum();
+            self.pace.took(took, claims.len());
         }
     }
 

@@ -126,6 +126,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("retention.events_days", 0, 36_500),
     Key::number("retention.workers_days", 0, 36_500),
     Key::number("retention.idempotency_days", 1, 30),
+    Key::number("deletion.grace_days", 0, 365),
+    Key::number("deletion.name_hold_days", 0, 3650),
+    Key::new("deletion.reaper", Kind::Text(rule::REAPER)),
+    Key::number("deletion.purges_per_minute", 0, 1_000_000),
     Key::new("tenants.schema_prefix", Kind::Text(rule::SCHEMA_PREFIX)).env("TENANT_SCHEMA_PREFIX"),
     Key::new("tenants.default_features", Kind::List(rule::FEATURE)).env("DEFAULT_TENANT_FEATURES"),
     Key::new("tenants.available_features", Kind::List(rule::FEATURE)).env("AVAILABLE_FEATURES"),
@@ -270,6 +274,11 @@ pub(crate) mod rule {
 
     pub(super) const YES_OR_NO: Rule =
         rule(|text| matches!(text, "yes" | "no"), "must be yes or no");
+
+    pub(super) const REAPER: Rule = rule(
+        |text| matches!(text, "on" | "dry_run" | "off"),
+        "must be \"on\", \"dry_run\" or \"off\"",
+    );
 
     /// `auto`, or a name of `tenantdb::migrations::Format`.
     pub(super) const MIGRATIONS_FORMAT: Rule = rule(

@@ -32,5 +32,6 @@ pub use load::Settings;
 pub use network::Network;
 pub use profile::Profile;
 pub use sections::{
-    Api, Database, Keys, Log, LogFormat, Pool, Queue, Retention, Tenants, Worker, YesOrNo,
+    Api, Database, Deletion, Keys, Log, LogFormat, Pool, Queue, Reaper, Retention, Tenants,
+    Worker, YesOrNo,
 };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::{
-    Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
+    Api, Database, Deletion, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
     Source, Tenants, Worker,
     catalogue::{self, KEYS},
     check,
@@ -28,6 +28,7 @@ pub struct Settings {
     pub pool: Pool,
     pub queue: Queue,
     pub retention: Retention,
+    pub deletion: Deletion,
     pub tenants: Tenants,
     pub keys: Keys,
     pub log: Log,

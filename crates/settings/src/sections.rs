@@ -139,6 +139,26 @@ pub struct Retention {
     pub idempotency_days: i32,
 }
 
+/// What becomes of tenants that are deleted.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deletion {
+    pub grace_days: u32,
+    pub name_hold_days: u32,
+    pub reaper: Reaper,
+    pub purges_per_minute: u32,
+}
+
+/// Whether workers drop tenants whose grace is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaper {
+    On,
+    /// They only log which.
+    DryRun,
+    Off,
+}
+
 /// What a tenant gets and may ask for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

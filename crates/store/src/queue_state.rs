@@ -138,6 +138,10 @@ pub struct Attention {
     pub owned_items: bool,
     /// The time of a suspension is over.
     pub suspensions_over: bool,
+    /// The grace of a deleted tenant is over.
+    pub purges_due: bool,
+    /// The names of a tenant that is gone were kept long enough.
+    pub names_over: bool,
     /// More than half of the server's table of locks is taken, by whomever.
     pub locks_are_scarce: bool,
 }
@@ -155,6 +159,11 @@ pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::R
                    where state in ('running', 'unwinding')) as "owned_items!",
            exists (select from tenantry.tenants
                    where suspended_until <= clock_timestamp()) as "suspensions_over!",
+                  exists (select from tenantry.tenants
+                          where purge_at <= clock_timestamp() and purge_taken_at is null and held_at is null
+                              and state = 'deleting') as "purges_due!",
+                  exists (select from tenantry.tenants
+                          where names_held_until <= clock_timestamp()) as "names_over!",
            (select count(*) from pg_catalog.pg_locks where not fastpath)
                > current_setting('max_locks_per_transaction')::bigint
                  * (current_setting('max_connections')::bigint

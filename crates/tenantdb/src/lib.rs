@@ -33,6 +33,7 @@ pub mod newcomers;
 pub mod own_row;
 mod promise;
 pub mod public_rights;
+pub mod removal;
 pub mod rights;
 pub mod role;
 pub mod schema;

@@ -153,6 +153,7 @@ impl<'a> Life<'a> {
             every: Duration::from_millis(worker.sweep_ms),
             retain_jobs: Duration::from_secs(retain_jobs),
             retention: self.settings.retention,
+            deletion: self.settings.deletion,
             in_progress: self.in_progress.clone(),
             settler: self.settler.clone(),
             quiet: Arc::clone(&self.quiet),

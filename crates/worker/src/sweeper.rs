@@ -2,6 +2,7 @@
 //!
 //! Every worker sweeps; every statement is safe when several do it at once.
 
+mod reaper;
 mod retention;
 
 use std::{
@@ -46,6 +47,7 @@ pub(crate) struct Sweeper {
     pub(crate) every: Duration,
     pub(crate) retain_jobs: Duration,
     pub(crate) retention: settings::Retention,
+    pub(crate) deletion: settings::Deletion,
     pub(crate) in_progress: InProgress,
     pub(crate) settler: Settler,
     /// Set while no operation is open.
@@ -97,6 +99,12 @@ impl Sweeper {
         if attention.suspensions_over {
             control::resume_due(&self.pool, By::process("sweeper")).await?;
         }
+        if attention.names_over {
+            reaper::free_names(&mut *self.pool.acquire().await?).await?;
+        }
+        if attention.purges_due {
+            reaper::reap(&self.pool, self.deletion).await?;
+        }
         if !attention.open_batches {
             return Ok(());
         }
@@ -140,6 +148,9 @@ impl Sweeper {
         let waiting = store::items::count_waiting(&mut conn, WAITING_CAP).await?;
         gauge!(names::QUEUE_WAITING).set(f64::from(waiting));
         queue::prune(&mut conn, self.retain_jobs, PRUNE_LIMIT).await?;
+        if self.deletion.reaper == settings::Reaper::DryRun {
+            reaper::tell(&mut conn).await?;
+        }
         drop(conn);
         retention::prune(&self.pool, self.retention).await
     }
@@ -156,6 +167,6 @@ pub(crate) enum SweepError {
     TookTooLong,
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
-    #[error("suspensions whose time is over could not be ended")]
-    Resume(#[from] control::ControlError),
+    #[error("what is due could not be set going")]
+    Due(#[from] control::ControlError),
 }

@@ -125,6 +125,12 @@ impl Problem {
         Self::new(status, error.code.as_str().to_owned(), error.message).with_batch(batch)
     }
 
+    /// 409: nothing holds up or takes back the drop of a tenant that has begun.
+    pub(crate) fn drop_has_begun(id: TenantId) -> Self {
+        let detail = format!("tenant {id} is to be deleted, being dropped, or gone");
+        Self::new(StatusCode::CONFLICT, "drop_has_begun", detail)
+    }
+
     /// 500: a bug, or something an operator has to look at.
     pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "something went wrong on our side; the log has it under this request's id";
@@ -213,6 +219,7 @@ impl From<ControlError> for Problem {
             E::Open(..) => (StatusCode::CONFLICT, "batch_open"),
             E::Ending(..) => (StatusCode::CONFLICT, "batch_ending"),
             E::InEffect(_) => (StatusCode::CONFLICT, "operation_in_effect"),
+            E::Protected(_) => (StatusCode::CONFLICT, "deletion_protected"),
             E::Paused(_) => (StatusCode::CONFLICT, "batch_paused"),
             E::NotPaused(_) => (StatusCode::CONFLICT, "batch_not_paused"),
             E::QueuePaused => (StatusCode::CONFLICT, "queue_paused"),

@@ -107,16 +107,16 @@ pub(crate) async fn resume_tenant(
 }
 
 /// A call about one tenant.
-struct One<'a> {
-    cx: &'a Context,
-    caller: &'a Caller,
-    headers: &'a HeaderMap,
-    place: &'a Place,
-    wait: &'a Wait,
+pub(super) struct One<'a> {
+    pub(super) cx: &'a Context,
+    pub(super) caller: &'a Caller,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) place: &'a Place,
+    pub(super) wait: &'a Wait,
 }
 
 impl One<'_> {
-    async fn tenant(
+    pub(super) async fn tenant(
         self,
         id: TenantId,
         kind: Kind,
@@ -126,7 +126,8 @@ impl One<'_> {
         let Self { cx, place, wait, .. } = self;
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
-        let call = format!("{kind} {id}");
+        // What the query asks for is part of the request.
+        let call = format!("{kind} {id} {params:?}");
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
         let tenants = Tenants::One(id);
         let asked =

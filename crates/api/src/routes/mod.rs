@@ -5,6 +5,7 @@
 
 mod acts;
 mod audit;
+mod deletion;
 mod history;
 mod items;
 mod keys;
@@ -45,11 +46,15 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))
         .routes(routes!(tenants::list_tenants))
-        .routes(routes!(tenants::get_tenant))
+        .routes(routes!(tenants::get_tenant, deletion::delete_tenant))
         .routes(routes!(tenants::get_tenant_status))
         .routes(routes!(history::get_tenant_history))
         .routes(routes!(life::suspend_tenant))
         .routes(routes!(life::resume_tenant))
+        .routes(routes!(deletion::undelete_tenant))
+        .routes(routes!(deletion::hold_tenant, deletion::release_tenant))
+        .routes(routes!(deletion::protect_tenant, deletion::unprotect_tenant))
+        .routes(routes!(deletion::get_erase_report))
         .routes(routes!(audit::list_audit))
         .routes(routes!(tenant_keys::list_keys, tenant_keys::issue_key))
         .routes(routes!(tenant_keys::rotate_keys))

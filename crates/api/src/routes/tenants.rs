@@ -1,7 +1,7 @@
 //! `GET /tenants`, `/tenants/{id}` and `/tenants/{id}/status`: the registry, page by page and one by one.
 
 use axum::{Json, extract::State, http::StatusCode};
-use contract::{SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};
+use contract::{Deletion, Hold, SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};
 use domain::{Domain, ExternalId, SchemaName, TenantId, TenantState};
 use serde::Deserialize;
 use store::tenants::{self, Filter, Page};
@@ -175,6 +175,13 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
             reason: it.reason,
             until: it.until,
         }),
+        deletion: t.deletion.map(|it| Deletion {
+            since: it.since,
+            reason: it.reason,
+            purge_at: it.purge_at,
+        }),
+        hold: t.hold.map(|it| Hold { since: it.since, reason: it.reason }),
+        deletion_protected: t.is_protected,
         updated_at: t.updated_at,
     }
 }

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use contract::MigrateParams;
-use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version};
+use domain::{
+    Delete, Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version,
+};
 use engine::control::{self, Asked};
 use queue::Bell;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     operations::Selected,
-    tenants::{self, Place},
+    tenants::{self, Barred, Place},
     workers,
 };
 use tracing::info;
@@ -97,7 +99,11 @@ pub(crate) async fn ask(
 
 /// Whether the caller has seen which tenants a selector fits.
 fn seen(asked: &AskedOperation) -> Result<(), Problem> {
-    let is_bulk = matches!(asked.tenants, Tenants::Selected(_));
+    let is_bulk = match asked.tenants {
+        Tenants::Selected(_) => true,
+        Tenants::Listed(_) => asked.kind == Kind::Delete,
+        Tenants::One(_) => false,
+    };
     if !is_bulk || asked.dry_run || asked.digest.is_some() {
         return Ok(());
     }
@@ -128,6 +134,15 @@ async fn params(
     match asked {
         Params::Migrate(asked) => migrate(cx, conn, asked).await,
         Params::Suspend(asked) => {
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+        }
+        Params::Delete(asked) => {
+            let rules = cx.settings.deletion;
+            let asked = Delete {
+                reason: asked.reason.clone(),
+                grace_days: asked.grace_days.or(Some(rules.grace_days)),
+                name_hold_days: asked.name_hold_days.or(Some(rules.name_hold_days)),
+            };
             Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
         }
         Params::Nothing => Ok((json!({}), None)),
@@ -209,10 +224,14 @@ async fn check(
         return Ok(());
     }
     let states = tenants::states(conn, ids).await?;
+    let barred = match asked.kind {
+        Kind::Delete | Kind::Undelete => tenants::barred(conn, ids).await?,
+        _ => HashMap::new(),
+    };
     let errors: Vec<FieldProblem> = ids
         .iter()
         .enumerate()
-        .filter_map(|(place, id)| Some((place, wrong(asked, &states, *id)?)))
+        .filter_map(|(place, id)| Some((place, wrong(asked, (&states, &barred), *id)?)))
         .map(|(place, (code, message))| FieldProblem {
             pointer: format!("/tenants/{place}"),
             code: code.into(),
@@ -223,7 +242,7 @@ async fn check(
     let Some(first) = errors.first() else { return Ok(()) };
     if let Tenants::One(id) = asked.tenants {
         return Err(match states.contains_key(&id) {
-            true => Problem::new(StatusCode::CONFLICT, "wrong_tenant_state", &first.message),
+            true => Problem::new(StatusCode::CONFLICT, first.code.clone(), &first.message),
             false => Problem::tenant_not_found(id),
         });
     }
@@ -234,13 +253,19 @@ async fn check(
 
 fn wrong(
     asked: &AskedOperation,
-    states: &HashMap<TenantId, TenantState>,
+    (states, barred): (&HashMap<TenantId, TenantState>, &HashMap<TenantId, Barred>),
     id: TenantId,
 ) -> Option<(&'static str, String)> {
-    match states.get(&id) {
-        None => Some(("tenant_not_found", format!("there is no tenant {id}"))),
-        Some(state) if asked.kind.states().contains(state) => None,
-        Some(state) => Some((
+    match (states.get(&id), barred.get(&id)) {
+        (None, _) => Some(("tenant_not_found", format!("there is no tenant {id}"))),
+        (Some(TenantState::Deleting), Some(Barred::Begun)) => {
+            Some(("drop_has_begun", format!("tenant {id} is being dropped: nothing takes it back")))
+        }
+        (Some(_), Some(Barred::Protected)) if asked.kind == Kind::Delete => {
+            Some(("deletion_protected", format!("tenant {id} is protected from deletion")))
+        }
+        (Some(state), _) if asked.kind.states().contains(state) => None,
+        (Some(state), _) => Some((
             "wrong_tenant_state",
             format!("tenant {id} is {state}: `{}` is not for it", asked.kind),
         )),

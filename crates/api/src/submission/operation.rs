@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use contract::MigrateParams;
-use domain::{Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantState};
+use domain::{
+    Delete, DeleteError, Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantState,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -31,6 +33,7 @@ pub(crate) struct AskedOperation {
 pub(crate) enum Params {
     Migrate(MigrateParams),
     Suspend(Suspend),
+    Delete(Delete),
     Nothing,
 }
 
@@ -83,7 +86,7 @@ impl AskedOperation {
     }
 }
 
-pub(super) fn wrong(pointer: &str, message: &str) -> Problem {
+pub(crate) fn wrong(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "invalid_field", message)
 }
 
@@ -111,7 +114,7 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, P
 }
 
 /// A struct; `serde` would read one from a list of its fields too.
-pub(super) fn read<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(wrong(pointer, "must be an object"));
     }
@@ -122,10 +125,15 @@ pub(super) fn read<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<
 fn kind(word: &str) -> Result<Kind, Problem> {
     let refused = |message: &str| Problem::invalid_body("/kind", "invalid_kind", message);
     match word.parse::<Kind>() {
-        Ok(kind) if !kind.makes_tenants() => Ok(kind),
-        Ok(_) => Err(refused("`provision` makes tenants: send them to POST /tenants/batch")),
+        Ok(Kind::Provision) => {
+            Err(refused("`provision` makes tenants: send them to POST /tenants/batch"))
+        }
+        Ok(Kind::Purge) => {
+            Err(refused("`purge` follows a `delete` when its grace is over, which can be 0 days"))
+        }
+        Ok(kind) => Ok(kind),
         Err(_) => {
-            let kinds = Kind::ALL.iter().filter(|kind| !kind.makes_tenants());
+            let kinds = Kind::ALL.iter().filter(|kind| kind.is_asked_for());
             let words: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
             Err(refused(&format!("`{word}` is not a kind; there is: {}", words.join(", "))))
         }
@@ -139,8 +147,15 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
             Err(missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}"))
         }
         (Kind::Suspend, params) => suspension("/params", params).map(Params::Suspend),
-        (Kind::Resume | Kind::Provision, None) => Ok(Params::Nothing),
-        (Kind::Resume | Kind::Provision, Some(params)) => match params {
+        (Kind::Delete, params) => {
+            let asked = params.map_or(Ok(Delete::default()), |params| read("/params", &params))?;
+            deletion("/params", asked).map(Params::Delete)
+        }
+        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, None) => {
+            Ok(Params::Nothing)
+        }
+        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, Some(params)) => match params
+        {
             Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
             _ => Err(wrong("/params", &format!("`{kind}` has none"))),
         },
@@ -155,6 +170,18 @@ pub(crate) fn suspension(pointer: &str, params: Option<Value>) -> Result<Suspend
         let field = match error {
             SuspendError::Reason => "reason",
             SuspendError::Until => "until",
+        };
+        wrong(&format!("{pointer}/{field}"), &error.to_string())
+    })
+}
+
+/// Why and when tenants are to be deleted, as the value at `pointer` says.
+pub(crate) fn deletion(pointer: &str, asked: Delete) -> Result<Delete, Problem> {
+    asked.checked().map_err(|error| {
+        let field = match error {
+            DeleteError::Reason => "reason",
+            DeleteError::Grace => "grace_days",
+            DeleteError::NameHold => "name_hold_days",
         };
         wrong(&format!("{pointer}/{field}"), &error.to_string())
     })

@@ -126,6 +126,11 @@ impl Client {
         self.call(request).await
     }
 
+    /// Puts `body`.
+    pub(crate) async fn put(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        self.call(self.request(Method::PUT, path).json(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.call(self.request(Method::DELETE, path)).await
     }

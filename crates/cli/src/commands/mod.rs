@@ -20,6 +20,7 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
+mod tenant_deletion;
 mod tenant_keys;
 pub(crate) mod token;
 mod watching;

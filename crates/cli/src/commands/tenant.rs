@@ -1,4 +1,4 @@
-//! `tenantry tenant`: list, show, suspend and resume tenants; their API keys, and the history of one.
+//! `tenantry tenant`: list, show, suspend, resume and delete tenants; their API keys, and the history of one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    tenant_keys::TenantKeys, watching,
+    tenant_deletion::Deletion, tenant_keys::TenantKeys, watching,
 };
 use crate::{
     args::Global,
@@ -75,6 +75,8 @@ pub(crate) enum Tenant {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
+    #[command(flatten)]
+    Deletion(Deletion),
     /// List, issue, rotate and revoke a tenant's API keys
     #[command(subcommand)]
     Keys(TenantKeys),
@@ -91,6 +93,7 @@ impl Tenant {
                 with_database(global, async |db| command.run(db).await).await
             }
             Self::Keys(keys) => keys.run(global).await,
+            Self::Deletion(command) => command.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),
@@ -133,7 +136,7 @@ async fn history(
 }
 
 /// Has `act` done with the tenant, and follows it to its end.
-async fn change(
+pub(super) async fn change(
     global: &Global,
     tenant: &str,
     act: &str,
@@ -171,11 +174,14 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 }
 
 /// What is below the tenant's path, a line a field: a newer API's fields are shown, too.
-async fn one(global: &Global, tenant: &str, below: &str) -> anyhow::Result<Done> {
+pub(super) async fn one(global: &Global, tenant: &str, below: &str) -> anyhow::Result<Done> {
     let client = client(global)?;
     let id = find_tenant::resolve(&client, tenant).await?;
-    let answer = client.get(&format!("{API}/tenants/{id}{below}")).await?;
-    print(global, &answer, |fields: Fields| {
+    shown(global, &client.get(&format!("{API}/tenants/{id}{below}")).await?)
+}
+
+pub(super) fn shown(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
+    print(global, answer, |fields: Fields| {
         let mut record = Record::default();
         for (name, value) in fields {
             let value = value_text(&name, value.get());

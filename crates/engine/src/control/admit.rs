@@ -1,8 +1,8 @@
 //! Admits operations on tenants that are there.
 
-use domain::{Kind, OperationId, Selector};
+use domain::{Kind, OperationId, Selector, TenantId};
 use queue::Bell;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     Connections,
@@ -14,8 +14,8 @@ use store::{
 
 use super::{ControlError, wake::wake};
 
-/// Suspensions that are ended in one operation, at most.
-const DUE_AT_ONCE: i64 = 1_000;
+/// Tenants whose time is over that one operation is about, at most.
+pub const DUE_AT_ONCE: i64 = 1_000;
 
 /// Says which tenants the operation would be about; writes nothing.
 pub async fn look(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Selected, ControlError> {
@@ -27,23 +27,34 @@ pub async fn look(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Selected
 pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
     let mut tx = pool.begin().await?;
     let due = tenants::take_over_due(&mut tx, DUE_AT_ONCE).await?;
+    let resumed = admit_due(&mut tx, by, Kind::Resume, &json!({}), &due).await?;
+    tx.commit().await?;
+    if resumed {
+        queue::ring(pool, Bell::Jobs).await;
+    }
+    Ok(())
+}
+
+/// As [`admit`], for tenants whose time is over; false when there is none.
+pub async fn admit_due(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    kind: Kind,
+    params: &Value,
+    due: &[TenantId],
+) -> Result<bool, ControlError> {
     let asked = Asked {
         id: OperationId::mint(),
-        kind: Kind::Resume,
-        params: &json!({}),
-        tenants: Some(&due),
+        kind,
+        params,
+        tenants: Some(due),
         selector: &Selector::default(),
         with_version: &[],
         but_at: None,
         run_at: None,
         created_by: None,
     };
-    let resumed = !due.is_empty() && admit(&mut tx, by, &asked, None).await?;
-    tx.commit().await?;
-    if resumed {
-        queue::ring(pool, Bell::Jobs).await;
-    }
-    Ok(())
+    Ok(!due.is_empty() && admit(conn, by, &asked, None).await?)
 }
 
 /// Records the operation, its items and their jobs, in the caller's transaction; ring
@@ -59,6 +70,9 @@ pub async fn admit(
     digest: Option<&str>,
 ) -> Result<bool, ControlError> {
     let selected = operations::admit(conn, asked, digest, true).await?;
+    if !selected.admitted && selected.protected > 0 {
+        return Err(ControlError::Protected(selected.protected));
+    }
     if !selected.admitted {
         let changed = digest.is_some_and(|digest| digest != selected.digest);
         return if changed { Err(ControlError::SelectionChanged(selected)) } else { Ok(false) };

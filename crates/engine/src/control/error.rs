@@ -23,8 +23,11 @@ pub enum ControlError {
     /// It is being cancelled or rolled back; that is not held up.
     #[error("operation {0} is `{1}`: it ends what it has begun")]
     Ending(OperationId, OperationState),
+    /// Tenants that are protected are not deleted.
+    #[error("{0} of the tenants are protected from deletion: nothing was recorded")]
+    Protected(u64),
     /// It took effect when it was accepted.
-    #[error("operation {0} took effect when it was accepted: resume its tenants instead")]
+    #[error("operation {0} took effect when it was accepted: resume or undelete its tenants instead")]
     InEffect(OperationId),
     /// It is paused.
     #[error("operation {0} is paused already")]

@@ -15,7 +15,7 @@ mod settle;
 mod steer;
 mod wake;
 
-pub use admit::{admit, look, resume_due};
+pub use admit::{DUE_AT_ONCE, admit, admit_due, look, resume_due};
 pub use error::ControlError;
 pub use names::{reservation, reserve_all};
 pub use recover::{free_the_dead, give_back_forgotten, put_back, revive_stranded};

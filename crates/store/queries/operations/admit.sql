@@ -3,10 +3,12 @@
 -- the version asked for, $12 pattern of the name,
 -- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts
 with chosen as materialized (
-    select t.id, t.name, t.domain, t.schema_name
+    select t.id, t.name, t.domain, t.schema_name, t.deletion_protected and $2 = 'delete' as is_protected
     from tenantry.tenants t
     left join tenantry.tenant_migrations m on m.tenant_id = t.id
     where t.state = any($8::text[])
+      -- nothing takes back a drop that has begun
+      and (t.purge_began_at is null or $2 = 'purge')
       and ($9::bigint[] is null or t.id = any($9))
       and ($10::text is null or t.settings -> 'features' ? $10)
       and ($11::text[] is null or (m.set_hash || ' ' || m.version = any($11)) is not true)
@@ -15,7 +17,7 @@ with chosen as materialized (
       and ($14::text[] is null or t.external_id = any($14))
       and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16)
 ), told as (
-    select count(*) as tenants,
+    select count(*) as tenants, count(*) filter (where is_protected) as protected,
            -- of kind and params too: who has looked at one thing must not get another
            encode(sha256(convert_to(concat_ws(E'\n', $2::text, $3::jsonb::text,
                coalesce(string_agg(id::text, ',' order by id), '')), 'UTF8')), 'hex') as digest
@@ -23,7 +25,7 @@ with chosen as materialized (
 ), operation as (
     insert into tenantry.operations (id, kind, params, state, mode, total, created_by, run_at)
     select $1, $2, $3, 'queued', 'independent', tenants, $4, $5
-    from told where $7 and tenants > 0 and ($6::text is null or $6 = digest)
+    from told where $7 and tenants > 0 and protected = 0 and ($6::text is null or $6 = digest)
     returning id
 ), items as (
     insert into tenantry.operation_items
@@ -39,8 +41,17 @@ with chosen as materialized (
         updated_at = clock_timestamp()
     from operation o cross join chosen c
     where $2 = 'suspend' and t.id = c.id and t.state in ('active', 'suspended')
+), deleted as (
+    update tenantry.tenants t
+    set state = 'deleting', deleting_at = clock_timestamp(), deleting_reason = $3 ->> 'reason',
+        deleting_from = case t.state when 'deleting' then t.deleting_from else t.state end,
+        purge_at = clock_timestamp() + make_interval(days => ($3 ->> 'grace_days')::int),
+        purge_taken_at = null, name_hold_days = ($3 ->> 'name_hold_days')::int,
+        updated_at = clock_timestamp()
+    from operation o cross join chosen c
+    where $2 = 'delete' and t.id = c.id and t.state in ('active', 'suspended', 'deleting')
 )
-select tenants as "tenants!", digest as "digest!",
+select tenants as "tenants!", digest as "digest!", protected as "protected!",
        exists (select from operation) as "admitted!",
        array(select id from chosen order by id limit 20) as "sample_ids!",
        array(select name from chosen order by id limit 20) as "sample_names!"

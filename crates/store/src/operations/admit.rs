@@ -75,6 +75,8 @@ pub struct Selected {
     /// SHA-256 of the kind, its params and their ids in order, in hexadecimal: what does anything else, or
     /// does it to others, has another one.
     pub digest: String,
+    /// Those of them that are protected from the deletion that is asked for; with one, nothing is recorded.
+    pub protected: u64,
     /// The first 20, by id.
     pub sample: Vec<(TenantId, String)>,
     /// Whether the operation was recorded.
@@ -123,6 +125,7 @@ pub async fn admit(
     Ok(Selected {
         tenants: natural(row.tenants),
         digest: row.digest,
+        protected: natural(row.protected),
         sample: row.sample_ids.into_iter().map(TenantId::new).zip(row.sample_names).collect(),
         admitted: row.admitted,
     })

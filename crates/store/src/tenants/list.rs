@@ -5,7 +5,7 @@ use domain::{TenantId, TenantState};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
-use super::Suspension;
+use super::{Deletion, Hold, Suspension};
 use crate::decode::decode;
 
 /// A tenant as the registry knows it.
@@ -31,6 +31,10 @@ pub struct Tenant {
     pub activated_at: Option<DateTime<Utc>>,
     /// `None` unless it is suspended.
     pub suspension: Option<Suspension>,
+    /// `None` unless it is to be deleted.
+    pub deletion: Option<Deletion>,
+    pub hold: Option<Hold>,
+    pub is_protected: bool,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -52,6 +56,13 @@ struct Row {
     suspended_at: Option<DateTime<Utc>>,
     suspended_reason: Option<String>,
     suspended_until: Option<DateTime<Utc>>,
+    deleting_at: Option<DateTime<Utc>>,
+    deleting_reason: Option<String>,
+    purge_at: Option<DateTime<Utc>>,
+    purge_began_at: Option<DateTime<Utc>>,
+    held_at: Option<DateTime<Utc>>,
+    hold_reason: Option<String>,
+    deletion_protected: bool,
     updated_at: DateTime<Utc>,
 }
 
@@ -77,6 +88,14 @@ impl TryFrom<Row> for Tenant {
                 reason: r.suspended_reason,
                 until: r.suspended_until,
             }),
+            deletion: r.deleting_at.map(|since| Deletion {
+                since,
+                reason: r.deleting_reason,
+                purge_at: r.purge_at,
+                has_begun: r.purge_began_at.is_some(),
+            }),
+            hold: r.held_at.map(|since| Hold { since, reason: r.hold_reason }),
+            is_protected: r.deletion_protected,
             updated_at: r.updated_at,
         })
     }
@@ -89,7 +108,9 @@ pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<
         r#"select id, name, description, domain, schema_name, role_name, external_id, state,
                 settings as "settings: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
                     as migration_version,
-                created_at, activated_at, suspended_at, suspended_reason, suspended_until, updated_at
+                created_at, activated_at, suspended_at, suspended_reason, suspended_until,
+                deleting_at, deleting_reason, purge_at, purge_began_at, held_at, hold_reason,
+                deletion_protected, updated_at
          from tenantry.tenants t where id = $1"#,
         id.get(),
     )

@@ -1,6 +1,7 @@
 //! The registry: tenants and their names. Uniqueness is held by unique indexes alone.
 
 mod change;
+mod deletion;
 mod fleet;
 mod list;
 mod reserve;
@@ -8,6 +9,10 @@ mod status;
 mod suspended;
 
 pub use change::{Activation, IssuedLogin, activate, deactivate, issue_login, touch};
+pub use deletion::{
+    Barred, Deletion, Erased, Hold, Marked, Tombstone, barred, begin_purge, due, erase, free_names,
+    hold, protect, release_hold, schemas, take_due, tombstone, undelete,
+};
 pub use fleet::{
     FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, places_with, unplaced,
 };

@@ -15,6 +15,7 @@ mod no_transaction;
 mod ownership;
 mod public_rights;
 mod quoting;
+mod removal;
 mod requirements;
 mod segments;
 mod sharing;

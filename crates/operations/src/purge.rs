@@ -1,0 +1,226 @@
+//! Kind `purge`: a tenant whose grace is over is dropped, and what is personal of it is erased.
+//!
+//! The pivot is a stage of its own, so that a tenant of which nothing can be dropped waits for an operator
+//! (`stuck`) and is not tried for ever. Whatever is somebody else's stops it before anything is dropped.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{SchemaName, codes};
+use engine::{
+    During, Finish, GroupCx, OnFailure, Place, Plan, PlanError, Stage, Step, StepCx, StepError,
+    StepName,
+};
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use store::{
+    ErrorClass, StageLimits,
+    items::Claim,
+    tenants::{self, Erased},
+};
+use tenantdb::{
+    Mark,
+    removal::{self, AT_ONCE, Leaving, Remains},
+};
+
+use crate::{
+    Parts,
+    refusal::Refusal,
+    suspend::{items, superseded},
+};
+
+/// A drop waits for whoever reads the tenant's tables, which its own users no longer do.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(60),
+    lock: Duration::from_secs(5),
+    silence: Duration::from_secs(3),
+};
+
+/// Longest time for all portions of one tenant in one try.
+const PORTIONS_TIME: Duration = Duration::from_secs(600);
+
+/// The plan; a tenant that is large is emptied in portions, each a transaction of its own.
+pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError> {
+    let drop = || DropTenant { parts: Arc::clone(parts) };
+    let mut stages = vec![Stage::new("begin").within(LIMITS).pivot().step(Begin)];
+    if is_large {
+        let portions = Stage::new("empty").at(Place::Outside(PORTIONS_TIME)).within(LIMITS);
+        stages.push(portions.step(DropPortions(drop())));
+    }
+    stages.push(Stage::new("drop").within(LIMITS).step(drop()).step(Erase));
+    let plan = Plan::new(stages, Finish::Succeeded)?.on_failure(OnFailure::Stay);
+    Ok(if is_large { plan } else { plan.shared() })
+}
+
+/// Makes sure that the tenant is to be dropped now: from here on nothing brings it back.
+#[derive(Debug)]
+struct Begin;
+
+impl Begin {
+    async fn begin(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let what = "begin the drop";
+        let begun = tenants::begin_purge(tx, &items(claims)).await.during(what)?;
+        if begun.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
+    }
+}
+
+impl Step for Begin {
+    const NAME: StepName = StepName::new("begin_purge");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        Self::begin(std::slice::from_ref(cx.claim()), cx.tx()).await
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        Self::begin(cx.claims(), cx.tx()).await
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// Drops the schema and the role.
+#[derive(Debug)]
+struct DropTenant {
+    parts: Arc<Parts>,
+}
+
+impl DropTenant {
+    fn leaving<'a>(&self, claim: &'a Claim) -> Leaving<'a> {
+        let (tenant, installation) = (&claim.tenant, self.parts.installation.clone());
+        let mark = Mark { installation, tenant: tenant.id };
+        Leaving { schema: &tenant.schema, role: &tenant.role, mark }
+    }
+
+    /// Those of the schemas that are there, once it is sure that nothing is lost but the tenants' own.
+    async fn ours<'a>(
+        tx: &mut PgConnection,
+        leaving: &[Leaving<'a>],
+    ) -> Result<Vec<(&'a SchemaName, Remains)>, StepError> {
+        let schemas: Vec<&SchemaName> = leaving.iter().map(|it| it.schema).collect();
+        let found = removal::remains(tx, &schemas).await.during("look what is there")?;
+        for (remains, it) in found.iter().zip(leaving) {
+            if let Some(why) = remains.refusal(it) {
+                return Err(not_ours(&why)).during("look what is there");
+            }
+        }
+        let there = |(_, remains): &(_, Remains)| remains.owner != tenantdb::Owner::Nobody;
+        Ok(schemas.into_iter().zip(found).filter(there).collect())
+    }
+
+    async fn drop_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let leaving: Vec<Leaving<'_>> = claims.iter().map(|claim| self.leaving(claim)).collect();
+        let ours = Self::ours(tx, &leaving).await?;
+        let objects: usize = ours.iter().map(|(_, remains)| remains.objects).sum();
+        if claims.len() > 1 && objects > AT_ONCE {
+            // Each by itself takes fewer of the server's locks.
+            return Err(too_many()).during("look what is there");
+        }
+        let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
+        removal::drop_schemas(tx, &schemas).await.during("drop the schema")?;
+        let left = removal::drop_roles(tx, &leaving).await.during("drop the role")?;
+        match left.first() {
+            None => Ok(()),
+            Some((_, why)) => Err(not_ours(why)).during("drop the role"),
+        }
+    }
+}
+
+impl Step for DropTenant {
+    const NAME: StepName = StepName::new("drop_tenant");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        self.drop_all(std::slice::from_ref(cx.claim()), cx.tx()).await
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        self.drop_all(cx.claims(), cx.tx()).await
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// Empties the schema, a portion in each transaction: the server's table of locks is everybody's.
+#[derive(Debug)]
+struct DropPortions(DropTenant);
+
+impl Step for DropPortions {
+    const NAME: StepName = StepName::new("drop_portions");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let leaving = self.0.leaving(cx.claim());
+        loop {
+            let what = "drop a portion";
+            let mut tx = cx.tx().begin().await.during(what)?;
+            if DropTenant::ours(&mut tx, std::slice::from_ref(&leaving)).await?.is_empty() {
+                return Ok(());
+            }
+            if !removal::drop_portion(&mut tx, leaving.schema).await.during(what)? {
+                return Ok(());
+            }
+            tx.commit().await.during(what)?;
+        }
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// Erases what is personal, and makes the tenant `deleted`.
+#[derive(Debug)]
+struct Erase;
+
+impl Erase {
+    async fn erase(claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Erased>, StepError> {
+        let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
+        let what = "erase what is personal";
+        let mut erased = tenants::erase(tx, &ids).await.during(what)?;
+        if erased.len() < ids.len() {
+            return Err(superseded()).during(what);
+        }
+        erased.sort_by_key(|it| ids.iter().position(|id| *id == it.tenant));
+        Ok(erased)
+    }
+
+    fn result(erased: &Erased) -> serde_json::Value {
+        json!({ "erased": { "keys": erased.keys, "items": erased.items, "attempts": erased.attempts },
+            "names_held_until": erased.names_held_until })
+    }
+}
+
+impl Step for Erase {
+    const NAME: StepName = StepName::new("erase");
+
+    async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
+        let erased = Self::erase(std::slice::from_ref(cx.claim()), cx.tx()).await?;
+        cx.note(&Self::result(&erased[0]), Some("tenant.deleted"));
+        Ok(())
+    }
+
+    async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
+        for (place, erased) in Self::erase(cx.claims(), cx.tx()).await?.iter().enumerate() {
+            cx.note(place, &Self::result(erased), Some("tenant.deleted"));
+        }
+        Ok(())
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+fn not_ours(why: &str) -> Refusal {
+    Refusal::permanent(codes::NOT_OURS, why).telling(why)
+}
+
+fn too_many() -> Refusal {
+    let why = "these tenants have too many objects for one transaction";
+    Refusal { class: ErrorClass::Transient, ..Refusal::permanent(codes::INTERNAL, why) }
+}

@@ -1,0 +1,67 @@
+-- $1 schemas. What lies in each, whose it is, and what else depends on it. Everything is found by the indexes of
+-- pg_depend and pg_shdepend and by primary keys.
+with s as (
+    select t.place, n.oid, n.nspowner, c.description
+    from unnest($1::text[]) with ordinality as t (name, place)
+    left join pg_catalog.pg_namespace n on n.nspname = t.name
+    left join pg_catalog.pg_description c on c.objoid = n.oid
+        and c.classoid = 'pg_catalog.pg_namespace'::regclass and c.objsubid = 0
+), member as materialized (
+    select s.place, s.oid as schema, s.nspowner, d.classid, d.objid
+    from s join pg_catalog.pg_depend d
+        on d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = s.oid and d.deptype = 'n'
+), foreign_object as (
+    -- the server notes no owner for what the first superuser owns
+    select m.place, pg_describe_object(m.classid, m.objid, 0)
+            || ' belongs to role ' || pg_get_userbyid(coalesce(o.refobjid, 10)) as told
+    from member m
+    left join pg_catalog.pg_shdepend o on o.classid = m.classid and o.objid = m.objid and o.objsubid = 0
+        and o.deptype = 'o'
+        and o.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+    where coalesce(o.refobjid, 10) <> m.nspowner
+    union all
+    select m.place, pg_describe_object(m.classid, m.objid, 0) || ' is part of '
+            || pg_describe_object(e.refclassid, e.refobjid, 0)
+    from member m
+    join pg_catalog.pg_depend e on e.classid = m.classid and e.objid = m.objid and e.deptype = 'e'
+    union all
+    select m.place, pg_describe_object(m.classid, m.objid, 0) || ' is shared by the whole database'
+    from member m where m.classid = 'pg_catalog.pg_extension'::regclass
+    union all
+    select i.place, pg_describe_object(d.classid, d.objid, d.objsubid) || ' needs '
+            || pg_describe_object(i.classid, i.objid, 0)
+    from (
+        select place, schema, classid, objid from member
+        union all
+        -- the type of a table's rows
+        select m.place, m.schema, 'pg_catalog.pg_type'::regclass, c.reltype
+        from member m
+        join pg_catalog.pg_class c on m.classid = 'pg_catalog.pg_class'::regclass and c.oid = m.objid
+        where c.reltype <> 0
+    ) i
+    join pg_catalog.pg_depend d
+        on d.refclassid = i.classid and d.refobjid = i.objid and d.deptype in ('n', 'a')
+    cross join lateral (
+        select case d.classid
+            when 'pg_catalog.pg_class'::regclass then
+                (select c.relnamespace from pg_catalog.pg_class c where c.oid = d.objid)
+            when 'pg_catalog.pg_constraint'::regclass then
+                (select c.connamespace from pg_catalog.pg_constraint c where c.oid = d.objid)
+            when 'pg_catalog.pg_rewrite'::regclass then
+                (select c.relnamespace from pg_catalog.pg_rewrite r
+                 join pg_catalog.pg_class c on c.oid = r.ev_class where r.oid = d.objid)
+            when 'pg_catalog.pg_attrdef'::regclass then
+                (select c.relnamespace from pg_catalog.pg_attrdef a
+                 join pg_catalog.pg_class c on c.oid = a.adrelid where a.oid = d.objid)
+            when 'pg_catalog.pg_event_trigger'::regclass then 0::oid
+            else coalesce(
+                (select to_regnamespace(o.schema)::oid
+                 from pg_identify_object(d.classid, d.objid, d.objsubid) o), i.schema)
+            end as schema
+    ) at
+    where at.schema <> i.schema and not pg_is_other_temp_schema(at.schema)
+)
+select s.oid is not null, s.description,
+    (select count(*) from member m where m.place = s.place),
+    array(select distinct told from foreign_object f where f.place = s.place order by told limit 11)
+from s order by s.place

@@ -1,0 +1,198 @@
+//! A deleted tenant is out at once, comes back whole as long as its grace lasts, and then is gone: all of it, and nothing
+//! of anybody else's.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
+
+use super::support::{System, eventually, installation, tenant};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A tenant that is there.
+struct Made {
+    id: i64,
+    role: String,
+    schema: String,
+}
+
+impl Made {
+    async fn of(system: &System, request: Value) -> Self {
+        let made = system.provision(vec![request]).await.remove(0);
+        let id = made["tenant_id"].as_i64().unwrap();
+        let role = format!("tn_{}_{id}", installation(&system.db.pool).await);
+        Self { id, role, schema: made["schema_name"].as_str().unwrap().to_owned() }
+    }
+
+    fn path(&self, below: &str) -> String {
+        format!("/api/v1/tenants/{}{below}", self.id)
+    }
+
+    async fn shown(&self, system: &System) -> Value {
+        system.client.get(&self.path("")).await.json(200)
+    }
+
+    async fn log_in(&self, system: &System) -> sqlx::Result<PgConnection> {
+        use std::str::FromStr as _;
+        PgConnectOptions::from_str(&system.db.url)?.username(&self.role).connect().await
+    }
+
+    /// Whether schema and role are there.
+    async fn is_there(&self, system: &System) -> (bool, bool) {
+        sqlx::query_as("select to_regnamespace($1) is not null, to_regrole($2) is not null")
+            .bind(&self.schema)
+            .bind(&self.role)
+            .fetch_one(&system.db.pool)
+            .await
+            .unwrap()
+    }
+
+    async fn ends_as(&self, system: &System, status: &str) -> Value {
+        eventually(&format!("tenant {} to be {status}", self.id), LONG, async || {
+            let shown = self.shown(system).await;
+            (shown["status"] == status).then_some(shown)
+        })
+        .await
+    }
+}
+
+async fn call(system: &System, method: Method, path: &str) -> super::support::Answer {
+    let request = system.client.request(method, path).header("prefer", "wait=30");
+    system.client.send(request).await
+}
+
+/// The newest operation of this kind, and its only item once that is in this state.
+async fn item(system: &System, kind: &str, state: &str) -> (String, Value) {
+    eventually(&format!("the {kind} to be {state}"), LONG, async || {
+        let path = format!("/api/v1/operations?kind={kind}&limit=1");
+        let listed = system.client.get(&path).await.json(200);
+        let id = listed["operations"][0]["operation_id"].as_str()?.to_owned();
+        let path = format!("/api/v1/operations/{id}/items");
+        let items = system.client.get(&path).await.json(200);
+        (items["items"][0]["state"] == state).then(|| (id, items["items"][0].clone()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn within_its_grace_a_tenant_is_out_and_comes_back_as_it_was() {
+    let system = System::start(1).await;
+    let it = Made::of(&system, tenant(1)).await;
+    let confirm = "?confirm=Tenant%201";
+    let delete = async |query: &str| call(&system, Method::DELETE, &it.path(query)).await;
+    assert_eq!(delete("").await.problem(422), "confirmation_required");
+    assert_eq!(delete("?confirm=tenant%201").await.problem(422), "wrong_confirmation");
+    assert_eq!(delete("?confirm=Tenant%201&grace_days=366").await.problem(422), "invalid_field");
+    call(&system, Method::PUT, &it.path("/deletion-protection")).await.json(200);
+    assert_eq!(delete(confirm).await.problem(409), "deletion_protected");
+    let unprotected = call(&system, Method::DELETE, &it.path("/deletion-protection")).await;
+    assert_eq!(unprotected.json(200)["deletion_protected"], false);
+
+    let deleted = delete("?confirm=Tenant%201&reason=asked%20for").await.json(200);
+
+    assert_eq!(deleted["state"], "completed", "{deleted}");
+    let shown = it.shown(&system).await;
+    assert_eq!((&shown["status"], &shown["deletion"]["reason"]), (&json!("deleting"), &json!("asked for")));
+    let purge_at: chrono::DateTime<chrono::Utc> =
+        shown["deletion"]["purge_at"].as_str().unwrap().parse().unwrap();
+    let days = (purge_at - chrono::Utc::now()).num_hours();
+    assert!((166..=168).contains(&days), "7 days by default: {shown}");
+    assert!(it.log_in(&system).await.is_err());
+    let suspend = system.client.post(&it.path("/suspend"), &json!({}), &[]).await;
+    assert_eq!(suspend.problem(409), "wrong_tenant_state");
+    let again = system.client.post("/api/v1/tenants", &tenant(1), &[("prefer", "wait=30")]).await;
+    assert_eq!(again.problem(409), "domain_taken", "its names stay its own");
+
+    let restored =
+        system.client.post(&it.path("/undelete"), &json!({}), &[("prefer", "wait=30")]).await;
+
+    assert_eq!(restored.json(200)["state"], "completed");
+    let shown = it.shown(&system).await;
+    assert_eq!((&shown["status"], &shown["deletion"]), (&json!("active"), &Value::Null));
+    drop(it.log_in(&system).await.unwrap());
+    let undelete = system.client.post(&it.path("/undelete"), &json!({}), &[]).await;
+    assert_eq!(undelete.problem(409), "wrong_tenant_state");
+    assert!(system.examine().await.out.contains("nothing is wrong"));
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_that_is_undeleted_is_still_suspended() {
+    let system = System::start(1).await;
+    let it = Made::of(&system, tenant(1)).await;
+    let wait = [("prefer", "wait=30")];
+    system.client.post(&it.path("/suspend"), &json!({ "reason": "unpaid" }), &wait).await.json(200);
+
+    call(&system, Method::DELETE, &it.path("?confirm=Tenant%201")).await.json(200);
+    system.client.post(&it.path("/undelete"), &json!({}), &wait).await.json(200);
+
+    assert_eq!(it.shown(&system).await["status"], "suspended");
+    assert!(it.log_in(&system).await.is_err());
+    system.client.post(&it.path("/resume"), &json!({}), &wait).await.json(200);
+    drop(it.log_in(&system).await.unwrap());
+}
+
+#[tokio::test]
+async fn after_its_grace_a_tenant_is_gone_and_its_names_are_free_when_their_hold_is_over() {
+    let system = System::start(2).await;
+    let (it, beside) = (Made::of(&system, tenant(1)).await, Made::of(&system, tenant(2)).await);
+    call(&system, Method::PUT, &it.path("/hold")).await.json(200);
+
+    let query = "?confirm=Tenant%201&grace_days=0&name_hold_days=1";
+    call(&system, Method::DELETE, &it.path(query)).await.json(200);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(it.shown(&system).await["status"], "deleting", "a hold stops the clock");
+    call(&system, Method::DELETE, &it.path("/hold")).await.json(200);
+
+    it.ends_as(&system, "deleted").await;
+    assert_eq!(it.is_there(&system).await, (false, false));
+    assert_eq!(beside.is_there(&system).await, (true, true));
+    let wait = [("prefer", "wait=30")];
+    let again = system.client.post("/api/v1/tenants", &tenant(1), &wait).await;
+    assert_eq!(again.problem(409), "domain_taken");
+    let report = system.client.get(&it.path("/erase-report")).await.json(200);
+    assert!(report["asked_by"].as_str().unwrap().starts_with("operator:story-"), "{report}");
+    assert!(report["remains"][0]["until"].is_string(), "{report}");
+    let told = system.cli_at_api(&["tenant", "erase-report", &it.id.to_string()]).await;
+    assert!(told.out.contains("was dropped and erased"), "{told:?}");
+    let late = system.client.post(&it.path("/undelete"), &json!({}), &[]).await;
+    assert_eq!(late.problem(409), "wrong_tenant_state");
+
+    let over = "update tenantry.tenants set names_held_until = now() where names_held_until is not null";
+    sqlx::query(over).execute(&system.db.pool).await.unwrap();
+    eventually("the names to be free", Duration::from_secs(120), async || {
+        let held = "select count(*) from tenantry.tenants where names_held_until is not null";
+        (system.count(held).await == 0).then_some(())
+    })
+    .await;
+    system.client.post("/api/v1/tenants", &tenant(1), &wait).await.json(201);
+    assert!(system.examine().await.out.contains("nothing is wrong"));
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_named_and_stops_the_drop_before_anything_is_lost() {
+    let system = System::start(1).await;
+    let it = Made::of(&system, tenant(1)).await;
+    let run = async |sql: String| {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&system.db.pool).await.unwrap();
+    };
+    let schema = &it.schema;
+    run(format!("create schema beside; create view beside.report as select * from {schema}.tenant")).await;
+
+    call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
+    let (operation, stuck) = item(&system, "purge", "stuck").await;
+
+    assert_eq!(stuck["error"]["code"], "not_ours", "{stuck}");
+    let message = stuck["error"]["message"].as_str().unwrap();
+    assert!(message.contains("view beside.report needs table"), "{message}");
+    assert_eq!(it.is_there(&system).await, (true, true));
+    let late = system.client.post(&it.path("/undelete"), &json!({}), &[]).await;
+    assert_eq!(late.problem(409), "drop_has_begun");
+
+    run("drop view beside.report".to_owned()).await;
+    let path = format!("/api/v1/operations/{operation}/items/0/retry");
+    system.client.post(&path, &json!({}), &[]).await.json(202);
+    it.ends_as(&system, "deleted").await;
+    assert_eq!(it.is_there(&system).await, (false, false));
+}
