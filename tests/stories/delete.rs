@@ -94,7 +94,10 @@ async fn within_its_grace_a_tenant_is_out_and_comes_back_as_it_was() {
 
     assert_eq!(deleted["state"], "completed", "{deleted}");
     let shown = it.shown(&system).await;
-    assert_eq!((&shown["status"], &shown["deletion"]["reason"]), (&json!("deleting"), &json!("asked for")));
+    assert_eq!(
+        (&shown["status"], &shown["deletion"]["reason"]),
+        (&json!("deleting"), &json!("asked for"))
+    );
     let purge_at: chrono::DateTime<chrono::Utc> =
         shown["deletion"]["purge_at"].as_str().unwrap().parse().unwrap();
     let days = (purge_at - chrono::Utc::now()).num_hours();
@@ -159,7 +162,8 @@ async fn after_its_grace_a_tenant_is_gone_and_its_names_are_free_when_their_hold
     let late = system.client.post(&it.path("/undelete"), &json!({}), &[]).await;
     assert_eq!(late.problem(409), "wrong_tenant_state");
 
-    let over = "update tenantry.tenants set names_held_until = now() where names_held_until is not null";
+    let over =
+        "update tenantry.tenants set names_held_until = now() where names_held_until is not null";
     sqlx::query(over).execute(&system.db.pool).await.unwrap();
     eventually("the names to be free", Duration::from_secs(120), async || {
         let held = "select count(*) from tenantry.tenants where names_held_until is not null";
@@ -178,7 +182,10 @@ async fn what_is_somebody_elses_is_named_and_stops_the_drop_before_anything_is_l
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&system.db.pool).await.unwrap();
     };
     let schema = &it.schema;
-    run(format!("create schema beside; create view beside.report as select * from {schema}.tenant")).await;
+    run(format!(
+        "create schema beside; create view beside.report as select * from {schema}.tenant"
+    ))
+    .await;
 
     call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
     let (operation, stuck) = item(&system, "purge", "stuck").await;

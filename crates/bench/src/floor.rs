@@ -182,6 +182,14 @@ impl Floor {
         (0..tenants).map(|n| tenant.replace("{n}", &name(n))).collect()
     }
 
+    /// The texts that drop what [`Self::make`] made last.
+    pub(crate) fn drops(&self, tenants: usize) -> Vec<String> {
+        let round = self.rounds.load(Ordering::Relaxed) - 1;
+        let name = |n| format!("floor_{}_{round}_{n}", self.database);
+        let text = |it| format!("begin; drop schema {it} cascade; drop role {it}; commit");
+        (0..tenants).map(name).map(text).collect()
+    }
+
     pub(crate) async fn close(self) {
         self.pool.close().await;
     }

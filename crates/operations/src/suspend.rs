@@ -189,7 +189,8 @@ impl SetDoor {
         tenants::keep_rights(tx, &kept).await.during("keep what the roles could do")?;
         let closed: Vec<Door<'_>> =
             to_set.iter().filter(|it| it.2 == CLOSED).map(|(door, ..)| *door).collect();
-        let ended = door::end_sessions(tx, &closed).await.during("end the sessions of the roles")?;
+        let ended =
+            door::end_sessions(tx, &closed).await.during("end the sessions of the roles")?;
         let mut ended = ended.into_iter();
         let set = |(before, (state, (_, _, then)))| Set {
             state,

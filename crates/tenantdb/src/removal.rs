@@ -108,11 +108,8 @@ pub async fn drop_schemas(conn: &mut PgConnection, schemas: &[&SchemaName]) -> s
 /// SQLSTATE 55P03 on a lock time-out.
 pub async fn drop_portion(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<bool> {
     let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-    let drops: Vec<String> = sqlx::query_scalar(PORTION)
-        .bind(schema.as_str())
-        .bind(most)
-        .fetch_all(&mut *conn)
-        .await?;
+    let drops: Vec<String> =
+        sqlx::query_scalar(PORTION).bind(schema.as_str()).bind(most).fetch_all(&mut *conn).await?;
     if drops.is_empty() {
         return Ok(false);
     }

@@ -350,7 +350,8 @@ mod tests {
     #[tokio::test]
     async fn items_let_go_were_not_begun() {
         let inbox = Inbox::new(Class::NewTenants, FLEET);
-        let told = [Class::NewTenants, Class::Fleet].map(|class| inbox.put(ItemId::new(1), class).unwrap());
+        let told = [Class::NewTenants, Class::Fleet]
+            .map(|class| inbox.put(ItemId::new(1), class).unwrap());
 
         inbox.close();
 

@@ -229,13 +229,7 @@ impl<'a> Life<'a> {
     }
 
     /// Opens so many lanes that take items from `inbox`.
-    fn open(
-        &self,
-        lanes: &mut JoinSet<()>,
-        count: usize,
-        inbox: &Arc<Inbox>,
-        patience: Patience,
-    ) {
+    fn open(&self, lanes: &mut JoinSet<()>, count: usize, inbox: &Arc<Inbox>, patience: Patience) {
         let lane = Arc::new(Lane {
             inbox: Arc::clone(inbox),
             executor: self.executor(),

@@ -154,11 +154,12 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
         (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, None) => {
             Ok(Params::Nothing)
         }
-        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, Some(params)) => match params
-        {
-            Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
-            _ => Err(wrong("/params", &format!("`{kind}` has none"))),
-        },
+        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, Some(params)) => {
+            match params {
+                Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
+                _ => Err(wrong("/params", &format!("`{kind}` has none"))),
+            }
+        }
     }
 }
 

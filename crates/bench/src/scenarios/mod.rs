@@ -35,6 +35,8 @@ pub(crate) enum Scenario {
     Admit,
     /// 10,000 tenants suspended, then resumed; and meanwhile one new tenant at a time
     Life,
+    /// 1,000 tenants deleted and dropped, against the floor; and meanwhile one new tenant at a time
+    Delete,
     /// Tenants of 20 tables, against the floor
     Wide,
     /// 1, 2 and 4 worker processes
@@ -72,6 +74,7 @@ impl Scenario {
             Self::Fleet => fleet::fleet(run).await,
             Self::Admit => fleet::admit(run).await,
             Self::Life => life::life(run).await,
+            Self::Delete => life::delete(run).await,
             Self::Wide => rounds::wide(run).await,
             Self::Workers => rounds::workers(run).await,
             Self::Submit => callers::submit(run).await,

@@ -104,7 +104,9 @@ async fn delete(global: &Global, tenant: &str, query: &str) -> anyhow::Result<Do
     let answer = client.delete(&format!("{API}/tenants/{id}{query}")).await?;
     let done = watching::follow(global, client.operations(), &answer.parse()?).await?;
     if !global.json {
-        show::note(format!("tenant {id} is dropped when its grace is over: `tenantry tenant show {id}`"));
+        show::note(format!(
+            "tenant {id} is dropped when its grace is over: `tenantry tenant show {id}`"
+        ));
     }
     Ok(done)
 }

@@ -200,10 +200,7 @@ pub struct Tombstone {
 }
 
 /// What is known of the tenant `id`, wherever it is in its life.
-pub async fn tombstone(
-    conn: &mut PgConnection,
-    id: TenantId,
-) -> sqlx::Result<Option<Tombstone>> {
+pub async fn tombstone(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<Tombstone>> {
     sqlx::query!(
         r#"select t.state, t.deleted_at, t.names_held_until,
                   asked.actor as "asked_by?", asked.at as "asked_at?",
@@ -269,11 +266,7 @@ pub enum Marked {
 }
 
 /// Keeps the tenant from being deleted, or no longer does.
-pub async fn protect(
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    on: bool,
-) -> sqlx::Result<Marked> {
+pub async fn protect(conn: &mut PgConnection, tenant: TenantId, on: bool) -> sqlx::Result<Marked> {
     let changed = sqlx::query!(
         "update tenantry.tenants set deletion_protected = $2, updated_at = clock_timestamp()
          where id = $1 and state in ('pending', 'active', 'suspended', 'archived')

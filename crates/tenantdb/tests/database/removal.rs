@@ -122,12 +122,14 @@ async fn whatever_is_somebody_elses_is_named() {
             "column m of table beside.t needs type acme.mood".to_owned(),
         ),
         (
-            "create function beside.f(acme.parent) returns int language sql as 'select 1'".to_owned(),
+            "create function beside.f(acme.parent) returns int language sql as 'select 1'"
+                .to_owned(),
             "drop function beside.f(acme.parent)",
             "function beside.f(acme.parent) needs type acme.parent".to_owned(),
         ),
         (
-            "create table beside.part partition of acme.child for values from (10) to (20)".to_owned(),
+            "create table beside.part partition of acme.child for values from (10) to (20)"
+                .to_owned(),
             "drop table beside.part",
             "table beside.part needs table acme.child".to_owned(),
         ),
