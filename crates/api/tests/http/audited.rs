@@ -34,11 +34,17 @@ enum Before {
     QueuePaused,
     Fleet,
     Suspended,
+    Deleting,
+    Held,
+    Protected,
     Migration,
     MigrationCancelled,
     MigrationPaused,
     Stuck,
 }
+
+/// With the name that the first tenant of [`App::enlist`] has.
+const DELETE: &str = "/tenants/1?confirm=Acme%200";
 
 /// One line a route. A new route that changes something needs a line, and so an audit row.
 fn acts() -> Vec<Act> {
@@ -76,6 +82,23 @@ fn acts() -> Vec<Act> {
             ..act("POST /tenants/{id}/suspend", Before::Fleet, "operation.submitted")
         }),
         of_tenant(act("POST /tenants/{id}/resume", Before::Suspended, "operation.submitted")),
+        of_tenant(act("DELETE /tenants/{id}", Before::Fleet, "operation.submitted")),
+        of_tenant(act("POST /tenants/{id}/undelete", Before::Deleting, "operation.submitted")),
+        of_tenant(Act {
+            body: json!({ "reason": "a court" }),
+            ..act("PUT /tenants/{id}/hold", Before::Fleet, "tenant.held")
+        }),
+        of_tenant(act("DELETE /tenants/{id}/hold", Before::Held, "tenant.hold_released")),
+        of_tenant(act(
+            "PUT /tenants/{id}/deletion-protection",
+            Before::Fleet,
+            "tenant.protected",
+        )),
+        of_tenant(act(
+            "DELETE /tenants/{id}/deletion-protection",
+            Before::Protected,
+            "tenant.unprotected",
+        )),
         of_tenant(Act {
             body: Value::Null,
             ..act("POST /tenants/{id}/keys", Before::Fleet, "key.issued")
@@ -126,6 +149,21 @@ impl Before {
             Self::Suspended => {
                 app.enlist(1).await;
                 app.command("/tenants/1/suspend", &Value::Null).await;
+                return None;
+            }
+            Self::Deleting | Self::Held | Self::Protected => {
+                app.enlist(1).await;
+                let (method, path) = match self {
+                    Self::Deleting => (Method::DELETE, DELETE),
+                    Self::Held => (Method::PUT, "/tenants/1/hold"),
+                    _ => (Method::PUT, "/tenants/1/deletion-protection"),
+                };
+                let request = Request::builder()
+                    .method(method)
+                    .uri(format!("/api/v1{path}"))
+                    .header(header::AUTHORIZATION, format!("Bearer {}", app.token(Role::Admin)));
+                let answer = app.send(request.body(Body::empty()).unwrap()).await;
+                assert!(answer.status.is_success(), "{answer:?}");
                 return None;
             }
             Self::Migration | Self::MigrationCancelled | Self::MigrationPaused | Self::Stuck => {
@@ -206,6 +244,7 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         // Of an act on a tenant it is the tenant's.
         let id = batch.map_or_else(|| "1".to_owned(), |id| id.to_string());
         let path = path.replace("{id}", &id).replace("{index}", "1").replace("{key}", "1");
+        let path = if route == "DELETE /tenants/{id}" { DELETE.to_owned() } else { path };
         let request = Request::builder()
             .method(method.parse::<Method>().unwrap())
             .uri(format!("/api/v1{path}"))

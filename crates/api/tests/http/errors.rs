@@ -140,7 +140,7 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 47] = [
+const CALLS: [&str; 54] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/audit",
     "DELETE /api/v1/tenants/{id}/keys/{key}",
@@ -154,6 +154,7 @@ const CALLS: [&str; 47] = [
     "GET /api/v1/queue",
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
+    "GET /api/v1/tenants/{id}/erase-report",
     "GET /api/v1/tenants/{id}/history",
     "GET /api/v1/tenants/{id}/keys",
     "GET /api/v1/tenants/{id}/keys/{key}",
@@ -188,6 +189,12 @@ const CALLS: [&str; 47] = [
     "POST /api/v1/tenants/{id}/keys/rotate",
     "POST /api/v1/tenants/{id}/resume",
     "POST /api/v1/tenants/{id}/suspend",
+    "POST /api/v1/tenants/{id}/undelete",
+    "DELETE /api/v1/tenants/{id}",
+    "DELETE /api/v1/tenants/{id}/deletion-protection",
+    "DELETE /api/v1/tenants/{id}/hold",
+    "PUT /api/v1/tenants/{id}/deletion-protection",
+    "PUT /api/v1/tenants/{id}/hold",
 ];
 
 #[tokio::test]
