@@ -18,10 +18,10 @@ use statements::the_statements;
 /// Moves that no statement makes yet, of tenants that are archived and deleted, and of
 /// an item that is undone without another claim.
 const YET_TO_COME: &[(&str, &str, &[&str])] = &[
-    ("tenants", "active", &["archived", "deleting"]),
+    ("tenants", "active", &["archived"]),
     ("tenants", "archived", &["active", "deleting"]),
-    ("tenants", "deleting", &["active", "archived", "deleted", "suspended"]),
-    ("tenants", "suspended", &["archived", "deleting"]),
+    ("tenants", "deleting", &["archived"]),
+    ("tenants", "suspended", &["archived"]),
     ("operation_items", "retrying", &["unwinding"]),
 ];
 

@@ -71,7 +71,7 @@ async fn item(system: &System, kind: &str, state: &str) -> (String, Value) {
         let id = listed["operations"][0]["operation_id"].as_str()?.to_owned();
         let path = format!("/api/v1/operations/{id}/items");
         let items = system.client.get(&path).await.json(200);
-        (items["items"][0]["state"] == state).then(|| (id, items["items"][0].clone()))
+        (items["items"][0]["status"] == state).then(|| (id, items["items"][0].clone()))
     })
     .await
 }

@@ -89,11 +89,7 @@ fn acts() -> Vec<Act> {
             ..act("PUT /tenants/{id}/hold", Before::Fleet, "tenant.held")
         }),
         of_tenant(act("DELETE /tenants/{id}/hold", Before::Held, "tenant.hold_released")),
-        of_tenant(act(
-            "PUT /tenants/{id}/deletion-protection",
-            Before::Fleet,
-            "tenant.protected",
-        )),
+        of_tenant(act("PUT /tenants/{id}/deletion-protection", Before::Fleet, "tenant.protected")),
         of_tenant(act(
             "DELETE /tenants/{id}/deletion-protection",
             Before::Protected,
