@@ -5,13 +5,14 @@
 //! kinds lock the registry's row and go by the state that they find there, so the last change of the state
 //! is also the last change of the rights.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use domain::{TenantId, TenantState, codes};
 use engine::{
     During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
 use serde::{Deserialize as _, Serialize};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     StageLimits,
@@ -51,11 +52,22 @@ impl Step for MarkActive {
     const NAME: StepName = StepName::new("mark_active");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        mark_active(std::slice::from_ref(cx.claim()), cx.tx()).await
+        let mut before = mark_active(std::slice::from_ref(cx.claim()), cx.tx()).await?;
+        if let Some(reason) = before.remove(&cx.tenant().id).flatten() {
+            cx.note_personal(json!({ "before": { "reason": reason } }));
+        }
+        Ok(())
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        mark_active(cx.claims(), cx.tx()).await
+        let claims = cx.claims();
+        let mut before = mark_active(claims, cx.tx()).await?;
+        for (place, claim) in claims.iter().enumerate() {
+            if let Some(reason) = before.remove(&claim.tenant.id).flatten() {
+                cx.note_personal(place, json!({ "before": { "reason": reason } }));
+            }
+        }
+        Ok(())
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -64,11 +76,15 @@ impl Step for MarkActive {
     }
 }
 
-async fn mark_active(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+/// Why each of the tenants was suspended.
+async fn mark_active(
+    claims: &[Claim],
+    tx: &mut PgConnection,
+) -> Result<HashMap<TenantId, Option<String>>, StepError> {
     let items: Vec<_> = claims.iter().map(|claim| (claim.item, claim.tenant.id)).collect();
     let resumed = tenants::resume(tx, &items).await.during("resume the tenants")?;
     // The next step says which of them is in another state, and why that is so.
-    if resumed.is_empty() { Err(superseded()).during("resume the tenants") } else { Ok(()) }
+    if resumed.is_empty() { Err(superseded()).during("resume the tenants") } else { Ok(resumed) }
 }
 
 /// Gives the role the rights that belong to the tenant's state, and ends its sessions where it has none.
@@ -77,13 +93,20 @@ struct SetDoor {
     expected: TenantState,
 }
 
-/// What was done, as the item's result tells it.
+/// What was done, as the item's result and the audit log tell it.
 #[derive(Debug, Serialize)]
 struct Set {
-    state: TenantState,
-    /// What the role could do before.
-    before: Rights,
+    before: Stood,
+    after: Stood,
     sessions_ended: i64,
+}
+
+/// How a tenant stood.
+#[derive(Debug, Serialize)]
+struct Stood {
+    state: TenantState,
+    /// What its role could do.
+    rights: Rights,
 }
 
 impl Step for SetDoor {
@@ -92,6 +115,9 @@ impl Step for SetDoor {
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let set = self.set(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
         cx.note(&set, Some(self.action()));
+        if let Some(personal) = personal(cx.claim()) {
+            cx.note_personal(personal);
+        }
         Ok(())
     }
 
@@ -99,6 +125,9 @@ impl Step for SetDoor {
         let (claims, tx) = (cx.claims(), cx.tx());
         for (place, set) in self.set(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &set, Some(self.action()));
+            if let Some(personal) = personal(&claims[place]) {
+                cx.note_personal(place, personal);
+            }
         }
         Ok(())
     }
@@ -125,21 +154,16 @@ impl SetDoor {
             .map(|Claim { tenant, .. }| Door { role: &tenant.role, schema: &tenant.schema })
             .collect();
         let now = door::rights(tx, &doors).await.during("read what the roles may do")?;
-        let (mut to_set, mut kept) = (Vec::new(), Vec::new());
+        let (mut to_set, mut kept, mut stood) = (Vec::new(), Vec::new(), Vec::new());
         for ((standing, id), (door, now)) in
             standing.into_iter().zip(ids).zip(doors.iter().zip(&now))
         {
-            let Some(Standing { rights, .. }) = standing.filter(|it| it.state == self.expected)
-            else {
-                return Err(superseded()).during("read the tenants' states");
-            };
-            let kept_so_far = rights.and_then(|rights| Rights::deserialize(rights).ok());
-            let (then, keep) = match self.expected {
-                TenantState::Suspended => (CLOSED, Some(kept_so_far.unwrap_or(*now))),
-                _ => (kept_so_far.unwrap_or(OPEN), None),
-            };
+            let standing = standing.filter(|it| it.state == self.expected).ok_or_else(superseded);
+            let standing = standing.during("read the tenants' states")?;
+            let (before, then, keep) = self.change(standing, *now);
             to_set.push((*door, *now, then));
             kept.push((id, keep.and_then(|rights| serde_json::to_value(rights).ok())));
+            stood.push((before, Stood { state: self.expected, rights: then }));
         }
         door::set(tx, &to_set).await.during("change what the roles may do")?;
         tenants::keep_rights(tx, &kept).await.during("keep what the roles could do")?;
@@ -148,9 +172,27 @@ impl SetDoor {
             _ => Ok(vec![0; doors.len()]),
         };
         let ended = ended.during("end the sessions of the roles")?;
-        let set = |(before, sessions_ended)| Set { state: self.expected, before, sessions_ended };
-        Ok(now.into_iter().zip(ended).map(set).collect())
+        let set = |((before, after), sessions_ended)| Set { before, after, sessions_ended };
+        Ok(stood.into_iter().zip(ended).map(set).collect())
     }
+
+    /// How the tenant stood, what its role may do from now on, and what is kept of what it could do.
+    fn change(&self, standing: Standing, now: Rights) -> (Stood, Rights, Option<Rights>) {
+        let kept = standing.rights.and_then(|rights| Rights::deserialize(rights).ok());
+        let stood = |state| Stood { state, rights: now };
+        match (self.expected, kept) {
+            (TenantState::Suspended, None) => (stood(TenantState::Active), CLOSED, Some(now)),
+            // An earlier suspension has kept them.
+            (TenantState::Suspended, kept) => (stood(TenantState::Suspended), CLOSED, kept),
+            (_, kept) => (stood(TenantState::Suspended), kept.unwrap_or(OPEN), None),
+        }
+    }
+}
+
+/// Why the tenant is suspended.
+fn personal(claim: &Claim) -> Option<Value> {
+    let reason = claim.params.get("reason")?;
+    Some(json!({ "after": { "reason": reason } }))
 }
 
 fn superseded() -> Refusal {
