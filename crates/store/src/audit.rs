@@ -67,6 +67,12 @@ impl<'a> By<'a> {
     }
 }
 
+/// Whether this database has a log.
+pub async fn is_there(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    let there = "select to_regclass('tenantry.audit_log') is not null";
+    sqlx::query_scalar(there).fetch_one(conn).await
+}
+
 /// Records `entry`; commits with the change it tells of.
 ///
 /// # Errors
