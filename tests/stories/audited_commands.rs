@@ -168,10 +168,12 @@ impl Walk {
     async fn installation(&mut self) {
         self.act("token create --name ci", "token.created").await;
         self.act("token revoke ci", "token.revoked").await;
-        self.act("migrate tenant down --schema tenant_tenant_1_2 --yes", "operation.submitted").await;
+        self.act("migrate tenant down --schema tenant_tenant_1_2 --yes", "operation.submitted")
+            .await;
         self.act("migrate tenant up --all", "operation.submitted").await;
         self.execute("delete from tenantry.tenant_migrations where tenant_id = 2").await;
-        self.act("migrate tenant init --schema tenant_tenant_1_2 --at 0002", "tenant.migrated").await;
+        self.act("migrate tenant init --schema tenant_tenant_1_2 --at 0002", "tenant.migrated")
+            .await;
         self.act("migrate tenant relearn", "migrations.relearnt").await;
         self.execute(PENDING).await;
         // It also finds what was done to the items above.

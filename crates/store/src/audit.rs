@@ -49,14 +49,7 @@ impl<'a> By<'a> {
     /// A process that no request asked.
     #[must_use]
     pub fn process(actor: &'a str) -> Self {
-        Self {
-            actor,
-            role: None,
-            on_behalf_of: None,
-            request_id: None,
-            address: None,
-            once: None,
-        }
+        Self { actor, role: None, on_behalf_of: None, request_id: None, address: None, once: None }
     }
 
     /// An audit row of what they did.
@@ -65,12 +58,6 @@ impl<'a> By<'a> {
         let Self { actor, role, on_behalf_of, request_id, address, once: _ } = self;
         Entry { actor, action, role, on_behalf_of, request_id, address, ..Entry::default() }
     }
-}
-
-/// Whether this database has a log.
-pub async fn is_there(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    let there = "select to_regclass('tenantry.audit_log') is not null";
-    sqlx::query_scalar(there).fetch_one(conn).await
 }
 
 /// Records `entry`; commits with the change it tells of.

@@ -75,7 +75,8 @@ async fn rows_move_to_their_months_and_back_with_their_ids() {
     )
     .await;
     // Without the columns of later versions.
-    let all = "select (to_jsonb(l) - '{role, on_behalf_of, personal, personal_digest}'::text[])::text
+    let all =
+        "select (to_jsonb(l) - '{role, on_behalf_of, personal, personal_digest}'::text[])::text
         from tenantry.audit_log l order by id";
     let before = texts(&db.pool, all).await;
 

@@ -115,10 +115,11 @@ async fn nothing_but_the_erasure_changes_a_row_of_any_partition() {
     suspend(&mut conn, TENANT, "a").await;
     audit::make_months(&mut conn).await.unwrap();
     suspend(&mut conn, TENANT, "b").await;
-    let log: String = sqlx::query_scalar("select string_agg(l::text, ' ') from tenantry.audit_log l")
-        .fetch_one(&mut *conn)
-        .await
-        .unwrap();
+    let log: String =
+        sqlx::query_scalar("select string_agg(l::text, ' ') from tenantry.audit_log l")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
     let parts: Vec<String> = sqlx::query_scalar(
         "select 'tenantry.audit_log' union all
          select inhrelid::regclass::text from pg_inherits where inhparent = 'tenantry.audit_log'::regclass",
@@ -144,10 +145,11 @@ async fn nothing_but_the_erasure_changes_a_row_of_any_partition() {
             assert_eq!(changed, 0, "{act}");
         }
     }
-    let now: String = sqlx::query_scalar("select string_agg(l::text, ' ') from tenantry.audit_log l")
-        .fetch_one(&mut *conn)
-        .await
-        .unwrap();
+    let now: String =
+        sqlx::query_scalar("select string_agg(l::text, ' ') from tenantry.audit_log l")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
     assert_eq!(now, log);
 }
 

@@ -1,12 +1,7 @@
 //! `/operations/{id}/items`: what became of each tenant, one with its whole story, and its repair. Below
 //! `/batches` the list is `/batches/{id}/results`.
 
-use axum::{
-    Extension, Json,
-    extract::State,
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use contract::{Item, ItemPage, ItemResult, ResultPage};
 use domain::{ItemState, OperationId};
 use engine::control::{self, Again};

@@ -285,7 +285,8 @@ async fn a_batch_is_an_operation_and_a_migration_is_no_batch() {
 async fn an_operation_is_paused_resumed_and_cancelled_in_its_own_words() {
     let app = fleet(2).await;
     let id = app.migrate(&[1, 2]).await;
-    let act = async |what: &str| app.command(&format!("/operations/{id}/{what}"), &Value::Null).await;
+    let act =
+        async |what: &str| app.command(&format!("/operations/{id}/{what}"), &Value::Null).await;
 
     let paused = act("pause").await;
     let twice = act("pause").await;

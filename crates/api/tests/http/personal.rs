@@ -35,7 +35,8 @@ async fn a_reason_stands_in_the_personal_part_of_its_tenant_alone() {
 async fn a_selection_is_told_by_its_digest_and_without_the_texts_of_customers() {
     let app = fleet(2).await;
     let selector = json!({ "name_prefix": "Acme", "status": ["active"] });
-    let mut body = json!({ "kind": "suspend", "selector": selector, "params": { "reason": "canary" } });
+    let mut body =
+        json!({ "kind": "suspend", "selector": selector, "params": { "reason": "canary" } });
     body["dry_run"] = true.into();
     let digest = app.post("/operations", &body).await.body["digest"].clone();
     body["dry_run"] = false.into();

@@ -111,7 +111,7 @@ async fn drop_roles(db: Database<'_>, installation: &InstallationId) -> anyhow::
         .into());
     }
     // A database without an installation has no log; the connected role may be one of those that go.
-    let has_log = store::audit::is_there(&mut conn).await?;
+    let has_log = store::has_migrations(&mut conn).await?;
     let dropped = left_roles::drop_all(&mut conn, installation).await?;
     let told = json!({ "installation": installation, "dropped": dropped });
     if has_log {
