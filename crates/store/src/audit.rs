@@ -65,9 +65,8 @@ impl<'a> By<'a> {
 /// # Errors
 /// When it has a personal part and no tenant: nothing could erase it.
 pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
-    if entry.tenant.is_none() && !entry.personal.is_null() {
-        let action = entry.action;
-        return Err(sqlx::Error::Protocol(format!("`{action}` has a personal part and no tenant")));
+    if entry.tenant.is_none() {
+        impersonal(&entry)?;
     }
     sqlx::query_file!(
         "queries/audit/append.sql",
@@ -87,12 +86,21 @@ pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<(
     Ok(())
 }
 
-/// Records `entry` once for each of `tenants`, in one statement; without its personal part, which is of one tenant.
+fn impersonal(entry: &Entry<'_>) -> sqlx::Result<()> {
+    let refused = || format!("`{}` has a personal part and no tenant", entry.action);
+    if entry.personal.is_null() { Ok(()) } else { Err(sqlx::Error::Protocol(refused())) }
+}
+
+/// Records `entry` once for each of `tenants`, in one statement.
+///
+/// # Errors
+/// When it has a personal part, which is of one tenant.
 pub async fn append_for_tenants(
     conn: &mut PgConnection,
     entry: Entry<'_>,
     tenants: &[TenantId],
 ) -> sqlx::Result<()> {
+    impersonal(&entry)?;
     let ids: Vec<i64> = tenants.iter().map(|id| id.get()).collect();
     sqlx::query!(
         "insert into tenantry.audit_log

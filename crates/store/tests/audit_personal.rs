@@ -77,11 +77,14 @@ async fn a_row_tells_the_role_and_for_whom() {
 async fn a_personal_part_without_a_tenant_is_refused_as_nothing_could_erase_it() {
     let db = harness::fresh_db().await;
     let mut conn = db.pool.acquire().await.unwrap();
-    let entry = Entry { personal: json!({ "name": "Acme" }), ..By::process("a").did("x") };
+    let entry = || Entry { personal: json!({ "name": "Acme" }), ..By::process("a").did("x") };
 
-    let refused = audit::append(&mut conn, entry).await.unwrap_err();
+    let of_none = audit::append(&mut conn, entry()).await.unwrap_err();
+    let of_both = audit::append_for_tenants(&mut conn, entry(), &[TENANT, OTHER]).await;
 
-    assert!(refused.to_string().contains("`x` has a personal part and no tenant"), "{refused}");
+    for refused in [of_none, of_both.unwrap_err()] {
+        assert!(refused.to_string().contains("`x` has a personal part and no tenant"), "{refused}");
+    }
     assert_eq!(count(&db.pool, "select count(*) from tenantry.audit_log").await, 0);
 }
 
@@ -177,4 +180,35 @@ async fn an_exported_month_has_all_columns() {
     assert_eq!(exported, columns.iter().collect::<Vec<_>>());
     assert_eq!(line["personal"]["after"]["reason"], "unpaid");
     assert!(line["personal"]["salt"].is_string() && line["personal_digest"].is_string(), "{line}");
+}
+
+/// The version before the log had personal parts.
+const BEFORE: i64 = 25;
+
+#[tokio::test]
+async fn the_upgrade_rewrites_no_row_and_the_way_back_keeps_all_of_them() {
+    let db = harness::fresh_db().await;
+    let files = "select string_agg(relname || ' ' || relfilenode, ', ' order by relname) from pg_class
+        where relnamespace = 'tenantry'::regnamespace and relkind = 'r' and relname like 'audit_log%'";
+    let files = async || sqlx::query_scalar::<_, String>(files).fetch_one(&db.pool).await.unwrap();
+    store::MIGRATOR.undo(&db.pool, BEFORE).await.unwrap();
+    sqlx::raw_sql(
+        "select tenantry.make_audit_months();
+         insert into tenantry.audit_log (actor, action) values ('a', 'x');
+         insert into tenantry.audit_log (actor, action, at) values ('a', 'x', '2020-01-01')",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let before = files().await;
+
+    store::migrate(&db.pool).await.unwrap();
+    let up = files().await;
+    suspend(&mut db.pool.acquire().await.unwrap(), TENANT, "unpaid").await;
+    store::MIGRATOR.undo(&db.pool, BEFORE).await.unwrap();
+
+    assert_eq!((&before, &files().await), (&up, &up));
+    assert_eq!(count(&db.pool, "select count(*) from tenantry.audit_log").await, 3);
+    let changed = sqlx::query("update tenantry.audit_log set actor = 'b'").execute(&db.pool).await;
+    assert!(changed.unwrap_err().to_string().contains("append-only"));
 }
