@@ -158,6 +158,10 @@ async fn a_copied_database_is_noticed_gets_an_identity_of_its_own_and_leaves_the
     assert_eq!(copied.code, Some(0), "{copied:?}");
     assert!(copied.out.contains("3 tenants got roles of their own, 3 spares"), "{copied:?}");
     assert!(again.out.contains("nothing to do"), "{again:?}");
+    let audited =
+        "select action from tenantry.audit_log where actor like 'cli:%' order by id desc limit 2";
+    let audited: Vec<String> = sqlx::query_scalar(audited).fetch_all(&copy.pool).await.unwrap();
+    assert_eq!(audited, ["installation.adopted", "installation.copied"]);
     let new = installation(&copy.pool).await;
     assert_ne!(new, old);
     assert_eq!(list(&copy.pool, INTRUSIONS, &old).await, Vec::<String>::new());

@@ -167,6 +167,8 @@ async fn dev_serves_files_of_every_kind_and_takes_its_postgresql_along() {
     let listed = dev.client().get("/api/v1/tenants?status=active").await.json(200);
     assert_eq!(listed["total"], 6);
     assert_eq!(listed["tenants"][4]["settings"]["limits"]["users"], 7);
+    let made = dev.client().get("/api/v1/audit?action=token.created").await.json(200);
+    assert_eq!(made["entries"].as_array().unwrap().len(), 1, "the token of dev: {made}");
     assert_eq!(dev.ready["pid"], dev.process.pid());
     assert_eq!(servers.len(), 1);
     assert!(runs(servers[0]));

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod audited_commands;
 mod behind_a_proxy;
 mod beside_others;
 mod bulk_batch;

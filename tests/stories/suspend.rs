@@ -84,6 +84,30 @@ impl Fixture {
     }
 }
 
+impl Fixture {
+    /// The audit log tells the changes by their states, and the reasons where they can be erased.
+    async fn is_told_apart(&self) {
+        let tenant = self.path.rsplit('/').next().unwrap();
+        let path = format!("/api/v1/audit?tenant_id={tenant}&limit=1000");
+        let page = self.system.client.get(&path).await.json(200);
+        let newest = |action: &str| {
+            let rows = page["entries"].as_array().unwrap().iter();
+            rows.clone().find(|row| row["action"] == action).unwrap_or_else(|| panic!("{page}"))
+        };
+        let (suspended, resumed) = (newest("tenant.suspended"), newest("tenant.resumed"));
+        let states = |row: &Value| {
+            ["before", "after"].map(|when| row["detail"][when]["state"].as_str().map(str::to_owned))
+        };
+        assert_eq!(states(suspended), ["active", "suspended"].map(|it| Some(it.to_owned())));
+        assert_eq!(states(resumed), ["suspended", "active"].map(|it| Some(it.to_owned())));
+        assert_eq!(suspended["personal"], json!({ "after": { "reason": "b" } }));
+        assert_eq!(resumed["personal"], json!({ "before": { "reason": "a" } }));
+        let submitted = newest("operation.submitted");
+        let params = json!({ "params": { "reason": "b" } });
+        assert_eq!((&submitted["role"], &submitted["personal"]), (&json!("admin"), &params));
+    }
+}
+
 fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(|error| error.code()).map(Into::into)
 }
@@ -187,6 +211,7 @@ async fn a_suspension_ends_by_itself_when_its_time_is_over_and_the_last_word_hol
         .await;
 
     it.act("suspend", json!({ "reason": "b" })).await;
+    it.is_told_apart().await;
     let again = it.act("suspend", json!({ "reason": "c" })).await;
     assert_eq!(
         (again["state"].as_str(), it.tell().await["suspension"]["reason"].as_str()),

@@ -157,7 +157,7 @@ async fn again(
     first: Became,
 ) -> Result<IssuedKey, Problem> {
     let Became::ApiKey(hash) = first else {
-        return Err(Problem::internal("an API key was an operation before"));
+        return Err(Problem::internal("an API key was something else before"));
     };
     let (mut issued, sealed) = find(conn, tenant, &hash).await?;
     match sealed.map(|sealed| open(sealer, tenant, &sealed)) {

@@ -43,6 +43,11 @@ fn url(text: &str) -> Result<String, String> {
     Err("not a URL; write it as http://127.0.0.1:8080".to_owned())
 }
 
+fn whom(text: &str) -> Result<String, String> {
+    let parsed = domain::Principal::parse(text).map(|_| text.to_owned());
+    if text.is_empty() { Ok(String::new()) } else { parsed.map_err(|error| error.to_string()) }
+}
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Global {
@@ -66,6 +71,17 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
+    /// For whom you act: the audit log keeps it beside your token's name
+    #[arg(
+        long,
+        global = true,
+        env = "TENANTRY_ON_BEHALF_OF",
+        value_name = "WHOM",
+        help_heading = GLOBAL,
+        hide_env_values = true,
+        value_parser = whom
+    )]
+    pub(crate) on_behalf_of: Option<String>,
     /// Print JSON; an error is JSON too, on the last line of stderr
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,

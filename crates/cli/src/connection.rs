@@ -27,6 +27,8 @@ pub(crate) struct Target {
     /// Without a slash at its end.
     pub(crate) url: String,
     pub(crate) token: Option<String>,
+    /// For whom the calls are made.
+    pub(crate) on_behalf_of: Option<String>,
     /// The file both came from, when they did.
     pub(crate) from_ready_file: bool,
 }
@@ -47,6 +49,7 @@ impl Target {
         Self {
             url: wanted.or(here_url).unwrap_or_else(|| DEFAULT_URL.to_owned()),
             token: global.token.clone().filter(|t| !t.is_empty()).or(here_token),
+            on_behalf_of: global.on_behalf_of.clone().filter(|whom| !whom.is_empty()),
             from_ready_file,
         }
     }

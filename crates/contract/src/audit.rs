@@ -25,6 +25,13 @@ pub struct AuditEntry {
     pub tenant_id: Option<TenantId>,
     /// The operation it was done to, or in.
     pub operation_id: Option<OperationId>,
+    /// The operator's role at that moment.
+    #[serde(default)]
+    #[schema(example = "admin")]
+    pub role: Option<String>,
+    /// For whom the operator acted, as its `Tenantry-Actor` said.
+    #[serde(default)]
+    pub on_behalf_of: Option<String>,
     /// The `X-Request-Id` of the request.
     pub request_id: Option<String>,
     /// The address of the caller.
@@ -32,6 +39,11 @@ pub struct AuditEntry {
     /// What else the action says, as an object.
     #[schema(value_type = Object)]
     pub detail: Value,
+    /// What of it names the customer, as an object; of a change under `before` and `after`. Null where nothing
+    /// does, and once the tenant is erased.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub personal: Option<Value>,
 }
 
 /// Some of the audit log.

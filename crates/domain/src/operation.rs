@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{TenantState, state::words};
+use crate::{Role, TenantState, state::words};
 
 words! {
     /// What an operation does to its tenants.
@@ -41,6 +41,31 @@ impl Kind {
     #[must_use]
     pub const fn interrupts(self) -> bool {
         matches!(self, Self::Suspend | Self::Delete)
+    }
+
+    /// The role that an operator needs to submit and to retry it.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Provision | Self::Suspend | Self::Resume => Role::Operator,
+            // It changes what a release has made, for all tenants at once.
+            Self::Migrate => Role::Admin,
+            // What it takes away cannot be given back; nor is that what an operator is to decide.
+            Self::Delete | Self::Undelete | Self::Purge => Role::Admin,
+        }
+    }
+
+    /// The parameters that say nothing of a customer. The audit log keeps all others apart, to be erased with
+    /// their tenant.
+    #[must_use]
+    pub const fn impersonal_params(self) -> &'static [&'static str] {
+        match self {
+            Self::Migrate => &["direction", "set", "to"],
+            Self::Suspend => &["until"],
+            Self::Delete => &["grace_days", "name_hold_days"],
+            Self::Purge => &["large"],
+            Self::Provision | Self::Resume | Self::Undelete => &[],
+        }
     }
 
     /// The states of tenants that it can be about; none if it makes them.

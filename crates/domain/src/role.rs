@@ -7,9 +7,9 @@ words! {
     Role: "a role of an operator" {
         /// Looks, and changes nothing.
         Viewer = "viewer",
-        /// Submits, cancels and retries batches; reveals keys.
+        /// Makes, suspends and resumes tenants; steers operations; issues and reveals keys.
         Operator = "operator",
-        /// Everything.
+        /// Everything: migrates too, and does what concerns all tenants or cannot be taken back.
         Admin = "admin",
     }
 }

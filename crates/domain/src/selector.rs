@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::TenantState;
 
@@ -53,6 +54,19 @@ pub(crate) fn in_calendar(moment: DateTime<Utc>) -> bool {
 }
 
 impl Selector {
+    /// What it selects by, without the texts that are of customers: of those, how long or how many they are.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        let mut told = serde_json::to_value(self).unwrap_or_default();
+        if let Some(prefix) = &self.name_prefix {
+            told["name_prefix"] = json!({ "characters": prefix.chars().count() });
+        }
+        if !self.external_ids.is_empty() {
+            told["external_ids"] = json!({ "count": self.external_ids.len() });
+        }
+        told
+    }
+
     /// Every tenant.
     #[must_use]
     pub fn all() -> Self {
@@ -77,6 +91,20 @@ impl Selector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_told_without_the_texts_of_customers() {
+        let selector = Selector {
+            feature: Some("beta".to_owned()),
+            name_prefix: Some("Ångström".to_owned()),
+            external_ids: vec!["crm-1".to_owned(), "crm-2".to_owned()],
+            ..Selector::default()
+        };
+
+        let told = json!({ "feature": "beta", "name_prefix": { "characters": 8 },
+            "external_ids": { "count": 2 } });
+        assert_eq!(selector.told(), told);
+    }
 
     #[test]
     fn an_empty_selector_does_not_mean_every_tenant() {

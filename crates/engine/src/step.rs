@@ -4,6 +4,7 @@ use std::{fmt, future::Future};
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sqlx::PgConnection;
 use store::{
     Connections,
@@ -87,7 +88,13 @@ impl<'a> StepCx<'a> {
     /// Notes what the item came to so far, and where its tenant was changed, the `action`: the stage's
     /// checkpoint records them as the item's result and in the audit log.
     pub fn note(&mut self, result: &impl Serialize, action: Option<&str>) {
-        self.noted = noted(result, action);
+        note(&mut self.noted, result, action);
+    }
+
+    /// Notes what names the customer of the change that [`Self::note`] tells, as an object: under `before` and
+    /// `after`. The audit log keeps it apart, so that it can be erased; the item's result must not have it.
+    pub fn note_personal(&mut self, personal: Value) {
+        self.noted.personal = Some(personal);
     }
 
     pub(crate) fn into_noted(self) -> Noted {
@@ -146,7 +153,12 @@ impl<'a> GroupCx<'a> {
 
     /// Notes of the item at this place what [`StepCx::note`] notes.
     pub fn note(&mut self, at: usize, result: &impl Serialize, action: Option<&str>) {
-        self.noted[at] = noted(result, action);
+        note(&mut self.noted[at], result, action);
+    }
+
+    /// Notes of the item at this place what [`StepCx::note_personal`] notes.
+    pub fn note_personal(&mut self, at: usize, personal: Value) {
+        self.noted[at].personal = Some(personal);
     }
 
     pub(crate) fn into_noted(self) -> Vec<Noted> {
@@ -154,8 +166,9 @@ impl<'a> GroupCx<'a> {
     }
 }
 
-fn noted(result: &impl Serialize, action: Option<&str>) -> Noted {
-    Noted { result: serde_json::to_value(result).ok(), action: action.map(str::to_owned) }
+fn note(noted: &mut Noted, result: &impl Serialize, action: Option<&str>) {
+    noted.result = serde_json::to_value(result).ok();
+    noted.action = action.map(str::to_owned);
 }
 
 /// One idempotent act, with its `undo` beside it.

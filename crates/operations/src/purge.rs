@@ -189,7 +189,8 @@ impl Erase {
     }
 
     fn result(erased: &Erased) -> serde_json::Value {
-        json!({ "erased": { "keys": erased.keys, "items": erased.items, "attempts": erased.attempts },
+        let Erased { keys, items, attempts, audit, .. } = erased;
+        json!({ "erased": { "keys": keys, "items": items, "attempts": attempts, "audit": audit },
             "names_held_until": erased.names_held_until })
     }
 }

@@ -5,13 +5,14 @@
 //! their tenants. All kinds lock the registry's row and go by the state that they find there, so the last change of the state
 //! is also the last change of the rights.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use domain::{ItemId, TenantId, TenantState, codes};
 use engine::{
     During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
 use serde::{Deserialize as _, Serialize};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     StageLimits,
@@ -32,14 +33,22 @@ const LIMITS: StageLimits = StageLimits {
 /// The plan of kind `suspend`.
 pub(crate) fn suspend() -> Result<Plan, PlanError> {
     let stage = Stage::new("suspend").within(LIMITS).without_lock();
-    let stage = stage.step(SetDoor { states: &[TenantState::Suspended], did: "tenant.suspended" });
+    let stage = stage.step(SetDoor {
+        states: &[TenantState::Suspended],
+        before: None,
+        did: "tenant.suspended",
+    });
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
 /// The plan of kind `resume`.
 pub(crate) fn resume() -> Result<Plan, PlanError> {
     let stage = Stage::new("resume").within(LIMITS);
-    let door = SetDoor { states: &[TenantState::Active], did: "tenant.resumed" };
+    let door = SetDoor {
+        states: &[TenantState::Active],
+        before: Some(TenantState::Suspended),
+        did: "tenant.resumed",
+    };
     let stage = stage.step(MarkActive).step(door);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
@@ -47,7 +56,11 @@ pub(crate) fn resume() -> Result<Plan, PlanError> {
 /// The plan of kind `delete`: the drop comes later, by kind `purge`.
 pub(crate) fn delete() -> Result<Plan, PlanError> {
     let stage = Stage::new("delete").within(LIMITS).without_lock();
-    let stage = stage.step(SetDoor { states: &[TenantState::Deleting], did: "tenant.deleting" });
+    let stage = stage.step(SetDoor {
+        states: &[TenantState::Deleting],
+        before: None,
+        did: "tenant.deleting",
+    });
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -55,7 +68,11 @@ pub(crate) fn delete() -> Result<Plan, PlanError> {
 pub(crate) fn undelete() -> Result<Plan, PlanError> {
     let stage = Stage::new("undelete").within(LIMITS);
     let states = &[TenantState::Active, TenantState::Suspended];
-    let stage = stage.step(TakeBack).step(SetDoor { states, did: "tenant.undeleted" });
+    let stage = stage.step(TakeBack).step(SetDoor {
+        states,
+        before: Some(TenantState::Deleting),
+        did: "tenant.undeleted",
+    });
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -68,12 +85,18 @@ impl Step for MarkActive {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let items = items(std::slice::from_ref(cx.claim()));
-        some(tenants::resume(cx.tx(), &items).await)
+        let mut before = some(tenants::resume(cx.tx(), &items).await)?;
+        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
+            cx.note_personal(was);
+        }
+        Ok(())
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        some(tenants::resume(cx.tx(), &items).await)
+        let before = some(tenants::resume(cx.tx(), &items).await)?;
+        note_why(cx, before);
+        Ok(())
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -91,12 +114,18 @@ impl Step for TakeBack {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let items = items(std::slice::from_ref(cx.claim()));
-        some(tenants::undelete(cx.tx(), &items).await)
+        let mut before = some(tenants::undelete(cx.tx(), &items).await)?;
+        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
+            cx.note_personal(was);
+        }
+        Ok(())
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        some(tenants::undelete(cx.tx(), &items).await)
+        let before = some(tenants::undelete(cx.tx(), &items).await)?;
+        note_why(cx, before);
+        Ok(())
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -109,12 +138,28 @@ pub(crate) fn items(claims: &[Claim]) -> Vec<(ItemId, TenantId)> {
     claims.iter().map(|claim| (claim.item, claim.tenant.id)).collect()
 }
 
+/// Why each tenant was suspended, or was to be deleted.
+type Whys = HashMap<TenantId, Option<String>>;
+
 /// The next step says which tenants are in another state, and why that is so.
-fn some(moved: sqlx::Result<Vec<TenantId>>) -> Result<(), StepError> {
-    if moved.during("change the tenants' states")?.is_empty() {
+fn some(moved: sqlx::Result<Whys>) -> Result<Whys, StepError> {
+    let moved = moved.during("change the tenants' states")?;
+    if moved.is_empty() {
         return Err(superseded()).during("change the tenants' states");
     }
-    Ok(())
+    Ok(moved)
+}
+
+fn why_before(reason: Option<String>) -> Option<Value> {
+    Some(json!({ "before": { "reason": reason? } }))
+}
+
+fn note_why(cx: &mut GroupCx<'_>, mut before: Whys) {
+    for (place, claim) in cx.claims().iter().enumerate() {
+        if let Some(was) = before.remove(&claim.tenant.id).and_then(why_before) {
+            cx.note_personal(place, was);
+        }
+    }
 }
 
 /// Gives the role the rights that belong to the tenant's state, and ends its sessions where it has none.
@@ -122,17 +167,26 @@ fn some(moved: sqlx::Result<Vec<TenantId>>) -> Result<(), StepError> {
 struct SetDoor {
     /// Those that a tenant can be in now, if nothing later was asked of it.
     states: &'static [TenantState],
+    /// The one that it was in; `None`: active, or suspended if an earlier suspension has kept its rights.
+    before: Option<TenantState>,
     /// What the audit log says was done.
     did: &'static str,
 }
 
-/// What was done, as the item's result tells it.
+/// What was done, as the item's result and the audit log tell it.
 #[derive(Debug, Serialize)]
 struct Set {
-    state: TenantState,
-    /// What the role could do before.
-    before: Rights,
+    before: Stood,
+    after: Stood,
     sessions_ended: i64,
+}
+
+/// How a tenant stood.
+#[derive(Debug, Serialize)]
+struct Stood {
+    state: TenantState,
+    /// What its role could do.
+    rights: Rights,
 }
 
 impl Step for SetDoor {
@@ -141,6 +195,9 @@ impl Step for SetDoor {
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let set = self.set(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
         cx.note(&set, Some(self.did));
+        if let Some(personal) = personal(cx.claim()) {
+            cx.note_personal(personal);
+        }
         Ok(())
     }
 
@@ -148,6 +205,9 @@ impl Step for SetDoor {
         let (claims, tx) = (cx.claims(), cx.tx());
         for (place, set) in self.set(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &set, Some(self.did));
+            if let Some(personal) = personal(&claims[place]) {
+                cx.note_personal(place, personal);
+            }
         }
         Ok(())
     }
@@ -167,23 +227,16 @@ impl SetDoor {
             .map(|Claim { tenant, .. }| Door { role: &tenant.role, schema: &tenant.schema })
             .collect();
         let now = door::rights(tx, &doors).await.during("read what the roles may do")?;
-        let (mut to_set, mut kept, mut states) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut to_set, mut kept, mut stood) = (Vec::new(), Vec::new(), Vec::new());
         for ((standing, id), (door, now)) in
             standing.into_iter().zip(ids).zip(doors.iter().zip(&now))
         {
-            let Some(Standing { state, rights }) =
-                standing.filter(|it| self.states.contains(&it.state))
-            else {
-                return Err(superseded()).during("read the tenants' states");
-            };
-            let kept_so_far = rights.and_then(|rights| Rights::deserialize(rights).ok());
-            let (then, keep) = match state {
-                TenantState::Active => (kept_so_far.unwrap_or(OPEN), None),
-                _ => (CLOSED, Some(kept_so_far.unwrap_or(*now))),
-            };
-            to_set.push((*door, *now, then));
+            let standing = standing.filter(|it| self.states.contains(&it.state));
+            let standing = standing.ok_or_else(superseded).during("read the tenants' states")?;
+            let (before, after, keep) = self.change(standing, *now);
+            to_set.push((*door, *now, after.rights));
             kept.push((id, keep.and_then(|rights| serde_json::to_value(rights).ok())));
-            states.push(state);
+            stood.push((before, after));
         }
         door::set(tx, &to_set).await.during("change what the roles may do")?;
         tenants::keep_rights(tx, &kept).await.during("keep what the roles could do")?;
@@ -192,13 +245,31 @@ impl SetDoor {
         let ended =
             door::end_sessions(tx, &closed).await.during("end the sessions of the roles")?;
         let mut ended = ended.into_iter();
-        let set = |(before, (state, (_, _, then)))| Set {
-            state,
-            before,
-            sessions_ended: if then == CLOSED { ended.next().unwrap_or_default() } else { 0 },
+        let set = |(before, after): (Stood, Stood)| {
+            let is_closed = after.rights == CLOSED;
+            let ended = if is_closed { ended.next() } else { None };
+            Set { before, after, sessions_ended: ended.unwrap_or_default() }
         };
-        Ok(now.into_iter().zip(states.into_iter().zip(to_set)).map(set).collect())
+        Ok(stood.into_iter().map(set).collect())
     }
+
+    /// How the tenant stood, how it stands from now on, and what is kept of what its role could do.
+    fn change(&self, standing: Standing, now: Rights) -> (Stood, Stood, Option<Rights>) {
+        let kept = standing.rights.and_then(|rights| Rights::deserialize(rights).ok());
+        let was = if kept.is_some() { TenantState::Suspended } else { TenantState::Active };
+        let before = Stood { state: self.before.unwrap_or(was), rights: now };
+        let (rights, keep) = match standing.state {
+            TenantState::Active => (kept.unwrap_or(OPEN), None),
+            _ => (CLOSED, Some(kept.unwrap_or(now))),
+        };
+        (before, Stood { state: standing.state, rights }, keep)
+    }
+}
+
+/// Why the tenant is suspended, or to be deleted.
+fn personal(claim: &Claim) -> Option<Value> {
+    let reason = claim.params.get("reason")?;
+    Some(json!({ "after": { "reason": reason } }))
 }
 
 pub(crate) fn superseded() -> Refusal {

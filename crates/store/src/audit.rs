@@ -2,13 +2,13 @@
 //! is a partition, exported before it is dropped.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{OperationId, TenantId};
+use domain::{OperationId, Role, TenantId};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::place::Place;
+use crate::{idempotency::Once, place::Place};
 
-/// Who did what to which, from where. Never a secret in `detail`.
+/// Who did what to which, from where. Never a secret in it, and what names a customer in `personal` alone.
 #[derive(Debug, Clone, Default)]
 pub struct Entry<'a> {
     /// `operator:<name>`, `worker:<id>`, `cli:<os user>` or `sweeper`.
@@ -18,68 +18,99 @@ pub struct Entry<'a> {
     pub tenant: Option<TenantId>,
     /// The operation it was done to, or in.
     pub operation: Option<OperationId>,
+    /// Of the operator, at this moment.
+    pub role: Option<Role>,
+    /// For whom, as the caller says.
+    pub on_behalf_of: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub address: Option<&'a str>,
-    /// What else matters, before and after.
+    /// What else matters; states under `before` and `after`.
     pub detail: Value,
+    /// What names a customer (names, domains, ids of theirs, reasons, settings, schemas), as an object, or null;
+    /// of a change under `before` and `after`. Needs a `tenant`: it is erased with that one.
+    pub personal: Value,
 }
 
 /// Who changes something, and by which request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct By<'a> {
     pub actor: &'a str,
+    /// Of an operator.
+    pub role: Option<Role>,
+    /// For whom, as the caller says. It gives no rights.
+    pub on_behalf_of: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub address: Option<&'a str>,
+    /// The request takes effect once, however often it is sent.
+    pub once: Option<Once<'a>>,
 }
 
 impl<'a> By<'a> {
     /// A process that no request asked.
     #[must_use]
     pub fn process(actor: &'a str) -> Self {
-        Self { actor, request_id: None, address: None }
+        Self { actor, role: None, on_behalf_of: None, request_id: None, address: None, once: None }
     }
 
     /// An audit row of what they did.
     #[must_use]
     pub fn did(self, action: &'a str) -> Entry<'a> {
-        let Self { actor, request_id, address } = self;
-        Entry { actor, action, request_id, address, ..Entry::default() }
+        let Self { actor, role, on_behalf_of, request_id, address, once: _ } = self;
+        Entry { actor, action, role, on_behalf_of, request_id, address, ..Entry::default() }
     }
 }
 
 /// Records `entry`; commits with the change it tells of.
+///
+/// # Errors
+/// When it has a personal part and no tenant: nothing could erase it.
 pub async fn append(conn: &mut PgConnection, entry: Entry<'_>) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into tenantry.audit_log
-             (actor, action, tenant_id, operation_id, request_id, address, detail)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+    if entry.tenant.is_none() {
+        impersonal(&entry)?;
+    }
+    sqlx::query_file!(
+        "queries/audit/append.sql",
         entry.actor,
         entry.action,
         entry.tenant.map(TenantId::get),
         entry.operation.map(OperationId::get),
+        entry.role.map(Role::as_str),
+        entry.on_behalf_of,
         entry.request_id,
         entry.address,
         if entry.detail.is_null() { json!({}) } else { entry.detail },
+        (!entry.personal.is_null()).then_some(entry.personal),
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
+fn impersonal(entry: &Entry<'_>) -> sqlx::Result<()> {
+    let refused = || format!("`{}` has a personal part and no tenant", entry.action);
+    if entry.personal.is_null() { Ok(()) } else { Err(sqlx::Error::Protocol(refused())) }
+}
+
 /// Records `entry` once for each of `tenants`, in one statement.
+///
+/// # Errors
+/// When it has a personal part, which is of one tenant.
 pub async fn append_for_tenants(
     conn: &mut PgConnection,
     entry: Entry<'_>,
     tenants: &[TenantId],
 ) -> sqlx::Result<()> {
+    impersonal(&entry)?;
     let ids: Vec<i64> = tenants.iter().map(|id| id.get()).collect();
     sqlx::query!(
         "insert into tenantry.audit_log
-             (actor, action, tenant_id, operation_id, request_id, address, detail)
-         select $1, $2, id, $3, $4, $5, coalesce($6, '{}'::jsonb) from unnest($7::bigint[]) as id",
+             (actor, action, tenant_id, operation_id, role, on_behalf_of, request_id, address, detail)
+         select $1, $2, id, $3, $4, $5, $6, $7, coalesce($8, '{}'::jsonb) from unnest($9::bigint[]) as id",
         entry.actor,
         entry.action,
         entry.operation.map(OperationId::get),
+        entry.role.map(Role::as_str),
+        entry.on_behalf_of,
         entry.request_id,
         entry.address,
         (!entry.detail.is_null()).then_some(entry.detail),
@@ -90,6 +121,21 @@ pub async fn append_for_tenants(
     Ok(())
 }
 
+/// Erases the personal part of at most `limit` rows of `tenant`, and says of how many; their digests stay.
+pub async fn erase(conn: &mut PgConnection, tenant: TenantId, limit: i64) -> sqlx::Result<u64> {
+    let erased = sqlx::query!(
+        "update tenantry.audit_log set personal = null
+         where (id, at) in (select id, at from tenantry.audit_log
+                            where tenant_id = $1 and personal is not null
+                            order by at limit $2)",
+        tenant.get(),
+        limit,
+    )
+    .execute(conn)
+    .await?;
+    Ok(erased.rows_affected())
+}
+
 /// Which rows are read: those that fit all that is given.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -98,6 +144,8 @@ pub struct Filter {
     /// The whole actor, such as `operator:ci`.
     pub actor: Option<String>,
     pub action: Option<String>,
+    /// For whom, as the caller said.
+    pub on_behalf_of: Option<String>,
     /// The first moment that fits.
     pub since: Option<DateTime<Utc>>,
     /// The first moment after `since` that does not fit.
@@ -113,9 +161,13 @@ pub struct Recorded {
     pub action: String,
     pub tenant: Option<TenantId>,
     pub operation: Option<OperationId>,
+    pub role: Option<String>,
+    pub on_behalf_of: Option<String>,
     pub request_id: Option<String>,
     pub address: Option<String>,
     pub detail: Value,
+    /// Without its salt; `None` where there was no personal part, or it is erased.
+    pub personal: Option<Value>,
 }
 
 /// At most `limit` rows of `filter` after the place `after`, newest first. With a tenant or an operation it may
@@ -140,6 +192,7 @@ pub async fn list(
         before.map(|it| it.at),
         before.map(|it| it.id),
         limit,
+        filter.on_behalf_of,
     )
     .map(|row| Recorded {
         place: Place { at: row.at, id: row.id },
@@ -147,9 +200,12 @@ pub async fn list(
         action: row.action,
         tenant: row.tenant_id.map(TenantId::new),
         operation: row.operation_id.map(OperationId::new),
+        role: row.role,
+        on_behalf_of: row.on_behalf_of,
         request_id: row.request_id,
         address: row.address,
         detail: row.detail,
+        personal: row.personal,
     })
     .fetch_all(&mut *tx)
     .await?;

@@ -34,6 +34,9 @@ pub struct Noted {
     pub result: Option<Value>,
     /// What the audit log says was done to the tenant, with the result as its detail; `None`: nothing was.
     pub action: Option<String>,
+    /// What of it names the customer, for the audit log's row; `None`: nothing does.
+    #[serde(default)]
+    pub personal: Option<Value>,
 }
 
 /// Records `stage` as committed by `claims` and takes their items to `next` (`running` while stages
@@ -51,6 +54,7 @@ pub async fn record(
         claims.iter().map(|claim| (claim.item.get(), claim.attempt)).unzip();
     let (results, actions): (Vec<Option<&Value>>, Vec<Option<&str>>) =
         noted.iter().map(|noted| (noted.result.as_ref(), noted.action.as_deref())).unzip();
+    let personal: Vec<Option<&Value>> = noted.iter().map(|noted| noted.personal.as_ref()).collect();
     let actor = claims.first().map(|claim| format!("worker:{}", claim.worker));
     let recorded = sqlx::query_file!(
         "queries/checkpoints/record.sql",
@@ -64,6 +68,7 @@ pub async fn record(
         &results as &[Option<&Value>],
         &actions as &[Option<&str>],
         actor,
+        &personal as &[Option<&Value>],
     )
     .execute(conn)
     .await?;

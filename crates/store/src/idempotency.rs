@@ -3,51 +3,77 @@
 use domain::{OperationId, OperatorId};
 use sqlx::PgConnection;
 
-use crate::decode::unreadable;
-
 /// What a request became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Became {
     Operation(OperationId),
     /// An API key, by its SHA-256.
     ApiKey([u8; 32]),
+    /// Nothing: it did something to what was there.
+    Done,
 }
 
 impl Became {
     fn operation(self) -> Option<OperationId> {
         match self {
             Self::Operation(id) => Some(id),
-            Self::ApiKey(_) => None,
+            Self::ApiKey(_) | Self::Done => None,
         }
     }
 
     fn api_key(&self) -> Option<&[u8]> {
         match self {
-            Self::Operation(_) => None,
+            Self::Operation(_) | Self::Done => None,
             Self::ApiKey(hash) => Some(hash),
         }
     }
 }
 
 /// A request that must take effect once only.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once<'a> {
     /// Whose key it is; two callers never share one.
     pub caller: OperatorId,
     /// The key as sent.
     pub key: &'a str,
     /// SHA-256 of what was asked.
     pub body_hash: &'a [u8; 32],
-    /// What the request becomes if the key is free.
-    pub became: Became,
     /// Days for which a key stands for what its request became.
     pub days: i32,
 }
 
-/// Whether the key is now `claim`'s: it was free, or older than its days.
+/// Whether a key is the request's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It was free, or older than its days.
+    Now,
+    /// The same request had it before, and became this.
+    Before(Became),
+    /// It stands for another request.
+    ByAnother,
+    /// The request that had it was forgotten at this moment.
+    Gone,
+}
+
+/// Takes the key of `once` for what the request `becomes`, if it is free.
 ///
 /// Waits for a request in flight with the same key: the row is its, until it commits.
-pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bool> {
+pub async fn claim(
+    conn: &mut PgConnection,
+    once: Once<'_>,
+    becomes: Became,
+) -> sqlx::Result<Claimed> {
+    if take(conn, once, becomes).await? {
+        return Ok(Claimed::Now);
+    }
+    Ok(match find(conn, once.caller, once.key).await? {
+        None => Claimed::Gone,
+        Some(first) if first.body_hash == once.body_hash => Claimed::Before(first.became),
+        Some(_) => Claimed::ByAnother,
+    })
+}
+
+async fn take(conn: &mut PgConnection, once: Once<'_>, becomes: Became) -> sqlx::Result<bool> {
     let taken = sqlx::query!(
         "insert into tenantry.idempotency_keys as k (caller, key, body_hash, operation_id, api_key_hash)
          values ($1, $2, $3, $4, $5)
@@ -55,12 +81,12 @@ pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bo
          set body_hash = excluded.body_hash, operation_id = excluded.operation_id,
              api_key_hash = excluded.api_key_hash, created_at = now()
          where k.created_at < now() - make_interval(days => $6)",
-        claim.caller.get(),
-        claim.key,
-        claim.body_hash.as_slice(),
-        claim.became.operation().map(OperationId::get),
-        claim.became.api_key(),
-        claim.days,
+        once.caller.get(),
+        once.key,
+        once.body_hash.as_slice(),
+        becomes.operation().map(OperationId::get),
+        becomes.api_key(),
+        once.days,
     )
     .execute(conn)
     .await?;
@@ -68,15 +94,14 @@ pub async fn claim(conn: &mut PgConnection, claim: Claim<'_>) -> sqlx::Result<bo
 }
 
 /// The request that used a key first.
-#[derive(Debug, Clone)]
-pub struct Remembered {
+struct Remembered {
     /// SHA-256 of what was asked.
-    pub body_hash: Vec<u8>,
-    pub became: Became,
+    body_hash: Vec<u8>,
+    became: Became,
 }
 
 /// The request that used `key`, if one did.
-pub async fn find(
+async fn find(
     conn: &mut PgConnection,
     caller: OperatorId,
     key: &str,
@@ -87,12 +112,10 @@ pub async fn find(
         caller.get(),
         key,
     )
-    .try_map(|r| {
+    .map(|r| {
         let hash = r.api_key_hash.and_then(|hash| hash.try_into().ok()).map(Became::ApiKey);
         let became = r.operation_id.map(|id| Became::Operation(OperationId::new(id))).or(hash);
-        let became =
-            became.ok_or_else(|| unreadable("an idempotency key that stands for nothing"))?;
-        Ok(Remembered { body_hash: r.body_hash, became })
+        Remembered { body_hash: r.body_hash, became: became.unwrap_or(Became::Done) }
     })
     .fetch_optional(conn)
     .await

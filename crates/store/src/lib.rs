@@ -40,7 +40,8 @@ pub use error_class::{ErrorClass, classify, is_state};
 pub use fit::{Fit, fit, standing, takes_transactions};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
-    MIGRATOR, PublicMigration, migrate, migration_scripts, public_migrations, revert_last,
+    MIGRATOR, PublicMigration, has_migrations, migrate, migration_scripts, public_migrations,
+    revert_last,
 };
 pub use place::Place;
 pub use queue_state::{Attention, attention};

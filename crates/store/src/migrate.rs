@@ -120,13 +120,15 @@ pub async fn revert_last(pool: &PgPool, actor: &str) -> Result<Option<i64>, Migr
     Ok(Some(last))
 }
 
+/// Whether a migration of the shared schema was ever applied to this database.
+pub async fn has_migrations(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    let there = sqlx::query_scalar!("select to_regclass('tenantry._migrations') is not null");
+    Ok(there.fetch_one(conn).await? == Some(true))
+}
+
 async fn applied(pool: &PgPool) -> Result<HashMap<i64, (DateTime<Utc>, Vec<u8>)>, sqlx::Error> {
     let mut conn = pool.acquire().await?;
-    let there: Option<bool> =
-        sqlx::query_scalar!("select to_regclass('tenantry._migrations') is not null")
-            .fetch_one(&mut *conn)
-            .await?;
-    if there != Some(true) {
+    if !has_migrations(&mut conn).await? {
         return Ok(HashMap::new());
     }
     // Not a checked query: the table is the migrator's own and stands in no migration.

@@ -74,7 +74,10 @@ async fn rows_move_to_their_months_and_back_with_their_ids() {
         values (70, 'e', 'x'); select setval('tenantry.audit_log_id_seq', 99)",
     )
     .await;
-    let all = "select to_jsonb(l)::text from tenantry.audit_log l order by id";
+    // Without the columns of later versions.
+    let all =
+        "select (to_jsonb(l) - '{role, on_behalf_of, personal, personal_digest}'::text[])::text
+        from tenantry.audit_log l order by id";
     let before = texts(&db.pool, all).await;
 
     store::migrate(&db.pool).await.unwrap();

@@ -34,11 +34,12 @@ async fn a_large_log() -> harness::Db {
     .await
     .unwrap();
     sqlx::query(
-        "insert into tenantry.audit_log (at, actor, action, tenant_id, operation_id)
+        "insert into tenantry.audit_log (at, actor, action, tenant_id, operation_id, on_behalf_of)
          select '2026-05-20'::timestamptz + n * interval '8 min',
              case n % 1000 when 1 then 'operator:rare' else 'worker:w' end,
              case n % 1000 when 2 then 'rare.action' else 'tenant.activated' end,
-             n / 4, case when n % 1000 < 30 then $2::uuid else gen_random_uuid() end
+             n / 4, case when n % 1000 < 30 then $2::uuid else gen_random_uuid() end,
+             case when n % 1000 < 30 then 'bea' end
          from generate_series(1, $1) n",
     )
     .bind(MANY)
@@ -82,6 +83,10 @@ fn filters() -> Vec<Filter> {
         Filter { action: text("rare.action"), ..all() },
         Filter { action: text("tenant.activated"), until, ..all() },
         Filter { actor: text("worker:w"), action: text("rare.action"), ..all() },
+        Filter { on_behalf_of: text("bea"), ..all() },
+        Filter { on_behalf_of: text("bea"), actor: text("worker:w"), until, ..all() },
+        Filter { on_behalf_of: text("bea"), operation, ..all() },
+        Filter { on_behalf_of: text("bea"), tenant: Some(TenantId::new(751)), ..all() },
     ]
 }
 

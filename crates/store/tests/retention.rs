@@ -7,7 +7,8 @@ use domain::OperationId;
 use harness::Db;
 use sqlx::{PgConnection, PgPool};
 use store::{
-    idempotency, operations,
+    idempotency::{self, Claimed},
+    operations,
     retention::{self, Cursor},
 };
 
@@ -163,18 +164,14 @@ async fn a_key_stands_for_its_batch_as_long_as_the_settings_say() {
     )
     .await;
     let mut conn = db.pool.acquire().await.unwrap();
-    let claim = |days| idempotency::Claim {
-        caller: domain::OperatorId::new(1),
-        key: "k",
-        body_hash: &[0; 32],
-        became: idempotency::Became::Operation(OperationId::mint()),
-        days,
-    };
+    let caller = domain::OperatorId::new(1);
+    let once = |days| idempotency::Once { caller, key: "k", body_hash: &[0; 32], days };
+    let becomes = || idempotency::Became::Operation(OperationId::mint());
 
-    let within = idempotency::claim(&mut conn, claim(2)).await.unwrap();
-    let after = idempotency::claim(&mut conn, claim(1)).await.unwrap();
+    let within = idempotency::claim(&mut conn, once(2), becomes()).await.unwrap();
+    let after = idempotency::claim(&mut conn, once(1), becomes()).await.unwrap();
 
-    assert_eq!((within, after), (false, true));
+    assert_eq!((within, after), (Claimed::ByAnother, Claimed::Now));
 }
 
 /// `operations` of `items` that ended 100 days ago, the statistics of an empty table; the last of them.

@@ -217,6 +217,11 @@ impl System {
         results
     }
 
+    /// A file of the story's own directory.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// The one number that a statement gives.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.unwrap()

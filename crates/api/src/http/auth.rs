@@ -11,11 +11,11 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
-use domain::{OperatorId, Role};
+use domain::{OperatorId, Principal, Role};
 use store::audit;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         admission::Place, client_address::client_address, problem::Problem, request_id::RequestId,
         shares::Key,
     },
+    submission::idempotency::Act,
 };
 
 /// The operator a request comes from.
@@ -33,6 +34,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// `operator:<name>`, as the audit names it.
     pub(crate) actor: Arc<str>,
+    /// For whom it acts, as it says. It gives no rights.
+    pub(crate) on_behalf_of: Option<Principal>,
     pub(crate) request_id: RequestId,
     pub(crate) address: Option<String>,
 }
@@ -42,8 +45,27 @@ impl Caller {
     pub(crate) fn by(&self) -> audit::By<'_> {
         audit::By {
             actor: &self.actor,
+            role: Some(self.role),
+            on_behalf_of: self.on_behalf_of.as_ref().map(Principal::as_str),
             request_id: Some(self.request_id.as_str()),
             address: self.address.as_deref(),
+            once: None,
+        }
+    }
+
+    /// The same of an act that takes effect once.
+    pub(crate) fn by_once<'a>(&'a self, act: &'a Act) -> audit::By<'a> {
+        audit::By { once: act.once(self.id), ..self.by() }
+    }
+
+    /// Whether its role allows what needs the role `needed`.
+    ///
+    /// # Errors
+    /// 403 when it does not.
+    pub(crate) fn may(&self, needed: Role) -> Result<(), Problem> {
+        match self.role.allows(needed) {
+            true => Ok(()),
+            false => Err(Problem::role_too_low(self.role, needed)),
         }
     }
 
@@ -98,11 +120,8 @@ impl FromRequestParts<Context> for CanAdminister {
 
 fn allowed(parts: &Parts, needs: Role) -> Result<Caller, Problem> {
     let caller = parts.extensions.get::<Caller>().ok_or_else(Problem::unauthenticated)?;
-    if caller.role.allows(needs) {
-        Ok(caller.clone())
-    } else {
-        Err(Problem::role_too_low(caller.role, needs))
-    }
+    caller.may(needs)?;
+    Ok(caller.clone())
 }
 
 /// Lets requests of live operators through, as often as they may ask.
@@ -132,6 +151,7 @@ pub(crate) async fn authenticate(
         id: operator.id,
         role: operator.role,
         actor: actor.clone(),
+        on_behalf_of: on_behalf_of(request.headers())?,
         request_id: request_id.unwrap_or_else(|| RequestId::of(request.headers())),
         address: address.map(|ip| ip.to_string()),
     };
@@ -145,6 +165,20 @@ pub(crate) async fn authenticate(
 fn address(cx: &Context, request: &Request) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
     Some(client_address(peer, request.headers(), &cx.settings.api.trusted_proxies))
+}
+
+/// For whom the caller acts: the one `Tenantry-Actor` header, in UTF-8.
+///
+/// # Errors
+/// 400 when it is not 1 to 255 characters that can be printed.
+fn on_behalf_of(headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+    let mut values = headers.get_all("tenantry-actor").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes()).ok().filter(|_| values.next().is_none());
+    text.and_then(|text| Principal::parse(text).ok()).map(Some).ok_or_else(|| {
+        let detail = "Tenantry-Actor must be one header of 1 to 255 characters that can be printed";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
+    })
 }
 
 /// The token of the one `Authorization` header.

@@ -19,7 +19,9 @@ use crate::http::{problem::ProblemBody, router};
             fetch the keys. Every path under `/api/v1` answers under `/api` too, where a create waits \
             up to 30 s by itself and is answered as callers of the original API expect. A query \
             parameter that a call does not have is refused (`unknown_parameter`). Every error is \
-            `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned.",
+            `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned. \
+            `Tenantry-Actor`, 1 to 255 characters that can be printed, says for whom you act: the audit \
+            log keeps it, and it gives no rights.",
     ),
     components(schemas(contract::Batch, contract::BatchPage, contract::ResultPage)),
     modifiers(&BearerToken),
@@ -42,9 +44,9 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "An operator token. `viewer` may GET; `operator` may also submit, cancel, retry, \
-                 pause and resume a batch, reveal and acknowledge; `admin` may everything: pause the \
-                 queue, see to tenants whose undo failed.",
+                "An operator token. `viewer` may GET; `operator` may also make, suspend and resume \
+                 tenants, cancel, retry, pause and resume operations, issue, reveal and acknowledge keys; \
+                 `admin` may everything: migrate, pause the queue, see to tenants whose undo failed.",
             ))
             .build();
         let components = openapi.components.get_or_insert_default();
@@ -63,6 +65,27 @@ pub(crate) fn document(public_path: &str) -> String {
     let url = if public_path.is_empty() { "/" } else { public_path };
     description.servers = Some(vec![Server::new(url)]);
     description.to_json().expect("a description of strings and numbers is JSON")
+}
+
+/// The header of a call that takes effect once.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header, is none")]
+pub(crate) struct OnceHeader {
+    /// 1 to 255 visible ASCII characters, in one header. The same call with it takes effect once in 24 hours;
+    /// another call with it is refused.
+    #[param(rename = "Idempotency-Key", pattern = "^[!-~]{1,255}$")]
+    idempotency_key: Option<String>,
+}
+
+/// The header of a call that is answered with 202.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header, is none")]
+pub(crate) struct WaitHeader {
+    /// `wait=N`, in seconds
+    #[param(rename = "Prefer")]
+    prefer: Option<String>,
 }
 
 /// What every call with a token can be answered with.
@@ -112,7 +135,7 @@ pub(crate) enum BadParameter {
 #[expect(dead_code, reason = "describes answers, is none")]
 pub(crate) enum BadSubmission {
     /// The body is not JSON (`malformed_json`, with line and column), or a header is wrong
-    /// (`invalid_idempotency_key`).
+    /// (`invalid_idempotency_key`, `invalid_header`).
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// The body did not go on arriving (`body_timed_out`).

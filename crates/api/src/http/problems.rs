@@ -38,6 +38,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "role_too_low", detail)
     }
 
+    /// 422: the key stands for another call of this caller.
+    pub(crate) fn idempotency_key_reused() -> Self {
+        let detail = "this Idempotency-Key came with another request before; use a new one";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+    }
+
     pub(crate) fn invalid_parameter(name: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let field =
@@ -239,6 +245,9 @@ impl From<ControlError> for Problem {
                 errors.extend(why.into_iter().map(not_retryable));
                 (StatusCode::CONFLICT, "not_all_retryable")
             }
+            // Acts answer it as they did when they took effect.
+            E::DoneBefore => return Self::internal(detail),
+            E::KeyReused => return Self::idempotency_key_reused(),
             E::TryAgain => return Self::try_again(),
             E::SchemaName(error) => return Self::internal(error),
             E::Database(error) => return error.into(),

@@ -11,6 +11,11 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
 use domain::OperationId;
 use futures::StreamExt as _;
 use queue::Bell;
@@ -26,7 +31,7 @@ use tracing::warn;
 
 use crate::{
     context::Context,
-    http::{admission::Place, problem::Problem},
+    http::{admission::Place, prefer::Wait, problem::Problem},
     views::Under,
 };
 
@@ -103,6 +108,47 @@ impl BatchEvents {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
         waited_for.retain(|_, requests| requests.strong_count() > 0);
         waited_for
+    }
+}
+
+/// What a call that is answered with 202 has while it is held: its place, and its wait.
+pub(crate) struct Held {
+    place: Place,
+    wait: Wait,
+}
+
+impl Held {
+    /// 200 if `operation` is over within the wait that was asked for; else 202.
+    ///
+    /// # Errors
+    /// When the operation cannot be read, or is not there.
+    pub(crate) async fn status(
+        &self,
+        cx: &Context,
+        operation: OperationId,
+    ) -> Result<StatusCode, Problem> {
+        let Some(at_most) = self.wait.duration() else { return Ok(StatusCode::ACCEPTED) };
+        match until_finished(cx, &self.place, operation, at_most).await? {
+            true => Ok(StatusCode::OK),
+            false => Ok(StatusCode::ACCEPTED),
+        }
+    }
+
+    /// `answer`, which says what was honoured of the wait.
+    pub(crate) fn told(&self, answer: impl IntoResponse) -> Response {
+        let mut response = answer.into_response();
+        self.wait.apply_to(response.headers_mut());
+        response
+    }
+}
+
+impl FromRequestParts<Context> for Held {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Problem> {
+        let place = Place::from_request_parts(parts, cx).await?;
+        let Ok(wait) = Wait::from_request_parts(parts, cx).await;
+        Ok(Self { place, wait })
     }
 }
 

@@ -1,15 +1,23 @@
 //! What is done to an operation or to one item of it, under either of its names.
 
-use axum::Json;
+use axum::{Json, response::Response};
 use domain::OperationId;
 use engine::control::{self, ControlError, Group};
 use serde_json::Value;
 
 use crate::{
     context::Context,
-    http::{body::Document, problem::Problem},
+    http::{body::Document, problem::Problem, wait::Held},
     views::{Under, item::item},
 };
+
+/// What the same request did before is done.
+pub(super) fn done<T>(act: Result<T, ControlError>) -> Result<(), ControlError> {
+    match act {
+        Ok(_) | Err(ControlError::DoneBefore) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Does `it` to the operation that is found `under` this name.
 ///
@@ -22,9 +30,9 @@ pub(super) async fn act<T>(
     it: impl Future<Output = Result<T, ControlError>>,
 ) -> Result<(), Problem> {
     under.check(cx, id).await?;
-    let done = it.await;
+    let done = done(it.await);
     cx.counts.forget(id);
-    done.map(drop).map_err(|error| under.refused(error))
+    done.map_err(|error| under.refused(error))
 }
 
 /// Does `it` to one item, and shows the item as it is then.
@@ -38,6 +46,30 @@ pub(super) async fn repair<T>(
     it: impl Future<Output = Result<T, ControlError>>,
 ) -> Result<Json<contract::ItemResult>, Problem> {
     act(cx, under, id, it).await?;
+    shown(cx, under, (id, index)).await
+}
+
+/// Has a worker do something to one item: 202 with the item, or 200 if its operation is over within the wait.
+///
+/// # Errors
+/// As [`act`].
+pub(super) async fn set_going<T>(
+    cx: &Context,
+    under: Under,
+    (id, index): (OperationId, u32),
+    held: &Held,
+    it: impl Future<Output = Result<T, ControlError>>,
+) -> Result<Response, Problem> {
+    act(cx, under, id, it).await?;
+    let status = held.status(cx, id).await?;
+    Ok(held.told((status, shown(cx, under, (id, index)).await?)))
+}
+
+async fn shown(
+    cx: &Context,
+    under: Under,
+    (id, index): (OperationId, u32),
+) -> Result<Json<contract::ItemResult>, Problem> {
     let found = control::item(&mut *cx.pool().acquire().await?, id, index).await;
     found.map(|found| Json(item(found))).map_err(|error| under.refused(error))
 }

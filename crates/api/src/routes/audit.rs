@@ -45,6 +45,9 @@ pub(crate) struct AuditParams {
     /// Only this action.
     #[param(example = "operation.submitted", pattern = "^[^\\x00]*$")]
     action: Option<String>,
+    /// Only what was done on behalf of this one, as the caller's `Tenantry-Actor` said.
+    #[param(example = "ada@example.com", pattern = "^[^\\x00]*$")]
+    on_behalf_of: Option<String>,
     /// Only from this time on.
     #[param(format = DateTime)]
     since: Option<String>,
@@ -93,6 +96,7 @@ pub(crate) async fn list_audit(
         operation: params.operation_id,
         actor: text("actor", params.actor)?,
         action: text("action", params.action)?,
+        on_behalf_of: text("on_behalf_of", params.on_behalf_of)?,
         since: time("since", params.since.as_deref())?,
         until: time("until", params.until.as_deref())?,
     };

@@ -10,6 +10,7 @@ use axum::{
 use contract::{EraseReport, Erased, HoldRequest, Operation, Remainder, Tenant};
 use domain::{Delete, Kind, TenantId, TenantState, line_of_text};
 use serde::Deserialize;
+use serde_json::json;
 use sqlx::{Postgres, Transaction};
 use store::{
     audit,
@@ -20,13 +21,12 @@ use super::{life::One, tenants::view};
 use crate::{
     context::Context,
     http::{
-        admission::Place,
-        auth::{Caller, CanAdminister, CanOperate, CanView},
+        auth::{CanAdminister, CanOperate, CanView},
         body::Document,
         openapi::{BadParameter, BadSubmission, Common, NotFound},
         parameters::{Id, Params as Query},
-        prefer::Wait,
         problem::{Problem, ProblemBody},
+        wait::Held,
     },
     submission::operation::{Params, deletion, wrong},
 };
@@ -83,8 +83,7 @@ pub(crate) struct DeleteParams {
 pub(crate) async fn delete_tenant(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     Id(id): Id<TenantId>,
     Query(query): Query<DeleteParams>,
@@ -93,7 +92,7 @@ pub(crate) async fn delete_tenant(
     let DeleteParams { confirm, reason, grace_days, name_hold_days } = query;
     let asked = deletion("", Delete { reason, grace_days, name_hold_days })?;
     confirmed(&cx, id, confirm.as_deref()).await?;
-    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    let one = One { cx: &cx, caller: &caller, headers: &headers, held: &held };
     one.tenant(id, Kind::Delete, Params::Delete(asked), document).await
 }
 
@@ -142,13 +141,12 @@ async fn confirmed(cx: &Context, id: TenantId, confirm: Option<&str>) -> Result<
 pub(crate) async fn undelete_tenant(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     Id(id): Id<TenantId>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    let one = One { cx: &cx, caller: &caller, headers: &headers, held: &held };
     one.tenant(id, Kind::Undelete, Params::Nothing, document).await
 }
 
@@ -177,7 +175,7 @@ pub(crate) async fn hold_tenant(
     Id(id): Id<TenantId>,
     document: Document,
 ) -> Result<Json<Tenant>, Problem> {
-    let asked = document.json_if_any()?.unwrap_or_else(|| serde_json::json!({}));
+    let asked = document.json_if_any()?.unwrap_or_else(|| json!({}));
     let HoldRequest { reason } = crate::submission::operation::read("", &asked)?;
     let line = |reason: String| {
         let message = "must be 1 to 500 characters, none of them control ones";
@@ -186,7 +184,10 @@ pub(crate) async fn hold_tenant(
     let reason = reason.map(line).transpose()?;
     let mut tx = cx.pool().begin().await?;
     let marked = tenants::hold(&mut tx, id, reason.as_deref()).await?;
-    shown(&caller, tx, id, (marked, "tenant.held")).await
+    let personal = reason.map(|reason| json!({ "after": { "reason": reason } }));
+    let entry =
+        audit::Entry { personal: personal.unwrap_or_default(), ..caller.did("tenant.held") };
+    shown(tx, id, marked, entry).await
 }
 
 /// Release a tenant from its hold
@@ -210,7 +211,7 @@ pub(crate) async fn release_tenant(
         Marked::TooLate => Marked::Already,
         marked => marked,
     };
-    shown(&caller, tx, id, (marked, "tenant.hold_released")).await
+    shown(tx, id, marked, caller.did("tenant.hold_released")).await
 }
 
 /// Protect a tenant from deletion
@@ -236,7 +237,7 @@ pub(crate) async fn protect_tenant(
 ) -> Result<Json<Tenant>, Problem> {
     let mut tx = cx.pool().begin().await?;
     let marked = tenants::protect(&mut tx, id, true).await?;
-    shown(&caller, tx, id, (marked, "tenant.protected")).await
+    shown(tx, id, marked, caller.did("tenant.protected")).await
 }
 
 /// Take a tenant's protection from deletion away
@@ -260,20 +261,19 @@ pub(crate) async fn unprotect_tenant(
 ) -> Result<Json<Tenant>, Problem> {
     let mut tx = cx.pool().begin().await?;
     let marked = tenants::protect(&mut tx, id, false).await?;
-    shown(&caller, tx, id, (marked, "tenant.unprotected")).await
+    shown(tx, id, marked, caller.did("tenant.unprotected")).await
 }
 
 /// Commits the change with its audit row, and shows the tenant.
 async fn shown(
-    caller: &Caller,
     mut tx: Transaction<'static, Postgres>,
     id: TenantId,
-    (marked, action): (Marked, &str),
+    marked: Marked,
+    entry: audit::Entry<'_>,
 ) -> Result<Json<Tenant>, Problem> {
     match marked {
         Marked::Done => {
-            let entry = audit::Entry { tenant: Some(id), ..caller.did(action) };
-            audit::append(&mut tx, entry).await?;
+            audit::append(&mut tx, audit::Entry { tenant: Some(id), ..entry }).await?;
         }
         Marked::Already => {}
         Marked::TooLate => return Err(Problem::drop_has_begun(id)),

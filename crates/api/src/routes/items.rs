@@ -1,29 +1,26 @@
 //! `/operations/{id}/items`: what became of each tenant, one with its whole story, and its repair. Below
 //! `/batches` the list is `/batches/{id}/results`.
 
-use axum::{
-    Extension, Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use contract::{Item, ItemPage, ItemResult, ResultPage};
 use domain::{ItemState, OperationId};
 use engine::control::{self, Again};
 use serde::Deserialize;
 use store::items::{self, ItemResult as Row};
 
-use super::acts::{note, repair};
+use super::acts::{note, repair, set_going};
 use crate::{
     context::Context,
     http::{
         auth::{CanAdminister, CanView},
         body::Document,
         cursor::List,
-        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::{Id, Params, limit, text, word},
         problem::{Problem, ProblemBody},
+        wait::Held,
     },
+    submission::idempotency::Act,
     views::{
         Under,
         item::{self, item},
@@ -160,9 +157,13 @@ pub(crate) async fn get_item(
     params(
         ("id" = OperationId, Path, description = "The operation"),
         ("index" = u32, Path, description = "The item's place in the operation, from 0"),
+        OnceHeader,
+        WaitHeader,
     ),
     responses(
         (status = 202, description = "The item, `retrying`", body = ItemResult),
+        (status = 200, description = "The item; its operation is over within the wait", body = ItemResult),
+        BadSubmission,
         (status = 409, description = "It is not stuck (`item_not_stuck`)", body = ProblemBody,
             content_type = "application/problem+json"),
         NotFound,
@@ -174,10 +175,12 @@ pub(crate) async fn retry_item(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id((id, index)): Id<(OperationId, u32)>,
-) -> Result<(StatusCode, Json<ItemResult>), Problem> {
+    once: Act,
+    held: Held,
+) -> Result<Response, Problem> {
     let pool = cx.pool();
-    let done = control::again(&pool, caller.by(), id, index, Again::GoOn);
-    Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
+    let done = control::again(&pool, caller.by_once(&once), id, index, Again::GoOn);
+    set_going(&cx, under, (id, index), &held, done).await
 }
 
 /// Undo an item again
@@ -191,9 +194,13 @@ pub(crate) async fn retry_item(
     params(
         ("id" = OperationId, Path, description = "The operation"),
         ("index" = u32, Path, description = "The item's place in the operation, from 0"),
+        OnceHeader,
+        WaitHeader,
     ),
     responses(
         (status = 202, description = "The item, `unwinding`", body = ItemResult),
+        (status = 200, description = "The item; its operation is over within the wait", body = ItemResult),
+        BadSubmission,
         (status = 409, description = "Its undo did not fail (`item_not_undo_failed`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
@@ -205,17 +212,19 @@ pub(crate) async fn undo_operation_item(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id((id, index)): Id<(OperationId, u32)>,
-) -> Result<(StatusCode, Json<ItemResult>), Problem> {
+    once: Act,
+    held: Held,
+) -> Result<Response, Problem> {
     let pool = cx.pool();
-    let done = control::again(&pool, caller.by(), id, index, Again::Undo);
-    Ok((StatusCode::ACCEPTED, repair(&cx, under, (id, index), done).await?))
+    let done = control::again(&pool, caller.by_once(&once), id, index, Again::Undo);
+    set_going(&cx, under, (id, index), &held, done).await
 }
 
 /// Say that an item was seen to by hand
 ///
 /// The item ends as `failed`. If it was in `undo_failed`, remove its schema and role by hand first: its
 /// names become free and its keys are revoked. If it was in `stuck`, its tenant stays as it is. The note
-/// goes into the audit log.
+/// goes into the audit log, and is erased there with the tenant.
 #[utoipa::path(
     post,
     path = "/operations/{id}/items/{index}/resolve",
@@ -223,6 +232,7 @@ pub(crate) async fn undo_operation_item(
     params(
         ("id" = OperationId, Path, description = "The operation"),
         ("index" = u32, Path, description = "The item's place in the operation, from 0"),
+        OnceHeader,
     ),
     request_body = contract::Resolution,
     responses(
@@ -239,10 +249,11 @@ pub(crate) async fn resolve_operation_item(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id((id, index)): Id<(OperationId, u32)>,
+    once: Act,
     document: Document,
 ) -> Result<Json<ItemResult>, Problem> {
     let note = note(document.json()?)?;
-    let pool = cx.pool();
-    let done = control::resolve(&pool, caller.by(), id, index, &note);
+    let (pool, once) = (cx.pool(), once.with(&document));
+    let done = control::resolve(&pool, caller.by_once(&once), id, index, &note);
     repair(&cx, under, (id, index), done).await
 }

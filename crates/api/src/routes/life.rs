@@ -1,25 +1,19 @@
 //! What is done to one tenant that is there: `POST /tenants/{id}/suspend` and `/resume`, operations of one.
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use contract::Operation;
 use domain::{Kind, Mode, Suspend, TenantId};
 
-use super::operations::shown;
+use super::operations::awaited;
 use crate::{
     context::Context,
     http::{
-        admission::Place,
         auth::{Caller, CanOperate},
         body::Document,
         openapi::{BadSubmission, Common, NotFound},
         parameters::Id,
-        prefer::Wait,
         problem::{Problem, ProblemBody},
-        wait,
+        wait::Held,
     },
     submission::{
         ask::{Outcome, ask},
@@ -59,14 +53,13 @@ use crate::{
 pub(crate) async fn suspend_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     Id(id): Id<TenantId>,
     document: Document,
 ) -> Result<Response, Problem> {
     let params = Params::Suspend(suspension("", document.json_if_any()?)?);
-    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    let one = One { cx: &cx, caller: &caller, headers: &headers, held: &held };
     one.tenant(id, Kind::Suspend, params, document).await
 }
 
@@ -96,13 +89,13 @@ pub(crate) async fn suspend_tenant(
 pub(crate) async fn resume_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     Id(id): Id<TenantId>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let one = One { cx: &cx, caller: &caller, headers: &headers, place: &place, wait: &wait };
+    document.json_if_any()?;
+    let one = One { cx: &cx, caller: &caller, headers: &headers, held: &held };
     one.tenant(id, Kind::Resume, Params::Nothing, document).await
 }
 
@@ -111,8 +104,7 @@ pub(super) struct One<'a> {
     pub(super) cx: &'a Context,
     pub(super) caller: &'a Caller,
     pub(super) headers: &'a HeaderMap,
-    pub(super) place: &'a Place,
-    pub(super) wait: &'a Wait,
+    pub(super) held: &'a Held,
 }
 
 impl One<'_> {
@@ -123,7 +115,7 @@ impl One<'_> {
         params: Params,
         document: Document,
     ) -> Result<Response, Problem> {
-        let Self { cx, place, wait, .. } = self;
+        let Self { cx, held, .. } = self;
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
         // What the query asks for is part of the request.
@@ -135,14 +127,6 @@ impl One<'_> {
         let Outcome::Operation(operation) = ask(cx, self.caller, &asked, key).await? else {
             return Err(Problem::internal("a tenant that was there came to nothing"));
         };
-        let at_most = wait.duration().unwrap_or_default();
-        let is_over =
-            !at_most.is_zero() && wait::until_finished(cx, place, operation, at_most).await?;
-        let status = if is_over { StatusCode::OK } else { StatusCode::ACCEPTED };
-        let location = [(header::LOCATION, Under::Operations.path(cx.public_path(), operation))];
-        let shown = shown(cx, Under::Operations, operation).await?;
-        let mut response = (status, location, shown).into_response();
-        wait.apply_to(response.headers_mut());
-        Ok(response)
+        awaited(cx, held, Under::Operations, operation).await
     }
 }

@@ -23,13 +23,14 @@ use crate::{
     http::{
         auth::{CanOperate, CanView},
         body::Document,
-        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::{Id, Params, limit, word},
         problem::{Problem, ProblemBody},
+        wait::Held,
     },
     submission::{
         ask::{Outcome, ask},
-        idempotency::{self, fingerprint},
+        idempotency::{self, Act, fingerprint},
         operation::AskedOperation,
         read::Slices,
     },
@@ -52,20 +53,17 @@ const MOST: u32 = 200;
 /// then, or kind or params are not those that were looked at, the request is refused with `selection_changed`.
 ///
 /// With `Idempotency-Key` the same request, compared as a JSON value, is one operation however often it is
-/// sent within 24 hours.
+/// sent within 24 hours. A migration needs the role `admin`.
 #[utoipa::path(
     post,
     path = "/operations",
     tag = "operations",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
-    ),
+    params(OnceHeader, WaitHeader),
     request_body = OperationRequest,
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
-        (status = 200, description = "Of a dry run, the selection; else no tenant needs it",
-            body = NoOperation),
+        (status = 200, description = "Over within the wait; of a dry run, the selection; else no tenant needs it",
+            content((Operation = "application/json"), (NoOperation = "application/json"))),
         (status = 409, description = "The digest is missing (`digest_required`) or of another request \
             (`selection_changed`), or the set is left out and the workers have none or several (`no_set`, \
             `several_sets`)", body = ProblemBody, content_type = "application/problem+json"),
@@ -76,6 +74,7 @@ const MOST: u32 = 200;
 pub(crate) async fn submit_operation(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    held: Held,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
@@ -86,7 +85,7 @@ pub(crate) async fn submit_operation(
     let body = Slices::one(document.bytes, document.room);
     let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
     match ask(&cx, &caller, &asked, key).await? {
-        Outcome::Operation(id) => accepted(&cx, Under::Operations, id).await,
+        Outcome::Operation(id) => awaited(&cx, &held, Under::Operations, id).await,
         Outcome::Nothing(up_to_date) => {
             let nothing = NothingToDo { operation: None, up_to_date };
             Ok(Json(NoOperation::NothingToDo(nothing)).into_response())
@@ -119,6 +118,18 @@ pub(super) async fn accepted(
 ) -> Result<Response, Problem> {
     let location = [(header::LOCATION, under.path(cx.public_path(), id))];
     Ok((StatusCode::ACCEPTED, location, shown(cx, under, id).await?).into_response())
+}
+
+/// The same, or 200 if it is over within the wait.
+pub(super) async fn awaited(
+    cx: &Context,
+    held: &Held,
+    under: Under,
+    id: OperationId,
+) -> Result<Response, Problem> {
+    let status = held.status(cx, id).await?;
+    let location = [(header::LOCATION, under.path(cx.public_path(), id))];
+    Ok(held.told((status, location, shown(cx, under, id).await?)))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -196,9 +207,11 @@ pub(crate) async fn get_operation(
     post,
     path = "/operations/{id}/cancel",
     tag = "operations",
-    params(("id" = OperationId, Path, description = "The operation")),
+    params(("id" = OperationId, Path, description = "The operation"), OnceHeader, WaitHeader),
     responses(
         (status = 202, description = "The operation, `cancelling` or over", body = Operation),
+        (status = 200, description = "Over within the wait", body = Operation),
+        BadSubmission,
         (status = 409, description = "It is over (`operation_finished`), or being \
             rolled back (`operation_ending`)", body = ProblemBody,
             content_type = "application/problem+json"),
@@ -211,9 +224,11 @@ pub(crate) async fn cancel_operation(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
+    once: Act,
+    held: Held,
 ) -> Result<Response, Problem> {
-    act(&cx, under, id, control::cancel(&cx.pool(), caller.by(), id)).await?;
-    accepted(&cx, under, id).await
+    act(&cx, under, id, control::cancel(&cx.pool(), caller.by_once(&once), id)).await?;
+    awaited(&cx, &held, under, id).await
 }
 
 /// Pause an operation
@@ -225,9 +240,10 @@ pub(crate) async fn cancel_operation(
     post,
     path = "/operations/{id}/pause",
     tag = "operations",
-    params(("id" = OperationId, Path, description = "The operation")),
+    params(("id" = OperationId, Path, description = "The operation"), OnceHeader),
     responses(
         (status = 200, description = "The operation, paused", body = Operation),
+        BadSubmission,
         (status = 409, description = "It is paused (`operation_paused`), being stopped or rolled back \
             (`operation_ending`), or over (`operation_finished`)", body = ProblemBody,
             content_type = "application/problem+json"),
@@ -240,8 +256,9 @@ pub(crate) async fn pause_operation(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
+    once: Act,
 ) -> Result<Response, Problem> {
-    act(&cx, under, id, control::pause(&cx.pool(), caller.by(), id)).await?;
+    act(&cx, under, id, control::pause(&cx.pool(), caller.by_once(&once), id)).await?;
     shown(&cx, under, id).await
 }
 
@@ -252,9 +269,10 @@ pub(crate) async fn pause_operation(
     post,
     path = "/operations/{id}/resume",
     tag = "operations",
-    params(("id" = OperationId, Path, description = "The operation")),
+    params(("id" = OperationId, Path, description = "The operation"), OnceHeader),
     responses(
         (status = 200, description = "The operation, going on", body = Operation),
+        BadSubmission,
         (status = 409, description = "It is not paused (`operation_not_paused`), or over \
             (`operation_finished`)", body = ProblemBody,
             content_type = "application/problem+json"),
@@ -267,8 +285,9 @@ pub(crate) async fn resume_operation(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
+    once: Act,
 ) -> Result<Response, Problem> {
-    act(&cx, under, id, control::resume(&cx.pool(), caller.by(), id)).await?;
+    act(&cx, under, id, control::resume(&cx.pool(), caller.by_once(&once), id)).await?;
     shown(&cx, under, id).await
 }
 
@@ -280,15 +299,16 @@ pub(crate) async fn resume_operation(
 /// meantime stay failed, as do those whose request was invalid.
 ///
 /// An operation that is all or nothing runs again whole, those of its tenants that were rolled back
-/// included, or not at all.
+/// included, or not at all. It needs the role that submits an operation of its kind.
 #[utoipa::path(
     post,
     path = "/operations/{id}/retry",
     tag = "operations",
-    params(("id" = OperationId, Path, description = "The operation")),
+    params(("id" = OperationId, Path, description = "The operation"), OnceHeader, WaitHeader),
     request_body = Option<contract::FailureGroup>,
     responses(
         (status = 202, description = "The operation, going again", body = Operation),
+        (status = 200, description = "Over within the wait", body = Operation),
         (status = 409, description = "It is not over (`operation_open`), or no tenant of it can be \
             retried (`nothing_to_retry`), or not all of one that is all or nothing \
             (`not_all_retryable`; `errors` says which)", body = ProblemBody,
@@ -303,11 +323,16 @@ pub(crate) async fn retry_operation(
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
+    once: Act,
+    held: Held,
     document: Document,
 ) -> Result<Response, Problem> {
     let group = group(&document)?;
-    act(&cx, under, id, control::retry(&cx.pool(), caller.by(), id, how(&cx, &group))).await?;
-    accepted(&cx, under, id).await
+    caller.may(under.check(&cx, id).await?.role())?;
+    let (pool, once) = (cx.pool(), once.with(&document));
+    let retried = control::retry(&pool, caller.by_once(&once), id, how(&cx, &group));
+    act(&cx, under, id, retried).await?;
+    awaited(&cx, &held, under, id).await
 }
 
 /// The names and the deadline of what runs again.

@@ -5,13 +5,15 @@ use contract::{Queue, Worker};
 use engine::control;
 use store::queue_state::{self, WorkerLine};
 
+use super::acts::done;
 use crate::{
     context::Context,
     http::{
         auth::{CanAdminister, CanView},
-        openapi::Common,
+        openapi::{BadSubmission, Common, OnceHeader},
         problem::{Problem, ProblemBody},
     },
+    submission::idempotency::Act,
     views::waiting,
 };
 
@@ -43,8 +45,10 @@ pub(crate) async fn get_queue(
     post,
     path = "/queue/pause",
     tag = "queue",
+    params(OnceHeader),
     responses(
         (status = 200, description = "The queue, paused", body = Queue),
+        BadSubmission,
         (status = 409, description = "It is paused (`queue_paused`)", body = ProblemBody,
             content_type = "application/problem+json"),
         Common,
@@ -53,8 +57,9 @@ pub(crate) async fn get_queue(
 pub(crate) async fn pause_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
+    once: Act,
 ) -> Result<Json<Queue>, Problem> {
-    control::pause_queue(&cx.pool(), caller.by()).await?;
+    done(control::pause_queue(&cx.pool(), caller.by_once(&once)).await)?;
     read(&cx).await
 }
 
@@ -65,8 +70,10 @@ pub(crate) async fn pause_queue(
     post,
     path = "/queue/resume",
     tag = "queue",
+    params(OnceHeader),
     responses(
         (status = 200, description = "The queue, going on", body = Queue),
+        BadSubmission,
         (status = 409, description = "It is not paused (`queue_not_paused`)", body = ProblemBody,
             content_type = "application/problem+json"),
         Common,
@@ -75,8 +82,9 @@ pub(crate) async fn pause_queue(
 pub(crate) async fn resume_queue(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
+    once: Act,
 ) -> Result<Json<Queue>, Problem> {
-    control::resume_queue(&cx.pool(), caller.by()).await?;
+    done(control::resume_queue(&cx.pool(), caller.by_once(&once)).await)?;
     read(&cx).await
 }
 

@@ -22,14 +22,14 @@ use crate::{
         auth::{Caller, CanOperate, CanView},
         body::Document,
         cursor::List,
-        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader},
         parameters::{Id, Params, limit},
         problem::{Problem, ProblemBody},
     },
     issue_key::{Asked, issue},
     reveal::{self, Of},
     submission::{
-        idempotency::{self, fingerprint},
+        idempotency::{self, Act, fingerprint},
         read::Slices,
     },
     views::api_key::view,
@@ -214,22 +214,32 @@ pub(crate) async fn reveal_tenant_keys(
 
 /// Acknowledge the API keys of a tenant
 ///
-/// Erases the sealed secrets for good; the keys stay valid. Doing it again changes nothing.
+/// Erases the sealed secrets for good; the keys stay valid. Doing it again erases those of keys that were issued
+/// since, unless it is the same call: one `Idempotency-Key` erases once.
 #[utoipa::path(
     post,
     path = "/tenants/{id}/keys/acknowledge",
     tag = "keys",
-    params(("id" = TenantId, Path, description = "The tenant")),
-    responses((status = 200, description = "Erased", body = TenantAcknowledged), NotFound, Common),
+    params(("id" = TenantId, Path, description = "The tenant"), OnceHeader),
+    responses(
+        (status = 200, description = "Erased", body = TenantAcknowledged),
+        BadSubmission,
+        NotFound,
+        Common,
+    ),
 )]
 pub(crate) async fn acknowledge_tenant_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
+    once: Act,
 ) -> Result<Json<TenantAcknowledged>, Problem> {
     let mut tx = cx.pool().begin().await?;
     known(&mut tx, id).await?;
-    let acknowledged = api_keys::acknowledge_of_tenant(&mut tx, id).await?;
+    let acknowledged = match once.is_done(&mut tx, caller.id).await? {
+        true => 0,
+        false => api_keys::acknowledge_of_tenant(&mut tx, id).await?,
+    };
     if acknowledged > 0 {
         let (entry, detail) = (caller.did("keys.acknowledged"), json!({ "keys": acknowledged }));
         audit::append(&mut tx, audit::Entry { tenant: Some(id), detail, ..entry }).await?;

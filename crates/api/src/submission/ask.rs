@@ -48,7 +48,7 @@ pub(crate) enum Outcome {
 /// Admits `asked`, or looks.
 ///
 /// # Errors
-/// 409 when a digest is missing or no longer fits, or when the set is left out and not clear; 422 when a
+/// 403 when the caller's role is too low for the kind; 409 when a digest is missing or no longer fits, or when the set is left out and not clear; 422 when a
 /// tenant, set or version is not there; 503 when the database does not answer.
 pub(crate) async fn ask(
     cx: &Context,
@@ -56,6 +56,7 @@ pub(crate) async fn ask(
     asked: &AskedOperation,
     key: Option<Key<'_>>,
 ) -> Result<Outcome, Problem> {
+    caller.may(asked.kind.role())?;
     seen(asked)?;
     let id = OperationId::mint();
     let mut tx = cx.pool().begin().await?;

@@ -5,16 +5,22 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, request::Parts},
+};
 use chrono::{DateTime, Utc};
 use domain::{Mode, OperationId, OperatorId};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::idempotency::{self, Became, Claim};
+use store::idempotency::{self, Became, Claimed, Once};
 
 use super::read::Slices;
-use crate::http::problem::Problem;
+use crate::{
+    context::Context,
+    http::{body::Document, problem::Problem},
+};
 
 /// The key of a call, and what it stands for.
 pub(crate) type Key<'a> = (&'a str, [u8; 32]);
@@ -49,7 +55,7 @@ pub(crate) async fn replayed(
     match first(conn, caller, key, Became::Operation(batch), days).await? {
         None => Ok(None),
         Some(Became::Operation(first)) => Ok(Some(first)),
-        Some(Became::ApiKey(_)) => Err(Problem::internal("an operation was an API key before")),
+        Some(_) => Err(Problem::internal("an operation was something else before")),
     }
 }
 
@@ -64,18 +70,73 @@ pub(crate) async fn first(
     became: Became,
     days: i32,
 ) -> Result<Option<Became>, Problem> {
-    let claim = Claim { caller, key, body_hash, became, days };
-    if idempotency::claim(conn, claim).await? {
-        return Ok(None);
+    taken(conn, Once { caller, key, body_hash, days }, became).await
+}
+
+async fn taken(
+    conn: &mut PgConnection,
+    once: Once<'_>,
+    became: Became,
+) -> Result<Option<Became>, Problem> {
+    match idempotency::claim(conn, once, became).await? {
+        Claimed::Now => Ok(None),
+        Claimed::Before(first) => Ok(Some(first)),
+        Claimed::ByAnother => Err(Problem::idempotency_key_reused()),
+        Claimed::Gone => Err(Problem::try_again()),
     }
-    // Gone only if it was pruned this very moment.
-    let first = idempotency::find(conn, caller, key).await?.ok_or_else(Problem::try_again)?;
-    if first.body_hash != body_hash {
-        let message = "this Idempotency-Key came with another request before; use a new one";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(status, "idempotency_key_reused", message));
+}
+
+/// The `Idempotency-Key` of a call that does something to what is there, and what it stands for: method, path
+/// and body.
+#[derive(Debug)]
+pub(crate) struct Act {
+    key: Option<String>,
+    call: String,
+    stands_for: [u8; 32],
+    days: i32,
+}
+
+impl Act {
+    /// The same of a call with a body, which was read as JSON or is empty.
+    pub(crate) fn with(self, body: &Document) -> Self {
+        let body = Slices::one(body.bytes.clone(), None);
+        let stands_for = fingerprint(&self.call, Mode::Independent, None, &body);
+        Self { stands_for, ..self }
     }
-    Ok(Some(first.became))
+
+    /// What takes the key for `caller`; `None` without a key.
+    pub(crate) fn once(&self, caller: OperatorId) -> Option<Once<'_>> {
+        let key = self.key.as_deref()?;
+        Some(Once { caller, key, body_hash: &self.stands_for, days: self.days })
+    }
+
+    /// Whether `caller` sent the same call before. If not, its key is taken.
+    ///
+    /// # Errors
+    /// 422 when the key stands for another call.
+    pub(crate) async fn is_done(
+        &self,
+        conn: &mut PgConnection,
+        caller: OperatorId,
+    ) -> Result<bool, Problem> {
+        match self.once(caller) {
+            None => Ok(false),
+            Some(once) => Ok(taken(conn, once, Became::Done).await?.is_some()),
+        }
+    }
+}
+
+impl FromRequestParts<Context> for Act {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, cx: &Context) -> Result<Self, Problem> {
+        let key = key(&parts.headers)?.map(str::to_owned);
+        // The path below `/api/v1`, or below `/api`: both are one call.
+        let call = format!("{} {}", parts.method, parts.uri.path());
+        let stands_for =
+            fingerprint(&call, Mode::Independent, None, &Slices::one(Vec::new(), None));
+        Ok(Self { key, call, stands_for, days: cx.settings.retention.idempotency_days })
+    }
 }
 
 /// SHA-256 of a call; `call` keeps two calls with one body apart.

@@ -16,9 +16,12 @@ pub(crate) fn audit_entry(it: Recorded) -> AuditEntry {
         action: it.action,
         tenant_id: it.tenant,
         operation_id: it.operation,
+        role: it.role,
+        on_behalf_of: it.on_behalf_of,
         request_id: it.request_id,
         address: it.address,
         detail: it.detail,
+        personal: it.personal,
     }
 }
 

@@ -134,7 +134,8 @@ impl Line for ItemResult {
 }
 
 impl Line for AuditEntry {
-    const COLUMNS: &str = "id,at,actor,action,tenant_id,operation_id,request_id,address,detail\r\n";
+    const COLUMNS: &str = "id,at,actor,action,tenant_id,operation_id,request_id,address,detail,\
+        role,on_behalf_of,personal\r\n";
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -147,6 +148,9 @@ impl Line for AuditEntry {
             cell(self.request_id.as_ref()),
             cell(self.address.as_ref()),
             self.detail.to_string(),
+            cell(self.role.as_ref()),
+            cell(self.on_behalf_of.as_ref()),
+            cell(self.personal.as_ref()),
         ]
     }
 }

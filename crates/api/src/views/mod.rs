@@ -91,13 +91,13 @@ impl Under {
         }
     }
 
-    /// Whether the operation is found here.
+    /// The kind of the operation, if it is found here.
     ///
     /// # Errors
     /// 404 when it is not.
-    pub(crate) async fn check(self, cx: &Context, id: OperationId) -> Result<(), Problem> {
+    pub(crate) async fn check(self, cx: &Context, id: OperationId) -> Result<Kind, Problem> {
         let kind = operations::kind(&mut *cx.pool().acquire().await?, id).await?;
-        let here = kind.is_some_and(|kind| self.kind().is_none_or(|only| only == kind));
-        if here { Ok(()) } else { Err(self.not_found(id)) }
+        let here = kind.filter(|kind| self.kind().is_none_or(|only| only == *kind));
+        here.ok_or_else(|| self.not_found(id))
     }
 }

@@ -14,14 +14,16 @@ use crate::{
 
 /// A log of one day: three rows of tenant 1, one of tenant 2, one of the queue.
 const ROWS: &str = r#"insert into tenantry.audit_log
-    (at, actor, action, tenant_id, operation_id, request_id, address, detail) values
+    (at, actor, action, tenant_id, operation_id, request_id, address, detail, role, on_behalf_of, personal) values
     ('2026-08-01 08:00Z', 'operator:ci', 'operation.submitted', 1, '00000000-0000-7000-8000-000000000001',
-     'r-1', '10.0.0.7', '{"kind": "migrate"}'),
+     'r-1', '10.0.0.7', '{"kind": "migrate"}', 'operator', 'bea', null),
     ('2026-08-01 09:00Z', 'worker:w1', 'tenant.migrated', 1, '00000000-0000-7000-8000-000000000001',
-     null, null, '{"note": "say \"hi\", twice"}'),
-    ('2026-08-01 10:00Z', 'operator:ci', 'keys.revealed', 1, null, null, null, '{}'),
-    ('2026-08-01 11:00Z', 'worker:w1', 'tenant.migrated', 2, null, null, null, '{}'),
-    ('2026-08-01 12:00:00.123456Z', 'operator:ada', 'queue.paused', null, null, null, null, '{}')"#;
+     null, null, '{"note": "say \"hi\", twice"}', null, null, null),
+    ('2026-08-01 10:00Z', 'operator:ci', 'keys.revealed', 1, null, null, null, '{}', null, null,
+     '{"note": "a", "salt": "s"}'),
+    ('2026-08-01 11:00Z', 'worker:w1', 'tenant.migrated', 2, null, null, null, '{}', null, null, null),
+    ('2026-08-01 12:00:00.123456Z', 'operator:ada', 'queue.paused', null, null, null, null, '{}', null, 'bea',
+     null)"#;
 
 async fn with_rows() -> App {
     let app = App::start().await;
@@ -56,7 +58,8 @@ async fn the_log_is_found_by_tenant_operation_actor_action_and_time() {
     let whole = json!({ "id": 1, "at": "2026-08-01T08:00:00Z", "actor": "operator:ci",
         "action": "operation.submitted", "tenant_id": 1,
         "operation_id": "00000000-0000-7000-8000-000000000001", "request_id": "r-1",
-        "address": "10.0.0.7", "detail": { "kind": "migrate" } });
+        "address": "10.0.0.7", "detail": { "kind": "migrate" }, "role": "operator",
+        "on_behalf_of": "bea", "personal": null });
     assert_eq!(*first, whole);
     for (query, found) in [
         ("", vec![5, 4, 3, 2, 1]),
@@ -70,6 +73,12 @@ async fn the_log_is_found_by_tenant_operation_actor_action_and_time() {
         (&format!("{operation}&action=tenant.migrated"), vec![2]),
         ("actor=worker:w1", vec![4, 2]),
         ("actor=worker", vec![]),
+        ("on_behalf_of=bea", vec![5, 1]),
+        ("on_behalf_of=bea&tenant_id=1", vec![1]),
+        ("on_behalf_of=bea&actor=operator:ada", vec![5]),
+        ("on_behalf_of=bea&action=queue.paused&until=2026-08-01T12:00:00Z", vec![]),
+        ("on_behalf_of=be", vec![]),
+        (&format!("{operation}&on_behalf_of=bea"), vec![1]),
         ("actor=operator:ci&action=keys.revealed", vec![3]),
         ("action=tenant.migrated&until=2026-08-01T11:00:00Z", vec![2]),
         ("since=2026-08-01T11:00:00Z", vec![5, 4]),
@@ -106,9 +115,9 @@ async fn pages_lines_and_cells_have_the_same_entries() {
     assert_eq!(read(&two.text).len(), 2);
     assert_eq!(
         csv.text,
-        "id,at,actor,action,tenant_id,operation_id,request_id,address,detail\r\n\
+        "id,at,actor,action,tenant_id,operation_id,request_id,address,detail,role,on_behalf_of,personal\r\n\
          2,2026-08-01T09:00:00.000000Z,worker:w1,tenant.migrated,1,\
-         00000000-0000-7000-8000-000000000001,,,\"{\"\"note\"\":\"\"say \\\"\"hi\\\"\", twice\"\"}\"\r\n"
+         00000000-0000-7000-8000-000000000001,,,\"{\"\"note\"\":\"\"say \\\"\"hi\\\"\", twice\"\"}\",,,\r\n"
     );
     assert_eq!(csv.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8");
 }
@@ -141,6 +150,7 @@ async fn a_filter_that_cannot_be_read_is_named() {
         ("/audit?operation_id=7", "operation_id"),
         ("/audit?actor=%00", "actor"),
         ("/audit?action=a%00", "action"),
+        ("/audit?on_behalf_of=a%00", "on_behalf_of"),
         ("/audit?since=yesterday", "since"),
         ("/audit?until=2026-08-01T09:00:00", "until"),
         ("/audit?since=%2B200000-01-01T00:00:00Z", "since"),
@@ -190,7 +200,7 @@ async fn a_history_tells_operations_tries_keys_and_audit_in_one_order() {
     assert_eq!(newest["operation_id"], migration.to_string());
     assert_eq!(
         (&newest["kind"], &newest["status"], &newest["submitted_by"], &newest["error"]["code"]),
-        (&json!("migrate"), &json!("stuck"), &json!("olga"), &json!("migration_failed"))
+        (&json!("migrate"), &json!("stuck"), &json!("ada"), &json!("migration_failed"))
     );
     assert_eq!((operations.len(), &operations[1]["kind"]), (2, &json!("provision")));
     assert_eq!((tries.len(), &tries[0]["worker"]), (2, &json!("w1")));

@@ -1,10 +1,7 @@
 //! Every act through the API leaves one audit row: who did what, to which batch and tenant, and by
 //! which request.
 
-use axum::{
-    body::Body,
-    http::{Method, Request, header},
-};
+use axum::{body::Body, http::Request};
 use domain::{OperationId, Role};
 use serde_json::{Value, json};
 
@@ -15,16 +12,28 @@ use crate::{
 };
 
 /// What a route changes, what has to be there before, and what the audit says of it.
-struct Act {
-    route: &'static str,
-    before: Before,
-    body: Value,
+pub(crate) struct Act {
+    pub(crate) route: &'static str,
+    pub(crate) before: Before,
+    pub(crate) body: Value,
     action: &'static str,
     of_tenant: bool,
 }
 
+impl Act {
+    /// Method and path, of `operation` or of tenant 1.
+    pub(crate) fn call(&self, operation: Option<OperationId>) -> (&'static str, String) {
+        let (method, path) = self.route.split_once(' ').unwrap();
+        if self.route == "DELETE /tenants/{id}" {
+            return (method, DELETE.to_owned());
+        }
+        let id = operation.map_or_else(|| "1".to_owned(), |id| id.to_string());
+        (method, path.replace("{id}", &id).replace("{index}", "1").replace("{key}", "1"))
+    }
+}
+
 /// What has to be there before an act.
-enum Before {
+pub(crate) enum Before {
     Nothing,
     Queued,
     Cancelled,
@@ -47,7 +56,7 @@ enum Before {
 const DELETE: &str = "/tenants/1?confirm=Acme%200";
 
 /// One line a route. A new route that changes something needs a line, and so an audit row.
-fn acts() -> Vec<Act> {
+pub(crate) fn acts() -> Vec<Act> {
     let act = |route, before, action| {
         let body = json!({ "note": "dropped by hand" });
         Act { route, before, body, action, of_tenant: false }
@@ -127,7 +136,7 @@ fn acts() -> Vec<Act> {
 
 impl Before {
     /// The batch that the act is about; `None` for acts that are about none or make one.
-    async fn prepare(&self, app: &App) -> Option<OperationId> {
+    pub(crate) async fn prepare(&self, app: &App) -> Option<OperationId> {
         let steer = async |batch: OperationId, what: &str| {
             app.command(&format!("/batches/{batch}/{what}"), &Value::Null).await;
         };
@@ -149,16 +158,12 @@ impl Before {
             }
             Self::Deleting | Self::Held | Self::Protected => {
                 app.enlist(1).await;
-                let (method, path) = match self {
-                    Self::Deleting => (Method::DELETE, DELETE),
-                    Self::Held => (Method::PUT, "/tenants/1/hold"),
-                    _ => (Method::PUT, "/tenants/1/deletion-protection"),
+                let call = match self {
+                    Self::Deleting => ("DELETE", DELETE),
+                    Self::Held => ("PUT", "/tenants/1/hold"),
+                    _ => ("PUT", "/tenants/1/deletion-protection"),
                 };
-                let request = Request::builder()
-                    .method(method)
-                    .uri(format!("/api/v1{path}"))
-                    .header(header::AUTHORIZATION, format!("Bearer {}", app.token(Role::Admin)));
-                let answer = app.send(request.body(Body::empty()).unwrap()).await;
+                let answer = app.send_as(Role::Admin, call, &[], &Value::Null).await;
                 assert!(answer.status.is_success(), "{answer:?}");
                 return None;
             }
@@ -200,10 +205,14 @@ impl Before {
 /// Routes that answer a question although they are no GET: what is asked is a secret, and no URL's.
 const QUESTIONS: [&str; 1] = ["POST /keys/verify"];
 
+pub(crate) async fn description(app: &App) -> Value {
+    let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
+    app.send(request).await.body
+}
+
 /// `METHOD /path` of each route that changes something, by the API's own description.
 async fn routes_that_change(app: &App) -> Vec<String> {
-    let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
-    let description = app.send(request).await.body;
+    let description = description(app).await;
     let paths = description["paths"].as_object().unwrap();
     let mut routes: Vec<String> = paths
         .iter()
@@ -236,19 +245,9 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let rows = "select count(*) from tenantry.audit_log";
         let before = app.count(rows).await;
 
-        let (method, path) = route.split_once(' ').unwrap();
-        // Of an act on a tenant it is the tenant's.
-        let id = batch.map_or_else(|| "1".to_owned(), |id| id.to_string());
-        let path = path.replace("{id}", &id).replace("{index}", "1").replace("{key}", "1");
-        let path = if route == "DELETE /tenants/{id}" { DELETE.to_owned() } else { path };
-        let request = Request::builder()
-            .method(method.parse::<Method>().unwrap())
-            .uri(format!("/api/v1{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", app.token(Role::Admin)))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-request-id", "req-of-the-act")
-            .body(Body::from(act.body.to_string()));
-        let answer = app.send(request.unwrap()).await;
+        let (method, path) = act.call(batch);
+        let headers = [("x-request-id", "req-of-the-act"), ("tenantry-actor", "Bea Büro")];
+        let answer = app.send_as(Role::Admin, (method, &path), &headers, &act.body).await;
 
         assert!(answer.status.is_success(), "{route}: {answer:?}");
         let about = batch.or_else(|| id_in(&answer.body));
@@ -256,7 +255,8 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         assert_eq!(app.count(rows).await, before + 1, "{route}");
         let row: (String, String, Option<uuid::Uuid>, bool) = sqlx::query_as(
             "select actor, action, operation_id, tenant_id is not null from tenantry.audit_log
-             where request_id = 'req-of-the-act'",
+             where request_id = 'req-of-the-act' and role = 'admin' and on_behalf_of = 'Bea Büro'
+               and (personal is null or tenant_id is not null)",
         )
         .fetch_one(&app.db.pool)
         .await

@@ -17,7 +17,7 @@ fn of(kind: &str, params: Value) -> Value {
 async fn look(app: &App, body: &Value) -> Value {
     let mut body = body.clone();
     body["dry_run"] = true.into();
-    let answer = app.post("/operations", &body).await;
+    let answer = app.command("/operations", &body).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     answer.body["digest"].clone()
 }
@@ -25,7 +25,7 @@ async fn look(app: &App, body: &Value) -> Value {
 async fn ask(app: &App, body: &Value, digest: &Value) -> Answer {
     let mut body = body.clone();
     body["digest"] = digest.clone();
-    app.post("/operations", &body).await
+    app.command("/operations", &body).await
 }
 
 #[tokio::test]

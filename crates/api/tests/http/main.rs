@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod acts_once;
 mod atomic;
 mod audit;
 mod audited;
@@ -18,6 +19,7 @@ mod numbers;
 mod operation_bodies;
 mod operations;
 mod pausing;
+mod personal;
 mod progress;
 mod roles;
 mod scheduled;

@@ -51,7 +51,7 @@ impl App {
     }
 
     async fn asked(&self, body: &Value) -> OperationId {
-        operation(&self.post("/operations", body).await)
+        operation(&self.command("/operations", body).await)
     }
 }
 
@@ -83,7 +83,7 @@ fn with(body: &Value, name: &str, value: impl Into<Value>) -> Value {
 
 /// `body` with the digest of a look at it.
 async fn seen(app: &App, body: &Value) -> Value {
-    let dry = app.post("/operations", &with(body, "dry_run", true)).await;
+    let dry = app.command("/operations", &with(body, "dry_run", true)).await;
     with(body, "digest", dry.body["digest"].clone())
 }
 
@@ -94,7 +94,7 @@ async fn an_operation_on_listed_tenants_has_an_item_and_a_job_each() {
     let app = fleet(3).await;
 
     let body = json!({ "kind": "migrate", "tenants": [1, 3, 3], "params": up() });
-    let answer = app.post("/operations", &body).await;
+    let answer = app.command("/operations", &body).await;
 
     let id = operation(&answer);
     let path = format!("/api/v1/operations/{id}");
@@ -116,9 +116,9 @@ async fn an_operation_on_listed_tenants_has_an_item_and_a_job_each() {
 async fn a_selector_needs_the_digest_of_a_dry_run_that_wrote_nothing() {
     let app = fleet(25).await;
 
-    let blind = app.post("/operations", &all()).await;
-    let dry = app.post("/operations", &with(&all(), "dry_run", true)).await;
-    let made = app.post("/operations", &seen(&app, &all()).await).await;
+    let blind = app.command("/operations", &all()).await;
+    let dry = app.command("/operations", &with(&all(), "dry_run", true)).await;
+    let made = app.command("/operations", &seen(&app, &all()).await).await;
 
     assert_eq!((blind.status, blind.code()), (StatusCode::CONFLICT, "digest_required"));
     assert_eq!((dry.status, &dry.body["tenants"]), (StatusCode::OK, &json!(25)));
@@ -134,8 +134,8 @@ async fn a_selection_that_has_changed_is_refused_with_what_it_is_now() {
     let seen = seen(&app, &all()).await;
     app.execute("update tenantry.tenants set state = 'archived' where id = 2").await;
 
-    let refused = app.post("/operations", &seen).await;
-    let now = app.post("/operations", &with(&all(), "dry_run", true)).await;
+    let refused = app.command("/operations", &seen).await;
+    let now = app.command("/operations", &with(&all(), "dry_run", true)).await;
 
     assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "selection_changed"));
     let error = &refused.body["errors"][0];
@@ -156,15 +156,15 @@ async fn tenants_at_the_head_of_the_set_are_left_out_and_no_operation_is_made_of
     )
     .await;
 
-    let behind = app.post("/operations", &with(&all(), "dry_run", true)).await;
+    let behind = app.command("/operations", &with(&all(), "dry_run", true)).await;
     let current = app
-        .post("/operations", &json!({ "kind": "migrate", "tenants": [1], "params": up() }))
+        .command("/operations", &json!({ "kind": "migrate", "tenants": [1], "params": up() }))
         .await;
     let none = with(&all(), "selector", json!({ "name_prefix": "zzz" }));
-    let none = app.post("/operations", &seen(&app, &none).await).await;
+    let none = app.command("/operations", &seen(&app, &none).await).await;
     let down =
         json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "down", "to": "1" } });
-    let down = app.post("/operations", &down).await;
+    let down = app.command("/operations", &down).await;
 
     assert_eq!(behind.body["tenants"], 2);
     assert_eq!(current.status, StatusCode::OK, "{current:?}");
@@ -181,7 +181,7 @@ async fn tenants_that_are_not_there_or_in_another_state_are_named() {
     app.execute("update tenantry.tenants set state = 'suspended' where id = 3").await;
 
     let body = json!({ "kind": "migrate", "tenants": [3, 2, 99], "params": up() });
-    let refused = app.post("/operations", &body).await;
+    let refused = app.command("/operations", &body).await;
 
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
     assert_eq!(refused.code(), "invalid_tenants");
@@ -197,7 +197,7 @@ async fn a_set_that_is_left_out_is_the_one_that_the_workers_have() {
     app.active(1).await;
     let ask = async |params: Value| {
         let body = json!({ "kind": "migrate", "tenants": [1], "params": params });
-        app.post("/operations", &body).await
+        app.command("/operations", &body).await
     };
 
     let none = ask(up()).await;
@@ -227,11 +227,11 @@ async fn the_same_request_is_one_operation_and_a_dry_run_uses_no_key() {
     let body = json!({ "kind": "migrate", "tenants": [1, 2], "params": up() });
     let key = [("idempotency-key", "deploy 7")];
 
-    app.post_with("/operations", &key, &with(&body, "dry_run", true)).await;
-    let first = app.post_with("/operations", &key, &body).await;
+    app.command_with("/operations", &key, &with(&body, "dry_run", true)).await;
+    let first = app.command_with("/operations", &key, &body).await;
     app.worker_with("other").await;
-    let again = app.post_with("/operations", &key, &body).await;
-    let other = app.post_with("/operations", &key, &with(&body, "tenants", json!([1]))).await;
+    let again = app.command_with("/operations", &key, &body).await;
+    let other = app.command_with("/operations", &key, &with(&body, "tenants", json!([1]))).await;
 
     assert_eq!(operation(&first), operation(&again));
     assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused"));
@@ -244,8 +244,8 @@ async fn an_operation_for_later_has_no_jobs_before() {
     let run_at = (chrono::Utc::now() + chrono::TimeDelta::hours(1)).to_rfc3339();
     let body = json!({ "kind": "migrate", "tenants": [1], "params": up(), "run_at": run_at });
 
-    let later = app.post("/operations", &body).await;
-    let past = app.post("/operations", &with(&body, "run_at", "2001-01-01T00:00:00Z")).await;
+    let later = app.command("/operations", &body).await;
+    let past = app.command("/operations", &with(&body, "run_at", "2001-01-01T00:00:00Z")).await;
 
     assert_eq!(later.body["waiting_for"]["code"], "later", "{later:?}");
     assert_eq!(app.with_jobs(operation(&later)).await, 0);
@@ -285,7 +285,8 @@ async fn a_batch_is_an_operation_and_a_migration_is_no_batch() {
 async fn an_operation_is_paused_resumed_and_cancelled_in_its_own_words() {
     let app = fleet(2).await;
     let id = app.migrate(&[1, 2]).await;
-    let act = async |what: &str| app.post(&format!("/operations/{id}/{what}"), &Value::Null).await;
+    let act =
+        async |what: &str| app.command(&format!("/operations/{id}/{what}"), &Value::Null).await;
 
     let paused = act("pause").await;
     let twice = act("pause").await;
@@ -336,7 +337,7 @@ async fn a_retry_runs_the_failed_tenants_again_and_leaves_the_tenants_and_the_re
     app.execute("delete from apalis.jobs").await;
 
     let group = json!({ "code": "migration_failed" });
-    let retried = app.post(&format!("/operations/{id}/retry"), &group).await;
+    let retried = app.command(&format!("/operations/{id}/retry"), &group).await;
 
     assert_eq!(retried.status, StatusCode::ACCEPTED, "{retried:?}");
     let items = app.get(&format!("/operations/{id}/items")).await.body;

@@ -9,7 +9,7 @@ use crate::{
 
 async fn look(app: &App, selector: Value) -> Answer {
     let body = json!({ "kind": "suspend", "selector": selector, "dry_run": true });
-    app.post("/operations", &body).await
+    app.command("/operations", &body).await
 }
 
 /// The tenants that `selector` fits.
@@ -73,7 +73,7 @@ async fn the_version_to_go_back_to_is_recorded_as_the_set_spells_it() {
     let down = async |to: &str| {
         let params = json!({ "direction": "down", "set": "5e7", "to": to });
         let body = json!({ "kind": "migrate", "tenants": [2], "params": params });
-        app.post("/operations", &body).await
+        app.command("/operations", &body).await
     };
 
     for (to, recorded) in [("1", "0001"), ("0002", "0002"), ("none", "none"), ("00", "00")] {
@@ -109,9 +109,9 @@ async fn a_list_is_no_object() {
     let of = |kind: &str, params: Value| json!({ "kind": kind, "tenants": [1], "params": params });
 
     let selector = look(&app, json!([true])).await;
-    let migrate = app.post("/operations", &of("migrate", json!(["down", null, "none"]))).await;
-    let suspend = app.post("/operations", &of("suspend", json!(["unpaid"]))).await;
-    let resume = app.post("/operations", &of("resume", json!([]))).await;
+    let migrate = app.command("/operations", &of("migrate", json!(["down", null, "none"]))).await;
+    let suspend = app.command("/operations", &of("suspend", json!(["unpaid"]))).await;
+    let resume = app.command("/operations", &of("resume", json!([]))).await;
     let one = app.post("/tenants/1/suspend", &json!(["unpaid"])).await;
 
     assert_eq!(refused(&selector), (422, "invalid_field", "/selector"));

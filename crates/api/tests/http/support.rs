@@ -114,8 +114,22 @@ impl App {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Answer {
-        let mut request =
-            self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        self.send_as(Role::Operator, ("POST", path), headers, body).await
+    }
+
+    /// `call` is its method and path.
+    pub(crate) async fn send_as(
+        &self,
+        role: Role,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token(role)))
+            .header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -136,11 +150,16 @@ impl App {
 
     /// As the admin.
     pub(crate) async fn command(&self, path: &str, body: &Value) -> Answer {
-        let request = Request::post(format!("/api/v1{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.admin))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()));
-        self.send(request.unwrap()).await
+        self.command_with(path, &[], body).await
+    }
+
+    pub(crate) async fn command_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        self.send_as(Role::Admin, ("POST", path), headers, body).await
     }
 
     /// Jobs in the queue for items of `batch`.

@@ -136,9 +136,15 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.target.url));
-        match &self.target.token {
+        let Target { url, token, on_behalf_of, .. } = &self.target;
+        let request = self.http.request(method, format!("{url}{path}"));
+        let request = match token {
             Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        match on_behalf_of {
+            // In UTF-8: a text as a header's value may have ASCII alone.
+            Some(whom) => request.header("Tenantry-Actor", whom.as_bytes()),
             None => request,
         }
     }

@@ -25,7 +25,7 @@ impl Health {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let url = self.url.unwrap_or_else(|| Target::find(global).url);
         let (base, path) = split(&url)?;
-        let target = Target { url: base, token: None, from_ready_file: false };
+        let target = Target { url: base, token: None, on_behalf_of: None, from_ready_file: false };
         let client = Client::anonymous(target)?;
         let answer = tokio::time::timeout(PATIENCE, client.get(&path)).await.map_err(|_| {
             Failure::new(format!("{url} did not answer within {} s", PATIENCE.as_secs()))

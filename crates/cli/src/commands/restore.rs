@@ -10,7 +10,7 @@ use store::{origin, spares};
 use tenantdb::{Mark, copied, left_roles, role, schema};
 
 use crate::{
-    actor::actor,
+    actor::{actor, record},
     args::Global,
     connection::{self, Database},
     failure::{Done, Failure},
@@ -110,8 +110,13 @@ async fn drop_roles(db: Database<'_>, installation: &InstallationId) -> anyhow::
         .advise("drop that database first, if it is not needed")
         .into());
     }
+    // A database without an installation has no log; the connected role may be one of those that go.
+    let has_log = store::has_migrations(&mut conn).await?;
     let dropped = left_roles::drop_all(&mut conn, installation).await?;
     let told = json!({ "installation": installation, "dropped": dropped });
+    if has_log {
+        record(&mut conn, None, "roles.dropped", told.clone()).await?;
+    }
     show::result(db.json, &told, || {
         show::line(format!("{dropped} roles of installation {installation} are dropped"));
     });

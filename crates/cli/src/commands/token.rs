@@ -45,8 +45,10 @@ pub(crate) enum Token {
 fn role() -> impl TypedValueParser<Value = Role> {
     let help = |role: &Role| match role {
         Role::Viewer => "Read everything but API keys",
-        Role::Operator => "Submit, cancel and retry batches; reveal keys",
-        Role::Admin => "Everything",
+        Role::Operator => {
+            "Make, suspend and resume tenants; steer operations; issue and reveal keys"
+        }
+        Role::Admin => "Everything, migrations too",
     };
     let roles = Role::ALL.iter().map(|role| PossibleValue::new(role.as_str()).help(help(role)));
     PossibleValuesParser::new(roles).try_map(|role| role.parse::<Role>())

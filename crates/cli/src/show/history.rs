@@ -11,13 +11,23 @@ pub(crate) fn audit_table(entries: &[AuditEntry]) -> Table {
         table.row([
             short_time(Some(it.at)),
             it.action.clone(),
-            it.actor.clone(),
+            actor(it),
             or_dash(it.tenant_id),
             or_dash(it.operation_id),
-            it.detail.to_string(),
+            detail(it),
         ]);
     }
     table
+}
+
+fn actor(it: &AuditEntry) -> String {
+    let whom = it.on_behalf_of.as_ref().map(|whom| format!(" for {whom}"));
+    format!("{}{}", it.actor, whom.unwrap_or_default())
+}
+
+fn detail(it: &AuditEntry) -> String {
+    let personal = it.personal.as_ref().map(|personal| format!(" {personal}"));
+    format!("{}{}", it.detail, personal.unwrap_or_default())
 }
 
 pub(crate) fn history_table(entries: &[HistoryEntry]) -> Table {
@@ -32,7 +42,7 @@ pub(crate) fn history_table(entries: &[HistoryEntry]) -> Table {
             }
             HistoryEntry { key: Some(it), .. } => ("API key", it.operation_id, key(it)),
             HistoryEntry { audit: Some(it), .. } => {
-                ("audit", it.operation_id, format!("{} by {}", it.action, it.actor))
+                ("audit", it.operation_id, format!("{} by {}", it.action, actor(it)))
             }
             // Of a newer API.
             _ => (DASH, None, DASH.to_owned()),

@@ -57,10 +57,27 @@ async fn the_audit_log_is_listed_by_its_filters_and_as_lines() {
         ndjson.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len() + 1, all.out.lines().count(), "{all:?}");
     assert_eq!(rows.last().unwrap()["action"], "keys.revealed");
-    let cells = ",worker:w1,tenant.migrated,2,,,,\"{\"\"to\"\":\"\"2, 3\"\"}\"\r\n";
+    let cells = ",worker:w1,tenant.migrated,2,,,,\"{\"\"to\"\":\"\"2, 3\"\"}\",,,\r\n";
     assert!(csv.out.starts_with("id,at,actor,") && csv.out.ends_with(cells), "{csv:?}");
     assert_eq!((both.code, wrong.code), (2, 1), "{both:?} {wrong:?}");
     assert!(wrong.err.contains("invalid_parameter"), "{}", wrong.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_says_for_whom_it_is_and_the_log_is_found_by_that() {
+    let system = System::start().await;
+
+    system.json(&["queue", "pause", "--on-behalf-of", "Bea Büro"]);
+    system.json(&["queue", "resume"]);
+    let wrong = system.run(&["queue", "pause", "--on-behalf-of", "a\nb"]);
+    let found = system.json(&["audit", "list", "--for", "Bea Büro"]);
+    let table = system.run(&["audit", "list", "--for", "Bea Büro"]);
+
+    assert_eq!(actions(&found), ["queue.paused"]);
+    let told = (&found["entries"][0]["role"], &found["entries"][0]["on_behalf_of"]);
+    assert_eq!(told, (&json!("admin"), &json!("Bea Büro")));
+    assert!(table.out.contains("\toperator:ada for Bea Büro\t"), "{table:?}");
+    assert!(wrong.code == 2 && wrong.err.contains("control character"), "{wrong:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

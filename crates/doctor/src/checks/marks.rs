@@ -6,6 +6,7 @@
 use domain::{RoleName, SchemaName, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
+use store::audit::Entry;
 use tenantdb::{Mark, Owner, role, schema};
 
 use crate::{
@@ -94,7 +95,8 @@ pub(crate) async fn drop_schema<'a>(cx: &mut Repair<'a>, name: &str) -> Repaired
     if !schema::drop_owned(cx.conn, &parsed, &mark).await? {
         return Err(Stop::Gone);
     }
-    Ok(cx.did_to(mark.tenant, "schema.dropped", json!({ "schema": name })))
+    let personal = json!({ "schema": name });
+    Ok(Entry { personal, ..cx.did_to(mark.tenant, "schema.dropped", json!({})) })
 }
 
 /// Drops a role whose tenant is gone or was never there; only one that bears our mark, and our name

@@ -139,10 +139,7 @@ pub(super) async fn drop_both(
     let mark = &cx.mark(id);
     let schema_dropped = schema::drop_owned(cx.conn, schema_name, mark).await?;
     let role_dropped = role::drop_owned(cx.conn, role_name, mark).await?;
-    Ok(json!({
-        "schema": schema_dropped.then_some(schema_name.as_str()),
-        "role": role_dropped.then_some(role_name.as_str()),
-    }))
+    Ok(json!({ "schema": schema_dropped, "role": role_dropped }))
 }
 
 /// Makes a role anew, as no dump of a database has roles: only while its name is free, and only if

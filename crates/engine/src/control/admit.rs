@@ -2,7 +2,7 @@
 
 use domain::{Kind, OperationId, Selector, TenantId};
 use queue::Bell;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use store::{
     Connections,
@@ -80,15 +80,29 @@ pub async fn admit(
     if asked.run_at.is_none() {
         wake(conn, Waiters::Operation(asked.id)).await?;
     }
+    let (told, personal) = apart(asked.kind, asked.params);
+    let selector = asked.tenants.is_none().then(|| asked.selector.told());
+    let digest = selector.is_some().then_some(selected.digest);
     let detail = json!({
-        "kind": asked.kind, "params": asked.params, "total": selected.tenants,
-        "selector": asked.tenants.is_none().then_some(asked.selector), "run_at": asked.run_at,
+        "kind": asked.kind, "params": told, "total": selected.tenants,
+        "selector": selector, "digest": digest, "run_at": asked.run_at,
     });
     let tenant = asked.tenants.and_then(|tenants| match tenants {
         [one] => Some(*one),
         _ => None,
     });
     let (operation, entry) = (Some(asked.id), by.did("operation.submitted"));
-    audit::append(conn, audit::Entry { tenant, operation, detail, ..entry }).await?;
+    // Of several tenants each has it in a row of its own, when a worker has changed it.
+    let personal = match (tenant, personal.is_empty()) {
+        (Some(_), false) => json!({ "params": personal }),
+        _ => Value::Null,
+    };
+    audit::append(conn, audit::Entry { tenant, operation, detail, personal, ..entry }).await?;
     Ok(true)
+}
+
+/// The parameters that say nothing of a customer, and the others.
+fn apart(kind: Kind, params: &Value) -> (Map<String, Value>, Map<String, Value>) {
+    let params = params.as_object().cloned().unwrap_or_default();
+    params.into_iter().partition(|(name, _)| kind.impersonal_params().contains(&name.as_str()))
 }

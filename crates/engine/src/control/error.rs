@@ -3,7 +3,13 @@
 use std::future::Future;
 
 use domain::{ItemError, ItemState, OperationId, OperationState, SchemaNameError};
-use store::operations::Selected;
+use sqlx::{Postgres, Transaction};
+use store::{
+    Connections,
+    audit::By,
+    idempotency::{Became, Claimed, claim},
+    operations::Selected,
+};
 
 /// Tries of one act that meets others over the same rows or names.
 const TRIES: u32 = 3;
@@ -73,6 +79,12 @@ pub enum ControlError {
          with digest {}", .0.tenants, .0.digest
     )]
     SelectionChanged(Selected),
+    /// The same request with this `Idempotency-Key` did it before; nothing is done.
+    #[error("this request was sent before, and took effect then")]
+    DoneBefore,
+    /// Its `Idempotency-Key` came with another request before.
+    #[error("this Idempotency-Key came with another request before; use a new one")]
+    KeyReused,
     /// Another act over the same names or rows was faster.
     #[error("this request met another over the same names or key; send it again")]
     TryAgain,
@@ -119,6 +131,24 @@ where
             Err(error) if error.is(&["40P01", "40001", "23505"]) && tries < TRIES => tries += 1,
             done => return done,
         }
+    }
+}
+
+/// The transaction of an act, which takes effect once for each `Idempotency-Key`.
+///
+/// # Errors
+/// [`ControlError::DoneBefore`] and [`ControlError::KeyReused`] when the key is used up.
+pub(super) async fn begin(
+    pool: &Connections,
+    by: By<'_>,
+) -> Result<Transaction<'static, Postgres>, ControlError> {
+    let mut tx = pool.begin().await?;
+    let Some(once) = by.once else { return Ok(tx) };
+    match claim(&mut tx, once, Became::Done).await? {
+        Claimed::Now => Ok(tx),
+        Claimed::Before(_) => Err(ControlError::DoneBefore),
+        Claimed::ByAnother => Err(ControlError::KeyReused),
+        Claimed::Gone => Err(ControlError::TryAgain),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::OperationId;
 use queue::Bell;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     Connections,
@@ -16,7 +16,7 @@ use tracing::info;
 
 use super::{
     ControlError,
-    error::patiently,
+    error::{begin, patiently},
     wake::{locked, release},
 };
 
@@ -42,7 +42,7 @@ pub async fn again(
     what: Again,
 ) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         locked(&mut tx, operation).await?;
         let (set_going, action) = match what {
             Again::Undo => (items::undo(&mut tx, operation, index).await?, "item.undo_retried"),
@@ -80,7 +80,7 @@ pub async fn resolve(
     note: &str,
 ) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         locked(&mut tx, operation).await?;
         let Some(resolved) = items::resolve(&mut tx, operation, index).await? else {
             let state = item(&mut tx, operation, index).await?.state;
@@ -89,7 +89,9 @@ pub async fn resolve(
         let entry = audit::Entry {
             operation: Some(operation),
             tenant: resolved.tenant,
-            detail: json!({ "index": index, "note": note }),
+            detail: json!({ "index": index }),
+            // An item without a tenant has nothing that an operator sees to.
+            personal: resolved.tenant.map_or(Value::Null, |_| json!({ "note": note })),
             ..by.did("item.resolved")
         };
         audit::append(&mut tx, entry).await?;

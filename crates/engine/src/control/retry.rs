@@ -19,7 +19,7 @@ use tracing::info;
 
 use super::{
     ControlError,
-    error::patiently,
+    error::{begin, patiently},
     names::{conflicts, reservation, reserve_all, taken},
     wake::locked,
 };
@@ -73,7 +73,7 @@ async fn once(
     operation: OperationId,
     how: Retry<'_>,
 ) -> Result<usize, ControlError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, by).await?;
     let state = locked(&mut tx, operation).await?;
     if !state.is_final() {
         return Err(ControlError::Open(operation, state));

@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::{
     ControlError,
-    error::patiently,
+    error::{begin, patiently},
     settle,
     settle::turn_back,
     wake::{locked, release_behind, wake},
@@ -43,7 +43,7 @@ async fn begin_cancel(
     by: By<'_>,
     operation: OperationId,
 ) -> Result<(), ControlError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, by).await?;
     let Some(asked) = operations::cancel(&mut tx, operation).await? else {
         return Err(match operations::lock(&mut tx, operation).await? {
             None => ControlError::NotFound(operation),
@@ -85,7 +85,7 @@ pub async fn pause(
     operation: OperationId,
 ) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         let state = locked(&mut tx, operation).await?;
         if !operations::pause(&mut tx, operation).await? {
             return Err(match state {
@@ -113,7 +113,7 @@ pub async fn resume(
     operation: OperationId,
 ) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         let state = locked(&mut tx, operation).await?;
         if !operations::resume(&mut tx, operation).await? {
             return Err(match state.is_final() {
@@ -139,7 +139,7 @@ pub async fn resume(
 /// When the queue is paused.
 pub async fn pause_queue(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         if !queue_state::pause(&mut tx).await? {
             return Err(ControlError::QueuePaused);
         }
@@ -157,7 +157,7 @@ pub async fn pause_queue(pool: &Connections, by: By<'_>) -> Result<(), ControlEr
 /// When the queue is not paused.
 pub async fn resume_queue(pool: &Connections, by: By<'_>) -> Result<(), ControlError> {
     patiently(async || {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, by).await?;
         if !queue_state::resume(&mut tx).await? {
             return Err(ControlError::QueueNotPaused);
         }

@@ -4,7 +4,8 @@ select line.id as "id!", row_to_json(line)::text as "line!"
 from (
     select id,
            to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
-           actor, action, tenant_id, operation_id, request_id, address, detail
+           actor, action, tenant_id, operation_id, role, on_behalf_of, request_id, address, detail,
+           personal, encode(personal_digest, 'hex') as personal_digest
     from tenantry.audit_log
     where at >= $1::date::timestamp at time zone 'UTC'
       and at < ($1::date + interval '1 month') at time zone 'UTC'

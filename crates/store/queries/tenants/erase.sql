@@ -27,6 +27,10 @@ with gone as (
     update tenantry.item_attempts a set message = 'erased'
     from items where a.item_id = items.id and a.message <> 'erased'
     returning items.tenant_id
+), audit as (
+    update tenantry.audit_log a set personal = null
+    from gone where a.tenant_id = gone.id and a.personal is not null
+    returning a.tenant_id
 ), operations as (
     -- what was asked of this tenant alone
     update tenantry.operations o set params = o.params - '{reason,patch}'::text[]
@@ -35,5 +39,6 @@ with gone as (
 select gone.id as "id!", gone.names_held_until,
     (select count(*) from keys k where k.tenant_id = gone.id) as "keys!",
     (select count(*) from items i where i.tenant_id = gone.id) as "items!",
-    (select count(*) from attempts a where a.tenant_id = gone.id) as "attempts!"
+    (select count(*) from attempts a where a.tenant_id = gone.id) as "attempts!",
+    (select count(*) from audit a where a.tenant_id = gone.id) as "audit!"
 from gone

@@ -27,30 +27,31 @@ pub struct Hold {
     pub reason: Option<String>,
 }
 
-/// `deleting` → the state before, for the tenants of these items; gives those for which it is so. Not for one
-/// whose drop has begun, or that was deleted again by a later item.
+/// `deleting` → the state before, for the tenants of these items; gives those for which it is so, with the reason for
+/// which they were to be deleted. Not for one whose drop has begun, or that was deleted again by a later item.
 pub async fn undelete(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
-) -> sqlx::Result<Vec<TenantId>> {
+) -> sqlx::Result<HashMap<TenantId, Option<String>>> {
     let (items, ids): (Vec<i64>, Vec<i64>) =
         items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
-    let restored = sqlx::query_scalar!(
+    let restored = sqlx::query!(
         "update tenantry.tenants t
          set state = case t.deleting_from when 'suspended' then 'suspended' else 'active' end,
              deleting_at = null, deleting_reason = null, deleting_from = null, purge_at = null,
              purge_taken_at = null, name_hold_days = null, updated_at = clock_timestamp()
          from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
+         join tenantry.tenants before on before.id = c.tenant
          where t.id = c.tenant and t.state = 'deleting' and t.purge_began_at is null
            and not exists (select from tenantry.operation_items i
                            where i.tenant_id = t.id and i.interrupts and i.id > c.item)
-         returning t.id",
+         returning t.id, before.deleting_reason",
         &items,
         &ids,
     )
     .fetch_all(conn)
     .await?;
-    Ok(restored.into_iter().map(TenantId::new).collect())
+    Ok(restored.into_iter().map(|it| (TenantId::new(it.id), it.deleting_reason)).collect())
 }
 
 /// Records that the drop of the tenants of these items begins; gives those for which it is so. Not for one that
@@ -89,6 +90,7 @@ pub struct Erased {
     pub keys: i64,
     pub items: i64,
     pub attempts: i64,
+    pub audit: i64,
     /// Until when its domain, schema name and external id are kept.
     pub names_held_until: Option<DateTime<Utc>>,
 }
@@ -103,6 +105,7 @@ pub async fn erase(conn: &mut PgConnection, tenants: &[TenantId]) -> sqlx::Resul
             keys: row.keys,
             items: row.items,
             attempts: row.attempts,
+            audit: row.audit,
             names_held_until: row.names_held_until,
         })
         .fetch_all(conn)

@@ -67,29 +67,30 @@ pub async fn keep_rights(
     Ok(())
 }
 
-/// `suspended → active` for the tenants of these items; gives those for which it is so. Not for one that was
-/// suspended again by a later item.
+/// `suspended → active` for the tenants of these items; gives those for which it is so, and why they were
+/// suspended. Not for one that was suspended again by a later item.
 pub async fn resume(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
-) -> sqlx::Result<Vec<TenantId>> {
+) -> sqlx::Result<HashMap<TenantId, Option<String>>> {
     let (items, ids): (Vec<i64>, Vec<i64>) =
         items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
-    let resumed = sqlx::query_scalar!(
+    let resumed = sqlx::query!(
         "update tenantry.tenants t
          set state = 'active', suspended_at = null, suspended_reason = null, suspended_until = null,
              updated_at = clock_timestamp()
          from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
+         join tenantry.tenants before on before.id = c.tenant
          where t.id = c.tenant and t.state = 'suspended'
            and not exists (select from tenantry.operation_items i
                            where i.tenant_id = t.id and i.interrupts and i.id > c.item)
-         returning t.id",
+         returning t.id, before.suspended_reason",
         &items,
         &ids,
     )
     .fetch_all(conn)
     .await?;
-    Ok(resumed.into_iter().map(TenantId::new).collect())
+    Ok(resumed.into_iter().map(|it| (TenantId::new(it.id), it.suspended_reason)).collect())
 }
 
 /// At most `limit` suspended tenants whose time is over; they are not found a second time.
@@ -115,8 +116,8 @@ mod tests {
     async fn a_tenant_that_was_suspended_again_by_a_later_item_is_not_resumed_by_an_earlier_one() {
         let db = harness::fresh_db().await;
         sqlx::raw_sql(
-            "insert into tenantry.tenants (name, domain, schema_name, role_name, state)
-             values ('A', 'a.example.com', 's', 'r', 'suspended');
+            "insert into tenantry.tenants (name, domain, schema_name, role_name, state, suspended_reason)
+             values ('A', 'a.example.com', 's', 'r', 'suspended', 'unpaid');
              with o as (insert into tenantry.operations (id, kind, state, mode, total)
                         values (gen_random_uuid(), 'suspend', 'queued', 'independent', 1) returning id)
              insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, interrupts)
@@ -131,6 +132,7 @@ mod tests {
         let earlier = resume(&mut conn, &[(ItemId::new(9), tenant)]).await.unwrap();
         let later = resume(&mut conn, &[(ItemId::new(11), tenant)]).await.unwrap();
 
-        assert_eq!((earlier, later), (vec![], vec![tenant]));
+        assert!(earlier.is_empty());
+        assert_eq!(later, HashMap::from([(tenant, Some("unpaid".to_owned()))]));
     }
 }

@@ -30,6 +30,9 @@ pub(crate) struct List {
     /// Only this action: operation.submitted, keys.revealed, …
     #[arg(long)]
     action: Option<String>,
+    /// Only what was done on behalf of this one
+    #[arg(long = "for", value_name = "WHOM")]
+    on_behalf_of: Option<String>,
     /// Only from this time on, as in 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<DateTime<Utc>>,
@@ -92,7 +95,7 @@ impl List {
     async fn filters(
         &self,
         client: &Client,
-    ) -> anyhow::Result<[(&'static str, Option<String>); 6]> {
+    ) -> anyhow::Result<[(&'static str, Option<String>); 7]> {
         let tenant = match &self.tenant {
             Some(text) => Some(find_tenant::resolve(client, text).await?.to_string()),
             None => None,
@@ -106,6 +109,7 @@ impl List {
             ("operation_id", operation),
             ("actor", self.actor.clone()),
             ("action", self.action.clone()),
+            ("on_behalf_of", self.on_behalf_of.clone()),
             ("since", self.since.map(rfc3339)),
             ("until", self.until.map(rfc3339)),
         ])

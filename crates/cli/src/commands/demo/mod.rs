@@ -127,6 +127,7 @@ impl Demo {
         let client = Client::new(Target {
             url: ready.url.clone(),
             token: Some(ready.token.clone()),
+            on_behalf_of: None,
             from_ready_file: false,
         })?;
         let batch = self.submit(global, &client).await?;

@@ -3,6 +3,7 @@
 use domain::TenantId;
 use serde_json::json;
 use sqlx::PgConnection;
+use store::audit::Entry;
 use tenantdb::{
     Promise, Subject, elsewhere,
     mend::{self, MendError},
@@ -43,7 +44,10 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
     if !after.is_empty() {
         return Err(Stop::Refused(format!("this would stay: {}", after.join("; "))));
     }
-    Ok(cx.did_to(id, "tenant.rights_restored", json!({ "mended": before })))
+    let detail = json!({ "mended": before.len() });
+    // The sentences name what lies in the schema.
+    let personal = json!({ "mended": before });
+    Ok(Entry { personal, ..cx.did_to(id, "tenant.rights_restored", detail) })
 }
 
 /// Writes the tenant's row in its own table, only while schema and table are there and it says something else.
