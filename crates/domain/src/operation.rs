@@ -11,6 +11,8 @@ words! {
         Provision = "provision",
         /// Brings a tenant's schema up or down to a version.
         Migrate = "migrate",
+        /// Changes what the registry and the tenant's own row say of it.
+        Update = "update",
         /// Keeps a tenant's users out; its data is untouched.
         Suspend = "suspend",
         /// Lets them in again.
@@ -37,7 +39,7 @@ impl Kind {
         match self {
             Self::Provision => &[],
             // They have a schema that is in use.
-            Self::Migrate => &[TenantState::Active, TenantState::Suspended],
+            Self::Migrate | Self::Update => &[TenantState::Active, TenantState::Suspended],
             // Again for another reason, or until another time.
             Self::Suspend => &[TenantState::Active, TenantState::Suspended],
             Self::Resume => &[TenantState::Suspended],
