@@ -190,6 +190,7 @@ async fn admit(
         kind,
         params,
         tenants,
+        inputs: None,
         selector: &selector,
         with_version: &[],
         but_at: None,

@@ -21,6 +21,7 @@ mod spares;
 pub mod steps;
 mod suspend;
 mod together;
+mod update;
 
 pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};

@@ -10,7 +10,7 @@ use crate::{
     Parts,
     migrate::{self, Migrating},
     steps::{self, Source},
-    suspend,
+    suspend, update,
 };
 
 /// The plan of each kind.
@@ -20,6 +20,7 @@ pub struct Plans {
     provision: Option<Provision>,
     up: Plan,
     down: Plan,
+    update: Plan,
     suspend: Plan,
     resume: Plan,
     pub(crate) set_hash: String,
@@ -59,14 +60,16 @@ impl Plans {
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
         let (suspend, resume) = (suspend::suspend()?, suspend::resume()?);
-        Ok(Self { provision: None, up, down, suspend, resume, set_hash })
+        let update = update::plan()?;
+        Ok(Self { provision: None, up, down, update, suspend, resume, set_hash })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
+        let (up, down, update) = (plan(), plan(), plan());
         let (suspend, resume) = (plan(), plan());
-        Self { provision: None, up: plan(), down: plan(), suspend, resume, set_hash: String::new() }
+        Self { provision: None, up, down, update, suspend, resume, set_hash: String::new() }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
@@ -82,6 +85,7 @@ impl Plans {
             Kind::Provision => self.provision(claim.mode, Source::Nothing),
             Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
             Kind::Migrate => &self.up,
+            Kind::Update => &self.update,
             Kind::Suspend => &self.suspend,
             Kind::Resume => &self.resume,
         }

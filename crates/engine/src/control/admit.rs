@@ -2,7 +2,7 @@
 
 use domain::{Kind, OperationId, Selector};
 use queue::Bell;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
     Connections,
@@ -32,6 +32,7 @@ pub async fn resume_due(pool: &Connections, by: By<'_>) -> Result<(), ControlErr
         kind: Kind::Resume,
         params: &json!({}),
         tenants: Some(&due),
+        inputs: None,
         selector: &Selector::default(),
         with_version: &[],
         but_at: None,
@@ -67,7 +68,7 @@ pub async fn admit(
         wake(conn, Waiters::Operation(asked.id)).await?;
     }
     let detail = json!({
-        "kind": asked.kind, "params": asked.params, "total": selected.tenants,
+        "kind": asked.kind, "params": told(asked), "total": selected.tenants,
         "selector": asked.tenants.is_none().then_some(asked.selector), "run_at": asked.run_at,
     });
     let tenant = asked.tenants.and_then(|tenants| match tenants {
@@ -77,4 +78,14 @@ pub async fn admit(
     let (operation, entry) = (Some(asked.id), by.did("operation.submitted"));
     audit::append(conn, audit::Entry { tenant, operation, detail, ..entry }).await?;
     Ok(true)
+}
+
+/// The parameters as the audit log tells them. Of a change it is the names of what is changed: what a tenant is
+/// called, and what is said of it, is for the registry alone.
+fn told(asked: &Asked<'_>) -> Value {
+    match (asked.kind, asked.params["patch"].as_object()) {
+        (Kind::Update, Some(patch)) => json!({ "fields": patch.keys().collect::<Vec<_>>() }),
+        (Kind::Update, None) => json!({}),
+        _ => asked.params.clone(),
+    }
 }

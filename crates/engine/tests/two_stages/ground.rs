@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{
+use domain::{Labels, 
     ItemError, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, Settings, codes,
 };
 use engine::Runner;
@@ -160,6 +160,7 @@ async fn submit(conn: &mut PgConnection, operation: OperationId, n: usize) -> Ve
             role: RoleName::of(&installation, *id),
             external_id: None,
             settings: Settings::default(),
+            labels: Labels::default(),
         })
         .collect();
     tenants::reserve(conn, &reserved).await.unwrap();

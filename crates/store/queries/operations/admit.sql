@@ -1,13 +1,15 @@
 -- $1 operation, $2 kind, $3 params, $4 who asks, $5 not before, $6 the digest that the caller has seen,
 -- $7 whether to write, $8 states, $9 ids, $10 feature, $11 places (set, space, version) of those that have
 -- the version asked for, $12 pattern of the name,
--- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts
+-- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts,
+-- $18 what the item of each id has to know, $19 label
 with chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name
     from tenantry.tenants t
     left join tenantry.tenant_migrations m on m.tenant_id = t.id
     where t.state = any($8::text[])
       and ($9::bigint[] is null or t.id = any($9))
+      and ($19::jsonb is null or (t.labels <> '{}' and t.labels @> $19))
       and ($10::text is null or t.settings -> 'features' ? $10)
       and ($11::text[] is null or (m.set_hash || ' ' || m.version = any($11)) is not true)
       and ($12::text is null or lower(t.name) like lower($12))
@@ -28,8 +30,12 @@ with chosen as materialized (
 ), items as (
     insert into tenantry.operation_items
         (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at, interrupts)
-    select o.id, row_number() over (order by c.id) - 1, 'queued', '{}', c.id, c.name, c.domain, c.schema_name, $5, $17
+    select o.id, row_number() over (order by g.place, c.id) - 1, 'queued', coalesce(g.input, '{}'), c.id, c.name,
+           c.domain, c.schema_name, $5, $17
     from operation o cross join chosen c
+    -- a list of changes keeps its order
+    left join unnest(case when $18::jsonb[] is not null then $9::bigint[] end, $18) with ordinality
+        as g (id, input, place) on g.id = c.id
     order by c.id
 ), suspended as (
     -- at once; what its role may do follows
