@@ -127,20 +127,34 @@ pub async fn bring_up_to_date(
     sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
 }
 
-/// Whether the row is there and says something else. A tenant that was made before there were such rows has
-/// none.
+/// How a tenant's own row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    AsWanted,
+    /// It says something else.
+    Differs,
+    /// It is not there, as of a tenant that was made before there were such rows.
+    Missing,
+}
+
+/// How the row stands.
 ///
 /// # Errors
 /// SQLSTATE 42P01 without such a table.
-pub async fn differs(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<bool> {
+pub async fn standing(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<Standing> {
     let text = format!(
-        "select exists (select from {table} t, (select {columns}) own
-             where t.id = own.id
-                 and (t.name, t.domain, t.settings) is distinct from (own.name, own.domain, own.settings))",
+        "select (select (t.name, t.domain, t.settings) is not distinct from (own.name, own.domain, own.settings)
+                 from {table} t where t.id = own.id limit 1)
+         from (select {columns}) own",
         columns = row.columns(),
         table = row.table(),
     );
-    sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
+    let as_wanted = sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)?;
+    Ok(match as_wanted {
+        Some(true) => Standing::AsWanted,
+        Some(false) => Standing::Differs,
+        None => Standing::Missing,
+    })
 }
 
 #[cfg(test)]

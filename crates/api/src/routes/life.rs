@@ -107,12 +107,12 @@ pub(crate) async fn resume_tenant(
 }
 
 /// A call about one tenant.
-struct One<'a> {
-    cx: &'a Context,
-    caller: &'a Caller,
-    headers: &'a HeaderMap,
-    place: &'a Place,
-    wait: &'a Wait,
+pub(super) struct One<'a> {
+    pub(super) cx: &'a Context,
+    pub(super) caller: &'a Caller,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) place: &'a Place,
+    pub(super) wait: &'a Wait,
 }
 
 impl One<'_> {
@@ -123,10 +123,21 @@ impl One<'_> {
         params: Params,
         document: Document,
     ) -> Result<Response, Problem> {
+        self.call(format!("{kind} {id}"), id, kind, params, document).await
+    }
+
+    /// The same; `call` names what its body does not say.
+    pub(super) async fn call(
+        self,
+        call: String,
+        id: TenantId,
+        kind: Kind,
+        params: Params,
+        document: Document,
+    ) -> Result<Response, Problem> {
         let Self { cx, place, wait, .. } = self;
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
-        let call = format!("{kind} {id}");
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
         let tenants = Tenants::One(id);
         let asked =

@@ -15,6 +15,7 @@ mod queue;
 mod submit;
 mod tenant_keys;
 mod tenants;
+mod update;
 mod verify;
 
 use axum::Extension;
@@ -45,7 +46,8 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))
         .routes(routes!(tenants::list_tenants))
-        .routes(routes!(tenants::get_tenant))
+        .routes(routes!(tenants::get_tenant, update::update_tenant))
+        .routes(routes!(update::update_tenants))
         .routes(routes!(tenants::get_tenant_status))
         .routes(routes!(history::get_tenant_history))
         .routes(routes!(life::suspend_tenant))

@@ -29,6 +29,7 @@ use crate::{
     },
     submission::{
         ask::{Outcome, ask},
+        changes,
         idempotency::{self, fingerprint},
         operation::AskedOperation,
         read::Slices,
@@ -40,7 +41,7 @@ const MOST: u32 = 200;
 
 /// Submit an operation
 ///
-/// Does something to tenants that are there: `kind` is `migrate`, `suspend` or `resume`. New tenants go to
+/// Does something to tenants that are there: `kind` is `migrate`, `update`, `suspend` or `resume`. New tenants go to
 /// `POST /tenants/batch`. A suspension takes effect when it is accepted, whatever else works on its tenants.
 ///
 /// The tenants are `tenants`, a list of ids, or those that all of `selector` fits; `{"all": true}` is
@@ -80,9 +81,14 @@ pub(crate) async fn submit_operation(
     document: Document,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
-    document.text("an operation")?;
     let most = cx.settings.api.max_tenants_per_batch;
-    let asked = AskedOperation::read(document.json()?, most)?;
+    let body = document.json()?;
+    let is_exact = changes::keeps_its_digits(document.text("an operation")?, &body);
+    let asked = AskedOperation::read(body, most)?;
+    if asked.kind == Kind::Update && !is_exact {
+        let message = "a number has more digits than a 64-bit one: send a list to POST /tenants/update";
+        return Err(Problem::invalid_body("/params/patch", "invalid_field", message));
+    }
     let body = Slices::one(document.bytes, document.room);
     let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
     match ask(&cx, &caller, &asked, key).await? {

@@ -7,7 +7,10 @@ use contract::MigrateParams;
 use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version};
 use engine::control::{self, Asked};
 use queue::Bell;
-use serde_json::{Value, json};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use sqlx::PgConnection;
 use store::{
     operations::Selected,
@@ -17,6 +20,7 @@ use store::{
 use tracing::info;
 
 use super::{
+    changes,
     idempotency::{self, Key},
     operation::{AskedOperation, Params, Tenants},
     parse,
@@ -71,12 +75,14 @@ pub(crate) async fn ask(
         Tenants::Selected(selector) => (None, selector),
     };
     check(&mut tx, asked, listed.unwrap_or_default()).await?;
+    let inputs = inputs(&mut tx, asked, listed.unwrap_or_default()).await?;
     let with_version = with_version(&mut tx, selector).await?;
     let wanted = Asked {
         id,
         kind: asked.kind,
         params: &params,
         tenants: listed,
+        inputs: inputs.as_deref(),
         selector,
         with_version: &with_version,
         but_at: head.as_ref(),
@@ -130,8 +136,24 @@ async fn params(
         Params::Suspend(asked) => {
             Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
         }
-        Params::Nothing => Ok((json!({}), None)),
+        Params::UpdateAll(asked) => {
+            let update = changes::of_many(asked, &cx.policy)?;
+            Ok((serde_json::to_value(update).map_err(Problem::internal)?, None))
+        }
+        Params::UpdateEach(_) | Params::Nothing => Ok((json!({}), None)),
     }
+}
+
+/// What the item of each listed tenant has to know beside the parameters.
+async fn inputs(
+    conn: &mut PgConnection,
+    asked: &AskedOperation,
+    ids: &[TenantId],
+) -> Result<Option<Vec<Box<RawValue>>>, Problem> {
+    let Params::UpdateEach(each) = &asked.params else { return Ok(None) };
+    changes::check(conn, ids, each).await?;
+    let inputs = each.iter().map(|change| to_raw_value(&change.update));
+    inputs.collect::<Result<_, _>>().map(Some).map_err(Problem::internal)
 }
 
 /// The parameters of a migration, with its set; and the place at which a tenant needs none.

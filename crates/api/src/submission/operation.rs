@@ -6,14 +6,14 @@ use domain::{Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantS
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{parse, selector};
+use super::{changes::Change, parse, selector};
 use crate::http::problem::Problem;
 
 /// The fields of the body.
 const FIELDS: &str = "kind, tenants, selector, params, run_at, dry_run, digest";
 
 /// What is asked, as far as the body alone can be checked.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct AskedOperation {
     pub(crate) kind: Kind,
     pub(crate) params: Params,
@@ -27,9 +27,13 @@ pub(crate) struct AskedOperation {
 }
 
 /// What the kind has to know.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Params {
     Migrate(MigrateParams),
+    /// One patch for all, not yet read.
+    UpdateAll(Value),
+    /// A change of each of the tenants that are listed.
+    UpdateEach(Vec<Change>),
     Suspend(Suspend),
     Nothing,
 }
@@ -87,7 +91,7 @@ pub(super) fn wrong(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "invalid_field", message)
 }
 
-fn missing(pointer: &str, message: &str) -> Problem {
+pub(super) fn missing(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "missing_field", message)
 }
 
@@ -137,6 +141,10 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
         (Kind::Migrate, Some(params)) => migrate(params).map(Params::Migrate),
         (Kind::Migrate, None) => {
             Err(missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}"))
+        }
+        (Kind::Update, Some(params)) => Ok(Params::UpdateAll(params)),
+        (Kind::Update, None) => {
+            Err(missing("/params", "is missing; for `update` it is {\"patch\": {…}}"))
         }
         (Kind::Suspend, params) => suspension("/params", params).map(Params::Suspend),
         (Kind::Resume | Kind::Provision, None) => Ok(Params::Nothing),
