@@ -1,5 +1,7 @@
 //! A tenant, and how it is.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{OperationId, TenantId, TenantState};
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,9 @@ pub struct Tenant {
     pub suspension: Option<Suspension>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// Another one after each change; the `ETag` is this text in quotes.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// Why and until when a tenant cannot be used.

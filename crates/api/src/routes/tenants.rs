@@ -188,6 +188,7 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
             until: it.until,
         }),
         updated_at: t.updated_at,
+        version: Some(t.version),
     }
 }
 

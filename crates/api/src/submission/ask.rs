@@ -231,11 +231,15 @@ async fn check(
         return Ok(());
     }
     let states = tenants::states(conn, ids).await?;
-    let errors: Vec<FieldProblem> = ids
-        .iter()
-        .enumerate()
-        .filter_map(|(place, id)| Some((place, wrong(asked, &states, *id)?)))
-        .map(|(place, (code, message))| FieldProblem {
+    let wrong = ids.iter().enumerate().filter_map(|(place, id)| {
+        let (code, message) = wrong(asked, &states, *id)?;
+        Some((place, code, message))
+    });
+    if let (Params::UpdateEach(each), Tenants::Listed(_)) = (&asked.params, &asked.tenants) {
+        return changes::of_wrong_tenants(each, wrong).map_or(Ok(()), Err);
+    }
+    let errors: Vec<FieldProblem> = wrong
+        .map(|(place, code, message)| FieldProblem {
             pointer: format!("/tenants/{place}"),
             code: code.into(),
             message,

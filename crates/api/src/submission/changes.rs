@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use domain::{
-    FieldErrors, Fields, ItemError, MAX_ITEM_BYTES, SettingsPolicy, TenantId, TenantPatch, Update, codes,
+    FieldErrors, Fields, ItemError, MAX_ITEM_BYTES, SettingsPolicy, TenantId, TenantPatch, Update,
 };
 use serde_json::{Value, value::RawValue};
 use sqlx::PgConnection;
@@ -192,6 +192,18 @@ impl Line {
         let told = errors.told().iter();
         told.flat_map(|e| self.problem(&format!("{at}{}", e.pointer), e.code, &e.message)).collect()
     }
+}
+
+/// 422 that names the lines of wrong tenants: the place of each in the list, a code and why.
+pub(super) fn of_wrong_tenants(
+    changes: &[Change],
+    wrong: impl Iterator<Item = (usize, &'static str, String)>,
+) -> Option<Problem> {
+    let named = wrong.flat_map(|(place, code, message)| {
+        let line = changes.get(place).and_then(|change| change.line);
+        line.map(|line| line.problem("/id", code, &message)).unwrap_or_default()
+    });
+    refused(named.take(NAMED).collect())
 }
 
 /// 422 with all of `errors`, or the first of them; `None` without any.

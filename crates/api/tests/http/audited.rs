@@ -77,6 +77,14 @@ fn acts() -> Vec<Act> {
         }),
         of_tenant(act("POST /tenants/{id}/resume", Before::Suspended, "operation.submitted")),
         of_tenant(Act {
+            body: json!({ "description": "moved" }),
+            ..act("PATCH /tenants/{id}", Before::Fleet, "operation.submitted")
+        }),
+        of_tenant(Act {
+            body: json!({ "id": 1, "patch": { "description": "moved" } }),
+            ..act("POST /tenants/update", Before::Fleet, "operation.submitted")
+        }),
+        of_tenant(Act {
             body: Value::Null,
             ..act("POST /tenants/{id}/keys", Before::Fleet, "key.issued")
         }),
@@ -203,6 +211,8 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let before = app.count(rows).await;
 
         let (method, path) = route.split_once(' ').unwrap();
+        let is_list = path == "/tenants/update";
+        let media_type = if is_list { "application/x-ndjson" } else { "application/json" };
         // Of an act on a tenant it is the tenant's.
         let id = batch.map_or_else(|| "1".to_owned(), |id| id.to_string());
         let path = path.replace("{id}", &id).replace("{index}", "1").replace("{key}", "1");
@@ -210,7 +220,7 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
             .method(method.parse::<Method>().unwrap())
             .uri(format!("/api/v1{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", app.token(Role::Admin)))
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media_type)
             .header("x-request-id", "req-of-the-act")
             .body(Body::from(act.body.to_string()));
         let answer = app.send(request.unwrap()).await;

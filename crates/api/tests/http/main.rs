@@ -31,4 +31,5 @@ mod submission;
 mod support;
 mod tenant_keys;
 mod undo_failed;
+mod updates;
 mod waiting;

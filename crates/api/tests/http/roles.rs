@@ -53,6 +53,8 @@ fn calls() -> Vec<(Method, String, Role)> {
         (post.clone(), "/tenants/1/keys".into(), Role::Operator),
         (post.clone(), "/tenants/1/keys/rotate".into(), Role::Operator),
         (post.clone(), "/tenants/1/keys/reveal".into(), Role::Operator),
+        (Method::PATCH, "/tenants/1".into(), Role::Operator),
+        (post.clone(), "/tenants/update".into(), Role::Operator),
         (post, "/tenants/1/keys/acknowledge".into(), Role::Operator),
         (delete.clone(), "/tenants/1/keys/1".into(), Role::Operator),
         (delete, format!("/batches/{batch}/api-keys"), Role::Operator),

@@ -21,6 +21,7 @@ pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 mod tenant_keys;
+mod tenant_update;
 pub(crate) mod token;
 mod watching;
 
