@@ -43,6 +43,7 @@ mod take_over;
 mod tenant_migrations;
 mod two_users;
 mod untouched_server;
+mod update;
 mod use_a_tenant;
 mod waiting;
 mod warm_pool;

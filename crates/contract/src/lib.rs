@@ -41,7 +41,7 @@ pub use result_form::{
 };
 pub use submission::{
     BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationParams,
-    OperationRequest, SampledTenant, Selection, TenantPatch, TenantRequest,
-    TenantUpdate, UpdateParams,
+    OperationRequest, SampledTenant, Selection, TenantPatch, TenantRequest, TenantUpdate,
+    UpdateParams,
 };
 pub use tenant::{CreatedTenant, SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};

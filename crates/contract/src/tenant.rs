@@ -1,7 +1,5 @@
 //! A tenant, and how it is.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use domain::{OperationId, TenantId, TenantState};
 use serde::{Deserialize, Serialize};

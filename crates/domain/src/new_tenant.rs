@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    Code, Domain, ExternalId, FieldError, FieldErrors, Labels, SchemaName, SchemaNameError, Settings,
-    SettingsPolicy, TenantName, codes,
+    Code, Domain, ExternalId, FieldError, FieldErrors, Labels, SchemaName, SchemaNameError,
+    Settings, SettingsPolicy, TenantName, codes,
     fields::{Fields, tree},
     text,
 };

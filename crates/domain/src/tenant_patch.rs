@@ -127,7 +127,8 @@ impl TenantPatch {
             return Err(FieldError::new("", &codes::INVALID_FIELD, message).into());
         };
         let mut reader = Reader { fields: &fields, errors: FieldErrors::default() };
-        let name = reader.optional("tenant_name", TenantName::parse, |_| codes::INVALID_TENANT_NAME);
+        let name =
+            reader.optional("tenant_name", TenantName::parse, |_| codes::INVALID_TENANT_NAME);
         let domain = reader.optional("domain", Domain::parse, |_| codes::INVALID_DOMAIN);
         let external_id =
             reader.optional("external_id", ExternalId::parse, |_| codes::INVALID_EXTERNAL_ID);

@@ -145,7 +145,8 @@ async fn write_own_rows(
     tx: &mut PgConnection,
 ) -> Result<Vec<bool>, StepError> {
     let schemas: Vec<&SchemaName> = claims.iter().map(|claim| &claim.tenant.schema).collect();
-    let fitting = own_row::fitting(tx, &schemas).await.during("look for the tenants' own tables")?;
+    let fitting =
+        own_row::fitting(tx, &schemas).await.during("look for the tenants' own tables")?;
     let rows: Vec<OwnRow<'_>> = schemas
         .into_iter()
         .zip(wanted)

@@ -121,7 +121,8 @@ async fn a_change_is_in_the_registry_and_in_the_tenants_own_row() {
     let again = it.change(tenant, patch).await;
 
     let fields = json!(["tenant_name", "domain", "settings", "labels"]);
-    let result = |changed: &Value, written: bool| json!({ "changed": changed, "own_row_written": written });
+    let result =
+        |changed: &Value, written: bool| json!({ "changed": changed, "own_row_written": written });
     let succeeded = |result| ("succeeded".to_owned(), String::new(), result);
     assert_eq!(changed, succeeded(result(&fields, true)));
     assert_eq!(again, succeeded(result(&json!([]), false)), "nothing is to be changed");
@@ -172,7 +173,10 @@ async fn a_tenant_that_was_changed_after_it_was_read_is_left_alone() {
     let (second, code, _) = it.change(tenant, change("second")).await;
 
     assert_eq!((first.as_str(), second.as_str()), ("succeeded", "failed"));
-    assert_eq!((code.as_str(), &it.registered(tenant).await["name"]), ("precondition_failed", &json!("first")));
+    assert_eq!(
+        (code.as_str(), &it.registered(tenant).await["name"]),
+        ("precondition_failed", &json!("first"))
+    );
 }
 
 #[tokio::test]
@@ -227,7 +231,10 @@ async fn a_row_that_the_application_holds_is_waited_for() {
     application.rollback().await.unwrap();
     it.carry_out(operation).await;
 
-    assert_eq!((held.as_str(), item_state(it.pool(), item).await.as_str()), ("retrying", "succeeded"));
+    assert_eq!(
+        (held.as_str(), item_state(it.pool(), item).await.as_str()),
+        ("retrying", "succeeded")
+    );
     assert_eq!(it.own_rows("anne").await[0]["name"], "New");
 }
 
@@ -239,7 +246,8 @@ async fn a_suspended_tenant_is_changed_and_one_that_is_being_deleted_is_not() {
 
     for state in ["suspended", "deleting"] {
         let operation = it.admit(&[(tenant, json!({ "patch": { "description": state } }))]).await;
-        it.execute(&format!("update tenantry.tenants set state = '{state}' where id = {tenant}")).await;
+        it.execute(&format!("update tenantry.tenants set state = '{state}' where id = {tenant}"))
+            .await;
         it.carry_out(operation).await;
         outcomes.push(it.items(operation).await.remove(0).1);
     }

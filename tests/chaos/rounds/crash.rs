@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use super::crash_points::{
     OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_SUSPENSION, OF_ACTIVATING,
-    OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP,
-    OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES, OF_SEGMENTS_DOWN,
+    OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
 };
 use crate::{
     bed::{Bed, Plan},
     dice::Dice,
+    moves::change,
     support::{Process, tell},
     tally::Fault,
     wish::Fate,
@@ -70,6 +71,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     nothing(bed, dice).await;
     migrations(bed, dice).await;
     suspensions(bed, dice).await;
+    updates(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -163,6 +165,16 @@ async fn suspensions(bed: &mut Bed, dice: &mut Dice) {
         crash_at(bed, &points).await;
         finish(bed).await;
     }
+}
+
+/// Tenants that are changed.
+async fn updates(bed: &mut Bed, dice: &mut Dice) {
+    let mut points = owned(OF_AN_UPDATE);
+    dice.shuffle(&mut points);
+    let tenants = bed.oldest_tenants(40).await;
+    bed.ask_of_tenants(Kind::Update, &change(dice), Some(&tenants), Fate::Moved).await;
+    crash_at(bed, &points).await;
+    finish(bed).await;
 }
 
 /// A bed with a migration that runs outside of any transaction where a tenant has tables.

@@ -65,6 +65,10 @@ pub(super) const OF_A_SUSPENSION: &[&str] =
 pub(super) const OF_A_RESUMPTION: &[&str] =
     &["before:mark_active", "after:mark_active", "before_commit:resume", "after_commit:resume"];
 
+/// An item that changes a tenant does.
+pub(super) const OF_AN_UPDATE: &[&str] =
+    &["before:change_tenant", "after:change_tenant", "before_commit:update", "after_commit:update"];
+
 /// An item that migrates a tenant up does where the set is cut into segments: one in a transaction, one
 /// outside of any.
 pub(super) const OF_SEGMENTS_UP: &[&str] = &[
@@ -123,6 +127,7 @@ fn all() -> Vec<String> {
         OF_A_MIGRATION,
         OF_A_SUSPENSION,
         OF_A_RESUMPTION,
+        OF_AN_UPDATE,
         OF_SEGMENTS_UP,
         OF_SEGMENTS_DOWN,
         OF_BUILDING_SPARES,

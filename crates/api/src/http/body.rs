@@ -294,7 +294,8 @@ mod tests {
         assert_eq!(kind("Application/X-NDJSON"), Some(Kind::Ndjson));
         assert_eq!(kind("application/x-www-form-urlencoded"), None);
         assert_eq!(super::kind(&Method::POST, &HeaderMap::new()).ok(), Some(Kind::Json));
-        let encoded = |value| super::kind(&Method::POST, &headers(header::CONTENT_ENCODING, value)).is_ok();
+        let encoded =
+            |value| super::kind(&Method::POST, &headers(header::CONTENT_ENCODING, value)).is_ok();
         assert!(encoded("identity") && !encoded("gzip") && !encoded("identity, gzip"));
     }
 }

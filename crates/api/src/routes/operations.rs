@@ -86,7 +86,8 @@ pub(crate) async fn submit_operation(
     let is_exact = changes::keeps_its_digits(document.text("an operation")?, &body);
     let asked = AskedOperation::read(body, most)?;
     if asked.kind == Kind::Update && !is_exact {
-        let message = "a number has more digits than a 64-bit one: send a list to POST /tenants/update";
+        let message =
+            "a number has more digits than a 64-bit one: send a list to POST /tenants/update";
         return Err(Problem::invalid_body("/params/patch", "invalid_field", message));
     }
     let body = Slices::one(document.bytes, document.room);

@@ -75,7 +75,8 @@ pub(crate) fn of_many(params: &Value, policy: &SettingsPolicy) -> Result<Update,
     let sent = patch.to_string();
     let patch = TenantPatch::parse(&sent, policy).map_err(|e| invalid(&e, "/params/patch"))?;
     if let Some(field) = patch.field_of_one() {
-        let message = "is of one tenant: send `PATCH /tenants/{id}`, or a list to `POST /tenants/update`";
+        let message =
+            "is of one tenant: send `PATCH /tenants/{id}`, or a list to `POST /tenants/update`";
         return Err(wrong(&format!("/params/patch/{field}"), message));
     }
     let raw: Box<RawValue> = serde_json::from_str(&sent).map_err(Problem::internal)?;
@@ -169,11 +170,19 @@ fn id_and_patch(line: Line, sent: &str) -> Result<(TenantId, &RawValue), Vec<Fie
     }
     if let Some(unknown) = fields.names().find(|name| !["id", "patch"].contains(name)) {
         let field = format!("/{}", domain::pointer_step(unknown));
-        return Err(line.problem(&field, "unknown_field", &format!("there is no such field; {known}")));
+        return Err(line.problem(
+            &field,
+            "unknown_field",
+            &format!("there is no such field; {known}"),
+        ));
     }
     let id = fields.get("id").and_then(|id| id.get().parse::<i64>().ok()).filter(|id| *id > 0);
     let Some(id) = id else {
-        return Err(line.problem("/id", "invalid_field", "it must be the id of a tenant, a number"));
+        return Err(line.problem(
+            "/id",
+            "invalid_field",
+            "it must be the id of a tenant, a number",
+        ));
     };
     match fields.get("patch") {
         Some(patch) => Ok((TenantId::new(id), patch)),
@@ -210,7 +219,8 @@ pub(super) fn of_wrong_tenants(
 fn refused(mut errors: Vec<FieldProblem>) -> Option<Problem> {
     errors.truncate(NAMED);
     let first = errors.first()?;
-    let detail = format!("{}; `errors` has all, {NAMED} at most; nothing was recorded", first.message);
+    let detail =
+        format!("{}; `errors` has all, {NAMED} at most; nothing was recorded", first.message);
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     Some(Problem::new(status, "invalid_lines", detail).with_errors(errors))
 }
@@ -240,10 +250,15 @@ pub(super) async fn check(
     if let ([id], [Change { update: Update { if_match, .. }, .. }]) = (ids, changes)
         && !if_match.is_empty()
     {
-        let found = tenants::find(conn, *id).await?.ok_or_else(|| Problem::tenant_not_found(*id))?;
+        let found =
+            tenants::find(conn, *id).await?.ok_or_else(|| Problem::tenant_not_found(*id))?;
         if !if_match.contains(&found.version) {
             let detail = "the tenant was changed after it was read: read it again";
-            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail));
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                detail,
+            ));
         }
     }
     let wanted: Vec<Wanted> = ids.iter().zip(changes).filter_map(names).collect();
@@ -326,7 +341,10 @@ mod tests {
             ("/6/id", "line 8: line 1 has the same"),
             ("/7/more", "line 9: there is no such field"),
         ] {
-            assert!(told.contains(&format!("\"{pointer}\"")) && told.contains(line), "{line}: {told}");
+            assert!(
+                told.contains(&format!("\"{pointer}\"")) && told.contains(line),
+                "{line}: {told}"
+            );
         }
         assert_eq!(problem.code(), "invalid_lines");
     }

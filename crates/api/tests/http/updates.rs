@@ -99,9 +99,15 @@ async fn what_is_wrong_with_a_patch_is_named_and_nothing_is_recorded() {
     let own = json!({ "domain": tenant(0)["domain"] }).to_string();
     let own = app.patch("/tenants/1", &[], &own).await;
     assert_eq!(own.status, StatusCode::ACCEPTED, "its own name is no other's");
-    assert_eq!(app.patch("/tenants/99", &[], r#"{"description":"a"}"#).await.code(), "tenant_not_found");
+    assert_eq!(
+        app.patch("/tenants/99", &[], r#"{"description":"a"}"#).await.code(),
+        "tenant_not_found"
+    );
     app.execute("update tenantry.tenants set state = 'pending' where id = 2").await;
-    assert_eq!(app.patch("/tenants/2", &[], r#"{"description":"a"}"#).await.code(), "wrong_tenant_state");
+    assert_eq!(
+        app.patch("/tenants/2", &[], r#"{"description":"a"}"#).await.code(),
+        "wrong_tenant_state"
+    );
     assert_eq!(app.count(UPDATES).await, 1);
 }
 
@@ -158,11 +164,17 @@ async fn one_patch_for_many_is_of_what_many_can_have_alike() {
     golden["labels"] = json!({ "tier": "gold", "eu": "1" });
     let batch = app.submit(vec![tenant(6), golden]).await;
     app.succeed(batch, 2).await;
-    let update = |patch: Value| json!({ "kind": "update", "params": { "patch": patch },
-        "selector": { "label": "tier=gold" }, "dry_run": true });
+    let update = |patch: Value| {
+        json!({ "kind": "update", "params": { "patch": patch },
+        "selector": { "label": "tier=gold" }, "dry_run": true })
+    };
 
     let dry = app.post("/operations", &update(json!({ "labels": { "eu": null } }))).await;
-    assert_eq!((&dry.body["tenants"], &dry.body["sample"][0]["tenant_id"]), (&json!(1), &json!(2)), "{dry:?}");
+    assert_eq!(
+        (&dry.body["tenants"], &dry.body["sample"][0]["tenant_id"]),
+        (&json!(1), &json!(2)),
+        "{dry:?}"
+    );
     let mut body = update(json!({ "labels": { "eu": null } }));
     body["dry_run"] = json!(false);
     body["digest"] = dry.body["digest"].clone();
@@ -179,7 +191,10 @@ async fn one_patch_for_many_is_of_what_many_can_have_alike() {
         (update(json!({})), "/params/patch"),
         (update(json!({ "settings": { "x": 1 } })), "/params/patch/settings/x"),
         (json!({ "kind": "update", "tenants": [1], "params": {} }), "/params/patch"),
-        (json!({ "kind": "update", "tenants": [1], "params": { "patch": {}, "more": 1 } }), "/params/more"),
+        (
+            json!({ "kind": "update", "tenants": [1], "params": { "patch": {}, "more": 1 } }),
+            "/params/more",
+        ),
         (json!({ "kind": "update", "tenants": [1] }), "/params"),
         (
             json!({ "kind": "update", "params": { "patch": { "description": "a" } },
@@ -231,10 +246,10 @@ async fn every_wrong_line_of_a_list_is_named_and_nothing_is_recorded() {
     let description = json!({ "description": "a" });
     let line = |id: i64, patch: &Value| json!({ "id": id, "patch": patch });
 
-    let mistakes = app.lines(&[line(1, &description), line(2, &json!({ "x": 1 })), json!([])]).await;
-    let others = app
-        .lines(&[line(1, &description), line(99, &description), line(3, &description)])
-        .await;
+    let mistakes =
+        app.lines(&[line(1, &description), line(2, &json!({ "x": 1 })), json!([])]).await;
+    let others =
+        app.lines(&[line(1, &description), line(99, &description), line(3, &description)]).await;
     let taken = line(1, &json!({ "domain": tenant(1)["domain"] }));
     let names = app.lines(&[taken, line(2, &description)]).await;
     let empty = app.lines(&[]).await;

@@ -199,6 +199,9 @@ mod tests {
 
     #[test]
     fn a_version_is_quoted_once() {
-        assert_eq!((quoted("a-1"), quoted("\"a-1\""), quoted("*")), ("\"a-1\"".into(), "\"a-1\"".into(), "*".into()));
+        assert_eq!(
+            (quoted("a-1"), quoted("\"a-1\""), quoted("*")),
+            ("\"a-1\"".into(), "\"a-1\"".into(), "*".into())
+        );
     }
 }

@@ -95,7 +95,11 @@ fn each_mistake_has_its_code_and_place() {
         (json!({ "description": 1 }), "/description", "invalid_field"),
         (json!({ "schema_name": "a" }), "/schema_name", "unknown_field"),
         (json!({ "settings": { "features": ["no"] } }), "/settings/features/0", "unknown_feature"),
-        (json!({ "settings": { "limits": { "users": 101 } } }), "/settings/limits/users", "limit_too_high"),
+        (
+            json!({ "settings": { "limits": { "users": 101 } } }),
+            "/settings/limits/users",
+            "limit_too_high",
+        ),
         (json!({ "settings": { "colour": null } }), "/settings/colour", "unknown_field"),
         (json!({ "settings": { "metadata": 7 } }), "/settings/metadata", "invalid_settings"),
         (json!({ "settings": [] }), "/settings", "invalid_settings"),
@@ -116,8 +120,7 @@ fn what_a_tenant_would_have_too_much_of_is_refused_when_it_is_applied() {
     let mut now = now();
     now.settings = raw(&json!({ "metadata": { "much": "x".repeat(1_000) } }));
 
-    let errors =
-        parse(&large).unwrap().applied(now, &SettingsDefaults::default()).unwrap_err();
+    let errors = parse(&large).unwrap().applied(now, &SettingsDefaults::default()).unwrap_err();
 
     assert_eq!(errors.told()[0].pointer, "/settings/metadata");
 }

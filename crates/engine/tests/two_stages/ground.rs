@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Labels, 
-    ItemError, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, Settings, codes,
+use domain::{
+    ItemError, ItemId, ItemState, Kind, Labels, Mode, OperationId, RoleName, SchemaName, Settings,
+    codes,
 };
 use engine::Runner;
 use harness::Db;
