@@ -75,6 +75,7 @@ impl Bed {
             self.ask_move(direction, tenants.as_deref(), Fate::Moved).await;
             self.suspend_some(dice).await;
             self.change_some(dice).await;
+            self.rotate_some(dice).await;
         }
     }
 
@@ -93,6 +94,13 @@ impl Bed {
     async fn change_some(&mut self, dice: &mut Dice) {
         let tenants = self.some_tenants(dice, MOST).await;
         self.ask_of_tenants(Kind::Update, &change(dice), tenants.as_deref(), Fate::Moved).await;
+    }
+
+    /// Asks for some tenants' API keys to be rotated, without an overlap: no tenant has too many.
+    async fn rotate_some(&mut self, dice: &mut Dice) {
+        let tenants = self.some_tenants(dice, MOST).await;
+        let at_once = json!({ "overlap_hours": 0 });
+        self.ask_of_tenants(Kind::RotateKeys, &at_once, tenants.as_deref(), Fate::Moved).await;
     }
 
     /// Brings every tenant that was moved to the newest version: what the judges expect of it.

@@ -5,6 +5,7 @@ mod support;
 mod behind_a_proxy;
 mod beside_others;
 mod bulk_batch;
+mod bulk_keys;
 mod cancel_and_retry;
 mod constant_cost;
 mod copied_database;

@@ -26,8 +26,8 @@ pub use item::{
     ResultPage, Step,
 };
 pub use keys::{
-    Acknowledged, ApiKey, IssueKey, IssuedKey, KeyPage, KeyStatus, RevealedKey, RevealedKeys,
-    RotateKeys, TenantAcknowledged, UnreadableKey, VerifiedKey, VerifyKey,
+    Acknowledged, ApiKey, IssueKey, IssuedKey, KeyPage, KeyStatus, OperationAcknowledged,
+    RevealedKey, RevealedKeys, TenantAcknowledged, UnreadableKey, VerifiedKey, VerifyKey,
 };
 pub use open_enum::OpenEnum;
 pub use operation::{

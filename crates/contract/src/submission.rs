@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Direction, Selector, Settings, Suspend, TenantId};
+use domain::{Direction, RevokeKeys, RotateKeys, Selector, Settings, Suspend, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -149,8 +149,8 @@ pub struct TenantUpdate {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationRequest {
-    /// What is to be done: `migrate`, `update`, `suspend` or `resume`.
-    #[schema(pattern = "^(migrate|update|suspend|resume)$")]
+    /// What is to be done: `migrate`, `update`, `suspend`, `resume`, `rotate_keys` or `revoke_keys`.
+    #[schema(pattern = "^(migrate|update|suspend|resume|rotate_keys|revoke_keys)$")]
     pub kind: String,
     /// These tenants.
     #[schema(min_items = 1)]
@@ -159,7 +159,7 @@ pub struct OperationRequest {
     /// The tenants that all of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
-    /// What the kind has to know; of `suspend` it may be left out, and `resume` has none.
+    /// What the kind has to know; of `migrate` and `update` it must be there, and `resume` has none.
     #[schema(value_type = Option<OperationParams>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<OperationParams>,
@@ -185,6 +185,10 @@ pub enum OperationParams {
     Update(UpdateParams),
     /// Kind `suspend`.
     Suspend(Suspend),
+    /// Kind `rotate_keys`.
+    RotateKeys(RotateKeys),
+    /// Kind `revoke_keys`.
+    RevokeKeys(RevokeKeys),
 }
 
 /// What `update` has to know.

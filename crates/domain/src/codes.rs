@@ -119,6 +119,8 @@ codes! {
         "The tenant was changed after the caller had read it.";
     OWN_ROW_REFUSED = "own_row_refused":
         "The table `tenant` in the tenant's own schema does not take its row.";
+    TOO_MANY_KEYS = "too_many_keys":
+        "The tenant has as many live API keys as it may.";
     SUPERSEDED = "superseded":
         "A later request has asked for the opposite of this tenant.";
     VERIFY_FAILED = "verify_failed":

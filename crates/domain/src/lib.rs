@@ -9,6 +9,7 @@
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
 mod backoff;
+mod bulk_keys;
 pub mod codes;
 mod domain_name;
 mod external_id;
@@ -41,6 +42,7 @@ mod text;
 mod version;
 
 pub use backoff::Backoff;
+pub use bulk_keys::{KeysError, RevokeKeys, RotateKeys};
 pub use codes::Code;
 pub use domain_name::{Domain, DomainError};
 pub use external_id::ExternalId;

@@ -17,6 +17,10 @@ words! {
         Suspend = "suspend",
         /// Lets them in again.
         Resume = "resume",
+        /// Gives a tenant a new API key, and has those it has expire.
+        RotateKeys = "rotate_keys",
+        /// Ends API keys of a tenant at once.
+        RevokeKeys = "revoke_keys",
     }
 }
 
@@ -30,7 +34,7 @@ impl Kind {
     /// Whether its items wait for no item of another kind, and hold no tenant.
     #[must_use]
     pub const fn interrupts(self) -> bool {
-        matches!(self, Self::Suspend)
+        matches!(self, Self::Suspend | Self::RevokeKeys)
     }
 
     /// The states of tenants that it can be about; none if it makes them.
@@ -40,6 +44,8 @@ impl Kind {
             Self::Provision => &[],
             // They have a schema that is in use.
             Self::Migrate | Self::Update => &[TenantState::Active, TenantState::Suspended],
+            // Of a suspended one too: it may be resumed at any time.
+            Self::RotateKeys | Self::RevokeKeys => &[TenantState::Active, TenantState::Suspended],
             // Again for another reason, or until another time.
             Self::Suspend => &[TenantState::Active, TenantState::Suspended],
             Self::Resume => &[TenantState::Suspended],

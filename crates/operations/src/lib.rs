@@ -9,6 +9,7 @@ mod application;
 mod carry_over;
 mod direct;
 mod executor;
+mod keys;
 pub mod learning;
 pub mod migrate;
 mod migration_error;

@@ -7,7 +7,7 @@ use engine::{Plan, PlanError};
 use store::items::{Claim, Claimant};
 
 use crate::{
-    Parts,
+    Parts, keys,
     migrate::{self, Migrating},
     steps::{self, Source},
     suspend, update,
@@ -23,6 +23,9 @@ pub struct Plans {
     update: Plan,
     suspend: Plan,
     resume: Plan,
+    /// As [`Self::provision`]: it makes API keys.
+    rotate_keys: Option<Plan>,
+    revoke_keys: Plan,
     pub(crate) set_hash: String,
 }
 
@@ -48,7 +51,9 @@ impl Plans {
             independent_of_pool: plan(Mode::Independent, Source::Pool)?,
             atomic_of_pool: plan(Mode::Atomic, Source::Pool)?,
         };
-        Ok(Self { provision: Some(provision), ..Self::migrating(&parts.migrating)? })
+        let rotate_keys = Some(keys::rotate(&parts.keys)?);
+        let others = Self::migrating(&parts.migrating)?;
+        Ok(Self { provision: Some(provision), rotate_keys, ..others })
     }
 
     /// The plans of kind `migrate` alone.
@@ -60,16 +65,28 @@ impl Plans {
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
         let (suspend, resume) = (suspend::suspend()?, suspend::resume()?);
-        let update = update::plan()?;
-        Ok(Self { provision: None, up, down, update, suspend, resume, set_hash })
+        let (update, revoke_keys) = (update::plan()?, keys::revoke()?);
+        let (provision, rotate_keys) = (None, None);
+        Ok(Self {
+            provision,
+            up,
+            down,
+            update,
+            suspend,
+            resume,
+            rotate_keys,
+            revoke_keys,
+            set_hash,
+        })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
         let (up, down, update) = (plan(), plan(), plan());
-        let (suspend, resume) = (plan(), plan());
-        Self { provision: None, up, down, update, suspend, resume, set_hash: String::new() }
+        let (suspend, resume, revoke_keys) = (plan(), plan(), plan());
+        let (provision, rotate_keys, set_hash) = (None, None, String::new());
+        Self { provision, up, down, update, suspend, resume, rotate_keys, revoke_keys, set_hash }
     }
 
     /// The worker with these plans: it claims no item of another kind or set.
@@ -88,6 +105,10 @@ impl Plans {
             Kind::Update => &self.update,
             Kind::Suspend => &self.suspend,
             Kind::Resume => &self.resume,
+            Kind::RotateKeys => {
+                self.rotate_keys.as_ref().expect("only items of `kinds` are claimed")
+            }
+            Kind::RevokeKeys => &self.revoke_keys,
         }
     }
 

@@ -10,9 +10,10 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_SUSPENSION, OF_ACTIVATING,
-    OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES, OF_SEGMENTS_DOWN,
-    OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_REVOCATION, OF_A_ROTATION,
+    OF_A_SUSPENSION, OF_ACTIVATING, OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES,
+    OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
+    of_an_item, of_undoing,
 };
 use crate::{
     bed::{Bed, Plan},
@@ -72,6 +73,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     migrations(bed, dice).await;
     suspensions(bed, dice).await;
     updates(bed, dice).await;
+    keys(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -175,6 +177,22 @@ async fn updates(bed: &mut Bed, dice: &mut Dice) {
     bed.ask_of_tenants(Kind::Update, &change(dice), Some(&tenants), Fate::Moved).await;
     crash_at(bed, &points).await;
     finish(bed).await;
+}
+
+/// Tenants whose API keys are rotated; and revoked, which finds none that old.
+async fn keys(bed: &mut Bed, dice: &mut Dice) {
+    let tenants = bed.oldest_tenants(40).await;
+    let at_once = json!({ "overlap_hours": 0 });
+    let none = json!({ "created_before": "2020-01-01T00:00:00Z" });
+    for (kind, params, points) in
+        [(Kind::RotateKeys, at_once, OF_A_ROTATION), (Kind::RevokeKeys, none, OF_A_REVOCATION)]
+    {
+        bed.ask_of_tenants(kind, &params, Some(&tenants), Fate::Moved).await;
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
 }
 
 /// A bed with a migration that runs outside of any transaction where a tenant has tables.

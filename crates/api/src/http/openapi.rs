@@ -21,7 +21,7 @@ use crate::http::{problem::ProblemBody, router};
             parameter that a call does not have is refused (`unknown_parameter`). Every error is \
             `application/problem+json` with a stable `code`. `X-Request-Id` is taken and returned.",
     ),
-    components(schemas(contract::Batch, contract::BatchPage, contract::ResultPage)),
+    components(schemas(contract::Acknowledged, contract::Batch, contract::BatchPage, contract::ResultPage)),
     modifiers(&BearerToken),
     security(("operator_token" = [])),
     tags(

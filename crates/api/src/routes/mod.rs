@@ -40,8 +40,6 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .merge(batches.route_layer(Extension(Under::Batches)))
         .routes(routes!(submit::submit_batch))
         .routes(routes!(submit::create_tenant))
-        .routes(routes!(keys::reveal_keys))
-        .routes(routes!(keys::acknowledge_keys))
         .routes(routes!(queue::get_queue))
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))
@@ -62,7 +60,7 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
 }
 
 /// The calls on operations that there are on batches too.
-fn of_operations() -> [UtoipaMethodRouter<Context>; 9] {
+fn of_operations() -> [UtoipaMethodRouter<Context>; 11] {
     [
         routes!(operations::list_operations),
         routes!(operations::get_operation),
@@ -73,6 +71,8 @@ fn of_operations() -> [UtoipaMethodRouter<Context>; 9] {
         routes!(items::list_items),
         routes!(items::undo_operation_item),
         routes!(items::resolve_operation_item),
+        routes!(keys::reveal_operation_keys),
+        routes!(keys::acknowledge_operation_keys),
     ]
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn operations() -> OpenApiRouter<Context> {
 }
 
 /// What is said of operations, and what of batches. Each pair is replaced in what those before it have left.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 16] = [
     ("An operation", "A batch"),
     ("an operation", "a batch"),
     ("Operation", "Batch"),
@@ -101,6 +101,9 @@ const WORDS: [(&str, &str); 13] = [
     ("list_items", "get_results"),
     ("undo_batch_item", "undo_item"),
     ("resolve_batch_item", "resolve_item"),
+    ("reveal_batch_keys", "reveal_keys"),
+    ("acknowledge_batch_keys", "acknowledge_keys"),
+    ("BatchAcknowledged", "Acknowledged"),
 ];
 
 /// Filters of the list of operations that the list of batches does not have.

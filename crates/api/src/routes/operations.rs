@@ -41,8 +41,9 @@ const MOST: u32 = 200;
 
 /// Submit an operation
 ///
-/// Does something to tenants that are there: `kind` is `migrate`, `update`, `suspend` or `resume`. New tenants go to
-/// `POST /tenants/batch`. A suspension takes effect when it is accepted, whatever else works on its tenants.
+/// Does something to tenants that are there: `kind` is `migrate`, `update`, `suspend`, `resume`,
+/// `rotate_keys` or `revoke_keys`. New tenants go to `POST /tenants/batch`. A suspension and a revocation take
+/// effect when they are accepted, whatever else works on their tenants.
 ///
 /// The tenants are `tenants`, a list of ids, or those that all of `selector` fits; `{"all": true}` is
 /// every one. They are fixed at this moment: one item each, by id. Tenants that need nothing are left out;

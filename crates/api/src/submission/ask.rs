@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use contract::MigrateParams;
-use domain::{Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version};
+use domain::{
+    Direction, Kind, Migrate, OperationId, RotateKeys, Selector, TenantId, TenantState, Version,
+};
 use engine::control::{self, Asked};
 use queue::Bell;
 use serde_json::{
@@ -139,6 +141,15 @@ async fn params(
         Params::UpdateAll(asked) => {
             let update = changes::of_many(asked, &cx.policy)?;
             Ok((serde_json::to_value(update).map_err(Problem::internal)?, None))
+        }
+        Params::RotateKeys(asked) => {
+            let usual = cx.settings.keys.rotation_overlap_hours;
+            let overlap_hours = asked.overlap_hours.or(Some(usual));
+            let asked = RotateKeys { overlap_hours, ..asked.clone() };
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+        }
+        Params::RevokeKeys(asked) => {
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
         }
         Params::UpdateEach(_) | Params::Nothing => Ok((json!({}), None)),
     }

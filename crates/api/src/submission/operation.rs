@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use contract::MigrateParams;
-use domain::{Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantState};
+use domain::{
+    Direction, KeysError, Kind, RevokeKeys, RotateKeys, Selector, Suspend, SuspendError, TenantId,
+    TenantState,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -35,6 +38,8 @@ pub(crate) enum Params {
     /// A change of each of the tenants that are listed.
     UpdateEach(Vec<Change>),
     Suspend(Suspend),
+    RotateKeys(RotateKeys),
+    RevokeKeys(RevokeKeys),
     Nothing,
 }
 
@@ -147,6 +152,8 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
             Err(missing("/params", "is missing; for `update` it is {\"patch\": {…}}"))
         }
         (Kind::Suspend, params) => suspension("/params", params).map(Params::Suspend),
+        (Kind::RotateKeys, params) => rotation(params).map(Params::RotateKeys),
+        (Kind::RevokeKeys, params) => revocation(params).map(Params::RevokeKeys),
         (Kind::Resume | Kind::Provision, None) => Ok(Params::Nothing),
         (Kind::Resume | Kind::Provision, Some(params)) => match params {
             Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
@@ -166,6 +173,27 @@ pub(crate) fn suspension(pointer: &str, params: Option<Value>) -> Result<Suspend
         };
         wrong(&format!("{pointer}/{field}"), &error.to_string())
     })
+}
+
+fn rotation(params: Option<Value>) -> Result<RotateKeys, Problem> {
+    let rotate: RotateKeys = params.map_or(Ok(RotateKeys::default()), |it| read("/params", &it))?;
+    rotate.check().map_err(wrong_keys)?;
+    Ok(rotate)
+}
+
+fn revocation(params: Option<Value>) -> Result<RevokeKeys, Problem> {
+    let revoke: RevokeKeys = params.map_or(Ok(RevokeKeys::default()), |it| read("/params", &it))?;
+    revoke.check().map_err(wrong_keys)?;
+    Ok(revoke)
+}
+
+fn wrong_keys(error: KeysError) -> Problem {
+    let field = match error {
+        KeysError::Overlap => "overlap_hours",
+        KeysError::Expiry => "expires_days",
+        KeysError::CreatedBefore => "created_before",
+    };
+    wrong(&format!("/params/{field}"), &error.to_string())
 }
 
 fn migrate(params: Value) -> Result<MigrateParams, Problem> {

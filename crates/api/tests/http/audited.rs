@@ -67,6 +67,8 @@ fn acts() -> Vec<Act> {
         )),
         of_tenant(act("POST /batches/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
         of_tenant(act("DELETE /batches/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
+        of_tenant(act("POST /operations/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
+        of_tenant(act("DELETE /operations/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
         of_tenant(Act {
             body: json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "up" } }),
             ..act("POST /operations", Before::Fleet, "operation.submitted")

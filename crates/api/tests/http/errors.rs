@@ -140,8 +140,9 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 47] = [
+const CALLS: [&str; 51] = [
     "DELETE /api/v1/batches/{id}/api-keys",
+    "DELETE /api/v1/operations/{id}/api-keys",
     "GET /api/v1/audit",
     "DELETE /api/v1/tenants/{id}/keys/{key}",
     "GET /api/v1/batches",
@@ -172,6 +173,7 @@ const CALLS: [&str; 47] = [
     "POST /api/v1/batches/{id}/retry",
     "POST /api/v1/keys/verify",
     "POST /api/v1/operations",
+    "POST /api/v1/operations/{id}/api-keys/reveal",
     "POST /api/v1/operations/{id}/cancel",
     "POST /api/v1/operations/{id}/items/{index}/resolve",
     "POST /api/v1/operations/{id}/items/{index}/retry",

@@ -5,6 +5,7 @@
 mod atomic;
 mod audit;
 mod audited;
+mod bulk_keys;
 mod digests;
 mod dry_run;
 mod errors;

@@ -16,6 +16,7 @@ pub(crate) mod operation;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
+mod selected;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod submit;

@@ -24,7 +24,7 @@ pub enum ControlError {
     #[error("operation {0} is `{1}`: it ends what it has begun")]
     Ending(OperationId, OperationState),
     /// It took effect when it was accepted.
-    #[error("operation {0} took effect when it was accepted: resume its tenants instead")]
+    #[error("operation {0} took effect when it was accepted: it cannot be cancelled")]
     InEffect(OperationId),
     /// It is paused.
     #[error("operation {0} is paused already")]

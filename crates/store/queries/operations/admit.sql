@@ -27,15 +27,26 @@ with chosen as materialized (
     select $1, $2, $3, 'queued', 'independent', tenants, $4, $5
     from told where $7 and tenants > 0 and ($6::text is null or $6 = digest)
     returning id
+), revoked as (
+    -- at once; a key that is being issued at this moment is for the items
+    update tenantry.api_keys k
+    set revoked_at = clock_timestamp(), sealed = null, sealed_until = null
+    from operation o cross join chosen c
+    where $2 = 'revoke_keys' and k.tenant_id = c.id and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > clock_timestamp())
+      and k.created_at < coalesce(($3 ->> 'created_before')::timestamptz, 'infinity')
+    returning k.tenant_id, k.id
 ), items as (
     insert into tenantry.operation_items
         (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at, interrupts)
-    select o.id, row_number() over (order by g.place, c.id) - 1, 'queued', coalesce(g.input, '{}'), c.id, c.name,
+    select o.id, row_number() over (order by g.place, c.id) - 1, 'queued', coalesce(g.input, r.input, '{}'), c.id, c.name,
            c.domain, c.schema_name, $5, $17
     from operation o cross join chosen c
     -- a list of changes keeps its order
     left join unnest(case when $18::jsonb[] is not null then $9::bigint[] end, $18) with ordinality
         as g (id, input, place) on g.id = c.id
+    left join (select tenant_id, jsonb_build_object('revoked', jsonb_agg(id order by id)) as input
+               from revoked group by tenant_id) r on r.tenant_id = c.id
     order by c.id
 ), suspended as (
     -- at once; what its role may do follows
