@@ -50,7 +50,10 @@ with inst as (
     select shobj_description(oid, 'pg_authid') as mark, count(*) as n, min(rolname) as name
     from pg_authid group by 1
 ), keys as (
-    select tenant_id, count(*) as n from tenantry.api_keys where revoked_at is null group by 1
+    -- those that rotations issued are no item's that made a tenant
+    select k.tenant_id, count(*) as n from tenantry.api_keys k
+    left join tenantry.operations o on o.id = k.operation_id
+    where k.revoked_at is null and coalesce(o.kind, 'provision') = 'provision' group by 1
 ), activated as (
     select tenant_id, count(*) as n from tenantry.audit_log
     where action = 'tenant.activated' group by 1

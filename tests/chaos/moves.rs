@@ -1,5 +1,5 @@
 //! Operations on tenants that earlier batches made: migrations up and down between two versions, suspensions
-//! and their ends.
+//! and their ends, changes.
 //!
 //! The migration that goes and comes back notes each of its moves, with its begin and its end, in a table
 //! that stays. So a move that is lost, done twice, or done beside another one shows.
@@ -74,6 +74,8 @@ impl Bed {
             let tenants = self.some_tenants(dice, MOST).await;
             self.ask_move(direction, tenants.as_deref(), Fate::Moved).await;
             self.suspend_some(dice).await;
+            self.change_some(dice).await;
+            self.rotate_some(dice).await;
         }
     }
 
@@ -86,6 +88,19 @@ impl Bed {
         };
         let tenants = self.some_tenants(dice, MOST).await;
         self.ask_of_tenants(kind, &json!({}), tenants.as_deref(), fate).await;
+    }
+
+    /// Asks for some tenants to be changed. What the registry and their own rows say then, doctor compares.
+    async fn change_some(&mut self, dice: &mut Dice) {
+        let tenants = self.some_tenants(dice, MOST).await;
+        self.ask_of_tenants(Kind::Update, &change(dice), tenants.as_deref(), Fate::Moved).await;
+    }
+
+    /// Asks for some tenants' API keys to be rotated, without an overlap: no tenant has too many.
+    async fn rotate_some(&mut self, dice: &mut Dice) {
+        let tenants = self.some_tenants(dice, MOST).await;
+        let at_once = json!({ "overlap_hours": 0 });
+        self.ask_of_tenants(Kind::RotateKeys, &at_once, tenants.as_deref(), Fate::Moved).await;
     }
 
     /// Brings every tenant that was moved to the newest version: what the judges expect of it.
@@ -153,6 +168,13 @@ pub(crate) async fn cancel(pool: &PgPool, id: Uuid) {
     }
 }
 
+/// What a change has to know.
+pub(crate) fn change(dice: &mut Dice) -> Value {
+    let round = dice.count(1, 1_000_000);
+    json!({ "patch": { "settings": { "metadata": { "round": round } }, "labels": { "round": round.to_string() } },
+        "defaults": { "features": [], "limits": {} } })
+}
+
 /// What a move has to know.
 pub(crate) fn params(set: &str, direction: Direction) -> Value {
     let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
@@ -190,6 +212,7 @@ async fn admit(
         kind,
         params,
         tenants,
+        inputs: None,
         selector: &selector,
         with_version: &[],
         but_at: None,

@@ -89,7 +89,10 @@ async fn add(
 ) -> Result<IssuedKey, Problem> {
     let (tenant, hash) = (asked.tenant, new.hash);
     let replaced = match asked.overlap_hours {
-        Some(hours) => Some(api_keys::expire(conn, tenant, HOUR * hours).await?),
+        Some(hours) => {
+            let expiring = api_keys::expire(conn, &[tenant], HOUR * hours).await?.remove(&tenant);
+            Some(expiring.unwrap_or_default())
+        }
         None => None,
     };
     if api_keys::issue(conn, &[new], MOST_LIVE).await? == 0 {

@@ -1,4 +1,4 @@
-//! Opens the sealed API keys of a batch or of a tenant, and says in the audit that it did.
+//! Opens the sealed API keys of an operation or of a tenant, and says in the audit that it did.
 
 use contract::{RevealedKey, RevealedKeys, UnreadableKey};
 use domain::{OperationId, TenantId};
@@ -24,7 +24,7 @@ const MOST: u32 = 1_000;
 /// Whose keys are revealed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Of {
-    Batch(OperationId),
+    Operation(OperationId),
     Tenant(TenantId),
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn reveal(
     // One more than asked for says whether there is a next page.
     let rows = limit.map_or(i64::MAX, |limit| i64::from(limit) + 1);
     let found = match of {
-        Of::Batch(batch) => api_keys::reveal(conn, batch, after, rows).await?,
+        Of::Operation(operation) => api_keys::reveal(conn, operation, after, rows).await?,
         Of::Tenant(tenant) => api_keys::reveal_of_tenant(conn, tenant, after, rows).await?,
     };
     let (found, next_cursor) = match limit {
@@ -86,7 +86,7 @@ async fn audit(
     }
     let entry = caller.did("keys.revealed");
     match of {
-        Of::Batch(batch) => {
+        Of::Operation(batch) => {
             let tenants: Vec<TenantId> = revealed.iter().map(|key| key.tenant_id).collect();
             let detail = json!({ "keys_in_batch": revealed.len() });
             let entry = audit::Entry { operation: Some(batch), detail, ..entry };

@@ -46,14 +46,30 @@ pub struct RevealedKey {
     /// The caller's own id for the tenant.
     #[serde(default)]
     pub external_id: Option<String>,
-    /// The tenant's index in the batch that issued the key; null for a key that was issued by itself.
+    /// The tenant's index in the operation that issued the key; null for a key that was issued by itself.
     #[serde(default)]
     pub index: Option<u32>,
     /// The key.
     pub api_key: String,
 }
 
-/// What was acknowledged.
+/// What was acknowledged of an operation. That of a batch is read as one too.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct OperationAcknowledged {
+    /// Whose keys they are.
+    #[serde(alias = "batch_id")]
+    pub operation_id: OperationId,
+    /// How many secrets were erased by this call.
+    pub acknowledged: usize,
+}
+
+impl From<OperationAcknowledged> for Acknowledged {
+    fn from(it: OperationAcknowledged) -> Self {
+        Self { batch_id: it.operation_id, acknowledged: it.acknowledged }
+    }
+}
+
+/// What was acknowledged of a batch.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Acknowledged {
     /// Whose keys they are.
@@ -149,21 +165,6 @@ pub struct IssuedKey {
 #[serde(deny_unknown_fields)]
 pub struct IssueKey {
     /// Days after which the key expires; left out: `keys.expires_days` of the installation.
-    #[schema(minimum = 1, maximum = 36_500)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_days: Option<u32>,
-}
-
-/// Asks for a new key that replaces the live ones.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RotateKeys {
-    /// Hours for which the old key stays good; 0 ends it at once. Left out:
-    /// `keys.rotation_overlap_hours` of the installation.
-    #[schema(minimum = 0, maximum = 8760)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlap_hours: Option<u32>,
-    /// Days after which the new key expires; left out: `keys.expires_days` of the installation.
     #[schema(minimum = 1, maximum = 36_500)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_days: Option<u32>,

@@ -26,8 +26,8 @@ pub use item::{
     ResultPage, Step,
 };
 pub use keys::{
-    Acknowledged, ApiKey, IssueKey, IssuedKey, KeyPage, KeyStatus, RevealedKey, RevealedKeys,
-    RotateKeys, TenantAcknowledged, UnreadableKey, VerifiedKey, VerifyKey,
+    Acknowledged, ApiKey, IssueKey, IssuedKey, KeyPage, KeyStatus, OperationAcknowledged,
+    RevealedKey, RevealedKeys, TenantAcknowledged, UnreadableKey, VerifiedKey, VerifyKey,
 };
 pub use open_enum::OpenEnum;
 pub use operation::{
@@ -41,7 +41,8 @@ pub use result_form::{
 };
 pub use submission::{
     BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationParams,
-    OperationRequest, SampledTenant, Selection, TenantRequest,
+    OperationRequest, SampledTenant, Selection, TenantPatch, TenantRequest, TenantUpdate,
+    UpdateParams,
 };
 pub use tenant::{
     CreatedTenant, Deletion, EraseReport, Erased, Hold, HoldRequest, Remainder, SchemaStatus,

@@ -1,7 +1,9 @@
 //! What is asked for, and what a dry run says of it. The API reads tenants to be made item by item, so a
 //! wrong one harms no other.
 
-use domain::{Delete, Direction, Selector, Settings, Suspend, TenantId};
+use std::collections::BTreeMap;
+
+use domain::{Delete, Direction, RevokeKeys, RotateKeys, Selector, Settings, Suspend, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -89,14 +91,69 @@ pub struct TenantRequest {
         example = "cus_4711"
     )]
     pub external_id: Option<String>,
+    /// What it can be selected by: at most 32 pairs. A key is `[a-z0-9]`, with `._/-` inside, of at most 63
+    /// characters; a value has at most 63.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// A JSON merge patch (RFC 7396) over a tenant, with one field at least. A field that is left out stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
+pub struct TenantPatch {
+    /// What people call it, 1 to 255 characters.
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        nullable = false,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[!-~][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_name: Option<String>,
+    /// Where it answers; unique.
+    #[schema(min_length = 3, max_length = 254, nullable = false, example = "acme.example.com")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The caller's own id for it; unique. `null` removes it.
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Option<String>>,
+    /// What it is for, at most 4000 characters. `null` removes it.
+    #[schema(max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Option<String>>,
+    /// What it may use, merged into what it has. What `null` removes gets its default back.
+    #[schema(value_type = Option<Settings>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Box<RawValue>>,
+    /// Labels, merged into those it has. `null` removes one, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// A line of a list of changes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantUpdate {
+    /// The tenant.
+    pub id: TenantId,
+    /// What is to be changed of it.
+    pub patch: TenantPatch,
 }
 
 /// What is to be done with tenants that are there: those of `tenants`, or those that `selector` fits.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationRequest {
-    /// What is to be done: `migrate`, `suspend`, `resume`, `delete` or `undelete`.
-    #[schema(pattern = "^(migrate|suspend|resume|delete|undelete)$")]
+    /// What is to be done: `migrate`, `update`, `suspend`, `resume`, `rotate_keys`, `revoke_keys`, `delete` or
+    /// `undelete`.
+    #[schema(
+        pattern = "^(migrate|update|suspend|resume|rotate_keys|revoke_keys|delete|undelete)$"
+    )]
     pub kind: String,
     /// These tenants.
     #[schema(min_items = 1)]
@@ -105,8 +162,8 @@ pub struct OperationRequest {
     /// The tenants that all of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
-    /// What the kind has to know; of `suspend` and `delete` it may be left out, and `resume` and
-    /// `undelete` have none.
+    /// What the kind has to know; of `migrate` and `update` it must be there, and `resume` and `undelete` have
+    /// none.
     #[schema(value_type = Option<OperationParams>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<OperationParams>,
@@ -123,15 +180,29 @@ pub struct OperationRequest {
 }
 
 /// What a kind has to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum OperationParams {
     /// Kind `migrate`.
     Migrate(MigrateParams),
+    /// Kind `update`.
+    Update(UpdateParams),
     /// Kind `suspend`.
     Suspend(Suspend),
     /// Kind `delete`.
     Delete(Delete),
+    /// Kind `rotate_keys`.
+    RotateKeys(RotateKeys),
+    /// Kind `revoke_keys`.
+    RevokeKeys(RevokeKeys),
+}
+
+/// What `update` has to know.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateParams {
+    /// What is to be changed of every tenant: no `tenant_name`, `domain` or `external_id`, which are of one.
+    pub patch: TenantPatch,
 }
 
 /// What `migrate` has to know.

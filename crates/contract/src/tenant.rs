@@ -31,6 +31,10 @@ pub struct Tenant {
     /// What it may use.
     #[schema(value_type = domain::Settings)]
     pub settings: Box<RawValue>,
+    /// Its labels, key to value.
+    #[schema(value_type = Option<HashMap<String, String>>)]
+    #[serde(default)]
+    pub labels: Option<Box<RawValue>>,
     /// The newest tenant migration it has.
     #[schema(example = "20250102_000001")]
     pub migration_version: Option<String>,
@@ -53,6 +57,9 @@ pub struct Tenant {
     pub deletion_protected: bool,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// Another one after each change; the `ETag` is this text in quotes.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// Why and until when a tenant cannot be used.

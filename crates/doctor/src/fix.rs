@@ -55,7 +55,8 @@ pub async fn fix(pool: &PgPool, kind: Kind, scope: &Scope, actor: &str) -> Resul
         return Err(FixError::NotFixable(kind));
     }
     // A tenant's own row is looked at with what lies in its schema.
-    let depth = if kind == Kind::OwnRowDiffers { Depth::All } else { Depth::Shallow };
+    let of_own_row = matches!(kind, Kind::OwnRowDiffers | Kind::OwnRowMissing);
+    let depth = if of_own_row { Depth::All } else { Depth::Shallow };
     let scope = Scope { depth, ..scope.only([kind]) };
     let installation = store::installation(&mut *pool.acquire().await?).await?;
     let promise = match kind {

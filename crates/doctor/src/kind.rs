@@ -131,6 +131,9 @@ kinds! {
     OwnRowDiffers = "own_row_differs":
         "A tenant's row in its own table `tenant` is not what the registry says.",
         Some("write the row anew");
+    OwnRowMissing = "own_row_missing":
+        "A tenant has no row in its own table `tenant`: it was made before there were such rows.",
+        Some("write the row");
     PromiseDiffers = "promise_differs":
         "The tenants' migrations make something else than when they were first learnt.", None;
     SequenceBehind = "sequence_behind":
@@ -185,6 +188,8 @@ impl Kind {
                 | Self::RoleWithPassword
                 | Self::ApplicationRoleFilling
                 | Self::ConnectionsNotEnough
+                // An update of the tenant writes it too.
+                | Self::OwnRowMissing
         )
     }
 }

@@ -102,7 +102,9 @@ pub(crate) async fn repair<'a>(cx: &mut Repair<'a>, kind: Kind, subject: &Subjec
         (Kind::SpareIncomplete | Kind::SpareChanged, Spare(id)) => spares::take_out(cx, *id).await,
         (Kind::MakerBroken, Role(name)) => roles::hand_over(cx, name).await,
         (Kind::ShapeDiffers, Tenant(id)) => promise::put_back(cx, *id).await,
-        (Kind::OwnRowDiffers, Tenant(id)) => promise::write_own_row(cx, *id).await,
+        (Kind::OwnRowDiffers | Kind::OwnRowMissing, Tenant(id)) => {
+            promise::write_own_row(cx, *id).await
+        }
         (Kind::IdsBehind, Control(table)) => database::advance_ids(cx, table).await,
         (Kind::KeyWithoutTenant, Key(id)) => keys::revoke(cx, *id).await,
         (Kind::SealedPastItsTime, Key(id)) => keys::erase_secret(cx, *id).await,

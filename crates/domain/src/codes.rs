@@ -79,6 +79,8 @@ codes! {
         "The description is too long or has control characters other than tab and line ends.";
     INVALID_SETTINGS = "invalid_settings":
         "A setting has the wrong type, an unknown name, or a value that cannot be stored.";
+    INVALID_LABEL = "invalid_label":
+        "A label has a key or a value that is not allowed, or the tenant would have more than 32.";
     UNKNOWN_FEATURE = "unknown_feature":
         "A feature is not one of those this installation offers.";
     LIMIT_TOO_HIGH = "limit_too_high":
@@ -113,6 +115,12 @@ codes! {
         "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
     TENANT_NOT_ACTIVE = "tenant_not_active":
         "The tenant was in another state than the operation can be about when its turn came.";
+    PRECONDITION_FAILED = "precondition_failed":
+        "The tenant was changed after the caller had read it.";
+    OWN_ROW_REFUSED = "own_row_refused":
+        "The table `tenant` in the tenant's own schema does not take its row.";
+    TOO_MANY_KEYS = "too_many_keys":
+        "The tenant has as many live API keys as it may.";
     SUPERSEDED = "superseded":
         "A later request has asked for the opposite of this tenant.";
     NOT_OURS = "not_ours":

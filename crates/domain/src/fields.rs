@@ -34,6 +34,16 @@ impl<'a> Fields<'a> {
         self.by_name.get(name).copied().filter(|field| field.get() != "null")
     }
 
+    /// The field `name`, `null` too.
+    pub(crate) fn sent(&self, name: &str) -> Option<&'a RawValue> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Whether the field `name` is there and `null`.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.sent(name).is_some_and(|field| field.get() == "null")
+    }
+
     /// Every name once.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

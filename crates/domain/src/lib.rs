@@ -9,6 +9,7 @@
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
 mod backoff;
+mod bulk_keys;
 pub mod codes;
 mod delete;
 mod domain_name;
@@ -19,6 +20,8 @@ mod ids;
 mod installation;
 mod item_error;
 mod item_state;
+mod labels;
+mod merge;
 mod name_policy;
 mod new_batch;
 mod new_tenant;
@@ -35,11 +38,13 @@ mod state;
 mod storable;
 mod suspend;
 mod tenant_name;
+mod tenant_patch;
 mod tenant_state;
 mod text;
 mod version;
 
 pub use backoff::Backoff;
+pub use bulk_keys::{KeysError, RevokeKeys, RotateKeys};
 pub use codes::Code;
 pub use delete::{Delete, DeleteError};
 pub use domain_name::{Domain, DomainError};
@@ -50,6 +55,7 @@ pub use ids::{IdError, ItemId, OperationId, OperatorId, TenantId};
 pub use installation::{DatabaseMode, InstallationId, InstallationIdError};
 pub use item_error::{ItemError, MAX_MESSAGE_BYTES};
 pub use item_state::ItemState;
+pub use labels::{Labels, label_pair};
 pub use name_policy::{NamePolicy, Pattern};
 pub use new_batch::{MAX_ITEM_BYTES, NewBatch, NewItem, Request};
 pub use new_tenant::NewTenant;
@@ -66,6 +72,7 @@ pub use state::UnknownState;
 pub use storable::{MAX_DIGITS, unreadable};
 pub use suspend::{Suspend, SuspendError, line_of_text};
 pub use tenant_name::TenantName;
+pub use tenant_patch::{Changeable, SettingsDefaults, TenantPatch, Update};
 pub use tenant_state::TenantState;
 pub use text::TextError;
 pub use version::{MAX_VERSION_CHARACTERS, Version};

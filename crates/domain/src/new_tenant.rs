@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use crate::{
-    Code, Domain, ExternalId, FieldError, FieldErrors, SchemaName, SchemaNameError, Settings,
-    SettingsPolicy, TenantName, codes,
+    Code, Domain, ExternalId, FieldError, FieldErrors, Labels, SchemaName, SchemaNameError,
+    Settings, SettingsPolicy, TenantName, codes,
     fields::{Fields, tree},
     text,
 };
 
 /// Every field a tenant in a request can have.
-const FIELDS: [&str; 6] =
-    ["tenant_name", "domain", "schema_name", "description", "settings", "external_id"];
+const FIELDS: [&str; 7] =
+    ["tenant_name", "domain", "schema_name", "description", "settings", "external_id", "labels"];
 
 /// One tenant as it was asked for: every field parsed, every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct NewTenant {
     pub external_id: Option<ExternalId>,
     /// What it may use.
     pub settings: Settings,
+    /// What it can be selected by.
+    pub labels: Labels,
 }
 
 impl NewTenant {
@@ -52,23 +54,25 @@ impl NewTenant {
             reader.optional("external_id", ExternalId::parse, |_| codes::INVALID_EXTERNAL_ID);
         let mut errors = reader.errors;
         let settings = policy.resolve(fields.get("settings")).map_err(|e| errors.append(e)).ok();
+        let labels = Labels::resolve(fields.get("labels")).map_err(|e| errors.append(e)).ok();
         errors.append(policy.names.refused(name.as_ref(), domain.as_ref(), schema.as_ref()));
         let known = FIELDS.join(", ");
         let twice = format!("a field is there twice; a tenant has: {known}");
         let unknown = format!("there is no such field; a tenant has: {known}");
         errors.append(fields.strangers("", &FIELDS, &twice, &unknown));
-        match (name, domain, settings) {
-            (Some(name), Some(domain), Some(settings)) if errors.is_empty() => {
-                Ok(Self { name, domain, schema, description, external_id, settings })
+        match (name, domain, settings, labels) {
+            (Some(name), Some(domain), Some(settings), Some(labels)) if errors.is_empty() => {
+                Ok(Self { name, domain, schema, description, external_id, settings, labels })
             }
             _ => Err(errors),
         }
     }
 }
 
-struct Reader<'a> {
-    fields: &'a Fields<'a>,
-    errors: FieldErrors,
+/// Reads fields that are texts, and keeps what is wrong with them.
+pub(crate) struct Reader<'a> {
+    pub(crate) fields: &'a Fields<'a>,
+    pub(crate) errors: FieldErrors,
 }
 
 impl Reader<'_> {
@@ -89,7 +93,7 @@ impl Reader<'_> {
     }
 
     /// `None` when the field is absent or an error was recorded.
-    fn optional<T, E: ToString>(
+    pub(crate) fn optional<T, E: ToString>(
         &mut self,
         field: &str,
         parse: impl Fn(&str) -> Result<T, E>,
@@ -137,6 +141,7 @@ mod tests {
             "description": "first\nof many",
             "external_id": "cus_7",
             "settings": {"metadata": {"plan": "gold"}},
+            "labels": {"tier": "gold"},
         });
 
         let tenant = parse(&request).unwrap();
@@ -147,6 +152,7 @@ mod tests {
         assert_eq!(tenant.description.unwrap(), "first\nof many");
         assert_eq!(tenant.external_id.unwrap().as_str(), "cus_7");
         assert_eq!(tenant.settings.metadata.as_json(), r#"{"plan":"gold"}"#);
+        assert_eq!(tenant.labels.pairs().collect::<Vec<_>>(), [("tier", "gold")]);
     }
 
     #[test]
@@ -179,6 +185,7 @@ mod tests {
             ("description", json!("\u{0}"), "invalid_description"),
             ("external_id", json!(""), "invalid_external_id"),
             ("settings", json!("x"), "invalid_settings"),
+            ("labels", json!("x"), "invalid_field"),
             ("schema", json!("acme"), "unknown_field"),
         ] {
             let mut request = json!({"tenant_name": "Acme", "domain": "acme.example"});

@@ -11,10 +11,16 @@ words! {
         Provision = "provision",
         /// Brings a tenant's schema up or down to a version.
         Migrate = "migrate",
+        /// Changes what the registry and the tenant's own row say of it.
+        Update = "update",
         /// Keeps a tenant's users out; its data is untouched.
         Suspend = "suspend",
         /// Lets them in again.
         Resume = "resume",
+        /// Gives a tenant a new API key, and has those it has expire.
+        RotateKeys = "rotate_keys",
+        /// Ends API keys of a tenant at once.
+        RevokeKeys = "revoke_keys",
         /// Keeps a tenant's users out, and has it dropped when its grace is over.
         Delete = "delete",
         /// Takes that back.
@@ -40,14 +46,19 @@ impl Kind {
     /// Whether its items wait for no item of another kind, and hold no tenant.
     #[must_use]
     pub const fn interrupts(self) -> bool {
-        matches!(self, Self::Suspend | Self::Delete)
+        matches!(self, Self::Suspend | Self::RevokeKeys | Self::Delete)
     }
 
     /// The role that an operator needs to submit and to retry it.
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Provision | Self::Suspend | Self::Resume => Role::Operator,
+            Self::Provision
+            | Self::Update
+            | Self::Suspend
+            | Self::Resume
+            | Self::RotateKeys
+            | Self::RevokeKeys => Role::Operator,
             // It changes what a release has made, for all tenants at once.
             Self::Migrate => Role::Admin,
             // What it takes away cannot be given back; nor is that what an operator is to decide.
@@ -62,9 +73,11 @@ impl Kind {
         match self {
             Self::Migrate => &["direction", "set", "to"],
             Self::Suspend => &["until"],
+            Self::RotateKeys => &["overlap_hours", "expires_days"],
+            Self::RevokeKeys => &["created_before"],
             Self::Delete => &["grace_days", "name_hold_days"],
             Self::Purge => &["large"],
-            Self::Provision | Self::Resume | Self::Undelete => &[],
+            Self::Provision | Self::Update | Self::Resume | Self::Undelete => &[],
         }
     }
 
@@ -74,7 +87,9 @@ impl Kind {
         match self {
             Self::Provision => &[],
             // They have a schema that is in use.
-            Self::Migrate => &[TenantState::Active, TenantState::Suspended],
+            Self::Migrate | Self::Update => &[TenantState::Active, TenantState::Suspended],
+            // Of a suspended one too: it may be resumed at any time.
+            Self::RotateKeys | Self::RevokeKeys => &[TenantState::Active, TenantState::Suspended],
             // Again for another reason, or until another time.
             Self::Suspend => &[TenantState::Active, TenantState::Suspended],
             Self::Resume => &[TenantState::Suspended],

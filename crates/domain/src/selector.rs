@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::TenantState;
+use crate::{TenantState, label_pair};
 
 /// Which tenants: those that all given fields fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Selector {
     /// Whose settings have this feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature: Option<String>,
+    /// With this label, `key=value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Whose schema lacks this version, and all behind it in the tenant's own set of migrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_below: Option<String>,
@@ -43,6 +46,9 @@ pub enum SelectorError {
     /// All, and yet not all.
     #[error("`all` stands alone: leave it out to select by other conditions")]
     AllAndMore,
+    /// A label that no tenant can have.
+    #[error("must be a key and a value that a label can have, as in `tier=gold`")]
+    Label,
     /// A moment that the database cannot hold.
     #[error("must be a moment of the years 1 to 9999")]
     CreatedBefore,
@@ -76,12 +82,16 @@ impl Selector {
     /// Whether it says what it means.
     ///
     /// # Errors
-    /// When it is empty, when `all` is not alone, or when the year is not from 1 to 9999.
+    /// When it is empty, when `all` is not alone, when no tenant can have the label, or when the year is not
+    /// from 1 to 9999.
     pub fn check(&self) -> Result<(), SelectorError> {
         let without_all = Self { all: false, ..self.clone() };
         match (self.all, without_all == Self::default()) {
             (false, true) => Err(SelectorError::Empty),
             (true, false) => Err(SelectorError::AllAndMore),
+            _ if self.label.as_deref().is_some_and(|it| label_pair(it).is_none()) => {
+                Err(SelectorError::Label)
+            }
             _ if !self.created_before.is_none_or(in_calendar) => Err(SelectorError::CreatedBefore),
             _ => Ok(()),
         }
@@ -122,6 +132,8 @@ mod tests {
             let far = Selector { created_before, ..Selector::default() };
             assert_eq!(far.check(), Err(SelectorError::CreatedBefore), "{far:?}");
         }
+        assert_eq!(read(r#"{"label": "tier=gold"}"#).check(), Ok(()));
+        assert_eq!(read(r#"{"label": "tier"}"#).check(), Err(SelectorError::Label));
         assert!(serde_json::from_str::<Selector>(r#"{"statuses": ["active"]}"#).is_err());
     }
 }

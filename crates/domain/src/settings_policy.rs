@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    FieldError, FieldErrors, Metadata, NamePolicy, Settings, codes,
+    FieldError, FieldErrors, Metadata, NamePolicy, Settings, SettingsDefaults, codes,
     fields::{Fields, repeated_name, tree},
+    merge::merged,
     pointer_step,
     storable::Holds,
 };
 
 /// Every field that settings can have.
 const FIELDS: [&str; 3] = ["features", "limits", "metadata"];
+
+const UNKNOWN: &str = "settings has a field other than features, limits and metadata";
 
 /// Most bytes of `metadata`, as JSON text with its numbers written out: so it comes back.
 const MAX_METADATA_BYTES: usize = 65_536;
@@ -54,9 +57,26 @@ impl SettingsPolicy {
             metadata: metadata(fields.get("metadata"), &mut errors),
         };
         let twice = "settings has a field twice";
-        let unknown = "settings has a field other than features, limits and metadata";
-        errors.append(fields.strangers("/settings", &FIELDS, twice, unknown));
+        errors.append(fields.strangers("/settings", &FIELDS, twice, UNKNOWN));
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// What is wrong with a merge patch over settings, whatever they are now.
+    pub(crate) fn refused(&self, patch: &RawValue) -> FieldErrors {
+        if patch.get() == "null" {
+            return FieldErrors::default();
+        }
+        let mut errors = match merged(None, patch) {
+            Ok(asked) => self.resolve(Some(&asked)).err().unwrap_or_default(),
+            Err(_) => unreadable().into(),
+        };
+        // A field that is to go is none of what is asked for.
+        let fields = Fields::of(patch.get()).unwrap_or_default();
+        for name in fields.names().filter(|it| fields.is_null(it) && !FIELDS.contains(it)) {
+            let pointer = format!("/settings/{}", pointer_step(name));
+            errors.push(|| FieldError::new(pointer, &codes::UNKNOWN_FIELD, UNKNOWN));
+        }
+        errors
     }
 
     fn features(&self, requested: Option<&RawValue>, errors: &mut FieldErrors) -> Vec<String> {
@@ -132,6 +152,36 @@ impl SettingsPolicy {
             _ => Err(invalid(&pointer, &format!("limit {name} must be a whole number"))),
         }
     }
+}
+
+/// The settings `now` with `patch` over them, whose parts the policy allows. What is not there gets a default.
+/// What the patch leaves alone stays, also where today's policy would not allow it.
+pub(crate) fn patched(
+    now: &RawValue,
+    patch: &RawValue,
+    defaults: &SettingsDefaults,
+) -> Result<Settings, FieldErrors> {
+    let merged = merged(Some(now), patch).map_err(|_| unreadable())?;
+    // `null` resets all of it.
+    let fields = Fields::of(merged.get()).unwrap_or_default();
+    let mut errors = FieldErrors::default();
+    let features = match fields.get("features") {
+        None => defaults.features.clone(),
+        Some(features) => serde_json::from_str(features.get()).map_err(|_| unreadable())?,
+    };
+    let mut limits = defaults.limits.clone();
+    if let Some(there) = fields.get("limits") {
+        let there: BTreeMap<String, i64> =
+            serde_json::from_str(there.get()).map_err(|_| unreadable())?;
+        limits.extend(there);
+    }
+    let metadata = metadata(fields.get("metadata"), &mut errors);
+    if errors.is_empty() { Ok(Settings { features, limits, metadata }) } else { Err(errors) }
+}
+
+/// What the registry has is not settings: a person wrote there.
+pub(crate) fn unreadable() -> FieldError {
+    invalid("/settings", "the tenant's settings cannot be read")
 }
 
 fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {

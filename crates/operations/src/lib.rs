@@ -9,6 +9,7 @@ mod application;
 mod carry_over;
 mod direct;
 mod executor;
+mod keys;
 pub mod learning;
 pub mod migrate;
 mod migration_error;
@@ -22,6 +23,7 @@ mod spares;
 pub mod steps;
 mod suspend;
 mod together;
+mod update;
 
 pub use application::Application;
 pub use carry_over::{CarriedOver, Left, carry_over};

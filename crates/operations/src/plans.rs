@@ -7,11 +7,11 @@ use engine::{Plan, PlanError};
 use store::items::{Claim, Claimant};
 
 use crate::{
-    Parts,
+    Parts, keys,
     migrate::{self, Migrating},
     purge,
     steps::{self, Source},
-    suspend,
+    suspend, update,
 };
 
 const CLAIMED: &str = "only items of `kinds` are claimed";
@@ -31,8 +31,11 @@ pub struct Plans {
 /// The plans of the kinds that change what a tenant is.
 #[derive(Debug)]
 struct WholeLife {
+    update: Plan,
     suspend: Plan,
     resume: Plan,
+    rotate_keys: Plan,
+    revoke_keys: Plan,
     delete: Plan,
     undelete: Plan,
     purge: Plan,
@@ -62,8 +65,11 @@ impl Plans {
             atomic_of_pool: plan(Mode::Atomic, Source::Pool)?,
         };
         let whole_life = WholeLife {
+            update: update::plan()?,
             suspend: suspend::suspend()?,
             resume: suspend::resume()?,
+            rotate_keys: keys::rotate(&parts.keys)?,
+            revoke_keys: keys::revoke()?,
             delete: suspend::delete()?,
             undelete: suspend::undelete()?,
             purge: purge::plan(parts, false)?,
@@ -109,6 +115,9 @@ impl Plans {
             Kind::Provision => self.provision(claim.mode, Source::Nothing),
             Kind::Migrate if claim.params["direction"] == Direction::Down.as_str() => &self.down,
             Kind::Migrate => &self.up,
+            Kind::Update => &self.whole_life().update,
+            Kind::RotateKeys => &self.whole_life().rotate_keys,
+            Kind::RevokeKeys => &self.whole_life().revoke_keys,
             Kind::Suspend => &self.whole_life().suspend,
             Kind::Resume => &self.whole_life().resume,
             Kind::Delete => &self.whole_life().delete,

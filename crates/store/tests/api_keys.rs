@@ -72,7 +72,10 @@ async fn an_act_on_the_keys_of_one_tenant_reads_its_rows_alone() {
     assert_eq!(api_keys::present(&mut tx, &[2; 32]).await.unwrap().unwrap().tenant, tenant);
     api_keys::touch(&mut tx, id).await.unwrap();
     assert_eq!(api_keys::reveal_of_tenant(&mut tx, tenant, 0, 10).await.unwrap().len(), 2);
-    assert_eq!(api_keys::expire(&mut tx, tenant, Duration::ZERO).await.unwrap().len(), 2);
+    assert_eq!(
+        api_keys::expire(&mut tx, &[tenant], Duration::ZERO).await.unwrap()[&tenant].len(),
+        2
+    );
     assert_eq!(api_keys::issue(&mut tx, &[new_key(4)], 1).await.unwrap(), 1);
     assert!(api_keys::revoke(&mut tx, tenant, id).await.unwrap());
     assert_eq!(api_keys::acknowledge_of_tenant(&mut tx, tenant).await.unwrap(), 2);

@@ -36,28 +36,38 @@ impl OwnRow<'_> {
 
 /// Whether a row fits into the table `tenant` of the schema.
 pub(crate) async fn fits(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<bool> {
+    Ok(fitting(conn, &[schema]).await?.into_iter().all(|fits| fits))
+}
+
+/// Whether a row fits into the table `tenant` of each schema. One statement.
+pub async fn fitting(conn: &mut PgConnection, schemas: &[&SchemaName]) -> sqlx::Result<Vec<bool>> {
+    let tables: Vec<String> =
+        schemas.iter().map(|schema| format!("{}.tenant", Ident::from(*schema))).collect();
     sqlx::query_scalar(
-        "with columns as (
-             select a.attname, format_type(a.atttypid, null) as type,
-                    a.attnotnull and not a.atthasdef and a.attidentity = '' as needed,
-                    a.attidentity <> 'a' and a.attgenerated = '' as writable
-             from pg_catalog.pg_attribute a
-             where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
-         ), own (name, type) as (
+        "with own (name, type) as (
              values ('id', 'bigint'), ('name', 'text'), ('domain', 'text'), ('settings', 'jsonb')
          )
          select exists (select from pg_catalog.pg_class r
-                        where r.oid = to_regclass($1) and r.relkind = 'r' and not r.relforcerowsecurity
+                        where r.oid = t.rel and r.relkind = 'r' and not r.relforcerowsecurity
                             and not r.relhasrules)
              and not exists (select from pg_catalog.pg_trigger g
-                             where g.tgrelid = to_regclass($1) and not g.tgisinternal)
+                             where g.tgrelid = t.rel and not g.tgisinternal)
              and not exists (select from own o where not exists (
-                 select from columns c where c.attname = o.name and c.type = o.type and c.writable))
-             and not exists (select from columns c where c.needed
-                 and c.attname not in (select name from own))",
+                 select from pg_catalog.pg_attribute a
+                 where a.attrelid = t.rel and a.attnum > 0 and not a.attisdropped
+                     and a.attname = o.name and format_type(a.atttypid, null) = o.type
+                     and a.attidentity <> 'a' and a.attgenerated = ''))
+             and not exists (
+                 select from pg_catalog.pg_attribute a
+                 where a.attrelid = t.rel and a.attnum > 0 and not a.attisdropped
+                     and a.attnotnull and not a.atthasdef and a.attidentity = ''
+                     and a.attname not in (select name from own))
+         from (select to_regclass(name)::oid as rel, n
+               from unnest($1::text[]) with ordinality as w (name, n)) t
+         order by n",
     )
-    .bind(format!("{}.tenant", Ident::from(schema)))
-    .fetch_one(conn)
+    .bind(tables)
+    .fetch_all(conn)
     .await
 }
 
@@ -82,20 +92,69 @@ pub async fn write(conn: &mut PgConnection, rows: &[OwnRow<'_>]) -> sqlx::Result
     if texts.is_empty() { Ok(()) } else { run(conn, texts.join(";\n")).await }
 }
 
-/// Whether the row is there and says something else. A tenant that was made before there were such rows has
-/// none.
+/// Writes the rows that are not there or say something else; says of each whether it did. One statement.
+///
+/// # Errors
+/// As [`write`]; 23505 when another row of the table has the domain.
+pub async fn bring_up_to_date(
+    conn: &mut PgConnection,
+    rows: &[OwnRow<'_>],
+) -> sqlx::Result<Vec<bool>> {
+    let text = |(n, row): (usize, &OwnRow<'_>)| {
+        format!(
+            "own{n} as (select {columns}),
+             changed{n} as (
+                 update {table} t set name = own.name, domain = own.domain, settings = own.settings
+                 from own{n} own where t.id = own.id
+                     and (t.name, t.domain, t.settings) is distinct from (own.name, own.domain, own.settings)
+                 returning 1),
+             made{n} as (
+                 insert into {table} (id, name, domain, settings)
+                 select own.* from own{n} own
+                 where not exists (select from {table} t where t.id = own.id) returning 1)",
+            columns = row.columns(),
+            table = row.table(),
+        )
+    };
+    let texts: Vec<String> = rows.iter().enumerate().map(text).collect();
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let written = (0..rows.len())
+        .map(|n| format!("exists (select from changed{n}) or exists (select from made{n})"))
+        .collect::<Vec<_>>();
+    let text = format!("with {} select array[{}]", texts.join(",\n"), written.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
+}
+
+/// How a tenant's own row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    AsWanted,
+    /// It says something else.
+    Differs,
+    /// It is not there, as of a tenant that was made before there were such rows.
+    Missing,
+}
+
+/// How the row stands.
 ///
 /// # Errors
 /// SQLSTATE 42P01 without such a table.
-pub async fn differs(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<bool> {
+pub async fn standing(conn: &mut PgConnection, row: &OwnRow<'_>) -> sqlx::Result<Standing> {
     let text = format!(
-        "select exists (select from {table} t, (select {columns}) own
-             where t.id = own.id
-                 and (t.name, t.domain, t.settings) is distinct from (own.name, own.domain, own.settings))",
+        "select (select (t.name, t.domain, t.settings) is not distinct from (own.name, own.domain, own.settings)
+                 from {table} t where t.id = own.id limit 1)
+         from (select {columns}) own",
         columns = row.columns(),
         table = row.table(),
     );
-    sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)
+    let as_wanted = sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(conn).await?.try_get(0)?;
+    Ok(match as_wanted {
+        Some(true) => Standing::AsWanted,
+        Some(false) => Standing::Differs,
+        None => Standing::Missing,
+    })
 }
 
 #[cfg(test)]

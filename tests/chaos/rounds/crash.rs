@@ -10,13 +10,15 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_SUSPENSION, OF_ACTIVATING,
-    OF_BUILDING, OF_BUILDING_SPARES, OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP,
-    OF_TAKING_SPARES, OF_TURNING_BACK, of_an_item, of_undoing,
+    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_REVOCATION, OF_A_ROTATION,
+    OF_A_SUSPENSION, OF_ACTIVATING, OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES,
+    OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
+    of_an_item, of_undoing,
 };
 use crate::{
     bed::{Bed, Plan},
     dice::Dice,
+    moves::change,
     support::{Process, tell},
     tally::Fault,
     wish::Fate,
@@ -70,6 +72,8 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     nothing(bed, dice).await;
     migrations(bed, dice).await;
     suspensions(bed, dice).await;
+    updates(bed, dice).await;
+    keys(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -158,6 +162,32 @@ async fn suspensions(bed: &mut Bed, dice: &mut Dice) {
     let tenants = bed.oldest_tenants(40).await;
     for (kind, points) in [(Kind::Suspend, OF_A_SUSPENSION), (Kind::Resume, OF_A_RESUMPTION)] {
         bed.ask_of_tenants(kind, &json!({}), Some(&tenants), Fate::Moved).await;
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
+}
+
+/// Tenants that are changed.
+async fn updates(bed: &mut Bed, dice: &mut Dice) {
+    let mut points = owned(OF_AN_UPDATE);
+    dice.shuffle(&mut points);
+    let tenants = bed.oldest_tenants(40).await;
+    bed.ask_of_tenants(Kind::Update, &change(dice), Some(&tenants), Fate::Moved).await;
+    crash_at(bed, &points).await;
+    finish(bed).await;
+}
+
+/// Tenants whose API keys are rotated; and revoked, which finds none that old.
+async fn keys(bed: &mut Bed, dice: &mut Dice) {
+    let tenants = bed.oldest_tenants(40).await;
+    let at_once = json!({ "overlap_hours": 0 });
+    let none = json!({ "created_before": "2020-01-01T00:00:00Z" });
+    for (kind, params, points) in
+        [(Kind::RotateKeys, at_once, OF_A_ROTATION), (Kind::RevokeKeys, none, OF_A_REVOCATION)]
+    {
+        bed.ask_of_tenants(kind, &params, Some(&tenants), Fate::Moved).await;
         let mut points = owned(points);
         dice.shuffle(&mut points);
         crash_at(bed, &points).await;

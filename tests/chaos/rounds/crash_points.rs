@@ -65,6 +65,26 @@ pub(super) const OF_A_SUSPENSION: &[&str] =
 pub(super) const OF_A_RESUMPTION: &[&str] =
     &["before:mark_active", "after:mark_active", "before_commit:resume", "after_commit:resume"];
 
+/// An item that changes a tenant does.
+pub(super) const OF_AN_UPDATE: &[&str] =
+    &["before:change_tenant", "after:change_tenant", "before_commit:update", "after_commit:update"];
+
+/// An item that rotates a tenant's API keys does.
+pub(super) const OF_A_ROTATION: &[&str] = &[
+    "before:rotate_tenant_keys",
+    "after:rotate_tenant_keys",
+    "before_commit:rotate_keys",
+    "after_commit:rotate_keys",
+];
+
+/// An item that revokes a tenant's API keys does.
+pub(super) const OF_A_REVOCATION: &[&str] = &[
+    "before:revoke_tenant_keys",
+    "after:revoke_tenant_keys",
+    "before_commit:revoke_keys",
+    "after_commit:revoke_keys",
+];
+
 /// An item that migrates a tenant up does where the set is cut into segments: one in a transaction, one
 /// outside of any.
 pub(super) const OF_SEGMENTS_UP: &[&str] = &[
@@ -123,6 +143,9 @@ fn all() -> Vec<String> {
         OF_A_MIGRATION,
         OF_A_SUSPENSION,
         OF_A_RESUMPTION,
+        OF_AN_UPDATE,
+        OF_A_ROTATION,
+        OF_A_REVOCATION,
         OF_SEGMENTS_UP,
         OF_SEGMENTS_DOWN,
         OF_BUILDING_SPARES,

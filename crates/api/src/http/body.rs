@@ -5,7 +5,7 @@ use std::{error::Error, iter::successors, sync::Arc};
 use axum::{
     body::{Body, BodyDataStream, Bytes, HttpBody as _},
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
 };
 use domain::MAX_ITEM_BYTES;
 use futures::StreamExt as _;
@@ -19,9 +19,13 @@ use crate::{
     submission::parse,
 };
 
+/// RFC 7396.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// What kind of document the body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Of a PATCH, a merge patch by that name too.
     Json,
     Ndjson,
 }
@@ -38,7 +42,7 @@ impl FromRequest<Context> for Document {
     type Rejection = Problem;
 
     async fn from_request(request: Request, cx: &Context) -> Result<Self, Problem> {
-        let kind = kind(request.headers())?;
+        let kind = kind(request.method(), request.headers())?;
         let mut body = BodyReader::of(cx, request, MAX_ITEM_BYTES);
         let bytes = body.whole().await?;
         Ok(Self { kind, bytes, room: body.into_room() })
@@ -89,7 +93,7 @@ impl Document {
 ///
 /// # Errors
 /// 415 when it is one that nothing here takes, or is compressed.
-pub(crate) fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
+pub(crate) fn kind(method: &Method, headers: &HeaderMap) -> Result<Kind, Problem> {
     let refused =
         |detail| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
@@ -104,6 +108,10 @@ pub(crate) fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     match essence.trim().to_ascii_lowercase().as_str() {
         "application/json" => Ok(Kind::Json),
+        MERGE_PATCH if method == Method::PATCH => Ok(Kind::Json),
+        _ if method == Method::PATCH => {
+            Err(refused("send `Content-Type: application/merge-patch+json` or `application/json`"))
+        }
         essence if is_ndjson(essence) => Ok(Kind::Ndjson),
         _ => Err(refused("send `Content-Type: application/json` or `application/x-ndjson`")),
     }
@@ -280,13 +288,14 @@ mod tests {
 
     #[test]
     fn takes_json_and_lines_of_json_and_nothing_else() {
-        let kind = |value| kind(&headers(header::CONTENT_TYPE, value)).ok();
+        let kind = |value| kind(&Method::POST, &headers(header::CONTENT_TYPE, value)).ok();
 
         assert_eq!(kind("application/json; charset=utf-8"), Some(Kind::Json));
         assert_eq!(kind("Application/X-NDJSON"), Some(Kind::Ndjson));
         assert_eq!(kind("application/x-www-form-urlencoded"), None);
-        assert_eq!(super::kind(&HeaderMap::new()).ok(), Some(Kind::Json));
-        let encoded = |value| super::kind(&headers(header::CONTENT_ENCODING, value)).is_ok();
+        assert_eq!(super::kind(&Method::POST, &HeaderMap::new()).ok(), Some(Kind::Json));
+        let encoded =
+            |value| super::kind(&Method::POST, &headers(header::CONTENT_ENCODING, value)).is_ok();
         assert!(encoded("identity") && !encoded("gzip") && !encoded("identity, gzip"));
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod authenticator;
 pub(crate) mod body;
 pub(crate) mod client_address;
 pub(crate) mod cursor;
+pub(crate) mod etag;
 pub(crate) mod observe;
 pub(crate) mod openapi;
 pub(crate) mod parameters;

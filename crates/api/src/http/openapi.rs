@@ -23,7 +23,7 @@ use crate::http::{problem::ProblemBody, router};
             `Tenantry-Actor`, 1 to 255 characters that can be printed, says for whom you act: the audit \
             log keeps it, and it gives no rights.",
     ),
-    components(schemas(contract::Batch, contract::BatchPage, contract::ResultPage)),
+    components(schemas(contract::Acknowledged, contract::Batch, contract::BatchPage, contract::ResultPage)),
     modifiers(&BearerToken),
     security(("operator_token" = [])),
     tags(

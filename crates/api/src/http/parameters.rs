@@ -24,7 +24,11 @@ impl Parameters {
     pub(crate) fn of(description: &OpenApi) -> Self {
         let mut all = HashMap::new();
         for (path, item) in &description.paths.paths {
-            let operations = [(Method::GET, &item.get), (Method::POST, &item.post)];
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PATCH, &item.patch),
+            ];
             for (method, operation) in operations {
                 let Some(operation) = operation else { continue };
                 let named = operation.parameters.iter().flatten();

@@ -1,10 +1,10 @@
-//! `POST /batches/{id}/api-keys/reveal` and `DELETE /batches/{id}/api-keys`: read keys, and have them
-//! erased.
+//! `/operations/{id}/api-keys`: reads the API keys that an operation issued, and has them erased. `/batches` has
+//! the same calls.
 
-use axum::{Json, extract::State};
-use contract::{Acknowledged, RevealedKeys};
+use axum::{Extension, Json, extract::State, response::Response};
+use contract::{Acknowledged, OperationAcknowledged, RevealedKeys};
 use domain::OperationId;
-use store::{api_keys, audit, operations};
+use store::{api_keys, audit};
 
 use crate::{
     context::Context,
@@ -18,15 +18,15 @@ use crate::{
     views::Under,
 };
 
-/// Reveal the API keys of a batch
+/// Reveal the API keys of an operation
 ///
 /// Every key that is neither acknowledged nor older than 24 hours, in pages if `limit` is given. Each reveal is audited. Keys
 /// that were sealed with a master key that this API does not have are named in `unreadable`.
 #[utoipa::path(
     post,
-    path = "/batches/{id}/api-keys/reveal",
+    path = "/operations/{id}/api-keys/reveal",
     tag = "keys",
-    params(("id" = OperationId, Path, description = "The batch"), Page),
+    params(("id" = OperationId, Path, description = "The operation"), Page),
     responses(
         (status = 200, description = "The keys, in the order they were issued", body = RevealedKeys),
         BadParameter,
@@ -34,40 +34,38 @@ use crate::{
         Common,
     ),
 )]
-pub(crate) async fn reveal_keys(
+pub(crate) async fn reveal_operation_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
     Params(page): Params<Page>,
 ) -> Result<Json<RevealedKeys>, Problem> {
+    under.check(&cx, id).await?;
     let mut tx = cx.pool().begin().await?;
-    if operations::is_finished(&mut tx, id).await?.is_none() {
-        return Err(Under::Batches.not_found(id));
-    }
-    let keys = reveal(&mut tx, &cx, &caller, Of::Batch(id), &page).await?;
+    let keys = reveal(&mut tx, &cx, &caller, Of::Operation(id), &page).await?;
     tx.commit().await?;
     Ok(Json(keys))
 }
 
-/// Acknowledge the API keys of a batch
+/// Acknowledge the API keys of an operation
 ///
 /// Erases the sealed secrets for good; the keys stay valid. Doing it again changes nothing.
 #[utoipa::path(
     delete,
-    path = "/batches/{id}/api-keys",
+    path = "/operations/{id}/api-keys",
     tag = "keys",
-    params(("id" = OperationId, Path, description = "The batch")),
-    responses((status = 200, description = "Erased", body = Acknowledged), NotFound, Common),
+    params(("id" = OperationId, Path, description = "The operation")),
+    responses((status = 200, description = "Erased", body = OperationAcknowledged), NotFound, Common),
 )]
-pub(crate) async fn acknowledge_keys(
+pub(crate) async fn acknowledge_operation_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
+    Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
-) -> Result<Json<Acknowledged>, Problem> {
+) -> Result<Response, Problem> {
+    under.check(&cx, id).await?;
     let mut tx = cx.pool().begin().await?;
-    if operations::is_finished(&mut tx, id).await?.is_none() {
-        return Err(Under::Batches.not_found(id));
-    }
     let tenants = api_keys::acknowledge(&mut tx, id).await?;
     if !tenants.is_empty() {
         let entry = caller.did("keys.acknowledged");
@@ -75,5 +73,6 @@ pub(crate) async fn acknowledge_keys(
         audit::append_for_tenants(&mut tx, entry, &tenants).await?;
     }
     tx.commit().await?;
-    Ok(Json(Acknowledged { batch_id: id, acknowledged: tenants.len() }))
+    let acknowledged = OperationAcknowledged { operation_id: id, acknowledged: tenants.len() };
+    Ok(under.spelt::<Acknowledged>(acknowledged))
 }

@@ -115,11 +115,22 @@ impl One<'_> {
         params: Params,
         document: Document,
     ) -> Result<Response, Problem> {
+        // What the query asks for is part of the request.
+        self.call(format!("{kind} {id} {params:?}"), id, kind, params, document).await
+    }
+
+    /// The same; `call` names what its body does not say.
+    pub(super) async fn call(
+        self,
+        call: String,
+        id: TenantId,
+        kind: Kind,
+        params: Params,
+        document: Document,
+    ) -> Result<Response, Problem> {
         let Self { cx, held, .. } = self;
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
-        // What the query asks for is part of the request.
-        let call = format!("{kind} {id} {params:?}");
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
         let tenants = Tenants::One(id);
         let asked =

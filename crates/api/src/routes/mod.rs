@@ -16,6 +16,7 @@ mod queue;
 mod submit;
 mod tenant_keys;
 mod tenants;
+mod update;
 mod verify;
 
 use axum::Extension;
@@ -40,13 +41,12 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .merge(batches.route_layer(Extension(Under::Batches)))
         .routes(routes!(submit::submit_batch))
         .routes(routes!(submit::create_tenant))
-        .routes(routes!(keys::reveal_keys))
-        .routes(routes!(keys::acknowledge_keys))
         .routes(routes!(queue::get_queue))
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))
         .routes(routes!(tenants::list_tenants))
-        .routes(routes!(tenants::get_tenant, deletion::delete_tenant))
+        .routes(routes!(tenants::get_tenant, update::update_tenant, deletion::delete_tenant))
+        .routes(routes!(update::update_tenants))
         .routes(routes!(tenants::get_tenant_status))
         .routes(routes!(history::get_tenant_history))
         .routes(routes!(life::suspend_tenant))
@@ -65,7 +65,7 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
 }
 
 /// The calls on operations that there are on batches too.
-fn of_operations() -> [UtoipaMethodRouter<Context>; 9] {
+fn of_operations() -> [UtoipaMethodRouter<Context>; 11] {
     [
         routes!(operations::list_operations),
         routes!(operations::get_operation),
@@ -76,6 +76,8 @@ fn of_operations() -> [UtoipaMethodRouter<Context>; 9] {
         routes!(items::list_items),
         routes!(items::undo_operation_item),
         routes!(items::resolve_operation_item),
+        routes!(keys::reveal_operation_keys),
+        routes!(keys::acknowledge_operation_keys),
     ]
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn operations() -> OpenApiRouter<Context> {
 }
 
 /// What is said of operations, and what of batches. Each pair is replaced in what those before it have left.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 16] = [
     ("An operation", "A batch"),
     ("an operation", "a batch"),
     ("Operation", "Batch"),
@@ -104,6 +106,9 @@ const WORDS: [(&str, &str); 13] = [
     ("list_items", "get_results"),
     ("undo_batch_item", "undo_item"),
     ("resolve_batch_item", "resolve_item"),
+    ("reveal_batch_keys", "reveal_keys"),
+    ("acknowledge_batch_keys", "acknowledge_keys"),
+    ("BatchAcknowledged", "Acknowledged"),
 ];
 
 /// Filters of the list of operations that the list of batches does not have.

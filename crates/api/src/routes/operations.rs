@@ -30,6 +30,7 @@ use crate::{
     },
     submission::{
         ask::{Outcome, ask},
+        changes,
         idempotency::{self, Act, fingerprint},
         operation::AskedOperation,
         read::Slices,
@@ -41,8 +42,9 @@ const MOST: u32 = 200;
 
 /// Submit an operation
 ///
-/// Does something to tenants that are there: `kind` is `migrate`, `suspend` or `resume`. New tenants go to
-/// `POST /tenants/batch`. A suspension takes effect when it is accepted, whatever else works on its tenants.
+/// Does something to tenants that are there: `kind` is `migrate`, `update`, `suspend`, `resume`,
+/// `rotate_keys` or `revoke_keys`. New tenants go to `POST /tenants/batch`. A suspension and a revocation take
+/// effect when they are accepted, whatever else works on their tenants.
 ///
 /// The tenants are `tenants`, a list of ids, or those that all of `selector` fits; `{"all": true}` is
 /// every one. They are fixed at this moment: one item each, by id. Tenants that need nothing are left out;
@@ -79,9 +81,15 @@ pub(crate) async fn submit_operation(
     document: Document,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
-    document.text("an operation")?;
     let most = cx.settings.api.max_tenants_per_batch;
-    let asked = AskedOperation::read(document.json()?, most)?;
+    let body = document.json()?;
+    let is_exact = changes::keeps_its_digits(document.text("an operation")?, &body);
+    let asked = AskedOperation::read(body, most)?;
+    if asked.kind == Kind::Update && !is_exact {
+        let message =
+            "a number has more digits than a 64-bit one: send a list to POST /tenants/update";
+        return Err(Problem::invalid_body("/params/patch", "invalid_field", message));
+    }
     let body = Slices::one(document.bytes, document.room);
     let key = key.map(|key| (key, fingerprint("operation", Mode::Independent, None, &body)));
     match ask(&cx, &caller, &asked, key).await? {

@@ -246,7 +246,7 @@ impl Sent<'_> {
         let mut keys = match replayed {
             true => RevealedKeys::default(),
             false => {
-                reveal::reveal(&mut tx, cx, caller, Of::Batch(batch), &Page::default()).await?
+                reveal::reveal(&mut tx, cx, caller, Of::Operation(batch), &Page::default()).await?
             }
         };
         tx.commit().await?;

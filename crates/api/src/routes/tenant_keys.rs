@@ -7,10 +7,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use contract::{
-    ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, RotateKeys, TenantAcknowledged,
-};
-use domain::{Mode, TenantId, TenantState};
+use contract::{ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, TenantAcknowledged};
+use domain::{Mode, RotateKeys, TenantId, TenantState};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::PgConnection;

@@ -1,6 +1,10 @@
 //! `GET /tenants`, `/tenants/{id}` and `/tenants/{id}/status`: the registry, page by page and one by one.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+};
 use contract::{Deletion, Hold, SchemaStatus, Suspension, Tenant, TenantPage, TenantStatus};
 use domain::{Domain, ExternalId, SchemaName, TenantId, TenantState};
 use serde::Deserialize;
@@ -11,6 +15,7 @@ use crate::{
     http::{
         auth::CanView,
         cursor::List,
+        etag::etag,
         openapi::{BadParameter, Common, NotFound},
         parameters::{Id, Params, limit, word},
         problem::Problem,
@@ -143,16 +148,22 @@ fn name(
     path = "/tenants/{id}",
     tag = "tenants",
     params(("id" = TenantId, Path, description = "The tenant")),
-    responses((status = 200, description = "The tenant", body = Tenant), NotFound, Common),
+    responses(
+        (status = 200, description = "The tenant", body = Tenant, headers(
+            ("ETag" = String, description = "Another one after each change of the tenant: send it as `If-Match`"),
+        )),
+        NotFound,
+        Common,
+    ),
 )]
 pub(crate) async fn get_tenant(
     _: CanView,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
-) -> Result<Json<Tenant>, Problem> {
+) -> Result<([(HeaderName, String); 1], Json<Tenant>), Problem> {
     let mut conn = cx.pool().acquire().await?;
-    let found = tenants::find(&mut conn, id).await?;
-    Ok(Json(view(found.ok_or_else(|| Problem::tenant_not_found(id))?)))
+    let found = tenants::find(&mut conn, id).await?.ok_or_else(|| Problem::tenant_not_found(id))?;
+    Ok(([(header::ETAG, etag(&found.version))], Json(view(found))))
 }
 
 /// A tenant as callers see it.
@@ -167,6 +178,7 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
         external_id: t.external_id,
         description: t.description,
         settings: t.settings,
+        labels: Some(t.labels),
         migration_version: t.migration_version,
         created_at: t.created_at,
         activated_at: t.activated_at,
@@ -183,6 +195,7 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
         hold: t.hold.map(|it| Hold { since: it.since, reason: it.reason }),
         deletion_protected: t.is_protected,
         updated_at: t.updated_at,
+        version: Some(t.version),
     }
 }
 

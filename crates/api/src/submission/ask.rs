@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use axum::http::StatusCode;
 use contract::MigrateParams;
 use domain::{
-    Delete, Direction, Kind, Migrate, OperationId, Selector, TenantId, TenantState, Version,
+    Delete, Direction, Kind, Migrate, OperationId, RotateKeys, Selector, TenantId, TenantState,
+    Version,
 };
 use engine::control::{self, Asked};
 use queue::Bell;
-use serde_json::{Value, json};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use sqlx::PgConnection;
 use store::{
     operations::Selected,
@@ -19,6 +23,7 @@ use store::{
 use tracing::info;
 
 use super::{
+    changes,
     idempotency::{self, Key},
     operation::{AskedOperation, Params, Tenants},
     parse,
@@ -74,12 +79,14 @@ pub(crate) async fn ask(
         Tenants::Selected(selector) => (None, selector),
     };
     check(&mut tx, asked, listed.unwrap_or_default()).await?;
+    let inputs = inputs(&mut tx, asked, listed.unwrap_or_default()).await?;
     let with_version = with_version(&mut tx, selector).await?;
     let wanted = Asked {
         id,
         kind: asked.kind,
         params: &params,
         tenants: listed,
+        inputs: inputs.as_deref(),
         selector,
         with_version: &with_version,
         but_at: head.as_ref(),
@@ -146,8 +153,33 @@ async fn params(
             };
             Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
         }
-        Params::Nothing => Ok((json!({}), None)),
+        Params::UpdateAll(asked) => {
+            let update = changes::of_many(asked, &cx.policy)?;
+            Ok((serde_json::to_value(update).map_err(Problem::internal)?, None))
+        }
+        Params::RotateKeys(asked) => {
+            let usual = cx.settings.keys.rotation_overlap_hours;
+            let overlap_hours = asked.overlap_hours.or(Some(usual));
+            let asked = RotateKeys { overlap_hours, ..asked.clone() };
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+        }
+        Params::RevokeKeys(asked) => {
+            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+        }
+        Params::UpdateEach(_) | Params::Nothing => Ok((json!({}), None)),
     }
+}
+
+/// What the item of each listed tenant has to know beside the parameters.
+async fn inputs(
+    conn: &mut PgConnection,
+    asked: &AskedOperation,
+    ids: &[TenantId],
+) -> Result<Option<Vec<Box<RawValue>>>, Problem> {
+    let Params::UpdateEach(each) = &asked.params else { return Ok(None) };
+    changes::check(conn, ids, each).await?;
+    let inputs = each.iter().map(|change| to_raw_value(&change.update));
+    inputs.collect::<Result<_, _>>().map(Some).map_err(Problem::internal)
 }
 
 /// The parameters of a migration, with its set; and the place at which a tenant needs none.
@@ -229,11 +261,15 @@ async fn check(
         Kind::Delete | Kind::Undelete => tenants::barred(conn, ids).await?,
         _ => HashMap::new(),
     };
-    let errors: Vec<FieldProblem> = ids
-        .iter()
-        .enumerate()
-        .filter_map(|(place, id)| Some((place, wrong(asked, (&states, &barred), *id)?)))
-        .map(|(place, (code, message))| FieldProblem {
+    let wrong = ids.iter().enumerate().filter_map(|(place, id)| {
+        let (code, message) = wrong(asked, (&states, &barred), *id)?;
+        Some((place, code, message))
+    });
+    if let (Params::UpdateEach(each), Tenants::Listed(_)) = (&asked.params, &asked.tenants) {
+        return changes::of_wrong_tenants(each, wrong).map_or(Ok(()), Err);
+    }
+    let errors: Vec<FieldProblem> = wrong
+        .map(|(place, code, message)| FieldProblem {
             pointer: format!("/tenants/{place}"),
             code: code.into(),
             message,

@@ -157,6 +157,13 @@ pub(crate) fn fingerprint(
     hash.0.finalize().into()
 }
 
+/// SHA-256 of the JSON value that `text` is, whatever its writing.
+pub(super) fn value_hash(text: &str) -> [u8; 32] {
+    let mut hash = Hash(Sha256::new());
+    hash.value(text.trim());
+    hash.0.finalize().into()
+}
+
 struct Hash(Sha256);
 
 impl Hash {

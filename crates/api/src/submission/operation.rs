@@ -3,19 +3,20 @@
 use chrono::{DateTime, Utc};
 use contract::MigrateParams;
 use domain::{
-    Delete, DeleteError, Direction, Kind, Selector, Suspend, SuspendError, TenantId, TenantState,
+    Delete, DeleteError, Direction, KeysError, Kind, RevokeKeys, RotateKeys, Selector, Suspend,
+    SuspendError, TenantId, TenantState,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{parse, selector};
+use super::{changes::Change, parse, selector};
 use crate::http::problem::Problem;
 
 /// The fields of the body.
 const FIELDS: &str = "kind, tenants, selector, params, run_at, dry_run, digest";
 
 /// What is asked, as far as the body alone can be checked.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct AskedOperation {
     pub(crate) kind: Kind,
     pub(crate) params: Params,
@@ -29,11 +30,17 @@ pub(crate) struct AskedOperation {
 }
 
 /// What the kind has to know.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Params {
     Migrate(MigrateParams),
+    /// One patch for all, not yet read.
+    UpdateAll(Value),
+    /// A change of each of the tenants that are listed.
+    UpdateEach(Vec<Change>),
     Suspend(Suspend),
     Delete(Delete),
+    RotateKeys(RotateKeys),
+    RevokeKeys(RevokeKeys),
     Nothing,
 }
 
@@ -90,7 +97,7 @@ pub(crate) fn wrong(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "invalid_field", message)
 }
 
-fn missing(pointer: &str, message: &str) -> Problem {
+pub(super) fn missing(pointer: &str, message: &str) -> Problem {
     Problem::invalid_body(pointer, "missing_field", message)
 }
 
@@ -146,7 +153,13 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
         (Kind::Migrate, None) => {
             Err(missing("/params", "is missing; for `migrate` at least {\"direction\": \"up\"}"))
         }
+        (Kind::Update, Some(params)) => Ok(Params::UpdateAll(params)),
+        (Kind::Update, None) => {
+            Err(missing("/params", "is missing; for `update` it is {\"patch\": {…}}"))
+        }
         (Kind::Suspend, params) => suspension("/params", params).map(Params::Suspend),
+        (Kind::RotateKeys, params) => rotation(params).map(Params::RotateKeys),
+        (Kind::RevokeKeys, params) => revocation(params).map(Params::RevokeKeys),
         (Kind::Delete, params) => {
             let asked = params.map_or(Ok(Delete::default()), |params| read("/params", &params))?;
             deletion("/params", asked).map(Params::Delete)
@@ -186,6 +199,27 @@ pub(crate) fn deletion(pointer: &str, asked: Delete) -> Result<Delete, Problem> 
         };
         wrong(&format!("{pointer}/{field}"), &error.to_string())
     })
+}
+
+fn rotation(params: Option<Value>) -> Result<RotateKeys, Problem> {
+    let rotate: RotateKeys = params.map_or(Ok(RotateKeys::default()), |it| read("/params", &it))?;
+    rotate.check().map_err(wrong_keys)?;
+    Ok(rotate)
+}
+
+fn revocation(params: Option<Value>) -> Result<RevokeKeys, Problem> {
+    let revoke: RevokeKeys = params.map_or(Ok(RevokeKeys::default()), |it| read("/params", &it))?;
+    revoke.check().map_err(wrong_keys)?;
+    Ok(revoke)
+}
+
+fn wrong_keys(error: KeysError) -> Problem {
+    let field = match error {
+        KeysError::Overlap => "overlap_hours",
+        KeysError::Expiry => "expires_days",
+        KeysError::CreatedBefore => "created_before",
+    };
+    wrong(&format!("/params/{field}"), &error.to_string())
 }
 
 fn migrate(params: Value) -> Result<MigrateParams, Problem> {

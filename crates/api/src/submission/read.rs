@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use axum::extract::Request;
+use axum::{extract::Request, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::Mode;
 use serde::{
@@ -79,6 +79,12 @@ impl Slices {
         self.places.len()
     }
 
+    /// The line, from 1, on which the `place`-th begins.
+    pub(crate) fn line_of(&self, place: usize) -> usize {
+        let before = self.places.get(place).map_or(0, |place| place.start);
+        1 + self.text[..before].iter().filter(|byte| **byte == b'\n').count()
+    }
+
     /// The tenants from the `from`-th on.
     ///
     /// # Panics
@@ -97,7 +103,7 @@ impl Slices {
 /// 415 when it is another kind of document, 422 when it is JSON of another form. Of lines as soon as
 /// the one that is wrong has arrived.
 pub(crate) async fn read(cx: &Context, request: Request, query: How) -> Result<SentBatch, Problem> {
-    let kind = body::kind(request.headers())?;
+    let kind = body::kind(request.method(), request.headers())?;
     let most = cx.settings.api.max_tenants_per_batch;
     let mut body = BodyReader::of(cx, request, usize::MAX);
     let (mut tenants, how) = match kind {
@@ -109,6 +115,30 @@ pub(crate) async fn read(cx: &Context, request: Request, query: How) -> Result<S
     };
     tenants.room = body.into_room();
     batch(tenants, how, query)
+}
+
+/// The lines that `request` sends.
+///
+/// # Errors
+/// As [`read`]; 415 when it is not lines, 422 when there is none.
+pub(crate) async fn read_lines(cx: &Context, request: Request) -> Result<Slices, Problem> {
+    if body::kind(request.method(), request.headers())? != Kind::Ndjson {
+        let detail = "a list of changes is sent as `Content-Type: application/x-ndjson`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "unsupported_media_type", detail));
+    }
+    let most = cx.settings.api.max_tenants_per_batch;
+    let mut body = BodyReader::of(cx, request, usize::MAX);
+    let mut read = lines(&mut body, most).await.map_err(|problem| match problem.code() {
+        "too_many_tenants" => Problem::too_many_listed(most),
+        _ => problem,
+    })?;
+    if read.len() == 0 {
+        let message = "the body must have at least one line";
+        return Err(Problem::invalid_body("", "missing_field", message));
+    }
+    read.room = body.into_room();
+    Ok(read)
 }
 
 fn batch(tenants: Slices, how: How, query: How) -> Result<SentBatch, Problem> {

@@ -20,6 +20,7 @@ pub(super) fn read(value: &Value) -> Result<Selector, Problem> {
     selector.check().map_err(|error| {
         let field = match error {
             SelectorError::Empty | SelectorError::AllAndMore => "",
+            SelectorError::Label => "/label",
             SelectorError::CreatedBefore => "/created_before",
         };
         wrong(&format!("/selector{field}"), &error.to_string())

@@ -39,7 +39,7 @@ pub(crate) async fn read(
     let counts = counts.ok_or_else(|| Under::Batches.not_found(batch))?;
     let items = items::results(&mut tx, batch, None, None, None, i64::from(u32::MAX)).await?;
     let keys = match keys_for {
-        Some(caller) => reveal(&mut tx, cx, caller, Of::Batch(batch), &Page::default()).await?,
+        Some(caller) => reveal(&mut tx, cx, caller, Of::Operation(batch), &Page::default()).await?,
         None => RevealedKeys::default(),
     };
     tx.commit().await?;

@@ -82,6 +82,8 @@ pub(crate) fn acts() -> Vec<Act> {
         )),
         of_tenant(act("POST /batches/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
         of_tenant(act("DELETE /batches/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
+        of_tenant(act("POST /operations/{id}/api-keys/reveal", Before::Succeeded, "keys.revealed")),
+        of_tenant(act("DELETE /operations/{id}/api-keys", Before::Succeeded, "keys.acknowledged")),
         of_tenant(Act {
             body: json!({ "kind": "migrate", "tenants": [1], "params": { "direction": "up" } }),
             ..act("POST /operations", Before::Fleet, "operation.submitted")
@@ -104,6 +106,14 @@ pub(crate) fn acts() -> Vec<Act> {
             Before::Protected,
             "tenant.unprotected",
         )),
+        of_tenant(Act {
+            body: json!({ "description": "moved" }),
+            ..act("PATCH /tenants/{id}", Before::Fleet, "operation.submitted")
+        }),
+        of_tenant(Act {
+            body: json!({ "id": 1, "patch": { "description": "moved" } }),
+            ..act("POST /tenants/update", Before::Fleet, "operation.submitted")
+        }),
         of_tenant(Act {
             body: Value::Null,
             ..act("POST /tenants/{id}/keys", Before::Fleet, "key.issued")
@@ -246,7 +256,10 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let before = app.count(rows).await;
 
         let (method, path) = act.call(batch);
-        let headers = [("x-request-id", "req-of-the-act"), ("tenantry-actor", "Bea Büro")];
+        let mut headers = vec![("x-request-id", "req-of-the-act"), ("tenantry-actor", "Bea Büro")];
+        if path == "/tenants/update" {
+            headers.push(("content-type", "application/x-ndjson"));
+        }
         let answer = app.send_as(Role::Admin, (method, &path), &headers, &act.body).await;
 
         assert!(answer.status.is_success(), "{route}: {answer:?}");

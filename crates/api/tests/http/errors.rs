@@ -140,8 +140,9 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 54] = [
+const CALLS: [&str; 58] = [
     "DELETE /api/v1/batches/{id}/api-keys",
+    "DELETE /api/v1/operations/{id}/api-keys",
     "GET /api/v1/audit",
     "DELETE /api/v1/tenants/{id}/keys/{key}",
     "GET /api/v1/batches",
@@ -163,6 +164,7 @@ const CALLS: [&str; 54] = [
     "GET /metrics",
     "GET /openapi.json",
     "GET /readyz",
+    "PATCH /api/v1/tenants/{id}",
     "POST /api/v1/batches/{id}/api-keys/reveal",
     "POST /api/v1/batches/{id}/cancel",
     "POST /api/v1/batches/{id}/items/{index}/resolve",
@@ -172,6 +174,7 @@ const CALLS: [&str; 54] = [
     "POST /api/v1/batches/{id}/retry",
     "POST /api/v1/keys/verify",
     "POST /api/v1/operations",
+    "POST /api/v1/operations/{id}/api-keys/reveal",
     "POST /api/v1/operations/{id}/cancel",
     "POST /api/v1/operations/{id}/items/{index}/resolve",
     "POST /api/v1/operations/{id}/items/{index}/retry",
@@ -183,6 +186,7 @@ const CALLS: [&str; 54] = [
     "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
+    "POST /api/v1/tenants/update",
     "POST /api/v1/tenants/{id}/keys",
     "POST /api/v1/tenants/{id}/keys/acknowledge",
     "POST /api/v1/tenants/{id}/keys/reveal",

@@ -47,15 +47,19 @@ fn calls() -> Vec<(Method, String, Role)> {
         (post.clone(), "/queue/pause".into(), Role::Admin),
         (post.clone(), "/queue/resume".into(), Role::Admin),
         (post.clone(), format!("/batches/{batch}/api-keys/reveal"), Role::Operator),
+        (post.clone(), format!("/operations/{batch}/api-keys/reveal"), Role::Operator),
         (get.clone(), "/tenants/1/keys".into(), Role::Viewer),
         (get.clone(), "/tenants/1/keys/1".into(), Role::Viewer),
         (post.clone(), "/keys/verify".into(), Role::Viewer),
         (post.clone(), "/tenants/1/keys".into(), Role::Operator),
         (post.clone(), "/tenants/1/keys/rotate".into(), Role::Operator),
         (post.clone(), "/tenants/1/keys/reveal".into(), Role::Operator),
+        (Method::PATCH, "/tenants/1".into(), Role::Operator),
+        (post.clone(), "/tenants/update".into(), Role::Operator),
         (post, "/tenants/1/keys/acknowledge".into(), Role::Operator),
         (delete.clone(), "/tenants/1/keys/1".into(), Role::Operator),
-        (delete, format!("/batches/{batch}/api-keys"), Role::Operator),
+        (delete.clone(), format!("/batches/{batch}/api-keys"), Role::Operator),
+        (delete, format!("/operations/{batch}/api-keys"), Role::Operator),
     ]
 }
 

@@ -293,6 +293,7 @@ pub(super) async fn admit_all(
         kind,
         params,
         tenants: None,
+        inputs: None,
         selector: &Selector::all(),
         with_version: &[],
         but_at,

@@ -131,6 +131,27 @@ impl Client {
         self.call(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// Sends a change as a merge patch, with extra headers.
+    pub(crate) async fn patch(
+        &self,
+        path: &str,
+        patch: String,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let request = self.request(Method::PATCH, path).body(patch);
+        let mut request = request.header(header::CONTENT_TYPE, "application/merge-patch+json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.call(request).await
+    }
+
+    /// Posts lines of JSON.
+    pub(crate) async fn send_lines(&self, path: &str, lines: String) -> anyhow::Result<Answer> {
+        let request = self.request(Method::POST, path).body(lines);
+        self.call(request.header(header::CONTENT_TYPE, NDJSON)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.call(self.request(Method::DELETE, path)).await
     }

@@ -1,12 +1,12 @@
 //! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
 use clap::Subcommand;
-use contract::{Acknowledged, RevealedKeys};
+use contract::{OperationAcknowledged, RevealedKeys};
 
 use super::{client, roll_master::RollMaster};
 use crate::{
     args::Global,
-    client::API,
+    client::{API, Client, Operations},
     connection::with_database,
     failure::Done,
     show::{self, Table},
@@ -18,11 +18,17 @@ pub(crate) enum Keys {
     Reveal {
         /// The batch's id, its first characters, or `last`
         batch: String,
+        /// It is an operation of any kind: one that rotated API keys
+        #[arg(long)]
+        operation: bool,
     },
     /// Confirm that you have stored the keys: they are erased and cannot be shown again
     Acknowledge {
         /// The batch's id, its first characters, or `last`
         batch: String,
+        /// It is an operation of any kind: one that rotated API keys
+        #[arg(long)]
+        operation: bool,
     },
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
     /// TENANTRY_MASTER_KEY_PREVIOUS (works on DATABASE_URL)
@@ -33,39 +39,47 @@ impl Keys {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
             Self::RollMaster(roll) => with_database(global, async |db| roll.run(db).await).await,
-            Self::Reveal { batch } => reveal(global, batch).await,
-            Self::Acknowledge { batch } => acknowledge(global, batch).await,
+            Self::Reveal { batch, operation } => reveal(global, batch, operation).await,
+            Self::Acknowledge { batch, operation } => acknowledge(global, batch, operation).await,
         }
     }
 }
 
-async fn reveal(global: &Global, batch: String) -> anyhow::Result<Done> {
+fn of(client: &Client, operation: bool) -> Operations<'_> {
+    if operation { client.operations() } else { client.batches() }
+}
+
+async fn reveal(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = client.batches().resolve(batch).await?;
-    let answer = client.batches().act(&id, "api-keys/reveal").await?;
+    let of = of(&client, operation);
+    let id = of.resolve(batch).await?;
+    let answer = of.act(&id, "api-keys/reveal").await?;
     if global.json {
         show::raw(&answer.text);
         return Ok(Done::Well);
     }
     let keys = answer.parse()?;
-    tell(&keys, &format!("keys acknowledge {id}"));
+    let flag = if operation { "--operation " } else { "" };
+    tell(&keys, &format!("keys acknowledge {flag}{id}"));
     Ok(Done::well_if(keys.unreadable.is_empty()))
 }
 
-async fn acknowledge(global: &Global, batch: String) -> anyhow::Result<Done> {
+async fn acknowledge(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = client.batches().resolve(batch).await?;
-    let answer = client.delete(&format!("{API}/batches/{id}/api-keys")).await?;
+    let of = of(&client, operation);
+    let (id, noun) = (of.resolve(batch).await?, of.under.noun());
+    let list = if operation { "operations" } else { "batches" };
+    let answer = client.delete(&format!("{API}/{list}/{id}/api-keys")).await?;
     if global.json {
         show::raw(&answer.text);
     } else if answer.text.is_empty() {
         // an API of the release before does not count them
-        show::line(format!("the keys of batch {id} are erased here; they stay valid"));
+        show::line(format!("the keys of {noun} {id} are erased here; they stay valid"));
     } else {
-        show::line(match answer.parse::<Acknowledged>()?.acknowledged {
-            0 => format!("batch {id} has no unread key"),
-            1 => format!("the key of batch {id} is erased here; it stays valid"),
-            n => format!("{n} keys of batch {id} are erased here; they stay valid"),
+        show::line(match answer.parse::<OperationAcknowledged>()?.acknowledged {
+            0 => format!("{noun} {id} has no unread key"),
+            1 => format!("the key of {noun} {id} is erased here; it stays valid"),
+            n => format!("{n} keys of {noun} {id} are erased here; they stay valid"),
         });
     }
     Ok(Done::Well)

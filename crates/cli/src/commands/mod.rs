@@ -16,12 +16,14 @@ pub(crate) mod operation;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
+mod selected;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
 mod tenant_deletion;
 mod tenant_keys;
+mod tenant_update;
 pub(crate) mod token;
 mod watching;
 

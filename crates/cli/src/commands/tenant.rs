@@ -1,4 +1,4 @@
-//! `tenantry tenant`: list, show, suspend, resume and delete tenants; their API keys, and the history of one.
+//! `tenantry tenant`: list, show, change, suspend, resume and delete tenants; their API keys, and the history of one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    tenant_deletion::Deletion, tenant_keys::TenantKeys, watching,
+    tenant_deletion::Deletion, tenant_keys::TenantKeys, tenant_update::TenantUpdate, watching,
 };
 use crate::{
     args::Global,
@@ -70,6 +70,7 @@ pub(crate) enum Tenant {
         #[arg(long, value_name = "TIME")]
         until: Option<DateTime<Utc>>,
     },
+    Update(TenantUpdate),
     /// Resume a suspended tenant
     Resume {
         /// Its id, domain, schema name, or your own (external) id for it
@@ -94,6 +95,7 @@ impl Tenant {
             }
             Self::Keys(keys) => keys.run(global).await,
             Self::Deletion(command) => command.run(global).await,
+            Self::Update(update) => update.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),

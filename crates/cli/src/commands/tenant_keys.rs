@@ -1,15 +1,16 @@
-//! `tenantry tenant keys`: list, issue, rotate, reveal and revoke the API keys of one tenant.
+//! `tenantry tenant keys`: list, issue, rotate, reveal and revoke the API keys of one tenant; rotate and revoke
+//! those of many.
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use contract::{
-    ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, RotateKeys, TenantAcknowledged,
-};
+use contract::{ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, TenantAcknowledged};
+use domain::{Kind, RevokeKeys, RotateKeys};
 
-use super::{client, find_tenant, keys, print};
+use super::{client, find_tenant, keys, print, selected::Selected};
 use crate::{
     args::Global,
-    client::{API, Answer, query},
-    failure::Done,
+    client::{API, Answer, Client, query},
+    failure::{Done, Failure},
     show::{self, Table},
 };
 
@@ -34,10 +35,13 @@ pub(crate) enum TenantKeys {
         #[arg(long, value_name = "DAYS")]
         expires_days: Option<u32>,
     },
-    /// Issue an API key that replaces the one that is there, and print it
+    /// Issue an API key that replaces the one that is there, and print it; or one to each of many tenants
     Rotate {
         /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[arg(required_unless_present = "Selected", conflicts_with = "Selected")]
+        tenant: Option<String>,
+        #[command(flatten)]
+        selected: Selected,
         /// Hours for which the old key stays valid, 0 for none; without it as the server is set
         #[arg(long, value_name = "HOURS")]
         overlap_hours: Option<u32>,
@@ -55,12 +59,18 @@ pub(crate) enum TenantKeys {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
     },
-    /// Revoke an API key at once
+    /// Revoke an API key at once; or all live ones of many tenants
     Revoke {
         /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[arg(required_unless_present = "Selected", conflicts_with = "Selected", requires = "key")]
+        tenant: Option<String>,
         /// The key's id, as `list` shows it
-        key: i64,
+        key: Option<i64>,
+        #[command(flatten)]
+        selected: Selected,
+        /// Only keys of many tenants that were issued before this time, as in 2027-01-31T08:00:00Z
+        #[arg(long, value_name = "TIME", requires = "Selected")]
+        issued_before: Option<DateTime<Utc>>,
     },
 }
 
@@ -69,10 +79,13 @@ impl TenantKeys {
         let client = client(global)?;
         let (Self::List { tenant, .. }
         | Self::Issue { tenant, .. }
-        | Self::Rotate { tenant, .. }
+        | Self::Rotate { tenant: Some(tenant), .. }
         | Self::Reveal { tenant }
         | Self::Acknowledge { tenant }
-        | Self::Revoke { tenant, .. }) = &self;
+        | Self::Revoke { tenant: Some(tenant), .. }) = &self
+        else {
+            return self.of_many(global, &client).await;
+        };
         let id = find_tenant::resolve(&client, tenant).await?;
         let keys = format!("{API}/tenants/{id}/keys");
         match self {
@@ -92,10 +105,26 @@ impl TenantKeys {
                 acknowledged(global, &client.post(&format!("{keys}/acknowledge")).await?)
             }
             Self::Revoke { key, .. } => {
+                let key = key.ok_or_else(|| Failure::usage("name the key"))?;
                 print(global, &client.delete(&format!("{keys}/{key}")).await?, |key: ApiKey| {
                     show::line(format!("API key {} ({}) is revoked", key.key_id, short(&key)));
                 })
             }
+        }
+    }
+
+    /// As an operation.
+    async fn of_many(self, global: &Global, client: &Client) -> anyhow::Result<Done> {
+        match self {
+            Self::Rotate { selected, overlap_hours, expires_days, .. } => {
+                let params = RotateKeys { overlap_hours, expires_days };
+                selected.submit(global, client, Kind::RotateKeys, &params).await
+            }
+            Self::Revoke { selected, issued_before, .. } => {
+                let params = RevokeKeys { created_before: issued_before };
+                selected.submit(global, client, Kind::RevokeKeys, &params).await
+            }
+            _ => Err(Failure::usage("name a tenant").into()),
         }
     }
 }

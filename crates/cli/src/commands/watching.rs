@@ -85,6 +85,9 @@ async fn tell(of: Operations<'_>, operation: &Operation) -> anyhow::Result<()> {
     if *kind == Kind::Provision && status.progress.counts.succeeded > 0 {
         show::note(format!("API keys: `tenantry keys reveal {id}`"));
     }
+    if *kind == Kind::RotateKeys && status.progress.counts.succeeded > 0 {
+        show::note(format!("API keys: `tenantry keys reveal --operation {id}`"));
+    }
     Ok(())
 }
 

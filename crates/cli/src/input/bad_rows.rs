@@ -8,7 +8,7 @@ use serde_json::{Map, Value, value::RawValue};
 use super::csv_rows::{FEATURES, PLAIN};
 
 /// Fields with columns for their parts.
-const PARTS: [&str; 3] = ["settings", "settings.limits", "settings.metadata"];
+const PARTS: [&str; 4] = ["settings", "settings.limits", "settings.metadata", "labels"];
 
 /// Writes `tenants`, one a row. What has no column of its own gets one with its name, so nothing is lost.
 pub(crate) fn write(file: &Path, tenants: &[&RawValue]) -> anyhow::Result<()> {
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read_again() {
-        let csv = "tenant_name,domain,external_id,settings.features,settings.limits.users,settings.metadata.plan\n\
-                   \"Acme, Inc.\",a.example,7,sso|audit,25,gold\nBeta,b.example,,,,\n";
+        let csv = "tenant_name,domain,external_id,settings.features,settings.limits.users,settings.metadata.plan,labels.tier\n\
+                   \"Acme, Inc.\",a.example,7,sso|audit,25,gold,one\nBeta,b.example,,,,,\n";
         let read = super::super::csv_rows::parse(csv).unwrap();
         let tenants: Vec<&RawValue> = read.iter().map(|tenant| &**tenant).collect();
         let mut written = Vec::new();

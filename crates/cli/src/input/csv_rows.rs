@@ -1,7 +1,7 @@
 //! Tenants as a spreadsheet writes them, with `,`, `;` or tabs between the columns.
 //!
 //! `settings.features` is a list (`a|b`), `settings.limits.<name>` a whole number,
-//! `settings.metadata.<name>` a text. An empty cell means "not given"; rows of empty cells are skipped.
+//! `settings.metadata.<name>` and `labels.<key>` a text. An empty cell means "not given"; rows of empty cells are skipped.
 
 use serde_json::{
     Value, json,
@@ -25,6 +25,7 @@ enum Column {
     Features,
     Limit(String),
     Metadata(String),
+    Label(String),
 }
 
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
@@ -111,6 +112,8 @@ fn column(name: &str) -> Option<Column> {
         Some(Column::Features)
     } else if let Some(limit) = entry("settings.limits.") {
         Some(Column::Limit(limit.to_owned()))
+    } else if let Some(key) = entry("labels.") {
+        Some(Column::Label(key.to_owned()))
     } else {
         entry("settings.metadata.").map(|key| Column::Metadata(key.to_owned()))
     }
@@ -118,7 +121,7 @@ fn column(name: &str) -> Option<Column> {
 
 fn unknown_column(name: &str) -> Failure {
     Failure::usage(format!("the header has an unknown column `{name}`")).advise(format!(
-        "use {}, {FEATURES}, settings.limits.<name> or settings.metadata.<name>",
+        "use {}, {FEATURES}, settings.limits.<name>, settings.metadata.<name> or labels.<key>",
         PLAIN.join(", "),
     ))
 }
@@ -141,6 +144,7 @@ fn tenant(columns: &[Column], row: &csv::StringRecord) -> Result<Value, String> 
                 tenant["settings"]["limits"][name] = number.into();
             }
             Column::Metadata(name) => tenant["settings"]["metadata"][name] = cell.into(),
+            Column::Label(key) => tenant["labels"][key] = cell.into(),
         }
     }
     Ok(tenant)
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn builds_settings_from_dotted_columns() {
         let text = "tenant_name,domain,settings.features,settings.limits.users,\
-                    settings.metadata.plan\nAcme,acme.example,sso; audit,25,gold\n";
+                    settings.metadata.plan,labels.tier\nAcme,acme.example,sso; audit,25,gold,one\n";
 
         let tenants = read(text);
 
@@ -180,6 +184,7 @@ mod tests {
                     "limits": {"users": 25},
                     "metadata": {"plan": "gold"},
                 },
+                "labels": {"tier": "one"},
             })]
         );
     }

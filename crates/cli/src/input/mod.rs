@@ -129,7 +129,8 @@ fn by_name(file: &Path) -> Option<Format> {
     }
 }
 
-fn text_of(file: &Path) -> anyhow::Result<String> {
+/// The text of `file` (`-` = standard input), whatever is in it.
+pub(crate) fn text_of(file: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes).context("could not read standard input")?;

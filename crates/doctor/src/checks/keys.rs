@@ -40,8 +40,9 @@ checks! {
                        live.tenant_id, live.keys, live.provisioned),
                 false
          from (
-             select k.tenant_id, count(*) as keys, count(k.operation_id) as provisioned
+             select k.tenant_id, count(*) as keys, count(o.id) as provisioned
              from tenantry.api_keys k
+             left join tenantry.operations o on o.id = k.operation_id and o.kind = 'provision'
              where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
              group by k.tenant_id
          ) as live
@@ -78,11 +79,11 @@ checks! {
                from tenantry.api_keys o where o.sealed is not null and o.sealed_until > now())
            and not exists (select from tenantry.audit_log a
                            where a.operation_id = k.operation_id and a.action like 'keys.%'
-                             and a.action <> 'keys.revealed')
+                             and a.action not in ('keys.revealed', 'keys.rotated', 'keys.revoked'))
            and not exists (select from tenantry.audit_log a
                            where a.tenant_id = k.tenant_id and a.at >= k.created_at
                              and a.action like 'keys.%'
-                             and a.action not in ('keys.revealed', 'keys.rotated'))";
+                             and a.action not in ('keys.revealed', 'keys.rotated', 'keys.revoked'))";
 }
 
 /// Finds a master key that is not the installation's, and secrets that it does not open. Looks at

@@ -91,6 +91,7 @@ checks! {
          where t.state = 'suspended' and rights.can <> ''
            and not exists (
                select from tenantry.operation_items i
+               join tenantry.operations o on o.id = i.operation_id and o.kind = 'suspend'
                where i.tenant_id = t.id and i.interrupts and i.finished_at is null)";
 }
 

@@ -57,6 +57,8 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
          select setval('SCHEMA.person_id_seq', 1, false)",
         Told(&[Kind::SequenceBehind]),
     ),
+    ("delete from SCHEMA.tenant", Told(&[Kind::OwnRowMissing])),
+    ("update SCHEMA.tenant set name = 'another'", Told(&[Kind::OwnRowDiffers])),
     // rights
     ("grant usage on schema SCHEMA to public", Mended),
     ("grant usage on schema SCHEMA to public; grant select on SCHEMA.person to public", Mended),
@@ -143,7 +145,14 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
          update tenantry.tenant_migrations set set_hash = 'later', version = '99' where tenant_id = ID",
         Told(&[Kind::MigrationUnknown]),
     ),
-    ("update TENANTS set settings = '[]' where id = ID", Told(&[Kind::TenantInWrongState])),
+    (
+        "update TENANTS set settings = '[]' where id = ID",
+        Told(&[Kind::OwnRowDiffers, Kind::TenantInWrongState]),
+    ),
+    (
+        "update TENANTS set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID",
+        Told(&[Kind::OwnRowDiffers]),
+    ),
     (
         "update TENANTS set activated_at = null where id = ID",
         Told(&[Kind::SucceededWithoutTenant, Kind::TenantInWrongState]),
@@ -169,7 +178,6 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
         Told(&[Kind::SuspendedTenantLetIn]),
     ),
     // legal
-    ("update TENANTS set settings = '{\"metadata\": {\"x\": 1e300}}' where id = ID", Legal),
     ("insert into SCHEMA.person (email, full_name) values ('a', 'b')", Legal),
     ("comment on table SCHEMA.person is 'people'", Legal),
     ("alter table SCHEMA.person alter email set statistics 500", Legal),

@@ -114,6 +114,7 @@ impl World {
         plant::stages(conn, all.clone()).await;
         plant::keys(conn, all, Some(1)).await;
         plant::finish(conn, 1, 1).await;
+        plant::own_rows(conn).await;
     }
 
     pub(crate) fn role(&self, tenant: i64) -> RoleName {

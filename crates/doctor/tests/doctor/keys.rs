@@ -74,6 +74,21 @@ async fn two_keys_from_provisioning_are_told() {
 }
 
 #[tokio::test]
+async fn a_key_that_an_operation_rotated_is_no_trouble() {
+    let ward = Ward::healthy().await;
+    ward.run(
+        "with o as (insert into BATCHES (id, kind, state, mode, total, finished_at)
+                    values (gen_random_uuid(), 'rotate_keys', 'queued', 'independent', 1, null) returning id)
+         insert into KEYS (tenant_id, operation_id, hash, prefix, last4, sealed, sealed_until)
+         select 1, o.id, sha256('new'), 'tk_', 'abcd', 'x', now() + interval '1 day' from o",
+    )
+    .await;
+    let found = ward.found().await;
+
+    assert!(!found.iter().any(|(kind, _)| *kind == Kind::SeveralLiveKeys), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_key_being_rolled_is_no_trouble_and_a_third_one_is() {
     let ward = Ward::healthy().await;
     ward.issue_key(1, None).await;

@@ -307,3 +307,19 @@ async fn what_is_left_of_a_spare_that_is_not_in_the_pool_is_dropped() {
     assert_eq!(ward.fix(Kind::SchemaWithoutTenant).await.done, [schema]);
     ward_heals_role(&ward, role).await;
 }
+
+#[tokio::test]
+async fn an_own_row_that_is_not_there_or_says_something_else_is_told_and_written() {
+    let ward = Ward::healthy().await;
+    ward.run("delete from t_1.tenant; update t_2.tenant set name = 'another'").await;
+    let (one, two) = (Subject::Tenant(TenantId::new(1)), Subject::Tenant(TenantId::new(2)));
+
+    let found = ward.found().await;
+    let written = ward.fix(Kind::OwnRowMissing).await;
+    let corrected = ward.fix(Kind::OwnRowDiffers).await;
+
+    assert_eq!(found, [(Kind::OwnRowDiffers, two.clone()), (Kind::OwnRowMissing, one.clone())]);
+    assert_eq!((written.done, corrected.done), (vec![one], vec![two]));
+    assert_eq!(ward.found().await, []);
+    assert!(Kind::OwnRowMissing.is_notice());
+}

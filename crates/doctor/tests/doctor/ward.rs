@@ -104,6 +104,7 @@ impl Ward {
             ward.build(&mut conn, id, &promise).await;
             plant::keys(&mut conn, id..=id, Some(1)).await;
         }
+        plant::own_rows(&mut conn).await;
         ward.build_spare(&mut conn, SPARE, &promise).await;
         ward.give_job(8).await;
         ward.give_job(9).await;

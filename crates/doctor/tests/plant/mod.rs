@@ -118,3 +118,14 @@ async fn sequence(conn: &mut PgConnection, table: &str) {
     let sql = format!("select setval(pg_get_serial_sequence('{table}', 'id'), 200000)");
     execute(conn, sqlx::query(spelled(&sql))).await;
 }
+
+/// The own row of each tenant whose schema is there, as a worker writes it.
+pub(crate) async fn own_rows(conn: &mut PgConnection) {
+    let sql = "do $$ declare t record; begin
+        for t in select id, schema_name from TENANTS
+                 where to_regclass(format('%I.tenant', schema_name)) is not null loop
+            execute format('insert into %I.tenant (id, name, domain, settings)
+                select id, name, domain, settings from TENANTS where id = %s', t.schema_name, t.id);
+        end loop; end $$";
+    sqlx::raw_sql(spelled(sql)).execute(conn).await.unwrap();
+}

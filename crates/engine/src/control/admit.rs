@@ -48,6 +48,7 @@ pub async fn admit_due(
         kind,
         params,
         tenants: Some(due),
+        inputs: None,
         selector: &Selector::default(),
         with_version: &[],
         but_at: None,

@@ -31,6 +31,7 @@ pub fn reservation(
         role: RoleName::of(installation, id),
         external_id: tenant.external_id.map(|id| id.as_str().to_owned()),
         settings: tenant.settings,
+        labels: tenant.labels,
     })
 }
 

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    ItemError, ItemId, ItemState, Kind, Mode, OperationId, RoleName, SchemaName, Settings, codes,
+    ItemError, ItemId, ItemState, Kind, Labels, Mode, OperationId, RoleName, SchemaName, Settings,
+    codes,
 };
 use engine::Runner;
 use harness::Db;
@@ -160,6 +161,7 @@ async fn submit(conn: &mut PgConnection, operation: OperationId, n: usize) -> Ve
             role: RoleName::of(&installation, *id),
             external_id: None,
             settings: Settings::default(),
+            labels: Labels::default(),
         })
         .collect();
     tenants::reserve(conn, &reserved).await.unwrap();

@@ -121,6 +121,7 @@ async fn submit_migration(
         kind: Kind::Migrate,
         params: &params,
         tenants: None,
+        inputs: None,
         selector: &Selector::all(),
         with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),

@@ -74,6 +74,7 @@ select c.id,
        array(select k.stage from tenantry.checkpoints k
              where k.item_id = c.id and k.undone_at is null) as "checkpoints!",
        c.result,
+       case when b.kind in ('update', 'revoke_keys') then c.input end as "input: Json<Box<RawValue>>",
        t.id as tenant_id,
        t.state as tenant_state,
        t.name as tenant_name,

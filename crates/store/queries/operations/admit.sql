@@ -1,7 +1,8 @@
 -- $1 operation, $2 kind, $3 params, $4 who asks, $5 not before, $6 the digest that the caller has seen,
 -- $7 whether to write, $8 states, $9 ids, $10 feature, $11 places (set, space, version) of those that have
 -- the version asked for, $12 pattern of the name,
--- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts
+-- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts,
+-- $18 what the item of each id has to know, $19 label
 with chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name, t.deletion_protected and $2 = 'delete' as is_protected
     from tenantry.tenants t
@@ -10,6 +11,7 @@ with chosen as materialized (
       -- nothing takes back a drop that has begun
       and (t.purge_began_at is null or $2 = 'purge')
       and ($9::bigint[] is null or t.id = any($9))
+      and ($19::jsonb is null or (t.labels <> '{}' and t.labels @> $19))
       and ($10::text is null or t.settings -> 'features' ? $10)
       and ($11::text[] is null or (m.set_hash || ' ' || m.version = any($11)) is not true)
       and ($12::text is null or lower(t.name) like lower($12))
@@ -27,11 +29,26 @@ with chosen as materialized (
     select $1, $2, $3, 'queued', 'independent', tenants, $4, $5
     from told where $7 and tenants > 0 and protected = 0 and ($6::text is null or $6 = digest)
     returning id
+), revoked as (
+    -- at once; a key that is being issued at this moment is for the items
+    update tenantry.api_keys k
+    set revoked_at = clock_timestamp(), sealed = null, sealed_until = null
+    from operation o cross join chosen c
+    where $2 = 'revoke_keys' and k.tenant_id = c.id and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > clock_timestamp())
+      and k.created_at < coalesce(($3 ->> 'created_before')::timestamptz, 'infinity')
+    returning k.tenant_id, k.id
 ), items as (
     insert into tenantry.operation_items
         (operation_id, idx, state, input, tenant_id, tenant_name, domain, schema_name, next_attempt_at, interrupts)
-    select o.id, row_number() over (order by c.id) - 1, 'queued', '{}', c.id, c.name, c.domain, c.schema_name, $5, $17
+    select o.id, row_number() over (order by g.place, c.id) - 1, 'queued', coalesce(g.input, r.input, '{}'), c.id, c.name,
+           c.domain, c.schema_name, $5, $17
     from operation o cross join chosen c
+    -- a list of changes keeps its order
+    left join unnest(case when $18::jsonb[] is not null then $9::bigint[] end, $18) with ordinality
+        as g (id, input, place) on g.id = c.id
+    left join (select tenant_id, jsonb_build_object('revoked', jsonb_agg(id order by id)) as input
+               from revoked group by tenant_id) r on r.tenant_id = c.id
     order by c.id
 ), suspended as (
     -- at once; what its role may do follows

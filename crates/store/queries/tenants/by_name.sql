@@ -2,11 +2,11 @@
 -- The tenant that holds all the names given: at most one, found by the index of the first of them.
 select id as "id!", name as "name!", description, domain as "domain!",
     schema_name as "schema_name!", role_name as "role_name!", external_id, state as "state!",
-    settings as "settings!: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id) as migration_version,
+    settings as "settings!: Json<Box<RawValue>>", labels as "labels!: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id) as migration_version,
     created_at as "created_at!", activated_at, suspended_at, suspended_reason, suspended_until,
         deleting_at, deleting_reason, purge_at, purge_began_at, held_at, hold_reason,
         deletion_protected as "deletion_protected!",
-    updated_at as "updated_at!"
+    updated_at as "updated_at!", xmin::text as "xmin!"
 from tenantry.tenants t
 where id in (
         select id from tenantry.tenants

@@ -2,7 +2,7 @@
 with gone as (
     update tenantry.tenants t
     set state = 'deleted', deleted_at = clock_timestamp(), updated_at = clock_timestamp(),
-        name = 'deleted', description = null, settings = '{}',
+        name = 'deleted', description = null, settings = '{}', labels = '{}',
         -- a name that is kept for a while goes when its time is over
         domain = case when t.name_hold_days > 0 then t.domain else 'deleted.invalid' end,
         schema_name = case when t.name_hold_days > 0 then t.schema_name else 'deleted' end,

@@ -1,7 +1,5 @@
 //! The API keys of one tenant: what is known of each, and what ends them.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use domain::TenantId;
 use sqlx::PgConnection;
@@ -73,25 +71,6 @@ pub async fn by_hash(
     )
     .map(|r| (r.id, r.sealed))
     .fetch_optional(conn)
-    .await
-}
-
-/// Has every live key of `tenant` expire after `overlap`, if it would live longer; says which those are.
-pub async fn expire(
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    overlap: Duration,
-) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar!(
-        "update tenantry.api_keys
-         set expires_at = least(expires_at, clock_timestamp() + make_interval(secs => $2))
-         where tenant_id = $1 and revoked_at is null
-           and (expires_at is null or expires_at > clock_timestamp())
-         returning id",
-        tenant.get(),
-        overlap.as_secs_f64(),
-    )
-    .fetch_all(conn)
     .await
 }
 

@@ -2,6 +2,7 @@
 
 mod held;
 mod sealed;
+mod several;
 mod verify;
 
 use std::time::Duration;
@@ -9,10 +10,11 @@ use std::time::Duration;
 use domain::{OperationId, TenantId};
 use sqlx::PgConnection;
 
-pub use held::{Held, by_hash, expire, find, list, revoke};
+pub use held::{Held, by_hash, find, list, revoke};
 pub use sealed::{
     SealedKey, acknowledge, acknowledge_of_tenant, erase_expired, reveal, reveal_of_tenant,
 };
+pub use several::{expire, issued_in, revoke_of};
 pub use verify::{Presented, present, touch};
 
 /// Live keys that a tenant can have: a new one beside the one it replaces.

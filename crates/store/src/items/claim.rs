@@ -45,6 +45,8 @@ pub struct Claim {
     pub error: Option<RecordedError>,
     /// The stages that are committed and not undone, in no order.
     pub checkpoints: Vec<String>,
+    /// What the item alone has to know; `None`, or an empty object: `params` have it.
+    pub input: Option<Box<RawValue>>,
     /// What the stages that are committed noted, as the item's kind says.
     pub result: Option<serde_json::Value>,
     pub tenant: ClaimedTenant,
@@ -147,6 +149,7 @@ struct Row {
     error_step: Option<String>,
     checkpoints: Vec<String>,
     result: Option<serde_json::Value>,
+    input: Option<Json<Box<RawValue>>>,
     tenant_id: i64,
     tenant_state: String,
     tenant_name: String,
@@ -185,6 +188,7 @@ impl Row {
             error,
             checkpoints: self.checkpoints,
             result: self.result,
+            input: self.input.map(|input| input.0),
             tenant: ClaimedTenant {
                 id: TenantId::new(self.tenant_id),
                 state: self.tenant_state.parse().map_err(|e| odd("state", &e))?,

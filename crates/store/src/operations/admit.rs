@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use domain::{
     Kind, Mode, OperationId, OperationState, OperatorId, Progress, Selector, TenantId, TenantState,
 };
-use serde_json::Value;
-use sqlx::PgConnection;
+use serde_json::{Value, json, value::RawValue};
+use sqlx::{PgConnection, types::Json};
 
 use crate::{
     decode::{column, natural},
@@ -57,6 +57,8 @@ pub struct Asked<'a> {
     pub params: &'a Value,
     /// These tenants only.
     pub tenants: Option<&'a [TenantId]>,
+    /// What the item of each of them has to know beside `params`; `None`: nothing.
+    pub inputs: Option<&'a [Box<RawValue>]>,
     /// Those that all of it fits.
     pub selector: &'a Selector,
     /// Where a schema has the version that `selector` asks to be below ([`crate::tenants::places_with`]).
@@ -99,6 +101,10 @@ pub async fn admit(
         asked.kind.states().iter().filter(in_selector).map(|state| state.as_str()).collect();
     let ids: Option<Vec<i64>> =
         asked.tenants.map(|tenants| tenants.iter().map(|tenant| tenant.get()).collect());
+    let inputs: Option<Vec<Json<&RawValue>>> =
+        asked.inputs.map(|inputs| inputs.iter().map(|input| Json(&**input)).collect());
+    let label = selector.label.as_deref().and_then(domain::label_pair);
+    let label = label.map(|(key, value)| json!({ key: value }));
     let external_ids = (!selector.external_ids.is_empty()).then_some(&*selector.external_ids);
     let row = sqlx::query_file!(
         "queries/operations/admit.sql",
@@ -119,6 +125,8 @@ pub async fn admit(
         asked.but_at.map(|place| place.set_hash.as_str()),
         asked.but_at.and_then(|place| place.version.as_ref()).map(domain::Version::as_str),
         asked.kind.interrupts(),
+        inputs as _,
+        label,
     )
     .fetch_one(conn)
     .await?;
@@ -161,8 +169,6 @@ pub async fn end_refused(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// Rows of the registry this transaction has read so far.
@@ -196,6 +202,7 @@ mod tests {
             kind: Kind::Suspend,
             params: &json!({}),
             tenants: None,
+            inputs: None,
             selector: &selector,
             with_version: &[],
             but_at: None,

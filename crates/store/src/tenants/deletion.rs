@@ -44,7 +44,9 @@ pub async fn undelete(
          join tenantry.tenants before on before.id = c.tenant
          where t.id = c.tenant and t.state = 'deleting' and t.purge_began_at is null
            and not exists (select from tenantry.operation_items i
-                           where i.tenant_id = t.id and i.interrupts and i.id > c.item)
+                           join tenantry.operations o on o.id = i.operation_id
+                           where i.tenant_id = t.id and i.interrupts and i.id > c.item
+                             and o.kind in ('suspend', 'delete'))
          returning t.id, before.deleting_reason",
         &items,
         &ids,

@@ -24,6 +24,8 @@ pub struct Tenant {
     /// Features, limits and metadata, as the registry has them: no number has lost a digit, and
     /// nothing in them can be unreadable.
     pub settings: Box<RawValue>,
+    /// Its labels, key to value, as the registry has them.
+    pub labels: Box<RawValue>,
     /// The newest tenant migration it has.
     pub migration_version: Option<String>,
     /// When its names were reserved.
@@ -36,6 +38,8 @@ pub struct Tenant {
     pub hold: Option<Hold>,
     pub is_protected: bool,
     pub updated_at: DateTime<Utc>,
+    /// Another one after each change of its row in the registry.
+    pub version: String,
 }
 
 /// A tenant's row as the queries of this directory return it.
@@ -50,6 +54,7 @@ struct Row {
     external_id: Option<String>,
     state: String,
     settings: Json<Box<RawValue>>,
+    labels: Json<Box<RawValue>>,
     migration_version: Option<String>,
     created_at: DateTime<Utc>,
     activated_at: Option<DateTime<Utc>>,
@@ -64,6 +69,12 @@ struct Row {
     hold_reason: Option<String>,
     deletion_protected: bool,
     updated_at: DateTime<Utc>,
+    xmin: String,
+}
+
+/// PostgreSQL gives a row another `xmin` with each change; a database that is restored has others throughout.
+pub(super) fn row_version(updated_at: DateTime<Utc>, xmin: &str) -> String {
+    format!("{:x}-{xmin}", updated_at.timestamp_micros())
 }
 
 impl TryFrom<Row> for Tenant {
@@ -80,6 +91,7 @@ impl TryFrom<Row> for Tenant {
             role: r.role_name,
             external_id: r.external_id,
             settings: r.settings.0,
+            labels: r.labels.0,
             migration_version: r.migration_version,
             created_at: r.created_at,
             activated_at: r.activated_at,
@@ -96,6 +108,7 @@ impl TryFrom<Row> for Tenant {
             }),
             hold: r.held_at.map(|since| Hold { since, reason: r.hold_reason }),
             is_protected: r.deletion_protected,
+            version: row_version(r.updated_at, &r.xmin),
             updated_at: r.updated_at,
         })
     }
@@ -106,11 +119,11 @@ pub async fn find(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option<
     sqlx::query_as!(
         Row,
         r#"select id, name, description, domain, schema_name, role_name, external_id, state,
-                settings as "settings: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
+                settings as "settings: Json<Box<RawValue>>", labels as "labels: Json<Box<RawValue>>", (select m.version from tenantry.tenant_migrations m where m.tenant_id = t.id)
                     as migration_version,
                 created_at, activated_at, suspended_at, suspended_reason, suspended_until,
                 deleting_at, deleting_reason, purge_at, purge_began_at, held_at, hold_reason,
-                deletion_protected, updated_at
+                deletion_protected, updated_at, xmin::text as "xmin!"
          from tenantry.tenants t where id = $1"#,
         id.get(),
     )

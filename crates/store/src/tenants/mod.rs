@@ -7,6 +7,7 @@ mod list;
 mod reserve;
 mod status;
 mod suspended;
+mod update;
 
 pub use change::{Activation, IssuedLogin, activate, deactivate, issue_login, touch};
 pub use deletion::{
@@ -23,3 +24,4 @@ pub use reserve::{
 };
 pub use status::{TenantStatus, state, states, status};
 pub use suspended::{Standing, Suspension, keep_rights, lock_standing, resume, take_over_due};
+pub use update::{Locked, TakenName, lock_changeable, taken_name, update};

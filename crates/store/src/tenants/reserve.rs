@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::{RoleName, SchemaName, Settings, TenantId};
+use domain::{Labels, RoleName, SchemaName, Settings, TenantId};
 use sqlx::{PgConnection, types::Json};
 
 /// `n` fresh ids. Names are derived from them before the rows exist; unused ids leave gaps.
@@ -31,6 +31,7 @@ pub struct Reservation {
     pub external_id: Option<String>,
     /// Features, limits and metadata, defaults filled in.
     pub settings: Settings,
+    pub labels: Labels,
 }
 
 /// Reserves what is free and says which of `wanted` that were: rows in state `pending`.
@@ -57,6 +58,7 @@ pub async fn reserve(
     let roles: Vec<&str> = ordered.iter().map(|r| r.role.as_str()).collect();
     let externals: Vec<Option<&str>> = ordered.iter().map(|r| r.external_id.as_deref()).collect();
     let settings: Vec<Json<&Settings>> = ordered.iter().map(|r| Json(&r.settings)).collect();
+    let labels: Vec<Json<&Labels>> = ordered.iter().map(|r| Json(&r.labels)).collect();
     sqlx::query_file!(
         "queries/tenants/reserve.sql",
         &ids,
@@ -67,6 +69,7 @@ pub async fn reserve(
         &roles as &[&str],
         &externals as &[Option<&str>],
         &settings as &[Json<&Settings>],
+        &labels as &[Json<&Labels>],
     )
     .map(|row| TenantId::new(row.id))
     .fetch_all(conn)

@@ -83,6 +83,7 @@ pub async fn resume(
          join tenantry.tenants before on before.id = c.tenant
          where t.id = c.tenant and t.state = 'suspended'
            and not exists (select from tenantry.operation_items i
+                           join tenantry.operations o on o.id = i.operation_id and o.kind = 'suspend'
                            where i.tenant_id = t.id and i.interrupts and i.id > c.item)
          returning t.id, before.suspended_reason",
         &items,
@@ -121,7 +122,11 @@ mod tests {
              with o as (insert into tenantry.operations (id, kind, state, mode, total)
                         values (gen_random_uuid(), 'suspend', 'queued', 'independent', 1) returning id)
              insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, interrupts)
-             select 10, id, 0, 'succeeded', 1, '{}', true from o",
+             select 10, id, 0, 'succeeded', 1, '{}', true from o;
+             with o as (insert into tenantry.operations (id, kind, state, mode, total)
+                        values (gen_random_uuid(), 'revoke_keys', 'queued', 'independent', 1) returning id)
+             insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, interrupts)
+             select 12, id, 0, 'succeeded', 1, '{}', true from o",
         )
         .execute(&db.pool)
         .await

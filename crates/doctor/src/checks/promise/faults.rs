@@ -6,7 +6,7 @@ use tenantdb::{
     MigrationSet,
     elsewhere::{self, Elsewhere},
     ledger::{self, Entry},
-    own_row::{self, OwnRow},
+    own_row::{self, OwnRow, Standing},
     verify,
 };
 
@@ -46,9 +46,8 @@ pub(super) async fn faults(
         if !behind.is_empty() {
             found.push(told(Kind::SequenceBehind, behind.join("; ")));
         }
-        if promise.has_own_row() && own_row_differs(conn, tenant).await? {
-            let what = "its row in its table `tenant` is not what the registry says".to_owned();
-            found.push(Fault { kind: Kind::OwnRowDiffers, what, fixable: true });
+        if promise.has_own_row() {
+            found.extend(own_row_fault(conn, tenant).await?);
         }
         verify::look(conn, &subject, promise).await?
     } else {
@@ -67,9 +66,17 @@ pub(super) async fn faults(
     Ok(found)
 }
 
-async fn own_row_differs(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<bool> {
-    let Some(registered) = store::tenants::find(conn, tenant.id).await? else { return Ok(false) };
-    own_row::differs(conn, &own_row_of(&registered, &tenant.schema)).await
+async fn own_row_fault(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<Option<Fault>> {
+    let Some(registered) = store::tenants::find(conn, tenant.id).await? else { return Ok(None) };
+    let row = own_row_of(&registered, &tenant.schema);
+    let (kind, what) = match own_row::standing(conn, &row).await? {
+        Standing::AsWanted => return Ok(None),
+        Standing::Differs => {
+            (Kind::OwnRowDiffers, "its row in its table `tenant` is not what the registry says")
+        }
+        Standing::Missing => (Kind::OwnRowMissing, "its table `tenant` has no row of it"),
+    };
+    Ok(Some(Fault { kind, what: what.to_owned(), fixable: true }))
 }
 
 /// The row that a registered tenant is to have in its schema.

@@ -30,6 +30,7 @@ const KINDS: &[Kind] = &[
     Kind::PromiseDiffers,
     Kind::SequenceBehind,
     Kind::OwnRowDiffers,
+    Kind::OwnRowMissing,
 ];
 
 const ACTIVE: &str = "select id, schema_name, role_name from tenantry.tenants

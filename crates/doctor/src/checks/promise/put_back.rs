@@ -7,7 +7,8 @@ use store::audit::Entry;
 use tenantdb::{
     Promise, Subject, elsewhere,
     mend::{self, MendError},
-    own_row, role, schema, verify,
+    own_row::{self, Standing},
+    role, schema, verify,
 };
 
 use super::faults::own_row_of;
@@ -50,7 +51,8 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
     Ok(Entry { personal, ..cx.did_to(id, "tenant.rights_restored", detail) })
 }
 
-/// Writes the tenant's row in its own table, only while schema and table are there and it says something else.
+/// Writes the tenant's row in its own table, only while schema and table are there, and the row is not or says
+/// something else.
 pub(crate) async fn write_own_row<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
     let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let (schema, _) = tenant.names()?;
@@ -60,7 +62,7 @@ pub(crate) async fn write_own_row<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repa
     }
     let registered = store::tenants::find(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let row = own_row_of(&registered, &schema);
-    if !own_row::differs(cx.conn, &row).await? {
+    if own_row::standing(cx.conn, &row).await? == Standing::AsWanted {
         return Err(Stop::Gone);
     }
     own_row::write(cx.conn, &[row]).await?;

@@ -119,6 +119,7 @@ async fn submit(
         kind: Kind::Migrate,
         params: &params,
         tenants: one.as_ref().map(<[TenantId; 1]>::as_slice),
+        inputs: None,
         selector: if one.is_some() { &selector } else { &all },
         with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),
