@@ -32,5 +32,5 @@ pub use load::Settings;
 pub use network::Network;
 pub use profile::Profile;
 pub use sections::{
-    Api, Database, Keys, Log, LogFormat, Pool, Queue, Retention, Tenants, Worker, YesOrNo,
+    Api, Checks, Database, Keys, Log, LogFormat, Pool, Queue, Retention, Tenants, Worker, YesOrNo,
 };

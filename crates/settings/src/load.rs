@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::{
-    Api, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
+    Api, Checks, Database, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention, SettingsError,
     Source, Tenants, Worker,
     catalogue::{self, KEYS},
     check,
@@ -27,6 +27,7 @@ pub struct Settings {
     pub worker: Worker,
     pub pool: Pool,
     pub queue: Queue,
+    pub checks: Checks,
     pub retention: Retention,
     pub tenants: Tenants,
     pub keys: Keys,

@@ -6,9 +6,10 @@
 
 mod faults;
 mod learnt;
+mod one;
 mod put_back;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
@@ -19,6 +20,7 @@ use tenantdb::{
 };
 
 use self::faults::{Fault, faults};
+pub use self::one::{TENANT_KINDS, TenantCheck, TenantReport};
 pub(crate) use self::put_back::{put_back, write_own_row};
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
@@ -30,6 +32,17 @@ const KINDS: &[Kind] = &[
     Kind::PromiseDiffers,
     Kind::SequenceBehind,
     Kind::OwnRowDiffers,
+];
+
+/// Those of them that a look at one tenant after another finds.
+pub(crate) const WALKED: &[Kind] = &[
+    Kind::MigrationsBehind,
+    Kind::MigrationEdited,
+    Kind::MigrationUnknown,
+    Kind::ShapeDiffers,
+    Kind::SequenceBehind,
+    Kind::OwnRowDiffers,
+    Kind::NotLookedAt,
 ];
 
 const ACTIVE: &str = "select id, schema_name, role_name from tenantry.tenants
@@ -48,19 +61,22 @@ pub(super) struct Tenant {
     pub(super) role: RoleName,
     /// Whether to look at each object in its schema.
     pub(super) in_depth: bool,
+    /// Its users are meant to be shut out.
+    pub(super) is_suspended: bool,
 }
 
 /// What a tenant is held against.
 pub(super) struct Promised<'a> {
     pub(super) installation: &'a InstallationId,
     pub(super) set: &'a MigrationSet,
-    pub(super) promise: Promise,
+    pub(super) promise: Arc<Promise>,
     /// The role that is a member of every tenant's.
     application_role: Option<&'a str>,
-    /// Roles that have something outside the tenants' schemas, which is rare.
-    elsewhere: HashSet<String>,
-    /// It was found already what all roles may do in the database, and it is more than it should be.
-    pub(super) shared: bool,
+    /// Roles that have something outside the tenants' schemas, which is rare; `None` = each is asked about.
+    elsewhere: Option<HashSet<String>>,
+    /// Whether all roles may do more in the database than they should, which is told once; `None` = it is
+    /// looked up when a tenant's role may.
+    shared: Option<bool>,
 }
 
 impl Promised<'_> {
@@ -76,7 +92,15 @@ impl Promised<'_> {
     }
 
     pub(super) fn has_elsewhere(&self, tenant: &Tenant) -> bool {
-        self.elsewhere.contains(tenant.role.as_str())
+        self.elsewhere.as_ref().is_none_or(|roles| roles.contains(tenant.role.as_str()))
+    }
+
+    /// Whether what a tenant's role may do in the database is no fault of this tenant.
+    async fn shares_faults(&self, conn: &mut PgConnection) -> sqlx::Result<bool> {
+        match self.shared {
+            Some(known) => Ok(known),
+            None => Ok(!public_rights::read(conn).await?.are_revoked()),
+        }
     }
 }
 
@@ -88,7 +112,11 @@ pub(crate) async fn look(pool: &PgPool, gatherer: &mut Gatherer<'_>) -> Result<(
     }
     let failed = || ExamineError::during("look at the tenants");
     let mut conn = connect(pool).await.map_err(failed())?;
-    let promised = promised(&mut conn, gatherer).await?;
+    let promise = learnt::learn(&mut conn, gatherer).await?;
+    if !gatherer.scope.wants_any(WALKED) {
+        return Ok(());
+    }
+    let promised = promised(&mut conn, promise, gatherer).await?;
     walk(pool, conn, &promised, gatherer).await.map_err(failed())
 }
 
@@ -117,18 +145,19 @@ async fn walk(
     Ok(())
 }
 
-/// Learns what the tenants are to be, and which of their roles have something elsewhere.
+/// What the tenants are to be, and which of their roles have something elsewhere.
 async fn promised<'a>(
     conn: &mut PgConnection,
+    promise: Promise,
     gatherer: &mut Gatherer<'a>,
 ) -> Result<Promised<'a>, ExamineError> {
     let (set, installation) = (&gatherer.scope.migrations, gatherer.installation);
-    let promise = learnt::learn(conn, gatherer).await?;
     let elsewhere = elsewhere::read(conn, installation, None).await;
     let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
-    let elsewhere = elsewhere.into_iter().map(|it| it.role).collect();
+    let elsewhere = Some(elsewhere.into_iter().map(|it| it.role).collect());
     let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
-    let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
+    let shared = Some(of_all.iter().any(|kind| gatherer.report.found.contains_key(kind)));
+    let promise = Arc::new(promise);
     let application_role = gatherer.scope.application_role.as_deref();
     Ok(Promised { installation, set, promise, application_role, elsewhere, shared })
 }
@@ -168,7 +197,8 @@ fn read(rows: &[PgRow], sample: Option<&HashSet<i64>>) -> sqlx::Result<Vec<Tenan
         let names = registered::names(row.try_get(1)?, row.try_get(2)?);
         let Ok((schema, role)) = names else { continue };
         let in_depth = sample.is_none_or(|ids| ids.contains(&id));
-        tenants.push(Tenant { id: TenantId::new(id), schema, role, in_depth });
+        let id = TenantId::new(id);
+        tenants.push(Tenant { id, schema, role, in_depth, is_suspended: false });
     }
     Ok(tenants)
 }
