@@ -21,15 +21,18 @@ mod examine;
 mod finding;
 mod fix;
 mod kind;
+mod keep;
 mod pages;
 mod registered;
 mod repair;
 mod report;
 mod scope;
 
+pub use checks::promise::{connect, TenantCheck, TenantReport};
 pub use examine::{ExamineError, examine};
 pub use finding::{Finding, Subject};
 pub use fix::{FixError, Fixed, Refusal, fix};
+pub use keep::{keep_examination, keep_tenant};
 pub use kind::{Kind, UnknownKind};
 pub use report::{Checked, Report};
 pub use scope::{Depth, Scope};

@@ -99,26 +99,45 @@ pub async fn take_due(conn: &mut PgConnection, gap: Duration) -> sqlx::Result<Op
         .await
 }
 
-/// How long nothing is due yet; zero if something is, `None` if nothing is enrolled.
-pub async fn until_due(conn: &mut PgConnection) -> sqlx::Result<Option<Duration>> {
-    let secs = sqlx::query_scalar!(
-        r#"select extract(epoch from greatest(c.next_due, s.next_at) - now())::float8
-           from (select next_due from tenantry.tenant_checks order by next_due limit 1) c,
-                tenantry.check_schedule s"#,
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(secs.flatten().map(|secs| Duration::try_from_secs_f64(secs).unwrap_or_default()))
+/// Which looks wait for somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// A caller waits for one.
+    pub is_asked: bool,
+    /// How long no scheduled one may begin; zero if one may now, `None` if no tenant is enrolled.
+    pub due_in: Option<Duration>,
 }
 
-/// Records what came of a look. The next one is due within `period`, at a time between 0.8 and 1.0 of it.
+pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<Waiting> {
+    let row = sqlx::query!(
+        r#"select exists (
+                      select from tenantry.tenant_checks
+                      where asked_at is not null
+                        and (taken_at is null or taken_at < asked_at
+                             or taken_at < now() - make_interval(secs => $1))) as "is_asked!",
+                  extract(epoch from greatest(s.next_at, (
+                      select next_due from tenantry.tenant_checks order by next_due limit 1)) - now()
+                  )::float8 as due_in,
+                  exists (select from tenantry.tenant_checks) as "is_enrolled!"
+           from tenantry.check_schedule s"#,
+        ASKED_LEFT_AFTER.as_secs_f64(),
+    )
+    .fetch_one(conn)
+    .await?;
+    let due_in = row.due_in.filter(|_| row.is_enrolled);
+    let due_in = due_in.map(|secs| Duration::try_from_secs_f64(secs).unwrap_or_default());
+    Ok(Waiting { is_asked: row.is_asked, due_in })
+}
+
+/// Records what came of a look, unless a later one is known, and says whether it did. The next one is due
+/// within `period`, at a time between 0.8 and 1.0 of it.
 pub async fn record(
     conn: &mut PgConnection,
     taken: Taken,
     look: &Look,
     period: Duration,
-) -> sqlx::Result<()> {
-    sqlx::query_file!(
+) -> sqlx::Result<bool> {
+    let recorded = sqlx::query_file!(
         "queries/checks/record.sql",
         taken.tenant.get(),
         taken.at,
@@ -130,8 +149,8 @@ pub async fn record(
         period.as_secs_f64(),
     )
     .execute(conn)
-    .await
-    .map(drop)
+    .await?;
+    Ok(recorded.rows_affected() > 0)
 }
 
 /// The tenant is not to be looked at any more: what was seen of it and found goes.

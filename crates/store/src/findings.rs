@@ -48,19 +48,18 @@ pub async fn record(conn: &mut PgConnection, seen: &[Sighting]) -> sqlx::Result<
     if seen.is_empty() {
         return Ok(());
     }
-    let texts = |of: fn(&Sighting) -> &str| seen.iter().map(|it| of(it).to_owned()).collect::<Vec<_>>();
     let fixable: Vec<bool> = seen.iter().map(|it| it.fixable).collect();
-    sqlx::query_file!(
-        "queries/findings/record.sql",
-        &texts(|it| it.kind),
-        &texts(|it| &it.subject.of),
-        &texts(|it| &it.subject.id),
-        &texts(|it| &it.sentence),
-        &fixable,
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+    let kinds = texts(seen, |it| it.kind);
+    let (types, ids) = (texts(seen, |it| &it.subject.of), texts(seen, |it| &it.subject.id));
+    let sentences = texts(seen, |it| &it.sentence);
+    sqlx::query_file!("queries/findings/record.sql", &kinds, &types, &ids, &sentences, &fixable)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+fn texts(seen: &[Sighting], of: fn(&Sighting) -> &str) -> Vec<String> {
+    seen.iter().map(|it| of(it).to_owned()).collect()
 }
 
 /// Closes what is open of these kinds about these subjects and was not seen since `since`.

@@ -28,6 +28,17 @@ pub async fn states(
     rows.into_iter().map(|r| Ok((TenantId::new(r.id), decode(&r.state)?))).collect()
 }
 
+/// Whether a suspension of the tenant is under way.
+pub async fn is_being_suspended(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from tenantry.operation_items
+               where tenant_id = $1 and interrupts and finished_at is null) as "is!""#,
+        tenant.get(),
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// A tenant's state and when it was last heard of.
 #[derive(Debug, Clone)]
 pub struct TenantStatus {

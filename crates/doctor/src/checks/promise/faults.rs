@@ -64,9 +64,7 @@ pub(super) async fn faults(
     if tenant.is_suspended {
         looked = looked.while_suspended();
     }
-    if !looked.database.is_empty() && promised.shares_faults(conn).await? {
-        looked.database.clear();
-    }
+    looked = promised.without_shared(conn, looked).await?;
     let mut more = Vec::new();
     if promised.has_elsewhere(tenant) {
         more = elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?;
@@ -138,7 +136,7 @@ async fn neighbour(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Option
     Ok(names.into_iter().find_map(|name| SchemaName::from_registry(name).ok()))
 }
 
-pub(super) fn told(kind: Kind, what: String) -> Fault {
+fn told(kind: Kind, what: String) -> Fault {
     Fault { kind, what, fixable: false }
 }
 

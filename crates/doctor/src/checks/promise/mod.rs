@@ -20,8 +20,10 @@ use tenantdb::{
 };
 
 use self::faults::{Fault, faults};
-pub use self::one::{TENANT_KINDS, TenantCheck, TenantReport};
+pub(crate) use self::one::TENANT_KINDS;
+pub use self::one::{TenantCheck, TenantReport};
 pub(crate) use self::put_back::{put_back, write_own_row};
+use super::database;
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
 const KINDS: &[Kind] = &[
@@ -95,12 +97,23 @@ impl Promised<'_> {
         self.elsewhere.as_ref().is_none_or(|roles| roles.contains(tenant.role.as_str()))
     }
 
-    /// Whether what a tenant's role may do in the database is no fault of this tenant.
-    async fn shares_faults(&self, conn: &mut PgConnection) -> sqlx::Result<bool> {
-        match self.shared {
-            Some(known) => Ok(known),
-            None => Ok(!public_rights::read(conn).await?.are_revoked()),
+    /// Takes out what a tenant's role may do in the database because all roles may.
+    async fn without_shared(
+        &self,
+        conn: &mut PgConnection,
+        mut faults: verify::Faults,
+    ) -> sqlx::Result<verify::Faults> {
+        if faults.database.is_empty() {
+            return Ok(faults);
         }
+        let all_may = match self.shared {
+            Some(known) => known,
+            None => database::is_open(conn).await?,
+        };
+        if all_may {
+            faults.database.clear();
+        }
+        Ok(faults)
     }
 }
 
@@ -162,9 +175,9 @@ async fn promised<'a>(
     Ok(Promised { installation, set, promise, application_role, elsewhere, shared })
 }
 
-/// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
-/// fills them, does not hold it up for long.
-pub(super) async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
+/// A connection outside the pool, for looks at tenants: it is closed when it has grown. A tenant that locks its
+/// tables, or fills them, does not hold it up for long.
+pub async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
     let options = store::with_settings((*pool.connect_options()).clone());
     let mut conn = store::open(&options).await?;
     sqlx::raw_sql("set lock_timeout = '2s'; set statement_timeout = '30s'")
@@ -248,16 +261,20 @@ fn tell_unseen(
     if !is_about_one(&error) {
         return Err(error);
     }
-    let database = error.as_database_error();
-    let why = match database.and_then(|e| e.code()).as_deref() {
-        Some("55P03") => "its tables are locked".to_owned(),
-        Some("57014") => "it took longer than 30 s".to_owned(),
-        _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
-    };
-    let told = [vec![why], seen.into_sentences()].concat().join("; ");
+    let told = [vec![why_unseen(&error)], seen.into_sentences()].concat().join("; ");
     let sentence = format!("could not look at tenant {}: {told}", tenant.id);
     gatherer.add(Kind::NotLookedAt, Subject::Tenant(tenant.id), sentence, false);
     Ok(())
+}
+
+/// Why the server refused the look at a tenant.
+fn why_unseen(error: &sqlx::Error) -> String {
+    let database = error.as_database_error();
+    match database.and_then(|e| e.code()).as_deref() {
+        Some("55P03") => "its tables are locked".to_owned(),
+        Some("57014") => "it took longer than 30 s".to_owned(),
+        _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
+    }
 }
 
 /// Looks at one tenant, and once more under its lock if something is wrong.
@@ -269,17 +286,17 @@ async fn judge(
 ) -> sqlx::Result<()> {
     let found = faults(conn, promised, tenant).await?;
     gatherer.report.checked.verified += i64::from(tenant.in_depth);
-    if found.is_empty() {
+    if found.faults.is_empty() {
         return Ok(());
     }
     let mut tx = conn.begin().await?;
     registered::lock(&mut tx, tenant.id).await?;
     let state = store::tenants::state(&mut tx, tenant.id).await?;
     let active = state == Some(domain::TenantState::Active);
-    let faults = if active { faults(&mut tx, promised, tenant).await? } else { Vec::new() };
+    let found = if active { faults(&mut tx, promised, tenant).await?.faults } else { Vec::new() };
     tx.rollback().await?;
     let subject = Subject::Tenant(tenant.id);
-    for Fault { kind, what, fixable } in faults {
+    for Fault { kind, what, fixable } in found {
         let sentence = format!("tenant {}: {what}", tenant.id);
         gatherer.add(kind, subject.clone(), sentence, fixable);
     }
