@@ -37,7 +37,7 @@ pub async fn keep_tenant(
     };
     let mut tx = conn.begin().await?;
     if checks::record(&mut tx, taken, &look, period).await? {
-        findings::record(&mut tx, &sightings(&report.findings)).await?;
+        findings::record(&mut tx, sightings(&report.findings)).await?;
         let subjects: Vec<_> = report.subjects.iter().map(stored).collect();
         findings::close_of(&mut tx, &subjects, &words(TENANT_KINDS), taken.at).await?;
     }
@@ -54,15 +54,21 @@ pub async fn keep_examination(
     scope: &Scope,
     since: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    for portion in report.findings.chunks(PORTION) {
-        findings::record(conn, &sightings(portion)).await?;
+    let kinds = told_whole(report, scope);
+    let portions: Vec<_> = report.findings.chunks(PORTION).map(sightings).collect();
+    for portion in portions {
+        findings::record(conn, portion).await?;
     }
-    // What was counted and not told may be among those that are open.
-    let told = |kind: &Kind| report.found.get(kind).is_none_or(|n| *n <= u64::from(scope.limit));
-    let kinds: Vec<Kind> =
-        Kind::ALL.iter().copied().filter(|kind| scope.wants(*kind) && told(kind)).collect();
-    while findings::close_unseen(conn, &words(&kinds), since).await? {}
+    while findings::close_unseen(conn, &kinds, since).await? {}
     Ok(())
+}
+
+/// The kinds that were looked for and told to the last one: of others, some that are open were not told.
+fn told_whole(report: &Report, scope: &Scope) -> Vec<&'static str> {
+    let is_whole =
+        |kind: &Kind| report.found.get(kind).is_none_or(|all| *all <= u64::from(scope.limit));
+    let kinds = Kind::ALL.iter().copied().filter(|kind| scope.wants(*kind) && is_whole(kind));
+    kinds.map(Kind::as_str).collect()
 }
 
 fn sightings(found: &[Finding]) -> Vec<Sighting> {

@@ -44,22 +44,46 @@ pub struct Finding {
 }
 
 /// Opens what is new and renews what is open. One statement.
-pub async fn record(conn: &mut PgConnection, seen: &[Sighting]) -> sqlx::Result<()> {
+pub async fn record(conn: &mut PgConnection, seen: Vec<Sighting>) -> sqlx::Result<()> {
     if seen.is_empty() {
         return Ok(());
     }
-    let fixable: Vec<bool> = seen.iter().map(|it| it.fixable).collect();
-    let kinds = texts(seen, |it| it.kind);
-    let (types, ids) = (texts(seen, |it| &it.subject.of), texts(seen, |it| &it.subject.id));
-    let sentences = texts(seen, |it| &it.sentence);
-    sqlx::query_file!("queries/findings/record.sql", &kinds, &types, &ids, &sentences, &fixable)
-        .execute(conn)
-        .await
-        .map(drop)
+    let columns = Columns::of(seen);
+    sqlx::query_file!(
+        "queries/findings/record.sql",
+        &columns.kinds,
+        &columns.types,
+        &columns.ids,
+        &columns.sentences,
+        &columns.fixable,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
-fn texts(seen: &[Sighting], of: fn(&Sighting) -> &str) -> Vec<String> {
-    seen.iter().map(|it| of(it).to_owned()).collect()
+/// One list a column.
+#[derive(Default)]
+struct Columns {
+    kinds: Vec<String>,
+    types: Vec<String>,
+    ids: Vec<String>,
+    sentences: Vec<String>,
+    fixable: Vec<bool>,
+}
+
+impl Columns {
+    fn of(seen: Vec<Sighting>) -> Self {
+        let mut columns = Self::default();
+        for Sighting { kind, subject, sentence, fixable } in seen {
+            columns.kinds.push(kind.to_owned());
+            columns.types.push(subject.of);
+            columns.ids.push(subject.id);
+            columns.sentences.push(sentence);
+            columns.fixable.push(fixable);
+        }
+        columns
+    }
 }
 
 /// Closes what is open of these kinds about these subjects and was not seen since `since`.

@@ -44,6 +44,8 @@ enum ExaminerError {
     Database(#[from] sqlx::Error),
     #[error("it took too long and was given up")]
     TookTooLong,
+    #[error("it broke off")]
+    Broken(#[source] tokio::task::JoinError),
     #[error("it could not connect")]
     Connect(#[source] Box<crate::StartError>),
 }
@@ -95,8 +97,19 @@ impl Examiner {
             .pools
             .examining(&self.settings, PATIENCE)
             .map_err(|error| ExaminerError::Connect(Box::new(error)))?;
-        let examined = doctor::examine(&pool, &scope).await;
-        pool.close().await;
+        let dropped = CancellationToken::new();
+        let _stop_on_drop = dropped.clone().drop_guard();
+        let runtime = tokio::runtime::Handle::current();
+        // Its future stays on the thread where it is made.
+        let examined = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                let examined = dropped.run_until_cancelled(doctor::examine(&pool, &scope)).await;
+                pool.close().await;
+                examined.map(|examined| (examined, scope))
+            })
+        });
+        let examined = examined.await.map_err(ExaminerError::Broken)?;
+        let (examined, scope) = examined.ok_or(ExaminerError::TookTooLong)?;
         Ok((examined?, scope))
     }
 

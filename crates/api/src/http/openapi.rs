@@ -42,7 +42,7 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "An operator token. `viewer` may GET; `operator` may also submit, cancel, retry, \
+                "An operator token. `viewer` may GET, check a tenant and verify a key; `operator` may also submit, cancel, retry, \
                  pause and resume a batch, reveal and acknowledge; `admin` may everything: pause the \
                  queue, see to tenants whose undo failed.",
             ))

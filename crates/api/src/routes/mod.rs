@@ -5,6 +5,7 @@
 
 mod acts;
 mod audit;
+mod checks;
 mod history;
 mod items;
 mod keys;
@@ -51,6 +52,9 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(life::suspend_tenant))
         .routes(routes!(life::resume_tenant))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(checks::check_tenant))
+        .routes(routes!(checks::get_tenant_health))
+        .routes(routes!(checks::list_findings))
         .routes(routes!(tenant_keys::list_keys, tenant_keys::issue_key))
         .routes(routes!(tenant_keys::rotate_keys))
         .routes(routes!(tenant_keys::reveal_tenant_keys))

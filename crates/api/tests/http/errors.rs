@@ -140,13 +140,14 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 47] = [
+const CALLS: [&str; 50] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "GET /api/v1/audit",
     "DELETE /api/v1/tenants/{id}/keys/{key}",
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
+    "GET /api/v1/findings",
     "GET /api/v1/operations",
     "GET /api/v1/operations/{id}",
     "GET /api/v1/operations/{id}/items",
@@ -154,6 +155,7 @@ const CALLS: [&str; 47] = [
     "GET /api/v1/queue",
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
+    "GET /api/v1/tenants/{id}/health",
     "GET /api/v1/tenants/{id}/history",
     "GET /api/v1/tenants/{id}/keys",
     "GET /api/v1/tenants/{id}/keys/{key}",
@@ -182,6 +184,7 @@ const CALLS: [&str; 47] = [
     "POST /api/v1/queue/resume",
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
+    "POST /api/v1/tenants/{id}/check",
     "POST /api/v1/tenants/{id}/keys",
     "POST /api/v1/tenants/{id}/keys/acknowledge",
     "POST /api/v1/tenants/{id}/keys/reveal",
