@@ -39,10 +39,13 @@ create table tenantry.findings (
     closed_at     timestamptz
 );
 create unique index findings_open on tenantry.findings (subject_type, subject_id, kind) where closed_at is null;
+-- each list in its order
 create index findings_open_by_kind on tenantry.findings (kind, id) where closed_at is null;
 create index findings_open_by_id on tenantry.findings (id) where closed_at is null;
+create index findings_closed_by_kind on tenantry.findings (kind, id) where closed_at is not null;
+create index findings_closed_by_id on tenantry.findings (id) where closed_at is not null;
+create index findings_by_tenant on tenantry.findings (tenant_id, id) where tenant_id is not null;
 create index findings_closed on tenantry.findings (closed_at) where closed_at is not null;
-create index findings_by_tenant on tenantry.findings (tenant_id) where tenant_id is not null;
 
 -- The pace of all workers together: one row.
 create table tenantry.check_schedule (

@@ -6,6 +6,7 @@ mod behind_a_proxy;
 mod beside_others;
 mod bulk_batch;
 mod cancel_and_retry;
+mod check;
 mod constant_cost;
 mod copied_database;
 mod demo_and_dev;

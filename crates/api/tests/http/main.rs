@@ -5,6 +5,7 @@
 mod atomic;
 mod audit;
 mod audited;
+mod checks;
 mod digests;
 mod dry_run;
 mod errors;

@@ -1,4 +1,4 @@
-//! `tenantry tenant`: list, show, suspend and resume tenants; their API keys, and the history of one.
+//! `tenantry tenant`: list, show, check, suspend and resume tenants; their API keys, and the history of one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    tenant_keys::TenantKeys, watching,
+    tenant_check::Check, tenant_keys::TenantKeys, watching,
 };
 use crate::{
     args::Global,
@@ -78,6 +78,7 @@ pub(crate) enum Tenant {
     /// List, issue, rotate and revoke a tenant's API keys
     #[command(subcommand)]
     Keys(TenantKeys),
+    Check(Check),
     Connect(Connect),
     ApplicationRole(ApplicationRole),
 }
@@ -91,6 +92,7 @@ impl Tenant {
                 with_database(global, async |db| command.run(db).await).await
             }
             Self::Keys(keys) => keys.run(global).await,
+            Self::Check(check) => check.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),
