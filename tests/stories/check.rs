@@ -1,6 +1,9 @@
 //! A tenant is looked at when a caller asks, and by and by; what is wrong is told until it is no longer so.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -56,7 +59,8 @@ impl Fixture {
         let (report, exit) = self.check(id).await;
         assert_eq!((&report["overall_health"], exit), (&"unhealthy".into(), Some(1)), "{report}");
         let reasons = report["reasons"].as_array().unwrap();
-        let told = reasons.iter().find(|it| it["code"] == code).unwrap_or_else(|| panic!("{report}"));
+        let told =
+            reasons.iter().find(|it| it["code"] == code).unwrap_or_else(|| panic!("{report}"));
         assert!(told["message"].as_str().unwrap().contains(words), "{report}");
         assert!(report["error"].as_str().unwrap().contains(words), "{report}");
         report
@@ -86,7 +90,8 @@ impl Fixture {
             let text = reqwest::get(format!("{}/metrics", worker.url)).await.unwrap();
             let text = text.text().await.unwrap();
             let lines = text.lines().filter(|it| it.starts_with("tenantry_checks_total{"));
-            looks += lines.map(|it| it.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>();
+            looks +=
+                lines.map(|it| it.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>();
         }
         looks
     }
@@ -127,6 +132,12 @@ async fn a_tenant_that_lost_a_table_is_unhealthy_until_it_has_it_again() {
     let closed = it.findings("?closed=true&kind=shape_differs").await;
     assert_eq!(closed.len(), 1, "{closed:?}");
     assert!(closed[0]["closed_at"].is_string() && closed[0]["first_seen"] == open[0]["first_seen"]);
+    // The ring is heard: a worker that did not hear it would look every 5 s.
+    let began = Instant::now();
+    for _ in 0..5 {
+        it.is_healthy(id).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // Nothing was held: no operation knows of it.
     let operations = "select count(*) from tenantry.operations where kind <> 'provision'";
     assert_eq!(it.system.count(operations).await, 0);
@@ -202,8 +213,10 @@ async fn all_tenants_have_their_turn_after_a_long_stop_each_once_at_one_pace() {
     let least_ms = (FLEET as i64 - 1) * 1000 / i64::from(PER_SECOND);
     let took_ms = it
         .system
-        .count("select (extract(epoch from max(checked_at) - min(checked_at)) * 1000)::bigint
-                from tenantry.tenant_checks")
+        .count(
+            "select (extract(epoch from max(checked_at) - min(checked_at)) * 1000)::bigint
+                from tenantry.tenant_checks",
+        )
         .await;
     assert!(took_ms >= least_ms, "{FLEET} tenants in {took_ms} ms");
     let open = it.findings("").await;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    audit, config_check, demo, dev, doctor, findings, health, item, keys, migrate, operation, queue, restore,
-    serve, shell, submit, tenant, token,
+    audit, config_check, demo, dev, doctor, findings, health, item, keys, migrate, operation,
+    queue, restore, serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\

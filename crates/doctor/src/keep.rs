@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, types::chrono::{DateTime, Utc}};
+use sqlx::{
+    Connection as _, PgConnection,
+    types::chrono::{DateTime, Utc},
+};
 use store::{
     checks::{self, Look, Reason, Taken},
     findings::{self, Sighting},
@@ -24,10 +27,8 @@ pub async fn keep_tenant(
     report: &TenantReport,
     period: Duration,
 ) -> sqlx::Result<()> {
-    let reason = |it: &Finding| Reason {
-        code: it.kind.as_str().to_owned(),
-        message: it.sentence.clone(),
-    };
+    let reason =
+        |it: &Finding| Reason { code: it.kind.as_str().to_owned(), message: it.sentence.clone() };
     let look = Look {
         duration: report.duration,
         schema_valid: report.schema_valid,

@@ -20,15 +20,15 @@ mod checks;
 mod examine;
 mod finding;
 mod fix;
-mod kind;
 mod keep;
+mod kind;
 mod pages;
 mod registered;
 mod repair;
 mod report;
 mod scope;
 
-pub use checks::promise::{connect, TenantCheck, TenantReport};
+pub use checks::promise::{TenantCheck, TenantReport, connect};
 pub use examine::{ExamineError, examine};
 pub use finding::{Finding, Subject};
 pub use fix::{FixError, Fixed, Refusal, fix};

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    doorbell::{self, Beside, Bell},
+    doorbell::{self, Bell, Beside},
     job::{Class, Job},
     maintain::release_jobs_of,
     wakeup::Wakeup,
@@ -145,8 +145,13 @@ async fn one_life(
     let listening = stop.child_token();
     let _stop_listening_on_drop = listening.clone().drop_guard();
     let fruitful = Arc::clone(&shared.fruitful);
-    let [for_new, for_fleet] =
-        doorbell::listen(shared.pool.clone(), Bell::Jobs, consumer.beside.clone(), fruitful, listening);
+    let [for_new, for_fleet] = doorbell::listen(
+        shared.pool.clone(),
+        Bell::Jobs,
+        consumer.beside.clone(),
+        fruitful,
+        listening,
+    );
     // The queue looks for jobs whenever it is woken: each class is woken for itself (`join!` would poll
     // both), or a look of one would be the other's next.
     let classes = [

@@ -127,10 +127,11 @@ async fn hear(
     let mut listener = PgListener::connect_with(pool).await?;
     let channels = [Some(bell), beside.map(|it| it.bell)];
     listener.listen_all(channels.into_iter().flatten().map(Bell::channel)).await?;
-    let tell = |of: Option<&str>| match beside.filter(|it| of.is_none_or(|of| of == it.bell.channel())) {
-        Some(beside) => beside.told.notify_one(),
-        None => heard.notify_one(),
-    };
+    let tell =
+        |of: Option<&str>| match beside.filter(|it| of.is_none_or(|of| of == it.bell.channel())) {
+            Some(beside) => beside.told.notify_one(),
+            None => heard.notify_one(),
+        };
     // What came before we listened.
     heard.notify_one();
     tell(None);

@@ -41,7 +41,8 @@ async fn count(conn: &mut PgConnection, sql: &'static str) -> i64 {
 }
 
 fn look(health: TenantHealth) -> Look {
-    let reasons = vec![Reason { code: "shape_differs".into(), message: "table a is missing".into() }];
+    let reasons =
+        vec![Reason { code: "shape_differs".into(), message: "table a is missing".into() }];
     Look {
         duration: Duration::from_millis(12),
         schema_valid: health == TenantHealth::Healthy,
@@ -71,7 +72,8 @@ async fn every_tenant_that_is_there_is_enrolled_once_for_a_time_to_come() {
     let spread = "select count(*) from tenantry.tenant_checks
         where next_due between now() and now() + 0.8 * interval '7 days'";
     assert_eq!(count(&mut conn, spread).await, 1_080, "those that are released are left out");
-    let late = "select count(*) from tenantry.tenant_checks where next_due > now() + interval '3 days'";
+    let late =
+        "select count(*) from tenantry.tenant_checks where next_due > now() + interval '3 days'";
     let late = count(&mut conn, late).await;
     assert!((300..700).contains(&late), "{late} of 1,080 in the second half");
     execute(
@@ -104,12 +106,16 @@ async fn two_workers_take_different_tenants_the_most_overdue_first_and_keep_one_
     let third = checks::take_due(&mut one, AT_ONCE).await.unwrap();
     let none = checks::take_due(&mut two, AT_ONCE).await.unwrap();
 
-    assert_eq!((id(first), id(too_early), id(second), id(third)), (Some(3), None, Some(2), Some(1)));
+    assert_eq!(
+        (id(first), id(too_early), id(second), id(third)),
+        (Some(3), None, Some(2), Some(1))
+    );
     assert_eq!(id(none), None, "all are taken");
     let waiting = checks::waiting(&mut one).await.unwrap();
     let due_in = waiting.due_in.unwrap();
     assert!(!waiting.is_asked && due_in > Duration::from_secs(500) && due_in <= checks::LEFT_AFTER);
-    execute(&mut one, "update tenantry.tenant_checks set next_due = now() where tenant_id = 2").await;
+    execute(&mut one, "update tenantry.tenant_checks set next_due = now() where tenant_id = 2")
+        .await;
     let left = checks::take_due(&mut one, AT_ONCE).await.unwrap();
     assert_eq!(id(left), Some(2), "one that was taken and not told is taken again later");
 }
@@ -210,7 +216,9 @@ async fn a_finding_has_a_first_and_a_last_time_until_it_is_closed_and_then_begin
     findings::close_of(&mut conn, &subjects, &["shape_differs"], later).await.unwrap();
     findings::record(&mut conn, shape()).await.unwrap();
 
-    assert!(seen.len() == 1 && seen[0].last_seen > seen[0].first_seen + chrono::Duration::hours(23));
+    assert!(
+        seen.len() == 1 && seen[0].last_seen > seen[0].first_seen + chrono::Duration::hours(23)
+    );
     assert_eq!((still.len(), other_kind.len()), (1, 1));
     let now = findings::list(&mut conn, &open, None, 10).await.unwrap();
     assert!(now.len() == 1 && now[0].id != seen[0].id, "{now:?}");
@@ -224,7 +232,8 @@ async fn a_finding_has_a_first_and_a_last_time_until_it_is_closed_and_then_begin
 async fn a_finding_is_its_tenants_and_goes_with_it() {
     let db = with_tenants(2).await;
     let mut conn = db.pool.acquire().await.unwrap();
-    execute(&mut conn, "create schema ghost; comment on schema ghost is 'tenantry:0a1b2c3d:77'").await;
+    execute(&mut conn, "create schema ghost; comment on schema ghost is 'tenantry:0a1b2c3d:77'")
+        .await;
     let seen = vec![
         sighting("shape_differs", "tenant", "1"),
         sighting("wrong_mark", "schema", "s1"),
@@ -273,7 +282,8 @@ async fn what_an_examination_did_not_find_again_is_closed_and_old_ones_are_delet
     let open = "select count(*) from tenantry.findings where closed_at is null";
     assert_eq!(count(&mut conn, open).await, 1);
     assert_eq!(findings::prune(&mut conn, 1, 1_000).await.unwrap(), 0);
-    execute(&mut conn, "update tenantry.findings set closed_at = closed_at - interval '2 days'").await;
+    execute(&mut conn, "update tenantry.findings set closed_at = closed_at - interval '2 days'")
+        .await;
     assert_eq!(findings::prune(&mut conn, 1, 1_000).await.unwrap(), 1_000);
     assert_eq!(findings::prune(&mut conn, 1, 1_000).await.unwrap(), 500);
 }
@@ -313,7 +323,9 @@ async fn no_statement_reads_more_when_there_are_more_tenants() {
     let subjects = [Subject { of: "tenant".into(), id: "400".into() }];
     findings::close_of(&mut tx, &subjects, &["shape_differs"], chrono::Utc::now()).await.unwrap();
     for closed in [false, true] {
-        for (tenant, kind) in [(None, None), (None, Some("shape_differs".to_owned())), (Some(7), None)] {
+        for (tenant, kind) in
+            [(None, None), (None, Some("shape_differs".to_owned())), (Some(7), None)]
+        {
             let filter = Filter { closed, tenant: tenant.map(TenantId::new), kind };
             findings::list(&mut tx, &filter, None, 10).await.unwrap();
         }

@@ -63,7 +63,8 @@ pub(crate) async fn check_tenant(
     let mut conn = cx.pool().acquire().await?;
     let tenant = checks::find(&mut conn, id).await?.ok_or_else(|| Problem::tenant_not_found(id))?;
     if !matches!(tenant.state, TenantState::Active | TenantState::Suspended) {
-        let detail = format!("tenant {id} is {}: it can be checked while it is there", tenant.state);
+        let detail =
+            format!("tenant {id} is {}: it can be checked while it is there", tenant.state);
         return Err(Problem::new(StatusCode::CONFLICT, "wrong_tenant_state", detail));
     }
     let asked_at = checks::ask(&mut conn, id).await?;
@@ -123,8 +124,9 @@ pub(crate) async fn get_tenant_health(
     let found = checks::find(&mut *cx.pool().acquire().await?, id).await?;
     let mut tenant = found.ok_or_else(|| Problem::tenant_not_found(id))?;
     let last = tenant.last.take().ok_or_else(|| {
-        let detail =
-            format!("no worker has looked at tenant {id} yet; POST /tenants/{id}/check asks for it");
+        let detail = format!(
+            "no worker has looked at tenant {id} yet; POST /tenants/{id}/check asks for it"
+        );
         Problem::new(StatusCode::NOT_FOUND, "never_checked", detail)
     })?;
     Ok(Json(view(id, tenant, last)))

@@ -40,7 +40,9 @@ impl Ward {
     async fn open(&self) -> Vec<String> {
         let mut conn = self.db.pool.acquire().await.unwrap();
         let open = findings::list(&mut conn, &Filter::default(), None, 10).await.unwrap();
-        open.into_iter().map(|it| format!("{} {} {}", it.kind, it.subject_type, it.subject_id)).collect()
+        open.into_iter()
+            .map(|it| format!("{} {} {}", it.kind, it.subject_type, it.subject_id))
+            .collect()
     }
 }
 
@@ -67,13 +69,7 @@ async fn a_tenant_as_it_was_made_is_healthy_and_one_that_is_not_there_is_not_loo
 async fn each_damage_is_told_kept_and_closed_when_it_is_gone() {
     for (damage, cure, kind, valid, accessible) in [
         ("drop table t_1.person", "", Kind::ShapeDiffers, false, true),
-        (
-            "alter role ROLE nologin",
-            "alter role ROLE login",
-            Kind::ShapeDiffers,
-            true,
-            false,
-        ),
+        ("alter role ROLE nologin", "alter role ROLE login", Kind::ShapeDiffers, true, false),
         (
             "revoke usage on schema t_1 from ROLE",
             "grant usage on schema t_1 to ROLE",
@@ -172,6 +168,7 @@ async fn what_keeps_the_look_out_is_an_error_and_closes_nothing() {
     let ward = Ward::healthy().await;
     ward.run(&format!("alter role {} nologin", ward.role(1))).await;
     ward.look(1).await.unwrap();
+    ward.run("insert into tenantry.tenant_locks values (1) on conflict do nothing").await;
     let mut tx = ward.db.pool.begin().await.unwrap();
     sqlx::query("select from tenantry.tenant_locks where tenant_id = 1 for update")
         .execute(&mut *tx)
