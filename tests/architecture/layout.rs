@@ -13,8 +13,8 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["domain", "queue", "store"]),
     ("operations", &["domain", "keys", "engine", "store", "telemetry", "tenantdb"]),
     ("api", &["contract", "domain", "keys", "queue", "engine", "settings", "store", "telemetry"]),
-    ("worker", WORKER_MAY_USE),
     ("doctor", &["domain", "keys", "queue", "settings", "store", "tenantdb"]),
+    ("worker", WORKER_MAY_USE),
     ("localpg", &[]),
     ("cli", CLI_MAY_USE),
     // No part of the product: it measures all of it.
@@ -24,6 +24,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 const WORKER_MAY_USE: &[&str] = &[
+    "doctor",
     "domain",
     "keys",
     "operations",

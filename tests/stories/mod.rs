@@ -8,6 +8,7 @@ mod beside_others;
 mod bulk_batch;
 mod bulk_keys;
 mod cancel_and_retry;
+mod check;
 mod constant_cost;
 mod copied_database;
 mod delete;

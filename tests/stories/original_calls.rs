@@ -204,6 +204,7 @@ async fn status_and_list_have_the_original_fields() {
         let second = system.client.get(&format!("{prefix}/tenants?page=2&limit=2")).await.json(200);
 
         let fields = [
+            "checked_at",
             "created_at",
             "last_activity",
             "migration_version",

@@ -8,6 +8,7 @@
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
 mod audit;
+mod check;
 mod item;
 mod keys;
 mod open_enum;
@@ -21,6 +22,7 @@ mod tenant;
 pub use audit::{
     AuditEntry, AuditPage, HistoryAttempt, HistoryEntry, HistoryKey, HistoryOperation, HistoryPage,
 };
+pub use check::{CheckReason, Finding, FindingPage, FindingSubject, TenantCheck};
 pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,

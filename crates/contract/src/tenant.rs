@@ -183,11 +183,14 @@ pub struct TenantStatus {
     pub migration_version: Option<String>,
     /// When its names were reserved.
     pub created_at: DateTime<Utc>,
+    /// When it was last looked at, which `drifted` goes by; null: not yet.
+    #[serde(default)]
+    pub checked_at: Option<DateTime<Utc>>,
     /// Last use of one of its keys, or last change that a caller asked for; null if there was none.
     pub last_activity: Option<DateTime<Utc>>,
 }
 
-/// How a tenant's schema and role stand, looked up in the catalogue.
+/// How a tenant's schema and role stand, looked up in the catalogue; `drifted` by the last look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaStatus {
@@ -197,6 +200,8 @@ pub enum SchemaStatus {
     Provisioned,
     /// Both exist, and the schema lacks a tenant migration.
     Behind,
+    /// Both exist, and when it was last looked at its schema was not what the migrations make.
+    Drifted,
     /// The tenant should have them, and one is missing.
     Failed,
     /// The tenant has ended, and they are gone.

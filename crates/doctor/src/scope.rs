@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use keys::Sealer;
 use tenantdb::MigrationSet;
 
-use crate::Kind;
+use crate::{Kind, checks::promise::WALKED};
 
 /// How many tenants' schemas are held against the migrations, object by object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,14 @@ impl Scope {
     #[must_use]
     pub fn only(&self, kinds: impl IntoIterator<Item = Kind>) -> Self {
         Self { kinds: Some(kinds.into_iter().collect()), ..self.clone() }
+    }
+
+    /// Every kind but those that a look at each tenant finds, for a system whose tenants are looked at one by
+    /// one at other times.
+    #[must_use]
+    pub fn without_tenants(&self) -> Self {
+        let rest = Kind::ALL.iter().copied().filter(|kind| !WALKED.contains(kind));
+        Self { depth: Depth::Shallow, ..self.only(rest) }
     }
 
     /// Whether this kind is looked for.

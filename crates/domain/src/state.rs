@@ -71,7 +71,8 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        DatabaseMode, Direction, ItemState, Kind, Mode, OperationState, Role, TenantState,
+        DatabaseMode, Direction, ItemState, Kind, Mode, OperationState, Role, TenantHealth,
+        TenantState,
     };
 
     fn assert_one_word<T>(all: &[T])
@@ -91,6 +92,7 @@ mod tests {
         assert_one_word(ItemState::ALL);
         assert_one_word(OperationState::ALL);
         assert_one_word(TenantState::ALL);
+        assert_one_word(TenantHealth::ALL);
         assert_one_word(Mode::ALL);
         assert_one_word(Kind::ALL);
         assert_one_word(Direction::ALL);

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    doorbell::{self, Bell},
+    doorbell::{self, Bell, Beside},
     job::{Class, Job},
     maintain::release_jobs_of,
     wakeup::Wakeup,
@@ -56,6 +56,8 @@ pub struct Consumer {
     pub fleet: Buffer,
     /// Handlers begun are waited for this long after `stop`.
     pub drain_timeout: Duration,
+    /// A bell that is listened to over the same connection.
+    pub beside: Option<Beside>,
     /// Set while no work is known to be under way anywhere: the queue is looked at less often then,
     /// unless the doorbell rings.
     pub quiet: Arc<AtomicBool>,
@@ -145,8 +147,13 @@ async fn one_life(
     let listening = stop.child_token();
     let _stop_listening_on_drop = listening.clone().drop_guard();
     let fruitful = Arc::clone(&shared.fruitful);
-    let [for_new, for_interrupts, for_fleet] =
-        doorbell::listen(shared.pool.clone(), Bell::Jobs, fruitful, listening);
+    let [for_new, for_interrupts, for_fleet] = doorbell::listen(
+        shared.pool.clone(),
+        Bell::Jobs,
+        consumer.beside.clone(),
+        fruitful,
+        listening,
+    );
     // The queue looks for jobs whenever it is woken: each class is woken for itself (`join!` would poll
     // all), or a look of one would be the other's next.
     let classes = [

@@ -35,6 +35,8 @@ pub enum Bell {
     Jobs,
     /// The end of an operation.
     Ends,
+    /// A tenant that a caller asks to be looked at.
+    Checks,
 }
 
 impl Bell {
@@ -44,6 +46,7 @@ impl Bell {
         match self {
             Self::Jobs => "tenantry_jobs",
             Self::Ends => "tenantry_batch_finished",
+            Self::Checks => "tenantry_checks",
         }
     }
 }
@@ -62,12 +65,22 @@ pub async fn ring(pool: &Connections, bell: Bell) {
     }
 }
 
+/// A bell that is listened to over the connection of another one. Whoever is told limits how often it looks.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// What is listened to.
+    pub bell: Bell,
+    /// Told of each ring.
+    pub told: Arc<Notify>,
+}
+
 /// Rings of `bell` until `stop`, for `N` listeners over one connection of `pool`. A burst arrives as one ring. Notify
 /// `fruitful` (`notify_one`) when a ring brought something: such rings are passed on at once, others
 /// at most 20 times a second.
 pub fn listen<const N: usize>(
     pool: PgPool,
     bell: Bell,
+    beside: Option<Beside>,
     fruitful: Arc<Notify>,
     stop: CancellationToken,
 ) -> [mpsc::Receiver<()>; N] {
@@ -82,18 +95,18 @@ pub fn listen<const N: usize>(
     tokio::spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hear_for_ever(&pool, bell, &heard) => {}
+            () = hear_for_ever(&pool, bell, beside.as_ref(), &heard) => {}
             () = pass_on(&heard, &fruitful, senders) => {}
         }
     });
     receivers
 }
 
-async fn hear_for_ever(pool: &PgPool, bell: Bell, heard: &Notify) {
+async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: Option<&Beside>, heard: &Notify) {
     let mut wait = FIRST_WAIT;
     loop {
         let began = Instant::now();
-        let Err(error) = hear(pool, bell, heard).await;
+        let Err(error) = hear(pool, bell, beside, heard).await;
         let cause = telemetry::chain(&error);
         warn!(channel = bell.channel(), cause, "lost the connection that listens; polling goes on");
         if began.elapsed() > LONGEST_WAIT {
@@ -105,15 +118,32 @@ async fn hear_for_ever(pool: &PgPool, bell: Bell, heard: &Notify) {
 }
 
 /// Reads every notification as it comes: what is not read stays in the server's queue.
-async fn hear(pool: &PgPool, bell: Bell, heard: &Notify) -> Result<Infallible, sqlx::Error> {
+async fn hear(
+    pool: &PgPool,
+    bell: Bell,
+    beside: Option<&Beside>,
+    heard: &Notify,
+) -> Result<Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(bell.channel()).await?;
+    let channels = [Some(bell), beside.map(|it| it.bell)];
+    listener.listen_all(channels.into_iter().flatten().map(Bell::channel)).await?;
+    let tell =
+        |of: Option<&str>| match beside.filter(|it| of.is_none_or(|of| of == it.bell.channel())) {
+            Some(beside) => beside.told.notify_one(),
+            None => heard.notify_one(),
+        };
+    // What came before we listened.
+    heard.notify_one();
+    tell(None);
     loop {
-        // The first of them finds what came before we listened.
-        heard.notify_one();
-        // `None`: the connection was lost and made anew, rings may have been missed; ring once.
-        if listener.try_recv().await?.is_none() {
-            debug!("the connection that listens was made anew");
+        match listener.try_recv().await? {
+            Some(rung) => tell(Some(rung.channel())),
+            // The connection was lost and made anew, and rings may have been missed.
+            None => {
+                debug!("the connection that listens was made anew");
+                heard.notify_one();
+                tell(None);
+            }
         }
     }
 }

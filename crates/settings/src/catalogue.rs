@@ -122,6 +122,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::number("queue.heartbeat_ms", 100, 60_000),
     Key::number("queue.missed_heartbeats", 2, 1000),
     Key::number("queue.retain_done_hours", 1, 8760),
+    Key::number("checks.every_days", 0, 365),
+    Key::number("checks.per_second", 1, 100),
     Key::number("retention.operations_days", 0, 36_500),
     Key::number("retention.events_days", 0, 36_500),
     Key::number("retention.workers_days", 0, 36_500),

@@ -32,6 +32,6 @@ pub use load::Settings;
 pub use network::Network;
 pub use profile::Profile;
 pub use sections::{
-    Api, Database, Deletion, Keys, Log, LogFormat, Pool, Queue, Reaper, Retention, Tenants, Worker,
-    YesOrNo,
+    Api, Checks, Database, Deletion, Keys, Log, LogFormat, Pool, Queue, Reaper, Retention, Tenants,
+    Worker, YesOrNo,
 };

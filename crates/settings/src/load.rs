@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::{
-    Api, Database, Deletion, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention,
+    Api, Checks, Database, Deletion, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention,
     SettingsError, Source, Tenants, Worker,
     catalogue::{self, KEYS},
     check,
@@ -27,6 +27,7 @@ pub struct Settings {
     pub worker: Worker,
     pub pool: Pool,
     pub queue: Queue,
+    pub checks: Checks,
     pub retention: Retention,
     pub deletion: Deletion,
     pub tenants: Tenants,

@@ -129,6 +129,14 @@ pub struct Queue {
     pub retain_done_hours: u32,
 }
 
+/// When tenants are looked at, without being asked for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checks {
+    pub every_days: u32,
+    pub per_second: u32,
+}
+
 /// How long what has ended is kept; 0 = for ever.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]

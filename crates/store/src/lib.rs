@@ -8,10 +8,12 @@
 pub mod api_keys;
 pub mod audit;
 pub mod checkpoints;
+pub mod checks;
 mod connect;
 mod connections;
 mod decode;
 mod error_class;
+pub mod findings;
 mod fit;
 pub mod history;
 pub mod idempotency;

@@ -92,6 +92,10 @@ mod tests {
             histogram!(names::API_REQUEST_SECONDS, label::ROUTE => "/tenants/{id}").record(0.2);
             gauge!(names::WORKER_BUSY).set(8.0);
             gauge!(names::QUEUE_WAITING).set(12.0);
+            counter!(names::CHECKS_TOTAL, label::STATE => "healthy").increment(1);
+            gauge!(names::FINDINGS_OPEN, label::KIND => "shape_differs").set(2.0);
+            gauge!(names::TENANTS_UNHEALTHY, label::STATE => "unhealthy").set(1.0);
+            gauge!(names::OLDEST_CHECK_SECONDS).set(3600.0);
         });
         Metrics(recorder.handle()).render()
     }
@@ -113,6 +117,10 @@ mod tests {
             ("histogram", names::API_REQUEST_SECONDS),
             ("gauge", names::WORKER_BUSY),
             ("gauge", names::QUEUE_WAITING),
+            ("counter", names::CHECKS_TOTAL),
+            ("gauge", names::FINDINGS_OPEN),
+            ("gauge", names::TENANTS_UNHEALTHY),
+            ("gauge", names::OLDEST_CHECK_SECONDS),
         ] {
             assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}: {text}");
             assert!(text.contains(&format!("# HELP {name} ")), "{name}: {text}");

@@ -34,6 +34,14 @@ pub const POOL_TAKEN_TOTAL: &str = "tenantry_pool_taken_total";
 pub const POOL_BUILT_TOTAL: &str = "tenantry_pool_built_total";
 pub const POOL_DROPPED_TOTAL: &str = "tenantry_pool_dropped_total";
 
+/// Looks at tenants, by [`label::STATE`]: `healthy`, `unhealthy` or `error`. Count.
+pub const CHECKS_TOTAL: &str = "tenantry_checks_total";
+/// Open findings, by [`label::KIND`]. Count.
+pub const FINDINGS_OPEN: &str = "tenantry_findings_open";
+/// Tenants by their last look, by [`label::STATE`]: `unhealthy`, or `error`. Count.
+pub const TENANTS_UNHEALTHY: &str = "tenantry_tenants_unhealthy";
+pub const OLDEST_CHECK_SECONDS: &str = "tenantry_oldest_check_seconds";
+
 /// Label keys. Each has few values, all known when the program is built.
 pub mod label {
     /// How an item ended: an item state.
@@ -45,7 +53,9 @@ pub mod label {
     pub const STAGE: &str = "stage";
     pub const STEP: &str = "step";
     pub const CODE: &str = "code";
-    /// An operation's final state, or a spare's.
+    /// What doctor calls a finding.
+    pub const KIND: &str = "kind";
+    /// An operation's final state, a spare's, or a tenant's health.
     pub const STATE: &str = "state";
 }
 
@@ -93,6 +103,18 @@ pub fn describe() {
     describe_counter!(POOL_TAKEN_TOTAL, Unit::Count, "Tenants that got one built in advance.");
     describe_counter!(POOL_BUILT_TOTAL, Unit::Count, "Tenants built in advance so far.");
     describe_counter!(POOL_DROPPED_TOTAL, Unit::Count, "Tenants built in advance for nobody.");
+    describe_counter!(CHECKS_TOTAL, Unit::Count, "Looks at tenants.");
+    describe_gauge!(FINDINGS_OPEN, Unit::Count, "Findings that are open, up to 10,000 of a kind.");
+    describe_gauge!(
+        TENANTS_UNHEALTHY,
+        Unit::Count,
+        "Tenants that were not healthy when last looked at, up to 10,000."
+    );
+    describe_gauge!(
+        OLDEST_CHECK_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest last look at a tenant, or time that a tenant has waited for its first one."
+    );
 }
 
 /// Gives a worker's series without labels a first value of 0, so that a rate has a beginning. The

@@ -140,12 +140,22 @@ pub struct Faults {
     pub shape: Vec<String>,
     /// The schema or the role is missing, or bears another mark.
     pub foreign: bool,
+    /// The role cannot get in, or not use its schema.
+    pub shut_out: bool,
 }
 
 impl Faults {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        [&self.role, &self.rights, &self.database, &self.shape].iter().all(|list| list.is_empty())
+    }
+
+    /// The same of a suspended tenant, whose role is meant to be shut out.
+    #[must_use]
+    pub fn while_suspended(mut self) -> Self {
+        self.role.retain(|rule| rule != NO_LOGIN);
+        self.rights.retain(|rule| rule != NO_USAGE);
+        self
     }
 
     /// The sentences, all of them.
@@ -164,6 +174,13 @@ impl Faults {
 
 const NO_SCHEMA: &str = "the schema does not exist";
 const NO_ROLE: &str = "the role does not exist";
+const NO_LOGIN: &str = "the role may not log in";
+const NO_USAGE: &str = "the role may not use its own schema";
+const NO_CONNECT: &str = "the role may not connect to the database";
+const NO_CONNECTIONS: &str = "the role's connection limit is 0";
+
+/// Each of them keeps the tenant's users out.
+const SHUT_OUT: [&str; 6] = [NO_SCHEMA, NO_ROLE, NO_LOGIN, NO_USAGE, NO_CONNECT, NO_CONNECTIONS];
 
 #[derive(Debug, Clone, Copy)]
 enum About {
@@ -186,17 +203,17 @@ const RULES: [(About, &str); 24] = [
     (About::Role, "the role is not in the tenants' group"),
     (About::Role, "the role is in a group besides the tenants'"),
     (About::Rights, "the role owns its schema"),
-    (About::Rights, "the role may not use its own schema"),
+    (About::Rights, NO_USAGE),
     (About::Rights, "the role may create objects in its schema"),
     // the name of a neighbour is not this tenant's to know
     (About::Database, "the role may enter a schema that is not its own"),
     (About::Database, "the role may create objects in schema public"),
-    (About::Database, "the role may not connect to the database"),
+    (About::Database, NO_CONNECT),
     (About::Database, "the role may create temporary tables or schemas"),
-    (About::Role, "the role may not log in"),
+    (About::Role, NO_LOGIN),
     (About::Role, "the role does not inherit its group's rights"),
     (About::Role, "the role's password has an end (VALID UNTIL)"),
-    (About::Role, "the role's connection limit is 0"),
+    (About::Role, NO_CONNECTIONS),
     (
         About::Role,
         "the role's search_path is not as the settings want it: `tenantry migrate tenant up --all` mends it",
@@ -213,6 +230,7 @@ fn broken_rules(found: &Survey, rules: &[(About, &str)]) -> Faults {
     let mut faults = Faults::default();
     for (about, rule) in rules.iter().zip(&found.broken).filter(|(_, b)| **b).map(|(r, _)| *r) {
         faults.foreign |= matches!(about, About::Schema | About::Owner);
+        faults.shut_out |= SHUT_OUT.contains(&rule);
         let list = match about {
             About::Role | About::Owner => &mut faults.role,
             About::Rights => &mut faults.rights,
@@ -222,10 +240,20 @@ fn broken_rules(found: &Survey, rules: &[(About, &str)]) -> Faults {
         list.push(rule.to_owned());
     }
     if faults.shape.iter().any(|rule| rule == NO_SCHEMA) {
-        return Faults { shape: vec![NO_SCHEMA.to_owned()], foreign: true, ..Faults::default() };
+        return Faults {
+            shape: vec![NO_SCHEMA.to_owned()],
+            foreign: true,
+            shut_out: true,
+            ..Faults::default()
+        };
     }
     if faults.role.iter().any(|rule| rule == NO_ROLE) {
-        return Faults { role: vec![NO_ROLE.to_owned()], foreign: true, ..Faults::default() };
+        return Faults {
+            role: vec![NO_ROLE.to_owned()],
+            foreign: true,
+            shut_out: true,
+            ..Faults::default()
+        };
     }
     faults
 }

@@ -9,15 +9,18 @@ use std::{
 use domain::Backoff;
 use engine::{Runner, control};
 use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder, migrate};
-use queue::{Buffer, Class, Consumer};
+use queue::{Bell, Beside, Buffer, Class, Consumer};
 use settings::Settings;
 use store::StageLimits;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    StartError, heartbeat,
+    StartError,
+    checker::Checker,
+    examiner::Examiner,
+    heartbeat,
     in_progress::InProgress,
     inbox::{Closer, Inbox},
     keeper::{self, Keeper},
@@ -64,6 +67,8 @@ pub(crate) struct Life<'a> {
     settler: Settler,
     /// While no operation is open.
     quiet: Arc<AtomicBool>,
+    /// Told when a caller asks for a look at a tenant.
+    asked: Arc<Notify>,
 }
 
 impl<'a> Life<'a> {
@@ -96,6 +101,7 @@ impl<'a> Life<'a> {
             spares: Arc::default(),
             settler,
             quiet: Arc::default(),
+            asked: Arc::default(),
         })
     }
 
@@ -164,11 +170,31 @@ impl<'a> Life<'a> {
         beside.spawn(heart.run(over.clone(), self.lost.clone(), leave.clone()));
         beside.spawn(sweeper.run(over.clone()));
         beside.spawn(self.keeper().run(over.clone()));
+        beside.spawn(self.checker().run(over.clone()));
+        beside.spawn(self.examiner().run(over.clone()));
         let following = self.pools.clone().follow(self.settings.clone());
         let until = over.clone();
         beside.spawn(async move { until.run_until_cancelled(following).await.unwrap_or_default() });
         beside.spawn(async move { settler.run(over).await });
         beside
+    }
+
+    fn checker(&self) -> Checker {
+        Checker {
+            pool: self.pools.work.clone(),
+            parts: Arc::clone(&self.work.parts),
+            settings: self.settings.checks,
+            in_progress: self.in_progress.clone(),
+            asked: Arc::clone(&self.asked),
+        }
+    }
+
+    fn examiner(&self) -> Examiner {
+        Examiner {
+            pools: self.pools.clone(),
+            parts: Arc::clone(&self.work.parts),
+            settings: self.settings.clone(),
+        }
     }
 
     fn keeper(&self) -> Keeper {
@@ -256,6 +282,7 @@ impl<'a> Life<'a> {
             interrupts: buffer(INTERRUPT_LANES, FLEET_AHEAD, patience.fleet),
             fleet: buffer(worker.fleet_lanes(), FLEET_AHEAD, patience.fleet),
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
+            beside: Some(Beside { bell: Bell::Checks, told: Arc::clone(&self.asked) }),
             quiet: Arc::clone(&self.quiet),
         }
     }

@@ -14,6 +14,9 @@ use crate::{StartError, life::INTERRUPT_LANES};
 /// takes part in every CREATE and fills caches of its own.
 const SPARE_CONNECTIONS: u32 = 2;
 
+/// An examination works over one, and learns over another.
+const EXAMINING_CONNECTIONS: u32 = 2;
+
 /// Longest wait for connections to close that may be dead.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -56,6 +59,23 @@ impl Pools {
     pub(crate) fn do_without_tls(&self) {
         store::do_without_tls(&self.work);
         store::do_without_tls(&self.queue);
+    }
+
+    /// Connections for an examination: two, whose statements may take `patience`.
+    pub(crate) fn examining(
+        &self,
+        settings: &Settings,
+        patience: Duration,
+    ) -> Result<PgPool, StartError> {
+        let database = settings::Database {
+            max_connections: EXAMINING_CONNECTIONS,
+            statement_timeout_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+            ..settings.database.clone()
+        };
+        let url = database.require_url().map_err(StartError::Settings)?;
+        let options = store::options(url.expose_secret(), &database, "tenantry-worker");
+        let tls = self.work.connect_options().get_ssl_mode();
+        Ok(store::pool(options.map_err(StartError::Url)?.ssl_mode(tls), &database))
     }
 
     /// Follows changes of the URL and password for as long as it is polled.

@@ -11,6 +11,7 @@ use crate::http::problem::Problem;
 pub(crate) enum List {
     Audit,
     Batches,
+    Findings,
     History,
     Operations,
     Results,
@@ -24,6 +25,7 @@ impl List {
         match self {
             Self::Audit => "a",
             Self::Batches => "b",
+            Self::Findings => "f",
             Self::History => "h",
             Self::Operations => "o",
             Self::Results => "r",

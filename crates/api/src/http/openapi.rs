@@ -44,9 +44,9 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "An operator token. `viewer` may GET; `operator` may also make, suspend and resume \
-                 tenants, cancel, retry, pause and resume operations, issue, reveal and acknowledge keys; \
-                 `admin` may everything: migrate, pause the queue, see to tenants whose undo failed.",
+                "An operator token. `viewer` may GET, check a tenant and verify a key; `operator` may also make, change, suspend and \
+                 resume tenants, cancel, retry, pause and resume operations, issue, reveal and acknowledge keys; \
+                 `admin` may everything: migrate, delete, hold, pause the queue, see to tenants whose undo failed.",
             ))
             .build();
         let components = openapi.components.get_or_insert_default();

@@ -58,7 +58,8 @@ impl BatchEvents {
             let over = stop.child_token();
             let _stop_listening_on_drop = over.clone().drop_guard();
             let own = PgPool::clone(&pool);
-            let [mut rings] = queue::listen(own, Bell::Ends, Arc::clone(&self.fruitful), over);
+            let [mut rings] =
+                queue::listen(own, Bell::Ends, None, Arc::clone(&self.fruitful), over);
             tokio::select! {
                 () = async { while rings.next().await.is_some() { self.look(&pool).await; } } => {}
                 Ok(()) = pools.changed() => {}

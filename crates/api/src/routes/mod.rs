@@ -5,6 +5,7 @@
 
 mod acts;
 mod audit;
+mod checks;
 mod deletion;
 mod history;
 mod items;
@@ -56,6 +57,9 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(deletion::protect_tenant, deletion::unprotect_tenant))
         .routes(routes!(deletion::get_erase_report))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(checks::check_tenant))
+        .routes(routes!(checks::get_tenant_health))
+        .routes(routes!(checks::list_findings))
         .routes(routes!(tenant_keys::list_keys, tenant_keys::issue_key))
         .routes(routes!(tenant_keys::rotate_keys))
         .routes(routes!(tenant_keys::reveal_tenant_keys))

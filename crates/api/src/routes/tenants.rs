@@ -215,23 +215,26 @@ pub(crate) async fn get_tenant_status(
     let mut conn = cx.pool().acquire().await?;
     let status = tenants::status(&mut conn, id).await?;
     let status = status.ok_or_else(|| Problem::tenant_not_found(id))?;
+    let schema_status = schema_status(&status).into();
     Ok(Json(TenantStatus {
         tenant_id: id,
         tenant_name: status.name,
         status: status.state.into(),
-        schema_status: schema_status(status.state, status.is_there, status.is_behind).into(),
+        schema_status,
         migration_version: status.migration_version,
         created_at: status.created_at,
+        checked_at: status.checked_at,
         last_activity: status.last_activity,
     }))
 }
 
-fn schema_status(state: TenantState, is_there: bool, is_behind: bool) -> SchemaStatus {
-    match state {
+fn schema_status(status: &tenants::TenantStatus) -> SchemaStatus {
+    match status.state {
         TenantState::Pending => SchemaStatus::Pending,
-        TenantState::Deleted | TenantState::Released if !is_there => SchemaStatus::Absent,
-        _ if is_there && is_behind => SchemaStatus::Behind,
-        _ if is_there => SchemaStatus::Provisioned,
+        TenantState::Deleted | TenantState::Released if !status.is_there => SchemaStatus::Absent,
+        _ if status.is_there && status.is_behind => SchemaStatus::Behind,
+        _ if status.is_there && status.has_drifted => SchemaStatus::Drifted,
+        _ if status.is_there => SchemaStatus::Provisioned,
         _ => SchemaStatus::Failed,
     }
 }

@@ -140,7 +140,7 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 58] = [
+const CALLS: [&str; 61] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "DELETE /api/v1/operations/{id}/api-keys",
     "GET /api/v1/audit",
@@ -148,6 +148,7 @@ const CALLS: [&str; 58] = [
     "GET /api/v1/batches",
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
+    "GET /api/v1/findings",
     "GET /api/v1/operations",
     "GET /api/v1/operations/{id}",
     "GET /api/v1/operations/{id}/items",
@@ -156,6 +157,7 @@ const CALLS: [&str; 58] = [
     "GET /api/v1/tenants",
     "GET /api/v1/tenants/{id}",
     "GET /api/v1/tenants/{id}/erase-report",
+    "GET /api/v1/tenants/{id}/health",
     "GET /api/v1/tenants/{id}/history",
     "GET /api/v1/tenants/{id}/keys",
     "GET /api/v1/tenants/{id}/keys/{key}",
@@ -187,6 +189,7 @@ const CALLS: [&str; 58] = [
     "POST /api/v1/tenants",
     "POST /api/v1/tenants/batch",
     "POST /api/v1/tenants/update",
+    "POST /api/v1/tenants/{id}/check",
     "POST /api/v1/tenants/{id}/keys",
     "POST /api/v1/tenants/{id}/keys/acknowledge",
     "POST /api/v1/tenants/{id}/keys/reveal",

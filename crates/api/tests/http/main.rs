@@ -7,6 +7,7 @@ mod atomic;
 mod audit;
 mod audited;
 mod bulk_keys;
+mod checks;
 mod digests;
 mod dry_run;
 mod errors;

@@ -93,6 +93,7 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
             "`tenantry operation list` shows the operations"
         }
         (404, "batch_not_found") => "`tenantry batch list` shows the batches",
+        (404, "never_checked") => "`tenantry tenant check TENANT` looks now",
         (404, _) => "check the id and --url",
         (409, "item_not_stuck" | "item_not_undo_failed") => {
             "`tenantry item show OPERATION INDEX` tells the state it is in"
@@ -113,6 +114,7 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
             "use another --idempotency-key, or send the same tenants again"
         }
         (429, _) => "wait a moment and try again",
+        (503, "not_checked_yet") => "`tenantry queue show` lists the workers; one has to run",
         (500..=599, _) => "look at the API's log, and run `tenantry health`",
         _ => return None,
     })

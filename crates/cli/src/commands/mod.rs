@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 mod find_tenant;
+pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -21,6 +22,7 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod tenant;
+mod tenant_check;
 mod tenant_deletion;
 mod tenant_keys;
 mod tenant_update;
@@ -57,6 +59,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Doctor(doctor) => with_database(global, async |db| doctor.run(db).await).await,
+        Command::Findings(findings) => findings.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Restore(restore) => restore.run(global).await,
         Command::Config(config) => config.run(global),

@@ -1,4 +1,5 @@
-//! `tenantry tenant`: list, show, change, suspend, resume and delete tenants; their API keys, and the history of one.
+//! `tenantry tenant`: list, show, check, change, suspend, resume and delete tenants; their API keys, and the history of
+//! one.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
@@ -8,7 +9,8 @@ use serde_json::json;
 
 use super::{
     application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    tenant_deletion::Deletion, tenant_keys::TenantKeys, tenant_update::TenantUpdate, watching,
+    tenant_check::Check, tenant_deletion::Deletion, tenant_keys::TenantKeys,
+    tenant_update::TenantUpdate, watching,
 };
 use crate::{
     args::Global,
@@ -81,6 +83,7 @@ pub(crate) enum Tenant {
     /// List, issue, rotate and revoke a tenant's API keys
     #[command(subcommand)]
     Keys(TenantKeys),
+    Check(Check),
     Connect(Connect),
     ApplicationRole(ApplicationRole),
 }
@@ -96,6 +99,7 @@ impl Tenant {
             Self::Keys(keys) => keys.run(global).await,
             Self::Deletion(command) => command.run(global).await,
             Self::Update(update) => update.run(global).await,
+            Self::Check(check) => check.run(global).await,
             Self::List { page, limit, cursor, status, q } => {
                 let query = query(&[
                     ("page", page.map(|page| page.to_string())),

@@ -45,6 +45,12 @@ pub(crate) async fn rights(
     Ok(())
 }
 
+/// Whether PUBLIC may do more than it should in a database that is Tenantry's own.
+pub(super) async fn is_open(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    let mode = store::database_mode(conn).await?.unwrap_or(DatabaseMode::Own);
+    Ok(mode == DatabaseMode::Own && !public_rights::read(conn).await?.are_revoked())
+}
+
 /// Tells which shared extensions and tables are missing, and which ones roles other than the owner
 /// may change.
 pub(crate) async fn shared_objects(
@@ -110,6 +116,7 @@ const BEHIND: &str = "
         union all select 'tenantry.api_keys', max(id) from tenantry.api_keys
         union all select 'tenantry.operator_tokens', max(id) from tenantry.operator_tokens
         union all select 'tenantry.outbox', max(id) from tenantry.outbox
+        union all select 'tenantry.findings', max(id) from tenantry.findings
         union all select 'tenantry.audit_log', max(id) from tenantry.audit_log
     ) t,
     lateral (select coalesce(pg_sequence_last_value(pg_get_serial_sequence(t.name, 'id')::regclass), 0)

@@ -10,6 +10,7 @@ mod items;
 mod keys;
 mod learnt;
 mod names;
+mod one;
 mod operations;
 #[path = "../plant/mod.rs"]
 mod plant;

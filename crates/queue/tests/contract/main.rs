@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
+mod beside;
 mod classes;
 mod support;
 

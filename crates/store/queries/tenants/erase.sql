@@ -17,6 +17,10 @@ with gone as (
     delete from tenantry.api_keys k using gone where k.tenant_id = gone.id returning k.tenant_id
 ), ledger as (
     delete from tenantry.tenant_migrations m using gone where m.tenant_id = gone.id
+), checks as (
+    delete from tenantry.tenant_checks c using gone where c.tenant_id = gone.id
+), findings as (
+    delete from tenantry.findings f using gone where f.tenant_id = gone.id
 ), items as (
     update tenantry.operation_items i
     set input = '{}', tenant_name = null, domain = null, schema_name = null, result = null,

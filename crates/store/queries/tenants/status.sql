@@ -12,9 +12,12 @@ select t.name, t.state, t.created_at, m.version as "migration_version?",
             )
         )
     end, false) as "is_behind!",
+    coalesce(c.overall_health = 'unhealthy' and not c.schema_valid, false) as "has_drifted!",
+    c.checked_at as "checked_at?",
     greatest(t.login_issued_at,
         (select max(k.last_used_at) from tenantry.api_keys k where k.tenant_id = t.id)) as last_activity
 from tenantry.tenants t
+left join tenantry.tenant_checks c on c.tenant_id = t.id
 left join tenantry.tenant_migrations m on m.tenant_id = t.id
 left join tenantry.migration_sets s on s.hash = m.set_hash
 left join tenantry.migration_sets newest on newest.hash = (

@@ -28,6 +28,17 @@ pub async fn states(
     rows.into_iter().map(|r| Ok((TenantId::new(r.id), decode(&r.state)?))).collect()
 }
 
+/// Whether a suspension of the tenant is under way.
+pub async fn is_being_suspended(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from tenantry.operation_items
+               where tenant_id = $1 and interrupts and finished_at is null) as "is!""#,
+        tenant.get(),
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// A tenant's state and when it was last heard of.
 #[derive(Debug, Clone)]
 pub struct TenantStatus {
@@ -41,6 +52,10 @@ pub struct TenantStatus {
     pub created_at: DateTime<Utc>,
     /// Whether it lacks a migration of the set that workers learnt last, whatever its place there.
     pub is_behind: bool,
+    /// Whether its schema was not what the migrations make when it was last looked at.
+    pub has_drifted: bool,
+    /// When it was last looked at.
+    pub checked_at: Option<DateTime<Utc>>,
     /// When one of its keys was last used, or its role last got a password.
     pub last_activity: Option<DateTime<Utc>>,
 }
@@ -55,6 +70,8 @@ pub async fn status(conn: &mut PgConnection, id: TenantId) -> sqlx::Result<Optio
                 migration_version: r.migration_version,
                 created_at: r.created_at,
                 is_behind: r.is_behind,
+                has_drifted: r.has_drifted,
+                checked_at: r.checked_at,
                 last_activity: r.last_activity,
             })
         })

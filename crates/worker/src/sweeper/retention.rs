@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::{PgConnection, Postgres, Transaction};
 use store::{
-    Connections, ErrorClass, audit, idempotency,
+    Connections, ErrorClass, audit, findings, idempotency,
     retention::{self, Cursor},
 };
 use tokio::time::Instant;
@@ -68,6 +68,7 @@ async fn rows(conn: &mut PgConnection, keep: settings::Retention) -> sqlx::Resul
     }
     if keep.events_days > 0 {
         most = most.max(retention::prune_events(conn, keep.events_days, PORTION).await?);
+        most = most.max(findings::prune(conn, keep.events_days, PORTION).await?);
     }
     if keep.workers_days > 0 {
         most = most.max(retention::prune_workers(conn, keep.workers_days, PORTION).await?);

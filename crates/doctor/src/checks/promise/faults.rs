@@ -3,7 +3,7 @@
 use domain::{SchemaName, TenantId};
 use sqlx::PgConnection;
 use tenantdb::{
-    MigrationSet,
+    MigrationSet, Promise,
     elsewhere::{self, Elsewhere},
     ledger::{self, Entry},
     own_row::{self, OwnRow, Standing},
@@ -20,19 +20,29 @@ pub(super) struct Fault {
     pub(super) fixable: bool,
 }
 
+/// What a look at a tenant found.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) faults: Vec<Fault>,
+    /// The schema's objects and rows are not what the migrations make.
+    pub(super) schema_differs: bool,
+    /// Its users cannot get in.
+    pub(super) shut_out: bool,
+}
+
 /// What is wrong with a tenant. A schema or role that is not there or bears another mark is not told
 /// here: other checks do. Its shape means something at the newest version only.
 pub(super) async fn faults(
     conn: &mut PgConnection,
     promised: &Promised<'_>,
     tenant: &Tenant,
-) -> sqlx::Result<Vec<Fault>> {
+) -> sqlx::Result<Looked> {
     let Promised { set, promise, .. } = promised;
     let (schema, mut subject) = (&tenant.schema, promised.subject(tenant, None));
     let owned = tenantdb::schema::owner(conn, schema).await?.is(&subject.mark)
         && tenantdb::role::owner(conn, &tenant.role).await?.is(&subject.mark);
     if !owned {
-        return Ok(Vec::new());
+        return Ok(Looked::default());
     }
     let neighbour = neighbour(conn, tenant.id).await?;
     subject.neighbour = neighbour.as_ref();
@@ -41,28 +51,42 @@ pub(super) async fn faults(
         Some(entry) => versions(set, entry),
         None => vec![told(Kind::MigrationsBehind, ledger::missing(schema.as_str()))],
     };
+    let is_behind = entry.is_some() && found.iter().all(|it| it.kind == Kind::MigrationsBehind);
     let mut looked = if tenant.in_depth && found.is_empty() {
-        let behind = tenantdb::shape::sequences_behind(conn, schema).await?;
-        if !behind.is_empty() {
-            found.push(told(Kind::SequenceBehind, behind.join("; ")));
-        }
-        if promise.has_own_row() {
-            found.extend(own_row_fault(conn, tenant).await?);
-        }
+        found = rows_that_differ(conn, promise, tenant).await?;
         verify::look(conn, &subject, promise).await?
     } else {
         let looked = verify::look_at_rights(conn, &[subject], promise).await?;
         looked.into_iter().next().unwrap_or_default()
     };
-    if promised.shared {
-        looked.database.clear();
+    let schema_differs = !looked.shape.is_empty() || !(found.is_empty() || is_behind);
+    let shut_out = looked.shut_out;
+    if tenant.is_suspended {
+        looked = looked.while_suspended();
     }
-    // Most roles have nothing outside their schemas, and are not asked about one by one.
+    looked = promised.without_shared(conn, looked).await?;
     let mut more = Vec::new();
     if promised.has_elsewhere(tenant) {
         more = elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?;
     }
     found.extend(differs(looked, more));
+    Ok(Looked { faults: found, schema_differs, shut_out })
+}
+
+/// What is wrong with the tenant's sequences and its own row.
+async fn rows_that_differ(
+    conn: &mut PgConnection,
+    promise: &Promise,
+    tenant: &Tenant,
+) -> sqlx::Result<Vec<Fault>> {
+    let mut found = Vec::new();
+    let behind = tenantdb::shape::sequences_behind(conn, &tenant.schema).await?;
+    if !behind.is_empty() {
+        found.push(told(Kind::SequenceBehind, behind.join("; ")));
+    }
+    if promise.has_own_row() {
+        found.extend(own_row_fault(conn, tenant).await?);
+    }
     Ok(found)
 }
 

@@ -6,9 +6,10 @@
 
 mod faults;
 mod learnt;
+mod one;
 mod put_back;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
@@ -19,7 +20,10 @@ use tenantdb::{
 };
 
 use self::faults::{Fault, faults};
+pub(crate) use self::one::TENANT_KINDS;
+pub use self::one::{TenantCheck, TenantReport};
 pub(crate) use self::put_back::{put_back, write_own_row};
+use super::database;
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
 const KINDS: &[Kind] = &[
@@ -31,6 +35,17 @@ const KINDS: &[Kind] = &[
     Kind::SequenceBehind,
     Kind::OwnRowDiffers,
     Kind::OwnRowMissing,
+];
+
+/// Those of them that a look at one tenant after another finds.
+pub(crate) const WALKED: &[Kind] = &[
+    Kind::MigrationsBehind,
+    Kind::MigrationEdited,
+    Kind::MigrationUnknown,
+    Kind::ShapeDiffers,
+    Kind::SequenceBehind,
+    Kind::OwnRowDiffers,
+    Kind::NotLookedAt,
 ];
 
 const ACTIVE: &str = "select id, schema_name, role_name from tenantry.tenants
@@ -49,19 +64,22 @@ pub(super) struct Tenant {
     pub(super) role: RoleName,
     /// Whether to look at each object in its schema.
     pub(super) in_depth: bool,
+    /// Its users are meant to be shut out.
+    pub(super) is_suspended: bool,
 }
 
 /// What a tenant is held against.
 pub(super) struct Promised<'a> {
     pub(super) installation: &'a InstallationId,
     pub(super) set: &'a MigrationSet,
-    pub(super) promise: Promise,
+    pub(super) promise: Arc<Promise>,
     /// The role that is a member of every tenant's.
     application_role: Option<&'a str>,
-    /// Roles that have something outside the tenants' schemas, which is rare.
-    elsewhere: HashSet<String>,
-    /// It was found already what all roles may do in the database, and it is more than it should be.
-    pub(super) shared: bool,
+    /// Roles that have something outside the tenants' schemas, which is rare; `None` = each is asked about.
+    elsewhere: Option<HashSet<String>>,
+    /// Whether all roles may do more in the database than they should, which is told once; `None` = it is
+    /// looked up when a tenant's role may.
+    shared: Option<bool>,
 }
 
 impl Promised<'_> {
@@ -77,7 +95,26 @@ impl Promised<'_> {
     }
 
     pub(super) fn has_elsewhere(&self, tenant: &Tenant) -> bool {
-        self.elsewhere.contains(tenant.role.as_str())
+        self.elsewhere.as_ref().is_none_or(|roles| roles.contains(tenant.role.as_str()))
+    }
+
+    /// Takes out what a tenant's role may do in the database because all roles may.
+    async fn without_shared(
+        &self,
+        conn: &mut PgConnection,
+        mut faults: verify::Faults,
+    ) -> sqlx::Result<verify::Faults> {
+        if faults.database.is_empty() {
+            return Ok(faults);
+        }
+        let all_may = match self.shared {
+            Some(known) => known,
+            None => database::is_open(conn).await?,
+        };
+        if all_may {
+            faults.database.clear();
+        }
+        Ok(faults)
     }
 }
 
@@ -89,7 +126,11 @@ pub(crate) async fn look(pool: &PgPool, gatherer: &mut Gatherer<'_>) -> Result<(
     }
     let failed = || ExamineError::during("look at the tenants");
     let mut conn = connect(pool).await.map_err(failed())?;
-    let promised = promised(&mut conn, gatherer).await?;
+    let promise = learnt::learn(&mut conn, gatherer).await?;
+    if !gatherer.scope.wants_any(WALKED) {
+        return Ok(());
+    }
+    let promised = promised(&mut conn, promise, gatherer).await?;
     walk(pool, conn, &promised, gatherer).await.map_err(failed())
 }
 
@@ -118,25 +159,26 @@ async fn walk(
     Ok(())
 }
 
-/// Learns what the tenants are to be, and which of their roles have something elsewhere.
+/// What the tenants are to be, and which of their roles have something elsewhere.
 async fn promised<'a>(
     conn: &mut PgConnection,
+    promise: Promise,
     gatherer: &mut Gatherer<'a>,
 ) -> Result<Promised<'a>, ExamineError> {
     let (set, installation) = (&gatherer.scope.migrations, gatherer.installation);
-    let promise = learnt::learn(conn, gatherer).await?;
     let elsewhere = elsewhere::read(conn, installation, None).await;
     let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
-    let elsewhere = elsewhere.into_iter().map(|it| it.role).collect();
+    let elsewhere = Some(elsewhere.into_iter().map(|it| it.role).collect());
     let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
-    let shared = of_all.iter().any(|kind| gatherer.report.found.contains_key(kind));
+    let shared = Some(of_all.iter().any(|kind| gatherer.report.found.contains_key(kind)));
+    let promise = Arc::new(promise);
     let application_role = gatherer.scope.application_role.as_deref();
     Ok(Promised { installation, set, promise, application_role, elsewhere, shared })
 }
 
-/// A connection outside the pool: it is closed when it has grown. A tenant that locks its tables, or
-/// fills them, does not hold it up for long.
-pub(super) async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
+/// A connection outside the pool, for looks at tenants: it is closed when it has grown. A tenant that locks its
+/// tables, or fills them, does not hold it up for long.
+pub async fn connect(pool: &PgPool) -> sqlx::Result<PgConnection> {
     let options = store::with_settings((*pool.connect_options()).clone());
     let mut conn = store::open(&options).await?;
     sqlx::raw_sql("set lock_timeout = '2s'; set statement_timeout = '30s'")
@@ -169,7 +211,8 @@ fn read(rows: &[PgRow], sample: Option<&HashSet<i64>>) -> sqlx::Result<Vec<Tenan
         let names = registered::names(row.try_get(1)?, row.try_get(2)?);
         let Ok((schema, role)) = names else { continue };
         let in_depth = sample.is_none_or(|ids| ids.contains(&id));
-        tenants.push(Tenant { id: TenantId::new(id), schema, role, in_depth });
+        let id = TenantId::new(id);
+        tenants.push(Tenant { id, schema, role, in_depth, is_suspended: false });
     }
     Ok(tenants)
 }
@@ -219,16 +262,20 @@ fn tell_unseen(
     if !is_about_one(&error) {
         return Err(error);
     }
-    let database = error.as_database_error();
-    let why = match database.and_then(|e| e.code()).as_deref() {
-        Some("55P03") => "its tables are locked".to_owned(),
-        Some("57014") => "it took longer than 30 s".to_owned(),
-        _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
-    };
-    let told = [vec![why], seen.into_sentences()].concat().join("; ");
+    let told = [vec![why_unseen(&error)], seen.into_sentences()].concat().join("; ");
     let sentence = format!("could not look at tenant {}: {told}", tenant.id);
     gatherer.add(Kind::NotLookedAt, Subject::Tenant(tenant.id), sentence, false);
     Ok(())
+}
+
+/// Why the server refused the look at a tenant.
+fn why_unseen(error: &sqlx::Error) -> String {
+    let database = error.as_database_error();
+    match database.and_then(|e| e.code()).as_deref() {
+        Some("55P03") => "its tables are locked".to_owned(),
+        Some("57014") => "it took longer than 30 s".to_owned(),
+        _ => database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
+    }
 }
 
 /// Looks at one tenant, and once more under its lock if something is wrong.
@@ -240,17 +287,17 @@ async fn judge(
 ) -> sqlx::Result<()> {
     let found = faults(conn, promised, tenant).await?;
     gatherer.report.checked.verified += i64::from(tenant.in_depth);
-    if found.is_empty() {
+    if found.faults.is_empty() {
         return Ok(());
     }
     let mut tx = conn.begin().await?;
     registered::lock(&mut tx, tenant.id).await?;
     let state = store::tenants::state(&mut tx, tenant.id).await?;
     let active = state == Some(domain::TenantState::Active);
-    let faults = if active { faults(&mut tx, promised, tenant).await? } else { Vec::new() };
+    let found = if active { faults(&mut tx, promised, tenant).await?.faults } else { Vec::new() };
     tx.rollback().await?;
     let subject = Subject::Tenant(tenant.id);
-    for Fault { kind, what, fixable } in faults {
+    for Fault { kind, what, fixable } in found {
         let sentence = format!("tenant {}: {what}", tenant.id);
         gatherer.add(kind, subject.clone(), sentence, fixable);
     }

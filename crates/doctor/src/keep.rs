@@ -1,0 +1,104 @@
+//! Keeps what was found: with the first and the last time it was seen, until it is no longer so.
+
+use std::time::Duration;
+
+use sqlx::{
+    Connection as _, PgConnection,
+    types::chrono::{DateTime, Utc},
+};
+use store::{
+    checks::{self, Look, Reason, Taken},
+    findings::{self, Sighting},
+};
+
+use crate::{Finding, Kind, Report, Scope, Subject, TenantReport, checks::promise::TENANT_KINDS};
+
+/// Findings that one statement records.
+const PORTION: usize = 500;
+
+/// Records what a look at a tenant came to, as the newest, and its findings. The next look is due within
+/// `period`. One transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_tenant(
+    conn: &mut PgConnection,
+    taken: Taken,
+    report: &TenantReport,
+    period: Duration,
+) -> sqlx::Result<()> {
+    let reason =
+        |it: &Finding| Reason { code: it.kind.as_str().to_owned(), message: it.sentence.clone() };
+    let look = Look {
+        duration: report.duration,
+        schema_valid: report.schema_valid,
+        db_accessible: report.db_accessible,
+        health: report.health,
+        reasons: report.findings.iter().map(reason).collect(),
+    };
+    let mut tx = conn.begin().await?;
+    if checks::record(&mut tx, taken, &look, period).await? {
+        findings::record(&mut tx, sightings(&report.findings)).await?;
+        let subjects: Vec<_> = report.subjects.iter().map(stored).collect();
+        findings::close_of(&mut tx, &subjects, &words(TENANT_KINDS), taken.at).await?;
+    }
+    tx.commit().await
+}
+
+/// Records what an examination found that began at `since`, and closes what it did not find again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_examination(
+    conn: &mut PgConnection,
+    report: &Report,
+    scope: &Scope,
+    since: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let kinds = told_whole(report, scope);
+    let portions: Vec<_> = report.findings.chunks(PORTION).map(sightings).collect();
+    for portion in portions {
+        findings::record(conn, portion).await?;
+    }
+    while findings::close_unseen(conn, &kinds, since).await? {}
+    Ok(())
+}
+
+/// The kinds that were looked for and told to the last one: of others, some that are open were not told.
+fn told_whole(report: &Report, scope: &Scope) -> Vec<&'static str> {
+    let is_whole =
+        |kind: &Kind| report.found.get(kind).is_none_or(|all| *all <= u64::from(scope.limit));
+    let kinds = Kind::ALL.iter().copied().filter(|kind| scope.wants(*kind) && is_whole(kind));
+    kinds.map(Kind::as_str).collect()
+}
+
+fn sightings(found: &[Finding]) -> Vec<Sighting> {
+    let sighting = |it: &Finding| Sighting {
+        kind: it.kind.as_str(),
+        subject: stored(&it.subject),
+        sentence: it.sentence.clone(),
+        fixable: it.fixable,
+    };
+    found.iter().map(sighting).collect()
+}
+
+fn words(kinds: &[Kind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn stored(subject: &Subject) -> findings::Subject {
+    let (of, id) = match subject {
+        Subject::Tenant(id) => ("tenant", id.to_string()),
+        Subject::Item(id) => ("item", id.to_string()),
+        Subject::Operation(id) => ("operation", id.to_string()),
+        Subject::Job(id) => ("job", id.clone()),
+        Subject::Key(id) => ("key", id.to_string()),
+        Subject::MasterKey(id) => ("master_key", id.clone()),
+        Subject::Schema(name) => ("schema", name.clone()),
+        Subject::Role(name) => ("role", name.clone()),
+        Subject::Spare(id) => ("spare", id.to_string()),
+        Subject::Database(name) => ("database", name.clone()),
+        Subject::Control(what) => ("control", what.clone()),
+    };
+    findings::Subject { of: of.to_owned(), id }
+}

@@ -1,0 +1,15 @@
+//! What a look at a tenant came to.
+
+use crate::state::words;
+
+words! {
+    /// What a look at a tenant came to, in one word.
+    TenantHealth: "a health of a tenant" {
+        /// Its schema, its role and its rights are as they should be.
+        Healthy = "healthy",
+        /// Something is not as it should be.
+        Unhealthy = "unhealthy",
+        /// It could not be looked at.
+        Error = "error",
+    }
+}

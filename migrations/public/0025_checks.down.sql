@@ -1,0 +1,3 @@
+drop table tenantry.check_schedule;
+drop table tenantry.findings;
+drop table tenantry.tenant_checks;
