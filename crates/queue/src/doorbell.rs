@@ -9,7 +9,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, channel::mpsc};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use store::Connections;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -55,14 +55,24 @@ impl Bell {
 ///
 /// A failure is logged: the poll finds what was not told.
 pub async fn ring(pool: &Connections, bell: Bell) {
+    match pool.acquire().await {
+        Ok(mut conn) => ring_over(&mut conn, bell).await,
+        Err(error) => note_failure(bell, &error),
+    }
+}
+
+/// The same over the connection on which the COMMIT was, which nobody waits for to be given back.
+pub async fn ring_over(conn: &mut PgConnection, bell: Bell) {
     // A ring that a crash undoes is found by the poll: nobody waits for the disk.
     let sql = "select set_config('synchronous_commit', 'off', true), pg_notify($1, '')";
-    let ring = sqlx::query(sql).bind(bell.channel());
-    let rung = async { ring.execute(&mut *pool.acquire().await?).await };
-    if let Err(error) = rung.await {
-        let channel = bell.channel();
-        warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
+    if let Err(error) = sqlx::query(sql).bind(bell.channel()).execute(conn).await {
+        note_failure(bell, &error);
     }
+}
+
+fn note_failure(bell: Bell, error: &sqlx::Error) {
+    let channel = bell.channel();
+    warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
 }
 
 /// A bell that is listened to over the connection of another one. Whoever is told limits how often it looks.

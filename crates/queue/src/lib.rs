@@ -24,7 +24,7 @@ mod wakeup;
 
 pub use connect::{options, pool};
 pub use consume::{Buffer, Consumer, Handled, consume};
-pub use doorbell::{Bell, Beside, listen, ring};
+pub use doorbell::{Bell, Beside, listen, ring, ring_over};
 pub use enqueue::{Line, wake};
 pub use job::{Class, Job, QUEUES};
 pub use maintain::{prune, release_jobs_of, silence_of, without_live_job};

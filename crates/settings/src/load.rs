@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::{
-    Api, Checks, Database, Deletion, Effective, Keys, Log, Pool, Problem, Profile, Queue, Retention,
-    SettingsError, Source, Tenants, Worker,
+    Api, Checks, Database, Deletion, Effective, Keys, Log, Pool, Problem, Profile, Queue,
+    Retention, SettingsError, Source, Tenants, Worker,
     catalogue::{self, KEYS},
     check,
     layers::{CONFIG_DIR_VAR, CONFIG_FILE_VAR, DEFAULT_FILE, Files, Layers, PATH_PREFIX},

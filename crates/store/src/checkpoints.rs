@@ -55,23 +55,38 @@ pub async fn record(
     let (results, actions): (Vec<Option<&Value>>, Vec<Option<&str>>) =
         noted.iter().map(|noted| (noted.result.as_ref(), noted.action.as_deref())).unzip();
     let personal: Vec<Option<&Value>> = noted.iter().map(|noted| noted.personal.as_ref()).collect();
-    let actor = claims.first().map(|claim| format!("worker:{}", claim.worker));
-    let recorded = sqlx::query_file!(
-        "queries/checkpoints/record.sql",
-        &items,
-        &attempts,
-        next.as_str(),
-        next == ItemState::Running,
-        next.is_final(),
-        stage,
-        Json(steps) as _,
-        &results as &[Option<&Value>],
-        &actions as &[Option<&str>],
-        actor,
-        &personal as &[Option<&Value>],
-    )
-    .execute(conn)
-    .await?;
+    let recorded = if actions.iter().all(Option::is_none) {
+        sqlx::query_file!(
+            "queries/checkpoints/record.sql",
+            &items,
+            &attempts,
+            next.as_str(),
+            next == ItemState::Running,
+            next.is_final(),
+            stage,
+            Json(steps) as _,
+            &results as &[Option<&Value>],
+        )
+        .execute(conn)
+        .await?
+    } else {
+        sqlx::query_file!(
+            "queries/checkpoints/record_told.sql",
+            &items,
+            &attempts,
+            next.as_str(),
+            next == ItemState::Running,
+            next.is_final(),
+            stage,
+            Json(steps) as _,
+            &results as &[Option<&Value>],
+            &actions as &[Option<&str>],
+            claims.first().map(|claim| format!("worker:{}", claim.worker)),
+            &personal as &[Option<&Value>],
+        )
+        .execute(conn)
+        .await?
+    };
     Ok(recorded.rows_affected() == claims.len() as u64)
 }
 

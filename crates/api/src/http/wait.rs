@@ -194,7 +194,8 @@ async fn finished_within(
             return Ok(false);
         }
         tokio::select! {
-            () = ending => {}
+            // told of batches that have ended only
+            () = ending => return Ok(true),
             () = sleep(POLL) => {}
             () = sleep_until(deadline) => {}
             () = cx.stop.cancelled() => {}

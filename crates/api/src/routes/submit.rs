@@ -13,6 +13,7 @@ use contract::{
     RevealedKeys, TenantRequest,
 };
 use domain::{ItemError, Mode, NewTenant, TenantId};
+use sqlx::{Connection as _, PgConnection, Postgres, pool::PoolConnection};
 use store::{items, tenants};
 
 use super::operations::accepted;
@@ -197,11 +198,15 @@ impl Sent<'_> {
         }
         let mut conn = self.cx.pool().acquire().await?;
         let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
-        drop(conn);
         let item = item.ok_or_else(|| Under::Batches.not_found(batch))?;
         match (item.tenant_id, item.error) {
-            (Some(tenant), None) if self.wait.duration().is_some() => self.created(tenant).await,
-            (_, None) => self.not_created(false).await,
+            (Some(tenant), None) if self.wait.duration().is_some() => {
+                self.created(tenant, conn).await
+            }
+            (_, None) => {
+                drop(conn);
+                self.not_created(false).await
+            }
             (_, Some(error)) => Err(Problem::of_item(error, batch)),
         }
     }
@@ -229,18 +234,29 @@ impl Sent<'_> {
         Ok(self.waited((status, location, Json(results))))
     }
 
-    async fn created(&self, id: TenantId) -> Result<Response, Problem> {
+    async fn created(
+        &self,
+        id: TenantId,
+        mut conn: PoolConnection<Postgres>,
+    ) -> Result<Response, Problem> {
         let answer = match self.wait.form() {
-            Form::V1 => Json(self.created_tenant(id).await?).into_response(),
-            Form::Original => Json(OriginalTenant::of(self.results().await?)).into_response(),
+            Form::V1 => Json(self.created_tenant(id, &mut conn).await?).into_response(),
+            Form::Original => {
+                drop(conn);
+                Json(OriginalTenant::of(self.results().await?)).into_response()
+            }
         };
         let path = format!("{}/api/v1/tenants/{id}", self.cx.public_path());
         Ok(self.waited((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
     }
 
-    async fn created_tenant(&self, id: TenantId) -> Result<CreatedTenant, Problem> {
+    async fn created_tenant(
+        &self,
+        id: TenantId,
+        conn: &mut PgConnection,
+    ) -> Result<CreatedTenant, Problem> {
         let Self { cx, caller, submitted: Submitted { batch, replayed }, .. } = *self;
-        let mut tx = cx.pool().begin().await?;
+        let mut tx = conn.begin().await?;
         let found = tenants::find(&mut tx, id).await?;
         let found = found.ok_or_else(|| Problem::tenant_not_found(id))?;
         let mut keys = match replayed {

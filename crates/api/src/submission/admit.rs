@@ -12,7 +12,7 @@ use domain::{
 use engine::control::{reservation, reserve_all};
 use queue::{Bell, Line};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use store::{
     audit,
     items::{self, NewItemRow},
@@ -82,7 +82,8 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     let Submission { caller, tenants, mode, run_at, key } = submission;
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
-    let mut tx = cx.pool().begin().await?;
+    let mut conn = cx.pool().acquire().await?;
+    let mut tx = conn.begin().await?;
     let days = cx.settings.retention.idempotency_days;
     if let Some(key) = key
         && let Some(batch) = idempotency::replayed(&mut tx, caller.id, key, batch, days).await?
@@ -106,7 +107,7 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     audit::append(&mut tx, audit::Entry { operation: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     if accepted > 0 && run_at.is_none() {
-        cx.ring(Bell::Jobs).await;
+        queue::ring_over(&mut conn, Bell::Jobs).await;
     }
     info!(operation.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })

@@ -1,6 +1,5 @@
 -- $1 items, $2 their claim tokens, $3 the items' next state, $4 they go on, $5 they are over, $6 stage, $7 steps,
--- $8 the items' results, $9 what was done to their tenants, $10 who did it,
--- $11 what of it names the customer
+-- $8 the items' results. See record_told.sql too.
 with own as (
     update tenantry.operation_items i
     set state = $3,
@@ -8,21 +7,10 @@ with own as (
         finished_at = case when $5 then clock_timestamp() end,
         result = coalesce(c.result, i.result),
         error_code = null, error_message = null, error_step = null, error_retryable = null
-    from unnest($1::bigint[], $2::int[], $8::jsonb[], $9::text[], $11::jsonb[])
-        as c (id, attempt, result, action, personal)
+    from unnest($1::bigint[], $2::int[], $8::jsonb[]) as c (id, attempt, result)
     where i.id = c.id and i.attempt = c.attempt and i.state || '' = 'running' -- found by id
       and $3 in ('running', 'built', 'succeeded')
-    returning i.id, i.attempt, i.tenant_id, i.operation_id, i.result, c.action, c.personal
-), changed as (
-    update tenantry.tenants t set updated_at = clock_timestamp()
-    from own
-    where own.action is not null and t.id = own.tenant_id and t.state || '' not in ('deleted', 'released')
-), told as (
-    -- as append.sql
-    insert into tenantry.audit_log (actor, action, tenant_id, operation_id, detail, personal, personal_digest)
-    select $10, action, tenant_id, operation_id, result, salted, sha256(convert_to(salted::text, 'UTF8'))
-    from (select own.*, personal || jsonb_build_object('salt', gen_random_uuid()) as salted
-          from own where action is not null) own
+    returning i.id, i.attempt
 )
 insert into tenantry.checkpoints (item_id, stage, attempt, steps)
 select id, $6, attempt, $7 from own

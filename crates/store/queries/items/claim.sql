@@ -6,13 +6,14 @@ with before as (
            -- is paused, or whose time has not come, are overtaken. What interrupts waits for its like only.
            i.state || '' in ('queued', 'waiting') and exists (
                select from tenantry.operation_items e
-               join tenantry.operations f on f.id = e.operation_id
                where e.tenant_id = i.tenant_id and e.id <> i.id and (e.interrupts or not i.interrupts)
                  and (e.state || '' in ('running', 'retrying', 'unwinding', 'built', 'undo_failed', 'stuck')
                       or (e.id < i.id and e.state || '' in ('queued', 'waiting')
-                          and f.paused_at is null and f.run_at is null
-                          -- what waits for a worker with another set holds up nothing
-                          and coalesce(f.params ->> 'set' = $4, true)))) as held
+                          -- no join: that is planned anew after every CREATE SCHEMA, and takes 0.15 ms more
+                          and (select f.paused_at is null and f.run_at is null
+                                   -- what waits for a worker with another set holds up nothing
+                                   and coalesce(f.params ->> 'set' = $4, true)
+                               from tenantry.operations f where f.id = e.operation_id)))) as held
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
