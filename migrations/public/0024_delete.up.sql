@@ -19,7 +19,7 @@ alter table tenantry.tenants
     add column name_hold_days     int check (name_hold_days >= 0),
     add column names_held_until   timestamptz;
 create index tenants_purge_at on tenantry.tenants (purge_at)
-    where purge_at is not null and purge_taken_at is null and held_at is null;
+    where purge_at is not null and held_at is null;
 create index tenants_purge_taken_at on tenantry.tenants (purge_taken_at) where purge_taken_at is not null;
 create index tenants_names_held_until on tenantry.tenants (names_held_until) where names_held_until is not null;
 

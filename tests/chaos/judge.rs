@@ -37,7 +37,8 @@ const MOST_TOLD: usize = 60;
 
 const OPEN: &str = "select (select count(*) from tenantry.operations where finished_at is null)
     + (select count(*) from tenantry.operation_items
-       where state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))";
+       where state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))
+    + (select count(*) from tenantry.tenants where state = 'deleting' and purge_at <= now())";
 
 /// Every item, and everything there is of the tenant it made.
 const ITEMS: &str = "
@@ -57,18 +58,26 @@ with inst as (
 ), activated as (
     select tenant_id, count(*) as n from tenantry.audit_log
     where action = 'tenant.activated' group by 1
+), deleted as (
+    select distinct i.tenant_id from tenantry.operation_items i
+    join tenantry.operations o on o.id = i.operation_id and o.kind = 'delete'
 )
-select i.operation_id, i.idx, i.state, coalesce(t.state in ('active', 'suspended'), false) as active,
+select i.operation_id, i.idx, i.state, coalesce(t.state in ('active', 'suspended', 'deleting'), false) as active,
+       coalesce(t.state = 'deleted', false) as gone, deleted.tenant_id is not null as was_deleted,
        coalesce(space.n, 0) as schemas, coalesce(actor.n, 0) as roles,
        coalesce(space.name = t.schema_name and actor.name = t.role_name, false) as names_agree,
        coalesce(keys.n, 0) as keys, coalesce(activated.n, 0) as activations
 from tenantry.operation_items i
+join tenantry.operations asked on asked.id = i.operation_id
+    -- the reaper asks for these
+    and asked.kind <> 'purge'
 cross join inst
 left join tenantry.tenants t on t.id = i.tenant_id
 left join space on space.mark = format('tenantry:%s:%s', inst.id, t.id)
 left join actor on actor.mark = format('tenantry:%s:%s', inst.id, t.id)
 left join keys on keys.tenant_id = t.id
 left join activated on activated.tenant_id = t.id
+left join deleted on deleted.tenant_id = t.id
 order by i.operation_id, i.idx";
 
 /// Batches, and how often the end of each of their runs was announced.
@@ -103,6 +112,10 @@ struct Found {
     idx: i32,
     state: String,
     active: bool,
+    /// Its tenant was dropped.
+    gone: bool,
+    /// Somebody asked for its tenant to be deleted.
+    was_deleted: bool,
     schemas: i64,
     roles: i64,
     names_agree: bool,
@@ -262,6 +275,8 @@ fn read(row: &PgRow) -> sqlx::Result<Found> {
         idx: row.try_get("idx")?,
         state: row.try_get("state")?,
         active: row.try_get("active")?,
+        gone: row.try_get("gone")?,
+        was_deleted: row.try_get("was_deleted")?,
         schemas: row.try_get("schemas")?,
         roles: row.try_get("roles")?,
         names_agree: row.try_get("names_agree")?,
@@ -280,8 +295,13 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
         Fate::Made => item.state == "succeeded",
         Fate::Failed => item.state == "failed",
         Fate::Unmade => ["cancelled", "rolled_back", "failed"].contains(&item.state.as_str()),
-        Fate::Moved => item.state == "succeeded",
-        Fate::MovedOrNot => ["succeeded", "cancelled"].contains(&item.state.as_str()),
+        Fate::Moved => {
+            item.state == "succeeded" || (item.was_deleted && item.state == "failed")
+        }
+        Fate::MovedOrNot => {
+            ["succeeded", "cancelled"].contains(&item.state.as_str())
+                || (item.was_deleted && item.state == "failed")
+        }
         Fate::ResumedOrNot => ["succeeded", "failed"].contains(&item.state.as_str()),
     };
     if !fits {
@@ -292,7 +312,9 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
     verdict.duplicates += u64::from(twice);
     let all = (item.active, item.schemas, item.roles, item.keys, item.activations);
     let was_there = matches!(fate, Fate::Moved | Fate::MovedOrNot | Fate::ResumedOrNot);
-    let whole = if was_there || item.state == "succeeded" {
+    let whole = if item.gone {
+        all == (false, 0, 0, 0, 1)
+    } else if was_there || item.state == "succeeded" {
         all == (true, 1, 1, 1, 1) && item.names_agree
     } else {
         all == (false, 0, 0, 0, 0)

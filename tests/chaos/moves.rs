@@ -1,5 +1,5 @@
 //! Operations on tenants that earlier batches made: migrations up and down between two versions, suspensions
-//! and their ends, changes.
+//! and their ends, changes, deletions and what takes them back.
 //!
 //! The migration that goes and comes back notes each of its moves, with its begin and its end, in a table
 //! that stays. So a move that is lost, done twice, or done beside another one shows.
@@ -52,6 +52,9 @@ const MOVED: i64 = 120;
 /// Tenants that one operation moves at most, if it does not move all.
 const MOST: usize = 25;
 
+/// Tenants that one operation deletes at most: there are to be some left.
+const DELETED: usize = 4;
+
 /// Open items of this kind above which no more are asked for.
 const ENOUGH: i64 = 60;
 
@@ -76,6 +79,7 @@ impl Bed {
             self.suspend_some(dice).await;
             self.change_some(dice).await;
             self.rotate_some(dice).await;
+            self.delete_some(dice).await;
         }
     }
 
@@ -101,6 +105,24 @@ impl Bed {
         let tenants = self.some_tenants(dice, MOST).await;
         let at_once = json!({ "overlap_hours": 0 });
         self.ask_of_tenants(Kind::RotateKeys, &at_once, tenants.as_deref(), Fate::Moved).await;
+    }
+
+    /// Asks for a few tenants to be deleted, with a grace or without one, or for some to be undeleted. What
+    /// else is asked of them meanwhile may fail.
+    async fn delete_some(&mut self, dice: &mut Dice) {
+        let mut tenants = self.tenants_in(&["active", "suspended"], MOVED).await;
+        dice.shuffle(&mut tenants);
+        tenants.truncate(dice.count(1, DELETED));
+        self.ask_of_tenants(Kind::Delete, &grace(7), Some(&tenants), Fate::Moved).await;
+        let mut deleting = self.tenants_in(&["deleting"], MOVED).await;
+        dice.shuffle(&mut deleting);
+        deleting.truncate(dice.count(1, DELETED));
+        let (kind, params, fate) = match dice.chance(60) {
+            true => (Kind::Undelete, json!({}), Fate::ResumedOrNot),
+            // The reaper takes them in a moment.
+            false => (Kind::Delete, grace(0), Fate::Moved),
+        };
+        self.ask_of_tenants(kind, &params, Some(&deleting), fate).await;
     }
 
     /// Brings every tenant that was moved to the newest version: what the judges expect of it.
@@ -150,11 +172,23 @@ impl Bed {
         Some(oldest)
     }
 
+    /// The tenants of an operation.
+    pub(crate) async fn tenants_of(&self, operation: Uuid) -> Vec<TenantId> {
+        let made = "select tenant_id from tenantry.operation_items where operation_id = $1 order by idx";
+        let made = sqlx::query_scalar(made).bind(operation).fetch_all(&self.pool).await;
+        made.expect("the server answers").into_iter().map(TenantId::new).collect()
+    }
+
     /// The oldest tenants that are there; none while the server does not answer.
     pub(crate) async fn oldest_tenants(&self, most: i64) -> Vec<TenantId> {
-        let oldest = "select id from tenantry.tenants where state in ('active', 'suspended')
-                      order by id limit $1";
-        let oldest = sqlx::query_scalar(oldest).bind(most).fetch_all(&self.pool).await;
+        self.tenants_in(&["active", "suspended"], most).await
+    }
+
+    /// The oldest tenants in one of these states; none while the server does not answer.
+    async fn tenants_in(&self, states: &[&str], most: i64) -> Vec<TenantId> {
+        let oldest = "select id from tenantry.tenants where state = any($1) order by id limit $2";
+        let oldest = sqlx::query_scalar(oldest).bind(states).bind(most);
+        let oldest = oldest.fetch_all(&self.pool).await;
         oldest.unwrap_or_default().into_iter().map(TenantId::new).collect()
     }
 }
@@ -166,6 +200,11 @@ pub(crate) async fn cancel(pool: &PgPool, id: Uuid) {
         Ok(()) | Err(control::ControlError::Finished(..)) => {}
         Err(error) => panic!("a cancel failed: {error}"),
     }
+}
+
+/// What a deletion has to know.
+pub(crate) fn grace(days: u32) -> Value {
+    json!({ "grace_days": days, "name_hold_days": 0 })
 }
 
 /// What a change has to know.
@@ -246,7 +285,7 @@ with moved as (
            count(*) filter (where i.state = 'succeeded' and i.result -> 'reverted' ? '0015') as downs
     from tenantry.operation_items i
     join tenantry.operations o on o.id = i.operation_id and o.kind = 'migrate'
-    join tenantry.tenants t on t.id = i.tenant_id
+    join tenantry.tenants t on t.id = i.tenant_id and t.state <> 'deleted'
     left join tenantry.tenant_migrations m on m.tenant_id = t.id
     group by 1, 2, 3
 ), found as (
@@ -271,7 +310,7 @@ const TOGETHER: &str = "
 select a.tenant_id, a.id, b.id as other
 from tenantry.operation_items a
 join tenantry.operation_items b on b.tenant_id = a.tenant_id and b.id > a.id
-    -- a suspension waits for nothing
+    -- what interrupts waits for nothing
     and not a.interrupts and not b.interrupts
     and b.started_at < a.finished_at and a.started_at < b.finished_at
 order by 1, 2, 3";
@@ -282,9 +321,21 @@ select t.id, t.state, r.rolcanlogin as login, has_schema_privilege(r.oid, n.oid,
 from tenantry.tenants t
 join pg_roles r on r.rolname = t.role_name
 join pg_namespace n on n.nspname = t.schema_name
-where t.state in ('active', 'suspended')
+where t.state in ('active', 'suspended', 'deleting')
     and (r.rolcanlogin, has_schema_privilege(r.oid, n.oid, 'usage'))
         is distinct from (t.state = 'active', t.state = 'active')
+order by 1";
+
+/// Tenants that were dropped twice, that came back, or that were left half dropped.
+const DROPPED: &str = "
+select t.id, t.state, t.purge_began_at is not null as begun, it.dropped
+from tenantry.tenants t
+cross join lateral (
+    select count(*) as dropped from tenantry.operation_items i
+    join tenantry.operations o on o.id = i.operation_id and o.kind = 'purge'
+    where i.tenant_id = t.id and i.state = 'succeeded') it
+where it.dropped <> (t.state = 'deleted')::int
+    or (t.purge_began_at is not null) <> (t.state = 'deleted')
 order by 1";
 
 /// Holds what became of the moves against what was asked for.
@@ -298,6 +349,14 @@ pub(crate) async fn judge(pool: &PgPool, verdict: &mut Verdict) -> sqlx::Result<
         verdict.lost += 1;
         verdict.violations.push(format!(
             "tenant {id} is {state}, and its role may log in: {login}, use its schema: {usage}"
+        ));
+    }
+    for row in sqlx::query(DROPPED).fetch_all(pool).await? {
+        let (id, state): (i64, String) = (row.try_get("id")?, row.try_get("state")?);
+        let (begun, dropped): (bool, i64) = (row.try_get("begun")?, row.try_get("dropped")?);
+        verdict.lost += 1;
+        verdict.violations.push(format!(
+            "tenant {id} is {state}, its drop has begun: {begun}, and it was dropped {dropped} times"
         ));
     }
     let mut told = BTreeSet::new();

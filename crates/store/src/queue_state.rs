@@ -160,8 +160,9 @@ pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::R
            exists (select from tenantry.tenants
                    where suspended_until <= clock_timestamp()) as "suspensions_over!",
                   exists (select from tenantry.tenants
-                          where purge_at <= clock_timestamp() and purge_taken_at is null and held_at is null
-                              and state = 'deleting') as "purges_due!",
+                          where purge_at <= clock_timestamp() and held_at is null and state = 'deleting'
+                              and coalesce(purge_taken_at < clock_timestamp() - interval '10 minutes',
+                                           true)) as "purges_due!",
                   exists (select from tenantry.tenants
                           where names_held_until <= clock_timestamp()) as "names_over!",
            (select count(*) from pg_catalog.pg_locks where not fastpath)

@@ -10,15 +10,15 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::crash_points::{
-    OF_A_CANCEL, OF_A_FAILURE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_REVOCATION, OF_A_ROTATION,
-    OF_A_SUSPENSION, OF_ACTIVATING, OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES,
+    OF_A_CANCEL, OF_A_DELETION, OF_A_FAILURE, OF_A_PURGE, OF_A_MIGRATION, OF_A_RESUMPTION, OF_A_REVOCATION, OF_A_ROTATION,
+    OF_A_SUSPENSION, OF_ACTIVATING, OF_AN_UNDELETION, OF_AN_UPDATE, OF_BUILDING, OF_BUILDING_SPARES,
     OF_DROPPING_SPARES, OF_SEGMENTS_DOWN, OF_SEGMENTS_UP, OF_TAKING_SPARES, OF_TURNING_BACK,
     of_an_item, of_undoing,
 };
 use crate::{
     bed::{Bed, Plan},
     dice::Dice,
-    moves::change,
+    moves::{change, grace},
     support::{Process, tell},
     tally::Fault,
     wish::Fate,
@@ -74,6 +74,7 @@ pub(super) async fn run(bed: &mut Bed, dice: &mut Dice) {
     suspensions(bed, dice).await;
     updates(bed, dice).await;
     keys(bed, dice).await;
+    deletions(bed, dice).await;
     pool(bed).await;
     for _ in 0..3 {
         let worker = bed.start_worker(&[]).await;
@@ -187,6 +188,33 @@ async fn keys(bed: &mut Bed, dice: &mut Dice) {
     for (kind, params, points) in
         [(Kind::RotateKeys, at_once, OF_A_ROTATION), (Kind::RevokeKeys, none, OF_A_REVOCATION)]
     {
+        bed.ask_of_tenants(kind, &params, Some(&tenants), Fate::Moved).await;
+        let mut points = owned(points);
+        dice.shuffle(&mut points);
+        crash_at(bed, &points).await;
+        finish(bed).await;
+    }
+}
+
+/// Tenants that are deleted, brought back, deleted again and dropped; each has more tables than one portion.
+async fn deletions(bed: &mut Bed, dice: &mut Dice) {
+    let wish = bed.wishes.independent(OF_A_PURGE.len() * 2, 0);
+    let made = bed.ask(wish).await;
+    finish(bed).await;
+    let tenants = bed.tenants_of(made).await;
+    for tenant in &tenants {
+        let large = format!(
+            "do $$ declare s text := (select schema_name from tenantry.tenants where id = {tenant}); begin
+             for n in 1..110 loop execute format('create table %I.large_%s ()', s, n); end loop; end $$"
+        );
+        let made = sqlx::raw_sql(sqlx::AssertSqlSafe(large)).execute(&bed.pool).await;
+        made.expect("the server answers");
+    }
+    for (kind, params, points) in [
+        (Kind::Delete, grace(7), OF_A_DELETION),
+        (Kind::Undelete, json!({}), OF_AN_UNDELETION),
+        (Kind::Delete, grace(0), OF_A_PURGE),
+    ] {
         bed.ask_of_tenants(kind, &params, Some(&tenants), Fate::Moved).await;
         let mut points = owned(points);
         dice.shuffle(&mut points);

@@ -85,6 +85,29 @@ pub(super) const OF_A_REVOCATION: &[&str] = &[
     "after_commit:revoke_keys",
 ];
 
+/// An item that deletes a tenant does, beside the step of a suspension.
+pub(super) const OF_A_DELETION: &[&str] = &["before_commit:delete", "after_commit:delete"];
+
+/// An item that undeletes a tenant does.
+pub(super) const OF_AN_UNDELETION: &[&str] =
+    &["before:take_back", "after:take_back", "before_commit:undelete", "after_commit:undelete"];
+
+/// An item that drops a large tenant does: a small one has no portions.
+pub(super) const OF_A_PURGE: &[&str] = &[
+    "before:begin_purge",
+    "after:begin_purge",
+    "before_commit:begin",
+    "after_commit:begin",
+    "before:drop_portions",
+    "after:drop_portions",
+    "before:drop_tenant",
+    "after:drop_tenant",
+    "before:erase",
+    "after:erase",
+    "before_commit:drop",
+    "after_commit:drop",
+];
+
 /// An item that migrates a tenant up does where the set is cut into segments: one in a transaction, one
 /// outside of any.
 pub(super) const OF_SEGMENTS_UP: &[&str] = &[
@@ -143,6 +166,9 @@ fn all() -> Vec<String> {
         OF_A_MIGRATION,
         OF_A_SUSPENSION,
         OF_A_RESUMPTION,
+        OF_A_DELETION,
+        OF_AN_UNDELETION,
+        OF_A_PURGE,
         OF_AN_UPDATE,
         OF_A_ROTATION,
         OF_A_REVOCATION,

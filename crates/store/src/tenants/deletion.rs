@@ -115,7 +115,8 @@ pub async fn erase(conn: &mut PgConnection, tenants: &[TenantId]) -> sqlx::Resul
 }
 
 /// Tenants whose grace is over, the longest first, at most `limit` and, with `per_minute`, no more than that in a
-/// minute. They are not found a second time. Empty while another process does the same.
+/// minute. They are not found a second time before
+/// ten minutes are over. Empty while another process does the same.
 pub async fn take_due(
     conn: &mut PgConnection,
     limit: i64,
@@ -133,8 +134,13 @@ pub async fn take_due(
         "update tenantry.tenants set purge_taken_at = clock_timestamp()
          where id in (
              select id from tenantry.tenants
-             where purge_at <= clock_timestamp() and purge_taken_at is null and held_at is null
-                 and state = 'deleting'
+             where purge_at <= clock_timestamp() and held_at is null and state = 'deleting'
+                 -- again, if nothing came of it
+                 and (purge_taken_at is null
+                      or (purge_taken_at < clock_timestamp() - interval '10 minutes'
+                          and not exists (select from tenantry.operation_items i
+                                          where i.tenant_id = tenants.id
+                                              and (i.finished_at is null or i.state = 'stuck'))))
              order by purge_at
              limit least($1, $2 - (select count(*) from tenantry.tenants
                                    where purge_taken_at > clock_timestamp() - interval '1 minute'))
@@ -148,12 +154,11 @@ pub async fn take_due(
     Ok(due.into_iter().map(TenantId::new).collect())
 }
 
-/// The tenants that [`take_due`] would take now, the longest due first, at most `limit`.
+/// The tenants whose grace is over and that are not on hold, the longest due first, at most `limit`.
 pub async fn due(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<TenantId>> {
     let due = sqlx::query_scalar!(
         "select id from tenantry.tenants
-         where purge_at <= clock_timestamp() and purge_taken_at is null and held_at is null
-             and state = 'deleting'
+         where purge_at <= clock_timestamp() and held_at is null and state = 'deleting'
          order by purge_at limit $1",
         limit,
     )
