@@ -1,15 +1,17 @@
 //! A deleted tenant is out at once, comes back whole as long as its grace lasts, and then is gone: all of it, and nothing
 //! of anybody else's.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use harness::Db;
+use localpg::{Cluster, Options};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
 
-use super::support::{System, eventually, installation, tenant};
+use super::support::{System, environment, eventually, installation, run, tell, tenant};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 /// A tenant that is there.
 struct Made {
@@ -202,4 +204,48 @@ async fn what_is_somebody_elses_is_named_and_stops_the_drop_before_anything_is_l
     system.client.post(&path, &json!({}), &[]).await.json(202);
     it.ends_as(&system, "deleted").await;
     assert_eq!(it.is_there(&system).await, (false, false));
+}
+
+/// Tables of a large tenant; `LARGE_TENANT_TABLES` asks for another number.
+const TABLES: usize = 400;
+
+#[tokio::test]
+async fn a_tenant_of_hundreds_of_tables_goes_from_a_server_with_few_locks() {
+    let tables = std::env::var("LARGE_TENANT_TABLES").ok().map_or(TABLES, |n| n.parse().unwrap());
+    let dir = tempfile::Builder::new().prefix("tenantry-large.").tempdir().unwrap();
+    let options = Options { tuned: false, ..Options::new(dir.path().join("pg")) };
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(options)).await.unwrap().unwrap();
+    cluster.ensure_database("app").unwrap();
+    let url = cluster.url("app");
+    let env = environment(&url, &[]);
+    let migrated = run("tenantry", &["migrate", "public", "up"], dir.path(), &env, LONG).await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.err);
+    let system = System::on(Db::at(&url), &url, 1, &[]).await;
+    let it = Made::of(&system, tenant(1)).await;
+    let slots = "select current_setting('max_locks_per_transaction')::bigint
+        * current_setting('max_connections')::bigint";
+    assert_eq!(system.count(slots).await, 64 * 100);
+    for first in (0..tables).step_by(100) {
+        let more = format!(
+            "do $$ begin for n in {first}..{} loop
+                 execute format('create table {}.t%s (id bigint generated always as identity primary key,
+                     up bigint references {}.t%s, body text, unique (body))', n, greatest(n - 1, {first}));
+             end loop; end $$",
+            (first + 99).min(tables - 1),
+            it.schema,
+            it.schema,
+        );
+        sqlx::raw_sql(AssertSqlSafe(more)).execute(&system.db.pool).await.unwrap();
+    }
+
+    let began = Instant::now();
+    call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
+    it.ends_as(&system, "deleted").await;
+
+    tell(&format!("a tenant of {tables} tables was dropped in {:?}", began.elapsed()));
+    assert_eq!(it.is_there(&system).await, (false, false));
+    let failed = "select count(*) from tenantry.item_attempts";
+    assert_eq!(system.count(failed).await, 0, "no try met the end of the locks");
+    drop(system);
+    tokio::task::spawn_blocking(move || cluster.stop()).await.unwrap().unwrap();
 }
