@@ -100,7 +100,7 @@ impl TryFrom<Row> for Tenant {
                 reason: r.suspended_reason,
                 until: r.suspended_until,
             }),
-            deletion: r.deleting_at.map(|since| Deletion {
+            deletion: r.deleting_at.filter(|_| r.purge_at.is_some()).map(|since| Deletion {
                 since,
                 reason: r.deleting_reason,
                 purge_at: r.purge_at,
