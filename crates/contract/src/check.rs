@@ -23,8 +23,8 @@ pub struct TenantCheck {
     pub schema_valid: bool,
     /// The tenant's role can get in and use its schema: false while it is suspended.
     pub db_accessible: bool,
-    /// All in one word. A suspended tenant is healthy if all else is as it should be, and so is one that only
-    /// lacks migrations.
+    /// All in one word. A suspended tenant is healthy if all else is as it should be, and so is one
+    /// that only lacks migrations.
     #[schema(value_type = TenantHealth)]
     pub overall_health: OpenEnum<TenantHealth>,
     /// The reasons in one text unless it is healthy; else null.

@@ -16,8 +16,8 @@ use crate::{Finding, Kind, Report, Scope, Subject, TenantReport, checks::promise
 /// Findings that one statement records.
 const PORTION: usize = 500;
 
-/// Records what a look at a tenant came to, as the newest, and its findings. The next look is due within
-/// `period`. One transaction.
+/// Records what a look at a tenant came to, as the newest, and its findings. The next look is due
+/// within `period`. One transaction.
 ///
 /// # Errors
 /// When the database fails.
@@ -64,7 +64,8 @@ pub async fn keep_examination(
     Ok(())
 }
 
-/// The kinds that were looked for and told to the last one: of others, some that are open were not told.
+/// The kinds that were looked for and told to the last one: of others, some that are open were not
+/// told.
 fn told_whole(report: &Report, scope: &Scope) -> Vec<&'static str> {
     let is_whole =
         |kind: &Kind| report.found.get(kind).is_none_or(|all| *all <= u64::from(scope.limit));

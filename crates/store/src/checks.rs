@@ -1,7 +1,7 @@
 //! Looks at tenants: who is to be looked at next, and what came of it.
 //!
-//! A look is no operation and holds nothing. Who takes a tenant moves the time of its next look on, so that
-//! no other takes it too; one that dies leaves it to others after [`LEFT_AFTER`].
+//! A look is no operation and holds nothing. Who takes a tenant moves the time of its next look on,
+//! so that no other takes it too; one that dies leaves it to others after [`LEFT_AFTER`].
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::decode::decode;
 
-/// A look that told nothing for this long is given to another: ten times what the slowest one takes.
+/// A look that told nothing for this long is given to another: ten times what the slowest one
+/// takes.
 pub const LEFT_AFTER: Duration = Duration::from_secs(600);
 
 /// The same for a look that a caller waits for.
@@ -89,8 +90,8 @@ pub async fn take_asked(conn: &mut PgConnection) -> sqlx::Result<Option<Taken>> 
         .await
 }
 
-/// Takes the tenant that has waited longest for its time, unless another was taken less than `gap` ago, by
-/// any worker.
+/// Takes the tenant that has waited longest for its time, unless another was taken less than `gap`
+/// ago, by any worker.
 pub async fn take_due(conn: &mut PgConnection, gap: Duration) -> sqlx::Result<Option<Taken>> {
     let (gap, left) = (gap.as_secs_f64(), LEFT_AFTER.as_secs_f64());
     sqlx::query_file!("queries/checks/take_due.sql", gap, left)
@@ -129,8 +130,8 @@ pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<Waiting> {
     Ok(Waiting { is_asked: row.is_asked, due_in })
 }
 
-/// Records what came of a look, unless a later one is known, and says whether it did. The next one is due
-/// within `period`, at a time between 0.8 and 1.0 of it.
+/// Records what came of a look, unless a later one is known, and says whether it did. The next one
+/// is due within `period`, at a time between 0.8 and 1.0 of it.
 pub async fn record(
     conn: &mut PgConnection,
     taken: Taken,
@@ -191,15 +192,16 @@ pub async fn find(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Opt
         .await
 }
 
-/// Enrols tenants that are not yet: a portion of the registry at a time, in a walk that begins anew 20 times in
-/// a `period`. Each is due at a random time within 0.8 of it. Returns whether there is more now.
+/// Enrols tenants that are not yet: a portion of the registry at a time, in a walk that begins anew
+/// 20 times in a `period`. Each is due at a random time within 0.8 of it. Returns whether there is
+/// more now.
 pub async fn enrol(conn: &mut PgConnection, period: Duration) -> sqlx::Result<bool> {
     let portion = sqlx::query_file!("queries/checks/enrol.sql", period.as_secs_f64(), PORTION);
     Ok(portion.fetch_one(conn).await?.more)
 }
 
-/// Whether everything is to be examined now, and that it is the caller's to do: it is left to others after
-/// `LEFT_AFTER`, unless [`examined`] says that it is done. Returns when it began.
+/// Whether everything is to be examined now, and that it is the caller's to do: it is left to
+/// others after `LEFT_AFTER`, unless [`examined`] says that it is done. Returns when it began.
 pub async fn take_examination(conn: &mut PgConnection) -> sqlx::Result<Option<DateTime<Utc>>> {
     sqlx::query_scalar!(
         r#"update tenantry.check_schedule set examine_at = now() + make_interval(secs => $1)

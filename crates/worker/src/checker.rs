@@ -1,8 +1,9 @@
 //! Looks at tenants: those that a caller asks for at once, and all others by and by, each within
 //! `checks.every_days`.
 //!
-//! All workers together keep one pace, a row of the control database: a long stop makes no storm, and two
-//! workers never look at the same tenant. A look has a connection of its own and holds nothing.
+//! All workers together keep one pace, a row of the control database: a long stop makes no storm,
+//! and two workers never look at the same tenant. A look has a connection of its own and holds
+//! nothing.
 
 use std::{
     sync::Arc,
@@ -37,7 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How many times slower tenants are looked at while this worker has work.
 const YIELD_FACTOR: u32 = 5;
 
-/// Tenants after which the connection is replaced: a backend's caches grow with every schema it touches.
+/// Tenants after which the connection is replaced: a backend's caches grow with every schema it
+/// touches.
 const CONNECTION_USES: usize = 200;
 
 /// How long a look that a caller asked for is good, where nothing is looked at by schedule.

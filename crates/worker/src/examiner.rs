@@ -1,5 +1,5 @@
-//! Has everything but single tenants examined once a day, by what `tenantry doctor` does; enrols tenants that
-//! are to be looked at; and says how many are not well.
+//! Has everything but single tenants examined once a day, by what `tenantry doctor` does; enrols
+//! tenants that are to be looked at; and says how many are not well.
 
 use std::time::Duration;
 

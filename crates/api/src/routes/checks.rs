@@ -1,5 +1,6 @@
-//! How tenants are: `POST /tenants/{id}/check` has one looked at now, `GET /tenants/{id}/health` and
-//! `GET /findings` tell what was seen. Workers look; a request runs nothing in a tenant's schema.
+//! How tenants are: `POST /tenants/{id}/check` has one looked at now, `GET /tenants/{id}/health`
+//! and `GET /findings` tell what was seen. Workers look; a request runs nothing in a tenant's
+//! schema.
 
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ use crate::{
 /// Most findings of one page.
 const MOST: u32 = 1000;
 
-/// First pause between two looks for the report, and the longest. Each is twice the one before. A check takes
-/// a worker about 30 ms.
+/// First pause between two looks for the report, and the longest. Each is twice the one before. A
+/// check takes a worker about 30 ms.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 
 /// Share of a request's time that the report is waited for.
@@ -39,8 +40,9 @@ const PATIENCE: f32 = 0.6;
 
 /// Check a tenant
 ///
-/// A worker looks at the tenant now: at schema, tables, role and rights, and whether its role is refused
-/// another tenant's schema. It changes nothing, and no operation waits for it. The report is kept.
+/// A worker looks at the tenant now: at schema, tables, role and rights, and whether its role is
+/// refused another tenant's schema. It changes nothing, and no operation waits for it. The report
+/// is kept.
 #[utoipa::path(
     post,
     path = "/tenants/{id}/check",
@@ -175,8 +177,8 @@ pub(crate) struct FindingParams {
 
 /// List findings
 ///
-/// What is wrong, by the looks of workers: at each tenant by and by (`checks.every_days`), at everything else
-/// once a day. `tenantry doctor` looks at everything now.
+/// What is wrong, by the looks of workers: at each tenant by and by (`checks.every_days`), at
+/// everything else once a day. `tenantry doctor` looks at everything now.
 #[utoipa::path(
     get,
     path = "/findings",

@@ -53,7 +53,8 @@ pub struct TenantReport {
     /// Its role can get in and use its schema; false while it is suspended.
     pub db_accessible: bool,
     pub health: TenantHealth,
-    /// What was found. A tenant that lacks migrations and nothing else is healthy: a rollout takes its time.
+    /// What was found. A tenant that lacks migrations and nothing else is healthy: a rollout takes
+    /// its time.
     pub findings: Vec<Finding>,
     pub duration: Duration,
     /// What was looked at; nothing if the server refused it.
@@ -69,8 +70,8 @@ struct Seen {
 }
 
 impl TenantCheck<'_> {
-    /// Looks at the tenant, and once more under its lock if something is wrong: it may be changed at this
-    /// moment. `None` unless it is active or suspended.
+    /// Looks at the tenant, and once more under its lock if something is wrong: it may be changed
+    /// at this moment. `None` unless it is active or suspended.
     ///
     /// # Errors
     /// When the database fails, and not only for this tenant: what it refuses there is the report.
@@ -179,8 +180,8 @@ async fn missing(
     Ok(found)
 }
 
-/// Whether the role of a suspended tenant can get in. While its suspension is under way, a worker will see
-/// to it.
+/// Whether the role of a suspended tenant can get in. While its suspension is under way, a worker
+/// will see to it.
 async fn let_in(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<Option<Fault>> {
     let door = Door { role: &tenant.role, schema: &tenant.schema };
     let rights = door::rights(conn, &[door]).await?[0];
