@@ -21,6 +21,13 @@ pub(crate) struct Act {
 }
 
 impl Act {
+    pub(crate) fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        match self.route {
+            "POST /tenants/update" => &[("content-type", "application/x-ndjson")],
+            _ => &[("content-type", "application/json")],
+        }
+    }
+
     /// Method and path, of `operation` or of tenant 1.
     pub(crate) fn call(&self, operation: Option<OperationId>) -> (&'static str, String) {
         let (method, path) = self.route.split_once(' ').unwrap();
@@ -257,10 +264,8 @@ async fn every_act_leaves_one_row_of_who_did_what_to_which_by_which_request() {
         let before = app.count(rows).await;
 
         let (method, path) = act.call(batch);
-        let mut headers = vec![("x-request-id", "req-of-the-act"), ("tenantry-actor", "Bea Büro")];
-        if path == "/tenants/update" {
-            headers.push(("content-type", "application/x-ndjson"));
-        }
+        let headers = [("x-request-id", "req-of-the-act"), ("tenantry-actor", "Bea Büro")];
+        let headers = [&headers[..], act.headers()].concat();
         let answer = app.send_as(Role::Admin, (method, &path), &headers, &act.body).await;
 
         assert!(answer.status.is_success(), "{route}: {answer:?}");

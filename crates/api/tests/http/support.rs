@@ -128,8 +128,10 @@ impl App {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token(role)))
-            .header(header::CONTENT_TYPE, "application/json");
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token(role)));
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

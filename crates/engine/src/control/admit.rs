@@ -81,7 +81,11 @@ pub async fn admit(
     if asked.run_at.is_none() {
         wake(conn, Waiters::Operation(asked.id)).await?;
     }
-    let (told, personal) = apart(asked.kind, asked.params);
+    let (mut told, personal) = apart(asked.kind, asked.params);
+    if let Some(patch) = asked.params["patch"].as_object() {
+        // Of a change, what is changed; to what is personal.
+        told.insert("fields".to_owned(), patch.keys().cloned().collect());
+    }
     let selector = asked.tenants.is_none().then(|| asked.selector.told());
     let digest = selector.is_some().then_some(selected.digest);
     let detail = json!({
