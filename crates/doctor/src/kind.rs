@@ -68,7 +68,7 @@ kinds! {
         "A tenant is there and its role is not.",
         Some("make the role anew, with its rights; a password it had is lost");
     SuspendedTenantLetIn = "suspended_tenant_let_in":
-        "The role of a suspended tenant may log in or use its schema.",
+        "The role of a tenant that is suspended or to be deleted may log in or use its schema.",
         Some("take both rights from the role, and end its sessions");
     WrongMark = "wrong_mark":
         "A schema or role and the registry disagree about whose it is.", None;

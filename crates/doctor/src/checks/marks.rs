@@ -22,7 +22,8 @@ checks! {
                 false
          from tenantry.tenants t
          join schemas n on n.name = t.schema_name
-         where t.state in ('active', 'suspended') and n.tenant is distinct from t.id";
+         where (t.state in ('active', 'suspended') or (t.state = 'deleting' and t.purge_began_at is null))
+           and n.tenant is distinct from t.id";
 
     WrongMark, Role:
         "select t.role_name,
@@ -30,7 +31,8 @@ checks! {
                 false
          from tenantry.tenants t
          join roles r on r.name = t.role_name
-         where t.state in ('active', 'suspended') and r.tenant is distinct from t.id";
+         where (t.state in ('active', 'suspended') or (t.state = 'deleting' and t.purge_began_at is null))
+           and r.tenant is distinct from t.id";
 
     // One that is told as that of another tenant already is not told twice.
     WrongMark, Schema:

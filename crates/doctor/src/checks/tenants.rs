@@ -63,7 +63,7 @@ checks! {
                 format('tenant %s is %s and its schema %s does not exist', t.id, t.state, t.schema_name),
                 false
          from tenantry.tenants t
-         where t.state in ('active', 'suspended')
+         where (t.state in ('active', 'suspended') or (t.state = 'deleting' and t.purge_began_at is null))
            and not exists (select from pg_catalog.pg_namespace n where n.nspname = t.schema_name)";
 
     TenantWithoutRole, Tenant:
@@ -71,13 +71,13 @@ checks! {
                 format('tenant %s is %s and its role %s does not exist', t.id, t.state, t.role_name),
                 exists (select from pg_catalog.pg_namespace n where n.nspname = t.schema_name)
          from tenantry.tenants t
-         where t.state in ('active', 'suspended')
+         where (t.state in ('active', 'suspended') or (t.state = 'deleting' and t.purge_began_at is null))
            and not exists (select from pg_catalog.pg_roles r where r.rolname = t.role_name)";
 
-    // While its suspension is under way, a worker will see to it.
+    // While its suspension or deletion is under way, a worker will see to it.
     SuspendedTenantLetIn, Tenant:
         "select t.id::text,
-                format('tenant %s is suspended and its role %s may %s', t.id, t.role_name, rights.can),
+                format('tenant %s is %s and its role %s may %s', t.id, t.state, t.role_name, rights.can),
                 true
          from tenantry.tenants t
          join pg_catalog.pg_roles r on r.rolname = t.role_name
@@ -88,20 +88,25 @@ checks! {
                                where a.grantee = r.oid and a.privilege_type = 'USAGE')
                   then 'use schema ' || t.schema_name end
          )) as rights (can)
-         where t.state = 'suspended' and rights.can <> ''
+         where t.state in ('suspended', 'deleting') and rights.can <> ''
            and not exists (
                select from tenantry.operation_items i
-               join tenantry.operations o on o.id = i.operation_id and o.kind = 'suspend'
+               join tenantry.operations o on o.id = i.operation_id and o.kind in ('suspend', 'delete')
                where i.tenant_id = t.id and i.interrupts and i.finished_at is null)";
 }
 
-/// Takes from the role of a suspended tenant what lets users in.
+/// Takes from the role of a tenant that is suspended or to be deleted what lets users in.
 pub(crate) async fn shut_out<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
     let tenant = registered::hold(cx.conn, id).await?;
-    let tenant = tenant.filter(|tenant| tenant.state == "suspended").ok_or(Stop::Gone)?;
+    let tenant = tenant.filter(|tenant| is_shut(&tenant.state)).ok_or(Stop::Gone)?;
     let (schema, role) = tenant.names()?;
     door::close(cx.conn, Door { role: &role, schema: &schema }).await?;
-    Ok(cx.did_to(id, "tenant.suspended", json!({ "role": role.as_str() })))
+    Ok(cx.did_to(id, "tenant.shut_out", json!({ "role": role.as_str() })))
+}
+
+/// Whether the users of a tenant in this state are kept out.
+fn is_shut(state: &str) -> bool {
+    matches!(state, "suspended" | "deleting")
 }
 
 /// Takes a reservation back, with whatever bears the tenant's mark.
@@ -147,7 +152,7 @@ pub(super) async fn drop_both(
 /// the schema bears the tenant's mark.
 pub(crate) async fn make_role<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<'a> {
     let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
-    if !matches!(tenant.state.as_str(), "active" | "suspended") {
+    if tenant.state != "active" && !is_shut(&tenant.state) {
         return Err(Stop::Gone);
     }
     let (schema, role) = tenant.names()?;
@@ -174,7 +179,7 @@ pub(crate) async fn make_role<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired
         application_role::grant(cx.conn, std::slice::from_ref(&role), application).await?;
     }
     grants::regrant(cx.conn, &schema, &role).await?;
-    if tenant.state == "suspended" {
+    if is_shut(&tenant.state) {
         door::close(cx.conn, Door { role: &role, schema: &schema }).await?;
     }
     Ok(cx.did_to(id, "role.created", json!({ "role": role.as_str() })))

@@ -1,8 +1,9 @@
 //! A tenant goes as a whole, and nothing of anybody else goes with it.
 
 use domain::SchemaName;
+use sqlx::Connection as _;
 use tenantdb::{
-    Owner,
+    MigrationSet, Owner,
     removal::{self, AT_ONCE, Leaving, Remains},
 };
 
@@ -204,4 +205,39 @@ async fn a_large_tenant_goes_in_portions() {
     .await
     .unwrap();
     assert_eq!(relations, 0);
+}
+
+#[tokio::test]
+async fn an_owner_without_superuser_rights_takes_a_tenant_out_too() {
+    let site = site().await;
+    site.hand_to_an_owner().await;
+    let mut owner = site.connect_as(&site.owner()).await.unwrap();
+    tenantdb::bootstrap(&mut owner, &site.installation).await.unwrap();
+    let tenant = site.tenant(1, "acme");
+    {
+        let mut tx = owner.begin().await.unwrap();
+        tenant.provision(&mut tx, &MigrationSet::embedded()).await;
+        tx.commit().await.unwrap();
+    }
+    let role = tenant.role.as_str();
+    site.run(&format!(
+        "create schema beside; create table beside.shared (); grant usage on schema beside to {role};
+         grant select on beside.shared to {role}"
+    ))
+    .await;
+
+    let found = removal::remains(&mut owner, &[&tenant.schema]).await.unwrap().remove(0);
+    assert_eq!(found.refusal(&tenant.leaving()), None);
+    let mut tx = owner.begin().await.unwrap();
+    removal::drop_schemas(&mut tx, &[&tenant.schema]).await.unwrap();
+    let left = removal::drop_roles(&mut tx, &[tenant.leaving()]).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(left, []);
+    let roles: i64 = sqlx::query_scalar("select count(*) from pg_roles where rolname = $1")
+        .bind(role)
+        .fetch_one(&site.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(roles, 0);
 }

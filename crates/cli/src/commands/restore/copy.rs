@@ -146,7 +146,8 @@ impl Adoption<'_> {
                     .advise("drop or rename it, and run this again")
                     .into());
             }
-            if tenants::state(&mut tx, tenant).await? == Some(TenantState::Suspended) {
+            let state = tenants::state(&mut tx, tenant).await?;
+            if matches!(state, Some(TenantState::Suspended | TenantState::Deleting)) {
                 door::close(&mut tx, Door { role: &role, schema: &it.schema }).await?;
             }
             count.tenants += 1;
