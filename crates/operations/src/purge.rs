@@ -119,7 +119,12 @@ impl DropTenant {
         }
         let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
         removal::drop_schemas(tx, &schemas).await.during("drop the schema")?;
-        let left = removal::drop_roles(tx, &leaving).await.during("drop the role")?;
+        let left = match removal::drop_roles(tx, &leaving).await {
+            Err(error) if let Some(why) = still_needed(&error) => {
+                return Err(not_ours(&why)).during("drop the role");
+            }
+            left => left.during("drop the role")?,
+        };
         match left.first() {
             None => Ok(()),
             Some((_, why)) => Err(not_ours(why)).during("drop the role"),
@@ -215,6 +220,14 @@ impl Step for Erase {
     async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
+}
+
+/// What a role has that keeps it from being dropped, if that is the error.
+fn still_needed(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error().filter(|it| it.code().as_deref() == Some("2BP01"))?;
+    let detail = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail();
+    let detail = detail.unwrap_or_default().replace('\n', "; ");
+    Some(format!("{}: {detail}", error.message()))
 }
 
 fn not_ours(why: &str) -> Refusal {

@@ -1,13 +1,12 @@
 //! Takes a tenant out of its database: its schema and its role, and nothing that is somebody else's.
 
 use domain::{RoleName, SchemaName};
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use crate::{
     ident::{Ident, run},
     makers,
     mark::{Mark, Owner},
-    role,
     schema::owner_in,
 };
 
@@ -121,7 +120,8 @@ pub async fn drop_portion(conn: &mut PgConnection, schema: &SchemaName) -> sqlx:
 /// in this database. Says which are left, with the reason.
 ///
 /// # Errors
-/// SQLSTATE 2BP01 when a role has something in another database, or somebody else's object needs one of its own.
+/// SQLSTATE 2BP01 when a role has something in another database or a right that somebody else gave it, or somebody
+/// else's object needs one of its own.
 pub async fn drop_roles(
     conn: &mut PgConnection,
     leaving: &[Leaving<'_>],
@@ -161,11 +161,20 @@ pub async fn drop_roles(
     Ok(left)
 }
 
-/// What the role owns in this database, and every right that it was given there.
+/// What the role owns in this database, and every right that it was given there by the connected role or on what
+/// that one owns. It needs the role's own rights, which go with the role.
 async fn drop_owned_by(conn: &mut PgConnection, role: &RoleName) -> sqlx::Result<()> {
-    role::lend(conn, role).await?;
+    let (has_them, me): (bool, String) = sqlx::query_as(
+        "select pg_has_role(to_regrole(quote_ident($1)), 'usage'), quote_ident(current_user)",
+    )
+    .bind(role.as_str())
+    .fetch_one(&mut *conn)
+    .await?;
     let name = Ident::from(role);
-    let text = format!("set local role {name}; drop owned by {name}; reset role");
-    sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await?;
-    Ok(())
+    if !has_them {
+        let options = if makers::are_members(conn) { " with inherit true" } else { "" };
+        let grant = makers::changing(conn, role, format!("grant {name} to {me}{options}"));
+        run(conn, grant).await?;
+    }
+    run(conn, format!("drop owned by {name}")).await
 }

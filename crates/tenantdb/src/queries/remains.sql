@@ -53,6 +53,12 @@ with s as (
             when 'pg_catalog.pg_attrdef'::regclass then
                 (select c.relnamespace from pg_catalog.pg_attrdef a
                  join pg_catalog.pg_class c on c.oid = a.adrelid where a.oid = d.objid)
+            when 'pg_catalog.pg_trigger'::regclass then
+                (select c.relnamespace from pg_catalog.pg_trigger t
+                 join pg_catalog.pg_class c on c.oid = t.tgrelid where t.oid = d.objid)
+            when 'pg_catalog.pg_policy'::regclass then
+                (select c.relnamespace from pg_catalog.pg_policy p
+                 join pg_catalog.pg_class c on c.oid = p.polrelid where p.oid = d.objid)
             when 'pg_catalog.pg_event_trigger'::regclass then 0::oid
             else coalesce(
                 (select to_regnamespace(o.schema)::oid

@@ -19,7 +19,7 @@ const FULLEST: &str = "select coalesce(max(n), 0) from (
     group by r.oid) made";
 
 /// A site that belongs to a role without superuser rights, which has bootstrapped it: a session.
-async fn owned(site: &Site) -> PgConnection {
+pub(crate) async fn owned(site: &Site) -> PgConnection {
     site.undo_bootstrap().await;
     site.hand_to_an_owner().await;
     site.run(&format!("grant select on tenantry.installation to {}", site.owner())).await;

@@ -45,6 +45,7 @@ pub(crate) const WALKED: &[Kind] = &[
     Kind::ShapeDiffers,
     Kind::SequenceBehind,
     Kind::OwnRowDiffers,
+    Kind::OwnRowMissing,
     Kind::NotLookedAt,
 ];
 

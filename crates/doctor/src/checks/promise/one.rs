@@ -32,6 +32,7 @@ pub(crate) const TENANT_KINDS: &[Kind] = &[
     Kind::ShapeDiffers,
     Kind::SequenceBehind,
     Kind::OwnRowDiffers,
+    Kind::OwnRowMissing,
     Kind::NotLookedAt,
 ];
 
