@@ -38,8 +38,9 @@ union all select 'a tenant without schema of its mark: ' || a.id from live a
     where not exists (select from space s where s.nspname = a.schema_name and s.mark = a.mark)
 union all select 'a tenant without role of its mark: ' || a.id from live a
     where not exists (select from actor r where r.rolname = a.role_name and r.mark = a.mark)
-union all select format('tenant %s has %s keys', a.id, count(k.id)) from live a
+union all select format('tenant %s has %s live keys', a.id, count(k.id)) from live a
     left join tenantry.api_keys k on k.tenant_id = a.id and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now())
     group by a.id having count(k.id) <> 1
 union all select format('tenant %s was activated %s times', a.id, count(l.id)) from live a
     left join tenantry.audit_log l on l.tenant_id = a.id and l.action = 'tenant.activated'
