@@ -295,9 +295,7 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
         Fate::Made => item.state == "succeeded",
         Fate::Failed => item.state == "failed",
         Fate::Unmade => ["cancelled", "rolled_back", "failed"].contains(&item.state.as_str()),
-        Fate::Moved => {
-            item.state == "succeeded" || (item.was_deleted && item.state == "failed")
-        }
+        Fate::Moved => item.state == "succeeded" || (item.was_deleted && item.state == "failed"),
         Fate::MovedOrNot => {
             ["succeeded", "cancelled"].contains(&item.state.as_str())
                 || (item.was_deleted && item.state == "failed")

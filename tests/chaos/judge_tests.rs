@@ -26,7 +26,7 @@ const PLANTED: &[(&str, &str)] = &[
         "insert into tenantry.api_keys (tenant_id, hash, prefix, last4)
          select tenant_id, sha256('another'), 'tk_', '0000' from tenantry.operation_items
          where idx = 1 and input <> '{}'",
-        "has 2 keys",
+        "has 2 live keys",
     ),
     (
         "update tenantry.operation_items set state = 'failed', error_code = 'internal'

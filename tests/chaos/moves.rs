@@ -174,7 +174,8 @@ impl Bed {
 
     /// The tenants of an operation.
     pub(crate) async fn tenants_of(&self, operation: Uuid) -> Vec<TenantId> {
-        let made = "select tenant_id from tenantry.operation_items where operation_id = $1 order by idx";
+        let made =
+            "select tenant_id from tenantry.operation_items where operation_id = $1 order by idx";
         let made = sqlx::query_scalar(made).bind(operation).fetch_all(&self.pool).await;
         made.expect("the server answers").into_iter().map(TenantId::new).collect()
     }

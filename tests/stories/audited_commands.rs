@@ -9,9 +9,9 @@ use super::support::{Environment, Ran, System, installation, tenants};
 
 /// Commands that look, print, or run a process that has its own rows.
 const LOOKS: &str = "api audit-list batch-list batch-results batch-show batch-watch completions \
-    config-check health item-show man migrate-lint migrate-public-status migrate-tenant-check \
+    config-check findings health item-show man migrate-lint migrate-public-status migrate-tenant-check \
     migrate-tenant-status operation-items operation-list operation-show operation-watch queue-show \
-    tenant-history tenant-keys-list tenant-list tenant-show tenant-status token-list worker";
+    tenant-check tenant-erase-report tenant-history tenant-keys-list tenant-list tenant-show tenant-status token-list worker";
 
 /// Commands whose rows the stories `demo_and_dev` and `copied_database` look at: they need a server of their own,
 /// or a copied database. A demo is a `dev` that deletes its server at the end.
@@ -115,6 +115,13 @@ impl Walk {
         self.act("tenant keys acknowledge 1", "keys.acknowledged").await;
         self.act("tenant suspend 1 --reason unpaid", "operation.submitted").await;
         self.act("tenant resume 1", "operation.submitted").await;
+        self.act("tenant update 1 --name One", "operation.submitted").await;
+        self.act("tenant hold 1 --reason court", "tenant.held").await;
+        self.act("tenant release 1", "tenant.hold_released").await;
+        self.act("tenant protect 1", "tenant.protected").await;
+        self.act("tenant unprotect 1", "tenant.unprotected").await;
+        self.act("tenant delete 1 --confirm One", "operation.submitted").await;
+        self.act("tenant undelete 1", "operation.submitted").await;
         self.act("tenant connect 1", "tenant.login_issued").await;
         let role = format!("tn_{}_app", installation(&self.system.db.pool).await);
         let create = format!(

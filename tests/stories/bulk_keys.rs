@@ -31,12 +31,9 @@ async fn keys_of_many_are_rotated_revealed_by_their_operation_and_revoked_at_onc
     let id = operation["operation_id"].as_str().unwrap();
     let shown = system.cli_at_api(&["keys", "reveal", "--operation", id, "--json"]).await;
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
-    let new: Vec<&str> = shown["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|key| key["api_key"].as_str().unwrap())
-        .collect();
+    let mut revealed: Vec<&Value> = shown["keys"].as_array().unwrap().iter().collect();
+    revealed.sort_by_key(|key| key["index"].as_i64());
+    let new: Vec<&str> = revealed.iter().map(|key| key["api_key"].as_str().unwrap()).collect();
     for key in old.iter().map(String::as_str).chain(new.iter().copied()) {
         assert_eq!(verified(&system, key).await, 200, "both are good for the overlap");
     }

@@ -75,7 +75,9 @@ async fn live(system: &System) -> i64 {
     // A change that fails says what it was about.
     let other = json!({ "tenant_name": "Other", "domain": "other.example.com" });
     call(system, Method::POST, "/api/v1/tenants", Some(other)).await;
-    let row = format!("insert into s_{CANARY}.tenant (id, name, domain) values (0, 'x', 'taken.example.com')");
+    let row = format!(
+        "insert into s_{CANARY}.tenant (id, name, domain) values (0, 'x', 'taken.example.com')"
+    );
     sqlx::raw_sql(AssertSqlSafe(row)).execute(&system.db.pool).await.unwrap();
     let patch = json!({ "domain": "taken.example.com", "description": CANARY });
     call(system, Method::PATCH, &path(""), Some(patch)).await;
@@ -115,12 +117,20 @@ async fn nothing_personal_of_a_tenant_is_left_and_who_did_what_is() {
     ] {
         assert!(text.len() > 100, "{what} is there");
         for writing in writings(CANARY) {
-            let at = text.find(&writing).or_else(|| text.to_lowercase().find(&writing.to_lowercase()));
-            let around = at.map(|at| text[at.saturating_sub(300)..].chars().take(600).collect::<String>());
+            let at =
+                text.find(&writing).or_else(|| text.to_lowercase().find(&writing.to_lowercase()));
+            let around =
+                at.map(|at| text[at.saturating_sub(300)..].chars().take(600).collect::<String>());
             assert_eq!(around, None, "`{writing}` is in {what}");
         }
     }
-    for action in ["operation.submitted", "tenant.updated", "tenant.suspended", "tenant.held", "tenant.deleted"] {
+    for action in [
+        "operation.submitted",
+        "tenant.updated",
+        "tenant.suspended",
+        "tenant.held",
+        "tenant.deleted",
+    ] {
         assert!(audit.contains(action), "{action} is in the audit log: {audit}");
     }
     assert!(audit.contains("operator:story-"), "{audit}");

@@ -53,7 +53,7 @@ async fn a_server_of_few_connections_is_named_with_the_setting_and_the_servers_w
     assert!(took < Duration::from_secs(4), "{took:?}");
     let api = system.api.log();
     assert!(api.contains("may open 40") && api.contains("database.max_connections = 40"), "{api}");
-    assert!(told.contains("may open 36") && told.contains("worker.concurrency = 32"), "{told}");
+    assert!(told.contains("may open 37") && told.contains("worker.concurrency = 32"), "{told}");
     assert!(!system.workers[0].log().contains("may open"), "{}", system.workers[0].log());
     drop(system);
     tokio::task::spawn_blocking(move || cluster.stop()).await.unwrap().unwrap();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 
-/// Everything that is there for no active or suspended tenant, is missing for one, or bears a wrong mark.
+/// Everything that is there for no tenant that is active, suspended or to be deleted, is missing for one, or bears a wrong mark.
 const ORPHANS: &str = "
 with inst as (
     select id from tenantry.installation
 ), live as (
     select t.id, t.schema_name, t.role_name, format('tenantry:%s:%s', inst.id, t.id) as mark
-    from tenantry.tenants t, inst where t.state in ('active', 'suspended')
+    from tenantry.tenants t, inst where t.state in ('active', 'suspended', 'deleting')
 ), spare as (
     select format('tenantry_spare_%s_', s.id) as schema_name,
            format('tn_%s_%s', inst.id, s.id) as role_name,
@@ -46,7 +46,7 @@ union all select format('tenant %s was activated %s times', a.id, count(l.id)) f
     left join tenantry.audit_log l on l.tenant_id = a.id and l.action = 'tenant.activated'
     group by a.id having count(l.id) <> 1
 union all select format('tenant %s is %s', id, state) from tenantry.tenants
-    where state not in ('active', 'suspended', 'released')";
+    where state not in ('active', 'suspended', 'deleting', 'deleted', 'released')";
 
 /// What does not match, in words. Call it when nothing is under way.
 pub(crate) async fn orphans(pool: &PgPool) -> Vec<String> {

@@ -201,7 +201,8 @@ async fn let_in(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<Option
 impl TenantReport {
     fn of(seen: Seen) -> Self {
         let Seen { tenant, findings, schema_differs, shut_out } = seen;
-        let wrong = findings.iter().any(|it| it.kind != Kind::MigrationsBehind && !it.kind.is_notice());
+        let wrong =
+            findings.iter().any(|it| it.kind != Kind::MigrationsBehind && !it.kind.is_notice());
         let healthy = !schema_differs && !wrong && (tenant.is_suspended || !shut_out);
         Self {
             schema_valid: !schema_differs,
