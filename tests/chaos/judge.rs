@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     bed::{Bed, DEAD_AFTER_MS},
-    moves, strangers,
+    moved, strangers,
     support::{orphans, tell},
     wish::Fate,
 };
@@ -266,7 +266,7 @@ async fn compare(bed: &Bed, verdict: &mut Verdict) -> sqlx::Result<()> {
         verdict.duplicates += items.len() as u64;
         verdict.violations.push(format!("nobody asked for batch {id}"));
     }
-    moves::judge(&bed.pool, verdict).await?;
+    moved::judge(&bed.pool, verdict).await?;
     judge_batches(bed, verdict).await
 }
 

@@ -15,6 +15,7 @@ mod ground;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod moved;
 mod moves;
 mod postgres;
 mod proxy;

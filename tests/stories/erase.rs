@@ -104,7 +104,7 @@ async fn nothing_personal_of_a_tenant_is_left_and_who_did_what_is() {
     .await;
 
     let after = dump(&system).await;
-    let audit = system.client.get(&format!("/api/v1/audit?tenant={id}&limit=200")).await.text;
+    let audit = system.client.get(&format!("/api/v1/audit?tenant_id={id}&limit=200")).await.text;
     let shown = system.client.get(&tenant).await.text;
     system.workers[0].terminate(Duration::from_secs(40)).await;
     system.api.terminate(Duration::from_secs(40)).await;

@@ -230,8 +230,9 @@ fn still_needed(error: &sqlx::Error) -> Option<String> {
     Some(format!("{}: {detail}", error.message()))
 }
 
-fn not_ours(why: &str) -> Refusal {
-    Refusal::permanent(codes::NOT_OURS, why).telling(why)
+/// The log does not say more: the schema's name may be that of a customer.
+fn not_ours(told: &str) -> Refusal {
+    Refusal::permanent(codes::NOT_OURS, "something of somebody else's is in the way").telling(told)
 }
 
 fn too_many() -> Refusal {
