@@ -31,6 +31,6 @@ pub use contract::{Bench, assert_contract};
 pub use crash::crash_point;
 pub use error::{Classify, During, StepError};
 pub use failure::{Failure, Progress, StageReport, StepReport};
-pub use plan::{Finish, OnFailure, Place, Plan, PlanError, Stage};
+pub use plan::{Finish, OnFailure, Place, Plan, PlanError, Sharing, Stage};
 pub use runner::{Runner, TenantDatabases};
 pub use step::{AnyStep, GroupCx, Step, StepCx, StepName};

@@ -148,7 +148,18 @@ pub struct Plan {
     stages: Vec<Stage>,
     finish: Finish,
     on_failure: OnFailure,
-    shares: bool,
+    sharing: Sharing,
+}
+
+/// How many items may take a stage together, in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Each by itself.
+    No,
+    /// As many as hold up the users of each other's tenants for a moment only.
+    WhileQuick,
+    /// So many: their tenants have no users.
+    UpTo(usize),
 }
 
 impl Plan {
@@ -175,8 +186,8 @@ impl Plan {
                 }
             }
         }
-        let shares = stages.len() == 1;
-        Ok(Self { stages, finish, on_failure: OnFailure::Unwind, shares })
+        let sharing = if stages.len() == 1 { Sharing::WhileQuick } else { Sharing::No };
+        Ok(Self { stages, finish, on_failure: OnFailure::Unwind, sharing })
     }
 
     /// The plan, with what follows when a stage fails for good; else that is [`OnFailure::Unwind`].
@@ -185,17 +196,17 @@ impl Plan {
         Self { on_failure, ..self }
     }
 
-    /// The plan as one of which several items take each stage together, in one transaction; one with a single
-    /// stage is that by itself.
+    /// The plan, with how many items take its stages together; else those of a plan with one stage do so
+    /// while they are quick.
     #[must_use]
-    pub fn shared(self) -> Self {
-        Self { shares: true, ..self }
+    pub fn sharing(self, sharing: Sharing) -> Self {
+        Self { sharing, ..self }
     }
 
-    /// Whether several items may take its stages together.
+    /// How many items may take its stages together.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
-        self.shares
+    pub fn shares(&self) -> Sharing {
+        self.sharing
     }
 
     /// Whether the plan stays where it failed.

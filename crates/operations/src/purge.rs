@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{SchemaName, codes};
 use engine::{
-    During, Finish, GroupCx, OnFailure, Place, Plan, PlanError, Stage, Step, StepCx, StepError,
-    StepName,
+    During, Finish, GroupCx, OnFailure, Place, Plan, PlanError, Sharing, Stage, Step, StepCx,
+    StepError, StepName,
 };
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -38,6 +38,9 @@ const LIMITS: StageLimits = StageLimits {
 /// Longest time for all portions of one tenant in one try.
 const PORTIONS_TIME: Duration = Duration::from_secs(600);
 
+/// Tenants that are dropped in one transaction, at most.
+const TOGETHER: usize = 24;
+
 /// The plan; a tenant that is large is emptied in portions, each a transaction of its own.
 pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError> {
     let drop = || DropTenant { parts: Arc::clone(parts) };
@@ -48,7 +51,7 @@ pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError
     }
     stages.push(Stage::new("drop").within(LIMITS).step(drop()).step(Erase));
     let plan = Plan::new(stages, Finish::Succeeded)?.on_failure(OnFailure::Stay);
-    Ok(if is_large { plan } else { plan.shared() })
+    Ok(if is_large { plan } else { plan.sharing(Sharing::UpTo(TOGETHER)) })
 }
 
 /// Makes sure that the tenant is to be dropped now: from here on nothing brings it back.

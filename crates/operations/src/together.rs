@@ -7,7 +7,7 @@ use std::{
 };
 
 use domain::{ItemId, ItemState, Mode};
-use engine::{Plan, Progress, StageReport};
+use engine::{Plan, Progress, Sharing, StageReport};
 use store::items::Claim;
 use tracing::debug;
 
@@ -121,9 +121,15 @@ impl Executor {
 
     /// Those of one operation share a transaction as long as that holds up nobody for long.
     async fn change_together(&self, mut claims: Vec<Claim>, sorted: &mut Sorted) {
-        while let Some(operation) = claims.first().map(|claim| claim.operation) {
+        while let Some(first) = claims.first() {
+            let most = match self.plans.of(first).shares() {
+                Sharing::No => 1,
+                Sharing::WhileQuick => self.pace.together(),
+                Sharing::UpTo(most) => most,
+            };
+            let operation = first.operation;
             let same = claims.iter().take_while(|claim| claim.operation == operation).count();
-            let rest = claims.split_off(same.min(self.pace.together()));
+            let rest = claims.split_off(same.min(most));
             if claims.len() == 1 {
                 sorted.left.append(&mut claims);
             } else {
@@ -140,7 +146,7 @@ impl Executor {
 
     /// Whether one transaction may do the item together with others.
     fn may_share(&self, claim: &Claim) -> bool {
-        self.plans.of(claim).is_shared() && unfit(claim).is_none()
+        self.plans.of(claim).shares() != Sharing::No && unfit(claim).is_none()
     }
 
     /// Notes how quick a transaction on tenants that are there was.
