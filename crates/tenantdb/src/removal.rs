@@ -93,11 +93,10 @@ impl Remains {
 /// # Errors
 /// SQLSTATE 55P03 on a lock time-out.
 pub async fn drop_schemas(conn: &mut PgConnection, schemas: &[&SchemaName]) -> sqlx::Result<()> {
-    let names: Vec<String> = schemas.iter().map(|it| Ident::from(*it).to_string()).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    run(conn, format!("drop schema {} cascade", names.join(", "))).await
+    // One statement for all would look for each object among all the others.
+    let drop = |it: &&SchemaName| format!("drop schema {} cascade", Ident::from(*it));
+    let drops: Vec<String> = schemas.iter().map(drop).collect();
+    if drops.is_empty() { Ok(()) } else { run(conn, drops.join(";\n")).await }
 }
 
 /// Drops some of the relations in a schema, with what depends on them; false when there are none. Look at what
