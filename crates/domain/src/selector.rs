@@ -67,6 +67,10 @@ impl Selector {
         if let Some(prefix) = &self.name_prefix {
             told["name_prefix"] = json!({ "characters": prefix.chars().count() });
         }
+        if let Some(label) = &self.label {
+            let key = label.split('=').next().unwrap_or_default();
+            told["label"] = json!({ "key": key });
+        }
         if !self.external_ids.is_empty() {
             told["external_ids"] = json!({ "count": self.external_ids.len() });
         }

@@ -202,7 +202,9 @@ impl Executor {
         if let Some(ended) = self.catch_up(&mut claim).await? {
             return Ok(ended);
         }
-        if !self.plans.of(&claim).is_past_pivot(&claim.checkpoints) {
+        // What is superseded has done nothing yet.
+        let superseded = reason.code == codes::SUPERSEDED;
+        if superseded || !self.plans.of(&claim).is_past_pivot(&claim.checkpoints) {
             return self.turn_back(claim, reason, stage).await;
         }
         error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %reason.code,

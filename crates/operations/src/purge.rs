@@ -54,27 +54,35 @@ pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError
     Ok(if is_large { plan } else { plan.sharing(Sharing::UpTo(TOGETHER)) })
 }
 
-/// Makes sure that the tenant is to be dropped now: from here on nothing brings it back.
+/// Makes sure that the tenant is to be dropped now. What keeps it from being dropped is an operator's from here on.
 #[derive(Debug)]
 struct Begin;
 
 impl Begin {
-    async fn begin(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-        let what = "begin the drop";
-        let begun = tenants::begin_purge(tx, &items(claims)).await.during(what)?;
-        if begun.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
+    async fn check(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+        let what = "look whether it is to be dropped";
+        let ripe = tenants::may_be_purged(tx, &items(claims)).await.during(what)?;
+        if ripe == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
     }
+}
+
+/// Records that the drop begins: from here on nothing brings the tenant back. Somebody may have asked for that since
+/// the last look, and then nothing is dropped.
+async fn begin(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
+    let what = "begin the drop";
+    let begun = tenants::begin_purge(tx, &items(claims)).await.during(what)?;
+    if begun.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
 }
 
 impl Step for Begin {
     const NAME: StepName = StepName::new("begin_purge");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        Self::begin(std::slice::from_ref(cx.claim()), cx.tx()).await
+        Self::check(std::slice::from_ref(cx.claim()), cx.tx()).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        Self::begin(cx.claims(), cx.tx()).await
+        Self::check(cx.claims(), cx.tx()).await
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -120,6 +128,7 @@ impl DropTenant {
             // Each by itself takes fewer of the server's locks.
             return Err(too_many()).during("look what is there");
         }
+        begin(claims, tx).await?;
         let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
         removal::drop_schemas(tx, &schemas).await.during("drop the schema")?;
         let left = match removal::drop_roles(tx, &leaving).await {
@@ -160,13 +169,15 @@ impl Step for DropPortions {
     const NAME: StepName = StepName::new("drop_portions");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let leaving = self.0.leaving(cx.claim());
+        let claims = std::slice::from_ref(cx.claim());
+        let leaving = self.0.leaving(&claims[0]);
         loop {
             let what = "drop a portion";
             let mut tx = cx.tx().begin().await.during(what)?;
             if DropTenant::ours(&mut tx, std::slice::from_ref(&leaving)).await?.is_empty() {
                 return Ok(());
             }
+            begin(claims, &mut tx).await?;
             if !removal::drop_portion(&mut tx, leaving.schema).await.during(what)? {
                 return Ok(());
             }

@@ -152,6 +152,9 @@ impl Sweeper {
             reaper::tell(&mut conn).await?;
         }
         drop(conn);
+        if self.deletion.reaper == settings::Reaper::On {
+            reaper::try_again(&self.pool).await?;
+        }
         retention::prune(&self.pool, self.retention).await
     }
 }

@@ -28,6 +28,8 @@ impl Parameters {
                 (Method::GET, &item.get),
                 (Method::POST, &item.post),
                 (Method::PATCH, &item.patch),
+                (Method::PUT, &item.put),
+                (Method::DELETE, &item.delete),
             ];
             for (method, operation) in operations {
                 let Some(operation) = operation else { continue };

@@ -206,11 +206,7 @@ pub(crate) async fn release_tenant(
     Id(id): Id<TenantId>,
 ) -> Result<Json<Tenant>, Problem> {
     let mut tx = cx.pool().begin().await?;
-    let marked = match tenants::release_hold(&mut tx, id).await? {
-        // Nothing holds one that is gone either.
-        Marked::TooLate => Marked::Already,
-        marked => marked,
-    };
+    let marked = tenants::release_hold(&mut tx, id).await?;
     shown(tx, id, marked, caller.did("tenant.hold_released")).await
 }
 

@@ -33,7 +33,7 @@ pub enum ControlError {
     #[error("{0} of the tenants are protected from deletion: nothing was recorded")]
     Protected(u64),
     /// It took effect when it was accepted.
-    #[error("operation {0} took effect when it was accepted: it cannot be cancelled")]
+    #[error("operation {0} took effect when it was accepted: it cannot be cancelled or paused")]
     InEffect(OperationId),
     /// It is paused.
     #[error("operation {0} is paused already")]

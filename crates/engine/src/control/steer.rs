@@ -87,6 +87,9 @@ pub async fn pause(
     patiently(async || {
         let mut tx = begin(pool, by).await?;
         let state = locked(&mut tx, operation).await?;
+        if operations::kind(&mut tx, operation).await?.is_some_and(Kind::interrupts) {
+            return Err(ControlError::InEffect(operation));
+        }
         if !operations::pause(&mut tx, operation).await? {
             return Err(match state {
                 state if state.is_final() => ControlError::Finished(operation, state),

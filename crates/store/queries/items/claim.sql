@@ -17,7 +17,8 @@ with before as (
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
     where i.id = any($1::bigint[]) and b.paused_at is null
-      and not exists (select from tenantry.installation where paused_at is not null)
+      -- a pause of the queue lets nobody in who is to be kept out
+      and (i.interrupts or not exists (select from tenantry.installation where paused_at is not null))
       and b.kind = any($5)
       -- to end what is cancelled needs no set of migrations
       and (coalesce(b.params ->> 'set' = $4, true) or b.cancel_requested_at is not null)

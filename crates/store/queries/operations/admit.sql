@@ -58,6 +58,12 @@ with chosen as materialized (
         updated_at = clock_timestamp()
     from operation o cross join chosen c
     where $2 = 'suspend' and t.id = c.id and t.state in ('active', 'suspended')
+), yielded as (
+    -- a drop that is stuck before anything was dropped
+    update tenantry.operation_items e
+    set state = 'failed', error_code = 'superseded', error_message = 'a later request has taken its place'
+    from operation o cross join chosen c
+    where $2 in ('delete', 'undelete') and e.tenant_id = c.id and e.state = 'stuck'
 ), deleted as (
     update tenantry.tenants t
     set state = 'deleting', deleting_at = clock_timestamp(), deleting_reason = $3 ->> 'reason',

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{ItemId, TenantId, TenantState};
+use domain::{ItemId, OperationId, TenantId, TenantState};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -56,8 +56,35 @@ pub async fn undelete(
     Ok(restored.into_iter().map(|it| (TenantId::new(it.id), it.deleting_reason)).collect())
 }
 
-/// Records that the drop of the tenants of these items begins; gives those for which it is so. Not for one that
-/// is on hold, whose grace is not over, or that somebody has asked to undelete.
+/// For how many of these items [`begin_purge`] would record that.
+pub async fn may_be_purged(
+    conn: &mut PgConnection,
+    items: &[(ItemId, TenantId)],
+) -> sqlx::Result<usize> {
+    let (items, ids): (Vec<i64>, Vec<i64>) =
+        items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
+    let ripe = sqlx::query_scalar!(
+        r#"select count(*) as "ripe!"
+           from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
+           join tenantry.tenants t on t.id = c.tenant
+           where t.state = 'deleting'
+             and (t.purge_began_at is not null
+                  or (t.purge_at <= clock_timestamp() and t.held_at is null
+                      and not exists (
+                          select from tenantry.operation_items i
+                          join tenantry.operations o on o.id = i.operation_id
+                          where i.tenant_id = t.id and i.id > c.item and i.finished_at is null
+                            and o.kind = 'undelete')))"#,
+        &items,
+        &ids,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(usize::try_from(ripe).unwrap_or_default())
+}
+
+/// Records that the drop of the tenants of these items begins, in the transaction in which it does; gives those for
+/// which it may. Not one that is on hold, whose grace is not over, or that somebody has asked to undelete.
 pub async fn begin_purge(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
@@ -286,7 +313,13 @@ pub async fn protect(conn: &mut PgConnection, tenant: TenantId, on: bool) -> sql
     )
     .execute(&mut *conn)
     .await?;
-    if changed.rows_affected() == 1 { Ok(Marked::Done) } else { unchanged(conn, tenant).await }
+    if changed.rows_affected() == 1 {
+        return Ok(Marked::Done);
+    }
+    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |it| match it.is_protected == on {
+        true => Marked::Already,
+        false => Marked::TooLate,
+    }))
 }
 
 /// Stops the time until the tenant is dropped, also of one that is not yet to be deleted.
@@ -306,7 +339,13 @@ pub async fn hold(
     )
     .execute(&mut *conn)
     .await?;
-    if changed.rows_affected() == 1 { Ok(Marked::Done) } else { unchanged(conn, tenant).await }
+    if changed.rows_affected() == 1 {
+        return Ok(Marked::Done);
+    }
+    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |it| match it.is_held {
+        true => Marked::Already,
+        false => Marked::TooLate,
+    }))
 }
 
 /// Lets the time go on: what was left of it when the hold began is left of it now.
@@ -320,20 +359,44 @@ pub async fn release_hold(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Re
     )
     .execute(&mut *conn)
     .await?;
-    if changed.rows_affected() == 1 { Ok(Marked::Done) } else { unchanged(conn, tenant).await }
+    if changed.rows_affected() == 1 {
+        return Ok(Marked::Done);
+    }
+    // Nothing holds one that is gone either.
+    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |_| Marked::Already))
 }
 
-async fn unchanged(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Marked> {
-    let late = sqlx::query_scalar!(
-        r#"select purge_began_at is not null or state in ('deleting', 'deleted', 'released') as "late!"
+/// The marks of a tenant.
+struct Marks {
+    is_held: bool,
+    is_protected: bool,
+}
+
+async fn unchanged(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Option<Marks>> {
+    sqlx::query_as!(
+        Marks,
+        r#"select held_at is not null as "is_held!", deletion_protected as "is_protected!"
            from tenantry.tenants where id = $1"#,
         tenant.get(),
     )
     .fetch_optional(conn)
+    .await
+}
+
+/// Items of drops that ran out of tries for a reason that passes, at least ten minutes ago: operation and index.
+pub async fn tired_purges(conn: &mut PgConnection) -> sqlx::Result<Vec<(OperationId, u32)>> {
+    let found = sqlx::query!(
+        "select o.id, i.idx from tenantry.operation_items i
+         join tenantry.operations o on o.id = i.operation_id and o.kind = 'purge'
+         where i.state = 'stuck' and not i.interrupts
+             and i.error_code in ('timed_out', 'database_unavailable')
+             and i.finished_at < clock_timestamp() - interval '10 minutes'
+         limit 100",
+    )
+    .fetch_all(conn)
     .await?;
-    Ok(match late {
-        None => Marked::NotFound,
-        Some(true) => Marked::TooLate,
-        Some(false) => Marked::Already,
-    })
+    Ok(found
+        .into_iter()
+        .map(|it| (OperationId::new(it.id), u32::try_from(it.idx).unwrap_or_default()))
+        .collect())
 }

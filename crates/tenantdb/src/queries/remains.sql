@@ -10,6 +10,27 @@ with s as (
     select s.place, s.oid as schema, s.nspowner, d.classid, d.objid
     from s join pg_catalog.pg_depend d
         on d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = s.oid and d.deptype = 'n'
+), own_type as materialized (
+    select m.place, m.schema, m.objid as oid from member m
+    where m.classid = 'pg_catalog.pg_type'::regclass
+    union all
+    select m.place, m.schema, c.reltype
+    from member m
+    join pg_catalog.pg_class c on m.classid = 'pg_catalog.pg_class'::regclass and c.oid = m.objid
+    where c.reltype <> 0
+), ranged as materialized (
+    select o.place, o.schema, o.oid from own_type o
+    union all
+    select o.place, o.schema, r.rngmultitypid from own_type o
+    join pg_catalog.pg_range r on r.rngtypid = o.oid
+), made_type as materialized (
+    select r.place, r.schema, r.oid from ranged r
+    where not exists (select from member m
+                      where m.classid = 'pg_catalog.pg_type'::regclass and m.objid = r.oid)
+    union all
+    select r.place, r.schema, t.typarray from ranged r
+    join pg_catalog.pg_type t on t.oid = r.oid
+    where t.typarray <> 0
 ), foreign_object as (
     -- the server notes no owner for what the first superuser owns
     select m.place, pg_describe_object(m.classid, m.objid, 0)
@@ -33,11 +54,8 @@ with s as (
     from (
         select place, schema, classid, objid from member
         union all
-        -- the type of a table's rows
-        select m.place, m.schema, 'pg_catalog.pg_type'::regclass, c.reltype
-        from member m
-        join pg_catalog.pg_class c on m.classid = 'pg_catalog.pg_class'::regclass and c.oid = m.objid
-        where c.reltype <> 0
+        -- the types of tables' rows, and the arrays and multiranges of types
+        select place, schema, 'pg_catalog.pg_type'::regclass, oid from made_type
     ) i
     join pg_catalog.pg_depend d
         on d.refclassid = i.classid and d.refobjid = i.objid and d.deptype in ('n', 'a')
@@ -59,10 +77,26 @@ with s as (
             when 'pg_catalog.pg_policy'::regclass then
                 (select c.relnamespace from pg_catalog.pg_policy p
                  join pg_catalog.pg_class c on c.oid = p.polrelid where p.oid = d.objid)
-            when 'pg_catalog.pg_event_trigger'::regclass then 0::oid
+            when 'pg_catalog.pg_amop'::regclass then
+                (select f.opfnamespace from pg_catalog.pg_amop a
+                 join pg_catalog.pg_opfamily f on f.oid = a.amopfamily where a.oid = d.objid)
+            when 'pg_catalog.pg_amproc'::regclass then
+                (select f.opfnamespace from pg_catalog.pg_amproc a
+                 join pg_catalog.pg_opfamily f on f.oid = a.amprocfamily where a.oid = d.objid)
+            when 'pg_catalog.pg_transform'::regclass then
+                (select y.typnamespace from pg_catalog.pg_transform t
+                 join pg_catalog.pg_type y on y.oid = t.trftype where t.oid = d.objid)
+            -- of one of the schema's types, by one of its functions
+            when 'pg_catalog.pg_cast'::regclass then
+                (select case when i.schema in (s.typnamespace, t.typnamespace) then i.schema else 0 end
+                 from pg_catalog.pg_cast c
+                 join pg_catalog.pg_type s on s.oid = c.castsource
+                 join pg_catalog.pg_type t on t.oid = c.casttarget where c.oid = d.objid)
+            -- a publication goes on without the table
+            when 'pg_catalog.pg_publication_rel'::regclass then i.schema
             else coalesce(
-                (select to_regnamespace(o.schema)::oid
-                 from pg_identify_object(d.classid, d.objid, d.objsubid) o), i.schema)
+                (select to_regnamespace(quote_ident(o.schema))::oid
+                 from pg_identify_object(d.classid, d.objid, d.objsubid) o), 0)
             end as schema
     ) at
     where at.schema <> i.schema and not pg_is_other_temp_schema(at.schema)

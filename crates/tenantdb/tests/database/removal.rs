@@ -150,6 +150,33 @@ async fn whatever_is_somebody_elses_is_named() {
             "policy p on table beside.t needs function acme.f(acme.pair)".to_owned(),
         ),
         (
+            "create table beside.t (m acme.mood[])".to_owned(),
+            "drop table beside.t",
+            "column m of table beside.t needs type acme.mood[]".to_owned(),
+        ),
+        (
+            "create table beside.t (p acme.parent[])".to_owned(),
+            "drop table beside.t",
+            "column p of table beside.t needs type acme.parent[]".to_owned(),
+        ),
+        (
+            "create function beside.f(acme.short[]) returns int language sql as 'select 1'".to_owned(),
+            "drop function beside.f(acme.short[])",
+            "function beside.f(acme.short[]) needs type acme.short[]".to_owned(),
+        ),
+        (
+            "create domain beside.moods as acme.mood[]".to_owned(),
+            "drop domain beside.moods",
+            "type beside.moods needs type acme.mood[]".to_owned(),
+        ),
+        (
+            "create type beside.t as enum ('x'); create function acme.c(beside.t) returns text
+             language sql as $$select 'x'$$; create cast (beside.t as text) with function acme.c(beside.t)"
+                .to_owned(),
+            "drop cast (beside.t as text); drop function acme.c(beside.t); drop type beside.t",
+            "cast from beside.t to text needs function acme.c(beside.t)".to_owned(),
+        ),
+        (
             "create function acme.e() returns event_trigger language plpgsql as 'begin end';
              create event trigger loud on ddl_command_start execute function acme.e()"
                 .to_owned(),

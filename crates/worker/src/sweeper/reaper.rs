@@ -59,6 +59,20 @@ async fn by_size(
     Ok((ids(large), ids(small)))
 }
 
+/// Has drops tried again that ran out of tries for a reason that passes, such as somebody's long transaction.
+pub(super) async fn try_again(pool: &Connections) -> Result<(), SweepError> {
+    let tired = tenants::tired_purges(&mut *pool.acquire().await?).await?;
+    for (operation, index) in tired {
+        match control::again(pool, By::process(ACTOR), operation, index, control::Again::GoOn).await
+        {
+            // Somebody was quicker.
+            Ok(()) | Err(control::ControlError::NotStuck(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Says which tenants would be dropped.
 pub(super) async fn tell(conn: &mut PgConnection) -> Result<(), SweepError> {
     let due = tenants::due(conn, AT_ONCE).await?;
