@@ -62,7 +62,7 @@ with inst as (
     select distinct i.tenant_id from tenantry.operation_items i
     join tenantry.operations o on o.id = i.operation_id and o.kind = 'delete'
 )
-select i.operation_id, i.idx, i.state, coalesce(t.state in ('active', 'suspended', 'deleting'), false) as active,
+select i.operation_id, i.idx, i.state, concat_ws(': ', asked.kind, i.error_code, i.error_message) as why, coalesce(t.state in ('active', 'suspended', 'deleting'), false) as active,
        coalesce(t.state = 'deleted', false) as gone, deleted.tenant_id is not null as was_deleted,
        coalesce(space.n, 0) as schemas, coalesce(actor.n, 0) as roles,
        coalesce(space.name = t.schema_name and actor.name = t.role_name, false) as names_agree,
@@ -111,6 +111,8 @@ pub(crate) struct Verdict {
 struct Found {
     idx: i32,
     state: String,
+    /// The kind, and why it failed.
+    why: String,
     active: bool,
     /// Its tenant was dropped.
     gone: bool,
@@ -274,6 +276,7 @@ fn read(row: &PgRow) -> sqlx::Result<Found> {
     Ok(Found {
         idx: row.try_get("idx")?,
         state: row.try_get("state")?,
+        why: row.try_get("why")?,
         active: row.try_get("active")?,
         gone: row.try_get("gone")?,
         was_deleted: row.try_get("was_deleted")?,
@@ -304,7 +307,8 @@ fn judge_item(verdict: &mut Verdict, name: &str, fate: Fate, found: &[&Found]) {
     };
     if !fits {
         verdict.lost += 1;
-        verdict.violations.push(format!("{name} is {}, and was to be {fate:?}", item.state));
+        let Found { state, why, .. } = item;
+        verdict.violations.push(format!("{name} is {state}, and was to be {fate:?} ({why})"));
     }
     let twice = [item.schemas, item.roles, item.keys, item.activations].iter().any(|n| *n > 1);
     verdict.duplicates += u64::from(twice);
