@@ -36,13 +36,23 @@ pub async fn put_back(
     Ok(true)
 }
 
+/// Items that wait for their tenants and are looked at when a worker has died, at most.
+const LOOKED_AT: i64 = 1_000;
+
 /// Declares silent workers dead and frees their jobs: both or neither. A worker that fetches such a
-/// job may claim its item, since the claim asks whether the owner lives.
+/// job may claim its item, since the claim asks whether the owner lives. Wakes what waits for items that one of
+/// them had ended: it may have died before it could.
 pub async fn free_the_dead(pool: &Connections, dead_after: Duration) -> sqlx::Result<()> {
     let mut tx = pool.begin().await?;
-    for worker in &workers::bury(&mut tx, dead_after).await? {
+    let dead = workers::bury(&mut tx, dead_after).await?;
+    for worker in &dead {
         let jobs = queue::release_jobs_of(&mut tx, worker).await?;
         warn!(worker.id = %worker, jobs, "worker {worker} is silent; freed its {jobs} jobs");
+    }
+    if !dead.is_empty() {
+        let put_off = items::put_off(&mut tx, LOOKED_AT).await?;
+        let free = items::free_by_now(&mut tx, &put_off).await?;
+        queue::wake(&mut tx, &free, Duration::ZERO).await?;
     }
     tx.commit().await
 }

@@ -23,5 +23,5 @@ pub use repair::{
 pub use together::{activate_built, all_built, cancel_waiting, first_failed, turn_built_back};
 pub use waiting::{
     Waiters, count_waiting, due, first_waiting, free_by_now, next_behind, next_for, of_other_sets,
-    operations_of_set, waiting,
+    operations_of_set, put_off, waiting,
 };

@@ -145,6 +145,17 @@ pub async fn count_waiting(conn: &mut PgConnection, cap: i32) -> sqlx::Result<i3
     .await
 }
 
+/// At most `limit` items that wait for their tenants, by tenant.
+pub async fn put_off(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<ItemId>> {
+    let found = sqlx::query_scalar!(
+        "select id from tenantry.operation_items where state = 'waiting' order by tenant_id, id limit $1",
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(found.into_iter().map(ItemId::new).collect())
+}
+
 /// Those of `items` that wait for their tenant although no item is there any more that they have to wait for:
 /// the claim that put them off had seen one which has ended since, and whose end did not see them wait.
 pub async fn free_by_now(
