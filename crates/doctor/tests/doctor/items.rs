@@ -160,7 +160,7 @@ async fn a_tenant_that_was_deleted_later_was_a_success() {
     let ward = Ward::healthy().await;
     let mut conn = ward.db.pool.acquire().await.unwrap();
     ward.run("update TENANTS set state = 'deleting' where id = 3").await;
-    assert_eq!(ward.found().await, []);
+    ward.heals(Kind::SuspendedTenantLetIn, tenant(3), &[]).await;
 
     ward.run("update KEYS set revoked_at = now() where tenant_id = 3").await;
     tenantdb::schema::drop(&mut conn, &schema(3)).await.unwrap();
