@@ -190,15 +190,19 @@ async fn what_is_somebody_elses_is_named_and_stops_the_drop_before_anything_is_l
     .await;
 
     call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
-    let (operation, stuck) = item(&system, "purge", "stuck").await;
+    let (_, stuck) = item(&system, "purge", "stuck").await;
 
     assert_eq!(stuck["error"]["code"], "not_ours", "{stuck}");
     let message = stuck["error"]["message"].as_str().unwrap();
     assert!(message.contains("view beside.report needs table"), "{message}");
     assert_eq!(it.is_there(&system).await, (true, true));
-    let late = system.client.post(&it.path("/undelete"), &json!({}), &[]).await;
-    assert_eq!(late.problem(409), "drop_has_begun");
+    let wait = [("prefer", "wait=30")];
+    let restored = system.client.post(&it.path("/undelete"), &json!({}), &wait).await.json(200);
+    assert_eq!(restored["state"], "completed", "nothing is lost yet: {restored}");
+    drop(it.log_in(&system).await.unwrap());
 
+    call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
+    let (operation, _) = item(&system, "purge", "stuck").await;
     run("drop view beside.report".to_owned()).await;
     let path = format!("/api/v1/operations/{operation}/items/0/retry");
     system.client.post(&path, &json!({}), &[]).await.json(202);

@@ -302,6 +302,13 @@ pub enum Marked {
     NotFound,
 }
 
+impl Marked {
+    /// Of a change that was not made, and whether it is so already.
+    fn unless(is_so: Option<bool>) -> Self {
+        is_so.map_or(Self::NotFound, |is_so| if is_so { Self::Already } else { Self::TooLate })
+    }
+}
+
 /// Keeps the tenant from being deleted, or no longer does.
 pub async fn protect(conn: &mut PgConnection, tenant: TenantId, on: bool) -> sqlx::Result<Marked> {
     let changed = sqlx::query!(
@@ -316,10 +323,7 @@ pub async fn protect(conn: &mut PgConnection, tenant: TenantId, on: bool) -> sql
     if changed.rows_affected() == 1 {
         return Ok(Marked::Done);
     }
-    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |it| match it.is_protected == on {
-        true => Marked::Already,
-        false => Marked::TooLate,
-    }))
+    Ok(Marked::unless(marks(conn, tenant).await?.map(|(_, is_protected)| is_protected == on)))
 }
 
 /// Stops the time until the tenant is dropped, also of one that is not yet to be deleted.
@@ -342,10 +346,7 @@ pub async fn hold(
     if changed.rows_affected() == 1 {
         return Ok(Marked::Done);
     }
-    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |it| match it.is_held {
-        true => Marked::Already,
-        false => Marked::TooLate,
-    }))
+    Ok(Marked::unless(marks(conn, tenant).await?.map(|(is_held, _)| is_held)))
 }
 
 /// Lets the time go on: what was left of it when the hold began is left of it now.
@@ -363,22 +364,17 @@ pub async fn release_hold(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Re
         return Ok(Marked::Done);
     }
     // Nothing holds one that is gone either.
-    Ok(unchanged(conn, tenant).await?.map_or(Marked::NotFound, |_| Marked::Already))
+    Ok(marks(conn, tenant).await?.map_or(Marked::NotFound, |_| Marked::Already))
 }
 
-/// The marks of a tenant.
-struct Marks {
-    is_held: bool,
-    is_protected: bool,
-}
-
-async fn unchanged(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Option<Marks>> {
-    sqlx::query_as!(
-        Marks,
+/// Whether the tenant is held, and protected.
+async fn marks(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Option<(bool, bool)>> {
+    sqlx::query!(
         r#"select held_at is not null as "is_held!", deletion_protected as "is_protected!"
            from tenantry.tenants where id = $1"#,
         tenant.get(),
     )
+    .map(|it| (it.is_held, it.is_protected))
     .fetch_optional(conn)
     .await
 }
@@ -395,8 +391,6 @@ pub async fn tired_purges(conn: &mut PgConnection) -> sqlx::Result<Vec<(Operatio
     )
     .fetch_all(conn)
     .await?;
-    Ok(found
-        .into_iter()
-        .map(|it| (OperationId::new(it.id), u32::try_from(it.idx).unwrap_or_default()))
-        .collect())
+    let place = |index| u32::try_from(index).unwrap_or_default();
+    Ok(found.into_iter().map(|it| (OperationId::new(it.id), place(it.idx))).collect())
 }
