@@ -95,7 +95,7 @@ pub async fn write(conn: &mut PgConnection, rows: &[OwnRow<'_>]) -> sqlx::Result
 /// Writes the rows that are not there or say something else; says of each whether it did. One statement.
 ///
 /// # Errors
-/// As [`write`]; 23505 when another row of the table has the domain.
+/// As [`write()`]; 23505 when another row of the table has the domain.
 pub async fn bring_up_to_date(
     conn: &mut PgConnection,
     rows: &[OwnRow<'_>],
