@@ -61,8 +61,8 @@ struct Begin;
 impl Begin {
     async fn check(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         let what = "look whether it is to be dropped";
-        let ripe = tenants::may_be_purged(tx, &items(claims)).await.during(what)?;
-        if ripe == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
+        let ripe = tenants::ripe(tx, &items(claims)).await.during(what)?;
+        if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
     }
 }
 

@@ -121,21 +121,6 @@ pub async fn append_for_tenants(
     Ok(())
 }
 
-/// Erases the personal part of at most `limit` rows of `tenant`, and says of how many; their digests stay.
-pub async fn erase(conn: &mut PgConnection, tenant: TenantId, limit: i64) -> sqlx::Result<u64> {
-    let erased = sqlx::query!(
-        "update tenantry.audit_log set personal = null
-         where (id, at) in (select id, at from tenantry.audit_log
-                            where tenant_id = $1 and personal is not null
-                            order by at limit $2)",
-        tenant.get(),
-        limit,
-    )
-    .execute(conn)
-    .await?;
-    Ok(erased.rows_affected())
-}
-
 /// Which rows are read: those that fit all that is given.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

@@ -89,7 +89,7 @@ async fn a_personal_part_without_a_tenant_is_refused_as_nothing_could_erase_it()
 }
 
 #[tokio::test]
-async fn a_tenants_personal_parts_are_erased_in_portions_and_their_digests_stay() {
+async fn a_tenants_personal_parts_are_erased_with_it_and_their_digests_stay() {
     let db = harness::fresh_db().await;
     let mut conn = db.pool.acquire().await.unwrap();
     suspend(&mut conn, TENANT, "in the default partition").await;
@@ -97,13 +97,13 @@ async fn a_tenants_personal_parts_are_erased_in_portions_and_their_digests_stay(
     suspend(&mut conn, TENANT, "b").await;
     suspend(&mut conn, OTHER, "c").await;
 
-    let portions = [
-        audit::erase(&mut conn, TENANT, 1).await.unwrap(),
-        audit::erase(&mut conn, TENANT, 10).await.unwrap(),
-        audit::erase(&mut conn, TENANT, 10).await.unwrap(),
-    ];
+    let deleting = "insert into tenantry.tenants (id, name, domain, schema_name, role_name, state)
+        values (7, 'A', 'a.example.com', 's', 'r', 'deleting')";
+    sqlx::query(deleting).execute(&db.pool).await.unwrap();
 
-    assert_eq!(portions, [1, 1, 0]);
+    let erased = store::tenants::erase(&mut conn, &[TENANT]).await.unwrap();
+
+    assert_eq!(erased[0].audit, 2);
     assert_eq!(seen(&mut conn, TENANT).await, [None, None]);
     assert_eq!(seen(&mut conn, OTHER).await, [Some(json!({ "after": { "reason": "c" } }))]);
     let kept = "select count(*) from tenantry.audit_log

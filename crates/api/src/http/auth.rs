@@ -34,7 +34,7 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// `operator:<name>`, as the audit names it.
     pub(crate) actor: Arc<str>,
-    /// For whom it acts, as it says. It gives no rights.
+    /// For whom the operator says to act. It gives no rights.
     pub(crate) on_behalf_of: Option<Principal>,
     pub(crate) request_id: RequestId,
     pub(crate) address: Option<String>,
@@ -167,7 +167,7 @@ fn address(cx: &Context, request: &Request) -> Option<IpAddr> {
     Some(client_address(peer, request.headers(), &cx.settings.api.trusted_proxies))
 }
 
-/// For whom the caller acts: the one `Tenantry-Actor` header, in UTF-8.
+/// For whom the caller acts, from the `Tenantry-Actor` header: at most one, in UTF-8.
 ///
 /// # Errors
 /// 400 when it is not 1 to 255 characters that can be printed.

@@ -9,7 +9,8 @@ pub(crate) fn etag(version: &str) -> String {
     format!("\"{version}\"")
 }
 
-/// The versions of which one must be there; empty: any, as without the header or with `*`. A weak tag fits none.
+/// The versions that `If-Match` names; the tenant must have one of them. Empty, without the header or with `*`: any
+/// version will do. A weak tag is no version.
 ///
 /// # Errors
 /// 400 when the header is not a list of tags.

@@ -101,7 +101,7 @@ async fn confirmed(cx: &Context, id: TenantId, confirm: Option<&str>) -> Result<
     let tenant = tenants::find(&mut conn, id).await?;
     let tenant = tenant.ok_or_else(|| Problem::tenant_not_found(id))?;
     match confirm {
-        // Nobody knows the name of one that is gone.
+        // The name of a deleted tenant is erased, so no caller can give it; the state refuses the call later.
         _ if tenant.state == TenantState::Deleted => Ok(()),
         Some(name) if name == tenant.name => Ok(()),
         Some(_) => {

@@ -38,8 +38,8 @@ use crate::{
 /// `external_id`, `description`, a label or a setting, which gets its default back. The registry and the
 /// tenant's own row change together. Waits its turn behind other operations on the tenant.
 ///
-/// With `If-Match`, an `ETag` of `GET /tenants/{id}`, it is done only if nobody has changed the tenant since:
-/// looked at now, and again when its turn has come.
+/// `If-Match` takes an `ETag` of `GET /tenants/{id}`. If the tenant was changed since, nothing is done.
+/// That is checked now, and again when its turn has come.
 #[utoipa::path(
     patch,
     path = "/tenants/{id}",

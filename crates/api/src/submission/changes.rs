@@ -280,7 +280,7 @@ pub(super) async fn check(
     refused(errors).map_or(Ok(()), Err)
 }
 
-/// The names that no other tenant may have; an empty one is nobody's.
+/// The domain and external id that the change asks for, which must be free. Empty: it does not ask for one.
 fn names((id, change): (&TenantId, &Change)) -> Option<Wanted> {
     let domain = change.patch.domain.as_ref().map(ToString::to_string);
     let external_id = change.patch.external_id.clone().flatten().map(|id| id.to_string());

@@ -120,7 +120,7 @@ pub(crate) async fn read(cx: &Context, request: Request, query: How) -> Result<S
 /// The lines that `request` sends.
 ///
 /// # Errors
-/// As [`read`]; 415 when it is not lines, 422 when there is none.
+/// As [`read`]; 415 when the media type is not that of lines, 422 when the body has no line.
 pub(crate) async fn read_lines(cx: &Context, request: Request) -> Result<Slices, Problem> {
     if body::kind(request.method(), request.headers())? != Kind::Ndjson {
         let detail = "a list of changes is sent as `Content-Type: application/x-ndjson`";

@@ -7,6 +7,7 @@ use domain::{ItemId, OperationId, TenantId, TenantState};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::suspended::lock_all;
 use crate::decode::decode;
 
 /// Since when and why a tenant is to be deleted.
@@ -33,6 +34,7 @@ pub async fn undelete(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
 ) -> sqlx::Result<HashMap<TenantId, Option<String>>> {
+    lock_all(conn, items).await?;
     let (items, ids): (Vec<i64>, Vec<i64>) =
         items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
     let restored = sqlx::query!(
@@ -56,60 +58,51 @@ pub async fn undelete(
     Ok(restored.into_iter().map(|it| (TenantId::new(it.id), it.deleting_reason)).collect())
 }
 
-/// For how many of these items [`begin_purge`] would record that.
-pub async fn may_be_purged(
-    conn: &mut PgConnection,
-    items: &[(ItemId, TenantId)],
-) -> sqlx::Result<usize> {
-    let (items, ids): (Vec<i64>, Vec<i64>) =
-        items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
-    let ripe = sqlx::query_scalar!(
-        r#"select count(*) as "ripe!"
-           from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
-           join tenantry.tenants t on t.id = c.tenant
-           where t.state = 'deleting'
-             and (t.purge_began_at is not null
-                  or (t.purge_at <= clock_timestamp() and t.held_at is null
-                      and not exists (
-                          select from tenantry.operation_items i
-                          join tenantry.operations o on o.id = i.operation_id
-                          where i.tenant_id = t.id and i.id > c.item and i.finished_at is null
-                            and o.kind = 'undelete')))"#,
-        &items,
-        &ids,
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(usize::try_from(ripe).unwrap_or_default())
-}
-
-/// Records that the drop of the tenants of these items begins, in the transaction in which it does; gives those for
-/// which it may. Not one that is on hold, whose grace is not over, or that somebody has asked to undelete.
-pub async fn begin_purge(
+/// The tenants of these items that may be dropped now. Not one that is on hold, whose grace is not over, or that
+/// somebody has asked to undelete; one whose drop has begun may always.
+pub async fn ripe(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
 ) -> sqlx::Result<Vec<TenantId>> {
     let (items, ids): (Vec<i64>, Vec<i64>) =
         items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
-    let begun = sqlx::query_scalar!(
-        "update tenantry.tenants t
-         set purge_began_at = coalesce(t.purge_began_at, clock_timestamp()), updated_at = clock_timestamp()
+    let ripe = sqlx::query_scalar!(
+        "select t.id
          from unnest($1::bigint[], $2::bigint[]) as c (item, tenant)
-         where t.id = c.tenant and t.state = 'deleting'
+         join tenantry.tenants t on t.id = c.tenant
+         where t.state = 'deleting'
            and (t.purge_began_at is not null
                 or (t.purge_at <= clock_timestamp() and t.held_at is null
                     and not exists (
                         select from tenantry.operation_items i
                         join tenantry.operations o on o.id = i.operation_id
                         where i.tenant_id = t.id and i.id > c.item and i.finished_at is null
-                          and o.kind = 'undelete')))
-         returning t.id",
+                          and o.kind = 'undelete')))",
         &items,
         &ids,
     )
     .fetch_all(conn)
     .await?;
-    Ok(begun.into_iter().map(TenantId::new).collect())
+    Ok(ripe.into_iter().map(TenantId::new).collect())
+}
+
+/// Records that the drop begins, in the transaction in which it does, for those that are [`ripe`]; gives them.
+pub async fn begin_purge(
+    conn: &mut PgConnection,
+    items: &[(ItemId, TenantId)],
+) -> sqlx::Result<Vec<TenantId>> {
+    lock_all(conn, items).await?;
+    let ripe = ripe(conn, items).await?;
+    let ids: Vec<i64> = ripe.iter().map(|tenant| tenant.get()).collect();
+    sqlx::query!(
+        "update tenantry.tenants
+         set purge_began_at = coalesce(purge_began_at, clock_timestamp()), updated_at = clock_timestamp()
+         where id = any($1::bigint[])",
+        &ids,
+    )
+    .execute(conn)
+    .await?;
+    Ok(ripe)
 }
 
 /// What was erased of a tenant.

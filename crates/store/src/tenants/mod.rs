@@ -12,8 +12,7 @@ mod update;
 pub use change::{Activation, IssuedLogin, activate, deactivate, issue_login, touch};
 pub use deletion::{
     Barred, Deletion, Erased, Hold, Marked, Tombstone, barred, begin_purge, due, erase, free_names,
-    hold, may_be_purged, protect, release_hold, schemas, take_due, tired_purges, tombstone,
-    undelete,
+    hold, protect, release_hold, ripe, schemas, take_due, tired_purges, tombstone, undelete,
 };
 pub use fleet::{
     FleetTenant, Place, Unplaced, UnreadableName, fleet_page, fleet_tenant, places_with, unplaced,

@@ -48,6 +48,16 @@ pub async fn lock_standing(
     Ok(ids.iter().map(|id| found.remove(id)).collect())
 }
 
+/// Locks the tenants of these items. A statement that waits for a row sees of other tables what was there before it
+/// waited: what decides by later items locks first, in a statement of its own.
+pub(super) async fn lock_all(
+    conn: &mut PgConnection,
+    items: &[(ItemId, TenantId)],
+) -> sqlx::Result<()> {
+    let tenants: Vec<TenantId> = items.iter().map(|(_, tenant)| *tenant).collect();
+    lock_standing(conn, &tenants).await.map(drop)
+}
+
 /// Keeps what the role of each tenant could do before, or forgets it where that is `None`.
 pub async fn keep_rights(
     conn: &mut PgConnection,
@@ -73,6 +83,7 @@ pub async fn resume(
     conn: &mut PgConnection,
     items: &[(ItemId, TenantId)],
 ) -> sqlx::Result<HashMap<TenantId, Option<String>>> {
+    lock_all(conn, items).await?;
     let (items, ids): (Vec<i64>, Vec<i64>) =
         items.iter().map(|(item, tenant)| (item.get(), tenant.get())).unzip();
     let resumed = sqlx::query!(
@@ -139,5 +150,51 @@ mod tests {
 
         assert!(earlier.is_empty());
         assert_eq!(later, HashMap::from([(tenant, Some("unpaid".to_owned()))]));
+    }
+
+    /// A tenant, and the operation of a later item that asks for the opposite: not committed yet.
+    const LATER: &str = "
+        update tenantry.tenants set updated_at = clock_timestamp() where id = 1;
+        with o as (insert into tenantry.operations (id, kind, state, mode, total)
+                   values (gen_random_uuid(), KIND, 'queued', 'independent', 1) returning id)
+        insert into tenantry.operation_items (id, operation_id, idx, state, tenant_id, input, interrupts)
+        select 10, id, 0, 'queued', 1, '{}', true from o";
+
+    #[tokio::test]
+    async fn what_is_asked_while_an_earlier_item_waits_for_the_tenants_row_has_the_last_word() {
+        for (state, kind) in [("suspended", "'suspend'"), ("deleting", "'delete'")] {
+            let db = harness::fresh_db().await;
+            sqlx::query(
+                "insert into tenantry.tenants (name, domain, schema_name, role_name, state)
+                 values ('A', 'a.example.com', 's', 'r', $1)",
+            )
+            .bind(state)
+            .execute(&db.pool)
+            .await
+            .unwrap();
+            let mut later = db.pool.begin().await.unwrap();
+            let sql = LATER.replace("KIND", kind);
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *later).await.unwrap();
+
+            let pool = db.pool.clone();
+            let earlier = tokio::spawn(async move {
+                let mut tx = pool.begin().await.unwrap();
+                let items = [(ItemId::new(9), TenantId::new(1))];
+                let moved = match state {
+                    "suspended" => resume(&mut tx, &items).await,
+                    _ => crate::tenants::undelete(&mut tx, &items).await,
+                };
+                tx.commit().await.unwrap();
+                moved.unwrap()
+            });
+            let waits = "select count(*) from pg_stat_activity
+                where wait_event_type = 'Lock' and datname = current_database()";
+            while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut *later).await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+            later.commit().await.unwrap();
+
+            assert!(earlier.await.unwrap().is_empty(), "{kind} came later");
+        }
     }
 }
