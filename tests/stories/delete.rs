@@ -87,6 +87,10 @@ async fn within_its_grace_a_tenant_is_out_and_comes_back_as_it_was() {
     assert_eq!(delete("").await.problem(422), "confirmation_required");
     assert_eq!(delete("?confirm=tenant%201").await.problem(422), "wrong_confirmation");
     assert_eq!(delete("?confirm=Tenant%201&grace_days=366").await.problem(422), "invalid_field");
+    assert_eq!(delete("?confirm=Tenant%201&dry_run=true").await.problem(400), "unknown_parameter");
+    assert_eq!(delete("?confirm=Tenant%201&grace=0").await.problem(400), "unknown_parameter");
+    let hold = call(&system, Method::PUT, &it.path("/hold?until=tomorrow")).await;
+    assert_eq!(hold.problem(400), "unknown_parameter");
     call(&system, Method::PUT, &it.path("/deletion-protection")).await.json(200);
     assert_eq!(delete(confirm).await.problem(409), "deletion_protected");
     let unprotected = call(&system, Method::DELETE, &it.path("/deletion-protection")).await;

@@ -228,3 +228,18 @@ async fn a_suspension_ends_by_itself_when_its_time_is_over_and_the_last_word_hol
     let suspend = format!("{}/suspend", it.path);
     assert_eq!(client.post(&suspend, &wrong, &[]).await.problem(422), "invalid_field");
 }
+
+#[tokio::test]
+async fn neither_a_paused_queue_nor_a_pause_of_the_operation_keeps_users_in() {
+    let it = Fixture::with(&[]).await;
+    let client = &it.system.client;
+    client.post("/api/v1/queue/pause", &json!({}), &[]).await.json(200);
+
+    let suspended = it.act("suspend", json!({ "reason": "a leak" })).await;
+
+    assert_eq!(suspended["state"], "completed", "{suspended}");
+    assert!(it.log_in().await.is_err());
+    let id = suspended["operation_id"].as_str().unwrap();
+    let pause = client.post(&format!("/api/v1/operations/{id}/pause"), &json!({}), &[]).await;
+    assert_eq!(pause.problem(409), "operation_in_effect");
+}
