@@ -35,11 +35,29 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).map(group).flat_map(|it| (0..4).map(move |place| digit(it, place))).collect()
 }
 
+/// What `pg_dump` writes; where the server came without it, every row of every table as text.
 async fn dump(system: &System) -> String {
     let pg_dump = Binaries::find(Search::default()).unwrap().dir().join("pg_dump");
+    if !pg_dump.exists() {
+        return rows(system).await;
+    }
     let dumped = tokio::process::Command::new(pg_dump).arg(&system.db.url).output().await.unwrap();
     assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
     String::from_utf8(dumped.stdout).unwrap()
+}
+
+async fn rows(system: &System) -> String {
+    let tables =
+        "select c.oid::regclass::text from pg_class c where c.relkind = 'r' and (c.oid >= 16384
+        or c.oid in ('pg_namespace'::regclass, 'pg_authid'::regclass, 'pg_description'::regclass))";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&system.db.pool).await.unwrap();
+    let mut text = String::new();
+    for table in tables {
+        let rows = AssertSqlSafe(format!("select r::text from {table} r"));
+        let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(&system.db.pool).await.unwrap();
+        text += &format!("{table}\n{}\n", rows.join("\n"));
+    }
+    text
 }
 
 async fn call(system: &System, method: Method, path: &str, body: Option<Value>) -> Value {
