@@ -214,6 +214,27 @@ async fn what_is_somebody_elses_is_named_and_stops_the_drop_before_anything_is_l
     assert_eq!(it.is_there(&system).await, (false, false));
 }
 
+#[tokio::test]
+async fn a_drop_that_a_long_transaction_kept_from_happening_is_tried_again_when_that_is_over() {
+    let once = [("TENANTRY__WORKER__MAX_ATTEMPTS", "1")];
+    let system = System::configured(1, &once).await;
+    let it = Made::of(&system, tenant(1)).await;
+    let mut reader = system.db.pool.begin().await.unwrap();
+    let read = format!("select from {}.person", it.schema);
+    sqlx::raw_sql(AssertSqlSafe(read)).execute(&mut *reader).await.unwrap();
+
+    call(&system, Method::DELETE, &it.path("?confirm=Tenant%201&grace_days=0")).await.json(200);
+    let (_, stuck) = item(&system, "purge", "stuck").await;
+    assert_eq!(stuck["error"]["code"], "timed_out", "{stuck}");
+    reader.rollback().await.unwrap();
+    let later = "update tenantry.operation_items set finished_at = finished_at - interval '11 minutes'
+                 where state = 'stuck'";
+    sqlx::raw_sql(later).execute(&system.db.pool).await.unwrap();
+
+    it.ends_as(&system, "deleted").await;
+    assert_eq!(it.is_there(&system).await, (false, false));
+}
+
 /// Tables of a large tenant; `LARGE_TENANT_TABLES` asks for another number.
 const TABLES: usize = 400;
 

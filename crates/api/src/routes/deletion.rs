@@ -11,7 +11,7 @@ use contract::{EraseReport, Erased, HoldRequest, Operation, Remainder, Tenant};
 use domain::{Delete, Kind, TenantId, TenantState, line_of_text};
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::{Postgres, Transaction};
+use sqlx::PgConnection;
 use store::{
     audit,
     tenants::{self, Marked},
@@ -21,14 +21,17 @@ use super::{life::One, tenants::view};
 use crate::{
     context::Context,
     http::{
-        auth::{CanAdminister, CanOperate, CanView},
+        auth::{Caller, CanAdminister, CanOperate, CanView},
         body::Document,
-        openapi::{BadParameter, BadSubmission, Common, NotFound},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader},
         parameters::{Id, Params as Query},
         problem::{Problem, ProblemBody},
         wait::Held,
     },
-    submission::operation::{Params, deletion, wrong},
+    submission::{
+        idempotency::Act,
+        operation::{Params, deletion, wrong},
+    },
 };
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -158,7 +161,7 @@ pub(crate) async fn undelete_tenant(
     put,
     path = "/tenants/{id}/hold",
     tag = "tenants",
-    params(("id" = TenantId, Path, description = "The tenant")),
+    params(("id" = TenantId, Path, description = "The tenant"), OnceHeader),
     request_body(content = Option<HoldRequest>, description = "Why; may be left out"),
     responses(
         (status = 200, description = "The tenant", body = Tenant),
@@ -173,8 +176,10 @@ pub(crate) async fn hold_tenant(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
+    once: Act,
     document: Document,
 ) -> Result<Json<Tenant>, Problem> {
+    let once = once.with(&document);
     let asked = document.json_if_any()?.unwrap_or_else(|| json!({}));
     let HoldRequest { reason } = crate::submission::operation::read("", &asked)?;
     let line = |reason: String| {
@@ -182,12 +187,11 @@ pub(crate) async fn hold_tenant(
         line_of_text(&reason).ok_or_else(|| wrong("/reason", message))
     };
     let reason = reason.map(line).transpose()?;
-    let mut tx = cx.pool().begin().await?;
-    let marked = tenants::hold(&mut tx, id, reason.as_deref()).await?;
-    let personal = reason.map(|reason| json!({ "after": { "reason": reason } }));
+    let personal = reason.as_ref().map(|reason| json!({ "after": { "reason": reason } }));
     let entry =
         audit::Entry { personal: personal.unwrap_or_default(), ..caller.did("tenant.held") };
-    shown(tx, id, marked, entry).await
+    let hold = async |conn: &mut _| tenants::hold(conn, id, reason.as_deref()).await;
+    marked(&cx, (&caller, &once), id, hold, entry).await
 }
 
 /// Release a tenant from its hold
@@ -197,17 +201,22 @@ pub(crate) async fn hold_tenant(
     delete,
     path = "/tenants/{id}/hold",
     tag = "tenants",
-    params(("id" = TenantId, Path, description = "The tenant")),
-    responses((status = 200, description = "The tenant", body = Tenant), NotFound, Common),
+    params(("id" = TenantId, Path, description = "The tenant"), OnceHeader),
+    responses(
+        (status = 200, description = "The tenant", body = Tenant),
+        NotFound,
+        BadSubmission,
+        Common,
+    ),
 )]
 pub(crate) async fn release_tenant(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
+    once: Act,
 ) -> Result<Json<Tenant>, Problem> {
-    let mut tx = cx.pool().begin().await?;
-    let marked = tenants::release_hold(&mut tx, id).await?;
-    shown(tx, id, marked, caller.did("tenant.hold_released")).await
+    let release = async |conn: &mut _| tenants::release_hold(conn, id).await;
+    marked(&cx, (&caller, &once), id, release, caller.did("tenant.hold_released")).await
 }
 
 /// Protect a tenant from deletion
@@ -217,12 +226,13 @@ pub(crate) async fn release_tenant(
     put,
     path = "/tenants/{id}/deletion-protection",
     tag = "tenants",
-    params(("id" = TenantId, Path, description = "The tenant")),
+    params(("id" = TenantId, Path, description = "The tenant"), OnceHeader),
     responses(
         (status = 200, description = "The tenant", body = Tenant),
         (status = 409, description = "It is to be deleted already (`drop_has_begun`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
+        BadSubmission,
         Common,
     ),
 )]
@@ -230,10 +240,10 @@ pub(crate) async fn protect_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
+    once: Act,
 ) -> Result<Json<Tenant>, Problem> {
-    let mut tx = cx.pool().begin().await?;
-    let marked = tenants::protect(&mut tx, id, true).await?;
-    shown(tx, id, marked, caller.did("tenant.protected")).await
+    let protect = async |conn: &mut _| tenants::protect(conn, id, true).await;
+    marked(&cx, (&caller, &once), id, protect, caller.did("tenant.protected")).await
 }
 
 /// Take a tenant's protection from deletion away
@@ -241,12 +251,13 @@ pub(crate) async fn protect_tenant(
     delete,
     path = "/tenants/{id}/deletion-protection",
     tag = "tenants",
-    params(("id" = TenantId, Path, description = "The tenant")),
+    params(("id" = TenantId, Path, description = "The tenant"), OnceHeader),
     responses(
         (status = 200, description = "The tenant", body = Tenant),
         (status = 409, description = "It is to be deleted already (`drop_has_begun`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
+        BadSubmission,
         Common,
     ),
 )]
@@ -254,26 +265,30 @@ pub(crate) async fn unprotect_tenant(
     CanAdminister(caller): CanAdminister,
     State(cx): State<Context>,
     Id(id): Id<TenantId>,
+    once: Act,
 ) -> Result<Json<Tenant>, Problem> {
-    let mut tx = cx.pool().begin().await?;
-    let marked = tenants::protect(&mut tx, id, false).await?;
-    shown(tx, id, marked, caller.did("tenant.unprotected")).await
+    let unprotect = async |conn: &mut _| tenants::protect(conn, id, false).await;
+    marked(&cx, (&caller, &once), id, unprotect, caller.did("tenant.unprotected")).await
 }
 
-/// Commits the change with its audit row, and shows the tenant.
-async fn shown(
-    mut tx: Transaction<'static, Postgres>,
+/// Makes the change with its audit row, unless the same call made it before, and shows the tenant.
+async fn marked(
+    cx: &Context,
+    (caller, once): (&Caller, &Act),
     id: TenantId,
-    marked: Marked,
+    change: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<Marked>,
     entry: audit::Entry<'_>,
 ) -> Result<Json<Tenant>, Problem> {
-    match marked {
-        Marked::Done => {
-            audit::append(&mut tx, audit::Entry { tenant: Some(id), ..entry }).await?;
+    let mut tx = cx.pool().begin().await?;
+    if !once.is_done(&mut tx, caller.id).await? {
+        match change(&mut tx).await? {
+            Marked::Done => {
+                audit::append(&mut tx, audit::Entry { tenant: Some(id), ..entry }).await?;
+            }
+            Marked::Already => {}
+            Marked::TooLate => return Err(Problem::drop_has_begun(id)),
+            Marked::NotFound => return Err(Problem::tenant_not_found(id)),
         }
-        Marked::Already => {}
-        Marked::TooLate => return Err(Problem::drop_has_begun(id)),
-        Marked::NotFound => return Err(Problem::tenant_not_found(id)),
     }
     let tenant = tenants::find(&mut tx, id).await?;
     tx.commit().await?;

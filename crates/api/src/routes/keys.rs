@@ -10,11 +10,12 @@ use crate::{
     context::Context,
     http::{
         auth::CanOperate,
-        openapi::{BadParameter, Common, NotFound},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader},
         parameters::{Id, Params},
         problem::Problem,
     },
     reveal::{Of, Page, reveal},
+    submission::idempotency::Act,
     views::Under,
 };
 
@@ -50,23 +51,33 @@ pub(crate) async fn reveal_operation_keys(
 
 /// Acknowledge the API keys of an operation
 ///
-/// Erases the sealed secrets for good; the keys stay valid. Doing it again changes nothing.
+/// Erases the sealed secrets for good; the keys stay valid. Doing it again erases those of keys that were issued
+/// since, unless it is the same call: one `Idempotency-Key` erases once.
 #[utoipa::path(
     delete,
     path = "/operations/{id}/api-keys",
     tag = "keys",
-    params(("id" = OperationId, Path, description = "The operation")),
-    responses((status = 200, description = "Erased", body = OperationAcknowledged), NotFound, Common),
+    params(("id" = OperationId, Path, description = "The operation"), OnceHeader),
+    responses(
+        (status = 200, description = "Erased", body = OperationAcknowledged),
+        BadSubmission,
+        NotFound,
+        Common,
+    ),
 )]
 pub(crate) async fn acknowledge_operation_keys(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Extension(under): Extension<Under>,
     Id(id): Id<OperationId>,
+    once: Act,
 ) -> Result<Response, Problem> {
     under.check(&cx, id).await?;
     let mut tx = cx.pool().begin().await?;
-    let tenants = api_keys::acknowledge(&mut tx, id).await?;
+    let tenants = match once.is_done(&mut tx, caller.id).await? {
+        true => Vec::new(),
+        false => api_keys::acknowledge(&mut tx, id).await?,
+    };
     if !tenants.is_empty() {
         let entry = caller.did("keys.acknowledged");
         let entry = audit::Entry { operation: Some(id), ..entry };

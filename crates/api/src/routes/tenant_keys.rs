@@ -256,12 +256,14 @@ pub(crate) async fn acknowledge_tenant_keys(
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ("key" = i64, Path, description = "The key's id"),
+        OnceHeader,
     ),
     responses(
         (status = 200, description = "The key, revoked", body = ApiKey),
         (status = 409, description = "The tenant is being made (`wrong_tenant_state`)",
             body = ProblemBody, content_type = "application/problem+json"),
         NotFound,
+        BadSubmission,
         Common,
     ),
 )]
@@ -269,6 +271,7 @@ pub(crate) async fn revoke_key(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Id((id, key)): Id<(TenantId, i64)>,
+    once: Act,
 ) -> Result<Json<ApiKey>, Problem> {
     let mut tx = cx.pool().begin().await?;
     if known(&mut tx, id).await? == TenantState::Pending {
@@ -276,7 +279,7 @@ pub(crate) async fn revoke_key(
             format!("tenant {id} is being made: cancel its batch, or wait until it is active");
         return Err(Problem::new(StatusCode::CONFLICT, "wrong_tenant_state", detail));
     }
-    if api_keys::revoke(&mut tx, id, key).await? {
+    if !once.is_done(&mut tx, caller.id).await? && api_keys::revoke(&mut tx, id, key).await? {
         let (entry, detail) = (caller.did("key.revoked"), json!({ "key": key }));
         audit::append(&mut tx, audit::Entry { tenant: Some(id), detail, ..entry }).await?;
     }

@@ -22,11 +22,14 @@ const REPEATABLE: [&str; 5] = [
     "/tenants/{id}/keys/reveal",
 ];
 
-/// The POSTs of the API's own description: path, and the call.
-fn posts(description: &Value) -> Vec<(&str, &Value)> {
+/// The calls of the API's own description that do more than read: path, and the call.
+fn changes(description: &Value) -> Vec<(&str, &Value)> {
     let paths = description["paths"].as_object().unwrap();
-    let posts = paths.iter().filter_map(|(path, calls)| Some((path, calls.get("post")?)));
-    posts.map(|(path, call)| (path.strip_prefix("/api/v1").unwrap(), call)).collect()
+    let methods = ["post", "put", "patch", "delete"];
+    let calls = paths.iter().flat_map(|(path, calls)| {
+        methods.iter().filter_map(move |method| Some((path, calls.get(method)?)))
+    });
+    calls.map(|(path, call)| (path.strip_prefix("/api/v1").unwrap(), call)).collect()
 }
 
 fn takes(call: &Value, header: &str) -> bool {
@@ -35,12 +38,12 @@ fn takes(call: &Value, header: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_post_that_changes_something_takes_a_key_and_every_202_a_wait() {
+async fn every_call_that_changes_something_takes_a_key_and_every_202_a_wait() {
     let app = App::start().await;
     let description = description(&app).await;
 
     let (mut without_key, mut without_wait) = (Vec::new(), Vec::new());
-    for (path, call) in posts(&description) {
+    for (path, call) in changes(&description) {
         if takes(call, "Idempotency-Key") == REPEATABLE.contains(&path) {
             without_key.push(path);
         }
@@ -56,7 +59,7 @@ async fn every_post_that_changes_something_takes_a_key_and_every_202_a_wait() {
 async fn an_act_that_comes_again_with_its_key_is_answered_alike_and_takes_effect_once() {
     let keyed = [("idempotency-key", "click 1")];
     let repeatable = |route: &str| REPEATABLE.iter().any(|path| route.ends_with(path));
-    for act in acts().iter().filter(|it| it.route.starts_with("POST") && !repeatable(it.route)) {
+    for act in acts().iter().filter(|it| !repeatable(it.route)) {
         let app = App::start().await;
         let route = act.route;
         let (method, path) = act.call(act.before.prepare(&app).await);
@@ -107,6 +110,25 @@ async fn an_acknowledgement_that_comes_late_a_second_time_erases_no_newer_secret
 
     assert_eq!((&first["acknowledged"], &late["acknowledged"]), (&json!(1), &json!(0)));
     assert_eq!(app.count(sealed).await, 1);
+}
+
+#[tokio::test]
+async fn a_release_that_comes_late_a_second_time_leaves_a_newer_hold() {
+    let app = fleet(1).await;
+    let key = [("idempotency-key", "case 7 is over")];
+    let hold = ("PUT", "/tenants/1/hold");
+    let release = ("DELETE", "/tenants/1/hold");
+
+    app.send_as(Role::Admin, hold, &[], &Value::Null).await;
+    let first = app.send_as(Role::Admin, release, &key, &Value::Null).await;
+    app.send_as(Role::Admin, hold, &[], &Value::Null).await;
+    let late = app.send_as(Role::Admin, release, &key, &Value::Null).await;
+
+    assert_eq!((first.status.as_u16(), late.status.as_u16()), (200, 200), "{late:?}");
+    assert_eq!(
+        app.count("select count(*) from tenantry.tenants where held_at is not null").await,
+        1
+    );
 }
 
 #[tokio::test]
