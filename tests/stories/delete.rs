@@ -227,7 +227,8 @@ async fn a_drop_that_a_long_transaction_kept_from_happening_is_tried_again_when_
     let (_, stuck) = item(&system, "purge", "stuck").await;
     assert_eq!(stuck["error"]["code"], "timed_out", "{stuck}");
     reader.rollback().await.unwrap();
-    let later = "update tenantry.operation_items set finished_at = finished_at - interval '11 minutes'
+    let later =
+        "update tenantry.operation_items set finished_at = finished_at - interval '11 minutes'
                  where state = 'stuck'";
     sqlx::raw_sql(later).execute(&system.db.pool).await.unwrap();
 

@@ -55,6 +55,9 @@ pub struct Executor {
     pub(crate) group: usize,
     pub(crate) pool_view: Arc<PoolView>,
     pub(crate) pace: Pace,
+    /// Held by the one lane that drops tenants: each drop makes every session forget its plans, and nobody
+    /// waits for it.
+    pub(crate) drops: tokio::sync::Mutex<()>,
     /// Set while the database refuses this process a right.
     refused: AtomicBool,
 }
@@ -78,6 +81,7 @@ impl Executor {
             group: 1,
             pool_view: Arc::default(),
             pace: Pace::default(),
+            drops: tokio::sync::Mutex::default(),
             refused: AtomicBool::new(false),
         }
     }

@@ -41,13 +41,35 @@ pub fn migration_scripts() -> impl Iterator<Item = &'static str> {
         .map(|migration| migration.sql.as_str())
 }
 
+/// How often it is tried while workers at work hold what it needs and need what it holds.
+const TRIES: u32 = 20;
+
+const DEADLOCK: &str = "40P01";
+
 /// Brings the shared schema to the newest version, all of it or nothing; safe when several processes
-/// do it at once.
+/// do it at once, and beside workers at work.
 ///
 /// # Errors
 /// When a migration fails, or one that was applied has been edited since; 55P03 when another session
-/// holds a lock that is needed for 10 seconds.
+/// holds a lock that is needed for 10 seconds, 40P01 when each of 20 tries ended in a deadlock.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    for _ in 1..TRIES {
+        match run_all(pool).await {
+            Err(error) if is_deadlock(&error) => {}
+            done => return done,
+        }
+    }
+    run_all(pool).await
+}
+
+fn is_deadlock(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    error.as_database_error().and_then(|it| it.code()).as_deref() == Some(DEADLOCK)
+}
+
+async fn run_all(pool: &PgPool) -> Result<(), MigrateError> {
     let mut conn = pool.acquire().await?;
     let mut tx = conn.begin().await?;
     alone(&mut tx).await?;

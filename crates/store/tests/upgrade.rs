@@ -159,6 +159,32 @@ async fn work_in_every_state_survives_the_upgrade_and_the_way_back() {
 }
 
 #[tokio::test]
+async fn a_worker_that_is_at_work_does_not_stop_the_upgrade() {
+    let pool = &harness::fresh_db().await.pool;
+    down(pool).await;
+    let mut worker = pool.begin().await.unwrap();
+    // What a worker's transaction has, and then needs; the migrations come to them the other way round.
+    sqlx::raw_sql("lock table tenantry.audit_log in access share mode")
+        .execute(&mut *worker)
+        .await
+        .unwrap();
+    let waits = "select count(*)::text from pg_locks where not granted
+                     and database = (select oid from pg_database where datname = current_database())";
+    let meet = async {
+        while texts(pool, waits).await == ["0"] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let needs = "lock table tenantry.batches in access share mode";
+        sqlx::raw_sql(needs).execute(&mut *worker).await.unwrap();
+        worker.commit().await.unwrap();
+    };
+
+    let (upgraded, ()) = tokio::join!(store::migrate(pool), meet);
+
+    upgraded.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_under_way_has_its_place_in_the_new_tables() {
     let db = harness::fresh_db().await;
     down(&db.pool).await;

@@ -45,15 +45,15 @@ pub(super) async fn life(run: &Run<'_>) -> anyhow::Result<Figures> {
 }
 
 /// Tenants whose grace is over dropped, in turn with the floor: `drop schema … cascade; drop role`, one
-/// transaction each, over as many connections as the workers have lanes for tenants that are there. Callers post
-/// one tenant at a time meanwhile.
+/// transaction each, over as many connections as the workers drop with: each has one lane at it. Callers post one
+/// tenant at a time meanwhile.
 pub(super) async fn delete(run: &Run<'_>) -> anyhow::Result<Figures> {
     let (stand, tenants, rounds) = (run.stand, run.tenants(1_000), run.args.rounds);
-    let connections = run.args.connections;
     let shape = Shape::of_this_repository();
-    let floor = Floor::prepare(stand, "delete_floor", connections, shape).await?;
+    let floor = Floor::prepare(stand, "delete_floor", WORKERS, shape).await?;
     let env = vec![("TENANTRY__DELETION__PURGES_PER_MINUTE", "0".to_owned())];
-    let setup = Setup { workers: WORKERS, lanes: connections * 2, env, ..run.setup() };
+    let lanes = run.args.connections * 2;
+    let setup = Setup { workers: WORKERS, lanes, env, ..run.setup() };
     let system = run.start(setup).await?;
     let (mut floors, mut systems, mut new_ms) = (Vec::new(), Vec::new(), Vec::new());
     println!("\nround   floor tenants/s   system tenants/s   ratio");

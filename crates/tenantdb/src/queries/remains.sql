@@ -31,6 +31,11 @@ with s as (
     select r.place, r.schema, t.typarray from ranged r
     join pg_catalog.pg_type t on t.oid = r.oid
     where t.typarray <> 0
+), item as materialized (
+    select place, schema, classid, objid from member
+    union all
+    -- the types of tables' rows, and the arrays and multiranges of types
+    select place, schema, 'pg_catalog.pg_type'::regclass, oid from made_type
 ), foreign_object as (
     -- the server notes no owner for what the first superuser owns
     select m.place, pg_describe_object(m.classid, m.objid, 0)
@@ -51,12 +56,7 @@ with s as (
     union all
     select i.place, pg_describe_object(d.classid, d.objid, d.objsubid) || ' needs '
             || pg_describe_object(i.classid, i.objid, 0)
-    from (
-        select place, schema, classid, objid from member
-        union all
-        -- the types of tables' rows, and the arrays and multiranges of types
-        select place, schema, 'pg_catalog.pg_type'::regclass, oid from made_type
-    ) i
+    from item i
     join pg_catalog.pg_depend d
         on d.refclassid = i.classid and d.refobjid = i.objid and d.deptype in ('n', 'a')
     cross join lateral (
@@ -65,38 +65,26 @@ with s as (
                 (select c.relnamespace from pg_catalog.pg_class c where c.oid = d.objid)
             when 'pg_catalog.pg_constraint'::regclass then
                 (select c.connamespace from pg_catalog.pg_constraint c where c.oid = d.objid)
-            when 'pg_catalog.pg_rewrite'::regclass then
-                (select c.relnamespace from pg_catalog.pg_rewrite r
-                 join pg_catalog.pg_class c on c.oid = r.ev_class where r.oid = d.objid)
             when 'pg_catalog.pg_attrdef'::regclass then
                 (select c.relnamespace from pg_catalog.pg_attrdef a
                  join pg_catalog.pg_class c on c.oid = a.adrelid where a.oid = d.objid)
-            when 'pg_catalog.pg_trigger'::regclass then
-                (select c.relnamespace from pg_catalog.pg_trigger t
-                 join pg_catalog.pg_class c on c.oid = t.tgrelid where t.oid = d.objid)
-            when 'pg_catalog.pg_policy'::regclass then
-                (select c.relnamespace from pg_catalog.pg_policy p
-                 join pg_catalog.pg_class c on c.oid = p.polrelid where p.oid = d.objid)
-            when 'pg_catalog.pg_amop'::regclass then
-                (select f.opfnamespace from pg_catalog.pg_amop a
-                 join pg_catalog.pg_opfamily f on f.oid = a.amopfamily where a.oid = d.objid)
-            when 'pg_catalog.pg_amproc'::regclass then
-                (select f.opfnamespace from pg_catalog.pg_amproc a
-                 join pg_catalog.pg_opfamily f on f.oid = a.amprocfamily where a.oid = d.objid)
-            when 'pg_catalog.pg_transform'::regclass then
-                (select y.typnamespace from pg_catalog.pg_transform t
-                 join pg_catalog.pg_type y on y.oid = t.trftype where t.oid = d.objid)
-            -- of one of the schema's types, by one of its functions
-            when 'pg_catalog.pg_cast'::regclass then
-                (select case when i.schema in (s.typnamespace, t.typnamespace) then i.schema else 0 end
-                 from pg_catalog.pg_cast c
-                 join pg_catalog.pg_type s on s.oid = c.castsource
-                 join pg_catalog.pg_type t on t.oid = c.casttarget where c.oid = d.objid)
             -- a publication goes on without the table
             when 'pg_catalog.pg_publication_rel'::regclass then i.schema
             else coalesce(
-                (select to_regnamespace(quote_ident(o.schema))::oid
-                 from pg_identify_object(d.classid, d.objid, d.objsubid) o), 0)
+                (select to_regnamespace(quote_ident(coalesce(o.schema, case
+                     when d.classid = any (array['pg_catalog.pg_rewrite', 'pg_catalog.pg_trigger', 'pg_catalog.pg_policy']::regclass[])
+                         then a.object_names[1]
+                     when d.classid = any (array['pg_catalog.pg_amop', 'pg_catalog.pg_amproc']::regclass[])
+                         then a.object_names[2]
+                 end)))::oid
+                 from pg_identify_object(d.classid, d.objid, d.objsubid) o,
+                     pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a),
+                -- a cast or a transform of one of the schema's types, by one of its functions
+                (select i.schema from pg_catalog.pg_depend e
+                 join item t on t.classid = e.refclassid and t.objid = e.refobjid and t.schema = i.schema
+                 where e.classid = d.classid and e.objid = d.objid
+                     and d.classid = any (array['pg_catalog.pg_cast', 'pg_catalog.pg_transform']::regclass[])
+                     and t.classid = 'pg_catalog.pg_type'::regclass limit 1), 0)
             end as schema
     ) at
     where at.schema <> i.schema and not pg_is_other_temp_schema(at.schema)
