@@ -42,6 +42,7 @@ pub mod shape;
 pub mod share;
 mod shared;
 mod survey;
+pub mod trial;
 pub mod verify;
 
 pub use bootstrap::{BootstrapError, bootstrap, bootstrap_as, unprepared};

@@ -1,5 +1,7 @@
 //! The tenant's role: may log in, owns nothing, and gets its right to connect from one group.
 
+use std::fmt::Display;
+
 use domain::{RoleName, SchemaName};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -177,7 +179,7 @@ pub(crate) fn creation(
     role: &RoleName,
     schema: &SchemaName,
     connection_limit: i32,
-    mark: &Mark,
+    mark: impl Display,
     path: TenantPath,
 ) -> String {
     let finds = finds(role, schema, path);

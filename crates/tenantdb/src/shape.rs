@@ -93,19 +93,37 @@ pub(crate) fn with_names(shape: &Shape, put: impl Fn(&str) -> String) -> Shape {
     shape.iter().map(|(object, definition)| (put(object), put(definition))).collect()
 }
 
-/// Says how a shape differs from the expected one, in sentences without SQL.
-pub(crate) fn differences(expected: &Shape, found: &Shape) -> Vec<String> {
+/// How a shape differs from the expected one in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Difference {
+    Missing,
+    Changed,
+    Extra,
+}
+
+/// The objects in which a shape differs from the expected one.
+pub(crate) fn compare<'s>(
+    expected: &'s Shape,
+    found: &'s Shape,
+) -> impl Iterator<Item = (&'s str, Difference)> {
     let wrong = expected.iter().filter_map(|(object, definition)| match found.get(object) {
-        None => Some(format!("{object} is missing")),
-        Some(other) if other != definition => {
-            Some(format!("{object} is not what the migrations make it"))
-        }
-        Some(_) => None,
+        None => Some((object.as_str(), Difference::Missing)),
+        Some(other) => (other != definition).then_some((object.as_str(), Difference::Changed)),
     });
     // what has a definition is an object of its own too
     let extra = found.keys().filter(|object| !object.starts_with("definition of "));
     let extra = extra.filter(|object| !expected.contains_key(*object));
-    wrong.chain(extra.map(|object| format!("{object} is in no migration"))).collect()
+    wrong.chain(extra.map(|object| (object.as_str(), Difference::Extra)))
+}
+
+/// Says how a shape differs from the expected one, in sentences without SQL.
+pub(crate) fn differences(expected: &Shape, found: &Shape) -> Vec<String> {
+    let sentence = |(object, difference)| match difference {
+        Difference::Missing => format!("{object} is missing"),
+        Difference::Changed => format!("{object} is not what the migrations make it"),
+        Difference::Extra => format!("{object} is in no migration"),
+    };
+    compare(expected, found).map(sentence).collect()
 }
 
 #[cfg(test)]

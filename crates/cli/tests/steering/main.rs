@@ -210,7 +210,7 @@ async fn what_is_refused_is_told_at_once() {
 }
 
 /// Every command that gives a result and ends by itself; `BATCH` stands for a batch's id.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "submit more.json",
     "batch list",
     "batch show BATCH",
@@ -241,6 +241,7 @@ const COMMANDS: [&str; 41] = [
     "health",
     "config check",
     "migrate lint",
+    "migrate try",
     "migrate public status",
     "migrate public up",
     "migrate tenant check",

@@ -99,7 +99,8 @@ fn up<'s>(set: &'s MigrationSet, state: &'s State) -> Result<(Move<'s>, Moved), 
     Ok((forward(set, state, pending, |_| true), done))
 }
 
-/// Applies files of the set, in their order, to a schema that is no tenant's. Two messages.
+/// Runs files of the set in the order given, or their ways `back`, in a schema that is no tenant's. Two
+/// messages. A file without a way back is passed over.
 ///
 /// # Errors
 /// As [`apply`].
@@ -108,9 +109,11 @@ pub(crate) async fn build(
     schema: &SchemaName,
     set: &MigrationSet,
     files: &[&Migration],
+    back: bool,
 ) -> Result<(), MigrateError> {
     let state = State::of_session(conn, set.path()).await?;
-    let ways: Vec<_> = files.iter().map(|file| (file.version(), &file.up)).collect();
+    let ways: Vec<_> =
+        files.iter().filter_map(|file| Some((file.version(), file.way(back)?))).collect();
     let Script { text, steps } = script::script(schema, &state, &ways, set.defers());
     send(conn, text, [(&state, schema)], &steps).await
 }

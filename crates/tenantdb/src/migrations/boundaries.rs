@@ -44,6 +44,20 @@ pub async fn boundaries(
     Ok(set.iter().enumerate().filter_map(version).collect())
 }
 
+/// The set with its boundaries, which are learnt unless it has them.
+///
+/// # Errors
+/// As [`boundaries`].
+pub(crate) async fn cut(
+    conn: &mut PgConnection,
+    set: &MigrationSet,
+) -> Result<MigrationSet, MigrateError> {
+    Ok(match set.boundaries {
+        Some(_) => set.clone(),
+        None => set.clone().cut_before(&boundaries(conn, set).await?),
+    })
+}
+
 /// Applies the set segment by segment, each committed, in a schema that nobody uses.
 ///
 /// # Errors
@@ -57,11 +71,11 @@ pub(crate) async fn build_segments(
         if segment.is_in_transaction() {
             let mut tx = conn.begin().await?;
             scratch::limit_time(&mut tx, Scope::Transaction).await?;
-            build(&mut tx, schema, set, &segment.files).await?;
+            build(&mut tx, schema, set, &segment.files, false).await?;
             tx.commit().await?;
         } else {
             for file in segment.files() {
-                rehearse(conn, schema, set, file).await?;
+                rehearse(conn, schema, set, file, false).await?;
             }
         }
     }
@@ -92,7 +106,7 @@ impl Learner<'_> {
                 from = at;
             }
             if alone {
-                rehearse(conn, &self.scratch.name, self.set, self.files[at]).await?;
+                rehearse(conn, &self.scratch.name, self.set, self.files[at], false).await?;
                 from = at + 1;
             } else if adds_a_value(self.files[at]) {
                 let ends = |at: &usize| self.is_alone(*at) || self.boundaries.contains(at);
@@ -133,7 +147,7 @@ impl Learner<'_> {
         let mut tx = conn.begin().await?;
         scratch::limit_time(&mut tx, Scope::Transaction).await?;
         let texts = &self.files[files.clone()];
-        let error = match build(&mut tx, &self.scratch.name, self.set, texts).await {
+        let error = match build(&mut tx, &self.scratch.name, self.set, texts, false).await {
             Ok(()) if end == End::Commit => {
                 tx.commit().await?;
                 return Ok(None);

@@ -61,16 +61,17 @@ pub async fn run_no_transaction(
     Ok(closed?)
 }
 
-/// Runs a file in a schema that nobody uses, without CONCURRENTLY, and leaves the session as it found it.
+/// Runs a file, or its way `back`, in a schema that nobody uses, without CONCURRENTLY, and leaves the session as it found it.
 pub(crate) async fn rehearse(
     conn: &mut PgConnection,
     schema: &SchemaName,
     set: &MigrationSet,
     migration: &Migration,
+    back: bool,
 ) -> Result<(), MigrateError> {
     let limited = scratch::limit_time(conn, Scope::Session).await?;
     let state = enter(conn, schema, set).await?;
-    let of = Run { state: &state, schema, migration, back: false };
+    let of = Run { state: &state, schema, migration, back };
     let mut done = Ok(());
     for statement in of.statements() {
         if done.is_ok() {

@@ -24,7 +24,7 @@ impl<'s> Segment<'s> {
     /// [`run_no_transaction`](super::run_no_transaction) does.
     #[must_use]
     pub fn is_in_transaction(&self) -> bool {
-        !self.files.iter().any(|file| is_alone(file, self.back))
+        !self.files.iter().any(|file| file.is_alone(self.back))
     }
 
     /// What of it the target does not keep; `None` where it keeps all.
@@ -51,10 +51,11 @@ impl Migration {
     pub(super) fn way(&self, back: bool) -> Option<&Way> {
         if back { self.down.as_ref() } else { Some(&self.up) }
     }
-}
 
-fn is_alone(file: &Migration, back: bool) -> bool {
-    file.way(back).is_some_and(|way| way.statements.is_some())
+    /// Whether this way runs outside any transaction.
+    pub(crate) fn is_alone(&self, back: bool) -> bool {
+        self.way(back).is_some_and(|way| way.statements.is_some())
+    }
 }
 
 impl MigrationSet {
@@ -82,7 +83,7 @@ pub(super) fn cut<'s>(
 ) -> Vec<Segment<'s>> {
     let mut segments: Vec<Segment<'s>> = Vec::new();
     for file in files {
-        let joins = !is_alone(file, back) && !starts(file);
+        let joins = !file.is_alone(back) && !starts(file);
         match segments.last_mut().filter(|last| joins && last.is_in_transaction()) {
             Some(last) => last.files.push(file),
             None => segments.push(Segment { files: vec![file], back }),

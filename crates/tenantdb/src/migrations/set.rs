@@ -199,6 +199,12 @@ impl Migration {
         &self.up.file
     }
 
+    /// The name of the file that goes back, without its folder; that of [`file`](Self::file) where it is a
+    /// section of that.
+    pub fn down_file(&self) -> Option<&str> {
+        self.down.as_ref().map(|way| way.file.as_str())
+    }
+
     /// The text that goes up.
     pub fn sql(&self) -> &str {
         &self.up.sql

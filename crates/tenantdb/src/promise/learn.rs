@@ -45,7 +45,7 @@ impl Promise {
         conn: &mut PgConnection,
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
-        let set = cut(conn, set).await?;
+        let set = migrations::cut(conn, set).await?;
         let scratch = Scratch::create(conn).await?;
         let promise = Self::of_segments(conn, &scratch.name, &set).await;
         let dropped = scratch.drop(conn).await;
@@ -124,7 +124,7 @@ impl Promise {
         conn: &mut PgConnection,
         set: &MigrationSet,
     ) -> Result<Self, MigrateError> {
-        let set = cut(conn, set).await?;
+        let set = migrations::cut(conn, set).await?;
         let first = Scratch::create(conn).await?;
         let second = match migrations::build_segments(conn, &first.name, &set).await {
             Ok(()) => Self::by_segments(conn, &set).await,
@@ -137,19 +137,11 @@ impl Promise {
     }
 }
 
-/// The set with its boundaries.
-async fn cut(conn: &mut PgConnection, set: &MigrationSet) -> Result<MigrationSet, MigrateError> {
-    Ok(match set.boundaries {
-        Some(_) => set.clone(),
-        None => set.clone().cut_before(&migrations::boundaries(conn, set).await?),
-    })
-}
-
 /// Makes a schema with all of the set, in the caller's transaction.
 async fn build(conn: &mut PgConnection, set: &MigrationSet) -> Result<SchemaName, MigrateError> {
     let scratch = scratch::create(conn).await?;
     let files: Vec<&Migration> = set.iter().collect();
-    migrations::build(conn, &scratch, set, &files).await?;
+    migrations::build(conn, &scratch, set, &files, false).await?;
     Ok(scratch)
 }
 

@@ -2,10 +2,12 @@
 select 'relation', s.n, c.relname::text,
     concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
         case c.relkind
-            when 'v' then pg_get_viewdef(c.oid)
+            when 'v' then concat(c.reloptions, pg_get_viewdef(c.oid))
+            when 'p' then pg_get_partkeydef(c.oid)
             when 'm' then pg_get_viewdef(c.oid)
             when 'S' then pg_sequence_parameters(c.oid)::text
-        end),
+        end,
+        pg_get_expr(c.relpartbound, c.oid)),
     array(
         select concat_ws(' ', a.attname || e'\t',
             -- types of the server's own have the same number everywhere
@@ -17,19 +19,15 @@ select 'relation', s.n, c.relname::text,
         from pg_attribute a
         where c.relkind <> 'S' and a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     array(
-        select concat_ws(' ', k.conname || e'\t',
-            case when k.contype in ('p', 'u') then concat_ws(' ', k.contype, k.conkey::text, k.condeferrable, k.condeferred)
-                 else pg_get_constraintdef(k.oid) end,
-            k.convalidated)
+        -- with the columns' names: a column that was dropped and added again has another number
+        select concat_ws(' ', k.conname || e'\t', pg_get_constraintdef(k.oid), k.convalidated)
         from pg_constraint k where c.relkind <> 'S' and k.conrelid = c.oid
             -- from 18 on, what attnotnull says already
             and k.contype <> 'n'),
     array(
         select concat_ws(' ', i.relname || e'\t',
-            -- what could name another object is written out
-            case when x.indexprs is null and x.indpred is null and x.indisprimary
-                 then concat_ws(' ', x.indkey::text, i.reloptions::text)
-                 else pg_get_indexdef(x.indexrelid) end,
+            -- the columns of a primary key are its constraint's
+            case when x.indisprimary then i.reloptions::text else pg_get_indexdef(x.indexrelid) end,
             x.indisvalid)
         from pg_index x join pg_class i on i.oid = x.indexrelid where c.relhasindex and x.indrelid = c.oid),
     {triggers},

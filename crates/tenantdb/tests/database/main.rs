@@ -20,4 +20,5 @@ mod requirements;
 mod segments;
 mod sharing;
 mod support;
+mod trial;
 mod verify;

@@ -1,9 +1,11 @@
 //! Extensions and tables that all tenants share: usable by each, and by none to change.
 
+use std::sync::atomic::AtomicBool;
+
 use sqlx::{Connection, PgConnection};
 use tenantdb::{
     MigrationSet, Promise, Shared, Subject, TenantPath, bootstrap, migrations::Reading, newcomers,
-    role, schema, share, verify,
+    role, schema, share, trial, verify,
 };
 
 use crate::support::{CONNECTIONS, Site, Tenant, count, execute, site, sqlstate};
@@ -360,4 +362,20 @@ async fn a_tenant_whose_table_references_a_shared_one_is_dropped_and_waits_no_lo
     assert_eq!(count(&mut conn, triggers).await, 0);
     let owner = schema::owner(&mut conn, &tenant.schema).await.unwrap();
     assert_eq!(owner, tenantdb::Owner::Nobody);
+}
+
+#[tokio::test]
+async fn a_trial_takes_what_is_shared_for_no_change_outside() {
+    let site = site().await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+    execute(&mut conn, COUNTRIES).await.unwrap();
+    share(&site, &mut conn, &shared()).await;
+    let back = "drop function same(citext, citext); drop view land; drop table account;";
+    let set = set_sharing(&[("1_a.up.sql", FILES[0].1), ("1_a.down.sql", back)], &shared());
+
+    let trial = trial::run(&mut conn, &site.installation, &set, &AtomicBool::new(false)).await;
+
+    let trial = trial.unwrap();
+    assert!(trial.faults().next().is_none(), "{trial:?}");
+    assert!(trial.without_down.is_empty());
 }

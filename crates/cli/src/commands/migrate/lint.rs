@@ -43,22 +43,22 @@ impl Lint {
 }
 
 /// The built-in migrations have none: a test holds that.
-fn findings(settings: &Settings, folder: Option<&Path>) -> Vec<LoadError> {
+pub(super) fn findings(settings: &Settings, folder: Option<&Path>) -> Vec<LoadError> {
     let reading = worker::reading(&settings.tenants);
     folder.map(|folder| MigrationSet::lint(folder, reading)).unwrap_or_default()
 }
 
-fn tell(findings: &[LoadError]) {
+pub(super) fn tell(findings: &[LoadError]) {
     for finding in findings {
         show::line(telemetry::chain(finding));
     }
 }
 
-fn counted(findings: usize) -> String {
+pub(super) fn counted(findings: usize) -> String {
     if findings == 0 { "no findings".to_owned() } else { show::counted(findings as u64, "finding") }
 }
 
-fn as_json(finding: &LoadError) -> Value {
+pub(super) fn as_json(finding: &LoadError) -> Value {
     let because = finding.source.as_ref().map(|source| format!(": {source}")).unwrap_or_default();
     json!({ "file": finding.file, "line": finding.line, "code": finding.code,
         "message": format!("{}{because}", finding.message) })

@@ -4,6 +4,7 @@ mod lint;
 mod public;
 mod starter;
 mod tenant;
+mod try_out;
 
 use clap::Subcommand;
 
@@ -25,6 +26,9 @@ pub(crate) enum Migrate {
     /// Show everything that is wrong with a folder of tenant migrations, without a database; exit 1 if
     /// something is
     Lint(lint::Lint),
+    /// Apply a folder of tenant migrations to scratch tenants, also with their ways back, and drop them; exit
+    /// 1 if something is wrong
+    Try(try_out::Try),
 }
 
 impl Migrate {
@@ -34,6 +38,9 @@ impl Migrate {
         }
         match self {
             Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
+            Self::Try(folder) => {
+                connection::with_database(global, async |db| folder.run(db).await).await
+            }
             Self::Tenant(tenant) if tenant.needs_no_database() => starter::run(global),
             Self::Public(public) => {
                 connection::with_database(global, async |db| public.run(db).await).await

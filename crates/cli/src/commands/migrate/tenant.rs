@@ -8,7 +8,7 @@ mod status;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use domain::{Direction, SchemaName, Version};
+use domain::{Direction, InstallationId, SchemaName, Version};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
@@ -183,14 +183,23 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
 /// What the migrations make of an empty schema; one that works nowhere is found out here.
 async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Learnt> {
     let mut conn = pool.acquire().await?;
-    let installation = store::installation(&mut conn).await?;
-    let missing = share::faults(&mut conn, &installation, set.shared()).await?.missing;
-    if !missing.is_empty() {
-        return Err(Failure::new(missing.join("; "))
-            .advise("run `tenantry migrate public up`; no tenant was touched")
-            .into());
-    }
+    require_shared(&mut conn, set).await?;
     learning::learn(&mut conn, set).await.map_err(|e| unlearnt(&e).into())
+}
+
+/// Refuses to go on where something that the set shares is not there. Gives whose database it is.
+pub(super) async fn require_shared(
+    conn: &mut PgConnection,
+    set: &MigrationSet,
+) -> anyhow::Result<InstallationId> {
+    let installation = store::installation(conn).await?;
+    let missing = share::faults(conn, &installation, set.shared()).await?.missing;
+    if missing.is_empty() {
+        return Ok(installation);
+    }
+    Err(Failure::new(missing.join("; "))
+        .advise("run `tenantry migrate public up`; no tenant was touched")
+        .into())
 }
 
 fn unlearnt(error: &LearnError) -> Failure {
