@@ -55,8 +55,8 @@ pub struct Executor {
     pub(crate) group: usize,
     pub(crate) pool_view: Arc<PoolView>,
     pub(crate) pace: Pace,
-    /// Held by the one lane that drops tenants: each drop makes every session forget its plans, and nobody
-    /// waits for it.
+    /// Held by the transaction that drops a group of tenants: one at a time, as each makes every session forget
+    /// its plans.
     pub(crate) drops: tokio::sync::Mutex<()>,
     /// Set while the database refuses this process a right.
     refused: AtomicBool,

@@ -2,7 +2,7 @@
 //! tenants that are there together while they are quick.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -26,44 +26,25 @@ const TRANSACTIONS_AHEAD: usize = 3;
 /// About how long a transaction on such tenants may take: it holds up the users of all of them.
 const HOLD_UP: Duration = Duration::from_millis(100);
 
-/// How work on tenants that are there goes.
+/// How long a tenant that is there takes, in microseconds, as the last transaction had it; 0: not known.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
-    /// Microseconds that a tenant takes, as the last transaction had it that holds up users; 0: not known.
-    each: AtomicU64,
-    /// Whether the last transaction was on tenants without users.
-    is_free: AtomicBool,
-}
+pub(crate) struct Pace(AtomicU64);
 
 impl Pace {
     /// How many such tenants may share a transaction.
     fn together(&self) -> usize {
         let hold_up = u64::try_from(HOLD_UP.as_micros()).unwrap_or(u64::MAX);
-        let fit = hold_up.checked_div(self.each.load(Ordering::Relaxed)).unwrap_or(1);
+        let fit = hold_up.checked_div(self.0.load(Ordering::Relaxed)).unwrap_or(1);
         usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, MOST_OF_FLEET)
     }
 
-    /// How many to take at once.
-    fn room(&self) -> usize {
-        match self.together() {
-            _ if self.is_free.load(Ordering::Relaxed) => MOST_OF_FLEET * TRANSACTIONS_AHEAD,
-            1 => 1,
-            together => together * TRANSACTIONS_AHEAD,
-        }
-    }
-
-    fn took(&self, plan: Sharing, took: Duration, tenants: usize) {
-        let is_free = matches!(plan, Sharing::UpTo(_));
-        self.is_free.store(is_free, Ordering::Relaxed);
-        if !is_free {
-            let each = took.as_micros() / tenants.max(1) as u128;
-            self.each.store(u64::try_from(each).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
-        }
+    pub(crate) fn took(&self, took: Duration, tenants: usize) {
+        let each = took.as_micros() / tenants.max(1) as u128;
+        self.0.store(u64::try_from(each).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
     }
 
     fn forget(&self) {
-        self.each.store(0, Ordering::Relaxed);
-        self.is_free.store(false, Ordering::Relaxed);
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -92,7 +73,10 @@ impl Executor {
     /// How many items of tenants that are there to take at once, as things are.
     #[must_use]
     pub fn room_for_fleet(&self) -> usize {
-        self.pace.room()
+        match self.pace.together() {
+            1 => 1,
+            together => together * TRANSACTIONS_AHEAD,
+        }
     }
 
     /// Takes those of `claims` together that are claimed for the first time: one transaction makes, or
@@ -171,11 +155,10 @@ impl Executor {
 
     /// Notes how quick a transaction on tenants that are there was.
     pub(crate) fn note_pace(&self, claims: &[Claim], stages: &[StageReport]) {
-        let Some(first) = claims.first().filter(|claim| !claim.kind.makes_tenants()) else {
-            return;
-        };
-        let took = stages.iter().map(|stage| stage.took).sum();
-        self.pace.took(self.plans.of(first).shares(), took, claims.len());
+        if claims.iter().all(|claim| !claim.kind.makes_tenants()) {
+            let took = stages.iter().map(|stage| stage.took).sum();
+            self.pace.took(took, claims.len());
+        }
     }
 
     /// Runs `plan` for all of `group` in one transaction; gives back those that have to be taken
@@ -229,21 +212,10 @@ mod tests {
         for (took, tenants, together) in
             [(7, 1, MOST_OF_FLEET), (200, 8, 4), (80, 2, 2), (60_000, 1, 1), (0, 1, MOST_OF_FLEET)]
         {
-            pace.took(Sharing::WhileQuick, Duration::from_millis(took), tenants);
+            pace.took(Duration::from_millis(took), tenants);
             assert_eq!(pace.together(), together, "{took} ms for {tenants}");
         }
         pace.forget();
         assert_eq!(pace.together(), 1);
-    }
-
-    #[test]
-    fn how_long_a_drop_takes_limits_nobody() {
-        let pace = Pace::default();
-        pace.took(Sharing::WhileQuick, Duration::from_millis(50), 1);
-        assert_eq!(pace.room(), 2 * TRANSACTIONS_AHEAD);
-        pace.took(Sharing::UpTo(24), Duration::from_secs(60), 1);
-        assert_eq!((pace.room(), pace.together()), (24, 2));
-        pace.took(Sharing::No, Duration::from_millis(200), 1);
-        assert_eq!(pace.room(), 1);
     }
 }

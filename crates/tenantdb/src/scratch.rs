@@ -74,15 +74,19 @@ impl ScratchTenant {
     }
 }
 
-/// Drops the scratch schemas and roles of sessions that are gone.
+/// Drops the scratch schemas and roles of sessions that are gone. One that cannot be dropped, by this role or
+/// because another process is at it, is left to the next sweep.
 pub(crate) async fn sweep(conn: &mut PgConnection) -> sqlx::Result<()> {
     let left: Vec<(String, String)> = sqlx::query_as(LEFT).fetch_all(&mut *conn).await?;
     for (kind, name) in left {
-        if kind == "schema" {
-            drop_schema(conn, &Ident::quote(&name)).await?;
-        } else if let Ok(role) = RoleName::parse(&name) {
-            drop_role(conn, &role).await?;
-        }
+        let dropped = match RoleName::parse(&name) {
+            _ if kind == "schema" => drop_schema(conn, &Ident::quote(&name)).await,
+            Ok(role) => drop_role(conn, &role).await,
+            Err(_) => Ok(()),
+        };
+        dropped.or_else(
+            |error| if error.as_database_error().is_some() { Ok(()) } else { Err(error) },
+        )?;
     }
     Ok(())
 }

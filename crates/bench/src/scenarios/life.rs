@@ -45,7 +45,7 @@ pub(super) async fn life(run: &Run<'_>) -> anyhow::Result<Figures> {
 }
 
 /// Tenants whose grace is over dropped, in turn with the floor: `drop schema … cascade; drop role`, one
-/// transaction each, over as many connections as the workers drop with: each has one lane at it. Callers post one
+/// transaction each, over as many connections as the workers drop with, one each. Callers post one
 /// tenant at a time meanwhile.
 pub(super) async fn delete(run: &Run<'_>) -> anyhow::Result<Figures> {
     let (stand, tenants, rounds) = (run.stand, run.tenants(1_000), run.args.rounds);

@@ -71,7 +71,7 @@ with s as (
             -- a publication goes on without the table
             when 'pg_catalog.pg_publication_rel'::regclass then i.schema
             else coalesce(
-                (select to_regnamespace(quote_ident(coalesce(o.schema, case
+                (select to_regnamespace(coalesce(o.schema, quote_ident(case
                      when d.classid = any (array['pg_catalog.pg_rewrite', 'pg_catalog.pg_trigger', 'pg_catalog.pg_policy']::regclass[])
                          then a.object_names[1]
                      when d.classid = any (array['pg_catalog.pg_amop', 'pg_catalog.pg_amproc']::regclass[])
@@ -91,5 +91,7 @@ with s as (
 )
 select s.oid is not null, s.description,
     (select count(*) from member m where m.place = s.place),
-    array(select distinct told from foreign_object f where f.place = s.place order by told limit 11)
+    -- one that somebody drops meanwhile has no name
+    array(select distinct told from foreign_object f where f.place = s.place and told is not null
+          order by told limit 11)
 from s order by s.place
