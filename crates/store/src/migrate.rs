@@ -41,7 +41,7 @@ pub fn migration_scripts() -> impl Iterator<Item = &'static str> {
         .map(|migration| migration.sql.as_str())
 }
 
-/// How often it is tried while workers at work hold what it needs and need what it holds.
+/// Tries at most, where each is ended by PostgreSQL as a deadlock with a worker's transaction.
 const TRIES: u32 = 20;
 
 const DEADLOCK: &str = "40P01";

@@ -82,11 +82,12 @@ pub(crate) async fn sweep(conn: &mut PgConnection) -> sqlx::Result<()> {
         let dropped = match RoleName::parse(&name) {
             _ if kind == "schema" => drop_schema(conn, &Ident::quote(&name)).await,
             Ok(role) => drop_role(conn, &role).await,
-            Err(_) => Ok(()),
+            Err(_) => continue,
         };
-        dropped.or_else(
-            |error| if error.as_database_error().is_some() { Ok(()) } else { Err(error) },
-        )?;
+        match dropped {
+            Err(error) if error.as_database_error().is_none() => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Tries a set of migrations out on scratch tenants, before a tenant gets it.
 //!
-//! Each file runs in a transaction of its own, as in a tenant that has all files before it. It is committed
-//! unless it changed something outside its schema: so a trial leaves nothing behind but its scratch tenants,
-//! which are dropped at the end, or by the next trial if this one is killed.
+//! Only in a database without tenants. Each file runs in a transaction of its own, as in a tenant that has all
+//! files before it, and that is committed unless it is seen to have changed something outside its schema. The
+//! scratch tenants are dropped at the end, or by the next trial if this one is killed.
 
-mod bench;
 mod outside;
 mod passes;
+mod tenants;
 mod words;
 
 use std::sync::atomic::AtomicBool;
@@ -17,7 +17,14 @@ use sqlx::PgConnection;
 use crate::MigrationSet;
 use crate::migrations::{MigrateError, Migration};
 use crate::scratch;
-use bench::Bench;
+use tenants::Tenants;
+
+/// Marks of tenants, of any installation. Ids from 2^52 on are those of spares and scratch tenants.
+const HAS_TENANTS: &str = "select exists (
+    select from pg_catalog.pg_namespace n
+    join pg_catalog.pg_description d on d.objoid = n.oid
+        and d.classoid = 'pg_catalog.pg_namespace'::regclass and d.objsubid = 0
+    where substring(d.description from '^tenantry:[^:]+:([0-9]+)$')::numeric < 2 ^ 52)";
 
 /// What a trial found.
 #[derive(Debug)]
@@ -65,6 +72,9 @@ pub enum TrialError {
     /// The caller wanted it to stop.
     #[error("the trial was stopped")]
     Stopped,
+    /// Somebody's tenants are in the database: a file can do more to them than could be noticed before its COMMIT.
+    #[error("this database has tenants, and a file that is tried could change them")]
+    HasTenants,
     /// The database failed outside of any migration's text.
     #[error("could not try the migrations out")]
     Database(#[from] sqlx::Error),
@@ -81,10 +91,13 @@ pub async fn run(
     set: &MigrationSet,
     stop: &AtomicBool,
 ) -> Result<Trial, TrialError> {
+    if sqlx::query_scalar(HAS_TENANTS).fetch_one(&mut *conn).await? {
+        return Err(TrialError::HasTenants);
+    }
     scratch::sweep(conn).await?;
-    let mut bench = Bench { conn, installation, set, stop, tenants: Vec::new() };
-    let passes = passes(&mut bench).await;
-    let dropped = bench.clear().await;
+    let mut tenants = Tenants { conn, installation, set, stop, made: Vec::new() };
+    let passes = passes(&mut tenants).await;
+    let dropped = tenants.clear().await;
     let passes = passes?;
     dropped?;
     let without_down = set.iter().filter(|file| !file.is_reversible());
@@ -92,12 +105,12 @@ pub async fn run(
     Ok(Trial { passes, without_down })
 }
 
-async fn passes(bench: &mut Bench<'_>) -> Result<Vec<Pass>, TrialError> {
-    let (side_by_side, shape) = passes::side_by_side(bench).await?;
+async fn passes(tenants: &mut Tenants<'_>) -> Result<Vec<Pass>, TrialError> {
+    let (side_by_side, shape) = passes::side_by_side(tenants).await?;
     let (mut in_turn, mut up_down_up) = (None, None);
     if let Some(shape) = shape {
-        in_turn = Some(passes::one_after_the_other(bench, &shape).await?);
-        up_down_up = Some(passes::up_down_up(bench).await?);
+        in_turn = Some(passes::one_after_the_other(tenants, &shape).await?);
+        up_down_up = Some(passes::up_down_up(tenants).await?);
     }
     Ok(vec![
         Pass { name: "side_by_side", faults: Some(side_by_side) },

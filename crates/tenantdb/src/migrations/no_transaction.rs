@@ -61,7 +61,8 @@ pub async fn run_no_transaction(
     Ok(closed?)
 }
 
-/// Runs a file, or its way `back`, in a schema that nobody uses, without CONCURRENTLY, and leaves the session as it found it.
+/// Runs a file, or its way `back`, in an unused schema and without CONCURRENTLY. The session's settings are
+/// restored.
 pub(crate) async fn rehearse(
     conn: &mut PgConnection,
     schema: &SchemaName,

@@ -1,8 +1,8 @@
 -- A row for each object outside the tenants' schemas: its kind and name, and a text that is another one
 -- once this transaction has changed it. In REPEATABLE READ no other session's changes are seen.
 -- $1 how the names of tenants' roles begin, $2 the schema that a migration may change, $3 tables that tenants
--- share, as schema.table: a foreign key locks them. Of what lies in other tenants' schemas, the relations that this
--- transaction has changed.
+-- share, as schema.table: a foreign key locks them. Of what lies in spares and other scratch tenants, the
+-- relations that this transaction has changed.
 with place as materialized (
     select n.oid, n.nspname, coalesce(starts_with(d.description, 'tenantry:'), false) as is_tenants,
         concat_ws(' ', n.nspowner, n.nspacl) as definition
@@ -21,7 +21,7 @@ with place as materialized (
             and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock'))
     group by c.oid, p.is_tenants
 ), object (classid, objid, definition, whose) as (
-    select d.classid, d.objid, concat_ws(' ', f.xmin, t.xmin, w.modes), ''
+    select d.classid, d.objid, concat_ws(' ', f.xmin, t.xmin, w.modes, c.relowner, c.relacl), ''
     from place p
     -- the OFFSET: by the index, whatever the number of tenants
     cross join lateral (
@@ -32,6 +32,7 @@ with place as materialized (
     ) d
     left join pg_catalog.pg_proc f on d.classid = 'pg_catalog.pg_proc'::regclass and f.oid = d.objid
     left join pg_catalog.pg_type t on d.classid = 'pg_catalog.pg_type'::regclass and t.oid = d.objid
+    left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
     left join written w on d.classid = 'pg_catalog.pg_class'::regclass and w.oid = d.objid
     where not p.is_tenants
     union all

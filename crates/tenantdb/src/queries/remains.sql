@@ -91,7 +91,7 @@ with s as (
 )
 select s.oid is not null, s.description,
     (select count(*) from member m where m.place = s.place),
-    -- one that somebody drops meanwhile has no name
+    -- an object that another session drops at this moment has no name
     array(select distinct told from foreign_object f where f.place = s.place and told is not null
           order by told limit 11)
 from s order by s.place

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bench::Bench;
+use super::tenants::Tenants;
 use super::words::{self, Words};
 use super::{Fault, TrialError};
 use crate::migrations::Migration;
@@ -21,23 +21,23 @@ struct Found {
 /// Each file in one tenant, then in another that has what is before it. Gives the shape of the first, if all
 /// files ran.
 pub(super) async fn side_by_side(
-    bench: &mut Bench<'_>,
+    tenants: &mut Tenants<'_>,
 ) -> Result<(Vec<Fault>, Option<Shape>), TrialError> {
     let mut found = Found::default();
-    let (first, second) = (bench.tenant().await?, bench.tenant().await?);
-    let mut shape = bench.look(first).await?;
-    for file in bench.set.iter() {
+    let (first, second) = (tenants.tenant().await?, tenants.tenant().await?);
+    let mut shape = tenants.look(first).await?;
+    for file in tenants.set.iter() {
         for (tenant, message) in [
             (first, "does not run in a tenant that has the files before it"),
             (second, "does not run in a second tenant, where a first has the same objects already"),
         ] {
-            if let Err(halt) = bench.file(tenant, file, false).await {
+            if let Err(halt) = tenants.file(tenant, file, false).await {
                 found.faults.push(halt.fault(file.file(), DOES_NOT_RUN, message)?);
                 return Ok((found.faults, None));
             }
         }
-        shape = bench.look(first).await?;
-        let other = bench.look(second).await?;
+        shape = tenants.look(first).await?;
+        let other = tenants.look(second).await?;
         found.compare(file.file(), DIFFERS, [&shape, &other], words::BESIDE, |listing| {
             format!(
                 "makes something else in a second tenant: {listing}; a statement asks the whole database \
@@ -51,19 +51,19 @@ pub(super) async fn side_by_side(
 
 /// All files in one new tenant, then in the next: the same as one file after the other made.
 pub(super) async fn one_after_the_other(
-    bench: &mut Bench<'_>,
+    tenants: &mut Tenants<'_>,
     expected: &Shape,
 ) -> Result<Vec<Fault>, TrialError> {
     const ALL: &str = "all files";
     let mut found = Found::default();
     for _ in 0..2 {
-        let tenant = bench.tenant().await?;
-        if let Err(halt) = bench.all_files(tenant).await {
+        let tenant = tenants.tenant().await?;
+        if let Err(halt) = tenants.all_files(tenant).await {
             let message = "do not run at once, as for a new tenant, and ran one by one";
             found.faults.push(halt.fault(ALL, DOES_NOT_RUN, message)?);
             break;
         }
-        let shape = bench.look(tenant).await?;
+        let shape = tenants.look(tenant).await?;
         found.compare(ALL, DIFFERS, [expected, &shape], words::AT_ONCE, |listing| {
             format!(
                 "make something else of a new tenant than of one that gets them one by one: {listing}; \
@@ -76,26 +76,26 @@ pub(super) async fn one_after_the_other(
 
 /// Up, down as far as there are ways back, and up again. Files that have one and follow one another go down
 /// together, from the newest to the first.
-pub(super) async fn up_down_up(bench: &mut Bench<'_>) -> Result<Vec<Fault>, TrialError> {
+pub(super) async fn up_down_up(tenants: &mut Tenants<'_>) -> Result<Vec<Fault>, TrialError> {
     let mut found = Found::default();
-    let tenant = bench.tenant().await?;
-    let files: Vec<&Migration> = bench.set.iter().collect();
-    let mut shapes = vec![bench.look(tenant).await?];
+    let tenant = tenants.tenant().await?;
+    let files: Vec<&Migration> = tenants.set.iter().collect();
+    let mut shapes = vec![tenants.look(tenant).await?];
     let mut from = 0;
     for (at, file) in files.iter().enumerate() {
-        if let Err(halt) = bench.file(tenant, file, false).await {
-            let message = "does not run in a tenant whose older files went down and up again";
+        if let Err(halt) = tenants.file(tenant, file, false).await {
+            let message = "does not run in a tenant that went down and up again";
             found.faults.push(halt.fault(file.file(), DOES_NOT_RUN, message)?);
             break;
         }
-        shapes.push(bench.look(tenant).await?);
+        shapes.push(tenants.look(tenant).await?);
         if !file.is_reversible() {
             from = at + 1;
         } else if files.get(at + 1).is_none_or(|next| !next.is_reversible()) {
             let (files, shapes) = (&files[from..=at], &shapes[from..]);
-            down(bench, tenant, files, shapes, &mut found).await?;
+            down(tenants, tenant, files, shapes, &mut found).await?;
             if found.faults.is_empty() {
-                again(bench, tenant, files, shapes, &mut found).await?;
+                again(tenants, tenant, files, shapes, &mut found).await?;
             }
             if !found.faults.is_empty() {
                 break;
@@ -107,7 +107,7 @@ pub(super) async fn up_down_up(bench: &mut Bench<'_>) -> Result<Vec<Fault>, Tria
 
 /// Runs the ways back, newest first. `shapes` has one more than there are files: what was there before each.
 async fn down(
-    bench: &mut Bench<'_>,
+    tenants: &mut Tenants<'_>,
     tenant: usize,
     files: &[&Migration],
     shapes: &[Shape],
@@ -115,12 +115,12 @@ async fn down(
 ) -> Result<(), TrialError> {
     for (file, before) in files.iter().zip(shapes).rev() {
         let name = file.down_file().unwrap_or_default();
-        if let Err(halt) = bench.file(tenant, file, true).await {
+        if let Err(halt) = tenants.file(tenant, file, true).await {
             let message = "does not run, so no tenant can be taken back";
             found.faults.push(halt.fault(name, "down_does_not_run", message)?);
             return Ok(());
         }
-        let shape = bench.look(tenant).await?;
+        let shape = tenants.look(tenant).await?;
         found.compare(name, "down_differs", [before, &shape], words::BACK, |listing| {
             let up = if name == file.file() { "the way forward" } else { file.file() };
             format!("does not bring back what was there before {up}: {listing}")
@@ -131,19 +131,19 @@ async fn down(
 
 /// Applies the files anew.
 async fn again(
-    bench: &mut Bench<'_>,
+    tenants: &mut Tenants<'_>,
     tenant: usize,
     files: &[&Migration],
     shapes: &[Shape],
     found: &mut Found,
 ) -> Result<(), TrialError> {
     for (file, after) in files.iter().zip(&shapes[1..]) {
-        if let Err(halt) = bench.file(tenant, file, false).await {
+        if let Err(halt) = tenants.file(tenant, file, false).await {
             let message = "does not run again after its way back";
             found.faults.push(halt.fault(file.file(), DOES_NOT_RUN, message)?);
             return Ok(());
         }
-        let shape = bench.look(tenant).await?;
+        let shape = tenants.look(tenant).await?;
         found.compare(file.file(), DIFFERS, [after, &shape], words::AGAIN, |listing| {
             format!(
                 "makes something else after its way back: {listing}; let both ways depend on the tenant's \

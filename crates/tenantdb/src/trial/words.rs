@@ -7,16 +7,21 @@ use crate::shape::{self, Difference, Shape};
 /// How it is told that an object is missing, is another one, or is there too.
 pub(super) type Words = [&'static str; 3];
 
-pub(super) const BESIDE: Words =
-    ["is in the first tenant only", "is another one in the second", "is in the second tenant only"];
+pub(super) const BESIDE: Words = [
+    "is in the first tenant only",
+    "has another definition in the second",
+    "is in the second tenant only",
+];
 pub(super) const AT_ONCE: Words =
-    ["is missing there", "is another one there", "is there in addition"];
+    ["is missing there", "has another definition there", "is there in addition"];
 pub(super) const BACK: Words = [
     "is gone (create it again there)",
-    "is another one (put the old definition back there)",
+    "has another definition (put the old definition back there)",
     "is left (drop it there)",
 ];
-pub(super) const AGAIN: Words = ["is missing now", "is another one now", "is new"];
+pub(super) const AGAIN: Words = ["is missing now", "has another definition now", "is new"];
+
+const EXTENSION: &str = "creates extension ";
 
 /// The parts of relations.
 const PARTS: [&str; 6] = ["column", "constraint", "index", "trigger", "policy", "rule"];
@@ -52,7 +57,6 @@ pub(super) fn differences(expected: &Shape, found: &Shape, words: Words) -> Vec<
 
 /// What happened to objects outside, in sentences without a subject.
 pub(super) fn changes(before: &Shape, after: &Shape) -> Vec<String> {
-    const EXTENSION: &str = "creates extension ";
     let sentence = |(object, how): (&str, Difference)| match how {
         Difference::Missing => format!("drops {object}"),
         Difference::Changed => format!("changes {object}"),
@@ -71,7 +75,7 @@ pub(super) fn changes(before: &Shape, after: &Shape) -> Vec<String> {
 /// What to write instead of such changes.
 pub(super) fn outside(changes: &[String]) -> String {
     let listing = shape::listing(changes);
-    if changes.iter().any(|change| change.contains("s extension ")) {
+    if changes.iter().any(|change| change.starts_with(EXTENSION)) {
         return format!(
             "{listing}: a database has it once, so it would be in the first tenant's schema, and no other \
              tenant would find it; list it in `tenants.extensions`, and `tenantry migrate public up` \

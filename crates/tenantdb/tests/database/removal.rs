@@ -195,6 +195,21 @@ async fn whatever_is_somebody_elses_is_named() {
 }
 
 #[tokio::test]
+async fn a_schema_that_is_named_with_a_keyword_has_nothing_of_anybody_elses() {
+    let site = site().await;
+    let tenant = site.provisioned(1, "order").await;
+    site.run(
+        "create function \"order\".f(\"order\".person) returns int language sql as 'select 1';
+         create statistics \"order\".st on id, email from \"order\".person",
+    )
+    .await;
+
+    let found = remains(&site, &tenant.schema).await;
+
+    assert_eq!(found.foreign, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_schema_or_a_role_without_the_tenants_mark_is_refused_and_one_that_is_gone_is_not() {
     let site = site().await;
     let tenant = site.provisioned(1, "acme").await;

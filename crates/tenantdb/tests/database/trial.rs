@@ -47,10 +47,25 @@ fn told(trial: &Trial) -> Vec<String> {
     trial.passes.iter().flat_map(of).collect()
 }
 
-/// Runs the statement so that nobody who reads the file knows it.
+/// Runs the statement from a text that lint does not read.
 fn hidden(statement: &str) -> String {
     let code = hex::encode(statement);
     format!("do $$ begin execute convert_from(decode('{code}', 'hex'), 'utf8'); end $$;")
+}
+
+/// The id of a spare.
+const SPARE: i64 = 1 << 52;
+
+#[tokio::test]
+async fn a_database_with_tenants_is_refused() {
+    let site = site().await;
+    site.provisioned(1, "acme").await;
+    let mut conn = site.db.pool.acquire().await.unwrap();
+
+    let refused = run(&mut conn, &site, &MigrationSet::embedded()).await;
+
+    assert!(matches!(refused, Err(TrialError::HasTenants)), "{refused:?}");
+    assert_eq!(count(&mut conn, LEFT).await, 0);
 }
 
 /// The one fault.
@@ -213,7 +228,7 @@ async fn what_a_way_back_does_not_bring_back_is_named_object_by_object() {
     let fault = the_fault(&tried(&site, &set).await);
 
     let expected = "up_down_up: 2_b.down.sql: does not bring back what was there before 2_b.up.sql: \
-                    column a.name is another one (put the old definition back there), \
+                    column a.name has another definition (put the old definition back there), \
                     index a.i is gone (create it again there), function c(text) is left (drop it there) [down_differs]";
     assert_eq!(fault, expected);
 }
@@ -247,7 +262,7 @@ async fn what_is_another_one_after_down_and_up_is_named() {
 
     let fault = the_fault(&tried(&site, &set).await);
 
-    let expected = "up_down_up: 2_a.up.sql: makes something else after its way back: column a.id is another one now; ";
+    let expected = "up_down_up: 2_a.up.sql: makes something else after its way back: column a.id has another definition now; ";
     assert!(fault.starts_with(expected), "{fault}");
 }
 
@@ -273,7 +288,7 @@ async fn a_file_without_a_way_back_hides_none_below_it() {
 #[tokio::test]
 async fn what_a_file_does_outside_its_schema_is_named_and_taken_back() {
     let site = site().await;
-    site.provisioned(1, "acme").await;
+    site.provisioned(SPARE, "acme").await;
     let stranger = format!("x_{}", site.installation);
     let database: String =
         sqlx::query_scalar("select current_database()").fetch_one(&site.db.pool).await.unwrap();
@@ -284,6 +299,7 @@ async fn what_a_file_does_outside_its_schema_is_named_and_taken_back() {
         ("create table public.t (id int)", "creates table public.t"),
         ("drop table public.old", "drops table public.old"),
         ("insert into public.old values (1)", "changes table public.old"),
+        ("grant select on public.old to public", "changes table public.old"),
         (
             "create function public.f() returns int language sql as 'select 1'",
             "creates function public.f()",
@@ -336,7 +352,7 @@ async fn a_trial_that_is_stopped_leaves_nothing() {
 async fn the_tenants_of_a_trial_that_was_killed_are_dropped_by_the_next_and_no_others() {
     let site = site().await;
     let mut conn = site.db.pool.acquire().await.unwrap();
-    let tenant = site.provisioned(1, "acme").await;
+    let tenant = site.provisioned(SPARE, "acme").await;
     let (id, gone) = (site.installation.as_str(), 2_000_000_000);
     let role = format!("tn_{id}_4611686018427387905");
     let theirs = format!("tn_{id}_4611686018427387906");

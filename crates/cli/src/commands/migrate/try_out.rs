@@ -81,6 +81,8 @@ async fn try_out(db: Database<'_>, set: &MigrationSet) -> anyhow::Result<Result<
         (tried, _) => Ok(Ok(tried.map_err(|error| match error {
             TrialError::Database(error) => database_failure(&error),
             TrialError::Stopped => Failure::new(error.to_string()),
+            TrialError::HasTenants => Failure::new(error.to_string())
+                .advise("use a database without tenants, such as that of a new `tenantry dev --data-dir DIR`"),
         })?)),
     }
 }

@@ -13,12 +13,12 @@ use crate::shape::{self, Shape};
 use crate::survey::{self, Depth};
 
 #[derive(Debug)]
-pub(super) struct Bench<'b> {
-    pub(super) conn: &'b mut PgConnection,
-    pub(super) installation: &'b InstallationId,
-    pub(super) set: &'b MigrationSet,
-    pub(super) stop: &'b AtomicBool,
-    pub(super) tenants: Vec<ScratchTenant>,
+pub(super) struct Tenants<'t> {
+    pub(super) conn: &'t mut PgConnection,
+    pub(super) installation: &'t InstallationId,
+    pub(super) set: &'t MigrationSet,
+    pub(super) stop: &'t AtomicBool,
+    pub(super) made: Vec<ScratchTenant>,
 }
 
 /// Why files did not run.
@@ -68,18 +68,18 @@ impl Halt {
     }
 }
 
-impl Bench<'_> {
+impl Tenants<'_> {
     /// Makes a tenant, and gives its number.
     pub(super) async fn tenant(&mut self) -> sqlx::Result<usize> {
         let made = ScratchTenant::create(self.conn, self.installation, self.set.path()).await?;
-        self.tenants.push(made);
-        Ok(self.tenants.len() - 1)
+        self.made.push(made);
+        Ok(self.made.len() - 1)
     }
 
     /// What is in the tenant's schema, with the rights that are not as every tenant has them, in a form that is
     /// the same for all tenants.
     pub(super) async fn look(&mut self, tenant: usize) -> sqlx::Result<Shape> {
-        let tenant = &self.tenants[tenant];
+        let tenant = &self.made[tenant];
         let subject = tenant.subject(self.set.path());
         let survey = survey::read_all(self.conn, &[subject], Depth::FULL).await?.remove(0);
         let (schema, role) = (tenant.schema.as_str(), tenant.role.as_str());
@@ -103,7 +103,7 @@ impl Bench<'_> {
             return self.transaction(tenant, &[file], back).await;
         }
         self.go_on()?;
-        let schema = &self.tenants[tenant].schema;
+        let schema = &self.made[tenant].schema;
         Ok(migrations::rehearse(self.conn, schema, self.set, file, back).await?)
     }
 
@@ -133,7 +133,7 @@ impl Bench<'_> {
         back: bool,
     ) -> Result<(), Halt> {
         self.go_on()?;
-        let schema = &self.tenants[tenant].schema;
+        let schema = &self.made[tenant].schema;
         let (installation, shared) = (self.installation, self.set.shared());
         let outside = Outside { installation, schema, shared };
         // other sessions' changes are not to be taken for the files'
@@ -146,7 +146,8 @@ impl Bench<'_> {
             tx.rollback().await?;
             return Err(Halt::Outside(changes));
         }
-        Ok(tx.commit().await?)
+        // what a constraint puts off is checked now
+        Ok(tx.commit().await.map_err(MigrateError::from)?)
     }
 
     fn go_on(&self) -> Result<(), Halt> {
@@ -159,7 +160,7 @@ impl Bench<'_> {
     /// Drops the tenants, each even if another cannot be dropped.
     pub(super) async fn clear(self) -> sqlx::Result<()> {
         let mut cleared = Ok(());
-        for tenant in self.tenants {
+        for tenant in self.made {
             let dropped = tenant.drop(self.conn).await;
             cleared = cleared.and(dropped);
         }
