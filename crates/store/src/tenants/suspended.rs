@@ -122,6 +122,8 @@ pub async fn take_over_due(conn: &mut PgConnection, limit: i64) -> sqlx::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -187,11 +189,13 @@ mod tests {
                 tx.commit().await.unwrap();
                 moved.unwrap()
             });
+            // Not asked within `later`: a transaction sees the sessions as they were when it first looked.
             let waits = "select count(*) from pg_stat_activity
                 where wait_event_type = 'Lock' and datname = current_database()";
-            while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut *later).await.unwrap() == 0 {
-                tokio::task::yield_now().await;
-            }
+            let somebody_waits = async {
+                while sqlx::query_scalar::<_, i64>(waits).fetch_one(&db.pool).await.unwrap() == 0 {}
+            };
+            tokio::time::timeout(Duration::from_secs(30), somebody_waits).await.unwrap();
             later.commit().await.unwrap();
 
             assert!(earlier.await.unwrap().is_empty(), "{kind} came later");
