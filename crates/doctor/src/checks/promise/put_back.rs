@@ -7,8 +7,7 @@ use store::audit::Entry;
 use tenantdb::{
     Promise, Subject, elsewhere,
     mend::{self, MendError},
-    own_row::{self, Standing},
-    role, schema, verify,
+    own_row, role, schema, verify,
 };
 
 use super::faults::own_row_of;
@@ -62,10 +61,9 @@ pub(crate) async fn write_own_row<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repa
     }
     let registered = store::tenants::find(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let row = own_row_of(&registered, &schema);
-    if own_row::standing(cx.conn, &row).await? == Standing::AsWanted {
+    if own_row::bring_up_to_date(cx.conn, &[row]).await? == [false] {
         return Err(Stop::Gone);
     }
-    own_row::write(cx.conn, &[row]).await?;
     Ok(cx.did_to(id, "tenant.own_row_written", json!({})))
 }
 
