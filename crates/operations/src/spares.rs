@@ -13,7 +13,7 @@ use store::{Connections, StageLimits, spares};
 use tenantdb::{
     Subject, application_role,
     migrations::MigrateError,
-    newcomers, role, schema,
+    newcomers, own_row, role, schema,
     verify::{self, VerifyError},
 };
 use tracing::warn;
@@ -138,6 +138,10 @@ impl SpareBuilder {
         newcomers::create_schemas(conn, &newcomers).await?;
         newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await?;
         newcomers::grant(conn, &newcomers, &parts.promise).await?;
+        if parts.promise.has_own_row() {
+            let schemas: Vec<&SchemaName> = names.iter().map(|names| &names.schema).collect();
+            own_row::lay_out(conn, &schemas).await?;
+        }
         Ok(verify::verify_newcomers(conn, &newcomers, &parts.promise).await?)
     }
 

@@ -90,6 +90,26 @@ pub async fn write(conn: &mut PgConnection, rows: &[OwnRow<'_>]) -> sqlx::Result
     if texts.is_empty() { Ok(()) } else { run(conn, texts.join(";\n")).await }
 }
 
+/// Has the server lay out the files of the tables `tenant`: the first row of a table makes it and its indexes
+/// grow, which takes half of the time that [`write()`] takes. No row is left. One message.
+///
+/// # Errors
+/// When the connection breaks. A table that takes no such row is left as it is.
+pub async fn lay_out(conn: &mut PgConnection, schemas: &[&SchemaName]) -> sqlx::Result<()> {
+    let block = |schema: &&SchemaName| {
+        format!(
+            "begin
+                 insert into {}.tenant (id, name, domain, settings) values (0, '', '', '{{}}');
+                 raise exception 'taken back';
+             exception when others then null;
+             end;\n",
+            Ident::from(*schema)
+        )
+    };
+    let blocks: String = schemas.iter().map(block).collect();
+    run(conn, format!("do $lay_out$ begin\n{blocks}end $lay_out$")).await
+}
+
 /// Writes the rows that are not there or say something else; says of each whether it did. One statement.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::folder::{self, File, Folder};
 use super::format::Format;
+use super::marks::{self, Marks};
 use super::names::{self, Named};
 use super::sections::{self, Half, Halves};
 use super::set::{Migration, MigrationSet, Way, checksum};
@@ -224,7 +225,7 @@ fn migration(
     let text = &halves.up.text;
     let text = if sectioned { text.trim_end() } else { text };
     // a mark that is put before an applied file does not make another file of it
-    earlier.extend(sections::without_mark(text).map(|unmarked| checksum(&unmarked)));
+    earlier.extend(marks::before(text).iter().map(|unmarked| checksum(unmarked)));
     let checksum = checksum(text);
     let up = prepare(&path, file.clone(), &halves.up, shared, findings);
     let down = match (halves.down, down) {
@@ -260,11 +261,12 @@ fn prepare(
     shared: &Shared,
     findings: &mut Vec<LoadError>,
 ) -> Way {
-    let prepared = lint::prepare(&half.text, shared, half.no_transaction);
+    let Marks { no_transaction, timeout } = half.marks;
+    let prepared = lint::prepare(&half.text, shared, no_transaction);
     findings.extend(
         prepared.findings.into_iter().map(|f| LoadError::new(path, f.code, f.message).at(f.line)),
     );
-    Way { file, sql: prepared.sql, statements: prepared.statements }
+    Way { file, sql: prepared.sql, statements: prepared.statements, timeout }
 }
 
 #[cfg(test)]

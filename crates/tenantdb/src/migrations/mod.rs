@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod format;
 mod load;
+mod marks;
 mod names;
 mod no_transaction;
 mod revert;

@@ -25,7 +25,7 @@ const LEFTOVERS: &str = include_str!("../queries/invalid_indexes.sql");
 /// How long one statement may wait and run.
 #[derive(Debug, Clone, Copy)]
 pub struct StatementLimits {
-    /// Longest run, its waits included.
+    /// Longest run, its waits included, where the file asks for no other.
     pub statement: Duration,
     /// Longest wait for a lock. Not of a statement with CONCURRENTLY, which locks nobody out while it
     /// waits for all older transactions.
@@ -117,6 +117,8 @@ impl Run<'_> {
         conn: &mut PgConnection,
         limits: StatementLimits,
     ) -> Result<(), MigrateError> {
+        let asked = self.migration.way(self.back).and_then(|way| way.timeout);
+        let limits = StatementLimits { statement: asked.unwrap_or(limits.statement), ..limits };
         for statement in self.statements() {
             run(conn, limits.text(statement)).await?;
             self.drop_leftovers(conn, statement).await?;

@@ -45,8 +45,24 @@ pub(super) fn script<'a>(
     defers: bool,
 ) -> Script<'a> {
     let (block, steps) = block(ways, defers);
-    let text = enter(schema, state, true) + &block + &leave(schema, state) + ";\n";
+    let text = enter(schema, state, true) + &limit(ways) + &block + &leave(schema, state) + ";\n";
     Script { text, steps }
+}
+
+/// Sets the time that the block may take, where a file asks for another than the transaction's: the block is
+/// one statement, so the longest of what its files ask for.
+fn limit(ways: &[(&Version, &Way)]) -> String {
+    let Some(longest) = ways.iter().filter_map(|(_, way)| way.timeout).max() else {
+        return String::new();
+    };
+    let asked = longest.as_millis();
+    // 0 is no limit.
+    let usual = "(select setting::bigint from pg_settings where name = 'statement_timeout')";
+    let time = match ways.iter().all(|(_, way)| way.timeout.is_some()) {
+        true => asked.to_string(),
+        false => format!("case {usual} when 0 then 0 else greatest({usual}, {asked}) end"),
+    };
+    format!("select set_config('statement_timeout', ({time})::text, true);\n")
 }
 
 /// The same for several schemas, with the files' texts as they are. Only for a set that was applied by [`script`]

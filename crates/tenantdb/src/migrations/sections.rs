@@ -5,6 +5,7 @@
 use super::folder::File;
 use super::format::Format;
 use super::load::LoadError;
+use super::marks::{self, Marks, comment};
 
 #[derive(Debug, Default)]
 pub(super) struct Halves {
@@ -15,8 +16,7 @@ pub(super) struct Halves {
 #[derive(Debug, Default)]
 pub(super) struct Half {
     pub(super) text: String,
-    /// Whether its statements run outside any transaction.
-    pub(super) no_transaction: bool,
+    pub(super) marks: Marks,
 }
 
 /// A line that a tool reads.
@@ -50,11 +50,6 @@ pub(super) fn format(text: &str) -> Option<Format> {
     text.lines().filter_map(comment).find_map(|comment| of(&comment))
 }
 
-/// The text of a line that is a comment, in small letters.
-fn comment(line: &str) -> Option<String> {
-    Some(line.trim().strip_prefix("--")?.trim().to_ascii_lowercase())
-}
-
 fn mark(format: Format, line: &str) -> Option<Mark> {
     let comment = comment(line)?;
     let start = match format {
@@ -79,22 +74,6 @@ fn mark(format: Format, line: &str) -> Option<Mark> {
 fn asks_for_no_transaction(format: Format, options: &str) -> bool {
     let wanted = if format == Format::Dbmate { "transaction:false" } else { "notransaction" };
     options.split_whitespace().any(|option| option == wanted)
-}
-
-/// The text without the line by which it asks to run outside any transaction; `None` if it has none. Only
-/// comments may stand before that line.
-pub(super) fn without_mark(text: &str) -> Option<String> {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        match comment(line) {
-            Some(said) if said.starts_with("no-transaction") => {
-                return Some([&text[..at], &text[at + line.len()..]].concat());
-            }
-            None if !line.trim().is_empty() => return None,
-            _ => at += line.len(),
-        }
-    }
-    None
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -123,7 +102,10 @@ pub(super) fn split(format: Format, file: &File, text: &str) -> Result<Halves, L
     }
     let mut halves = reader.halves;
     for half in halves.down.iter_mut().chain([&mut halves.up]) {
-        half.no_transaction |= reader.no_transaction || without_mark(&half.text).is_some();
+        let own = marks::read(&half.text)
+            .map_err(|e| LoadError::new(&file.path, "instruction", e.message).at(e.line))?;
+        half.marks.no_transaction |= reader.no_transaction || own.no_transaction;
+        half.marks.timeout = own.timeout;
     }
     Ok(halves)
 }
@@ -148,11 +130,11 @@ impl Reader<'_> {
         match mark(self.format, line) {
             Some(Mark::Up(no_transaction)) => {
                 (self.down, self.has_up) = (Some(false), true);
-                self.halves.up.no_transaction |= no_transaction;
+                self.halves.up.marks.no_transaction |= no_transaction;
             }
             Some(Mark::Down(no_transaction)) => {
                 self.down = Some(true);
-                self.halves.down.get_or_insert_default().no_transaction |= no_transaction;
+                self.halves.down.get_or_insert_default().marks.no_transaction |= no_transaction;
             }
             Some(Mark::NoTransaction) => self.no_transaction = true,
             Some(Mark::Refused(message)) => {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use domain::Version;
 use sha2::{Digest, Sha384};
@@ -181,6 +182,8 @@ pub(super) struct Way {
     /// Its statements, where it runs outside any transaction. In an empty schema the text above does the
     /// same.
     pub(super) statements: Option<Vec<Statement>>,
+    /// Longest time that it may run, where the file says so.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Migration {
