@@ -2,10 +2,11 @@
 
 use domain::{RoleName, SchemaName, TenantId};
 use sqlx::{PgConnection, Postgres, Transaction};
+use tenantdb::own_row::{self, OwnRow};
 use tenantdb::{Mark, MigrationSet, Promise, verify};
 use tenantdb::{Subject, TenantPath, newcomers};
 
-use crate::support::{CONNECTIONS, Site, Tenant, execute, set_of, site, sqlstate};
+use crate::support::{CONNECTIONS, Site, Tenant, count, execute, set_of, site, sqlstate};
 
 /// Builds a spare, as a worker does.
 async fn spare(site: &Site, conn: &mut PgConnection, id: i64) -> TenantId {
@@ -182,5 +183,31 @@ async fn migrations_that_know_their_schemas_name_do_not_survive_renaming() {
         let set = set_of(&[("0001_a.sql", sql)]);
         let promise = Promise::learn(&mut conn, &set).await.unwrap();
         assert_eq!(promise.no_spares().is_none(), survives, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_table_of_the_own_row_is_laid_out_and_empty_and_takes_a_row() {
+    let site = site().await;
+    let refuses = set_of(&[(
+        "1_tenant.sql",
+        "create table tenant (id bigint primary key, name text not null check (name <> ''),
+             domain text not null unique, settings jsonb not null)",
+    )]);
+    for (id, set, is_laid_out) in [(900, MigrationSet::embedded(), true), (901, refuses, false)] {
+        let mut tx = site.begin().await;
+        let spare = SchemaName::of_spare(spare_of(&site, &mut tx, id, &set).await);
+
+        own_row::lay_out(&mut tx, &[&spare]).await.unwrap();
+
+        let size = format!("select pg_relation_size('{spare}.tenant')");
+        assert_eq!(count(&mut tx, &size).await > 0, is_laid_out);
+        assert_eq!(count(&mut tx, &format!("select count(*) from {spare}.tenant")).await, 0);
+        let (name, domain, settings) = ("Acme", "acme.example", "{}");
+        let row = OwnRow { schema: &spare, tenant: TenantId::new(1), name, domain, settings };
+        own_row::write(&mut tx, &[row]).await.unwrap();
+        own_row::write(&mut tx, &[row]).await.unwrap();
+        let rows = format!("select count(*) from {spare}.tenant where name = 'Acme'");
+        assert_eq!(count(&mut tx, &rows).await, 1);
     }
 }

@@ -20,5 +20,6 @@ mod requirements;
 mod segments;
 mod sharing;
 mod support;
+mod timeouts;
 mod trial;
 mod verify;
