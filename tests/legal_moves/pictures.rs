@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 /// Table, a state, the state that follows (`[*]`: the beginning), and why.
 const WHY: &[(&str, &str, &str, &str)] = &[
     ("operation_items", "[*]", "queued", "accepted"),
+    ("operation_items", "[*]", "planned", "accepted for a wave"),
     ("operation_items", "[*]", "failed", "invalid, or a name is taken"),
+    ("operation_items", "planned", "queued", "its wave goes on to it"),
+    ("operation_items", "planned", "cancelled", "cancel, or skipped"),
     ("operation_items", "queued", "running", "claimed"),
     ("operation_items", "queued", "waiting", "another item holds its tenant"),
     ("operation_items", "queued", "cancelled", "cancel, or the deadline"),
@@ -37,8 +40,12 @@ const WHY: &[(&str, &str, &str, &str)] = &[
     ("operation_items", "stuck", "retrying", "an operator saw to the cause"),
     ("operation_items", "stuck", "failed", "an operator gave it up"),
     ("operation_items", "failed", "queued", "retry"),
+    ("operation_items", "failed", "planned", "retry, of a rollout"),
+    ("operation_items", "failed", "cancelled", "skipped"),
     ("operation_items", "cancelled", "queued", "retry"),
+    ("operation_items", "cancelled", "planned", "retry, of a rollout"),
     ("operation_items", "rolled_back", "queued", "retry"),
+    ("operation_items", "rolled_back", "planned", "retry, of a rollout"),
     ("operations", "[*]", "queued", "accepted"),
     ("operations", "queued", "running", "the first item is claimed"),
     ("operations", "queued", "cancelling", "cancel"),
@@ -104,7 +111,7 @@ const PICTURES: &[(&str, &str, &str, &str)] = &[
         "operation_items",
         "`ItemState`",
         "From its first claim to its end an item holds its tenant: no other item works on that meanwhile. \
-         `queued` and `waiting` hold nothing. `undo_failed` and `stuck` hold it until an operator has looked.",
+         `planned`, `queued` and `waiting` hold nothing. `undo_failed` and `stuck` hold it until an operator has looked.",
     ),
     (
         "An operation",

@@ -11,6 +11,7 @@ use super::support::{Environment, Ran, System, installation, tenants};
 const LOOKS: &str = "api audit-list batch-list batch-results batch-show batch-watch completions \
     config-check findings health item-show man migrate-lint migrate-public-status migrate-tenant-check \
     migrate-tenant-status migrate-try operation-items operation-list operation-show operation-watch queue-show \
+    rollout-list rollout-plan rollout-show rollout-watch \
     tenant-check tenant-erase-report tenant-history tenant-keys-list tenant-list tenant-show tenant-status token-list worker";
 
 /// Commands whose rows the stories `demo_and_dev` and `copied_database` look at: they need a server of their own,
@@ -172,11 +173,25 @@ impl Walk {
         self.finish(&held).await;
     }
 
+    /// The queue is paused, so that each act meets the rollout as the one before left it.
+    async fn rollout(&mut self) {
+        self.act("queue pause", "queue.paused").await;
+        self.act("rollout start --all --yes", "operation.submitted").await;
+        self.act("rollout pause last", "operation.paused").await;
+        self.act("rollout resume last", "operation.resumed").await;
+        self.act("rollout promote last --all", "rollout.promoted").await;
+        self.act("rollout abort last", "operation.cancelled").await;
+        self.act("rollout start --all --yes", "operation.submitted").await;
+        self.act("rollout skip last 0 --reason later", "item.skipped").await;
+        self.act("queue resume", "queue.resumed").await;
+    }
+
     async fn installation(&mut self) {
         self.act("token create --name ci", "token.created").await;
         self.act("token revoke ci", "token.revoked").await;
         self.act("migrate tenant down --schema tenant_tenant_1_2 --yes", "operation.submitted")
             .await;
+        self.rollout().await;
         self.act("migrate tenant up --all", "operation.submitted").await;
         self.execute("delete from tenantry.tenant_migrations where tenant_id = 2").await;
         self.act("migrate tenant init --schema tenant_tenant_1_2 --at 0002", "tenant.migrated")

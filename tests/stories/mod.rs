@@ -41,6 +41,7 @@ mod readme;
 mod restore;
 mod retention;
 mod roles_and_tokens;
+mod rollout;
 mod secrets;
 mod shared_objects;
 mod suspend;

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
     audit, config_check, demo, dev, doctor, findings, health, item, keys, migrate, operation,
-    queue, restore, serve, shell, submit, tenant, token,
+    queue, restore, rollout, serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -110,6 +110,9 @@ pub(crate) enum Command {
     /// Show one tenant of an operation; repair one that cannot go on
     #[command(subcommand)]
     Item(item::Item),
+    /// Migrate tenants in waves: plan, start, show, promote, skip, abort
+    #[command(subcommand)]
+    Rollout(rollout::Rollout),
     /// Show, pause or resume the whole queue
     #[command(subcommand)]
     Queue(queue::Queue),

@@ -16,6 +16,7 @@ mod operation;
 mod problem;
 mod queue;
 mod result_form;
+mod rollout;
 mod submission;
 mod tenant;
 
@@ -40,6 +41,10 @@ pub use problem::{FieldProblem, Problem};
 pub use queue::{Health, Queue, Worker};
 pub use result_form::{
     OriginalForm, OriginalResult, OriginalTenant, Outcome, ResultForm, Summary, TenantResult,
+};
+pub use rollout::{
+    OperationPolicy, PlannedWave, Promotion, Rollout, RolloutFailure, RolloutPage, RolloutSummary,
+    Skip, Wave,
 };
 pub use submission::{
     BatchRequest, DryRun, DryRunRow, MigrateParams, NoOperation, NothingToDo, OperationParams,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Kind, Mode, OperationId, OperationState, Progress};
+use domain::{Kind, Mode, OperationId, OperationState, PauseReason, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -64,6 +64,10 @@ pub struct OperationStatus {
     pub mode: OpenEnum<Mode>,
     /// Whether workers leave it alone for now. Its deadline does not wait.
     pub paused: bool,
+    /// Why it is paused, by whom or what; left out when it is not.
+    #[schema(value_type = Option<Vec<PauseReason>>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_reasons: Option<Vec<OpenEnum<PauseReason>>>,
     /// When it is to start; null once it has.
     pub run_at: Option<DateTime<Utc>>,
     /// Why no tenant of it is in work although some wait; null when one is, or none waits.
@@ -125,7 +129,7 @@ pub struct BatchProgress {
 /// Why tenants wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitingFor {
-    /// Stable name: `later`, `batch_paused` (of an operation: `operation_paused`), `queue_paused`, `no_worker`,
+    /// Stable name: `later`, `rollout_waits`, `batch_paused` (of an operation: `operation_paused`), `queue_paused`, `no_worker`,
     /// `worker_refused` (a worker cannot start), `back_off` or `tenant_busy`; of one item also `operator`.
     #[schema(example = "no_worker")]
     pub code: String,

@@ -167,6 +167,9 @@ pub struct OperationRequest {
     #[schema(value_type = Option<OperationParams>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<OperationParams>,
+    /// How it is to be carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<crate::OperationPolicy>,
     /// When to start (RFC 3339), within 30 days; left out, at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<String>,
@@ -239,6 +242,9 @@ pub struct Selection {
     pub digest: String,
     /// The first 20, by id.
     pub sample: Vec<SampledTenant>,
+    /// Of a rollout, its waves: the digest names them and their tenants too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waves: Option<Vec<crate::PlannedWave>>,
 }
 
 /// A tenant of a selection.

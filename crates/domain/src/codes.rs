@@ -121,6 +121,8 @@ codes! {
         "The table `tenant` in the tenant's own schema does not take its row.";
     TOO_MANY_KEYS = "too_many_keys":
         "The tenant has as many live API keys as it may.";
+    SKIPPED = "skipped":
+        "An operator left the tenant out of a rollout.";
     SUPERSEDED = "superseded":
         "A later request has asked for the opposite of this tenant.";
     NOT_OURS = "not_ours":

@@ -5,6 +5,8 @@ use crate::state::words;
 words! {
     /// Where one item of an operation is on its way.
     ItemState: "a state of an item" {
+        /// It belongs to a wave that has not begun, or to a part of one.
+        Planned = "planned",
         /// Accepted; no worker has begun it.
         Queued = "queued",
         /// Its turn came while another item worked on its tenant; it goes on when that has ended.
@@ -38,7 +40,8 @@ impl ItemState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Queued
+            Self::Planned
+            | Self::Queued
             | Self::Waiting
             | Self::Running
             | Self::Retrying
@@ -71,10 +74,12 @@ impl ItemState {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use ItemState::{
-            Built, Cancelled, Failed, Queued, Retrying, RolledBack, Running, Stuck, Succeeded,
-            UndoFailed, Unwinding, Waiting,
+            Built, Cancelled, Failed, Planned, Queued, Retrying, RolledBack, Running, Stuck,
+            Succeeded, UndoFailed, Unwinding, Waiting,
         };
         match self {
+            // Its wave begins, or an operator skips it.
+            Planned => matches!(next, Queued | Cancelled),
             Queued => matches!(next, Waiting | Running | Cancelled),
             Waiting => matches!(next, Running | Cancelled),
             // To `running` again: another worker took it over from one that died.
@@ -88,8 +93,9 @@ impl ItemState {
                 matches!(next, Unwinding | Failed | Cancelled | RolledBack | UndoFailed)
             }
             Succeeded => false,
-            // A retry of the operation.
-            Failed | Cancelled | RolledBack => matches!(next, Queued),
+            // A retry of the operation, in waves if it has some; an operator skips one that failed.
+            Failed => matches!(next, Queued | Planned | Cancelled),
+            Cancelled | RolledBack => matches!(next, Queued | Planned),
             // An operator saw to the cause and has it undone again.
             UndoFailed => matches!(next, Unwinding | Failed),
             // An operator saw to the cause and has it go on.
@@ -149,7 +155,8 @@ mod tests {
     #[test]
     fn what_holds_a_tenant_has_been_claimed_and_has_not_come_to_its_end() {
         for state in ItemState::ALL {
-            let taken_up = !matches!(state, ItemState::Queued | ItemState::Waiting);
+            let before = [ItemState::Planned, ItemState::Queued, ItemState::Waiting];
+            let taken_up = !before.contains(state);
             let needs_an_operator = matches!(state, ItemState::UndoFailed | ItemState::Stuck);
             let held = taken_up && (!state.is_final() || needs_an_operator);
             assert_eq!(state.holds_its_tenant(), held, "{state}");

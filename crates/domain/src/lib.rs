@@ -30,6 +30,7 @@ mod principal;
 mod progress;
 mod role;
 mod role_name;
+mod rollout;
 mod schema_name;
 mod selector;
 mod settings;
@@ -65,6 +66,10 @@ pub use principal::Principal;
 pub use progress::Progress;
 pub use role::Role;
 pub use role_name::{RoleName, RoleNameError};
+pub use rollout::{
+    Gate, HaltRules, MAX_BAKE_SECS, MAX_WAVES, OnFailure, PauseReason, Rollout, RolloutError,
+    Verdict, Wave, WaveOrder, WaveState,
+};
 pub use schema_name::{SchemaName, SchemaNameError};
 pub use selector::{Selector, SelectorError};
 pub use settings::{Metadata, Settings};

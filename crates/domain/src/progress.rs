@@ -10,7 +10,7 @@ use crate::{ItemState, Mode, OperationState};
 pub struct Progress {
     /// Items in the batch.
     pub total: u64,
-    /// Accepted, not begun; those that wait for their tenant too.
+    /// Accepted, not begun; those that wait for their tenant or their wave too.
     pub queued: u64,
     /// A worker is on them, doing or undoing; or they are built and wait for the rest.
     pub running: u64,
@@ -30,7 +30,7 @@ impl Progress {
     /// Counts `items` more items in `state`.
     pub fn add(&mut self, state: ItemState, items: u64) {
         let part = match state {
-            ItemState::Queued | ItemState::Waiting => &mut self.queued,
+            ItemState::Planned | ItemState::Queued | ItemState::Waiting => &mut self.queued,
             ItemState::Running | ItemState::Built | ItemState::Unwinding => &mut self.running,
             ItemState::Retrying => &mut self.retrying,
             ItemState::Succeeded => &mut self.succeeded,

@@ -71,8 +71,8 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        DatabaseMode, Direction, ItemState, Kind, Mode, OperationState, Role, TenantHealth,
-        TenantState,
+        DatabaseMode, Direction, Gate, ItemState, Kind, Mode, OnFailure, OperationState,
+        PauseReason, Role, TenantHealth, TenantState, WaveOrder, WaveState,
     };
 
     fn assert_one_word<T>(all: &[T])
@@ -98,6 +98,11 @@ mod tests {
         assert_one_word(Direction::ALL);
         assert_one_word(DatabaseMode::ALL);
         assert_one_word(Role::ALL);
+        assert_one_word(Gate::ALL);
+        assert_one_word(OnFailure::ALL);
+        assert_one_word(PauseReason::ALL);
+        assert_one_word(WaveOrder::ALL);
+        assert_one_word(WaveState::ALL);
     }
 
     #[test]

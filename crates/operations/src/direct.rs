@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::{OperationId, TenantId};
 use engine::control;
 use futures::{StreamExt as _, stream};
-use store::{Connections, items, workers};
+use store::{Connections, audit::By, items, workers};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -88,6 +88,7 @@ async fn round(
         return Ok(Round::Worked);
     }
     let pool = executor.pool();
+    control::roll_on(pool, By::process(executor.worker()), operation).await?;
     control::settle(pool, operation).await?;
     let mut conn = pool.acquire().await?;
     if store::operations::is_finished(&mut conn, operation).await? != Some(false) {
@@ -102,6 +103,7 @@ async fn round(
     let all = items::operations_of_set(&mut *pool.acquire().await?, set).await?;
     for other in all.into_iter().filter(|other| *other != operation) {
         if work_on(executor, other, concurrency).await? {
+            control::roll_on(pool, By::process(executor.worker()), other).await?;
             control::settle(pool, other).await?;
             return Ok(Round::Worked);
         }

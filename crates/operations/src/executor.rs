@@ -214,7 +214,10 @@ impl Executor {
         error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %reason.code,
             "item {} can go neither on nor back; an operator has to look", claim.item);
         let mut tx = self.pool.begin().await?;
-        if !items::stick(&mut tx, &claim, &reason).await? {
+        let stuck = control::count_failure(&mut tx, &claim, async |conn| {
+            items::stick(conn, &claim, &reason).await
+        });
+        if !stuck.await? {
             return Ok(Ended::Fenced);
         }
         if let Some(stage) = stage {
@@ -282,7 +285,10 @@ impl Executor {
         stage: Option<&str>,
     ) -> sqlx::Result<Ended> {
         let mut tx = self.pool.begin().await?;
-        let committed = items::begin_unwind(&mut tx, &claim, &reason).await?;
+        let committed = control::count_failure(&mut tx, &claim, async |conn| {
+            items::begin_unwind(conn, &claim, &reason).await
+        });
+        let committed = committed.await?;
         let Some(committed) = committed else { return Ok(Ended::Fenced) };
         if let Some(stage) = stage {
             items::note_attempt(&mut tx, &claim, stage, &reason).await?;

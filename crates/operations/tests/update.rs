@@ -54,6 +54,7 @@ impl Fixture {
             with_version: &[],
             but_at: None,
             run_at: None,
+            rollout: None,
             created_by: None,
         };
         let mut tx = self.pool().begin().await.unwrap();

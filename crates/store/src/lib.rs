@@ -29,6 +29,7 @@ pub mod promises;
 pub mod queue_state;
 mod reach;
 pub mod retention;
+pub mod rollouts;
 mod room;
 mod session;
 pub mod spares;

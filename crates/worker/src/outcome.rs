@@ -18,13 +18,16 @@ pub(crate) struct About {
     pub(crate) mode: Mode,
     pub(crate) kind: Kind,
     pub(crate) tenant: TenantId,
+    /// Whether its operation goes in waves.
+    pub(crate) rollout: bool,
     started: Instant,
 }
 
 impl About {
     pub(crate) fn of(claim: &Claim, started: Instant) -> Self {
         let Claim { item, operation, mode, kind, .. } = *claim;
-        Self { item, operation, mode, kind, tenant: claim.tenant.id, started }
+        let (tenant, rollout) = (claim.tenant.id, claim.wave.is_some());
+        Self { item, operation, mode, kind, tenant, rollout, started }
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) struct Settler {
 #[derive(Debug)]
 struct Marked {
     mode: Mode,
+    rollout: bool,
     /// Tenants that other items may wait for.
     tenants: Vec<TenantId>,
 }
@@ -53,7 +54,7 @@ impl Settler {
     /// An item has ended or was built, and the transaction that says so is committed.
     pub(crate) fn mark(&self, about: &About) {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = Marked { mode: about.mode, tenants: Vec::new() };
+        let new = Marked { mode: about.mode, rollout: about.rollout, tenants: Vec::new() };
         let operation = marked.entry(about.operation).or_insert(new);
         // No other item can be about a tenant that is being made.
         if !about.kind.makes_tenants() {
@@ -97,20 +98,20 @@ impl Settler {
             let cause = telemetry::chain(&error);
             warn!(cause, "could not wake what waits for {} tenants yet", tenants.len());
         }
-        self.see_to(marked.into_iter().map(|(operation, marked)| (operation, Some(marked.mode))))
-            .await
+        let known = |marked: &Marked| Some((marked.mode, marked.rollout));
+        self.see_to(marked.iter().map(|(operation, marked)| (*operation, known(marked)))).await
     }
 
-    /// Does what is due for `operations`, whose modes may be known, and gives back those that did not end
+    /// Does what is due for `operations`, whose modes may be known, and whether they go in waves, and gives back those that did not end
     /// now. A failure is left to the next sweep.
     pub(crate) async fn see_to(
         &self,
-        operations: impl Iterator<Item = (OperationId, Option<Mode>)>,
+        operations: impl Iterator<Item = (OperationId, Option<(Mode, bool)>)>,
     ) -> Vec<OperationId> {
         let (mut ended, mut open) = (false, Vec::new());
-        for (operation, mode) in operations {
+        for (operation, known) in operations {
             crash_point("before", "settle");
-            match tokio::time::timeout(PATIENCE, self.advance_and_settle(operation, mode)).await {
+            match tokio::time::timeout(PATIENCE, self.advance_and_settle(operation, known)).await {
                 Ok(Ok(Some(_))) => ended = true,
                 Ok(Ok(None)) => open.push(operation),
                 Ok(Err(error)) => {
@@ -134,11 +135,14 @@ impl Settler {
     async fn advance_and_settle(
         &self,
         operation: OperationId,
-        mode: Option<Mode>,
+        known: Option<(Mode, bool)>,
     ) -> sqlx::Result<Option<OperationState>> {
-        if mode != Some(Mode::Independent) {
-            let activated =
-                control::advance(&self.pool, By::process(&self.actor), operation).await?;
+        let by = By::process(&self.actor);
+        if known.is_none_or(|(_, rollout)| rollout) {
+            control::roll_on(&self.pool, by, operation).await?;
+        }
+        if known.is_none_or(|(mode, _)| mode != Mode::Independent) {
+            let activated = control::advance(&self.pool, by, operation).await?;
             let outcome = ItemState::Succeeded.as_str();
             counter!(names::ITEMS_TOTAL, "outcome" => outcome).increment(activated);
         }

@@ -113,7 +113,8 @@ impl Sweeper {
         for operation in store::operations::overdue(&mut conn).await? {
             store::operations::cancel_overdue(&mut conn, operation).await?;
         }
-        let unsettled = store::operations::unsettled(&mut conn).await?;
+        let mut unsettled = store::operations::unsettled(&mut conn).await?;
+        unsettled.extend(store::rollouts::due(&mut conn).await?);
         drop(conn);
         self.settler.see_to(unsettled.into_iter().map(|operation| (operation, None))).await;
         Ok(())

@@ -12,6 +12,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "tenant_not_found", format!("there is no tenant {id}"))
     }
 
+    pub(crate) fn rollout_not_found(id: OperationId) -> Self {
+        let detail = format!("there is no rollout {id}");
+        Self::new(StatusCode::NOT_FOUND, "rollout_not_found", detail)
+    }
+
     pub(crate) fn key_not_found(tenant: TenantId, key: i64) -> Self {
         let detail = format!("tenant {tenant} has no API key {key}");
         Self::new(StatusCode::NOT_FOUND, "key_not_found", detail)
@@ -226,6 +231,10 @@ impl From<ControlError> for Problem {
             E::Ending(..) => (StatusCode::CONFLICT, "batch_ending"),
             E::InEffect(_) => (StatusCode::CONFLICT, "operation_in_effect"),
             E::Protected(_) => (StatusCode::CONFLICT, "deletion_protected"),
+            E::NoRollout(_) => (StatusCode::CONFLICT, "not_a_rollout"),
+            E::NothingToPromote(_) => (StatusCode::CONFLICT, "nothing_to_promote"),
+            E::WaitsByItself(_) => (StatusCode::CONFLICT, "rollout_waits"),
+            E::NotSkippable(..) => (StatusCode::CONFLICT, "item_not_skippable"),
             E::Paused(_) => (StatusCode::CONFLICT, "batch_paused"),
             E::NotPaused(_) => (StatusCode::CONFLICT, "batch_not_paused"),
             E::QueuePaused => (StatusCode::CONFLICT, "queue_paused"),

@@ -106,22 +106,34 @@ const LONGEST_NOTE: usize = 1000;
 
 /// The note of a body that has nothing else.
 pub(super) fn note(body: Value) -> Result<String, Problem> {
+    only_text(body, "note")
+}
+
+/// The reason of a body that has nothing else.
+pub(super) fn reason(body: Value) -> Result<String, Problem> {
+    only_text(body, "reason")
+}
+
+fn only_text(body: Value, name: &str) -> Result<String, Problem> {
+    let pointer = format!("/{name}");
     let Value::Object(mut fields) = body else {
-        let message = "the body must be an object: {\"note\": \"...\"}";
-        return Err(Problem::invalid_body("", "invalid_field", message));
+        let message = format!("the body must be an object: {{\"{name}\": \"...\"}}");
+        return Err(Problem::invalid_body("", "invalid_field", &message));
     };
-    let note = match fields.remove("note") {
+    let note = match fields.remove(name) {
         Some(Value::String(note)) => note.trim().to_owned(),
-        Some(_) => return Err(Problem::invalid_body("/note", "invalid_field", "must be a string")),
-        None => return Err(Problem::invalid_body("/note", "missing_field", "is missing")),
+        Some(_) => {
+            return Err(Problem::invalid_body(&pointer, "invalid_field", "must be a string"));
+        }
+        None => return Err(Problem::invalid_body(&pointer, "missing_field", "is missing")),
     };
     if let Some(unknown) = fields.keys().next() {
-        return Err(Problem::unknown_field(unknown, "note"));
+        return Err(Problem::unknown_field(unknown, name));
     }
     let fits = (1..=LONGEST_NOTE).contains(&note.chars().count());
     if !fits || note.chars().any(|c| c.is_control() && c != '\n') {
         let message = format!("must be 1 to {LONGEST_NOTE} characters, none of them control ones");
-        return Err(Problem::invalid_body("/note", "invalid_field", &message));
+        return Err(Problem::invalid_body(&pointer, "invalid_field", &message));
     }
     Ok(note)
 }

@@ -133,8 +133,15 @@ impl One<'_> {
         let body = Slices::one(document.bytes, document.room);
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
         let tenants = Tenants::One(id);
-        let asked =
-            AskedOperation { kind, params, tenants, run_at: None, dry_run: false, digest: None };
+        let asked = AskedOperation {
+            kind,
+            params,
+            tenants,
+            rollout: None,
+            run_at: None,
+            dry_run: false,
+            digest: None,
+        };
         let Outcome::Operation(operation) = ask(cx, self.caller, &asked, key).await? else {
             return Err(Problem::internal("a tenant that was there came to nothing"));
         };

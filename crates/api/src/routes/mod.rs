@@ -14,6 +14,7 @@ mod life;
 mod operations;
 mod probes;
 mod queue;
+mod rollouts;
 mod submit;
 mod tenant_keys;
 mod tenants;
@@ -38,10 +39,14 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(operations::submit_operation))
         .routes(routes!(items::get_item))
         .routes(routes!(items::retry_item))
+        .routes(routes!(rollouts::promote_operation))
+        .routes(routes!(rollouts::skip_item))
         .route_layer(Extension(Under::Operations))
         .merge(batches.route_layer(Extension(Under::Batches)))
         .routes(routes!(submit::submit_batch))
         .routes(routes!(submit::create_tenant))
+        .routes(routes!(rollouts::list_rollouts))
+        .routes(routes!(rollouts::get_rollout))
         .routes(routes!(queue::get_queue))
         .routes(routes!(queue::pause_queue))
         .routes(routes!(queue::resume_queue))

@@ -15,7 +15,7 @@ use contract::{
 use domain::{Kind, Mode, OperationId, OperationState};
 use engine::control::{self, Group, Retry};
 use serde::Deserialize;
-use store::operations;
+use store::{operations, rollouts::PlannedWave};
 
 use super::acts::{act, group};
 use crate::{
@@ -53,6 +53,8 @@ const MOST: u32 = 200;
 /// `"dry_run": true` writes nothing and answers how many tenants it would be, the first 20 of them, and a
 /// `digest` of kind, params and tenants. A `selector` must come with this digest: if other tenants fit it by
 /// then, or kind or params are not those that were looked at, the request is refused with `selection_changed`.
+///
+/// With `policy.rollout` a migration goes in waves; the dry run shows them, and the digest names them too.
 ///
 /// With `Idempotency-Key` the same request, compared as a JSON value, is one operation however often it is
 /// sent within 24 hours. A migration needs the role `admin`.
@@ -103,10 +105,21 @@ pub(crate) async fn submit_operation(
             let sample =
                 sample.map(|(tenant_id, tenant_name)| SampledTenant { tenant_id, tenant_name });
             let (tenants, digest) = (selected.tenants, selected.digest);
-            let selection = Selection { tenants, digest, sample: sample.collect() };
+            let waves = asked.rollout.is_some().then(|| planned(selected.waves)).transpose()?;
+            let selection = Selection { tenants, digest, sample: sample.collect(), waves };
             Ok(Json(NoOperation::Selection(selection)).into_response())
         }
     }
+}
+
+/// The waves of a dry run.
+fn planned(waves: Vec<PlannedWave>) -> Result<Vec<contract::PlannedWave>, Problem> {
+    let one = |it: PlannedWave| {
+        let sample = serde_json::from_value(it.sample).map_err(Problem::internal)?;
+        let PlannedWave { wave, tenants, chosen, .. } = it;
+        Ok(contract::PlannedWave { wave, tenants, chosen, sample })
+    };
+    waves.into_iter().map(one).collect()
 }
 
 /// The operation as it is now.
@@ -301,7 +314,7 @@ pub(crate) async fn resume_operation(
 
 /// Retry an operation
 ///
-/// Runs the failed and cancelled tenants of a finished operation again, with fresh tries and, if it has
+/// Runs the failed and cancelled tenants of a finished operation, or of a rollout that halted, again, with fresh tries and, if it has
 /// one, a fresh deadline; with `code` or `step` only those that failed so, and the others stay as they are.
 /// What a tenant has of it stays done. Names of tenants to be made are reserved again; those taken in the
 /// meantime stay failed, as do those whose request was invalid.

@@ -123,6 +123,7 @@ pub(crate) async fn update_tenants(
     })
     .await?;
     let asked = AskedOperation {
+        rollout: None,
         kind: Kind::Update,
         params: Params::UpdateEach(each),
         tenants: Tenants::Listed(ids),

@@ -91,6 +91,7 @@ pub(crate) async fn ask(
         with_version: &with_version,
         but_at: head.as_ref(),
         run_at: asked.run_at,
+        rollout: asked.rollout.as_ref(),
         created_by: Some(caller.id),
     };
     let outcome = match asked.dry_run {

@@ -1,10 +1,10 @@
 //! Reads what is asked of tenants that are there: the body of `POST /operations`.
 
 use chrono::{DateTime, Utc};
-use contract::MigrateParams;
+use contract::{MigrateParams, OperationPolicy};
 use domain::{
-    Delete, DeleteError, Direction, KeysError, Kind, RevokeKeys, RotateKeys, Selector, Suspend,
-    SuspendError, TenantId, TenantState,
+    Delete, DeleteError, Direction, KeysError, Kind, RevokeKeys, Rollout, RotateKeys, Selector,
+    Suspend, SuspendError, TenantId, TenantState,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use super::{changes::Change, parse, selector};
 use crate::http::problem::Problem;
 
 /// The fields of the body.
-const FIELDS: &str = "kind, tenants, selector, params, run_at, dry_run, digest";
+const FIELDS: &str = "kind, tenants, selector, params, policy, run_at, dry_run, digest";
 
 /// What is asked, as far as the body alone can be checked.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct AskedOperation {
     pub(crate) kind: Kind,
     pub(crate) params: Params,
     pub(crate) tenants: Tenants,
+    /// In which waves, if in any.
+    pub(crate) rollout: Option<Rollout>,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Only to be looked at.
@@ -74,9 +76,12 @@ impl AskedOperation {
         if kind.interrupts() && run_at.is_some() {
             return Err(wrong("/run_at", &format!("`{kind}` takes effect when it is accepted")));
         }
+        let policy = fields.remove("policy").map(|it| read::<OperationPolicy>("/policy", &it));
+        let rollout = rollout(kind, policy.transpose()?.unwrap_or_default())?;
         let asked = Self {
             kind,
             params,
+            rollout,
             tenants: tenants(kind, &mut fields, most)?,
             run_at,
             dry_run: match fields.remove("dry_run") {
@@ -228,6 +233,16 @@ fn migrate(params: Value) -> Result<MigrateParams, Problem> {
         return Err(wrong("/params/to", "is of a way down; `up` goes to the end of the set"));
     }
     Ok(params)
+}
+
+/// The waves of a migration.
+fn rollout(kind: Kind, policy: OperationPolicy) -> Result<Option<Rollout>, Problem> {
+    let Some(rollout) = policy.rollout else { return Ok(None) };
+    if kind != Kind::Migrate {
+        return Err(wrong("/policy/rollout", "only `migrate` goes in waves"));
+    }
+    rollout.check().map_err(|error| wrong("/policy/rollout", &error.to_string()))?;
+    Ok(Some(rollout))
 }
 
 fn tenants(kind: Kind, fields: &mut Map<String, Value>, most: usize) -> Result<Tenants, Problem> {

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use contract::{
-    BatchError, BatchProgress, Operation, OperationLinks, OperationStatus, OperationSummary,
-    SummaryStatus,
+    BatchError, BatchProgress, OpenEnum, Operation, OperationLinks, OperationStatus,
+    OperationSummary, SummaryStatus,
 };
-use domain::OperationId;
+use domain::{OperationId, PauseReason};
 use store::operations::{self, Counts, Culprit, Line};
 
 use super::Under;
@@ -132,6 +132,7 @@ fn view(
             state: found.state.into(),
             mode: found.mode.into(),
             paused: found.paused,
+            pause_reasons: reasons(&found),
             run_at: found.run_at,
             waiting_for: None,
             error: found.culprit.map(culprit),
@@ -144,6 +145,14 @@ fn view(
         params: found.params,
         links: links(under, public_path, found.id),
     }
+}
+
+fn reasons(found: &operations::Operation) -> Option<Vec<OpenEnum<PauseReason>>> {
+    let reasons = match &found.rollout {
+        Some(place) => place.reasons.clone(),
+        None => Vec::from_iter(found.paused.then_some(PauseReason::User)),
+    };
+    (!reasons.is_empty()).then(|| reasons.into_iter().map(Into::into).collect())
 }
 
 fn progress(batch: &operations::Operation, counted: Counts) -> BatchProgress {
@@ -204,6 +213,7 @@ mod tests {
             finished_at: None,
             run_at: None,
             paused: false,
+            rollout: None,
             culprit: None,
             elapsed_ms,
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::{OpenEnum, Operation, WaitingFor};
-use domain::{ItemState, Kind, OperationId, OperationState};
+use domain::{ItemState, Kind, OperationId, OperationState, PauseReason};
 use serde_json::Value;
 use sqlx::PgConnection;
 use store::{
@@ -59,12 +59,29 @@ pub(crate) fn of_operation(
         return None;
     }
     let id = operation.operation_id;
+    if let Some(waits) = status.pause_reasons.as_deref().and_then(|it| by_itself(it, id)) {
+        return Some(waits);
+    }
     held_up(status.run_at, status.paused.then(|| id.to_string()), under)
         .or_else(|| of_queue(staff, set(&operation.params)))
         .or_else(|| {
             let all_tried = counts.queued == 0;
             all_tried.then(|| because("back_off", "every tenant waits for its next try"))
         })
+}
+
+/// What a rollout waits for, unless a person has paused it.
+fn by_itself(reasons: &[OpenEnum<PauseReason>], id: OperationId) -> Option<WaitingFor> {
+    let OpenEnum::Known(reason) = reasons.first()? else { return None };
+    let what = match reason {
+        PauseReason::User => return None,
+        PauseReason::Gate => "a wave is over, and the next one waits for a person",
+        PauseReason::Bake => "the bake time of a wave runs",
+        PauseReason::Halt => "too much of a wave failed: `retry` tries that again",
+        PauseReason::Unclear => "too few tenants of a wave were tried to say whether it went well",
+    };
+    let message = format!("{what}; POST /operations/{id}/promote lets it go on");
+    Some(because("rollout_waits", message))
 }
 
 /// What holds up every item of an operation; `paused` is its id if it is paused.
@@ -91,6 +108,8 @@ pub(crate) fn of_item(story: &Story, operation: &str, staff: &Staff) -> Option<W
         ItemState::Queued | ItemState::Waiting => {
             all().or_else(|| story.held_by.as_ref().map(busy)).or_else(queue)
         }
+        ItemState::Planned => held_up(story.run_at, None, Under::Operations)
+            .or_else(|| Some(because("wave", "its wave has not begun, or has not come to it"))),
         ItemState::Retrying => all().or_else(queue).or_else(|| {
             let at = story.next_attempt_at?.to_rfc3339();
             Some(because("back_off", format!("the next try is at {at}")))

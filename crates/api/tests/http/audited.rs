@@ -56,6 +56,7 @@ pub(crate) enum Before {
     Migration,
     MigrationCancelled,
     MigrationPaused,
+    Rollout,
     Stuck,
 }
 
@@ -139,6 +140,14 @@ pub(crate) fn acts() -> Vec<Act> {
         },
         act("POST /operations/{id}/pause", Before::Migration, "operation.paused"),
         act("POST /operations/{id}/resume", Before::MigrationPaused, "operation.resumed"),
+        Act {
+            body: json!({ "all": true }),
+            ..act("POST /operations/{id}/promote", Before::Rollout, "rollout.promoted")
+        },
+        of_tenant(Act {
+            body: json!({ "reason": "on Sunday" }),
+            ..act("POST /operations/{id}/items/{index}/skip", Before::Rollout, "item.skipped")
+        }),
         act("POST /operations/{id}/items/{index}/retry", Before::Stuck, "item.retried"),
         act("POST /operations/{id}/items/{index}/undo", Before::UndoFailed, "item.undo_retried"),
         of_tenant(act(
@@ -184,7 +193,11 @@ impl Before {
                 assert!(answer.status.is_success(), "{answer:?}");
                 return None;
             }
-            Self::Migration | Self::MigrationCancelled | Self::MigrationPaused | Self::Stuck => {
+            Self::Migration
+            | Self::MigrationCancelled
+            | Self::MigrationPaused
+            | Self::Rollout
+            | Self::Stuck => {
                 return Some(self.migration(app).await);
             }
             Self::Queued | Self::Cancelled | Self::Paused | Self::Succeeded => {}
@@ -205,6 +218,9 @@ impl Before {
         app.enlist(2).await;
         if let Self::Stuck = self {
             return item_story::stuck(app).await;
+        }
+        if let Self::Rollout = self {
+            return app.roll_out(&[1, 2]).await;
         }
         let id = app.migrate(&[1, 2]).await;
         let steer = async |what: &str| {

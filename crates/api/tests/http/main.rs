@@ -24,6 +24,7 @@ mod pausing;
 mod personal;
 mod progress;
 mod roles;
+mod rollouts;
 mod scheduled;
 mod selectors;
 mod served;

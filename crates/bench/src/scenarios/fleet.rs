@@ -298,6 +298,7 @@ pub(super) async fn admit_all(
         with_version: &[],
         but_at,
         run_at: None,
+        rollout: None,
         created_by: None,
     };
     let mut tx = system.pool.begin().await?;

@@ -94,9 +94,13 @@ fn advice(status: u16, code: &str) -> Option<&'static str> {
         }
         (404, "batch_not_found") => "`tenantry batch list` shows the batches",
         (404, "never_checked") => "`tenantry tenant check TENANT` looks now",
+        (404, "rollout_not_found") => "`tenantry rollout list` shows the rollouts",
         (404, _) => "check the id and --url",
         (409, "item_not_stuck" | "item_not_undo_failed") => {
             "`tenantry item show OPERATION INDEX` tells the state it is in"
+        }
+        (409, "rollout_waits" | "nothing_to_promote") => {
+            "`tenantry rollout show ID` tells what it waits for"
         }
         (409, "wrong_tenant_state") => "`tenantry tenant show ID` tells the state it is in",
         (409, code) if code.starts_with("queue_") => {

@@ -17,6 +17,7 @@ pub(crate) mod operation;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
+pub(crate) mod rollout;
 mod selected;
 pub(crate) mod serve;
 pub(crate) mod shell;
@@ -53,6 +54,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Batch(batch) => batch.run(global).await,
         Command::Operation(operation) => operation.run(global).await,
         Command::Item(item) => item.run(global).await,
+        Command::Rollout(rollout) => rollout.run(global).await,
         Command::Queue(queue) => queue.run(global).await,
         Command::Keys(keys) => keys.run(global).await,
         Command::Tenant(tenant) => tenant.run(global).await,

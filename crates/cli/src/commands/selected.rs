@@ -1,15 +1,15 @@
 //! The tenants that a command is about, where it names none: an operation on those that fit, looked at first.
 
 use clap::Args;
-use contract::{NothingToDo, Selection};
+use contract::{NothingToDo, Operation, Selection};
 use domain::{Kind, Selector, TenantState};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::watching;
+use super::{rollout, watching};
 use crate::{
     args::Global,
-    client::{API, Client},
+    client::{API, Answer, Client},
     failure::{Done, Failure},
     show::{self, Table},
 };
@@ -57,6 +57,34 @@ impl Selected {
         kind: Kind,
         params: &impl Serialize,
     ) -> anyhow::Result<Done> {
+        match self.send(global, client, (kind, params), None, !self.yes).await? {
+            Some(answer) => watching::follow(global, client.operations(), &answer.parse()?).await,
+            None => Ok(Done::Well),
+        }
+    }
+
+    /// As [`Self::submit`], of a migration in waves; the operation, if one was submitted.
+    pub(super) async fn roll_out(
+        &self,
+        global: &Global,
+        client: &Client,
+        params: &impl Serialize,
+        policy: Value,
+        only_look: bool,
+    ) -> anyhow::Result<Option<Operation>> {
+        let (only_look, policy) = (only_look || !self.yes, Some(policy));
+        let answer = self.send(global, client, (Kind::Migrate, params), policy, only_look).await?;
+        answer.map(|answer| answer.parse()).transpose()
+    }
+
+    async fn send(
+        &self,
+        global: &Global,
+        client: &Client,
+        (kind, params): (Kind, &impl Serialize),
+        policy: Option<Value>,
+        only_look: bool,
+    ) -> anyhow::Result<Option<Answer>> {
         let selector = self.selector();
         if selector == Selector::default() {
             let advice = "name a tenant, `--all`, or what the tenants have";
@@ -65,14 +93,18 @@ impl Selected {
         let path = format!("{API}/operations");
         let mut body =
             json!({ "kind": kind, "selector": selector, "params": params, "dry_run": true });
+        if let Some(policy) = policy {
+            body["policy"] = policy;
+        }
         let looked = client.send(&path, &body, &[]).await?;
         let selection: Selection = looked.parse()?;
-        if !self.yes {
+        if only_look {
             match global.json {
                 true => show::raw(&looked.text),
+                false if selection.waves.is_some() => rollout::plan(&selection),
                 false => tell(&selection),
             }
-            return Ok(Done::Well);
+            return Ok(None);
         }
         body["dry_run"] = json!(false);
         body["digest"] = json!(selection.digest);
@@ -80,9 +112,9 @@ impl Selected {
         if answer.status == 200 {
             let _: NothingToDo = answer.parse()?;
             show::note("no tenant fits: nothing was done");
-            return Ok(Done::Well);
+            return Ok(None);
         }
-        watching::follow(global, client.operations(), &answer.parse()?).await
+        Ok(Some(answer))
     }
 }
 

@@ -47,7 +47,7 @@ checks! {
              case when i.state in ('succeeded', 'failed', 'cancelled', 'rolled_back', 'undo_failed', 'stuck')
                        and i.finished_at is null
                   then 'has no time of its end' end,
-             case when i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
+             case when i.state in ('planned', 'queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
                        and t.id is null
                   then 'has no tenant' end,
              case when b.kind = 'provision' and i.state in ('queued', 'running', 'retrying', 'built')

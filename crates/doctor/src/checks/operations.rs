@@ -26,7 +26,7 @@ checks! {
              select count(*) filter (where i.state = 'built') as built,
                     count(*) filter (
                         where i.state in
-                            ('queued', 'waiting', 'running', 'retrying', 'unwinding')) as open,
+                            ('planned', 'queued', 'waiting', 'running', 'retrying', 'unwinding')) as open,
                     max(greatest(i.finished_at, i.started_at)) as changed_at,
                     min(i.finished_at) filter (where i.state in ('failed', 'undo_failed', 'stuck')) as failed_at
              from tenantry.operation_items i where i.operation_id = b.id
@@ -46,7 +46,7 @@ checks! {
          from tenantry.operations b
          join tenantry.operation_items i on i.operation_id = b.id
          where b.finished_at is not null
-           and i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
+           and i.state in ('planned', 'queued', 'waiting', 'running', 'retrying', 'built', 'unwinding')
          group by b.id, b.state";
 
     // How many were announced as failed and cancelled may change after the end, when an operator

@@ -9,10 +9,11 @@ use store::{
     audit::{self, By},
     items::Waiters,
     operations::{self, Asked, Selected},
+    rollouts::PlannedWave,
     tenants,
 };
 
-use super::{ControlError, wake::wake};
+use super::{ControlError, rollout::move_on, wake::wake};
 
 /// Tenants whose time is over that one operation is about, at most.
 pub const DUE_AT_ONCE: i64 = 1_000;
@@ -53,6 +54,7 @@ pub async fn admit_due(
         with_version: &[],
         but_at: None,
         run_at: None,
+        rollout: None,
         created_by: None,
     };
     Ok(!due.is_empty() && admit(conn, by, &asked, None).await?)
@@ -78,32 +80,42 @@ pub async fn admit(
         let changed = digest.is_some_and(|digest| digest != selected.digest);
         return if changed { Err(ControlError::SelectionChanged(selected)) } else { Ok(false) };
     }
+    audit::append(conn, entry(by, asked, selected)).await?;
     if asked.run_at.is_none() {
         wake(conn, Waiters::Operation(asked.id)).await?;
+        move_on(conn, by, asked.id).await?;
     }
+    Ok(true)
+}
+
+/// The audit row of what was asked.
+fn entry<'a>(by: By<'a>, asked: &Asked<'_>, selected: Selected) -> audit::Entry<'a> {
     let (mut told, personal) = apart(asked.kind, asked.params);
     if let Some(patch) = asked.params["patch"].as_object() {
         // Of a change, what is changed; to what is personal.
         told.insert("fields".to_owned(), patch.keys().cloned().collect());
     }
     let selector = asked.tenants.is_none().then(|| asked.selector.told());
-    let digest = selector.is_some().then_some(selected.digest);
-    let detail = json!({
+    let digest = (selector.is_some() || asked.rollout.is_some()).then_some(selected.digest);
+    let mut detail = json!({
         "kind": asked.kind, "params": told, "total": selected.tenants,
         "selector": selector, "digest": digest, "run_at": asked.run_at,
     });
+    if asked.rollout.is_some() {
+        let wave = |it: &PlannedWave| json!({ "chosen": it.chosen, "tenants": it.tenants });
+        detail["waves"] = selected.waves.iter().map(wave).collect();
+    }
     let tenant = asked.tenants.and_then(|tenants| match tenants {
         [one] => Some(*one),
         _ => None,
     });
-    let (operation, entry) = (Some(asked.id), by.did("operation.submitted"));
     // Of several tenants each has it in a row of its own, when a worker has changed it.
     let personal = match (tenant, personal.is_empty()) {
         (Some(_), false) => json!({ "params": personal }),
         _ => Value::Null,
     };
-    audit::append(conn, audit::Entry { tenant, operation, detail, personal, ..entry }).await?;
-    Ok(true)
+    let operation = Some(asked.id);
+    audit::Entry { tenant, operation, detail, personal, ..by.did("operation.submitted") }
 }
 
 /// The parameters that say nothing of a customer, and the others.

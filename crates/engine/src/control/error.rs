@@ -35,6 +35,18 @@ pub enum ControlError {
     /// It took effect when it was accepted.
     #[error("operation {0} took effect when it was accepted: it cannot be cancelled or paused")]
     InEffect(OperationId),
+    /// It has no waves.
+    #[error("operation {0} is not a rollout: it has no waves")]
+    NoRollout(OperationId),
+    /// It waits for nothing of its own.
+    #[error("rollout {0} waits for no gate, bake time or halt; `all` passes over those to come")]
+    NothingToPromote(OperationId),
+    /// It was not a person who paused it.
+    #[error("rollout {0} waits by itself: `promote` lets it go on")]
+    WaitsByItself(OperationId),
+    /// It is in work, or over.
+    #[error("item {0} is `{1}`; this is for one that no worker has begun, or that failed")]
+    NotSkippable(u32, ItemState),
     /// It is paused.
     #[error("operation {0} is paused already")]
     Paused(OperationId),

@@ -11,8 +11,9 @@ use sqlx::PgConnection;
 use store::{
     Connections,
     audit::{self, By},
-    items::{self, ReleasedTenant, Requeued, Retryable},
+    items::{self, ReleasedTenant, Requeued, Retryable, Waiters},
     operations::{self, Operation},
+    rollouts,
     tenants::{self, Wanted},
 };
 use tracing::info;
@@ -21,7 +22,9 @@ use super::{
     ControlError,
     error::{begin, patiently},
     names::{conflicts, reservation, reserve_all, taken},
-    wake::locked,
+    promote::is_halted,
+    rollout::move_on,
+    wake::{locked, wake},
 };
 
 /// What a retry needs to know beside its operation.
@@ -56,7 +59,8 @@ impl Group {
 /// them, or nothing, when the operation is atomic.
 ///
 /// # Errors
-/// When there is no such operation; when it is not over, or nothing of it can be retried.
+/// When there is no such operation; when it is neither over nor a rollout that halted, or nothing of it can be
+/// retried.
 pub async fn retry(
     pool: &Connections,
     by: By<'_>,
@@ -75,7 +79,8 @@ async fn once(
 ) -> Result<usize, ControlError> {
     let mut tx = begin(pool, by).await?;
     let state = locked(&mut tx, operation).await?;
-    if !state.is_final() {
+    let goes_on = is_halted(&mut tx, operation).await?;
+    if !state.is_final() && !goes_on {
         return Err(ControlError::Open(operation, state));
     }
     let Group { code, step } = how.group;
@@ -98,11 +103,17 @@ async fn once(
     }
     items::refuse(&mut tx, &refused).await?;
     let moved = items::requeue(&mut tx, &again).await? == again.len() as u64
-        && operations::retry(&mut tx, operation, new.then_some(how.timeout)).await?;
+        && (goes_on || operations::retry(&mut tx, operation, new.then_some(how.timeout)).await?);
     if !moved {
         return Err(ControlError::TryAgain);
     }
-    line_up(&mut tx, &found, &again).await?;
+    if found.rollout.is_some() {
+        rollouts::rewind(&mut tx, operation).await?;
+        wake(&mut tx, Waiters::Operation(operation)).await?;
+        move_on(&mut tx, by, operation).await?;
+    } else {
+        line_up(&mut tx, &found, &again).await?;
+    }
     let retried = again.len();
     let detail = json!({
         "from": state, "retried": retried, "refused": refused.len(), "code": code, "step": step,

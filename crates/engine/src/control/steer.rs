@@ -7,13 +7,14 @@ use store::{
     Connections,
     audit::{self, By},
     items::{self, Waiters},
-    operations, queue_state,
+    operations, queue_state, rollouts,
 };
 use tracing::info;
 
 use super::{
     ControlError,
     error::{begin, patiently},
+    rollout::move_on,
     settle,
     settle::turn_back,
     wake::{locked, release_behind, wake},
@@ -54,6 +55,7 @@ async fn begin_cancel(
     if operations::kind(&mut tx, operation).await?.is_some_and(Kind::interrupts) {
         return Err(ControlError::InEffect(operation));
     }
+    rollouts::stop(&mut tx, operation).await?;
     let code = codes::CANCELLED;
     let message = "the operation was cancelled before this tenant was begun";
     let cancelled = items::cancel_waiting(&mut tx, operation, &code, message).await?;
@@ -119,12 +121,17 @@ pub async fn resume(
         let mut tx = begin(pool, by).await?;
         let state = locked(&mut tx, operation).await?;
         if !operations::resume(&mut tx, operation).await? {
-            return Err(match state.is_final() {
-                true => ControlError::Finished(operation, state),
-                false => ControlError::NotPaused(operation),
+            let waits = rollouts::lock(&mut tx, operation).await?;
+            return Err(match waits {
+                _ if state.is_final() => ControlError::Finished(operation, state),
+                Some(rollout) if !rollout.reasons.is_empty() => {
+                    ControlError::WaitsByItself(operation)
+                }
+                _ => ControlError::NotPaused(operation),
             });
         }
         let woken = wake(&mut tx, Waiters::Operation(operation)).await?;
+        move_on(&mut tx, by, operation).await?;
         let (detail, entry) = (json!({ "woken": woken }), by.did("operation.resumed"));
         audit::append(&mut tx, audit::Entry { operation: Some(operation), detail, ..entry })
             .await?;

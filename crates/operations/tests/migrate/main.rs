@@ -5,6 +5,7 @@
 #[path = "../bench/mod.rs"]
 mod bench;
 mod direct;
+mod rollout;
 mod together;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
@@ -126,6 +127,7 @@ async fn submit_migration(
         with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),
         run_at: None,
+        rollout: None,
         created_by: None,
     };
     let mut tx = pool.begin().await.unwrap();

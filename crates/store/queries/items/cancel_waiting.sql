@@ -6,7 +6,7 @@ with cancelled as (
     update tenantry.operation_items i
     set state = 'cancelled', finished_at = clock_timestamp(), next_attempt_at = null,
         error_code = $2, error_message = $3, error_step = null, error_retryable = true
-    where i.operation_id = $1 and i.state in ('queued', 'waiting', 'retrying')
+    where i.operation_id = $1 and i.state in ('planned', 'queued', 'waiting', 'retrying')
       and not exists (
           select from tenantry.checkpoints c where c.item_id = i.id and c.undone_at is null)
     returning tenant_id

@@ -16,7 +16,10 @@ with before as (
                                from tenantry.operations f where f.id = e.operation_id)))) as held
     from tenantry.operation_items i
     join tenantry.operations b on b.id = i.operation_id
-    where i.id = any($1::bigint[]) and b.paused_at is null
+    where i.id = any($1::bigint[])
+      -- a rollout that halts lets what has begun come to its end
+      and (b.paused_at is null
+           or (i.state || '' = 'retrying' and b.wave is not null and not 'user' = any(b.pause_reasons)))
       -- a pause of the queue lets nobody in who is to be kept out
       and (i.interrupts or not exists (select from tenantry.installation where paused_at is not null))
       and b.kind = any($5)
@@ -76,6 +79,7 @@ select c.id,
        array(select k.stage from tenantry.checkpoints k
              where k.item_id = c.id and k.undone_at is null) as "checkpoints!",
        c.result,
+       c.wave,
        case when b.kind in ('update', 'revoke_keys') then c.input end as "input: Json<Box<RawValue>>",
        t.id as tenant_id,
        t.state as tenant_state,

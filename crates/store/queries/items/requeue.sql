@@ -1,5 +1,6 @@
 update tenantry.operation_items i
-set state = 'queued',
+-- what has a wave waits for its turn in it
+set state = case when i.wave is null then 'queued' else 'planned' end,
     tries = 0,
     tenant_id = again.tenant_id,
     domain = again.domain,

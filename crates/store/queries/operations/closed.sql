@@ -7,7 +7,7 @@ with closed as materialized (
       and not exists (
           select 1 from tenantry.operation_items i
           where i.operation_id = $1
-            and i.state in ('queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))
+            and i.state in ('planned', 'queued', 'waiting', 'running', 'retrying', 'built', 'unwinding'))
 )
 select closed.run as "run!",
        closed.total as "total!",

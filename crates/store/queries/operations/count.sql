@@ -1,7 +1,7 @@
 select
     b.run,
     b.total,
-    count(*) filter (where i.state in ('queued', 'waiting')) as "queued!",
+    count(*) filter (where i.state in ('planned', 'queued', 'waiting')) as "queued!",
     count(*) filter (where i.state in ('running', 'built', 'unwinding')) as "running!",
     count(*) filter (where i.state = 'retrying') as "retrying!",
     count(*) filter (where i.state = 'succeeded') as "succeeded!",

@@ -4,7 +4,7 @@ where b.finished_at is null
   and (not exists (
            select from tenantry.operation_items i
            where i.operation_id = b.id
-             and i.state in ('queued', 'waiting', 'running', 'retrying', 'unwinding'))
+             and i.state in ('planned', 'queued', 'waiting', 'running', 'retrying', 'unwinding'))
        or (b.mode = 'atomic' and b.state in ('queued', 'running') and exists (
            select from tenantry.operation_items i
            where i.operation_id = b.id and i.state in ('failed', 'undo_failed', 'unwinding')))

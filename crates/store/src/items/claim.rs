@@ -26,6 +26,8 @@ pub struct Claim {
     pub params: serde_json::Value,
     /// Whether the operation is all or nothing.
     pub mode: Mode,
+    /// The wave of its operation's rollout that it belongs to.
+    pub wave: Option<i16>,
     pub worker: String,
     /// The claim token: how often the item was claimed, this time included.
     pub attempt: i32,
@@ -149,6 +151,7 @@ struct Row {
     error_step: Option<String>,
     checkpoints: Vec<String>,
     result: Option<serde_json::Value>,
+    wave: Option<i16>,
     input: Option<Json<Box<RawValue>>>,
     tenant_id: i64,
     tenant_state: String,
@@ -178,6 +181,7 @@ impl Row {
             kind: self.kind.parse().map_err(|e| odd("kind", &e))?,
             params: self.params,
             mode: self.mode.parse().map_err(|e| odd("mode", &e))?,
+            wave: self.wave,
             worker: by.worker.to_owned(),
             attempt: self.attempt,
             tries: self.tries,

@@ -106,6 +106,8 @@ pub async fn retryable(
            from tenantry.operation_items i
            left join tenantry.tenants t on t.id = i.tenant_id
            where i.operation_id = $1 and i.state in ('failed', 'cancelled', 'rolled_back')
+             -- what was skipped is tried again by its code alone
+             and ($2::text is not null or i.error_code is distinct from 'skipped')
              and ($2::text is null or i.error_code = $2)
              and ($3::text is null or i.error_step = $3)
            order by i.idx"#,
@@ -145,7 +147,7 @@ pub struct Requeued {
     pub schema: String,
 }
 
-/// `failed | cancelled | rolled_back → queued` with no tries used and no error, and says how many.
+/// `failed | cancelled | rolled_back → queued`, or `planned` in a rollout, with no tries used and no error, and says how many.
 pub async fn requeue(conn: &mut PgConnection, items: &[Requeued]) -> sqlx::Result<u64> {
     let ids: Vec<i64> = items.iter().map(|i| i.id.get()).collect();
     let tenants: Vec<i64> = items.iter().map(|i| i.tenant.get()).collect();

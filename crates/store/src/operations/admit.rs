@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Kind, Mode, OperationId, OperationState, OperatorId, Progress, Selector, TenantId, TenantState,
+    Kind, Mode, OperationId, OperationState, OperatorId, Progress, Rollout, Selector, TenantId,
+    TenantState,
 };
 use serde_json::{Value, json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    decode::{column, natural},
+    decode::{column, natural, unreadable},
+    rollouts::{self, PlannedWave},
     tenants::Place,
 };
 
@@ -67,6 +69,8 @@ pub struct Asked<'a> {
     pub but_at: Option<&'a Place>,
     /// Not to be set going before; `None`: at once.
     pub run_at: Option<DateTime<Utc>>,
+    /// In which waves; `None`: all at once.
+    pub rollout: Option<&'a Rollout>,
     pub created_by: Option<OperatorId>,
 }
 
@@ -75,12 +79,14 @@ pub struct Asked<'a> {
 pub struct Selected {
     pub tenants: u64,
     /// SHA-256 of the kind, its params and their ids in order, in hexadecimal: what does anything else, or
-    /// does it to others, has another one.
+    /// does it to others, has another one. Of a rollout, of its waves and their tenants too.
     pub digest: String,
     /// Those of them that are protected from the deletion that is asked for; with one, nothing is recorded.
     pub protected: u64,
     /// The first 20, by id.
     pub sample: Vec<(TenantId, String)>,
+    /// Of a rollout, its waves.
+    pub waves: Vec<PlannedWave>,
     /// Whether the operation was recorded.
     pub admitted: bool,
 }
@@ -127,10 +133,13 @@ pub async fn admit(
         asked.kind.interrupts(),
         inputs as _,
         label,
+        asked.rollout.map(rollouts::prepared),
     )
     .fetch_one(conn)
     .await?;
+    let waves = row.waves.map(serde_json::from_value).transpose().map_err(unreadable)?;
     Ok(Selected {
+        waves: waves.unwrap_or_default(),
         tenants: natural(row.tenants),
         digest: row.digest,
         protected: natural(row.protected),
@@ -207,6 +216,7 @@ mod tests {
             with_version: &[],
             but_at: None,
             run_at: None,
+            rollout: None,
             created_by: None,
         };
 

@@ -81,7 +81,7 @@ pub async fn cancel(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Op
                for update
            )
            update tenantry.operations b
-           set state = 'cancelling', paused_at = null,
+           set state = 'cancelling', paused_at = null, pause_reasons = '{}',
                cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp())
            from before where b.id = before.id and b.state in ('queued', 'running', 'cancelling')
            returning before.was_paused as "was_paused!",
@@ -99,7 +99,7 @@ pub async fn cancel_overdue(conn: &mut PgConnection, operation: OperationId) -> 
     let ended = sqlx::query!(
         "update tenantry.operations
          set state = 'cancelling', cancel_requested_at = clock_timestamp(), cancel_code = $2,
-             paused_at = null
+             paused_at = null, pause_reasons = '{}'
          where id = $1 and finished_at is null and cancel_requested_at is null
            and state in ('queued', 'running') and deadline_at < clock_timestamp()",
         operation.get(),
@@ -162,7 +162,8 @@ pub async fn begin_rollback(
     let code = codes::BATCH_ROLLED_BACK;
     let turned = sqlx::query!(
         "update tenantry.operations
-         set state = 'rolling_back', cancel_code = $2, culprit_idx = $3, paused_at = null
+         set state = 'rolling_back', cancel_code = $2, culprit_idx = $3, paused_at = null,
+             pause_reasons = '{}'
          where id = $1 and finished_at is null and state in ('queued', 'running')",
         operation.get(),
         code.as_str(),

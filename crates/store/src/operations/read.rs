@@ -6,7 +6,10 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::decode::{decode, natural};
+use crate::{
+    decode::{decode, natural},
+    rollouts::Place,
+};
 
 /// An operation, without its items.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct Operation {
     /// When it is to be set going; `None` once it has been.
     pub run_at: Option<DateTime<Utc>>,
     pub paused: bool,
+    /// Where it is, if it is a rollout.
+    pub rollout: Option<Place>,
     /// The item whose failure rolled it back.
     pub culprit: Option<Culprit>,
     /// From `started_at`, or `created_at` if it never started, to its end or now, in milliseconds,
@@ -79,6 +84,7 @@ pub async fn find(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<Opti
                 finished_at: r.finished_at,
                 run_at: r.run_at,
                 paused: r.paused,
+                rollout: Place::read(r.wave, r.promote_all, &r.reasons)?,
                 culprit: r.culprit_idx.map(|index| {
                     let index = u32::try_from(index).unwrap_or_default();
                     Culprit { index, code: r.culprit_code, message: r.culprit_message }

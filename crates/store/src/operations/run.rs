@@ -19,12 +19,14 @@ pub async fn lock(
 }
 
 /// Pauses an operation that is `queued` or `running`: workers claim nothing more of it. What they have
-/// begun goes on, and so does its deadline. False when it is paused, ending or over.
+/// begun goes on, and so does its deadline. False when a person has paused it, it is ending or over.
 pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let paused = sqlx::query!(
-        "update tenantry.operations set paused_at = clock_timestamp()
-         where id = $1 and paused_at is null and finished_at is null
-           and state in ('queued', 'running')",
+        "update tenantry.operations
+         set paused_at = coalesce(paused_at, clock_timestamp()),
+             pause_reasons = array_append(pause_reasons, 'user')
+         where id = $1 and (paused_at is null or pause_reasons <> '{}') and not 'user' = any(pause_reasons)
+           and finished_at is null and state in ('queued', 'running')",
         id.get(),
     )
     .execute(conn)
@@ -32,12 +34,15 @@ pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<boo
     Ok(paused.rows_affected() == 1)
 }
 
-/// Takes the pause back. The caller gives the items that wait new jobs in the same transaction:
+/// Takes the pause of a person back; a rollout may wait for something else yet. The caller gives the items that wait new jobs in the same transaction:
 /// a job that met the pause is used up. False when the operation is not paused, or over.
 pub async fn resume(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let resumed = sqlx::query!(
-        "update tenantry.operations set paused_at = null
-         where id = $1 and paused_at is not null and finished_at is null",
+        "update tenantry.operations
+         set paused_at = case when array_remove(pause_reasons, 'user') <> '{}' then paused_at end,
+             pause_reasons = array_remove(pause_reasons, 'user')
+         where id = $1 and paused_at is not null and finished_at is null
+           and ('user' = any(pause_reasons) or pause_reasons = '{}')",
         id.get(),
     )
     .execute(conn)
@@ -85,7 +90,7 @@ pub async fn retry(
         "update tenantry.operations
          set state = 'queued', run = run + 1, started_at = null, finished_at = null,
              cancel_requested_at = null, cancel_code = null, culprit_idx = null, run_at = null,
-             paused_at = null, deadline_at = now() + make_interval(secs => $2)
+             paused_at = null, pause_reasons = '{}', deadline_at = now() + make_interval(secs => $2)
          where id = $1 and finished_at is not null
            and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),
@@ -106,7 +111,7 @@ pub async fn reopen(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bo
                           then 'rolling_back' else 'running' end,
              run = run + 1,
              started_at = clock_timestamp(), finished_at = null, deadline_at = null,
-             paused_at = null
+             paused_at = null, pause_reasons = '{}'
          where id = $1 and finished_at is not null
            and state in ('completed_with_failures', 'failed', 'cancelled', 'rolled_back')",
         id.get(),

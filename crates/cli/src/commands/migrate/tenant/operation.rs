@@ -124,6 +124,7 @@ async fn submit(
         with_version: &[],
         but_at: (direction == Direction::Up).then_some(&place),
         run_at: None,
+        rollout: None,
         created_by: None,
     };
     let everybody = control::Asked { but_at: None, ..asked.clone() };
