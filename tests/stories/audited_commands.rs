@@ -9,7 +9,7 @@ use super::support::{Environment, Ran, System, installation, tenants};
 
 /// Commands that look, print, or run a process that has its own rows.
 const LOOKS: &str = "api audit-list batch-list batch-results batch-show batch-watch completions \
-    config-check findings health item-show man migrate-lint migrate-public-status migrate-tenant-check \
+    config-check drift findings health-tenants item-show man migrate-lint migrate-public-status migrate-tenant-check \
     migrate-tenant-status migrate-try operation-items operation-list operation-show operation-watch queue-show \
     rollout-list rollout-plan rollout-show rollout-watch \
     tenant-check tenant-erase-report tenant-history tenant-keys-list tenant-list tenant-show tenant-status token-list worker";

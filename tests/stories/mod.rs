@@ -14,6 +14,7 @@ mod copied_database;
 mod delete;
 mod demo_and_dev;
 mod drain;
+mod drift;
 mod dual_migrations;
 mod erase;
 mod fencing;

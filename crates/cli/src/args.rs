@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    audit, config_check, demo, dev, doctor, findings, health, item, keys, migrate, operation,
-    queue, restore, rollout, serve, shell, submit, tenant, token,
+    audit, config_check, demo, dev, doctor, drift, findings, health, item, keys, migrate,
+    operation, queue, restore, rollout, serve, shell, submit, tenant, token,
 };
 
 const AFTER_HELP: &str = "\
@@ -130,6 +130,7 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Find faults in a live system; repair those you name (works on DATABASE_URL)
     Doctor(doctor::Doctor),
+    Drift(drift::Drift),
     Findings(findings::Findings),
     /// List the audit log; export it by month, and drop exported months
     #[command(subcommand)]

@@ -31,6 +31,12 @@ pub struct TenantCheck {
     pub error: Option<String>,
     /// What was found.
     pub reasons: Vec<CheckReason>,
+    /// In which objects its schema is not what its migrations make, at most 100; null: it was not compared.
+    #[serde(default)]
+    pub drift: Option<Vec<DriftedObject>>,
+    /// Since when its health is what it is; null: since before this was recorded.
+    #[serde(default)]
+    pub health_since: Option<DateTime<Utc>>,
     /// When the look began.
     pub checked_at: DateTime<Utc>,
     /// How long it took, in milliseconds.
@@ -47,6 +53,78 @@ pub struct CheckReason {
     pub code: String,
     /// What it is, for people.
     pub message: String,
+}
+
+/// An object in which a tenant's schema is not what its migrations make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DriftedObject {
+    /// Kind and name.
+    #[schema(example = "column person.email")]
+    pub object: String,
+    /// `missing`, `differs` or `extra`.
+    #[schema(example = "differs")]
+    pub difference: String,
+}
+
+/// How a tenant was when it was last looked at.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TenantHealthReport {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// What people call it.
+    pub tenant_name: String,
+    /// Its schema.
+    pub schema_name: String,
+    /// Where it is in its life now.
+    #[schema(value_type = TenantState)]
+    pub status: OpenEnum<TenantState>,
+    /// The schema is there, is the tenant's, and is what its migrations make.
+    pub schema_valid: bool,
+    /// The tenant's role can get in and use its schema: false while it is suspended.
+    pub db_accessible: bool,
+    /// All in one word; `error` also if nothing has looked at it yet.
+    #[schema(value_type = TenantHealth)]
+    pub overall_health: OpenEnum<TenantHealth>,
+    /// The reasons in one text unless it is healthy; else null.
+    pub error: Option<String>,
+    /// What was found.
+    pub reasons: Vec<CheckReason>,
+    /// Whether its schema is not what its migrations make; null: it was not compared.
+    pub drifted: Option<bool>,
+    /// Since when its health is what it is; null: since before this was recorded.
+    pub health_since: Option<DateTime<Utc>>,
+    /// When the look began; null: nothing has looked at it yet.
+    pub checked_at: Option<DateTime<Utc>>,
+}
+
+/// Some of the tenants, and how all of them are.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TenantHealthPage {
+    /// By id.
+    pub tenants: Vec<TenantHealthReport>,
+    /// Of all tenants, not of this page.
+    pub summary: TenantHealthSummary,
+    /// Where the next page starts; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// How many tenants are in each health, by their last looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TenantHealthSummary {
+    /// Active and suspended tenants.
+    pub total_tenants: i64,
+    /// All is as it should be.
+    pub healthy: i64,
+    /// Something is not as it should be.
+    pub unhealthy: i64,
+    /// They could not be looked at.
+    pub error: i64,
+    /// Nothing has looked at them yet.
+    pub unchecked: i64,
+    /// Their schema is not what their migrations make.
+    pub drifted: i64,
+    /// False from 10,000 tenants on: the counts end there.
+    pub is_exact: bool,
 }
 
 /// Something wrong that workers found.

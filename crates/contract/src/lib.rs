@@ -23,7 +23,10 @@ mod tenant;
 pub use audit::{
     AuditEntry, AuditPage, HistoryAttempt, HistoryEntry, HistoryKey, HistoryOperation, HistoryPage,
 };
-pub use check::{CheckReason, Finding, FindingPage, FindingSubject, TenantCheck};
+pub use check::{
+    CheckReason, DriftedObject, Finding, FindingPage, FindingSubject, TenantCheck,
+    TenantHealthPage, TenantHealthReport, TenantHealthSummary,
+};
 pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,

@@ -55,6 +55,13 @@ pub struct Tenant {
     #[serde(default)]
     #[schema(required)]
     pub deletion_protected: bool,
+    /// What is there of its schema and role; null in lists.
+    #[serde(default)]
+    #[schema(value_type = Option<SchemaStatus>)]
+    pub schema_status: Option<OpenEnum<SchemaStatus>>,
+    /// When it was last looked at, which `drifted` goes by; null: not yet, and in lists.
+    #[serde(default)]
+    pub checked_at: Option<DateTime<Utc>>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// Another one after each change; the `ETag` is this text in quotes.
@@ -198,9 +205,9 @@ pub enum SchemaStatus {
     Pending,
     /// Both exist, and the schema has every tenant migration of the set that workers learnt last.
     Provisioned,
-    /// Both exist, and the schema lacks a tenant migration.
+    /// Both exist, and the schema lacks a tenant migration; else it was as its own migrations make it.
     Behind,
-    /// Both exist, and when it was last looked at its schema was not what the migrations make.
+    /// Both exist, and when it was last looked at its schema was not what its migrations make.
     Drifted,
     /// The tenant should have them, and one is missing.
     Failed,

@@ -7,7 +7,7 @@ use sqlx::{
     types::chrono::{DateTime, Utc},
 };
 use store::{
-    checks::{self, Look, Reason, Taken},
+    checks::{self, Drifted, Look, Reason, Taken},
     findings::{self, Sighting},
 };
 
@@ -15,6 +15,9 @@ use crate::{Finding, Kind, Report, Scope, Subject, TenantReport, checks::promise
 
 /// Findings that one statement records.
 const PORTION: usize = 500;
+
+/// Objects of one tenant that are kept.
+const DRIFT: usize = 100;
 
 /// Records what a look at a tenant came to, as the newest, and its findings. The next look is due
 /// within `period`. One transaction.
@@ -35,6 +38,7 @@ pub async fn keep_tenant(
         db_accessible: report.db_accessible,
         health: report.health,
         reasons: report.findings.iter().map(reason).collect(),
+        drift: report.drift.as_ref().map(|it| drifted(&it.objects)),
     };
     let mut tx = conn.begin().await?;
     if checks::record(&mut tx, taken, &look, period).await? {
@@ -43,6 +47,15 @@ pub async fn keep_tenant(
         findings::close_of(&mut tx, &subjects, &words(TENANT_KINDS), taken.at).await?;
     }
     tx.commit().await
+}
+
+/// The objects by name: definitions may hold what is the tenant's.
+fn drifted(objects: &[tenantdb::drift::Drifted]) -> Vec<Drifted> {
+    let drifted = |it: &tenantdb::drift::Drifted| Drifted {
+        object: it.object.clone(),
+        difference: it.difference.as_str().to_owned(),
+    };
+    objects.iter().take(DRIFT).map(drifted).collect()
 }
 
 /// Records what an examination found that began at `since`, and closes what it did not find again.

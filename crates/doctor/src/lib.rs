@@ -28,7 +28,7 @@ mod repair;
 mod report;
 mod scope;
 
-pub use checks::promise::{TenantCheck, TenantReport, connect};
+pub use checks::promise::{Drift, References, TenantCheck, TenantReport, connect};
 pub use examine::{ExamineError, examine};
 pub use finding::{Finding, Subject};
 pub use fix::{FixError, Fixed, Refusal, fix};

@@ -40,6 +40,23 @@ pub struct Reason {
     pub message: String,
 }
 
+impl Reason {
+    /// Those of a row's `reasons`.
+    pub(crate) fn read(cell: Option<serde_json::Value>) -> sqlx::Result<Vec<Self>> {
+        let read = cell.map(serde_json::from_value).transpose();
+        read.map(Option::unwrap_or_default).map_err(|e| sqlx::Error::Decode(e.into()))
+    }
+}
+
+/// An object in which a tenant's schema is not what its migrations make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drifted {
+    /// Kind and name.
+    pub object: String,
+    /// `missing`, `differs` or `extra`.
+    pub difference: String,
+}
+
 /// What a look at a tenant came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
@@ -48,6 +65,8 @@ pub struct Look {
     pub db_accessible: bool,
     pub health: TenantHealth,
     pub reasons: Vec<Reason>,
+    /// `None` = the schema was not compared.
+    pub drift: Option<Vec<Drifted>>,
 }
 
 /// A tenant and what was seen of it last.
@@ -65,6 +84,8 @@ pub struct Stored {
 pub struct Last {
     pub look: Look,
     pub at: DateTime<Utc>,
+    /// When its health became what it is; `None` = before this was recorded.
+    pub since: Option<DateTime<Utc>>,
     /// When it is to be looked at again.
     pub next_due: DateTime<Utc>,
 }
@@ -80,6 +101,20 @@ pub async fn ask(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Date
     )
     .fetch_one(conn)
     .await
+}
+
+/// Takes a tenant that the caller is to look at now, whoever else looks at it.
+pub async fn take(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Taken> {
+    let at = sqlx::query_scalar!(
+        r#"insert into tenantry.tenant_checks (tenant_id, next_due, taken_at)
+           values ($1, now() + interval '1 day' * random(), now())
+           on conflict (tenant_id) do update set taken_at = now()
+           returning taken_at as "taken_at!""#,
+        tenant.get(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Taken { tenant, at })
 }
 
 /// Takes a tenant that a caller waits for.
@@ -148,6 +183,7 @@ pub async fn record(
         look.health.as_str(),
         Json(&look.reasons) as _,
         period.as_secs_f64(),
+        look.drift.as_ref().map(Json) as _,
     )
     .execute(conn)
     .await?;
@@ -173,16 +209,16 @@ pub async fn find(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Opt
             let last = match (r.checked_at, r.overall_health, r.next_due) {
                 (Some(at), Some(health), Some(next_due)) => {
                     let millis = r.duration_ms.and_then(|it| u64::try_from(it).ok());
-                    let reasons = r.reasons.map(serde_json::from_value).transpose();
-                    let reasons = reasons.map_err(|e| sqlx::Error::Decode(e.into()))?;
+                    let drift = r.drift.map(serde_json::from_value).transpose();
                     let look = Look {
                         duration: Duration::from_millis(millis.unwrap_or_default()),
                         schema_valid: r.schema_valid.unwrap_or_default(),
                         db_accessible: r.db_accessible.unwrap_or_default(),
                         health: decode(&health)?,
-                        reasons: reasons.unwrap_or_default(),
+                        reasons: Reason::read(r.reasons)?,
+                        drift: drift.map_err(|e| sqlx::Error::Decode(e.into()))?,
                     };
-                    Some(Last { look, at, next_due })
+                    Some(Last { look, at, since: r.health_since, next_due })
                 }
                 _ => None,
             };

@@ -15,6 +15,7 @@ mod decode;
 mod error_class;
 pub mod findings;
 mod fit;
+pub mod health;
 pub mod history;
 pub mod idempotency;
 mod installation;

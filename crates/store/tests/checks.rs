@@ -49,6 +49,7 @@ fn look(health: TenantHealth) -> Look {
         db_accessible: true,
         health,
         reasons: if health == TenantHealth::Healthy { Vec::new() } else { reasons },
+        drift: None,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod application_role;
 mod bootstrap;
 pub mod copied;
 pub mod door;
+pub mod drift;
 pub mod elsewhere;
 pub mod grants;
 mod hand_over;

@@ -5,6 +5,7 @@ mod learn;
 use std::collections::BTreeSet;
 
 use crate::Ident;
+use crate::drift::foreign_table;
 use crate::shape::{self, Shape};
 use crate::shared::TenantPath;
 use crate::survey::{Depth, Grant};
@@ -71,6 +72,12 @@ impl Promise {
     /// Whether the migrations give this right in a schema, whose name the server spells as given.
     pub(crate) fn grants(&self, grant: &Grant, spelling: &str) -> bool {
         self.is_among(&self.grants, grant, spelling)
+    }
+
+    /// Whether the object belongs to a version table of another tool, which no migration makes.
+    pub(crate) fn is_foreign(&self, object: &str) -> bool {
+        let is_made = |table: &str| self.shape.contains_key(&format!("table {table}"));
+        foreign_table(object).is_some_and(|table| !is_made(table))
     }
 
     /// Whether the right comes from default privileges, which open every new schema.

@@ -95,10 +95,30 @@ pub(crate) fn with_names(shape: &Shape, put: impl Fn(&str) -> String) -> Shape {
 
 /// How a shape differs from the expected one in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Difference {
+pub enum Difference {
     Missing,
     Changed,
     Extra,
+}
+
+impl Difference {
+    /// Stable.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Changed => "differs",
+            Self::Extra => "extra",
+        }
+    }
+
+    pub(crate) fn sentence(self, object: &str) -> String {
+        match self {
+            Self::Missing => format!("{object} is missing"),
+            Self::Changed => format!("{object} is not what the migrations make it"),
+            Self::Extra => format!("{object} is in no migration"),
+        }
+    }
 }
 
 /// The objects in which a shape differs from the expected one.
@@ -118,12 +138,7 @@ pub(crate) fn compare<'s>(
 
 /// Says how a shape differs from the expected one, in sentences without SQL.
 pub(crate) fn differences(expected: &Shape, found: &Shape) -> Vec<String> {
-    let sentence = |(object, difference)| match difference {
-        Difference::Missing => format!("{object} is missing"),
-        Difference::Changed => format!("{object} is not what the migrations make it"),
-        Difference::Extra => format!("{object} is in no migration"),
-    };
-    compare(expected, found).map(sentence).collect()
+    compare(expected, found).map(|(object, how)| how.sentence(object)).collect()
 }
 
 #[cfg(test)]

@@ -278,7 +278,8 @@ impl Survey {
         match row.try_get::<&str, _>(0)? {
             "relation" => self.relation(row)?,
             "object" => {
-                self.shape.insert(row.try_get(2)?, String::new());
+                let definition: Option<String> = row.try_get(3)?;
+                self.shape.insert(row.try_get(2)?, definition.unwrap_or_default());
             }
             "definition" => {
                 let object: String = row.try_get(2)?;

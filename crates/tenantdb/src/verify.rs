@@ -3,10 +3,10 @@
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::PgConnection;
 
+use crate::drift::{self, Drifted};
 use crate::mark::Mark;
 use crate::newcomers;
 use crate::promise::Promise;
-use crate::shape;
 use crate::shared::TenantPath;
 use crate::survey::{self, Depth, Grant, Subject, Survey};
 
@@ -138,6 +138,8 @@ pub struct Faults {
     /// What the role may do outside its schema, often as one of all.
     pub database: Vec<String>,
     pub shape: Vec<String>,
+    /// What of `shape` and `rights` is an object's, with its definitions; only if the objects were read.
+    pub drift: Vec<Drifted>,
     /// The schema or the role is missing, or bears another mark.
     pub foreign: bool,
     /// The role cannot get in, or not use its schema.
@@ -266,9 +268,9 @@ fn faults(found: &Survey, promise: &Promise) -> Faults {
     if !faults.role.iter().any(|rule| rule == NO_ROLE) {
         faults.rights.extend(grants(found, promise));
     }
-    let differences = shape::differences(&promise.shape_in(&found.spelling), &found.shape);
-    let differences = differences.iter().map(|sentence| unqualified(sentence, &found.spelling));
-    faults.shape.extend(differences);
+    faults.drift = drift::of(found, promise);
+    let objects = faults.drift.iter().filter(|it| !it.is_right());
+    faults.shape.extend(objects.map(Drifted::sentence));
     faults
 }
 
@@ -285,12 +287,18 @@ fn grants(found: &Survey, promise: &Promise) -> Vec<String> {
 }
 
 pub(crate) fn unasked<'a>(found: &'a Survey, promise: &Promise) -> impl Iterator<Item = &'a Grant> {
-    found.grants.iter().filter(|grant| !promise.grants(grant, &found.spelling))
+    let is_asked = |grant: &&Grant| {
+        promise.grants(grant, &found.spelling) || promise.is_foreign(&grant.object)
+    };
+    found.grants.iter().filter(move |grant| !is_asked(grant))
 }
 
 /// All sentences are about one schema: its name before each object's would say nothing.
-fn unqualified(sentence: &str, schema: &str) -> String {
-    [" ", ".", "(", ","].iter().fold(sentence.to_owned(), |text, before| {
-        text.replace(&format!("{before}{schema}."), before)
+pub(crate) fn unqualified(text: &str, schema: &str) -> String {
+    const BEFORE: [char; 9] = [' ', '.', '(', ',', ':', '[', '\'', '=', '\n'];
+    let qualified = format!("{schema}.");
+    let text = text.strip_prefix(&qualified).unwrap_or(text);
+    BEFORE.iter().fold(text.to_owned(), |text, before| {
+        text.replace(&format!("{before}{qualified}"), &before.to_string())
     })
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use doctor::{TenantCheck, TenantReport};
+use doctor::{References, TenantCheck, TenantReport};
 use domain::TenantHealth;
 use metrics::counter;
 use operations::Parts;
@@ -49,6 +49,7 @@ const UNSCHEDULED: Duration = Duration::from_secs(7 * 86_400);
 pub(crate) struct Checker {
     pub(crate) pool: Connections,
     pub(crate) parts: Arc<Parts>,
+    pub(crate) references: References,
     pub(crate) settings: settings::Checks,
     pub(crate) in_progress: InProgress,
     /// Told when a caller asks.
@@ -118,7 +119,7 @@ impl Checker {
         let check = TenantCheck {
             installation: &self.parts.installation,
             migrations: &self.parts.migrations,
-            promise: Arc::clone(&self.parts.promise),
+            references: &self.references,
             application_role: self.parts.application_role(),
         };
         let Some(report) = check.look(conn, taken.tenant).await? else {

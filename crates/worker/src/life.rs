@@ -180,9 +180,12 @@ impl<'a> Life<'a> {
     }
 
     fn checker(&self) -> Checker {
+        let parts = Arc::clone(&self.work.parts);
+        let promise = Arc::clone(&parts.promise);
         Checker {
             pool: self.pools.work.clone(),
-            parts: Arc::clone(&self.work.parts),
+            references: doctor::References::new((*parts.migrations).clone(), promise),
+            parts,
             settings: self.settings.checks,
             in_progress: self.in_progress.clone(),
             asked: Arc::clone(&self.asked),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use contract::{CheckReason, Finding, FindingPage, FindingSubject, TenantCheck};
+use contract::{CheckReason, DriftedObject, Finding, FindingPage, FindingSubject, TenantCheck};
 use domain::{TenantHealth, TenantId, TenantState};
 use queue::Bell;
 use serde::Deserialize;
@@ -134,13 +134,11 @@ pub(crate) async fn get_tenant_health(
     Ok(Json(view(id, tenant, last)))
 }
 
-fn view(tenant_id: TenantId, tenant: Stored, Last { look, at, next_due }: Last) -> TenantCheck {
-    let reasons: Vec<CheckReason> = look
-        .reasons
-        .into_iter()
-        .map(|it| CheckReason { code: it.code, message: it.message })
-        .collect();
-    let messages = || reasons.iter().map(|it| it.message.as_str()).collect::<Vec<_>>().join("; ");
+fn view(tenant_id: TenantId, tenant: Stored, last: Last) -> TenantCheck {
+    let Last { look, at, since, next_due } = last;
+    let (reasons, error) = reasons(look.health, look.reasons);
+    let drifted =
+        |it: checks::Drifted| DriftedObject { object: it.object, difference: it.difference };
     TenantCheck {
         tenant_id,
         tenant_name: tenant.name,
@@ -149,12 +147,25 @@ fn view(tenant_id: TenantId, tenant: Stored, Last { look, at, next_due }: Last) 
         schema_valid: look.schema_valid,
         db_accessible: look.db_accessible,
         overall_health: look.health.into(),
-        error: (look.health != TenantHealth::Healthy).then(messages),
+        error,
         reasons,
+        drift: look.drift.map(|objects| objects.into_iter().map(drifted).collect()),
+        health_since: since,
         checked_at: at,
         duration_ms: u64::try_from(look.duration.as_millis()).unwrap_or(u64::MAX),
         next_check_at: next_due,
     }
+}
+
+/// The reasons, and all of them in one text unless the tenant is healthy.
+pub(super) fn reasons(
+    health: TenantHealth,
+    reasons: Vec<checks::Reason>,
+) -> (Vec<CheckReason>, Option<String>) {
+    let messages = || reasons.iter().map(|it| it.message.as_str()).collect::<Vec<_>>().join("; ");
+    let error = (health != TenantHealth::Healthy).then(messages);
+    let reason = |it: checks::Reason| CheckReason { code: it.code, message: it.message };
+    (reasons.into_iter().map(reason).collect(), error)
 }
 
 #[derive(Default, Deserialize, utoipa::IntoParams)]

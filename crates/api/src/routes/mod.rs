@@ -16,6 +16,7 @@ mod probes;
 mod queue;
 mod rollouts;
 mod submit;
+mod tenant_health;
 mod tenant_keys;
 mod tenants;
 mod update;
@@ -65,6 +66,7 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(checks::check_tenant))
         .routes(routes!(checks::get_tenant_health))
         .routes(routes!(checks::list_findings))
+        .routes(routes!(tenant_health::list_tenant_health))
         .routes(routes!(tenant_keys::list_keys, tenant_keys::issue_key))
         .routes(routes!(tenant_keys::rotate_keys))
         .routes(routes!(tenant_keys::reveal_tenant_keys))

@@ -163,7 +163,14 @@ pub(crate) async fn get_tenant(
 ) -> Result<([(HeaderName, String); 1], Json<Tenant>), Problem> {
     let mut conn = cx.pool().acquire().await?;
     let found = tenants::find(&mut conn, id).await?.ok_or_else(|| Problem::tenant_not_found(id))?;
-    Ok(([(header::ETAG, etag(&found.version))], Json(view(found))))
+    let status = tenants::status(&mut conn, id).await?;
+    let etag = etag(&found.version);
+    let tenant = Tenant {
+        schema_status: status.as_ref().map(|it| schema_status(it).into()),
+        checked_at: status.and_then(|it| it.checked_at),
+        ..view(found)
+    };
+    Ok(([(header::ETAG, etag)], Json(tenant)))
 }
 
 /// A tenant as callers see it.
@@ -194,6 +201,8 @@ pub(super) fn view(t: tenants::Tenant) -> Tenant {
         }),
         hold: t.hold.map(|it| Hold { since: it.since, reason: it.reason }),
         deletion_protected: t.is_protected,
+        schema_status: None,
+        checked_at: None,
         updated_at: t.updated_at,
         version: Some(t.version),
     }
@@ -232,8 +241,8 @@ fn schema_status(status: &tenants::TenantStatus) -> SchemaStatus {
     match status.state {
         TenantState::Pending => SchemaStatus::Pending,
         TenantState::Deleted | TenantState::Released if !status.is_there => SchemaStatus::Absent,
-        _ if status.is_there && status.is_behind => SchemaStatus::Behind,
         _ if status.is_there && status.has_drifted => SchemaStatus::Drifted,
+        _ if status.is_there && status.is_behind => SchemaStatus::Behind,
         _ if status.is_there => SchemaStatus::Provisioned,
         _ => SchemaStatus::Failed,
     }

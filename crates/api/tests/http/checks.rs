@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use domain::TenantHealth;
 use serde_json::Value;
 use store::{
-    checks::{self, Look, Reason},
+    checks::{self, Drifted, Look, Reason},
     findings::{self, Sighting, Subject},
 };
 
@@ -24,6 +24,7 @@ fn unwell() -> Look {
             reason("shape_differs", "table person does not exist"),
             reason("sequence_behind", "sequence s is behind"),
         ],
+        drift: Some(vec![Drifted { object: "table person".into(), difference: "missing".into() }]),
     }
 }
 
@@ -62,6 +63,8 @@ async fn a_check_is_answered_with_the_report_of_a_look_that_began_after_it_was_a
     assert_eq!(body["error"], "table person does not exist; sequence s is behind");
     assert_eq!(body["reasons"][0]["code"], "shape_differs");
     assert_eq!(body["duration_ms"], 31);
+    let drift = serde_json::json!([{ "object": "table person", "difference": "missing" }]);
+    assert_eq!((&body["drift"], &body["health_since"]), (&drift, &body["checked_at"]));
     for text in ["tenant_name", "schema_name", "checked_at", "next_check_at"] {
         assert!(body[text].is_string(), "{text}: {body}");
     }
@@ -69,10 +72,14 @@ async fn a_check_is_answered_with_the_report_of_a_look_that_began_after_it_was_a
     assert_eq!((stored.status, &stored.body), (StatusCode::OK, body));
     let status = app.get("/tenants/1/status").await.body;
     assert_eq!(status["checked_at"], body["checked_at"]);
+    let shown = app.get("/tenants/1").await.body;
+    assert_eq!(shown["checked_at"], body["checked_at"]);
+    assert_eq!(shown["schema_status"], status["schema_status"]);
 
     let again = checked(&app).await;
 
     assert!(again.body["checked_at"].as_str() > body["checked_at"].as_str(), "{again:?}");
+    assert_eq!(again.body["health_since"], body["health_since"], "it is as it was");
 }
 
 #[tokio::test]
@@ -142,6 +149,59 @@ async fn findings_are_listed_by_page_tenant_and_kind_open_or_closed() {
     assert_eq!((&of_job["tenant_id"], &of_job["closed_at"]), (&Value::Null, &Value::Null));
     for wrong in ["?tenant_id=0", "?limit=0", "?cursor=x", "?closed=maybe", "?since=now"] {
         let status = app.get(&format!("/findings{wrong}")).await.status;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_health_of_all_tenants_is_told_by_page_and_counted() {
+    let app = App::start().await;
+    app.enlist(5).await;
+    app.execute("update tenantry.tenants set state = 'suspended' where id = 4").await;
+    app.execute("update tenantry.tenants set state = 'deleting' where id = 5").await;
+    app.execute(
+        r#"insert into tenantry.tenant_checks (tenant_id, next_due, checked_at, schema_valid, db_accessible,
+               overall_health, reasons, drift)
+           values (1, now(), now(), true, true, 'healthy', '[]', '[]'),
+                  (2, now(), now(), false, true, 'unhealthy', '[{"code": "shape_differs", "message": "a"}]',
+                      '[{"object": "table a", "difference": "missing"}]'),
+                  (4, now(), now(), false, false, 'error', '[]', null)"#,
+    )
+    .await;
+    let listed = async |query: &str| {
+        let body = app.get(&format!("/health/tenants{query}")).await.body;
+        let rows = body["tenants"].as_array().unwrap_or_else(|| panic!("{query}: {body}"));
+        let told = rows.iter().map(|it| {
+            format!("{} {} {}", it["tenant_id"], it["overall_health"], it["drifted"])
+                .replace('"', "")
+        });
+        (told.collect::<Vec<_>>(), body["next_cursor"].as_str().map(str::to_owned))
+    };
+
+    let all = ["1 healthy false", "2 unhealthy true", "3 error null", "4 error null"];
+    assert_eq!(listed("").await, (all.map(str::to_owned).to_vec(), None));
+    assert_eq!(listed("?health=unhealthy").await.0, [all[1]]);
+    assert_eq!(listed("?health=error").await.0, [all[3]], "3 was not looked at yet");
+    let (first, next) = listed("?limit=3").await;
+    assert_eq!(first, all[..3]);
+    assert_eq!(listed(&format!("?limit=3&cursor={}", next.unwrap())).await.0, all[3..]);
+    let body = app.get("/health/tenants?limit=2").await.body;
+    assert_eq!(
+        body["summary"],
+        serde_json::json!({ "total_tenants": 4, "healthy": 1, "unhealthy": 1, "error": 1, "unchecked": 1,
+            "drifted": 1, "is_exact": true })
+    );
+    assert_eq!(
+        (&body["tenants"][0]["error"], &body["tenants"][1]["error"]),
+        (&Value::Null, &"a".into())
+    );
+    let third = app.get("/health/tenants").await.body["tenants"][2].clone();
+    assert_eq!(
+        (&third["checked_at"], &third["reasons"][0]["code"]),
+        (&Value::Null, &"never_checked".into())
+    );
+    for wrong in ["?health=well", "?limit=0", "?cursor=x", "?page=1"] {
+        let status = app.get(&format!("/health/tenants{wrong}")).await.status;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }

@@ -140,7 +140,7 @@ async fn health_metrics_and_description_need_no_token() {
 }
 
 /// Every call there is. A new one is added here too: it is a contract.
-const CALLS: [&str; 61] = [
+const CALLS: [&str; 62] = [
     "DELETE /api/v1/batches/{id}/api-keys",
     "DELETE /api/v1/operations/{id}/api-keys",
     "GET /api/v1/audit",
@@ -149,6 +149,7 @@ const CALLS: [&str; 61] = [
     "GET /api/v1/batches/{id}",
     "GET /api/v1/batches/{id}/results",
     "GET /api/v1/findings",
+    "GET /api/v1/health/tenants",
     "GET /api/v1/operations",
     "GET /api/v1/operations/{id}",
     "GET /api/v1/operations/{id}/items",

@@ -22,6 +22,7 @@ fn calls() -> Vec<(Method, String, Role)> {
         (get.clone(), "/tenants/1/health".into(), Role::Viewer),
         (post.clone(), "/tenants/1/check".into(), Role::Viewer),
         (get.clone(), "/findings".into(), Role::Viewer),
+        (get.clone(), "/health/tenants".into(), Role::Viewer),
         (get.clone(), "/audit".into(), Role::Viewer),
         (get.clone(), "/batches".into(), Role::Viewer),
         (get.clone(), format!("/batches/{batch}"), Role::Viewer),

@@ -129,7 +129,7 @@ fn summary(report: &Report) -> String {
     )
 }
 
-fn unexamined(error: &ExamineError) -> Failure {
+pub(super) fn unexamined(error: &ExamineError) -> Failure {
     match error {
         ExamineError::NotMigrated => Failure::new(error.to_string())
             .advise("`tenantry migrate public up` brings it up to date"),

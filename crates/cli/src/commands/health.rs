@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use super::tenant_health::TenantsHealth;
 use crate::{
     args::Global,
     client::Client,
@@ -16,13 +17,24 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Health {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// The address, for a worker its port 8081; without a path, `/readyz` [default: the API]
     url: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Of {
+    Tenants(TenantsHealth),
+}
+
 impl Health {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
+        if let Some(Of::Tenants(tenants)) = self.of {
+            return tenants.run(global).await;
+        }
         let url = self.url.unwrap_or_else(|| Target::find(global).url);
         let (base, path) = split(&url)?;
         let target = Target { url: base, token: None, on_behalf_of: None, from_ready_file: false };

@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 mod find_tenant;
 pub(crate) mod findings;
 pub(crate) mod health;
@@ -25,6 +26,7 @@ pub(crate) mod submit;
 pub(crate) mod tenant;
 mod tenant_check;
 mod tenant_deletion;
+mod tenant_health;
 mod tenant_keys;
 mod tenant_update;
 pub(crate) mod token;
@@ -61,6 +63,7 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Token(token) => token.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Doctor(doctor) => with_database(global, async |db| doctor.run(db).await).await,
+        Command::Drift(drift) => with_database(global, async |db| drift.run(db).await).await,
         Command::Findings(findings) => findings.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Restore(restore) => restore.run(global).await,

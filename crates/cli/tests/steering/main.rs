@@ -210,7 +210,7 @@ async fn what_is_refused_is_told_at_once() {
 }
 
 /// Every command that gives a result and ends by itself; `BATCH` stands for a batch's id.
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 44] = [
     "submit more.json",
     "batch list",
     "batch show BATCH",
@@ -239,6 +239,7 @@ const COMMANDS: [&str; 42] = [
     "token list",
     "token revoke bob",
     "health",
+    "health tenants",
     "config check",
     "migrate lint",
     "migrate try",
@@ -250,6 +251,7 @@ const COMMANDS: [&str; 42] = [
     "migrate tenant down --all --yes",
     "migrate tenant relearn",
     "doctor",
+    "drift --all",
     "keys roll-master",
     "restore copy",
     "migrate public down --yes",

@@ -120,12 +120,16 @@ pub(crate) const DAMAGES: &[(&str, Verdict)] = &[
     ("drop owned by ROLE; drop role ROLE", Told(&[Kind::TenantWithoutRole])),
     // what the control database knows of it
     (
-        "update tenantry.tenant_migrations set version = '0001' where tenant_id = ID",
+        "drop table SCHEMA.person; update tenantry.tenant_migrations set version = '0001' where tenant_id = ID",
         Told(&[Kind::MigrationsBehind]),
     ),
     (
+        "update tenantry.tenant_migrations set version = '0001' where tenant_id = ID",
+        Told(&[Kind::MigrationsBehind, Kind::ShapeDiffers]),
+    ),
+    (
         "update tenantry.tenant_migrations set version = null where tenant_id = ID",
-        Told(&[Kind::MigrationsBehind]),
+        Told(&[Kind::MigrationsBehind, Kind::ShapeDiffers]),
     ),
     (
         "delete from tenantry.tenant_migrations where tenant_id = ID",

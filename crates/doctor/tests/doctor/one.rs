@@ -1,14 +1,14 @@
 //! One tenant is looked at: what its schema, its role and its rights are found to be.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use doctor::{Kind, Subject, TenantCheck, TenantReport};
+use doctor::{Kind, References, Subject, TenantCheck, TenantReport};
 use domain::{TenantHealth, TenantId};
 use store::{
     checks,
     findings::{self, Filter},
 };
-use tenantdb::{MigrationSet, Promise};
+use tenantdb::{MigrationSet, drift::Drifted};
 
 use crate::ward::{Ward, differences, schema, tenant};
 
@@ -19,11 +19,11 @@ impl Ward {
     async fn look(&self, id: i64) -> Option<TenantReport> {
         let migrations = MigrationSet::embedded();
         let mut conn = doctor::connect(&self.db.pool).await.unwrap();
-        let promise = Arc::new(Promise::learn(&mut conn, &migrations).await.unwrap());
+        let references = References::learn(&mut conn, migrations.clone()).await.unwrap();
         let check = TenantCheck {
             installation: &self.installation,
             migrations: &migrations,
-            promise,
+            references: &references,
             application_role: None,
         };
         let before = self.everything().await;
@@ -133,7 +133,11 @@ async fn a_mark_that_is_anothers_is_the_schemas_finding() {
 #[tokio::test]
 async fn a_tenant_that_only_lacks_migrations_is_healthy_and_one_without_a_record_is_not() {
     let ward = Ward::healthy().await;
-    ward.run("update tenantry.tenant_migrations set version = null where tenant_id = 1").await;
+    ward.run(
+        "drop table t_1.person, t_1.tenant;
+         update tenantry.tenant_migrations set version = null where tenant_id = 1",
+    )
+    .await;
 
     let behind = ward.look(1).await.unwrap();
     ward.run("delete from tenantry.tenant_migrations where tenant_id = 1").await;
@@ -142,6 +146,33 @@ async fn a_tenant_that_only_lacks_migrations_is_healthy_and_one_without_a_record
     let found = vec![(Kind::MigrationsBehind, tenant(1))];
     assert_eq!(told(&behind), (TenantHealth::Healthy, true, true, found.clone()));
     assert_eq!(told(&unknown), (TenantHealth::Unhealthy, false, true, found));
+}
+
+#[tokio::test]
+async fn drift_is_told_by_object_and_kept_without_definitions() {
+    let ward = Ward::healthy().await;
+    let sound = ward.look(1).await.unwrap().drift.unwrap();
+    ward.run(
+        "alter table t_1.person alter email set default 'secret'; drop index t_1.person_email",
+    )
+    .await;
+
+    let drift = ward.look(1).await.unwrap().drift.unwrap();
+
+    assert_eq!((sound.objects.len(), sound.version.unwrap().as_str()), (0, "0002"));
+    let told = |it: &Drifted| format!("{} {}", it.difference.as_str(), it.object);
+    let told: Vec<String> = drift.objects.iter().map(told).collect();
+    assert_eq!(told, ["differs column person.email", "missing index person.person_email"]);
+    assert!(drift.objects[0].tenant.as_ref().is_some_and(|it| it.contains("secret")), "{drift:?}");
+    let mut conn = ward.db.pool.acquire().await.unwrap();
+    let kept: String =
+        sqlx::query_scalar("select drift::text from tenantry.tenant_checks where tenant_id = 1")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+    assert!(kept.contains("column person.email") && !kept.contains("secret"), "{kept}");
+    let status = store::tenants::status(&mut conn, TenantId::new(1)).await.unwrap().unwrap();
+    assert!(status.has_drifted);
 }
 
 #[tokio::test]

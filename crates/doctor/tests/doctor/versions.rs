@@ -7,14 +7,37 @@ use super::ward::{Ward, scope, tenant};
 #[tokio::test]
 async fn a_tenant_behind_the_newest_migration_is_told_once() {
     for behind in [
-        "update tenantry.tenant_migrations set version = '0001' where tenant_id = 2",
-        "update tenantry.tenant_migrations set version = null where tenant_id = 2",
         "drop table t_2.person; update tenantry.tenant_migrations set version = '0001' where tenant_id = 2",
+        "drop table t_2.person, t_2.tenant;
+         update tenantry.tenant_migrations set version = null where tenant_id = 2",
     ] {
         let ward = Ward::healthy().await;
         ward.run(behind).await;
 
         ward.only_reports(Kind::MigrationsBehind, tenant(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_behind_is_held_against_what_its_own_migrations_make() {
+    for (behind, told) in [
+        ("", "sequence person_id_seq is in no migration; table person is in no migration"),
+        (
+            "drop table t_2.person; alter table t_2.tenant drop column name;",
+            "column tenant.name is missing",
+        ),
+    ] {
+        let ward = Ward::healthy().await;
+        ward.run(&format!(
+            "{behind} update tenantry.tenant_migrations set version = '0001' where tenant_id = 2"
+        ))
+        .await;
+
+        let found = [(Kind::MigrationsBehind, tenant(2)), (Kind::ShapeDiffers, tenant(2))];
+        assert_eq!(ward.found().await, found);
+        let report = doctor::examine(&ward.db.pool, &scope()).await.unwrap();
+        let sentence = &report.findings[1].sentence;
+        assert!(sentence.ends_with(&format!(": {told}")), "{sentence}");
     }
 }
 

@@ -12,7 +12,7 @@ select t.name, t.state, t.created_at, m.version as "migration_version?",
             )
         )
     end, false) as "is_behind!",
-    coalesce(c.overall_health = 'unhealthy' and not c.schema_valid, false) as "has_drifted!",
+    coalesce(c.drift <> '[]', c.overall_health = 'unhealthy' and not c.schema_valid, false) as "has_drifted!",
     c.checked_at as "checked_at?",
     greatest(t.login_issued_at,
         (select max(k.last_used_at) from tenantry.api_keys k where k.tenant_id = t.id)) as last_activity

@@ -22,6 +22,6 @@ pub use list::{Filter, Page, Tenant, count, find, list};
 pub use reserve::{
     Conflict, Reservation, Wanted, allocate_ids, conflicts, release, reserve, revive,
 };
-pub use status::{TenantStatus, is_being_suspended, state, states, status};
+pub use status::{TenantStatus, is_being_suspended, is_held, state, states, status};
 pub use suspended::{Standing, Suspension, keep_rights, lock_standing, resume, take_over_due};
 pub use update::{Locked, TakenName, lock_changeable, taken_name, update};

@@ -16,6 +16,17 @@ pub async fn state(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<Op
         .await
 }
 
+/// Whether an item that has begun and not ended works on the tenant.
+pub async fn is_held(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from tenantry.operation_items
+               where tenant_id = $1 and started_at is not null and finished_at is null) as "is!""#,
+        tenant.get(),
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// The states of those of `tenants` that there are.
 pub async fn states(
     conn: &mut PgConnection,

@@ -67,6 +67,17 @@ impl MigrationSet {
         Self::new(Vec::new())
     }
 
+    /// The set without these: what a tenant has that lacks them. It has a hash of its own.
+    #[must_use]
+    pub fn without(&self, missing: &[&Migration]) -> Self {
+        if missing.is_empty() {
+            return self.clone();
+        }
+        let lacks = |m: &&Migration| !missing.iter().any(|it| it.version == m.version);
+        let part = Self::new(self.iter().filter(lacks).cloned().collect()).sharing(&self.shared);
+        Self { superseded: self.superseded.clone(), boundaries: self.boundaries.clone(), ..part }
+    }
+
     /// The newest version; `None` for an empty set.
     pub fn head(&self) -> Option<&Version> {
         self.migrations.last().map(Migration::version)

@@ -1,5 +1,6 @@
 array(
-    select concat_ws(' ', t.tgname || e'\t' || pg_get_triggerdef(t.oid), t.tgenabled)
+    select concat_ws(' ', t.tgname || e'\t' || pg_get_triggerdef(t.oid),
+        case t.tgenabled when 'D' then 'disabled' when 'R' then 'on replicas' when 'A' then 'always' end)
     from pg_trigger t where c.relhastriggers and t.tgrelid = c.oid and not t.tgisinternal
     union
     -- those behind a constraint are told when it is not held

@@ -7,6 +7,7 @@ mod application_role;
 mod bootstrap;
 mod confinement;
 mod cost;
+mod drift;
 mod formats;
 mod ledger;
 mod makers;

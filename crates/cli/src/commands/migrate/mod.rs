@@ -3,7 +3,7 @@
 mod lint;
 mod public;
 mod starter;
-mod tenant;
+pub(super) mod tenant;
 mod try_out;
 
 use clap::Subcommand;

@@ -188,7 +188,7 @@ async fn learn(pool: &PgPool, set: &MigrationSet) -> anyhow::Result<Learnt> {
 }
 
 /// Refuses to go on where something that the set shares is not there. Gives whose database it is.
-pub(super) async fn require_shared(
+pub(in crate::commands) async fn require_shared(
     conn: &mut PgConnection,
     set: &MigrationSet,
 ) -> anyhow::Result<InstallationId> {
@@ -236,7 +236,10 @@ async fn relearn(db: Database<'_>) -> anyhow::Result<Done> {
 }
 
 /// The tenant of the fleet that has this schema.
-async fn tenant_of(conn: &mut PgConnection, schema: &str) -> anyhow::Result<FleetTenant> {
+pub(in crate::commands) async fn tenant_of(
+    conn: &mut PgConnection,
+    schema: &str,
+) -> anyhow::Result<FleetTenant> {
     let name = SchemaName::parse(schema).map_err(|e| Failure::usage(format!("`{schema}`: {e}")))?;
     tenants::fleet_tenant(conn, &name).await?.ok_or_else(|| {
         Failure::new(format!("no active or suspended tenant has the schema `{schema}`"))
@@ -245,7 +248,8 @@ async fn tenant_of(conn: &mut PgConnection, schema: &str) -> anyhow::Result<Flee
     })
 }
 
-async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<FleetTenant>> {
+/// Every active or suspended tenant.
+pub(in crate::commands) async fn every_tenant(pool: &PgPool) -> anyhow::Result<Vec<FleetTenant>> {
     const PAGE: i64 = 1_000;
     let pages = stream::try_unfold(None, async |after| {
         let mut conn = pool.acquire().await?;

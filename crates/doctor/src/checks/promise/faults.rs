@@ -1,16 +1,20 @@
 //! What is wrong with one tenant.
 
+use std::mem;
+
 use domain::{SchemaName, TenantId};
 use sqlx::PgConnection;
 use tenantdb::{
     MigrationSet, Promise,
+    drift::Drifted,
     elsewhere::{self, Elsewhere},
     ledger::{self, Entry},
     own_row::{self, OwnRow, Standing},
+    shape::Difference,
     verify,
 };
 
-use super::{Promised, Tenant};
+use super::{Drift, Promised, Tenant, references::Reference};
 use crate::Kind;
 
 /// Something wrong with a tenant.
@@ -28,6 +32,8 @@ pub(super) struct Looked {
     pub(super) schema_differs: bool,
     /// Its users cannot get in.
     pub(super) shut_out: bool,
+    /// `None` = its schema was not compared.
+    pub(super) drift: Option<Drift>,
 }
 
 /// What is wrong with a tenant. A schema or role that is not there or bears another mark is not told
@@ -37,7 +43,6 @@ pub(super) async fn faults(
     promised: &Promised<'_>,
     tenant: &Tenant,
 ) -> sqlx::Result<Looked> {
-    let Promised { set, promise, .. } = promised;
     let (schema, mut subject) = (&tenant.schema, promised.subject(tenant, None));
     let owned = tenantdb::schema::owner(conn, schema).await?.is(&subject.mark)
         && tenantdb::role::owner(conn, &tenant.role).await?.is(&subject.mark);
@@ -48,16 +53,28 @@ pub(super) async fn faults(
     subject.neighbour = neighbour.as_ref();
     let entry = ledger::read(conn, &[tenant.id]).await?.pop().flatten();
     let mut found = match &entry {
-        Some(entry) => versions(set, entry),
+        Some(entry) => versions(promised.set, entry),
         None => vec![told(Kind::MigrationsBehind, ledger::missing(schema.as_str()))],
     };
     let is_behind = entry.is_some() && found.iter().all(|it| it.kind == Kind::MigrationsBehind);
-    let mut looked = if tenant.in_depth && found.is_empty() {
-        found = rows_that_differ(conn, promise, tenant).await?;
-        verify::look(conn, &subject, promise).await?
-    } else {
-        let looked = verify::look_at_rights(conn, &[subject], promise).await?;
-        looked.into_iter().next().unwrap_or_default()
+    let reference = match &entry {
+        Some(entry) if tenant.in_depth => promised.references.of(conn, tenant.id, entry).await?,
+        _ => None,
+    };
+    let (mut looked, drift) = match reference {
+        Some(reference) => {
+            if found.is_empty() {
+                found = rows_that_differ(conn, &reference.promise, tenant).await?;
+            }
+            let mut looked = verify::look(conn, &subject, &reference.promise).await?;
+            let drift = drift(reference, mem::take(&mut looked.drift), &found);
+            (looked, Some(drift))
+        }
+        None => {
+            let whole = promised.references.whole();
+            let looked = verify::look_at_rights(conn, &[subject], whole).await?;
+            (looked.into_iter().next().unwrap_or_default(), None)
+        }
     };
     let schema_differs = !looked.shape.is_empty() || !(found.is_empty() || is_behind);
     let shut_out = looked.shut_out;
@@ -70,7 +87,20 @@ pub(super) async fn faults(
         more = elsewhere::read(conn, promised.installation, Some(&tenant.role)).await?;
     }
     found.extend(differs(looked, more));
-    Ok(Looked { faults: found, schema_differs, shut_out })
+    Ok(Looked { faults: found, schema_differs, shut_out, drift })
+}
+
+/// What the schema is compared with, and how it differs: in migrations that were edited too.
+fn drift(reference: Reference, objects: Vec<Drifted>, found: &[Fault]) -> Drift {
+    let edited = found.iter().filter(|fault| fault.kind == Kind::MigrationEdited);
+    let edited = edited.map(|fault| Drifted {
+        object: fault.what.clone(),
+        difference: Difference::Changed,
+        reference: None,
+        tenant: None,
+    });
+    let Reference { version, set_hash, .. } = reference;
+    Drift { version, set_hash, objects: edited.chain(objects).collect() }
 }
 
 /// What is wrong with the tenant's sequences and its own row.

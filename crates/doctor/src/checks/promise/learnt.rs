@@ -7,7 +7,7 @@
 use sqlx::PgConnection;
 use store::promises::{self, Remembered};
 use tenantdb::{
-    Promise,
+    MigrationSet, Promise,
     shape::{self, Shape},
     survey_format,
 };
@@ -20,14 +20,26 @@ pub(super) async fn learn(
     conn: &mut PgConnection,
     gatherer: &mut Gatherer<'_>,
 ) -> Result<Promise, ExamineError> {
+    let (promise, told) = known(conn, &gatherer.scope.migrations).await?;
+    if let Some(sentence) = told {
+        let subject = Subject::Control("the tenant migrations".to_owned());
+        gatherer.add(Kind::PromiseDiffers, subject, sentence, false);
+    }
+    Ok(promise)
+}
+
+/// The same, with the sentence.
+pub(super) async fn known(
+    conn: &mut PgConnection,
+    set: &MigrationSet,
+) -> Result<(Promise, Option<String>), ExamineError> {
     let during =
         || ExamineError::during("read what the installation knows of the tenant migrations");
-    let set = &gatherer.scope.migrations;
     let promise = Promise::learn(conn, set).await.map_err(ExamineError::Migrations)?;
     let key = promises::key(conn, set.hash(), survey_format()).await.map_err(during())?;
     let first = promises::remembered(conn, key).await.map_err(during())?;
-    let Some(Remembered { shape, learnt_at, .. }) = first else { return Ok(promise) };
-    let (told, promise) = match serde_json::from_value::<Shape>(shape) {
+    let Some(Remembered { shape, learnt_at, .. }) = first else { return Ok((promise, None)) };
+    match serde_json::from_value::<Shape>(shape) {
         Ok(expected) => {
             let differences = promise.differences_from(&expected);
             let learnt_at = learnt_at.format("%Y-%m-%d %H:%M:%S UTC");
@@ -38,16 +50,11 @@ pub(super) async fn learn(
                  changed; `tenantry migrate tenant relearn` accepts what they make now",
                 shape::listing(&differences),
             );
-            ((!differences.is_empty()).then_some(told), promise.as_first_learnt(&expected))
+            Ok((promise.as_first_learnt(&expected), (!differences.is_empty()).then_some(told)))
         }
         Err(why) => {
             let told = format!("what is remembered of the tenant migrations cannot be read: {why}");
-            (Some(told), promise)
+            Ok((promise, Some(told)))
         }
-    };
-    if let Some(sentence) = told {
-        let subject = Subject::Control("the tenant migrations".to_owned());
-        gatherer.add(Kind::PromiseDiffers, subject, sentence, false);
     }
-    Ok(promise)
 }

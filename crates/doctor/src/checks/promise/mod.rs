@@ -8,21 +8,25 @@ mod faults;
 mod learnt;
 mod one;
 mod put_back;
+mod references;
 
 use std::{collections::HashSet, sync::Arc};
 
 use domain::{InstallationId, RoleName, SchemaName, TenantId};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 use tenantdb::{
-    Mark, MigrationSet, Promise, elsewhere,
+    Mark, MigrationSet, elsewhere,
     ledger::{self, Entry},
     verify,
 };
 
 use self::faults::{Fault, faults};
 pub(crate) use self::one::TENANT_KINDS;
-pub use self::one::{TenantCheck, TenantReport};
 pub(crate) use self::put_back::{put_back, write_own_row};
+pub use self::{
+    one::{Drift, TenantCheck, TenantReport},
+    references::References,
+};
 use super::database;
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
@@ -73,7 +77,7 @@ pub(super) struct Tenant {
 pub(super) struct Promised<'a> {
     pub(super) installation: &'a InstallationId,
     pub(super) set: &'a MigrationSet,
-    pub(super) promise: Arc<Promise>,
+    pub(super) references: &'a References,
     /// The role that is a member of every tenant's.
     application_role: Option<&'a str>,
     /// Roles that have something outside the tenants' schemas, which is rare; `None` = each is asked about.
@@ -131,7 +135,8 @@ pub(crate) async fn look(pool: &PgPool, gatherer: &mut Gatherer<'_>) -> Result<(
     if !gatherer.scope.wants_any(WALKED) {
         return Ok(());
     }
-    let promised = promised(&mut conn, promise, gatherer).await?;
+    let references = References::new(gatherer.scope.migrations.clone(), Arc::new(promise));
+    let promised = promised(&mut conn, &references, gatherer).await?;
     walk(pool, conn, &promised, gatherer).await.map_err(failed())
 }
 
@@ -161,20 +166,19 @@ async fn walk(
 }
 
 /// What the tenants are to be, and which of their roles have something elsewhere.
-async fn promised<'a>(
+async fn promised<'p, 'a: 'p>(
     conn: &mut PgConnection,
-    promise: Promise,
+    references: &'p References,
     gatherer: &mut Gatherer<'a>,
-) -> Result<Promised<'a>, ExamineError> {
+) -> Result<Promised<'p>, ExamineError> {
     let (set, installation) = (&gatherer.scope.migrations, gatherer.installation);
     let elsewhere = elsewhere::read(conn, installation, None).await;
     let elsewhere = elsewhere.map_err(ExamineError::during("look at the roles' rights"))?;
     let elsewhere = Some(elsewhere.into_iter().map(|it| it.role).collect());
     let of_all = [Kind::SystemRoleDiffers, Kind::DatabaseRights];
     let shared = Some(of_all.iter().any(|kind| gatherer.report.found.contains_key(kind)));
-    let promise = Arc::new(promise);
     let application_role = gatherer.scope.application_role.as_deref();
-    Ok(Promised { installation, set, promise, application_role, elsewhere, shared })
+    Ok(Promised { installation, set, references, application_role, elsewhere, shared })
 }
 
 /// A connection outside the pool, for looks at tenants: it is closed when it has grown. A tenant that locks its
@@ -226,7 +230,7 @@ async fn suspects<'a>(
     tenants: &'a [Tenant],
 ) -> sqlx::Result<Vec<(&'a Tenant, verify::Faults)>> {
     let subjects: Vec<_> = tenants.iter().map(|tenant| promised.subject(tenant, None)).collect();
-    let faults = match verify::look_at_rights(conn, &subjects, &promised.promise).await {
+    let faults = match verify::look_at_rights(conn, &subjects, promised.references.whole()).await {
         Ok(faults) => faults,
         Err(error) if is_about_one(&error) => {
             return Ok(tenants.iter().map(|tenant| (tenant, verify::Faults::default())).collect());

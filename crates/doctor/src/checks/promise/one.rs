@@ -1,20 +1,18 @@
 //! Looks at one tenant: what workers do by schedule, and what a caller asks for.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use domain::{InstallationId, TenantHealth, TenantId, TenantState};
+use domain::{InstallationId, TenantHealth, TenantId, TenantState, Version};
 use sqlx::{Connection as _, PgConnection};
 use tenantdb::{
-    MigrationSet, Owner, Promise,
+    MigrationSet, Owner,
     door::{self, Door},
+    drift::Drifted,
     role, schema,
 };
 
 use super::{
-    Promised, Tenant,
+    Promised, References, Tenant,
     faults::{Fault, faults},
     is_about_one, why_unseen,
 };
@@ -41,7 +39,7 @@ pub(crate) const TENANT_KINDS: &[Kind] = &[
 pub struct TenantCheck<'a> {
     pub installation: &'a InstallationId,
     pub migrations: &'a MigrationSet,
-    pub promise: Arc<Promise>,
+    pub references: &'a References,
     /// The role that may become every tenant: `tenants.application_role`.
     pub application_role: Option<&'a str>,
 }
@@ -58,8 +56,20 @@ pub struct TenantReport {
     /// its time.
     pub findings: Vec<Finding>,
     pub duration: Duration,
+    /// How its schema differs from what its migrations make; `None` = it was not compared.
+    pub drift: Option<Drift>,
     /// What was looked at; nothing if the server refused it.
     pub(crate) subjects: Vec<Subject>,
+}
+
+/// How a tenant's schema differs from what its migrations make.
+#[derive(Debug, Clone)]
+pub struct Drift {
+    /// The newest of these migrations; `None` = there are none.
+    pub version: Option<Version>,
+    /// The hash of the set that has these alone.
+    pub set_hash: String,
+    pub objects: Vec<Drifted>,
 }
 
 /// What one look saw.
@@ -68,6 +78,7 @@ struct Seen {
     findings: Vec<Finding>,
     schema_differs: bool,
     shut_out: bool,
+    drift: Option<Drift>,
 }
 
 impl TenantCheck<'_> {
@@ -85,7 +96,7 @@ impl TenantCheck<'_> {
         let promised = Promised {
             installation: self.installation,
             set: self.migrations,
-            promise: Arc::clone(&self.promise),
+            references: self.references,
             application_role: self.application_role,
             elsewhere: None,
             shared: None,
@@ -132,7 +143,8 @@ async fn look_once(
     let tenant = Tenant { id, schema, role, in_depth: true, is_suspended };
     let findings = missing(conn, promised, &tenant).await?;
     if !findings.is_empty() {
-        return Ok(Some(Seen { tenant, findings, schema_differs: true, shut_out: true }));
+        let (schema_differs, shut_out, drift) = (true, true, None);
+        return Ok(Some(Seen { tenant, findings, schema_differs, shut_out, drift }));
     }
     let mut looked = faults(conn, promised, &tenant).await?;
     if is_suspended {
@@ -146,7 +158,7 @@ async fn look_once(
     };
     let findings = looked.faults.into_iter().map(finding).collect();
     let (schema_differs, shut_out) = (looked.schema_differs, looked.shut_out);
-    Ok(Some(Seen { tenant, findings, schema_differs, shut_out }))
+    Ok(Some(Seen { tenant, findings, schema_differs, shut_out, drift: looked.drift }))
 }
 
 /// Whether schema and role are there and the tenant's, told as the checks of all tenants tell it.
@@ -200,7 +212,7 @@ async fn let_in(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<Option
 
 impl TenantReport {
     fn of(seen: Seen) -> Self {
-        let Seen { tenant, findings, schema_differs, shut_out } = seen;
+        let Seen { tenant, findings, schema_differs, shut_out, drift } = seen;
         let wrong =
             findings.iter().any(|it| it.kind != Kind::MigrationsBehind && !it.kind.is_notice());
         let healthy = !schema_differs && !wrong && (tenant.is_suspended || !shut_out);
@@ -210,6 +222,7 @@ impl TenantReport {
             health: if healthy { TenantHealth::Healthy } else { TenantHealth::Unhealthy },
             findings,
             duration: Duration::ZERO,
+            drift,
             subjects: vec![
                 Subject::Tenant(tenant.id),
                 Subject::Schema(tenant.schema.to_string()),
@@ -228,6 +241,7 @@ impl TenantReport {
             health: TenantHealth::Error,
             findings: vec![Finding { kind: Kind::NotLookedAt, subject, sentence, fixable: false }],
             duration: Duration::ZERO,
+            drift: None,
             subjects: Vec::new(),
         }
     }
