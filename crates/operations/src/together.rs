@@ -18,7 +18,7 @@ use crate::{Ended, Executor, executor::unfit, steps::Source};
 const MOST_OF_POOL: usize = 48;
 
 /// Tenants that are there which share a transaction, at most.
-const MOST_OF_FLEET: usize = 8;
+const MOST_OF_FLEET: usize = 16;
 
 /// Transactions on such tenants that a claim provides for.
 const TRANSACTIONS_AHEAD: usize = 3;
@@ -210,7 +210,7 @@ mod tests {
         let pace = Pace::default();
         assert_eq!(pace.together(), 1, "nothing is known");
         for (took, tenants, together) in
-            [(7, 1, MOST_OF_FLEET), (200, 8, 4), (80, 2, 2), (60_000, 1, 1), (0, 1, MOST_OF_FLEET)]
+            [(5, 1, MOST_OF_FLEET), (200, 8, 4), (80, 2, 2), (60_000, 1, 1), (0, 1, MOST_OF_FLEET)]
         {
             pace.took(Duration::from_millis(took), tenants);
             assert_eq!(pace.together(), together, "{took} ms for {tenants}");

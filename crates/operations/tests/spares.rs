@@ -205,6 +205,18 @@ async fn two_that_fill_the_pool_at_once_build_no_more_than_its_size() {
 }
 
 #[tokio::test]
+async fn the_first_row_of_a_spares_table_finds_its_files() {
+    let db = harness::fresh_db().await;
+    builder(&db.pool, &parts(&db.pool).await).build(3, 3).await.unwrap();
+
+    let laid_out = "select count(*) from pg_class
+        where relname = 'tenant' and starts_with(relnamespace::regnamespace::text, 'tenantry_spare_')
+            and pg_relation_size(oid) > 0";
+    let laid_out: i64 = sqlx::query_scalar(laid_out).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(laid_out, 3);
+}
+
+#[tokio::test]
 async fn a_pool_made_smaller_loses_what_is_too_much() {
     let db = harness::fresh_db().await;
     let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::load::LoadError;
+
 /// What a text asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Marks {
@@ -12,31 +14,26 @@ pub(super) struct Marks {
     pub(super) timeout: Option<Duration>,
 }
 
-/// A mark that says nothing that is understood: its line, from 1, and why.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotUnderstood {
-    pub(super) line: u32,
-    pub(super) message: String,
-}
-
 const NO_TRANSACTION: &str = "no-transaction";
 const TIMEOUT: &str = "timeout:";
 
-/// Reads them. Only comments may stand before a mark.
-pub(super) fn read(text: &str) -> Result<Marks, NotUnderstood> {
+/// Reads those of a text in `file`. Only comments may stand before a mark.
+///
+/// # Errors
+/// At a mark that is not understood.
+pub(super) fn read(text: &str, file: &str) -> Result<Marks, LoadError> {
     let mut marks = Marks::default();
     for (line, said, _) in head(text) {
         if said.starts_with(NO_TRANSACTION) {
             marks.no_transaction = true;
-        } else if let Some(asked) = said.strip_prefix(TIMEOUT) {
-            let asked = asked.trim();
-            let message = || {
-                format!(
+        } else if let Some(asked) = said.strip_prefix(TIMEOUT).map(str::trim) {
+            let refused = || {
+                let message = format!(
                     "asks for the time limit `{asked}`; write a number and ms, s, m or h: `-- timeout: 10m`"
-                )
+                );
+                LoadError::new(file, "instruction", message).at(line)
             };
-            let time = duration(asked).ok_or_else(|| NotUnderstood { line, message: message() })?;
-            marks.timeout = Some(time);
+            marks.timeout = Some(duration(asked).ok_or_else(refused)?);
         }
     }
     Ok(marks)
@@ -104,22 +101,23 @@ mod tests {
     fn marks_stand_before_the_first_statement() {
         let text = "-- a table\n\n-- Timeout: 10m\n  -- no-transaction, for an index\nselect 1;\n-- timeout: 1s\n";
 
-        let marks = read(text).unwrap();
+        let marks = read(text, "1.sql").unwrap();
 
         assert_eq!(marks, Marks { no_transaction: true, timeout: Some(Duration::from_secs(600)) });
-        assert_eq!(read("select 1; -- no-transaction\n").unwrap(), Marks::default());
+        assert_eq!(read("select 1; -- no-transaction\n", "1.sql").unwrap(), Marks::default());
     }
 
     #[test]
     fn a_time_limit_that_is_not_understood_is_told_with_its_line() {
         for asked in ["soon", "10", "0s", "10 minutes", "-1s", "", "1000h", "18446744073709551615h"]
         {
-            let error = read(&format!("-- first\n-- timeout: {asked}\nselect 1")).unwrap_err();
-            assert_eq!(error.line, 2);
+            let error =
+                read(&format!("-- first\n-- timeout: {asked}\nselect 1"), "1.sql").unwrap_err();
+            assert_eq!((error.line, error.code), (2, "instruction"));
             assert!(error.message.contains("`-- timeout: 10m`"), "{}", error.message);
         }
         for (asked, ms) in [("500ms", 500), ("90 s", 90_000), ("2h", 7_200_000)] {
-            let time = read(&format!("-- timeout:{asked}")).unwrap().timeout;
+            let time = read(&format!("-- timeout:{asked}"), "1.sql").unwrap().timeout;
             assert_eq!(time, Some(Duration::from_millis(ms)), "{asked}");
         }
     }

@@ -102,8 +102,7 @@ pub(super) fn split(format: Format, file: &File, text: &str) -> Result<Halves, L
     }
     let mut halves = reader.halves;
     for half in halves.down.iter_mut().chain([&mut halves.up]) {
-        let own = marks::read(&half.text)
-            .map_err(|e| LoadError::new(&file.path, "instruction", e.message).at(e.line))?;
+        let own = marks::read(&half.text, &file.path)?;
         half.marks.no_transaction |= reader.no_transaction || own.no_transaction;
         half.marks.timeout = own.timeout;
     }

@@ -4,15 +4,7 @@ use std::time::Duration;
 
 use tenantdb::migrations::{MigrateError, Target};
 
-use crate::support::{Site, Tenant, execute, set_of, site};
-
-/// A tenant, and a transaction in which a statement may take 200 ms.
-async fn hurried(site: &Site) -> (Tenant, sqlx::Transaction<'static, sqlx::Postgres>) {
-    let tenant = site.tenant(1, "acme").with_schema(site).await;
-    let mut tx = site.begin().await;
-    execute(&mut tx, "set local statement_timeout = 200").await.unwrap();
-    (tenant, tx)
-}
+use crate::support::{execute, set_of, site};
 
 fn ran_out_of_time(done: Result<impl std::fmt::Debug, MigrateError>, file: &str) -> bool {
     match done.unwrap_err() {
@@ -30,7 +22,9 @@ async fn a_file_takes_the_time_that_it_asks_for() {
     let slow = "select pg_sleep(0.4); create table a (id int);";
     for (mark, in_time) in [("", false), ("-- timeout: 20s\n", true)] {
         let set = set_of(&[("1_a.sql", &format!("{mark}{slow}")), ("2_b.sql", "select 1")]);
-        let (tenant, mut tx) = hurried(&site).await;
+        let tenant = site.tenant(1, "acme").with_schema(&site).await;
+        let mut tx = site.begin().await;
+        execute(&mut tx, "set local statement_timeout = 200").await.unwrap();
 
         let done = tenant.apply(&mut tx, &set).await;
 
