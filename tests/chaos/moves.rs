@@ -265,6 +265,7 @@ async fn admit(
         but_at: None,
         run_at: None,
         created_by: None,
+        rollout: None,
     };
     let mut tx = pool.begin().await?;
     if !control::admit(&mut tx, By::process("chaos"), &asked, None).await? {

@@ -27,7 +27,7 @@ impl Fleet {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("0001_base.sql"), BASE).unwrap();
         let settings = [("TENANT_MIGRATIONS_DIR", dir.path().to_str().unwrap())];
-        let mut system = System::configured(1, &settings).await;
+        let system = System::configured(1, &settings).await;
         let mut tenants: Vec<Value> = (0..count).map(tenant).collect();
         for (place, tenant) in tenants.iter_mut().enumerate() {
             tenant["schema_name"] = json!(format!("s{place}"));
