@@ -72,9 +72,9 @@ pub(crate) fn document(public_path: &str) -> String {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes a header, is none")]
 pub(crate) struct OnceHeader {
-    /// 1 to 255 visible ASCII characters, in one header. The same call with it takes effect once in 24 hours;
-    /// another call with it is refused.
-    #[param(rename = "Idempotency-Key", pattern = "^[!-~]{1,255}$")]
+    /// 1 to 255 printable ASCII characters, at least one of them no space, in one header. The same call with it
+    /// takes effect once in 24 hours; another call with it is refused.
+    #[param(rename = "Idempotency-Key", max_length = 255, pattern = "^[ -~]*[!-~][ -~]*$")]
     idempotency_key: Option<String>,
 }
 

@@ -68,8 +68,7 @@ pub(crate) struct DeleteParams {
         ("id" = TenantId, Path, description = "The tenant"),
         DeleteParams,
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
@@ -128,8 +127,7 @@ async fn confirmed(cx: &Context, id: TenantId, confirm: Option<&str>) -> Result<
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
@@ -179,7 +177,7 @@ pub(crate) async fn hold_tenant(
     once: Act,
     document: Document,
 ) -> Result<Json<Tenant>, Problem> {
-    let once = once.with(&document);
+    let once = once.with(&document)?;
     let asked = document.json_if_any()?.unwrap_or_else(|| json!({}));
     let HoldRequest { reason } = crate::submission::operation::read("", &asked)?;
     let line = |reason: String| {

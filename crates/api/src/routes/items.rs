@@ -253,7 +253,7 @@ pub(crate) async fn resolve_operation_item(
     document: Document,
 ) -> Result<Json<ItemResult>, Problem> {
     let note = note(document.json()?)?;
-    let (pool, once) = (cx.pool(), once.with(&document));
+    let (pool, once) = (cx.pool(), once.with(&document)?);
     let done = control::resolve(&pool, caller.by_once(&once), id, index, &note);
     repair(&cx, under, (id, index), done).await
 }

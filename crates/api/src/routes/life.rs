@@ -10,7 +10,7 @@ use crate::{
     http::{
         auth::{Caller, CanOperate},
         body::Document,
-        openapi::{BadSubmission, Common, NotFound},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader},
         parameters::Id,
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -36,8 +36,7 @@ use crate::{
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content = Option<Suspend>, description = "Why, and until when; may be left out"),
     responses(
@@ -73,8 +72,7 @@ pub(crate) async fn suspend_tenant(
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),

@@ -350,7 +350,7 @@ pub(crate) async fn retry_operation(
 ) -> Result<Response, Problem> {
     let group = group(&document)?;
     caller.may(under.check(&cx, id).await?.role())?;
-    let (pool, once) = (cx.pool(), once.with(&document));
+    let (pool, once) = (cx.pool(), once.with(&document)?);
     let retried = control::retry(&pool, caller.by_once(&once), id, how(&cx, &group));
     act(&cx, under, id, retried).await?;
     awaited(&cx, &held, under, id).await

@@ -23,7 +23,7 @@ use crate::{
         admission::Place,
         auth::{Caller, CanOperate},
         body::Document,
-        openapi::{BadSubmission, Common},
+        openapi::{BadSubmission, Common, OnceHeader},
         parameters::Params,
         prefer::{Form, Wait},
         problem::{FieldProblem, Problem, ProblemBody},
@@ -66,8 +66,7 @@ use crate::{
     params(
         How,
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content(
         (BatchRequest = "application/json"),
@@ -123,8 +122,7 @@ pub(crate) async fn submit_batch(
     tag = "tenants",
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body = TenantRequest,
     responses(

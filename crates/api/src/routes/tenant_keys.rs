@@ -115,8 +115,7 @@ pub(crate) async fn get_key(
     tag = "keys",
     params(
         ("id" = TenantId, Path, description = "The tenant"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content = Option<IssueKey>, description = "May be left out"),
     responses(
@@ -151,8 +150,7 @@ pub(crate) async fn issue_key(
     tag = "keys",
     params(
         ("id" = TenantId, Path, description = "The tenant"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content = Option<RotateKeys>, description = "May be left out"),
     responses(

@@ -17,7 +17,7 @@ use crate::{
         auth::CanOperate,
         body::Document,
         etag::if_match,
-        openapi::{BadSubmission, Common, NotFound},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader},
         parameters::Id,
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -49,8 +49,7 @@ use crate::{
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f-]+")$"#,
             description = "An `ETag` of the tenant, or `*`"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content(
         (TenantPatch = "application/merge-patch+json"),
@@ -96,8 +95,7 @@ pub(crate) async fn update_tenant(
     tag = "tenants",
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
-            description = "1 to 255 visible ASCII characters, in one header"),
+        OnceHeader,
     ),
     request_body(content((TenantUpdate = "application/x-ndjson"))),
     responses(

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::idempotency::{self, Became, Claimed, Once};
 
-use super::read::Slices;
+use super::{parse, read::Slices};
 use crate::{
     context::Context,
     http::{body::Document, problem::Problem},
@@ -25,7 +25,7 @@ use crate::{
 /// The key of a call, and what it stands for.
 pub(crate) type Key<'a> = (&'a str, [u8; 32]);
 
-/// The key of a request: 1 to 255 visible ASCII characters.
+/// The key of a request: 1 to 255 printable ASCII characters. Spaces around it are none of a header's value.
 ///
 /// # Errors
 /// 400 when it is something else.
@@ -36,7 +36,7 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         (1..=255).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b))
     });
     key.filter(|_| values.next().is_none()).map(Some).ok_or_else(|| {
-        let detail = "Idempotency-Key must be one header of 1 to 255 visible ASCII characters";
+        let detail = "Idempotency-Key must be one header of 1 to 255 printable ASCII characters";
         Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail)
     })
 }
@@ -97,11 +97,17 @@ pub(crate) struct Act {
 }
 
 impl Act {
-    /// The same of a call with a body, which was read as JSON or is empty.
-    pub(crate) fn with(self, body: &Document) -> Self {
+    /// The same of a call with a body, which may be left out.
+    ///
+    /// # Errors
+    /// 400 with line and column when it is not JSON.
+    pub(crate) fn with(self, body: &Document) -> Result<Self, Problem> {
+        if !body.bytes.trim_ascii().is_empty() {
+            parse::json_text(&body.bytes)?;
+        }
         let body = Slices::one(body.bytes.clone(), None);
         let stands_for = fingerprint(&self.call, Mode::Independent, None, &body);
-        Self { stands_for, ..self }
+        Ok(Self { stands_for, ..self })
     }
 
     /// What takes the key for `caller`; `None` without a key.

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{Method, StatusCode},
+    http::{Method, Request, StatusCode},
 };
 use futures::SinkExt as _;
 use serde_json::json;
@@ -146,4 +146,30 @@ async fn the_registry_itself_takes_no_longer_message() {
     let refused = sqlx::query(long).execute(&app.db.pool).await.unwrap_err();
 
     assert!(refused.to_string().contains("error_message_check"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_text_is_the_callers_fault_in_every_call() {
+    let app = App::start().await;
+    let asked = Request::builder().uri("/openapi.json").body(Body::empty()).unwrap();
+    let description = app.send(asked).await.body;
+    let mut calls = 0;
+
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let with_body =
+            operations.as_object().unwrap().iter().filter(|(_, of)| of["requestBody"].is_object());
+        for (method, _) in with_body {
+            let path = path.replace("{id}", "1").replace("{index}", "1").replace("{key}", "1");
+            let method = method.to_uppercase().parse().unwrap();
+            let request = app
+                .request(method, path.trim_start_matches("/api/v1"))
+                .header("content-type", "application/json")
+                .body(Body::from(&b"\x08\xff\r\x97"[..]));
+            let answer = app.send(request.unwrap()).await;
+
+            assert!(answer.status.is_client_error(), "{path}: {}", answer.text);
+            calls += 1;
+        }
+    }
+    assert!(calls > 10, "{calls} calls take a body");
 }
