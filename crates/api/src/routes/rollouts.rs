@@ -175,7 +175,7 @@ pub(crate) async fn promote_operation(
     document: Document,
 ) -> Result<Response, Problem> {
     let all = document.json_if_any()?.map_or(Ok(false), promotes_all)?;
-    let (pool, once) = (cx.pool(), once.with(&document));
+    let (pool, once) = (cx.pool(), once.with(&document)?);
     act(&cx, under, id, control::promote(&pool, caller.by_once(&once), id, all)).await?;
     shown(&cx, under, id).await
 }
@@ -230,7 +230,7 @@ pub(crate) async fn skip_item(
     document: Document,
 ) -> Result<Json<ItemResult>, Problem> {
     let reason = reason(document.json()?)?;
-    let (pool, once) = (cx.pool(), once.with(&document));
+    let (pool, once) = (cx.pool(), once.with(&document)?);
     let done = control::skip(&pool, caller.by_once(&once), id, index, &reason);
     repair(&cx, under, (id, index), done).await
 }
