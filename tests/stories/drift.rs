@@ -200,6 +200,10 @@ async fn each_change_by_hand_is_named_and_shown_until_it_is_taken_back() {
     assert_eq!(health["summary"]["drifted"], DAMAGES.len(), "{health}");
     let people = fleet.system.cli_at_api(&["health", "tenants", "--health", "unhealthy"]).await;
     assert!(people.code == Some(0) && people.out.contains("account.city"), "{people:?}");
+    fs::write(fleet.dir.path().join("0003_tag.up.sql"), "create table tag (name text)").unwrap();
+    let up = fleet.system.cli(&["migrate", "tenant", "up", "--schema", schema]).await;
+    assert!(up.code == Some(1) && up.out.contains("the last look found"), "{up:?}");
+    fleet.migrate(&["up", "--schema", schema, "--allow-drift"]).await;
     let sample = fleet.system.cli(&["drift", "--sample", "2", "--json"]).await.json();
     assert_eq!(sample["tenants"].as_array().unwrap().len(), 2);
 

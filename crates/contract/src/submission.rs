@@ -221,6 +221,10 @@ pub struct MigrateParams {
     /// migration is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Migrate tenants too whose schema the last look found other than their migrations make it; without it,
+    /// such an item fails with `schema_drifted`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_drift: bool,
 }
 
 /// What is answered where there is no operation.

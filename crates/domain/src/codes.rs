@@ -115,6 +115,8 @@ codes! {
         "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
     TENANT_NOT_ACTIVE = "tenant_not_active":
         "The tenant was in another state than the operation can be about when its turn came.";
+    SCHEMA_DRIFTED = "schema_drifted":
+        "The last look found the tenant's schema other than its migrations make it, and the migration does not allow that.";
     PRECONDITION_FAILED = "precondition_failed":
         "The tenant was changed after the caller had read it.";
     OWN_ROW_REFUSED = "own_row_refused":

@@ -71,7 +71,7 @@ impl Kind {
     #[must_use]
     pub const fn impersonal_params(self) -> &'static [&'static str] {
         match self {
-            Self::Migrate => &["direction", "set", "to"],
+            Self::Migrate => &["direction", "set", "to", "allow_drift"],
             Self::Suspend => &["until"],
             Self::RotateKeys => &["overlap_hours", "expires_days"],
             Self::RevokeKeys => &["created_before"],
@@ -135,6 +135,9 @@ pub struct Migrate {
     /// is taken back. Only of a way down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whether schemas are migrated that the last look found other than their migrations make them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_drift: bool,
 }
 
 words! {

@@ -354,11 +354,21 @@ fn end_of(claim: &Claim) -> ItemState {
 /// Why the operation cannot be about a tenant in this state, if it cannot.
 pub(crate) fn unfit(claim: &Claim) -> Option<ItemError> {
     let (kind, state) = (claim.kind, claim.tenant.state);
-    if kind.makes_tenants() || kind.states().contains(&state) {
-        return None;
+    if !(kind.makes_tenants() || kind.states().contains(&state)) {
+        let message = format!("the tenant is {}", state.as_str());
+        return Some(ItemError {
+            retryable: false,
+            ..own_error(codes::TENANT_NOT_ACTIVE, &message)
+        });
     }
-    let message = format!("the tenant is {}", state.as_str());
-    Some(ItemError { retryable: false, ..own_error(codes::TENANT_NOT_ACTIVE, &message) })
+    (claim.tenant.drifted && claim.params["allow_drift"] != true).then(|| {
+        let message = format!(
+            "the last look found its schema other than its migrations make it: \
+             `tenantry drift --schema {}` looks again; `--allow-drift` migrates it as it is",
+            claim.tenant.schema
+        );
+        own_error(codes::SCHEMA_DRIFTED, &message)
+    })
 }
 
 fn cancelled(code: Code) -> ItemError {

@@ -102,8 +102,8 @@ impl Settler {
         self.see_to(marked.iter().map(|(operation, marked)| (*operation, known(marked)))).await
     }
 
-    /// Does what is due for `operations`, whose modes may be known, and whether they go in waves, and gives back those that did not end
-    /// now. A failure is left to the next sweep.
+    /// Does what is due for `operations`, and gives back those that did not end now. Of each may be known its mode,
+    /// and whether it goes in waves. A failure is left to the next sweep.
     pub(crate) async fn see_to(
         &self,
         operations: impl Iterator<Item = (OperationId, Option<(Mode, bool)>)>,

@@ -201,7 +201,8 @@ async fn migrate(
     let to = asked.to.as_deref().map(|to| target(&versions, to)).transpose()?;
     let head = (direction == Direction::Up)
         .then(|| Place { set_hash: set.clone(), version: versions.last().map(Version::new) });
-    let params = serde_json::to_value(Migrate { direction, set, to }).map_err(Problem::internal)?;
+    let migrate = Migrate { direction, set, to, allow_drift: asked.allow_drift };
+    let params = serde_json::to_value(migrate).map_err(Problem::internal)?;
     Ok((params, head))
 }
 

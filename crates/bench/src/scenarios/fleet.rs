@@ -276,7 +276,12 @@ async fn moved(system: &System, id: OperationId, set: &MigrationSet) -> anyhow::
 /// Asks for all tenants to be brought to the set's newest version.
 async fn bring_all_to(system: &System, set: &MigrationSet) -> anyhow::Result<Option<OperationId>> {
     let place = Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
-    let migrate = Migrate { direction: Direction::Up, set: set.hash().to_owned(), to: None };
+    let migrate = Migrate {
+        direction: Direction::Up,
+        set: set.hash().to_owned(),
+        to: None,
+        allow_drift: false,
+    };
     admit_all(system, Kind::Migrate, &serde_json::to_value(migrate)?, Some(&place)).await
 }
 

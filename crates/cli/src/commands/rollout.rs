@@ -83,6 +83,9 @@ pub(crate) struct Start {
     /// The hash of the set of migrations [default: that of the workers]
     #[arg(long, value_name = "HASH")]
     set: Option<String>,
+    /// Migrate tenants too whose schema the last look found other than their migrations make it
+    #[arg(long)]
+    allow_drift: bool,
 }
 
 impl Rollout {
@@ -130,7 +133,8 @@ impl Start {
             }
         };
         let direction = if self.down { Direction::Down } else { Direction::Up };
-        let params = MigrateParams { direction, set: self.set, to: self.to };
+        let params =
+            MigrateParams { direction, set: self.set, to: self.to, allow_drift: self.allow_drift };
         let policy = json!({ "rollout": rollout });
         match self.selected.roll_out(global, client, &params, policy, only_look).await? {
             Some(operation) => shown(global, client, &operation.operation_id.to_string()).await,

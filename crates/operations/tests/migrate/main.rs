@@ -113,8 +113,19 @@ async fn submit_migration(
     promise: Option<Promise>,
     (direction, to): (Direction, Option<&str>),
 ) -> (OperationId, Executor) {
-    let place = Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
-    let asked = Migrate { direction, set: set.hash().to_owned(), to: to.map(str::to_owned) };
+    let (set_hash, to) = (set.hash().to_owned(), to.map(str::to_owned));
+    let asked = Migrate { direction, set: set_hash, to, allow_drift: false };
+    submit_as(pool, set, promise, asked).await
+}
+
+async fn submit_as(
+    pool: &PgPool,
+    set: &MigrationSet,
+    promise: Option<Promise>,
+    asked: Migrate,
+) -> (OperationId, Executor) {
+    let place = Place { set_hash: asked.set.clone(), version: set.head().cloned() };
+    let direction = asked.direction;
     let params = serde_json::to_value(asked).unwrap();
     let operation = OperationId::mint();
     let asked = control::Asked {
@@ -193,6 +204,40 @@ async fn a_set_with_boundaries_is_applied_in_stages_and_taken_back_in_stages() {
     let reverted = "select result ->> 'reverted' from tenantry.operation_items i
         join tenantry.operations o on o.id = i.operation_id and o.params ->> 'direction' = 'down'";
     assert_eq!(ask(&db.pool, reverted).await, [r#"["0004", "0003"]"#; 2]);
+}
+
+#[tokio::test]
+async fn a_tenant_that_has_drifted_is_migrated_where_that_is_allowed() {
+    let db = harness::fresh_db().await;
+    register(&db.pool, WORKER).await;
+    let (_, first, promise) = learnt(&db.pool, FIRST).await;
+    make(&db.pool, "anne", first.clone(), promise.clone()).await;
+    let (tenant, _) = make(&db.pool, "bob", first, promise).await;
+    sqlx::query(
+        r#"insert into tenantry.tenant_checks (tenant_id, next_due, checked_at, overall_health, drift)
+           values ($1, now(), now(), 'unhealthy', '[{"object": "table x", "difference": "extra"}]')"#,
+    )
+    .bind(tenant.get())
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let (_folder, later, promise) = learnt(&db.pool, LATER).await;
+
+    migrate(&db.pool, &later, Some(promise.clone()), (Direction::Up, None)).await;
+
+    assert_eq!(ask(&db.pool, ITEMS).await, ["succeeded ", "failed schema_drifted"]);
+    assert_eq!(ask(&db.pool, VERSIONS).await, ["0004", "0001"]);
+
+    let set = later.hash().to_owned();
+    let asked = Migrate { direction: Direction::Up, set, to: None, allow_drift: true };
+    let (operation, executor) = submit_as(&db.pool, &later, Some(promise), asked).await;
+    carry_out(&executor, operation, 2, &CancellationToken::new()).await.unwrap();
+
+    assert_eq!(ask(&db.pool, VERSIONS).await, ["0004", "0004"]);
+    let told =
+        "select coalesce(detail -> 'params' ->> 'allow_drift', 'false') from tenantry.audit_log
+        where action = 'operation.submitted' and detail ->> 'kind' = 'migrate' order by id";
+    assert_eq!(ask(&db.pool, told).await.last().map(String::as_str), Some("true"));
 }
 
 #[tokio::test]

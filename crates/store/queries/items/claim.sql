@@ -88,6 +88,10 @@ select c.id,
        t.settings as "settings: Json<Box<RawValue>>",
        t.schema_name,
        t.role_name,
+       -- by the last look at it
+       b.kind = 'migrate' and exists (
+           select from tenantry.tenant_checks d
+           where d.tenant_id = c.tenant_id and d.drift <> '[]') as "drifted!",
        -- The newest active tenant, for all the same, and an order that tenants_by_state alone has: by
        -- the primary key the way there leads past every tenant that is still pending.
        (select n.schema_name from tenantry.tenants n

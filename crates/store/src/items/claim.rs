@@ -68,6 +68,8 @@ pub struct ClaimedTenant {
     pub settings: Box<RawValue>,
     pub schema: SchemaName,
     pub role: RoleName,
+    /// The last look found its schema other than its migrations make it. Only a migration is told.
+    pub drifted: bool,
 }
 
 /// An error as it stands in the item's row.
@@ -160,6 +162,7 @@ struct Row {
     settings: Json<Box<RawValue>>,
     schema_name: String,
     role_name: String,
+    drifted: bool,
     neighbour: Option<String>,
 }
 
@@ -202,6 +205,7 @@ impl Row {
                 schema: SchemaName::from_registry(self.schema_name)
                     .map_err(|e| odd("schema_name", &e))?,
                 role: RoleName::parse(&self.role_name).map_err(|e| odd("role_name", &e))?,
+                drifted: self.drifted,
             },
             // doctor tells whose name is none; it keeps nobody else from being made
             neighbour: self.neighbour.and_then(|name| SchemaName::from_registry(name).ok()),

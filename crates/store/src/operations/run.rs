@@ -34,8 +34,9 @@ pub async fn pause(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<boo
     Ok(paused.rows_affected() == 1)
 }
 
-/// Takes the pause of a person back; a rollout may wait for something else yet. The caller gives the items that wait new jobs in the same transaction:
-/// a job that met the pause is used up. False when the operation is not paused, or over.
+/// Takes the pause of a person back; a rollout may wait for something else yet. The caller gives the items that
+/// wait new jobs in the same transaction: a job that met the pause is used up. False when the operation is not
+/// paused, or over.
 pub async fn resume(conn: &mut PgConnection, id: OperationId) -> sqlx::Result<bool> {
     let resumed = sqlx::query!(
         "update tenantry.operations

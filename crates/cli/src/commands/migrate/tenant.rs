@@ -63,7 +63,7 @@ pub(crate) enum Tenant {
         #[command(flatten)]
         which: Which,
         #[command(flatten)]
-        pace: Pace,
+        how: How,
         /// Show what is pending where, and change nothing; exit 1 if something is
         #[arg(long)]
         dry_run: bool,
@@ -79,7 +79,7 @@ pub(crate) enum Tenant {
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
-        pace: Pace,
+        how: How,
     },
     /// Check the files, and apply them to an empty schema in a transaction that is rolled back; exit 1
     /// if something is wrong
@@ -100,13 +100,16 @@ pub(crate) struct Which {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Pace {
+pub(crate) struct How {
     /// Tenants at a time [default: from the settings]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: Option<u16>,
     /// Submit the operation and leave it to the workers that have these migrations
     #[arg(long, conflicts_with = "concurrency")]
     detach: bool,
+    /// Migrate tenants too whose schema the last look found other than their migrations make it
+    #[arg(long)]
+    allow_drift: bool,
 }
 
 impl Tenant {
@@ -131,31 +134,45 @@ impl Tenant {
             Self::Status { which } => {
                 status::show(db, &set(settings)?, which.schema.as_deref()).await
             }
-            Self::Up { which, pace, dry_run } => {
+            Self::Up { which, how, dry_run } => {
                 let (set, schema) = (set(settings)?, which.schema.as_deref());
                 let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 if dry_run {
                     return status::show(db, &set, schema).await;
                 }
-                let (direction, concurrency) = (Direction::Up, pace.lanes(settings));
+                let (direction, concurrency) = (Direction::Up, how.lanes(settings));
                 let (set, promise) = (learnt, Some(promise));
-                let wish = operation::Wish { direction, to: None, set, promise, concurrency };
+                let wish = operation::Wish {
+                    direction,
+                    to: None,
+                    allow_drift: how.allow_drift,
+                    set,
+                    promise,
+                    concurrency,
+                };
                 operation::run(db, schema, wish).await
             }
-            Self::Down { which, to, pace, .. } => {
+            Self::Down { which, to, how, .. } => {
                 let set = set(settings)?;
                 let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
-                let (direction, concurrency) = (Direction::Down, pace.lanes(settings));
-                let wish = operation::Wish { direction, to, set, promise: None, concurrency };
+                let (direction, concurrency) = (Direction::Down, how.lanes(settings));
+                let wish = operation::Wish {
+                    direction,
+                    to,
+                    allow_drift: how.allow_drift,
+                    set,
+                    promise: None,
+                    concurrency,
+                };
                 operation::run(db, which.schema.as_deref(), wish).await
             }
         }
     }
 }
 
-impl Pace {
+impl How {
     /// Items that this process takes at a time.
     fn lanes(&self, settings: &Settings) -> usize {
         match self.detach {

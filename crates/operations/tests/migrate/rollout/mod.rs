@@ -97,7 +97,7 @@ impl Fleet {
         digest: Option<&str>,
     ) -> Result<Option<Selected>, ControlError> {
         let to = (direction == Direction::Down).then(|| "0001".to_owned());
-        let asked = Migrate { direction, set: self.set.clone(), to };
+        let asked = Migrate { direction, set: self.set.clone(), to, allow_drift: false };
         let rollout: Rollout = serde_json::from_value(rollout.clone()).unwrap();
         rollout.check().unwrap();
         let asked = control::Asked {

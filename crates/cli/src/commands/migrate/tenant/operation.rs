@@ -36,6 +36,7 @@ const CONNECTION_USES: u64 = 200;
 pub(super) struct Wish {
     pub(super) direction: Direction,
     pub(super) to: Option<Target>,
+    pub(super) allow_drift: bool,
     pub(super) set: MigrationSet,
     /// What the set makes of an empty schema, where something may be applied.
     pub(super) promise: Option<Promise>,
@@ -107,7 +108,8 @@ async fn submit(
     let (direction, set) = (wish.direction, wish.set.hash().to_owned());
     let place = Place { set_hash: set.clone(), version: wish.set.head().cloned() };
     let to = wish.to.as_ref().map(ToString::to_string);
-    let params = serde_json::to_value(Migrate { direction, set, to })?;
+    let migrate = Migrate { direction, set, to, allow_drift: wish.allow_drift };
+    let params = serde_json::to_value(migrate)?;
     let mut tx = pool.begin().await?;
     let one = match schema {
         None => None,
