@@ -142,6 +142,7 @@ pub(crate) const KEYS: &[Key] = &[
         .env("TENANT_MIGRATIONS_DIR"),
     Key::new("tenants.migrations_format", Kind::Text(rule::MIGRATIONS_FORMAT)),
     Key::new("tenants.migrations_may_be_empty", Kind::Text(rule::YES_OR_NO)),
+    Key::new("tenants.baseline", Kind::Text(rule::VERSION)).optional(),
     Key::new("tenants.granted_roles", Kind::List(rule::ROLE)),
     Key::new("tenants.extensions", Kind::List(rule::EXTENSION)),
     Key::new("tenants.shared_tables", Kind::List(rule::SHARED_TABLE)),
@@ -291,6 +292,11 @@ pub(crate) mod rule {
         },
         "must be auto, dated, sqlx, golang-migrate, dbmate, goose, sql-migrate, flyway, diesel, \
          prisma or by-name",
+    );
+
+    pub(super) const VERSION: Rule = rule(
+        |text| (1..=100).contains(&text.chars().count()),
+        "must be a version of 1 to 100 characters, as its file spells it",
     );
 
     pub(super) const ROLE: Rule = rule(

@@ -181,6 +181,8 @@ pub struct Tenants {
     pub migrations_dir: Option<PathBuf>,
     pub migrations_format: String,
     pub migrations_may_be_empty: YesOrNo,
+    /// The version at which new tenants begin.
+    pub baseline: Option<String>,
     pub granted_roles: Vec<String>,
     pub extensions: Vec<String>,
     pub shared_tables: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{DatabaseMode, InstallationId};
+use domain::{DatabaseMode, InstallationId, Version};
 use keys::{KeyRules, MasterKeys, Minter, Sealer};
 use operations::{
     Application, Parts,
@@ -147,6 +147,7 @@ pub fn reading(tenants: &settings::Tenants) -> Reading {
         may_be_empty: tenants.migrations_may_be_empty == settings::YesOrNo::Yes,
         granted_roles: (!roles.is_empty()).then(|| roles.clone()),
         shared: shared(tenants),
+        baseline: tenants.baseline.as_deref().map(Version::new),
     }
 }
 

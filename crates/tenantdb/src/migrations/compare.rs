@@ -3,7 +3,7 @@
 use domain::Version;
 
 use super::run::holds;
-use super::segments::Segment;
+use super::segments::{Segment, cut};
 use super::set::{Migration, MigrationSet};
 
 /// How a schema stands to a set. Sets are compared, never newest versions: a migration that came later
@@ -51,9 +51,26 @@ impl<'a> Standing<'a> {
     /// What the schema lacks, cut as the set is.
     #[must_use]
     pub fn segments(&self, set: &'a MigrationSet) -> Vec<Segment<'a>> {
-        let missing = |segment: Segment<'a>| segment.only(|m| holds(&self.missing, m));
-        set.segments().into_iter().filter_map(missing).collect()
+        let (before, missing): (Vec<&Migration>, Vec<&Migration>) =
+            self.missing.iter().partition(|m| set.is_superseded(m));
+        let mut segments = cut(before.into_iter(), false, |_| false);
+        for (at, segment) in set.segments().into_iter().enumerate() {
+            let Some(segment) = segment.only(|m| holds(&missing, m)) else { continue };
+            // What a baseline stands for runs where the baseline would.
+            let joins = |last: &&mut Segment<'_>| {
+                at == 0 && last.is_in_transaction() && segment.is_in_transaction()
+            };
+            match segments.last_mut().filter(joins) {
+                Some(last) => last.files.extend(segment.files),
+                None => segments.push(segment),
+            }
+        }
+        segments
     }
+}
+
+fn lacking<'a>(files: &'a [Migration], had: &[bool]) -> impl Iterator<Item = &'a Migration> {
+    files.iter().zip(had).filter(|(_, had)| !**had).map(|(file, _)| file)
 }
 
 impl MigrationSet {
@@ -63,12 +80,17 @@ impl MigrationSet {
         applied: impl IntoIterator<Item = (&'r Version, C)>,
     ) -> Standing<'_> {
         let mut had = vec![false; self.iter().len()];
+        let mut had_before = vec![false; self.superseded.len()];
         let (mut edited, mut unknown) = (Vec::new(), Vec::new());
         for (version, checksum) in applied {
             let checksum = checksum.as_ref();
             match self.iter().position(|m| m.is_recorded_as(version, checksum)) {
-                None if self.superseded.iter().any(|m| m.is_recorded_as(version, checksum)) => {}
-                None => unknown.push(version.clone()),
+                None => {
+                    match self.superseded.iter().position(|m| m.is_recorded_as(version, checksum)) {
+                        Some(at) => had_before[at] = true,
+                        None => unknown.push(version.clone()),
+                    }
+                }
                 Some(at) => {
                     had[at] = true;
                     if !self.migrations[at].has_checksum(checksum) {
@@ -77,9 +99,20 @@ impl MigrationSet {
                 }
             }
         }
-        let missing = self.iter().zip(&had).filter(|(_, had)| !**had).map(|(m, _)| m).collect();
         let place = had.iter().rposition(|had| *had);
-        let newest = place.map(|at| self.migrations[at].version());
-        Standing { newest, missing, edited, unknown, place }
+        let newest_before = had_before.iter().rposition(|had| *had);
+        let newest = place.map(|at| &self.migrations[at]);
+        let newest = newest.or(newest_before.map(|at| &self.superseded[at]));
+        let missing = match newest_before {
+            // It goes the old way to where the baseline leads.
+            Some(_) if !had[0] => {
+                had[0] = true;
+                lacking(&self.superseded, &had_before)
+                    .chain(lacking(&self.migrations, &had))
+                    .collect()
+            }
+            _ => lacking(&self.migrations, &had).collect(),
+        };
+        Standing { newest: newest.map(Migration::version), missing, edited, unknown, place }
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use domain::Version;
+
 use super::folder::{self, File, Folder};
 use super::format::Format;
 use super::marks::{self, Marks};
@@ -23,6 +25,9 @@ pub struct Reading {
     pub granted_roles: Option<Vec<String>>,
     /// What migrations may use outside their tenant's schema.
     pub shared: Shared,
+    /// The version at which new tenants begin: its file makes all that the older ones make. Flyway's files say
+    /// it themselves.
+    pub baseline: Option<Version>,
 }
 
 /// A set, and what is wrong with it: then it must not be used.
@@ -127,11 +132,23 @@ fn from(folder: Folder, reading: &Reading) -> Loaded {
     findings.extend(repeated(format, &ups));
     findings.extend(repeated(format, &downs));
     let shared = &reading.shared;
-    let superseded = superseded(format, shared, &mut ups);
+    let baseline = baseline(reading, &ups).unwrap_or_else(|unknown| {
+        findings.push(unknown);
+        None
+    });
     let downs = pair(&mut ups, downs, &mut findings);
-    let pairs = ups.into_iter().zip(downs);
-    let migrations = pairs.map(|(up, down)| migration(format, shared, up, down, &mut findings));
-    let set = MigrationSet::new(migrations.collect()).standing_for(superseded);
+    let mut pairs: Vec<(Read, Option<Read>)> = ups.into_iter().zip(downs).collect();
+    let superseded = match baseline {
+        Some(at) => superseded(format, &mut pairs, at, &mut findings),
+        None => Vec::new(),
+    };
+    let mut made = |of: Vec<_>| {
+        of.into_iter()
+            .map(|(up, down)| migration(format, shared, up, down, &mut findings))
+            .collect()
+    };
+    let superseded = made(superseded);
+    let set = MigrationSet::new(made(pairs)).standing_for(superseded);
     let set = set.sharing(shared);
     findings.extend(unknown_roles(&folder.files, reading));
     Loaded { set, findings }
@@ -171,26 +188,43 @@ fn repeated(format: Format, files: &[Read]) -> Vec<LoadError> {
     findings
 }
 
-/// Flyway: the newest baseline takes the place of all migrations up to its version. Those are not run,
-/// but a schema may have them.
-fn superseded(format: Format, shared: &Shared, ups: &mut Vec<Read>) -> Vec<Migration> {
-    let Some(newest) = ups.iter().rposition(|r| r.named.baseline) else { return Vec::new() };
-    let baseline = ups.remove(newest);
-    let (older, newer): (Vec<Read>, Vec<Read>) =
-        ups.drain(..).partition(|r| names::order(format, &r.named, &baseline.named).is_le());
-    let mut baseline = baseline;
-    let mut superseded = Vec::new();
-    for read in older.into_iter().filter(|r| !r.named.baseline) {
-        if names::are_one(format, &read.named, &baseline.named) {
-            // who has this one has all of the baseline
-            baseline.earlier.extend(read.earlier);
-        } else {
-            superseded.push(migration(format, shared, read, None, &mut Vec::new()));
+/// Where the newest baseline is: the one that the settings name, or Flyway's.
+fn baseline(reading: &Reading, ups: &[Read]) -> Result<Option<usize>, LoadError> {
+    let Some(version) = &reading.baseline else {
+        return Ok(ups.iter().rposition(|r| r.named.baseline));
+    };
+    let is_named = |r: &Read| r.named.version == *version;
+    let message = format!("there is no migration {version}, which `tenants.baseline` names");
+    let unknown = || LoadError::new(version.as_str(), "unknown_baseline", message);
+    ups.iter().position(is_named).map(Some).ok_or_else(unknown)
+}
+
+/// The baseline takes the place of all migrations up to its version. New tenants do not get those; a tenant
+/// that has some of them is given the others.
+fn superseded(
+    format: Format,
+    files: &mut Vec<(Read, Option<Read>)>,
+    at: usize,
+    findings: &mut Vec<LoadError>,
+) -> Vec<(Read, Option<Read>)> {
+    let (mut baseline, down) = files.remove(at);
+    let is_older = |r: &Read| names::order(format, &r.named, &baseline.named).is_le();
+    let (mut older, newer): (Vec<_>, Vec<_>) = files.drain(..).partition(|(r, _)| is_older(r));
+    older.retain(|(r, _)| !r.named.baseline);
+    let same = older.iter().find(|(r, _)| names::are_one(format, &r.named, &baseline.named));
+    match same {
+        // who has this one has all of the baseline
+        Some((same, _)) => baseline.earlier.extend(same.earlier.iter().cloned()),
+        None if baseline.named.baseline && !older.is_empty() => {
+            let message = "older files are here, and none of this version: tenants that have some of them \
+                           cannot get to the baseline; keep the V file of its version";
+            findings.push(LoadError::new(&baseline.path, "baseline_gap", message));
         }
+        None => {}
     }
-    ups.push(baseline);
-    ups.extend(newer);
-    superseded
+    files.push((baseline, down));
+    files.extend(newer);
+    older
 }
 
 /// The way back that lies in a file of its own, for each.

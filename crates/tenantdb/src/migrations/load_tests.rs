@@ -155,6 +155,62 @@ fn a_baseline_of_flyway_takes_the_place_of_what_is_older() {
 }
 
 #[test]
+fn whoever_has_a_part_of_what_a_baseline_stands_for_gets_the_rest_and_not_the_baseline() {
+    let set = set(&[
+        ("V1__a.sql", "a"),
+        ("V2__b.sql", "b"),
+        ("V3__c.sql", "c"),
+        ("B3__all.sql", "all"),
+        ("V4__d.sql", "d"),
+    ]);
+
+    let set = set.unwrap();
+    let missing = |had: &[(&str, &str)]| {
+        let had: Vec<(Version, String)> =
+            had.iter().map(|(version, text)| (Version::new(*version), checksum(text))).collect();
+        let standing = set.compare(had.iter().map(|(version, sum)| (version, sum)));
+        let files = standing.missing.iter().map(|m| m.file().to_owned()).collect::<Vec<_>>();
+        (files, cut(&standing.segments(&set)))
+    };
+    assert_eq!(missing(&[]).0, ["B3__all.sql", "V4__d.sql"]);
+    assert_eq!(missing(&[("1", "a")]).0, ["V2__b.sql", "V3__c.sql", "V4__d.sql"]);
+    assert_eq!(missing(&[("1", "a")]).1, ["2 3 4"]);
+    assert_eq!(missing(&[("1", "a"), ("2", "b"), ("3", "c")]).0, ["V4__d.sql"]);
+    let had = [(Version::new("1"), checksum("a"))];
+    let part = set.without(&set.compare(had.iter().map(|(version, sum)| (version, sum))).missing);
+    assert_eq!(versions(&part), ["1"]);
+}
+
+#[test]
+fn the_settings_name_a_baseline_where_the_files_do_not() {
+    let folder = folder(&[
+        ("0001_a.up.sql", "a"),
+        ("0001_a.down.sql", "not a"),
+        ("0002_b.up.sql", "b"),
+        ("0003_all.up.sql", "all"),
+        ("0004_d.up.sql", "d"),
+    ]);
+    let beginning_at = |version: &str| {
+        let baseline = Some(Version::new(version));
+        MigrationSet::load_as(folder.path(), Reading { baseline, ..Reading::default() })
+    };
+
+    let set = beginning_at("3").unwrap();
+
+    assert_eq!(versions(&set), ["0003", "0004"]);
+    let had = [(Version::new("0001"), checksum("a"))];
+    let standing = set.compare(had.iter().map(|(version, sum)| (version, sum)));
+    let files: Vec<&str> = standing.missing.iter().map(|m| m.file()).collect();
+    assert_eq!(files, ["0002_b.up.sql", "0004_d.up.sql"]);
+    assert_eq!(beginning_at("7").unwrap_err().code, "unknown_baseline");
+}
+
+#[test]
+fn a_baseline_to_which_the_older_files_do_not_lead_is_refused() {
+    assert_eq!(code(&[("V1__a.sql", "a"), ("B3__all.sql", "b")]), "baseline_gap");
+}
+
+#[test]
 fn sql_migrate_sorts_by_the_number_and_then_by_the_name() {
     let up = "-- +migrate Up\nselect 1;";
     let set = set(&[("10-b.sql", up), ("9-a.sql", up), ("words.sql", up)]).unwrap();

@@ -120,14 +120,19 @@ impl<'r> Move<'r> {
         set: &'r MigrationSet,
         state: &'r State,
     ) -> Result<Self, MigrateError> {
-        let wanted = |m: &Migration| holds(&segment.files, m);
+        let wanted = |m: &Migration| holds(&segment.files, set.in_place_of(m));
         if segment.back {
             let had = revert::in_order(state, set)?;
             let (files, kept) = had.into_iter().partition(|(_, m, _)| wanted(m));
             Ok(revert::back(set, state, files, kept))
         } else {
             let standing = apply::standing(set, state)?;
-            Ok(apply::forward(set, state, &standing.missing, wanted))
+            let through = apply::forward(set, state, &standing.missing, wanted);
+            if segment.is_in_transaction() {
+                let files = through.files.iter().copied();
+                segments::in_one_transaction(&segments::cut(files, false, |_| false))?;
+            }
+            Ok(through)
         }
     }
 

@@ -20,7 +20,8 @@ pub struct MigrationSet {
     pub(super) migrations: Arc<[Migration]>,
     hash: Arc<str>,
     shared: Arc<Shared>,
-    /// What a baseline stands for: not run, but a schema may have it.
+    /// What the first migration stands for, where that is a baseline: no new tenant gets it, and whoever has
+    /// a part of it is given the rest. Oldest first.
     pub(super) superseded: Arc<[Migration]>,
     /// The versions before which a transaction has to end, beside those that the files mark; `None` = not
     /// learnt yet.
@@ -74,8 +75,14 @@ impl MigrationSet {
             return self.clone();
         }
         let lacks = |m: &&Migration| !missing.iter().any(|it| it.version == m.version);
-        let part = Self::new(self.iter().filter(lacks).cloned().collect()).sharing(&self.shared);
-        Self { superseded: self.superseded.clone(), boundaries: self.boundaries.clone(), ..part }
+        let has_part = missing.iter().any(|it| self.is_superseded(it));
+        // Whoever has a part of what a baseline stands for does not have the baseline.
+        let (before, skipped) =
+            if has_part { (&self.superseded[..], 1) } else { (&self.superseded[..0], 0) };
+        let has = before.iter().chain(self.iter().skip(skipped)).filter(lacks).cloned();
+        let part = Self::new(has.collect()).sharing(&self.shared);
+        let superseded = if has_part { Arc::default() } else { self.superseded.clone() };
+        Self { superseded, boundaries: self.boundaries.clone(), ..part }
     }
 
     /// The newest version; `None` for an empty set.
@@ -160,6 +167,16 @@ impl MigrationSet {
     #[must_use]
     pub fn is_one_transaction(&self) -> bool {
         self.one_transaction
+    }
+
+    /// Whether a baseline stands for this file.
+    pub(super) fn is_superseded(&self, file: &Migration) -> bool {
+        self.superseded.iter().any(|m| m.version == file.version && m.checksum == file.checksum)
+    }
+
+    /// The file that runs where the set is cut: of one that a baseline stands for, the baseline.
+    pub(super) fn in_place_of<'m>(&'m self, file: &'m Migration) -> &'m Migration {
+        if self.is_superseded(file) { &self.migrations[0] } else { file }
     }
 
     /// The set, which stands for these too.

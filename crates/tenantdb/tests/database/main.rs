@@ -4,6 +4,7 @@
 
 mod adoption;
 mod application_role;
+mod baselines;
 mod bootstrap;
 mod confinement;
 mod cost;
