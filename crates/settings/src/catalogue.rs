@@ -145,6 +145,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("tenants.granted_roles", Kind::List(rule::ROLE)),
     Key::new("tenants.extensions", Kind::List(rule::EXTENSION)),
     Key::new("tenants.shared_tables", Kind::List(rule::SHARED_TABLE)),
+    Key::new("tenants.shared_migrations_dir", Kind::Text(rule::PATH))
+        .optional()
+        .env("SHARED_MIGRATIONS_DIR"),
+    Key::new("tenants.shared_schema", Kind::Text(rule::SHARED_SCHEMA)),
     Key::number("tenants.connection_limit", -1, 10_000),
     Key::new("tenants.application_role", Kind::Text(rule::ROLE)).optional(),
     Key::number("tenants.application_role_limit", 1, 1_000_000),
@@ -303,15 +307,23 @@ pub(crate) mod rule {
         "must be names of extensions, such as citext or uuid-ossp",
     );
 
+    /// PostgreSQL's or Tenantry's own.
+    fn is_taken(schema: &str) -> bool {
+        matches!(schema, "tenantry" | "apalis" | "tenantry_extensions" | "information_schema")
+            || schema.starts_with("pg_")
+            || schema.starts_with("tenantry_spare_")
+    }
+
+    pub(super) const SHARED_SCHEMA: Rule = rule(
+        |text| is_identifier(text) && text.len() <= 63 && !is_taken(text),
+        "must be a schema, such as public, in lower case, and not one of PostgreSQL's or Tenantry's own",
+    );
+
     pub(super) const SHARED_TABLE: Rule = rule(
         |text| {
-            let is_ours = |name: &str| {
-                matches!(name, "tenantry" | "apalis" | "tenantry_extensions" | "information_schema")
-                    || name.starts_with("pg_")
-            };
             let fits = |name: &str| is_identifier(name) && name.len() <= 63;
             text.split_once('.')
-                .is_some_and(|(schema, table)| fits(schema) && fits(table) && !is_ours(schema))
+                .is_some_and(|(schema, table)| fits(schema) && fits(table) && !is_taken(schema))
         },
         "must be tables as schema.table, such as public.countries, in lower case, and not in a \
          schema of PostgreSQL's or Tenantry's own",

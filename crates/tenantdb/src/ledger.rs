@@ -26,6 +26,8 @@ pub struct AppliedMigration {
     pub description: String,
     /// SHA-384 of its text then, in hexadecimal.
     pub checksum: String,
+    /// The shared migration that it needs.
+    pub needs_shared: Option<Version>,
 }
 
 impl AppliedMigration {
@@ -42,7 +44,22 @@ impl From<&Migration> for AppliedMigration {
             version: migration.version().clone(),
             description: migration.description().to_owned(),
             checksum: migration.checksum().to_owned(),
+            needs_shared: migration.needs_shared().cloned(),
         }
+    }
+}
+
+/// Whose schema a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    Tenant(TenantId),
+    /// The application itself: what its schema has is in `tenantry.shared_migrations`.
+    Application,
+}
+
+impl From<TenantId> for Holder {
+    fn from(tenant: TenantId) -> Self {
+        Self::Tenant(tenant)
     }
 }
 
@@ -130,12 +147,41 @@ pub(crate) async fn find(
     Ok(all)
 }
 
+/// The application's row and where the session stands, in one message. Its schema may hold whatever else.
+///
+/// # Errors
+/// When the row cannot be read.
+pub(crate) async fn find_application(conn: &mut PgConnection) -> sqlx::Result<Found> {
+    let row = sqlx::query(
+        "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
+             current_setting('search_path'), current_user::text, s.needs_shared
+         from (values (true)) one (row) left join tenantry.shared_migrations m on one.row
+         left join tenantry.migration_sets s on s.hash = m.set_hash",
+    )
+    .fetch_one(conn)
+    .await?;
+    let entry = match row.try_get(3)? {
+        Some(hash) => {
+            let is_known = row.try_get::<Option<Vec<String>>, _>(0)?.is_some();
+            let files = if is_known { files(&row)? } else { Vec::new() };
+            Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &files))
+        }
+        None => None,
+    };
+    Ok(Found { path: row.try_get(6)?, actor: row.try_get(7)?, entry, unrecorded: false })
+}
+
+/// What the application's schema has; `None` where nothing was ever applied.
+pub async fn application(conn: &mut PgConnection) -> sqlx::Result<Option<Entry>> {
+    Ok(find_application(conn).await?.entry)
+}
+
 /// The rows of the tenants and where the session stands, in one message. The files of a set come with the
 /// first of the tenants in a row that have it.
 async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<Found>> {
     let rows = sqlx::query(
         "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
-             current_setting('search_path'), current_user::text, m.is_first
+             current_setting('search_path'), current_user::text, m.is_first, s.needs_shared
          from (select n, m.*, set_hash is distinct from lag(set_hash) over (order by n) as is_first
                from unnest($1::bigint[]) with ordinality as asked (id, n)
                left join tenantry.tenant_migrations m on m.tenant_id = asked.id) m
@@ -169,7 +215,7 @@ pub async fn edited(
     set: &MigrationSet,
 ) -> sqlx::Result<Vec<(Version, i64)>> {
     let rows = sqlx::query(
-        "select s.versions, s.descriptions, s.checksums, m.version, m.tenants
+        "select s.versions, s.descriptions, s.checksums, m.version, m.tenants, s.needs_shared
          from (select set_hash, version, count(*) as tenants from tenantry.tenant_migrations
                where version is not null group by set_hash, version) m
          join tenantry.migration_sets s on s.hash = m.set_hash",
@@ -193,7 +239,7 @@ async fn sets(
     hashes: Vec<&str>,
 ) -> sqlx::Result<HashMap<String, Vec<AppliedMigration>>> {
     let rows = sqlx::query(
-        "select versions, descriptions, checksums, hash from tenantry.migration_sets
+        "select versions, descriptions, checksums, hash, needs_shared from tenantry.migration_sets
          where hash = any($1)",
     )
     .bind(hashes)
@@ -202,16 +248,19 @@ async fn sets(
     rows.iter().map(|row| Ok((row.try_get(3)?, files(row)?))).collect()
 }
 
-/// The files that the first three columns of a row hold.
+/// The files that the first three columns of a row and `needs_shared` hold.
 fn files(row: &PgRow) -> sqlx::Result<Vec<AppliedMigration>> {
     let versions: Vec<String> = row.try_get(0)?;
     let descriptions: Vec<String> = row.try_get(1)?;
     let checksums: Vec<String> = row.try_get(2)?;
-    let files = versions.into_iter().zip(descriptions).zip(checksums);
-    let file = |((version, description), checksum)| AppliedMigration {
+    let needs: Vec<Option<String>> = row.try_get("needs_shared")?;
+    let needs = needs.into_iter().map(|it| it.map(Version::new)).chain(std::iter::repeat(None));
+    let files = versions.into_iter().zip(descriptions).zip(checksums).zip(needs);
+    let file = |(((version, description), checksum), needs_shared)| AppliedMigration {
         version: Version::new(version),
         description,
         checksum,
+        needs_shared,
     };
     Ok(files.map(file).collect())
 }
@@ -236,6 +285,7 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
             version: version.clone(),
             description: String::new(),
             checksum: String::new(),
+            needs_shared: None,
         }],
     }
 }
@@ -314,9 +364,14 @@ impl Reached {
     /// The statement that makes the set known, if it is not.
     pub(crate) fn registration(&self) -> String {
         let column = |cell: fn(&AppliedMigration) -> &str| array(self.files.iter().map(cell));
+        let needs = self.files.iter().map(|file| {
+            file.needs_shared.as_ref().map_or("null".to_owned(), |it| literal(it.as_str()))
+        });
+        let needs = needs.collect::<Vec<_>>().join(", ");
         format!(
-            "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
-             values ({}, {}, {}, {}) on conflict do nothing;\n",
+            "insert into tenantry.migration_sets
+                 (hash, versions, descriptions, checksums, needs_shared)
+             values ({}, {}, {}, {}, array[{needs}]::text[]) on conflict do nothing;\n",
             literal(&self.hash),
             column(|file| file.version.as_str()),
             column(|file| &file.description),
@@ -324,11 +379,27 @@ impl Reached {
         )
     }
 
+    /// Hash and version, as SQL spells them.
+    fn place(&self) -> (String, String) {
+        let version = self.version.as_ref();
+        let version = version.map_or("null".to_owned(), |version| literal(version.as_str()));
+        (literal(&self.hash), version)
+    }
+
+    /// The statement that writes the application's row.
+    pub(crate) fn application_row(&self, schema: &SchemaName) -> String {
+        let (hash, version) = self.place();
+        format!(
+            "insert into tenantry.shared_migrations (schema_name, set_hash, version)
+             values ({}, {hash}, {version}) on conflict ((true)) do update
+             set set_hash = excluded.set_hash, version = excluded.version, applied_at = now();\n",
+            literal(schema.as_str())
+        )
+    }
+
     /// The statement that writes the tenants' rows.
     pub(crate) fn rows(&self, tenants: &[TenantId]) -> String {
-        let hash = literal(&self.hash);
-        let version =
-            self.version.as_ref().map_or("null".to_owned(), |version| literal(version.as_str()));
+        let (hash, version) = self.place();
         let row = |tenant: &TenantId| format!("({}, {hash}, {version})", tenant.get());
         let rows: Vec<String> = tenants.iter().map(row).collect();
         format!(

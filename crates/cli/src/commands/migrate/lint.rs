@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use operations::learning;
 use serde_json::{Value, json};
 use settings::Settings;
 use sqlx::PgPool;
@@ -92,6 +93,9 @@ async fn apply(settings: &Settings, pool: &PgPool) -> anyhow::Result<Vec<String>
     let set = worker::configured_migrations(&settings.tenants)
         .map_err(|e| Failure::new(telemetry::chain(&e)))?;
     let mut conn = pool.acquire().await?;
+    if let Err(error) = learning::require_shared(&mut conn, &set).await {
+        return Ok(vec![telemetry::chain(&error)]);
+    }
     let promise = match Promise::learn(&mut conn, &set).await {
         Ok(promise) => promise,
         Err(error) => return Ok(vec![telemetry::chain(&error)]),

@@ -3,12 +3,12 @@
 mod init;
 mod operation;
 mod outcome;
-mod status;
+pub(super) mod status;
 
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use domain::{Direction, InstallationId, SchemaName, Version};
+use domain::{Direction, InstallationId, SchemaName, Version, codes};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
@@ -20,7 +20,7 @@ use tenantdb::{
     share,
 };
 
-use super::{lint, starter};
+use super::{lint, shared, starter};
 use crate::{
     actor::record,
     connection::{Database, database_failure, refuse_copy},
@@ -133,10 +133,11 @@ impl Tenant {
             }
             Self::Up { which, pace, dry_run } => {
                 let (set, schema) = (set(settings)?, which.schema.as_deref());
-                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 if dry_run {
-                    return status::show(db, &set, schema).await;
+                    return would_be(db, &set, schema).await;
                 }
+                shared::before_tenants(settings, pool).await?;
+                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 let (direction, concurrency) = (Direction::Up, pace.lanes(settings));
                 let (set, promise) = (learnt, Some(promise));
                 let wish = operation::Wish { direction, to: None, set, promise, concurrency };
@@ -153,6 +154,21 @@ impl Tenant {
             }
         }
     }
+}
+
+/// Says what would be applied: to the application's schema first, then to tenants.
+async fn would_be(
+    db: Database<'_>,
+    set: &MigrationSet,
+    schema: Option<&str>,
+) -> anyhow::Result<Done> {
+    let is_current = shared::told_before_tenants(db.settings, db.pool).await?;
+    if is_current {
+        // With what they may need not yet there, they cannot be tried.
+        learn(db.pool, set).await?;
+    }
+    let done = status::show(db, set, schema).await?;
+    Ok(if is_current { done } else { Done::WithFailures })
 }
 
 impl Pace {
@@ -192,6 +208,7 @@ pub(in crate::commands) async fn require_shared(
     conn: &mut PgConnection,
     set: &MigrationSet,
 ) -> anyhow::Result<InstallationId> {
+    learning::require_shared(conn, set).await.map_err(|e| unlearnt(&e))?;
     let installation = store::installation(conn).await?;
     let missing = share::faults(conn, &installation, set.shared()).await?.missing;
     if missing.is_empty() {
@@ -205,6 +222,9 @@ pub(in crate::commands) async fn require_shared(
 fn unlearnt(error: &LearnError) -> Failure {
     match error {
         LearnError::Database(e) => database_failure(e),
+        LearnError::NeedsShared(_) => Failure::new(telemetry::chain(error))
+            .advise("set SHARED_MIGRATIONS_DIR; no tenant was touched")
+            .with_problem(json!({ "code": codes::NEEDS_SHARED })),
         _ => {
             Failure::new(telemetry::chain(error)).advise("correct the file; no tenant was touched")
         }
