@@ -121,8 +121,7 @@ impl SharedMigrations {
         actor: &str,
         to: Option<&Target>,
     ) -> Result<Vec<Version>, SharedError> {
-        let mut guard = pool.begin().await?;
-        store_shared::alone(&mut guard).await?;
+        let guard = store_shared::alone(pool).await?;
         let mut conn = pool.acquire().await?;
         let pending = self.pending(&mut conn, to).await?;
         let mut applied = Vec::new();
@@ -156,8 +155,7 @@ impl SharedMigrations {
         to: &Target,
         dead_after: Duration,
     ) -> Result<Vec<Version>, SharedError> {
-        let mut guard = pool.begin().await?;
-        store_shared::alone(&mut guard).await?;
+        let guard = store_shared::alone(pool).await?;
         let mut conn = pool.acquire().await?;
         self.standing(&mut conn).await?;
         let segments = self.set.segments_back(to).map_err(|e| self.failed(e))?;

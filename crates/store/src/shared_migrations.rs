@@ -3,21 +3,33 @@
 use std::time::Duration;
 
 use domain::Version;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-/// Waits until no other process applies shared migrations, and keeps others waiting until the caller's
-/// transaction ends. The transaction may be silent meanwhile; writing the record in another one does not wait.
-/// No tenant has a right to the lock, which is on the table.
-pub async fn alone(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(
-        "set local lock_timeout = 0;
-         set local statement_timeout = 0;
-         set local idle_in_transaction_session_timeout = 0;
-         lock table tenantry.shared_migrations in share update exclusive mode",
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+use crate::is_state;
+
+/// Between two looks whether another process is done.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Waits until no other process applies shared migrations, and keeps others waiting until the transaction ends
+/// that this begins. It may be silent meanwhile; writing the record in another one does not wait. No tenant has
+/// a right to the lock, which is on the table.
+///
+/// A session that waits in the server may hold a snapshot, which `create index concurrently` of the other
+/// process would wait for: so it waits here.
+pub async fn alone(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    loop {
+        let mut tx = pool.begin().await?;
+        let locked = sqlx::raw_sql(
+            "set local idle_in_transaction_session_timeout = 0;
+             lock table tenantry.shared_migrations in share update exclusive mode nowait",
+        );
+        match locked.execute(&mut *tx).await {
+            Ok(_) => return Ok(tx),
+            Err(error) if is_state(&error, &["55P03"]) => tx.rollback().await?,
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// The schema in which shared migrations were applied; `None`: none ever were.

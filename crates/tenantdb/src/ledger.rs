@@ -300,7 +300,7 @@ pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Resu
 pub fn missing(schema: &str) -> String {
     format!(
         "This tenant's record of applied migrations is missing. If an upgrade was interrupted, run \
-         `tenantry migrate public up`; otherwise record what it has: `tenantry migrate tenant init \
+         `tenantry migrate public up`; otherwise record what it has: `tenantry migrate tenant record \
          --schema {schema} --at VERSION`"
     )
 }

@@ -64,8 +64,8 @@ impl Selected {
         }
     }
 
-    /// As [`Self::submit`], of a migration in waves; the operation, if one was submitted. After the look `first` is
-    /// done, or told where it `only_look`s.
+    /// As [`Self::submit`], of a migration in waves; the operation, if one was submitted. Before the look `first`
+    /// is done, or told where it `only_look`s: workers may wait for it.
     pub(super) async fn roll_out(
         &self,
         global: &Global,
@@ -101,9 +101,9 @@ impl Selected {
         if let Some(policy) = policy {
             body["policy"] = policy;
         }
+        first(only_look).await?;
         let looked = client.send(&path, &body, &[]).await?;
         let selection: Selection = looked.parse()?;
-        first(only_look).await?;
         if only_look {
             match global.json {
                 true => show::raw(&looked.text),

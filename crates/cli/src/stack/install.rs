@@ -228,7 +228,7 @@ impl Installed {
                 || {
                     format!(
                         "it has no table tenantry_migrations; record what it has: \
-                         `tenantry migrate tenant init --schema {schema} --at VERSION`"
+                         `tenantry migrate tenant record --schema {schema} --at VERSION`"
                     )
                 },
                 |error| telemetry::chain(error),

@@ -40,12 +40,19 @@ impl Migrate {
         if let Some(loses) = self.lacks_a_yes() {
             return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
         }
+        if let Self::Tenant(tenant) = &self
+            && let Some(another) = tenant.is_another()
+        {
+            return Err(another.into());
+        }
         match self {
             Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
             Self::Try(folder) => {
                 connection::with_database(global, async |db| folder.run(db).await).await
             }
-            Self::Tenant(tenant) if tenant.needs_no_database() => starter::run(global),
+            Self::Tenant(tenant) if tenant.needs_no_database() => {
+                starter::run(global.json, &config_check::load()?)
+            }
             Self::Public(public) => {
                 connection::with_database(global, async |db| public.run(db).await).await
             }

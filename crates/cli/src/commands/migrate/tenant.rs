@@ -1,13 +1,13 @@
 //! The schemas of tenants, several at a time; one that fails does not stop the others.
 
-mod init;
 mod operation;
 mod outcome;
+mod record;
 pub(super) mod status;
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{Args, Subcommand};
 use domain::{Direction, InstallationId, SchemaName, Version, codes};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
@@ -33,18 +33,19 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
-    /// Begin a folder of migrations; with a schema, record what its tenant has where that record is missing
+    /// Begin a folder of migrations: writes two into TENANT_MIGRATIONS_DIR, if it is empty
+    Init {
+        /// Not taken: `record` tells what a schema has, and `up` applies what is pending
+        #[arg(long, value_name = "NAME", hide = true)]
+        schema: Option<String>,
+    },
+    /// Record what tenants have where that record is missing
     ///
     /// The schema itself is not changed and not compared with the migrations: `tenantry doctor` compares it
     /// once all of them are applied.
-    #[command(group = ArgGroup::new("which").args(["schema", "all"]))]
-    Init {
-        /// This schema only
-        #[arg(long, value_name = "NAME")]
-        schema: Option<String>,
-        /// Those of all active tenants
-        #[arg(long)]
-        all: bool,
+    Record {
+        #[command(flatten)]
+        which: Which,
         /// The newest version that the schema has; 0 or none = nothing is applied [default: none, for an
         /// empty schema only]
         #[arg(long, value_name = "VERSION", requires = "schema", conflicts_with = "all")]
@@ -111,7 +112,17 @@ pub(crate) struct Pace {
 
 impl Tenant {
     pub(super) fn needs_no_database(&self) -> bool {
-        matches!(self, Self::Init { schema: None, all: false, .. })
+        matches!(self, Self::Init { .. })
+    }
+
+    /// Which command is meant by `init` with a schema.
+    pub(super) fn is_another(&self) -> Option<Failure> {
+        let Self::Init { schema: Some(schema) } = self else { return None };
+        let schema = show::plain(schema);
+        Some(Failure::usage("`tenantry migrate tenant init` writes a folder and takes no schema").advise(format!(
+            "`tenantry migrate tenant up --schema {schema}` applies what is pending, `tenantry migrate tenant \
+             record --schema {schema} --at VERSION` records what the schema has, and `tenantry submit` makes a tenant"
+        )))
     }
 
     pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
@@ -122,11 +133,9 @@ impl Tenant {
         match self {
             Self::Check => lint::check(db).await,
             Self::Relearn => relearn(db).await,
-            Self::Init { schema, at, .. } => {
-                if settings.tenants.migrations_dir.is_some() {
-                    show::note(starter::write(settings)?.1);
-                }
-                init::run(db, &set(settings)?, schema.as_deref(), at.as_ref()).await
+            Self::Init { .. } => starter::run(db.json, settings),
+            Self::Record { which, at } => {
+                record::run(db, &set(settings)?, which.schema.as_deref(), at.as_ref()).await
             }
             Self::Status { which } => {
                 status::show(db, &set(settings)?, which.schema.as_deref()).await
