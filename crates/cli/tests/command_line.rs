@@ -180,6 +180,20 @@ fn starter_migrations_need_no_database() {
 }
 
 #[test]
+fn a_schema_to_begin_is_told_which_command_is_meant() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("TENANT_MIGRATIONS_DIR", "mine")];
+
+    let ran = tenantry(dir.path(), &["migrate", "tenant", "init", "--schema", "acme"], &env);
+
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    for meant in ["tenant up --schema acme", "tenant record --schema acme", "tenantry submit"] {
+        assert!(ran.err.contains(meant), "{meant}: {}", ran.err);
+    }
+    assert!(!dir.path().join("mine").exists());
+}
+
+#[test]
 fn a_file_of_settings_lies_over_the_others() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mine.toml"), "[worker]\nconcurrency = 7\n").unwrap();

@@ -292,7 +292,19 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
 
 /// Makes a set known, so that rows can name it. One message.
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
-    run(conn, Reached::all_of(set).registration()).await
+    let all = Reached::all_of(set);
+    let mut text = all.registration();
+    if set.needs_shared() {
+        // A release that did not read the mark may have registered it. Not where tenants are migrated: those
+        // would wait for each other over the row.
+        text += &format!(
+            "update tenantry.migration_sets set needs_shared = {}
+             where hash = {} and needs_shared = '{{}}';\n",
+            all.needs(),
+            literal(&all.hash),
+        );
+    }
+    run(conn, text).await
 }
 
 /// What to do about a tenant without a row.
@@ -364,19 +376,25 @@ impl Reached {
     /// The statement that makes the set known, if it is not.
     pub(crate) fn registration(&self) -> String {
         let column = |cell: fn(&AppliedMigration) -> &str| array(self.files.iter().map(cell));
-        let needs = self.files.iter().map(|file| {
-            file.needs_shared.as_ref().map_or("null".to_owned(), |it| literal(it.as_str()))
-        });
-        let needs = needs.collect::<Vec<_>>().join(", ");
         format!(
             "insert into tenantry.migration_sets
                  (hash, versions, descriptions, checksums, needs_shared)
-             values ({}, {}, {}, {}, array[{needs}]::text[]) on conflict do nothing;\n",
+             values ({}, {}, {}, {}, {}) on conflict do nothing;\n",
             literal(&self.hash),
             column(|file| file.version.as_str()),
             column(|file| &file.description),
             column(|file| &file.checksum),
+            self.needs(),
         )
+    }
+
+    /// The shared migration that each file needs, as a constant of type `text[]`.
+    fn needs(&self) -> String {
+        let need = |file: &AppliedMigration| {
+            file.needs_shared.as_ref().map_or("null".to_owned(), |it| literal(it.as_str()))
+        };
+        let needs: Vec<String> = self.files.iter().map(need).collect();
+        format!("array[{}]::text[]", needs.join(", "))
     }
 
     /// Hash and version, as SQL spells them.

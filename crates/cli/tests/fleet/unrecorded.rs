@@ -43,7 +43,7 @@ async fn without_a_row_nothing_runs_in_a_schema_that_is_not_empty() {
     let told = tenants_in(&up);
     let error = told[0]["error"].as_str().unwrap();
     let words = "tenant 1 has no record of its applied migrations, and its schema is not empty";
-    assert!(error.contains(words) && error.contains("init --schema t_1 --at VERSION"), "{error}");
+    assert!(error.contains(words) && error.contains("record --schema t_1 --at VERSION"), "{error}");
     assert_eq!(told[0]["code"], "migrations_unrecorded");
     assert!(holds(&fleet.db.pool, "select count(*) = 1 from t_1.seed").await);
     assert!(fleet.versions().await.is_empty());
