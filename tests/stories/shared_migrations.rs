@@ -106,7 +106,10 @@ async fn tenants_that_need_a_shared_migration_are_touched_once_it_is_applied() {
     let alone = system.cli_with(&["migrate", "tenant", "up", "--all", "--json"], &without).await;
 
     assert_eq!(refused["code"], "needs_shared", "{refused}");
-    assert!(refused["detail"].as_str().unwrap().contains("tenantry migrate shared up"), "{refused}");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("tenantry migrate shared up"),
+        "{refused}"
+    );
     assert_eq!(alone.code, Some(1), "{alone:?}");
     assert!(alone.err.contains("\"code\":\"needs_shared\""), "{alone:?}");
     release.is_untouched().await;

@@ -88,10 +88,7 @@ pub fn needs_shared(lacking: &[Version]) -> String {
 ///
 /// # Errors
 /// [`LearnError::NeedsShared`] with these.
-pub async fn require_shared(
-    conn: &mut PgConnection,
-    set: &MigrationSet,
-) -> Result<(), LearnError> {
+pub async fn require_shared(conn: &mut PgConnection, set: &MigrationSet) -> Result<(), LearnError> {
     if !set.needs_shared() {
         return Ok(());
     }

@@ -43,7 +43,9 @@ pub enum SharedError {
         source: MigrateError,
     },
     /// They were applied to another schema.
-    #[error("shared migrations are applied in schema {there}, and `tenants.shared_schema` is {asked}")]
+    #[error(
+        "shared migrations are applied in schema {there}, and `tenants.shared_schema` is {asked}"
+    )]
     OtherSchema { there: String, asked: String },
     /// The schema is not for them.
     #[error("schema {schema} cannot take the shared migrations: {why}")]
@@ -136,7 +138,8 @@ impl SharedMigrations {
             let boundaries = migrations::boundaries(&mut conn, &set).await;
             let set = set.cut_before(&boundaries.map_err(|e| self.failed(e))?);
             for segment in set.segments() {
-                applied.extend(self.run(pool, &mut conn, &set, &segment, (actor, "applied")).await?);
+                applied
+                    .extend(self.run(pool, &mut conn, &set, &segment, (actor, "applied")).await?);
             }
         }
         guard.rollback().await?;

@@ -9,7 +9,10 @@ use harness::Db;
 use operations::{SharedError, SharedMigrations};
 use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
-use tenantdb::{ledger, migrations::{MigrationSet, Target}};
+use tenantdb::{
+    ledger,
+    migrations::{MigrationSet, Target},
+};
 
 const PLANS: (&str, &str) = (
     "0001_plans.up.sql",
@@ -157,7 +160,9 @@ async fn a_schema_of_its_own_is_made_and_tenants_get_no_right_to_it() {
 #[tokio::test]
 async fn neither_a_tenants_schema_nor_a_second_one_is_taken() {
     let application = Application::with("acme", &[PLANS]).await;
-    application.execute("create schema acme; comment on schema acme is 'tenantry:00000000:1'").await;
+    application
+        .execute("create schema acme; comment on schema acme is 'tenantry:00000000:1'")
+        .await;
 
     let of_a_tenant = application.up(None).await.unwrap_err();
 
@@ -210,7 +215,8 @@ async fn a_table_in_use_is_waited_for() {
 
     let up = application.up(None);
     let waits = async {
-        let waiting = "exists (select from pg_locks where not granted and relation = 'plans'::regclass)";
+        let waiting =
+            "exists (select from pg_locks where not granted and relation = 'plans'::regclass)";
         while !application.is(waiting).await {
             tokio::task::yield_now().await;
         }

@@ -87,7 +87,9 @@ pub(crate) async fn shared_migrations(
     let standing = set.compare(entry.iter().flat_map(Entry::records));
     let missing = standing.missing.iter().map(|it| {
         let version = it.version();
-        format!("shared migration {version} is not applied; `tenantry migrate shared up` applies it")
+        format!(
+            "shared migration {version} is not applied; `tenantry migrate shared up` applies it"
+        )
     });
     let edited = standing.edited.iter().map(|it| {
         format!("shared migration {} was edited after it had been applied", it.version())

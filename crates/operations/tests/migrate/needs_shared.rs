@@ -56,7 +56,10 @@ async fn a_new_tenant_is_refused_and_leaves_nothing() {
         let (tenant, state) = make(&db.pool, "anne", set, promise).await;
 
         let code = "select error_code from tenantry.operation_items";
-        assert_eq!((state.as_str(), ask(&db.pool, code).await), ("failed", vec!["needs_shared".into()]));
+        assert_eq!(
+            (state.as_str(), ask(&db.pool, code).await),
+            ("failed", vec!["needs_shared".into()])
+        );
         assert_eq!(remains(&db.pool, tenant).await, (false, false, false));
     }
 }

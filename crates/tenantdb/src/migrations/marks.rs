@@ -152,7 +152,9 @@ mod tests {
 
         assert_eq!(needed("-- Needs shared: V3_Plans\nselect 1"), Some(Version::new("V3_Plans")));
         assert_eq!(needed("select 1;\n-- needs shared: 3\n"), None);
-        for text in ["-- needs shared:", "-- needs shared: 1, 2", "-- needs shared: 1\n-- needs shared: 2"] {
+        for text in
+            ["-- needs shared:", "-- needs shared: 1, 2", "-- needs shared: 1\n-- needs shared: 2"]
+        {
             let error = read(text, "1.sql").unwrap_err();
             assert_eq!(error.code, "instruction", "{text}");
         }

@@ -73,7 +73,8 @@ fn all_findings(settings: &Settings) -> Vec<LoadError> {
 fn unknown_needs(set: &MigrationSet, shared: &MigrationSet) -> Vec<LoadError> {
     let unknown = set.iter().filter_map(|migration| {
         let version = migration.needs_shared().filter(|it| shared.place(it).is_none())?;
-        let message = format!("needs shared migration {version}, which SHARED_MIGRATIONS_DIR has not");
+        let message =
+            format!("needs shared migration {version}, which SHARED_MIGRATIONS_DIR has not");
         let (file, code) = (migration.file().to_owned(), "unknown_shared");
         Some(LoadError { file, line: 1, code, message, more: 0, source: None })
     });

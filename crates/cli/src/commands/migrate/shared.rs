@@ -61,7 +61,8 @@ impl Shared {
             Self::Up { to, dry_run: true } => {
                 let mut conn = pool.acquire().await?;
                 let pending = shared.pending(&mut conn, to.as_ref()).await.map_err(failed)?;
-                let told = json!({ "schema": shared.schema.as_str(), "pending": versions(&pending) });
+                let told =
+                    json!({ "schema": shared.schema.as_str(), "pending": versions(&pending) });
                 show::result(db.json, &told, || tell_pending(&shared, &pending, show::line));
                 Ok(Done::well_if(pending.is_empty()))
             }
@@ -75,7 +76,8 @@ impl Shared {
             }
             Self::Down { to, .. } => {
                 let dead_after = Duration::from_millis(settings.worker.dead_after_ms);
-                let reverted = shared.down(pool, &actor(), &to, dead_after).await.map_err(failed)?;
+                let reverted =
+                    shared.down(pool, &actor(), &to, dead_after).await.map_err(failed)?;
                 let told = json!({ "schema": shared.schema.as_str(), "reverted": reverted });
                 show::result(db.json, &told, || {
                     show::line(done(&shared, "took back", &reverted, "nothing to take back"));
@@ -96,10 +98,7 @@ fn configured(settings: &Settings) -> anyhow::Result<Option<SharedMigrations>> {
 
 /// Brings the application's schema to the newest version, where the settings name shared migrations: tenants'
 /// migrations may need it, so this comes first, and nothing of theirs begins when it fails.
-pub(crate) async fn before_tenants(
-    settings: &Settings,
-    pool: &PgPool,
-) -> anyhow::Result<()> {
+pub(crate) async fn before_tenants(settings: &Settings, pool: &PgPool) -> anyhow::Result<()> {
     let Some(shared) = configured(settings)? else { return Ok(()) };
     refuse_copy(pool).await?;
     let applied = apply(settings, pool, &shared, None).await?;

@@ -45,10 +45,7 @@ async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Resu
     let current = rows.iter().all(|row| row.state == "applied");
     let applied_at = entry.as_ref().map(|entry| entry.applied_at);
     if db.json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(Row::json)
-            .collect();
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
         let told = json!({ "schema": schema, "migrations": rows, "current": current,
             "applied_at": applied_at });
         show::raw(&told.to_string());
