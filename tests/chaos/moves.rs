@@ -225,7 +225,7 @@ pub(crate) fn change(dice: &mut Dice) -> Value {
 /// What a move has to know.
 pub(crate) fn params(set: &str, direction: Direction) -> Value {
     let to = (direction == Direction::Down).then(|| BEFORE.to_owned());
-    json!(Migrate { direction, set: set.to_owned(), to })
+    json!(Migrate { direction, set: set.to_owned(), to, allow_drift: false })
 }
 
 /// Until it is admitted: the operation and its number of items.

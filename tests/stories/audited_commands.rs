@@ -9,7 +9,8 @@ use super::support::{Environment, Ran, System, installation, tenants};
 
 /// Commands that look, print, or run a process that has its own rows.
 const LOOKS: &str = "api audit-list batch-list batch-results batch-show batch-watch completions \
-    config-check drift findings health-tenants item-show man migrate-lint migrate-public-status migrate-tenant-check \
+    config-check drift findings health-tenants item-show man migrate-lint migrate-public-status migrate-shared-status \
+    migrate-tenant-check migrate-tenant-init \
     migrate-tenant-status migrate-try operation-items operation-list operation-show operation-watch queue-show \
     rollout-list rollout-plan rollout-show rollout-watch \
     tenant-check tenant-erase-report tenant-history tenant-keys-list tenant-list tenant-show tenant-status token-list worker";
@@ -186,6 +187,18 @@ impl Walk {
         self.act("queue resume", "queue.resumed").await;
     }
 
+    async fn shared(&mut self) {
+        let folder = self.system.file("shared");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("1_plan.up.sql"), "create table plan ()").unwrap();
+        fs::write(folder.join("1_plan.down.sql"), "drop table plan").unwrap();
+        let named = [("SHARED_MIGRATIONS_DIR", folder.to_str().unwrap())];
+        for command in ["migrate shared up", "migrate shared down --to none --yes"] {
+            let ran = self.act_with(command, "shared.migrated", &named).await;
+            assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
+        }
+    }
+
     async fn installation(&mut self) {
         self.act("token create --name ci", "token.created").await;
         self.act("token revoke ci", "token.revoked").await;
@@ -194,9 +207,10 @@ impl Walk {
         self.rollout().await;
         self.act("migrate tenant up --all", "operation.submitted").await;
         self.execute("delete from tenantry.tenant_migrations where tenant_id = 2").await;
-        self.act("migrate tenant init --schema tenant_tenant_1_2 --at 0002", "tenant.migrated")
+        self.act("migrate tenant record --schema tenant_tenant_1_2 --at 0002", "tenant.migrated")
             .await;
         self.act("migrate tenant relearn", "migrations.relearnt").await;
+        self.shared().await;
         self.execute(PENDING).await;
         // It also finds what was done to the items above.
         let fix = "doctor --fix pending_without_item --grace 0";

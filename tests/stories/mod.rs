@@ -44,6 +44,7 @@ mod retention;
 mod roles_and_tokens;
 mod rollout;
 mod secrets;
+mod shared_migrations;
 mod shared_objects;
 mod suspend;
 mod take_over;

@@ -48,8 +48,9 @@ fn wrong_usage_exits_with_2() {
         &["item", "undo", "last", "first"],
         &["queue", "stop"],
         &["migrate", "tenant", "up"],
-        &["migrate", "tenant", "init", "--at", "1"],
-        &["migrate", "tenant", "init", "--all", "--at", "1"],
+        &["migrate", "tenant", "init", "--schema", "x"],
+        &["migrate", "tenant", "record", "--at", "1"],
+        &["migrate", "tenant", "record", "--all", "--at", "1"],
         &["migrate", "tenant", "up", "--all", "--schema", "x"],
         &["token", "create", "--name", "x", "--expires", "soon"],
         &["demo", "--tenants", "1"],
@@ -176,6 +177,20 @@ fn starter_migrations_need_no_database() {
     let told: serde_json::Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!(again.code, 1);
     assert_eq!(told, serde_json::json!({ "folder": "mine", "files_written": 0 }));
+}
+
+#[test]
+fn a_schema_to_begin_is_told_which_command_is_meant() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("TENANT_MIGRATIONS_DIR", "mine")];
+
+    let ran = tenantry(dir.path(), &["migrate", "tenant", "init", "--schema", "acme"], &env);
+
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    for meant in ["tenant up --schema acme", "tenant record --schema acme", "tenantry submit"] {
+        assert!(ran.err.contains(meant), "{meant}: {}", ran.err);
+    }
+    assert!(!dir.path().join("mine").exists());
 }
 
 #[test]

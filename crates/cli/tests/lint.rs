@@ -75,6 +75,31 @@ fn a_sound_folder_has_no_findings() {
     assert!(ran.out.contains("no findings"), "{}", ran.out);
 }
 
+#[test]
+fn without_a_folder_both_of_the_settings_are_read_and_what_one_needs_of_the_other() {
+    let tenants = folder(&[("1_a.sql", "-- needs shared: 7\ncreate table a ();")]);
+    let shared = folder(&[("1_plan.sql", "create table plan ();"), ("2_bad.sql", "commit;")]);
+    let path = |dir: &TempDir| dir.path().to_str().unwrap().to_owned();
+    let (tenant_dir, shared_dir) = (path(&tenants), path(&shared));
+    let env =
+        [("TENANT_MIGRATIONS_DIR", &*tenant_dir), ("SHARED_MIGRATIONS_DIR", shared_dir.as_str())];
+    let codes = || {
+        let ran = tenantry(tenants.path(), &["migrate", "lint", "--json"], &env);
+        let told: Value = serde_json::from_str(&ran.out).unwrap();
+        let found = told["findings"].as_array().unwrap().clone();
+        found.iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+
+    let of_shared = codes();
+    fs::write(shared.path().join("2_bad.sql"), "select 1;").unwrap();
+    let between = codes();
+
+    assert_eq!(of_shared, ["transaction_control"]);
+    assert_eq!(between, ["unknown_shared"]);
+    fs::write(shared.path().join("7_needed.sql"), "select 1;").unwrap();
+    assert_eq!(codes(), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_applies_to_an_empty_schema_and_leaves_nothing() {
     let db = harness::fresh_db().await;

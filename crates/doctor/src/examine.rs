@@ -79,6 +79,7 @@ async fn look(conn: &mut PgConnection, all: &mut Gatherer<'_>) -> Result<(), Exa
     }
     database::rights(conn, all).await.map_err(during("read the rights of PUBLIC"))?;
     database::shared_objects(conn, all).await.map_err(during("look at what tenants share"))?;
+    database::shared_migrations(conn, all).await.map_err(during("read the shared migrations"))?;
     roles::application(conn, all).await.map_err(during("look at the application's role"))?;
     roles::passwords(conn, all).await.map_err(during("look for passwords"))?;
     unreadable::walk(conn, all).await.map_err(during("read every tenant and item"))?;

@@ -156,6 +156,8 @@ kinds! {
         "PUBLIC has rights on a database that is Tenantry's own.", None;
     SharedObjectsDiffer = "shared_objects_differ":
         "An extension or a table that all tenants share is not as listed, or somebody could change it.", None;
+    SharedMigrationsDiffer = "shared_migrations_differ":
+        "The application's own schema lacks a shared migration, or one was changed after it was applied.", None;
     DefaultRights = "default_rights":
         "Default privileges give others rights in every tenant that is made, and so none can be made.", None;
     DatabaseShared = "database_shared":

@@ -22,6 +22,8 @@ pub enum Depth {
 pub struct Scope {
     /// What every tenant is to have.
     pub migrations: MigrationSet,
+    /// What the application's own schema is to have; `None` = it is not looked at.
+    pub shared_migrations: Option<MigrationSet>,
     /// How many tenants are looked at in depth.
     pub depth: Depth,
     /// What passes by itself is trouble only when it is older than this: the workers' sweeps need
@@ -50,6 +52,7 @@ impl Scope {
     pub fn new(migrations: MigrationSet) -> Self {
         Self {
             migrations,
+            shared_migrations: None,
             depth: Depth::Sample(25),
             grace: Duration::from_secs(120),
             dead_after: Duration::from_secs(12),

@@ -111,6 +111,8 @@ codes! {
         "The sequence of tenants' ids gave one that exists: an operator has to repair it.";
     MIGRATION_FAILED = "migration_failed":
         "A tenant migration failed in this tenant's schema.";
+    NEEDS_SHARED = "needs_shared":
+        "A tenant migration needs a shared migration that is not applied: `tenantry migrate shared up`.";
     MIGRATIONS_UNRECORDED = "migrations_unrecorded":
         "There is no record of what is applied in this schema, which is not empty: an operator has to say it.";
     TENANT_NOT_ACTIVE = "tenant_not_active":

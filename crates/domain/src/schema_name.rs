@@ -84,6 +84,17 @@ impl SchemaName {
         Ok(name)
     }
 
+    /// The schema of the application's own tables: as a tenant's, and `public` too.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_shared(text: &str) -> Result<Self, SchemaNameError> {
+        match text {
+            "public" => Ok(Self(text.to_owned())),
+            _ => Self::parse(text),
+        }
+    }
+
     /// The schema of a tenant built in advance, until somebody gets it: `tenantry_spare_<id>_`.
     /// Nobody can ask for such a name.
     #[must_use]

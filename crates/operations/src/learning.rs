@@ -7,6 +7,7 @@
 use domain::Version;
 use sqlx::{Connection as _, PgConnection};
 use store::promises::{self, Text};
+use store::shared_migrations;
 use tenantdb::migrations::{self, MigrateError, Migration, MigrationSet};
 use tenantdb::shape::{Shape, listing};
 use tenantdb::{Promise, ledger, survey_format};
@@ -54,6 +55,9 @@ pub enum LearnError {
         /// How many tenants have it.
         tenants: i64,
     },
+    /// They need shared migrations that are not applied.
+    #[error("{}", needs_shared(.0))]
+    NeedsShared(Vec<Version>),
     #[error("could not read what the installation knows of the tenant migrations")]
     Database(#[from] sqlx::Error),
 }
@@ -68,6 +72,29 @@ impl LearnError {
             _ => None,
         }
     }
+}
+
+/// That the shared migrations `lacking` are needed, and what applies them.
+#[must_use]
+pub fn needs_shared(lacking: &[Version]) -> String {
+    let lacking: Vec<&str> = lacking.iter().map(Version::as_str).collect();
+    format!(
+        "the tenant migrations need shared migration {}, which is not applied: run `tenantry migrate shared up`",
+        lacking.join(", ")
+    )
+}
+
+/// Refuses a set of which a file needs a shared migration that is not applied. Costs nothing where none does.
+///
+/// # Errors
+/// [`LearnError::NeedsShared`] with these.
+pub async fn require_shared(conn: &mut PgConnection, set: &MigrationSet) -> Result<(), LearnError> {
+    if !set.needs_shared() {
+        return Ok(());
+    }
+    ledger::register(conn, set).await?;
+    let lacking = shared_migrations::lacking(conn, set.hash()).await?;
+    if lacking.is_empty() { Ok(()) } else { Err(LearnError::NeedsShared(lacking)) }
 }
 
 /// A set of which all is known that its files do not say.
@@ -85,9 +112,10 @@ pub struct Learnt {
 ///
 /// # Errors
 /// When a version has another text than the installation knows, the set makes something else than it
-/// did at first, or does not work.
+/// did at first, does not work, or needs a shared migration that is not applied.
 pub async fn learn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Learnt, LearnError> {
     check_texts(conn, set).await?;
+    require_shared(conn, set).await?;
     ledger::register(conn, set).await?;
     let key = promises::key(conn, set.hash(), survey_format()).await?;
     let remembered = promises::remembered(conn, key).await?;
@@ -138,12 +166,13 @@ pub struct Relearnt {
 /// Accepts the texts of the set, and what it makes now, in place of what the installation knew.
 ///
 /// # Errors
-/// When the set does not work, or makes something else in every schema; when a tenant has a version with
+/// When the set does not work, needs a shared migration, or makes something else in every schema; when a tenant has a version with
 /// another text.
 pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Relearnt, LearnError> {
     if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
         return Err(LearnError::Had { version, tenants });
     }
+    require_shared(conn, set).await?;
     let boundaries = migrations::boundaries(conn, set).await?;
     let set = &set.clone().cut_before(&boundaries);
     let promise = Promise::learn(conn, set).await?;

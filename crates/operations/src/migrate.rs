@@ -15,7 +15,7 @@ use tenantdb::{
     migrations::{self, Moved, Target},
 };
 
-use crate::{migration_error::MigrationFailed, segments};
+use crate::{migration_error::MigrationFailed, needs_shared, segments};
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -115,6 +115,7 @@ impl Step for MigrateSchema {
 impl MigrateSchema {
     async fn up(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Moved>, StepError> {
         let set = &self.parts.migrations;
+        needs_shared::check(tx, set).await?;
         let tenants: Vec<_> = claims.iter().map(|it| (it.tenant.id, &it.tenant.schema)).collect();
         let moved = match tenants[..] {
             [(tenant, schema)] => {

@@ -15,11 +15,12 @@ use tenantdb::{
 use crate::{
     migrate::{self, Migrating, limits},
     migration_error::MigrationFailed,
+    needs_shared,
     refusal::Refusal,
 };
 
 /// Longest time for what runs outside of a transaction, such as an index of a large table.
-const OUTSIDE: Duration = Duration::from_secs(6 * 3600);
+pub(crate) const OUTSIDE: Duration = Duration::from_secs(6 * 3600);
 
 /// The stages of one way where the set has boundaries on it; `None`: one transaction takes a tenant through.
 pub(crate) fn several(parts: &Arc<Migrating>, direction: Direction) -> Option<Vec<Stage>> {
@@ -93,6 +94,9 @@ impl One {
         let (tenant, set) = (cx.tenant(), &self.parts.migrations);
         let left = migrations::outstanding(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
         let left = left.map_err(failed(cx)).during("read what is applied")?;
+        if !self.back && !left.is_empty() {
+            needs_shared::check(cx.tx(), set).await?;
+        }
         Ok((!left.is_empty()).then_some(segment))
     }
 

@@ -186,6 +186,8 @@ pub struct Tenants {
     pub granted_roles: Vec<String>,
     pub extensions: Vec<String>,
     pub shared_tables: Vec<String>,
+    pub shared_migrations_dir: Option<PathBuf>,
+    pub shared_schema: String,
     pub connection_limit: i32,
     pub application_role: Option<String>,
     pub application_role_limit: u32,

@@ -33,6 +33,7 @@ pub mod retention;
 pub mod rollouts;
 mod room;
 mod session;
+pub mod shared_migrations;
 pub mod spares;
 mod stage;
 pub mod tenants;

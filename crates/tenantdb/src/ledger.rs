@@ -4,6 +4,7 @@
 //! The row is written in the transaction that migrates. A state that is no beginning of the set at hand
 //! is written as a set of exactly what is there.
 
+mod reached;
 mod version_tables;
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,9 +14,10 @@ use sha2::{Digest as _, Sha384};
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-use crate::ident::{array, literal, run};
+use crate::ident::{literal, run};
 use crate::migrations::{Migration, MigrationSet};
 
+pub(crate) use reached::Reached;
 pub use version_tables::carry_over;
 
 /// A migration as it was when it was applied.
@@ -26,6 +28,8 @@ pub struct AppliedMigration {
     pub description: String,
     /// SHA-384 of its text then, in hexadecimal.
     pub checksum: String,
+    /// The shared migration that it needs.
+    pub needs_shared: Option<Version>,
 }
 
 impl AppliedMigration {
@@ -42,7 +46,22 @@ impl From<&Migration> for AppliedMigration {
             version: migration.version().clone(),
             description: migration.description().to_owned(),
             checksum: migration.checksum().to_owned(),
+            needs_shared: migration.needs_shared().cloned(),
         }
+    }
+}
+
+/// Whose schema a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    Tenant(TenantId),
+    /// The application itself: what its schema has is in `tenantry.shared_migrations`.
+    Application,
+}
+
+impl From<TenantId> for Holder {
+    fn from(tenant: TenantId) -> Self {
+        Self::Tenant(tenant)
     }
 }
 
@@ -130,12 +149,41 @@ pub(crate) async fn find(
     Ok(all)
 }
 
+/// The application's row and where the session stands, in one message. Its schema may hold whatever else.
+///
+/// # Errors
+/// When the row cannot be read.
+pub(crate) async fn find_application(conn: &mut PgConnection) -> sqlx::Result<Found> {
+    let row = sqlx::query(
+        "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
+             current_setting('search_path'), current_user::text, s.needs_shared
+         from (values (true)) one (row) left join tenantry.shared_migrations m on one.row
+         left join tenantry.migration_sets s on s.hash = m.set_hash",
+    )
+    .fetch_one(conn)
+    .await?;
+    let entry = match row.try_get(3)? {
+        Some(hash) => {
+            let is_known = row.try_get::<Option<Vec<String>>, _>(0)?.is_some();
+            let files = if is_known { files(&row)? } else { Vec::new() };
+            Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &files))
+        }
+        None => None,
+    };
+    Ok(Found { path: row.try_get(6)?, actor: row.try_get(7)?, entry, unrecorded: false })
+}
+
+/// What the application's schema has; `None` where nothing was ever applied.
+pub async fn application(conn: &mut PgConnection) -> sqlx::Result<Option<Entry>> {
+    Ok(find_application(conn).await?.entry)
+}
+
 /// The rows of the tenants and where the session stands, in one message. The files of a set come with the
 /// first of the tenants in a row that have it.
 async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<Found>> {
     let rows = sqlx::query(
         "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
-             current_setting('search_path'), current_user::text, m.is_first
+             current_setting('search_path'), current_user::text, m.is_first, s.needs_shared
          from (select n, m.*, set_hash is distinct from lag(set_hash) over (order by n) as is_first
                from unnest($1::bigint[]) with ordinality as asked (id, n)
                left join tenantry.tenant_migrations m on m.tenant_id = asked.id) m
@@ -169,7 +217,7 @@ pub async fn edited(
     set: &MigrationSet,
 ) -> sqlx::Result<Vec<(Version, i64)>> {
     let rows = sqlx::query(
-        "select s.versions, s.descriptions, s.checksums, m.version, m.tenants
+        "select s.versions, s.descriptions, s.checksums, m.version, m.tenants, s.needs_shared
          from (select set_hash, version, count(*) as tenants from tenantry.tenant_migrations
                where version is not null group by set_hash, version) m
          join tenantry.migration_sets s on s.hash = m.set_hash",
@@ -193,7 +241,7 @@ async fn sets(
     hashes: Vec<&str>,
 ) -> sqlx::Result<HashMap<String, Vec<AppliedMigration>>> {
     let rows = sqlx::query(
-        "select versions, descriptions, checksums, hash from tenantry.migration_sets
+        "select versions, descriptions, checksums, hash, needs_shared from tenantry.migration_sets
          where hash = any($1)",
     )
     .bind(hashes)
@@ -202,16 +250,19 @@ async fn sets(
     rows.iter().map(|row| Ok((row.try_get(3)?, files(row)?))).collect()
 }
 
-/// The files that the first three columns of a row hold.
+/// The files that the first three columns of a row and `needs_shared` hold.
 fn files(row: &PgRow) -> sqlx::Result<Vec<AppliedMigration>> {
     let versions: Vec<String> = row.try_get(0)?;
     let descriptions: Vec<String> = row.try_get(1)?;
     let checksums: Vec<String> = row.try_get(2)?;
-    let files = versions.into_iter().zip(descriptions).zip(checksums);
-    let file = |((version, description), checksum)| AppliedMigration {
+    let needs: Vec<Option<String>> = row.try_get("needs_shared")?;
+    let needs = needs.into_iter().map(|it| it.map(Version::new)).chain(std::iter::repeat(None));
+    let files = versions.into_iter().zip(descriptions).zip(checksums).zip(needs);
+    let file = |(((version, description), checksum), needs_shared)| AppliedMigration {
         version: Version::new(version),
         description,
         checksum,
+        needs_shared,
     };
     Ok(files.map(file).collect())
 }
@@ -236,13 +287,26 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
             version: version.clone(),
             description: String::new(),
             checksum: String::new(),
+            needs_shared: None,
         }],
     }
 }
 
 /// Makes a set known, so that rows can name it. One message.
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
-    run(conn, Reached::all_of(set).registration()).await
+    let all = Reached::all_of(set);
+    let mut text = all.registration();
+    if set.needs_shared() {
+        // A release that did not read the mark may have registered it. Not where tenants are migrated: those
+        // would wait for each other over the row.
+        text += &format!(
+            "update tenantry.migration_sets set needs_shared = {}
+             where hash = {} and needs_shared = '{{}}';\n",
+            all.needs(),
+            literal(&all.hash),
+        );
+    }
+    run(conn, text).await
 }
 
 /// What to do about a tenant without a row.
@@ -250,7 +314,7 @@ pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Resu
 pub fn missing(schema: &str) -> String {
     format!(
         "This tenant's record of applied migrations is missing. If an upgrade was interrupted, run \
-         `tenantry migrate public up`; otherwise record what it has: `tenantry migrate tenant init \
+         `tenantry migrate public up`; otherwise record what it has: `tenantry migrate tenant record \
          --schema {schema} --at VERSION`"
     )
 }
@@ -262,82 +326,6 @@ pub async fn forget(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<(
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A set and a place in it, to be written.
-#[derive(Debug)]
-pub(crate) struct Reached {
-    hash: String,
-    files: Vec<AppliedMigration>,
-    version: Option<Version>,
-}
-
-impl Reached {
-    pub(crate) fn all_of(set: &MigrationSet) -> Self {
-        Self::in_set(set, set.head().cloned())
-    }
-
-    fn in_set(set: &MigrationSet, version: Option<Version>) -> Self {
-        let files = set.iter().map(AppliedMigration::from).collect();
-        Self { hash: set.hash().to_owned(), files, version }
-    }
-
-    /// Whether both are the same place in the same set.
-    pub(crate) fn is_as(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.version == other.version
-    }
-
-    /// Whether the row says this.
-    pub(crate) fn is(&self, entry: &Entry) -> bool {
-        self.hash == entry.set_hash && self.version == entry.version
-    }
-
-    /// The beginning of `set` that these are, or else a set of exactly these.
-    pub(crate) fn at(set: &MigrationSet, applied: Vec<AppliedMigration>) -> Self {
-        let is = |(wanted, had): (&Migration, &AppliedMigration)| {
-            *wanted.version() == had.version && wanted.has_checksum(&had.checksum)
-        };
-        if applied.len() <= set.iter().len() && set.iter().zip(&applied).all(is) {
-            let newest = applied.len().checked_sub(1).and_then(|at| set.iter().nth(at));
-            return Self::in_set(set, newest.map(|m| m.version().clone()));
-        }
-        Self::exactly(applied)
-    }
-
-    /// A set of exactly these, in this order, all of it.
-    pub(crate) fn exactly(files: Vec<AppliedMigration>) -> Self {
-        let hash = hash(files.iter().map(AppliedMigration::record));
-        let version = files.last().map(|newest| newest.version.clone());
-        Self { hash, files, version }
-    }
-
-    /// The statement that makes the set known, if it is not.
-    pub(crate) fn registration(&self) -> String {
-        let column = |cell: fn(&AppliedMigration) -> &str| array(self.files.iter().map(cell));
-        format!(
-            "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
-             values ({}, {}, {}, {}) on conflict do nothing;\n",
-            literal(&self.hash),
-            column(|file| file.version.as_str()),
-            column(|file| &file.description),
-            column(|file| &file.checksum),
-        )
-    }
-
-    /// The statement that writes the tenants' rows.
-    pub(crate) fn rows(&self, tenants: &[TenantId]) -> String {
-        let hash = literal(&self.hash);
-        let version =
-            self.version.as_ref().map_or("null".to_owned(), |version| literal(version.as_str()));
-        let row = |tenant: &TenantId| format!("({}, {hash}, {version})", tenant.get());
-        let rows: Vec<String> = tenants.iter().map(row).collect();
-        format!(
-            "insert into tenantry.tenant_migrations (tenant_id, set_hash, version)
-             values {} on conflict (tenant_id) do update
-             set set_hash = excluded.set_hash, version = excluded.version, applied_at = now();\n",
-            rows.join(", ")
-        )
-    }
 }
 
 /// The hash of a set of these, in hexadecimal.

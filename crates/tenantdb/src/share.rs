@@ -4,11 +4,13 @@
 //! Migrations run as the connected role, so that one references the tables; tenants read them as members
 //! of their group, and what a tenant calls of an extension is what PUBLIC may call.
 
-use domain::{InstallationId, RoleName};
+use domain::{InstallationId, RoleName, SchemaName};
 use sqlx::{PgConnection, Row};
 
 use crate::bootstrap::run_alone;
-use crate::ident::{array, literal, run};
+use crate::ident::{Ident, array, literal, run};
+use crate::mark::Owner;
+use crate::schema;
 use crate::shared::Shared;
 
 const LACKING: &str = include_str!("queries/shared_lacking.sql");
@@ -51,6 +53,50 @@ pub async fn grant(
         .replace("{tables}", &list(&shared.tables))
         .replace("{extensions}", if shared.extensions.is_empty() { "false" } else { "true" });
     run(conn, grant).await
+}
+
+/// What of it is there already, or is not to come by migrations of the application's `schema`.
+pub async fn without_what_comes(
+    conn: &mut PgConnection,
+    shared: &Shared,
+    schema: &SchemaName,
+) -> sqlx::Result<Shared> {
+    let tables = sqlx::query_scalar(
+        "select t from unnest($1::text[]) t
+         where split_part(t, '.', 1) <> $2
+             or to_regclass(format('%I.%I', split_part(t, '.', 1), split_part(t, '.', 2))) is not null",
+    )
+    .bind(&shared.tables)
+    .bind(schema.as_str())
+    .fetch_all(conn)
+    .await?;
+    Ok(Shared { tables, ..shared.clone() })
+}
+
+/// Makes the schema of the application's own tables, unless it is there. Says why it is not fit for them, if so.
+///
+/// # Errors
+/// When it cannot be made.
+pub async fn claim_schema(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+) -> sqlx::Result<Option<String>> {
+    if schema::owner(conn, schema).await? == Owner::Nobody {
+        run(conn, format!("create schema {}", Ident::from(schema))).await?;
+    }
+    sqlx::query_scalar(
+        "select case
+             when starts_with(obj_description(n.oid, 'pg_namespace'), 'tenantry:')
+                 then 'it is a tenant''s; name another one in `tenants.shared_schema`'
+             when not (has_schema_privilege(n.oid, 'create') and has_schema_privilege(n.oid, 'usage'))
+                 then format('%I may not create in it; as its owner: grant usage, create on schema %I to %I',
+                     current_user, n.nspname, current_user)
+         end
+         from pg_catalog.pg_namespace n where n.nspname = $1",
+    )
+    .bind(schema.as_str())
+    .fetch_one(conn)
+    .await
 }
 
 /// How what tenants share differs from what is listed, or is open to more than their use.

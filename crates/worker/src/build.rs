@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::{DatabaseMode, InstallationId, Version};
+use domain::{DatabaseMode, InstallationId, SchemaName, Version};
 use keys::{KeyRules, MasterKeys, Minter, Sealer};
 use operations::{
-    Application, Parts,
+    Application, Parts, SharedMigrations,
     learning::{self, LearnError},
 };
 use settings::Settings;
@@ -109,6 +109,8 @@ pub async fn build_parts(
     agree(&mut conn, &sealer).await?;
     let installation = store::installation(&mut conn).await.map_err(BuildError::Database)?;
     rights::check(&mut conn, Some(&installation)).await.map_err(BuildError::Rights)?;
+    // Before what it names: a table that tenants share may come by a shared migration.
+    learning::require_shared(&mut conn, &migrations).await?;
     ready_for_tenants(&mut conn, &installation, migrations.shared()).await?;
     fit_for_application(&mut conn, &settings.tenants).await?;
     let learning::Learnt { set: migrations, promise } =
@@ -135,6 +137,36 @@ pub fn configured_migrations(tenants: &settings::Tenants) -> Result<MigrationSet
         Some(dir) => MigrationSet::load_as(dir, reading(tenants)),
         None => Ok(MigrationSet::embedded().sharing(&shared(tenants))),
     }
+}
+
+/// The shared migrations that the settings name; `None`: none.
+///
+/// # Errors
+/// At the first file that cannot be used.
+///
+/// # Panics
+/// Never: the settings take no schema that cannot be one.
+pub fn shared_migrations(
+    tenants: &settings::Tenants,
+) -> Result<Option<SharedMigrations>, LoadError> {
+    let Some(folder) = &tenants.shared_migrations_dir else { return Ok(None) };
+    let set = MigrationSet::load_as(folder, shared_reading(tenants))?;
+    Ok(Some(SharedMigrations { schema: shared_schema(tenants), set }))
+}
+
+/// The schema of the application's own tables.
+///
+/// # Panics
+/// Never: the settings take no schema that cannot be one.
+#[must_use]
+pub fn shared_schema(tenants: &settings::Tenants) -> SchemaName {
+    SchemaName::parse_shared(&tenants.shared_schema).expect("the settings have the same rule")
+}
+
+/// How the settings want the folder of shared migrations to be read: as that of tenants, and it may be empty.
+#[must_use]
+pub fn shared_reading(tenants: &settings::Tenants) -> Reading {
+    Reading { may_be_empty: true, baseline: None, ..reading(tenants) }
 }
 
 /// How the settings want a folder of migrations to be read.

@@ -13,7 +13,7 @@ use telemetry::names::{self, label};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{checker::period, pools::Pools};
+use crate::{checker::period, pools::Pools, shared_migrations};
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(60);
@@ -116,6 +116,12 @@ impl Examiner {
     fn scope(&self) -> Scope {
         let tenants = &self.settings.tenants;
         let mut scope = Scope::new((*self.parts.migrations).clone()).without_tenants();
+        match shared_migrations(tenants) {
+            Ok(shared) => scope.shared_migrations = shared.map(|shared| shared.set),
+            Err(error) => {
+                warn!(cause = telemetry::chain(&error), "the shared migrations cannot be read");
+            }
+        }
         scope.dead_after = Duration::from_millis(self.settings.worker.dead_after_ms);
         scope.connection_limit = tenants.connection_limit;
         scope.application_role = tenants.application_role.clone();

@@ -22,6 +22,9 @@ mod run;
 mod settler;
 mod sweeper;
 
-pub use build::{BuildError, build_parts, configured_migrations, reading, shared};
+pub use build::{
+    BuildError, build_parts, configured_migrations, reading, shared, shared_migrations,
+    shared_reading, shared_schema,
+};
 pub use life::{host, rules};
 pub use run::{StartError, run};

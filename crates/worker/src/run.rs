@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::PlanError;
-use operations::Plans;
+use operations::{Plans, learning::LearnError};
 use settings::Settings;
 use sqlx::{Connection as _, PgConnection};
 use store::{
@@ -49,9 +49,13 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the database was away or busy: it is tried again then, as long as it takes.
+    /// Whether the database was away, busy or not migrated yet: it is tried again then, as long as it takes.
     fn is_transient(&self) -> bool {
         if matches!(self, Self::Origin(error) if error.is_not_migrated()) {
+            return true;
+        }
+        // `tenantry migrate shared up` is to come, as `public up` may be.
+        if matches!(self, Self::Build(BuildError::Learn(LearnError::NeedsShared(_)))) {
             return true;
         }
         let database = match self {

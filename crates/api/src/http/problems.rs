@@ -231,6 +231,7 @@ impl From<ControlError> for Problem {
             E::Ending(..) => (StatusCode::CONFLICT, "batch_ending"),
             E::InEffect(_) => (StatusCode::CONFLICT, "operation_in_effect"),
             E::Protected(_) => (StatusCode::CONFLICT, "deletion_protected"),
+            E::NeedsShared(_) => (StatusCode::CONFLICT, "needs_shared"),
             E::NoRollout(_) => (StatusCode::CONFLICT, "not_a_rollout"),
             E::NothingToPromote(_) => (StatusCode::CONFLICT, "nothing_to_promote"),
             E::WaitsByItself(_) => (StatusCode::CONFLICT, "rollout_waits"),

@@ -69,7 +69,11 @@ impl Doctor {
         let migrations = worker::configured_migrations(&settings.tenants).map_err(|e| {
             Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
         })?;
+        let shared = worker::shared_migrations(&settings.tenants).map_err(|e| {
+            Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
+        })?;
         let mut scope = Scope::new(migrations);
+        scope.shared_migrations = shared.map(|shared| shared.set);
         scope.grace = Duration::from_secs(self.grace);
         scope.connection_limit = settings.tenants.connection_limit;
         scope.application_role = settings.tenants.application_role.clone();

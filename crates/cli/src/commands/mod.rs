@@ -76,6 +76,8 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
     }
 }
 
+pub(crate) use migrate::shared::before_tenants;
+
 fn client(global: &Global) -> anyhow::Result<Client> {
     Client::new(Target::find(global))
 }

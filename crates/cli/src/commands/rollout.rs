@@ -8,7 +8,7 @@ use contract::{MigrateParams, Promotion, Rollout as View, RolloutPage, Selection
 use domain::{Direction, Rollout as Plan};
 use serde_json::json;
 
-use super::{client, print, selected::Selected, watching};
+use super::{client, migrate::shared, print, selected::Selected, watching};
 use crate::{
     args::Global,
     client::{API, Client, query},
@@ -133,10 +133,14 @@ impl Start {
             }
         };
         let direction = if self.down { Direction::Down } else { Direction::Up };
+        let first = async |only_look| match direction {
+            Direction::Up => shared::first(global, only_look).await,
+            Direction::Down => Ok(()),
+        };
         let params =
             MigrateParams { direction, set: self.set, to: self.to, allow_drift: self.allow_drift };
         let policy = json!({ "rollout": rollout });
-        match self.selected.roll_out(global, client, &params, policy, only_look).await? {
+        match self.selected.roll_out(global, client, &params, policy, only_look, first).await? {
             Some(operation) => shown(global, client, &operation.operation_id.to_string()).await,
             None => Ok(Done::Well),
         }

@@ -57,13 +57,15 @@ impl Selected {
         kind: Kind,
         params: &impl Serialize,
     ) -> anyhow::Result<Done> {
-        match self.send(global, client, (kind, params), None, !self.yes).await? {
+        let nothing_first = async |_| Ok(());
+        match self.send(global, client, (kind, params), None, !self.yes, nothing_first).await? {
             Some(answer) => watching::follow(global, client.operations(), &answer.parse()?).await,
             None => Ok(Done::Well),
         }
     }
 
-    /// As [`Self::submit`], of a migration in waves; the operation, if one was submitted.
+    /// As [`Self::submit`], of a migration in waves; the operation, if one was submitted. Before the look `first`
+    /// is done, or told where it `only_look`s: workers may wait for it.
     pub(super) async fn roll_out(
         &self,
         global: &Global,
@@ -71,9 +73,11 @@ impl Selected {
         params: &impl Serialize,
         policy: Value,
         only_look: bool,
+        first: impl AsyncFnOnce(bool) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<Operation>> {
         let (only_look, policy) = (only_look || !self.yes, Some(policy));
-        let answer = self.send(global, client, (Kind::Migrate, params), policy, only_look).await?;
+        let what = (Kind::Migrate, params);
+        let answer = self.send(global, client, what, policy, only_look, first).await?;
         answer.map(|answer| answer.parse()).transpose()
     }
 
@@ -84,6 +88,7 @@ impl Selected {
         (kind, params): (Kind, &impl Serialize),
         policy: Option<Value>,
         only_look: bool,
+        first: impl AsyncFnOnce(bool) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<Answer>> {
         let selector = self.selector();
         if selector == Selector::default() {
@@ -96,6 +101,7 @@ impl Selected {
         if let Some(policy) = policy {
             body["policy"] = policy;
         }
+        first(only_look).await?;
         let looked = client.send(&path, &body, &[]).await?;
         let selection: Selection = looked.parse()?;
         if only_look {

@@ -53,10 +53,22 @@ pub(crate) async fn install(
     wanted: Option<DatabaseMode>,
     tenants: &settings::Tenants,
 ) -> anyhow::Result<Installed> {
-    let shared = &worker::shared(tenants);
+    let shared = &shared_now(pool, tenants).await?;
     check(pool, wanted, shared, tenants.application_role.as_deref()).await?;
     connection::refuse_copy(pool).await?;
     watched(pool, make(pool, wanted, shared)).await
+}
+
+/// What tenants share by now: a table that a shared migration is to make is granted when that has made it.
+async fn shared_now(pool: &PgPool, tenants: &settings::Tenants) -> anyhow::Result<Shared> {
+    let shared = worker::shared(tenants);
+    if tenants.shared_migrations_dir.is_none() {
+        return Ok(shared);
+    }
+    let mut conn = pool.acquire().await.map_err(unreachable)?;
+    let schema = worker::shared_schema(tenants);
+    let there = share::without_what_comes(&mut conn, &shared, &schema).await;
+    Ok(there.map_err(unreachable)?)
 }
 
 async fn make(
@@ -64,7 +76,7 @@ async fn make(
     wanted: Option<DatabaseMode>,
     shared: &Shared,
 ) -> anyhow::Result<Installed> {
-    store::migrate(pool).await.context("could not migrate the shared schema")?;
+    store::migrate(pool).await.context("could not migrate schema tenantry")?;
     // what lacked the columns until now
     connection::refuse_copy(pool).await?;
     // before the queue, which would put into a schema of its own what it needs too
@@ -216,7 +228,7 @@ impl Installed {
                 || {
                     format!(
                         "it has no table tenantry_migrations; record what it has: \
-                         `tenantry migrate tenant init --schema {schema} --at VERSION`"
+                         `tenantry migrate tenant record --schema {schema} --at VERSION`"
                     )
                 },
                 |error| telemetry::chain(error),

@@ -8,7 +8,7 @@ use sqlx::{Connection as _, PgPool, postgres::PgConnectOptions};
 use store::operators;
 
 use super::install::install;
-use crate::{actor::record, connection};
+use crate::{actor::record, commands::before_tenants, connection};
 
 /// The life of a token of `dev`, in days, should the process be killed before it revokes it.
 const TOKEN_DAYS: i64 = 30;
@@ -64,5 +64,6 @@ pub(super) async fn database(url: &str, settings: &Settings) -> anyhow::Result<D
 
 async fn prepare(pool: &PgPool, settings: &Settings) -> anyhow::Result<DevToken> {
     install(pool, None, &settings.tenants).await?.warn();
+    before_tenants(settings, pool).await?;
     DevToken::make(pool).await.context("could not make an operator token")
 }

@@ -3,7 +3,7 @@
 use super::{Fleet, Value, holds, tenants_in};
 
 const ADVICE: &str = "If an upgrade was interrupted, run `tenantry migrate public up`; otherwise record what it \
-     has: `tenantry migrate tenant init --schema t_1 --at VERSION`";
+     has: `tenantry migrate tenant record --schema t_1 --at VERSION`";
 
 impl Fleet {
     async fn sql(&self, sql: &'static str) {
@@ -43,7 +43,7 @@ async fn without_a_row_nothing_runs_in_a_schema_that_is_not_empty() {
     let told = tenants_in(&up);
     let error = told[0]["error"].as_str().unwrap();
     let words = "tenant 1 has no record of its applied migrations, and its schema is not empty";
-    assert!(error.contains(words) && error.contains("init --schema t_1 --at VERSION"), "{error}");
+    assert!(error.contains(words) && error.contains("record --schema t_1 --at VERSION"), "{error}");
     assert_eq!(told[0]["code"], "migrations_unrecorded");
     assert!(holds(&fleet.db.pool, "select count(*) = 1 from t_1.seed").await);
     assert!(fleet.versions().await.is_empty());
@@ -66,10 +66,10 @@ async fn a_missing_row_is_made_without_a_version_for_an_empty_schema_alone() {
     let fleet = Fleet::of(2).await;
     fleet.forget().await;
 
-    let refused = fleet.run(&["init", "--all"]);
+    let refused = fleet.run(&["record", "--all"]);
     let then = fleet.versions().await;
     fleet.empty().await;
-    let made = fleet.run(&["init", "--all"]);
+    let made = fleet.run(&["record", "--all"]);
 
     assert_eq!(refused.code, 1, "{}", refused.out);
     assert!(refused.out.contains("say --at VERSION"), "{}", refused.out);
@@ -81,18 +81,18 @@ async fn a_missing_row_is_made_without_a_version_for_an_empty_schema_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn init_records_what_a_schema_has_up_to_a_version_and_up_goes_on_from_there() {
+async fn record_tells_what_a_schema_has_up_to_a_version_and_up_goes_on_from_there() {
     let fleet = Fleet::of(1).await;
     fleet.forget().await;
     fleet.write("0003_color.up.sql", "create table color ();");
     fleet.write("0004_shade.up.sql", "create table shade ();");
-    let init = |at| fleet.run(&["init", "--schema", "t_1", "--at", at]);
+    let record = |at| fleet.run(&["record", "--schema", "t_1", "--at", at]);
 
-    let unknown = init("7");
+    let unknown = record("7");
     let untouched = fleet.versions().await;
-    let made = init("2");
+    let made = record("2");
     let up = fleet.run(&["up", "--all"]);
-    let again = init("1");
+    let again = record("1");
 
     assert_eq!((unknown.code, made.code, up.code, again.code), (1, 0, 0, 1), "{up:?}");
     assert!(unknown.out.contains("there is no migration 7"), "{}", unknown.out);

@@ -4,7 +4,10 @@
 use domain::DatabaseMode;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use tenantdb::{public_rights, share};
+use tenantdb::{
+    ledger::{self, Entry},
+    public_rights, share,
+};
 
 use super::promise;
 use crate::{
@@ -66,6 +69,36 @@ pub(crate) async fn shared_objects(
     let missing = faults.missing.into_iter().map(|it| format!("{it}; {remedy}"));
     for sentence in missing.chain(faults.open) {
         gatherer.add_control(Kind::SharedObjectsDiffer, sentence);
+    }
+    Ok(())
+}
+
+/// Tells what the application's own schema lacks of the shared migrations, and what it has another text of.
+pub(crate) async fn shared_migrations(
+    conn: &mut PgConnection,
+    gatherer: &mut Gatherer<'_>,
+) -> sqlx::Result<()> {
+    let kind = Kind::SharedMigrationsDiffer;
+    let Some(set) = gatherer.scope.shared_migrations.clone() else { return Ok(()) };
+    if !gatherer.scope.wants(kind) {
+        return Ok(());
+    }
+    let entry = ledger::application(conn).await?;
+    let standing = set.compare(entry.iter().flat_map(Entry::records));
+    let missing = standing.missing.iter().map(|it| {
+        let version = it.version();
+        format!(
+            "shared migration {version} is not applied; `tenantry migrate shared up` applies it"
+        )
+    });
+    let edited = standing.edited.iter().map(|it| {
+        format!("shared migration {} was edited after it had been applied", it.version())
+    });
+    let unknown = standing.unknown.iter().map(|version| {
+        format!("shared migration {version} is applied, and is not among the files at hand")
+    });
+    for sentence in missing.chain(edited).chain(unknown) {
+        gatherer.add_control(kind, sentence);
     }
     Ok(())
 }

@@ -71,3 +71,27 @@ async fn what_tenants_share_and_somebody_could_change_is_told() {
     }
     assert!(!report.is_clean());
 }
+
+#[tokio::test]
+async fn shared_migrations_that_are_missing_or_edited_are_told() {
+    let ward = Ward::healthy().await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, sql: &str| std::fs::write(folder.path().join(name), sql).unwrap();
+    write("1_plan.sql", "create table plan ();");
+    write("2_price.sql", "alter table plan add price int;");
+    let mut scope = scope().only([Kind::SharedMigrationsDiffer]);
+    scope.shared_migrations = Some(tenantdb::MigrationSet::load(folder.path()).unwrap());
+    ward.run(
+        "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
+         values ('x', '{1}', '{plan}', '{y}');
+         insert into tenantry.shared_migrations (schema_name, set_hash, version) values ('public', 'x', '1')",
+    )
+    .await;
+
+    let report = doctor::examine(&ward.db.pool, &scope).await.unwrap();
+
+    let told: Vec<&str> = report.findings.iter().map(|it| it.sentence.as_str()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|it| it.starts_with("shared migration 2 is not applied")), "{told:?}");
+    assert!(told.iter().any(|it| it.starts_with("shared migration 1 was edited")), "{told:?}");
+}

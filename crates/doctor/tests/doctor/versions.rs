@@ -50,7 +50,7 @@ async fn a_tenant_that_the_ledger_does_not_know_is_told() {
     let report = doctor::examine(&ward.db.pool, &scope()).await.unwrap();
     let sentence = &report.findings[0].sentence;
     let words =
-        "otherwise record what it has: `tenantry migrate tenant init --schema t_2 --at VERSION`";
+        "otherwise record what it has: `tenantry migrate tenant record --schema t_2 --at VERSION`";
     assert!(sentence.contains(words), "{sentence}");
 }
 

@@ -1,6 +1,6 @@
 //! Admits operations on tenants that are there.
 
-use domain::{Kind, OperationId, Selector, TenantId};
+use domain::{Direction, Kind, OperationId, Selector, TenantId};
 use queue::Bell;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -10,7 +10,7 @@ use store::{
     items::Waiters,
     operations::{self, Asked, Selected},
     rollouts::PlannedWave,
-    tenants,
+    shared_migrations, tenants,
 };
 
 use super::{ControlError, rollout::move_on, wake::wake};
@@ -64,7 +64,7 @@ pub async fn admit_due(
 /// [`queue::Bell::Jobs`] after the commit. False: there is no such tenant, and nothing was recorded.
 ///
 /// # Errors
-/// [`ControlError::SelectionChanged`] when `digest` is given and is not that of kind, params and tenants; when the
+/// [`ControlError::NeedsShared`] of a migration; [`ControlError::SelectionChanged`] when `digest` is given and is not that of kind, params and tenants; when the
 /// database fails.
 pub async fn admit(
     conn: &mut PgConnection,
@@ -72,6 +72,7 @@ pub async fn admit(
     asked: &Asked<'_>,
     digest: Option<&str>,
 ) -> Result<bool, ControlError> {
+    require_shared(conn, asked).await?;
     let selected = operations::admit(conn, asked, digest, true).await?;
     if !selected.admitted && selected.protected > 0 {
         return Err(ControlError::Protected(selected.protected));
@@ -86,6 +87,16 @@ pub async fn admit(
         move_on(conn, by, asked.id).await?;
     }
     Ok(true)
+}
+
+/// Refuses a migration that needs shared migrations which are not applied: it would fail in every tenant.
+async fn require_shared(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<(), ControlError> {
+    if asked.kind != Kind::Migrate || asked.params["direction"] != json!(Direction::Up) {
+        return Ok(());
+    }
+    let set = asked.params["set"].as_str().unwrap_or_default();
+    let lacking = shared_migrations::lacking(conn, set).await?;
+    if lacking.is_empty() { Ok(()) } else { Err(ControlError::NeedsShared(lacking)) }
 }
 
 /// The audit row of what was asked.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use domain::{ItemError, ItemState, OperationId, OperationState, SchemaNameError};
+use domain::{ItemError, ItemState, OperationId, OperationState, SchemaNameError, Version};
 use sqlx::{Postgres, Transaction};
 use store::{
     Connections,
@@ -32,6 +32,12 @@ pub enum ControlError {
     /// Tenants that are protected are not deleted.
     #[error("{0} of the tenants are protected from deletion: nothing was recorded")]
     Protected(u64),
+    /// Shared migrations that it needs are not applied.
+    #[error(
+        "the tenant migrations need shared migration {}, which is not applied: run `tenantry migrate shared \
+         up`; nothing was recorded", listed(.0)
+    )]
+    NeedsShared(Vec<Version>),
     /// It took effect when it was accepted.
     #[error("operation {0} took effect when it was accepted: it cannot be cancelled or paused")]
     InEffect(OperationId),
@@ -104,6 +110,10 @@ pub enum ControlError {
     /// The database failed.
     #[error("the control database failed")]
     Database(#[from] sqlx::Error),
+}
+
+fn listed(versions: &[Version]) -> String {
+    versions.iter().map(Version::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn advice(state: OperationState) -> &'static str {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use tenantdb::{ledger, migrations, newcomers};
 
-use crate::{Parts, migration_error::MigrationFailed};
+use crate::{Parts, migration_error::MigrationFailed, needs_shared};
 
 /// Applies the tenant migrations that the schema does not have yet.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ impl Step for ApplyMigrations {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let tenant = cx.tenant();
+        needs_shared::check(cx.tx(), &self.0.migrations).await?;
         migrations::apply(cx.tx(), tenant.id, &tenant.schema, &self.0.migrations)
             .await
             .map_err(MigrationFailed::of_new)
@@ -25,6 +26,7 @@ impl Step for ApplyMigrations {
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
+        needs_shared::check(tx, &self.0.migrations).await?;
         newcomers::migrate(tx, &self.0.subjects(claims), &self.0.migrations)
             .await
             .map_err(MigrationFailed::of_new)

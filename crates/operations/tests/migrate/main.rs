@@ -5,6 +5,7 @@
 #[path = "../bench/mod.rs"]
 mod bench;
 mod direct;
+mod needs_shared;
 mod rollout;
 mod together;
 

@@ -71,6 +71,7 @@ async fn read(
             version: Version::new(row.try_get::<String, _>(1)?),
             description: row.try_get(2)?,
             checksum: row.try_get(3)?,
+            needs_shared: None,
         });
     }
     for applied in &mut all {

@@ -50,7 +50,7 @@ pub async fn apply(
 ) -> Result<Moved, MigrateError> {
     let state = State::read(conn, tenant, schema, set.path()).await?;
     let (up, done) = up(set, &state)?;
-    up.run(conn, tenant, schema, set).await?;
+    up.run(conn, tenant.into(), schema, set).await?;
     Ok(done)
 }
 

@@ -49,7 +49,7 @@ pub enum MigrateError {
     #[error(
         "tenant {tenant} has no record of its applied migrations, and its schema is not empty: nothing was \
          run; say --at VERSION, the newest version that it has: \
-         `tenantry migrate tenant init --schema {schema} --at VERSION`"
+         `tenantry migrate tenant record --schema {schema} --at VERSION`"
     )]
     Unrecorded { tenant: TenantId, schema: SchemaName },
     /// The tenant has a row in the ledger, which is not to be written anew.

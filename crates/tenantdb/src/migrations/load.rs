@@ -295,12 +295,12 @@ fn prepare(
     shared: &Shared,
     findings: &mut Vec<LoadError>,
 ) -> Way {
-    let Marks { no_transaction, timeout } = half.marks;
+    let Marks { no_transaction, timeout, needs_shared } = half.marks.clone();
     let prepared = lint::prepare(&half.text, shared, no_transaction);
     findings.extend(
         prepared.findings.into_iter().map(|f| LoadError::new(path, f.code, f.message).at(f.line)),
     );
-    Way { file, sql: prepared.sql, statements: prepared.statements, timeout }
+    Way { file, sql: prepared.sql, statements: prepared.statements, timeout, needs_shared }
 }
 
 #[cfg(test)]

@@ -3,19 +3,24 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use domain::Version;
+
 use super::load::LoadError;
 
 /// What a text asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     /// Its statements run outside any transaction.
     pub(super) no_transaction: bool,
     /// Longest time that it may run.
     pub(super) timeout: Option<Duration>,
+    /// The shared migration that has to be applied before it.
+    pub(super) needs_shared: Option<Version>,
 }
 
 const NO_TRANSACTION: &str = "no-transaction";
 const TIMEOUT: &str = "timeout:";
+const NEEDS_SHARED: &str = "needs shared:";
 
 /// Reads those of a text in `file`. Only comments may stand before a mark.
 ///
@@ -23,7 +28,7 @@ const TIMEOUT: &str = "timeout:";
 /// At a mark that is not understood.
 pub(super) fn read(text: &str, file: &str) -> Result<Marks, LoadError> {
     let mut marks = Marks::default();
-    for (line, said, _) in head(text) {
+    for (line, said, place) in head(text) {
         if said.starts_with(NO_TRANSACTION) {
             marks.no_transaction = true;
         } else if let Some(asked) = said.strip_prefix(TIMEOUT).map(str::trim) {
@@ -34,6 +39,15 @@ pub(super) fn read(text: &str, file: &str) -> Result<Marks, LoadError> {
                 LoadError::new(file, "instruction", message).at(line)
             };
             marks.timeout = Some(duration(asked).ok_or_else(refused)?);
+        } else if said.starts_with(NEEDS_SHARED) {
+            let needed = needed(&text[place]);
+            let refused = || {
+                let message = "needs one version of the shared migrations, the newest that it uses: \
+                               `-- needs shared: 0003`, once";
+                LoadError::new(file, "instruction", message).at(line)
+            };
+            let once = needed.filter(|_| marks.needs_shared.is_none());
+            marks.needs_shared = Some(once.ok_or_else(refused)?);
         }
     }
     Ok(marks)
@@ -41,7 +55,8 @@ pub(super) fn read(text: &str, file: &str) -> Result<Marks, LoadError> {
 
 /// The text as it was before one or several of its marks were added.
 pub(super) fn before(text: &str) -> Vec<String> {
-    let is_mark = |said: &str| said.starts_with(NO_TRANSACTION) || said.starts_with(TIMEOUT);
+    let is_mark =
+        |said: &str| [NO_TRANSACTION, TIMEOUT, NEEDS_SHARED].iter().any(|it| said.starts_with(it));
     let marks: Vec<Range<usize>> =
         head(text).filter(|(_, said, _)| is_mark(said)).map(|(_, _, at)| at).collect();
     // More than a few are a mistake, and each makes twice as many texts.
@@ -76,6 +91,14 @@ pub(super) fn comment(line: &str) -> Option<String> {
     Some(line.trim().strip_prefix("--")?.trim().to_ascii_lowercase())
 }
 
+/// The version that a line asks for, as it spells it.
+fn needed(line: &str) -> Option<Version> {
+    let (_, asked) = line.split_once(':')?;
+    let asked = asked.trim();
+    let is_one = !asked.is_empty() && !asked.contains([',', ' ', '\t']);
+    is_one.then(|| Version::new(asked))
+}
+
 /// `500ms`, `90s`, `10m`, `2h`; more than nothing, and no more than PostgreSQL's limits can be.
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -103,7 +126,8 @@ mod tests {
 
         let marks = read(text, "1.sql").unwrap();
 
-        assert_eq!(marks, Marks { no_transaction: true, timeout: Some(Duration::from_secs(600)) });
+        let timeout = Some(Duration::from_secs(600));
+        assert_eq!(marks, Marks { no_transaction: true, timeout, needs_shared: None });
         assert_eq!(read("select 1; -- no-transaction\n", "1.sql").unwrap(), Marks::default());
     }
 
@@ -119,6 +143,20 @@ mod tests {
         for (asked, ms) in [("500ms", 500), ("90 s", 90_000), ("2h", 7_200_000)] {
             let time = read(&format!("-- timeout:{asked}"), "1.sql").unwrap().timeout;
             assert_eq!(time, Some(Duration::from_millis(ms)), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_shared_migration_is_needed_as_its_version_is_spelled_and_only_one() {
+        let needed = |text: &str| read(text, "1.sql").unwrap().needs_shared;
+
+        assert_eq!(needed("-- Needs shared: V3_Plans\nselect 1"), Some(Version::new("V3_Plans")));
+        assert_eq!(needed("select 1;\n-- needs shared: 3\n"), None);
+        for text in
+            ["-- needs shared:", "-- needs shared: 1, 2", "-- needs shared: 1\n-- needs shared: 2"]
+        {
+            let error = read(text, "1.sql").unwrap_err();
+            assert_eq!(error.code, "instruction", "{text}");
         }
     }
 

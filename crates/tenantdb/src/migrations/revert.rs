@@ -40,8 +40,11 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// The number of migrations of the set that stay.
-    pub(super) fn keeps(&self, set: &MigrationSet) -> Result<usize, MigrateError> {
+    /// The number of migrations of the set that stay, from its beginning.
+    ///
+    /// # Errors
+    /// [`MigrateError::NoSuchVersion`] where it is none of the set.
+    pub fn keeps(&self, set: &MigrationSet) -> Result<usize, MigrateError> {
         let Self::Version(version) = self else { return Ok(0) };
         match set.place(version) {
             Some(place) => Ok(place + 1),
@@ -81,7 +84,7 @@ pub async fn revert(
     if !going_back.files.is_empty() {
         let files = going_back.files.iter().copied();
         segments::in_one_transaction(&segments::cut(files, true, |_| false))?;
-        going_back.run(conn, tenant, schema, set).await?;
+        going_back.run(conn, tenant.into(), schema, set).await?;
     }
     Ok(Moved { from, to, reverted, ..Moved::default() })
 }

@@ -13,7 +13,7 @@ use super::segments::{self, Segment};
 use super::set::{Migration, MigrationSet};
 use super::state::{State, send};
 use crate::ident;
-use crate::ledger::{self, AppliedMigration, Reached};
+use crate::ledger::{self, AppliedMigration, Holder, Reached};
 
 /// The versions that the segment has for the tenant to apply, or to take back, in the order in which they
 /// run. Nothing is run.
@@ -22,12 +22,13 @@ use crate::ledger::{self, AppliedMigration, Reached};
 /// As [`run_segment`].
 pub async fn outstanding(
     conn: &mut PgConnection,
-    tenant: TenantId,
+    holder: impl Into<Holder>,
     schema: &SchemaName,
     set: &MigrationSet,
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
-    let state = State::read(conn, tenant, schema, set.path()).await?;
+    let holder = holder.into();
+    let state = State::of(conn, holder, schema, set.path()).await?;
     Ok(Move::through(segment, set, &state)?.versions())
 }
 
@@ -40,15 +41,16 @@ pub async fn outstanding(
 /// for a segment that runs outside any transaction.
 pub async fn run_segment(
     conn: &mut PgConnection,
-    tenant: TenantId,
+    holder: impl Into<Holder>,
     schema: &SchemaName,
     set: &MigrationSet,
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
     segments::in_one_transaction(std::slice::from_ref(segment))?;
-    let state = State::read(conn, tenant, schema, set.path()).await?;
+    let holder = holder.into();
+    let state = State::of(conn, holder, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
-    through.run(conn, tenant, schema, set).await?;
+    through.run(conn, holder, schema, set).await?;
     Ok(through.versions())
 }
 
@@ -59,15 +61,16 @@ pub async fn run_segment(
 /// As [`run_segment`].
 pub async fn record_segment(
     conn: &mut PgConnection,
-    tenant: TenantId,
+    holder: impl Into<Holder>,
     schema: &SchemaName,
     set: &MigrationSet,
     segment: &Segment<'_>,
 ) -> Result<Vec<Version>, MigrateError> {
-    let state = State::read(conn, tenant, schema, set.path()).await?;
+    let holder = holder.into();
+    let state = State::of(conn, holder, schema, set.path()).await?;
     let through = Move::through(segment, set, &state)?;
     let versions = through.versions();
-    send(conn, rows(&[(tenant, through)]), [], &[]).await?;
+    send(conn, through.record(holder, schema), [], &[]).await?;
     Ok(versions)
 }
 
@@ -140,16 +143,26 @@ impl<'r> Move<'r> {
         self.files.iter().map(|m| m.version().clone()).collect()
     }
 
+    /// The statements that write the row of what is there afterwards.
+    fn record(&self, holder: Holder, schema: &SchemaName) -> String {
+        match holder {
+            Holder::Tenant(tenant) => rows(&[(tenant, self)]),
+            Holder::Application => {
+                self.reached.registration() + &self.reached.application_row(schema)
+            }
+        }
+    }
+
     /// Runs them, in one message, and writes the tenant's row in the ledger. That comes first: what a file
     /// leaves us as, role or path, then harms nothing but itself.
     pub(super) async fn run(
         &self,
         conn: &mut PgConnection,
-        tenant: TenantId,
+        holder: Holder,
         schema: &SchemaName,
         set: &MigrationSet,
     ) -> Result<(), MigrateError> {
-        let rows = rows(&[(tenant, self)]);
+        let rows = self.record(holder, schema);
         if self.files.is_empty() {
             return send(conn, rows, [], &[]).await;
         }

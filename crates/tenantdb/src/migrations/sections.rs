@@ -104,7 +104,7 @@ pub(super) fn split(format: Format, file: &File, text: &str) -> Result<Halves, L
     for half in halves.down.iter_mut().chain([&mut halves.up]) {
         let own = marks::read(&half.text, &file.path)?;
         half.marks.no_transaction |= reader.no_transaction || own.no_transaction;
-        half.marks.timeout = own.timeout;
+        half.marks = Marks { no_transaction: half.marks.no_transaction, ..own };
     }
     Ok(halves)
 }

@@ -116,6 +116,12 @@ impl MigrationSet {
         self.shared.path()
     }
 
+    /// Whether a file of it needs a shared migration.
+    #[must_use]
+    pub fn needs_shared(&self) -> bool {
+        self.iter().any(|m| m.needs_shared().is_some())
+    }
+
     /// Whether a constraint may be deferred: only then is there anything to settle between two files.
     pub(super) fn defers(&self) -> bool {
         self.iter().any(|m| m.sql().to_ascii_lowercase().contains("defer"))
@@ -212,6 +218,8 @@ pub(super) struct Way {
     pub(super) statements: Option<Vec<Statement>>,
     /// Longest time that it may run, where the file says so.
     pub(super) timeout: Option<Duration>,
+    /// The shared migration that has to be applied before it.
+    pub(super) needs_shared: Option<Version>,
 }
 
 impl Migration {
@@ -244,6 +252,11 @@ impl Migration {
     /// SHA-384 of the text that goes up, with LF at each line's end, in hexadecimal.
     pub fn checksum(&self) -> &str {
         &self.checksum
+    }
+
+    /// The shared migration that has to be applied before it.
+    pub fn needs_shared(&self) -> Option<&Version> {
+        self.up.needs_shared.as_ref()
     }
 
     /// Whether there is a way back.

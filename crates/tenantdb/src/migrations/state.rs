@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Column, FromRow, PgConnection, Row, postgres::PgRow};
 
 use super::error::MigrateError;
 use super::script::{self, LAST_ROW, Step};
-use crate::ledger::{self, Entry, Found};
+use crate::ledger::{self, Entry, Found, Holder};
 use crate::shared::TenantPath;
 
 /// What a script starts from.
@@ -22,6 +22,22 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Reads it for a tenant, as [`read`](Self::read), or for the application.
+    pub(super) async fn of(
+        conn: &mut PgConnection,
+        holder: Holder,
+        schema: &SchemaName,
+        tenants: TenantPath,
+    ) -> Result<Self, MigrateError> {
+        match holder {
+            Holder::Tenant(tenant) => Self::read(conn, tenant, schema, tenants).await,
+            Holder::Application => {
+                let Found { path, actor, entry, .. } = ledger::find_application(conn).await?;
+                Ok(Self { tenants, path, actor, entry })
+            }
+        }
+    }
+
     /// Reads it for a tenant, which has to have its row in the ledger unless its schema is empty.
     pub(super) async fn read(
         conn: &mut PgConnection,

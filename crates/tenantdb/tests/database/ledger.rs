@@ -156,6 +156,37 @@ async fn a_group_of_newcomers_gets_its_rows_from_one_statement() {
 }
 
 #[tokio::test]
+async fn what_a_file_needs_of_the_shared_migrations_is_recorded_beside_it() {
+    let site = site().await;
+    let tenant = site.tenant(1, "acme");
+    let needy = ("0002_b.up.sql", "-- needs shared: V7\ncreate table b ();");
+    let set = set_of(&[A, needy, C]);
+    let mut tx = site.begin().await;
+    let by_an_older_release = format!(
+        "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
+         values ('{}', '{{0001,0002,0003}}', '{{a,b,c}}', '{{a,b,c}}')",
+        set.hash()
+    );
+    execute(&mut tx, &by_an_older_release).await.unwrap();
+
+    ledger::register(&mut tx, &set).await.unwrap();
+    with_schema(&tenant, &mut tx).await;
+    tenant.apply(&mut tx, &set_of(&[needy, C])).await.unwrap();
+
+    let kept: Vec<Option<String>> =
+        sqlx::query_scalar("select needs_shared from tenantry.migration_sets where hash = $1")
+            .bind(set.hash())
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+    assert_eq!(kept, [None, Some("V7".to_owned()), None]);
+    let applied = entry(&mut tx, &tenant).await.unwrap().applied;
+    let needs: Vec<Option<&str>> =
+        applied.iter().map(|it| it.needs_shared.as_ref().map(domain::Version::as_str)).collect();
+    assert_eq!(needs, [Some("V7"), None]);
+}
+
+#[tokio::test]
 async fn version_tables_of_texts_and_of_numbers_are_carried_over_once_and_dropped() {
     let site = site().await;
     let tenant = site.tenant(1, "acme");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use operations::learning;
 use serde_json::{Value, json};
 use settings::Settings;
 use sqlx::PgPool;
@@ -20,7 +21,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Lint {
-    /// The folder [default: that of the settings, TENANT_MIGRATIONS_DIR]
+    /// The folder [default: those of the settings, TENANT_MIGRATIONS_DIR and SHARED_MIGRATIONS_DIR]
     folder: Option<PathBuf>,
 }
 
@@ -28,14 +29,21 @@ impl Lint {
     /// Shows every finding of every file; exit code 1 if there is one.
     pub(super) fn run(&self, global: &Global, settings: &Settings) -> Done {
         let folder = self.folder.as_deref().or(settings.tenants.migrations_dir.as_deref());
-        let findings = findings(settings, folder);
+        let findings = match &self.folder {
+            Some(folder) => findings(settings, Some(folder)),
+            None => all_findings(settings),
+        };
         if global.json {
             let found: Vec<Value> = findings.iter().map(as_json).collect();
             show::raw(&json!({ "ok": findings.is_empty(), "findings": found }).to_string());
         } else {
             tell(&findings);
-            let place =
+            let mut place =
                 folder.map_or("the built-in migrations".to_owned(), |f| f.display().to_string());
+            let shared = settings.tenants.shared_migrations_dir.as_ref();
+            if let Some(shared) = shared.filter(|_| self.folder.is_none()) {
+                place += &format!(" and {}", shared.display());
+            }
             show::line(format!("{place}: {}", counted(findings.len())));
         }
         Done::well_if(findings.is_empty())
@@ -46,6 +54,31 @@ impl Lint {
 pub(super) fn findings(settings: &Settings, folder: Option<&Path>) -> Vec<LoadError> {
     let reading = worker::reading(&settings.tenants);
     folder.map(|folder| MigrationSet::lint(folder, reading)).unwrap_or_default()
+}
+
+/// Those of the folders that the settings name: of tenants, of shared migrations, and between the two.
+fn all_findings(settings: &Settings) -> Vec<LoadError> {
+    let tenants = &settings.tenants;
+    let mut found = findings(settings, tenants.migrations_dir.as_deref());
+    let Some(folder) = &tenants.shared_migrations_dir else { return found };
+    found.extend(MigrationSet::lint(folder, worker::shared_reading(tenants)));
+    let sets = (worker::configured_migrations(tenants), worker::shared_migrations(tenants));
+    if let (Ok(set), Ok(Some(shared))) = sets {
+        found.extend(unknown_needs(&set, &shared.set));
+    }
+    found
+}
+
+/// Marks `needs shared:` of versions that are none of the shared migrations.
+fn unknown_needs(set: &MigrationSet, shared: &MigrationSet) -> Vec<LoadError> {
+    let unknown = set.iter().filter_map(|migration| {
+        let version = migration.needs_shared().filter(|it| shared.place(it).is_none())?;
+        let message =
+            format!("needs shared migration {version}, which SHARED_MIGRATIONS_DIR has not");
+        let (file, code) = (migration.file().to_owned(), "unknown_shared");
+        Some(LoadError { file, line: 1, code, message, more: 0, source: None })
+    });
+    unknown.collect()
 }
 
 pub(super) fn tell(findings: &[LoadError]) {
@@ -67,7 +100,7 @@ pub(super) fn as_json(finding: &LoadError) -> Value {
 /// Checks the files, then applies them to an empty schema in a transaction that is rolled back.
 pub(super) async fn check(db: Database<'_>) -> anyhow::Result<Done> {
     let Database { settings, pool, .. } = db;
-    let findings = findings(settings, settings.tenants.migrations_dir.as_deref());
+    let findings = all_findings(settings);
     let refused = if findings.is_empty() { apply(settings, pool).await? } else { Vec::new() };
     let ok = findings.is_empty() && refused.is_empty();
     if db.json {
@@ -92,6 +125,9 @@ async fn apply(settings: &Settings, pool: &PgPool) -> anyhow::Result<Vec<String>
     let set = worker::configured_migrations(&settings.tenants)
         .map_err(|e| Failure::new(telemetry::chain(&e)))?;
     let mut conn = pool.acquire().await?;
+    if let Err(error) = learning::require_shared(&mut conn, &set).await {
+        return Ok(vec![telemetry::chain(&error)]);
+    }
     let promise = match Promise::learn(&mut conn, &set).await {
         Ok(promise) => promise,
         Err(error) => return Ok(vec![telemetry::chain(&error)]),

@@ -1,7 +1,8 @@
-//! `tenantry migrate`: the two halves of the migration system, the shared schema and the tenants'.
+//! `tenantry migrate`: Tenantry's own schema, the application's, and those of the tenants.
 
 mod lint;
 mod public;
+pub(super) mod shared;
 mod starter;
 pub(super) mod tenant;
 mod try_out;
@@ -17,9 +18,12 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Migrate {
-    /// The shared schema `tenantry`, the queue and the roles
+    /// Tenantry's own schema `tenantry`, the queue and the roles
     #[command(subcommand)]
     Public(public::Public),
+    /// Your application's own tables, which all tenants share
+    #[command(subcommand)]
+    Shared(shared::Shared),
     /// The schemas of tenants: one, or all of them
     #[command(subcommand)]
     Tenant(tenant::Tenant),
@@ -36,14 +40,24 @@ impl Migrate {
         if let Some(loses) = self.lacks_a_yes() {
             return Err(Failure::usage(loses).advise("pass --yes if that is what you want").into());
         }
+        if let Self::Tenant(tenant) = &self
+            && let Some(another) = tenant.is_another()
+        {
+            return Err(another.into());
+        }
         match self {
             Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
             Self::Try(folder) => {
                 connection::with_database(global, async |db| folder.run(db).await).await
             }
-            Self::Tenant(tenant) if tenant.needs_no_database() => starter::run(global),
+            Self::Tenant(tenant) if tenant.needs_no_database() => {
+                starter::run(global.json, &config_check::load()?)
+            }
             Self::Public(public) => {
                 connection::with_database(global, async |db| public.run(db).await).await
+            }
+            Self::Shared(shared) => {
+                connection::with_database(global, async |db| shared.run(db).await).await
             }
             Self::Tenant(tenant) => {
                 connection::with_database(global, async |db| tenant.run(db).await).await
@@ -57,7 +71,8 @@ impl Migrate {
             Self::Public(public::Public::Down { yes: false }) => Some(
                 "this reverts the newest migration: the tables and columns it added are dropped, with their data",
             ),
-            Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => Some(
+            Self::Shared(shared::Shared::Down { yes: false, .. })
+            | Self::Tenant(tenant::Tenant::Down { yes: false, .. }) => Some(
                 "this reverts migrations: the tables and columns they added are dropped, with their data",
             ),
             _ => None,

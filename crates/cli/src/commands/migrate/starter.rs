@@ -7,8 +7,6 @@ use serde_json::json;
 use settings::Settings;
 
 use crate::{
-    args::Global,
-    commands::config_check,
     failure::{Done, Failure},
     show,
 };
@@ -21,16 +19,15 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// Fills `TENANT_MIGRATIONS_DIR`, if it is empty; nothing written is a failure.
-pub(super) fn run(global: &Global) -> anyhow::Result<Done> {
-    let settings = config_check::load()?;
-    let (files, sentence) = write(&settings)?;
+pub(super) fn run(json: bool, settings: &Settings) -> anyhow::Result<Done> {
+    let (files, sentence) = write(settings)?;
     let told = json!({ "folder": settings.tenants.migrations_dir, "files_written": files });
-    show::result(global.json, &told, || show::line(sentence));
+    show::result(json, &told, || show::line(sentence));
     Ok(Done::well_if(files > 0))
 }
 
 /// How many files were written, and that in words.
-pub(super) fn write(settings: &Settings) -> anyhow::Result<(usize, String)> {
+fn write(settings: &Settings) -> anyhow::Result<(usize, String)> {
     let dir = settings.tenants.migrations_dir.as_deref().ok_or_else(|| {
         Failure::usage("TENANT_MIGRATIONS_DIR is not set: the built-in migrations are in use")
             .advise("set it to a folder for your own, for example ./tenant-migrations")

@@ -1,14 +1,14 @@
 //! The schemas of tenants, several at a time; one that fails does not stop the others.
 
-mod init;
 mod operation;
 mod outcome;
-mod status;
+mod record;
+pub(super) mod status;
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand};
-use domain::{Direction, InstallationId, SchemaName, Version};
+use clap::{Args, Subcommand};
+use domain::{Direction, InstallationId, SchemaName, Version, codes};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
@@ -20,7 +20,7 @@ use tenantdb::{
     share,
 };
 
-use super::{lint, starter};
+use super::{lint, shared, starter};
 use crate::{
     actor::record,
     connection::{Database, database_failure, refuse_copy},
@@ -33,18 +33,19 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
-    /// Begin a folder of migrations; with a schema, record what its tenant has where that record is missing
+    /// Begin a folder of migrations: writes two into TENANT_MIGRATIONS_DIR, if it is empty
+    Init {
+        /// Not taken: `record` tells what a schema has, and `up` applies what is pending
+        #[arg(long, value_name = "NAME", hide = true)]
+        schema: Option<String>,
+    },
+    /// Record what tenants have where that record is missing
     ///
     /// The schema itself is not changed and not compared with the migrations: `tenantry doctor` compares it
     /// once all of them are applied.
-    #[command(group = ArgGroup::new("which").args(["schema", "all"]))]
-    Init {
-        /// This schema only
-        #[arg(long, value_name = "NAME")]
-        schema: Option<String>,
-        /// Those of all active tenants
-        #[arg(long)]
-        all: bool,
+    Record {
+        #[command(flatten)]
+        which: Which,
         /// The newest version that the schema has; 0 or none = nothing is applied [default: none, for an
         /// empty schema only]
         #[arg(long, value_name = "VERSION", requires = "schema", conflicts_with = "all")]
@@ -114,7 +115,17 @@ pub(crate) struct How {
 
 impl Tenant {
     pub(super) fn needs_no_database(&self) -> bool {
-        matches!(self, Self::Init { schema: None, all: false, .. })
+        matches!(self, Self::Init { .. })
+    }
+
+    /// Which command is meant by `init` with a schema.
+    pub(super) fn is_another(&self) -> Option<Failure> {
+        let Self::Init { schema: Some(schema) } = self else { return None };
+        let schema = show::plain(schema);
+        Some(Failure::usage("`tenantry migrate tenant init` writes a folder and takes no schema").advise(format!(
+            "`tenantry migrate tenant up --schema {schema}` applies what is pending, `tenantry migrate tenant \
+             record --schema {schema} --at VERSION` records what the schema has, and `tenantry submit` makes a tenant"
+        )))
     }
 
     pub(super) async fn run(self, db: Database<'_>) -> anyhow::Result<Done> {
@@ -125,21 +136,20 @@ impl Tenant {
         match self {
             Self::Check => lint::check(db).await,
             Self::Relearn => relearn(db).await,
-            Self::Init { schema, at, .. } => {
-                if settings.tenants.migrations_dir.is_some() {
-                    show::note(starter::write(settings)?.1);
-                }
-                init::run(db, &set(settings)?, schema.as_deref(), at.as_ref()).await
+            Self::Init { .. } => starter::run(db.json, settings),
+            Self::Record { which, at } => {
+                record::run(db, &set(settings)?, which.schema.as_deref(), at.as_ref()).await
             }
             Self::Status { which } => {
                 status::show(db, &set(settings)?, which.schema.as_deref()).await
             }
             Self::Up { which, how, dry_run } => {
                 let (set, schema) = (set(settings)?, which.schema.as_deref());
-                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 if dry_run {
-                    return status::show(db, &set, schema).await;
+                    return would_be(db, &set, schema).await;
                 }
+                shared::before_tenants(settings, pool).await?;
+                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
                 let (direction, concurrency) = (Direction::Up, how.lanes(settings));
                 let (set, promise) = (learnt, Some(promise));
                 let wish = operation::Wish {
@@ -170,6 +180,21 @@ impl Tenant {
             }
         }
     }
+}
+
+/// Says what would be applied: to the application's schema first, then to tenants.
+async fn would_be(
+    db: Database<'_>,
+    set: &MigrationSet,
+    schema: Option<&str>,
+) -> anyhow::Result<Done> {
+    let is_current = shared::told_before_tenants(db.settings, db.pool).await?;
+    if is_current {
+        // With what they may need not yet there, they cannot be tried.
+        learn(db.pool, set).await?;
+    }
+    let done = status::show(db, set, schema).await?;
+    Ok(if is_current { done } else { Done::WithFailures })
 }
 
 impl How {
@@ -209,6 +234,7 @@ pub(in crate::commands) async fn require_shared(
     conn: &mut PgConnection,
     set: &MigrationSet,
 ) -> anyhow::Result<InstallationId> {
+    learning::require_shared(conn, set).await.map_err(|e| unlearnt(&e))?;
     let installation = store::installation(conn).await?;
     let missing = share::faults(conn, &installation, set.shared()).await?.missing;
     if missing.is_empty() {
@@ -222,6 +248,9 @@ pub(in crate::commands) async fn require_shared(
 fn unlearnt(error: &LearnError) -> Failure {
     match error {
         LearnError::Database(e) => database_failure(e),
+        LearnError::NeedsShared(_) => Failure::new(telemetry::chain(error))
+            .advise("set SHARED_MIGRATIONS_DIR; no tenant was touched")
+            .with_problem(json!({ "code": codes::NEEDS_SHARED })),
         _ => {
             Failure::new(telemetry::chain(error)).advise("correct the file; no tenant was touched")
         }

@@ -45,12 +45,7 @@ async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Resu
     let current = rows.iter().all(|row| row.state == "applied");
     let applied_at = entry.as_ref().map(|entry| entry.applied_at);
     if db.json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(
-                |r| json!({ "version": r.version, "description": r.description, "state": r.state }),
-            )
-            .collect();
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
         let told = json!({ "schema": schema, "migrations": rows, "current": current,
             "applied_at": applied_at });
         show::raw(&told.to_string());
@@ -69,14 +64,24 @@ async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Resu
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Row {
-    version: Version,
-    description: String,
-    state: &'static str,
+pub(in crate::commands::migrate) struct Row {
+    pub(in crate::commands::migrate) version: Version,
+    pub(in crate::commands::migrate) description: String,
+    pub(in crate::commands::migrate) state: &'static str,
+}
+
+impl Row {
+    pub(in crate::commands::migrate) fn json(&self) -> serde_json::Value {
+        let Self { version, description, state } = self;
+        json!({ "version": version, "description": description, "state": state })
+    }
 }
 
 /// What should be there beside what is, in the order of the set; what the set has not comes last.
-fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
+pub(in crate::commands::migrate) fn compare(
+    set: &MigrationSet,
+    applied: &[AppliedMigration],
+) -> Vec<Row> {
     let is = |wanted: &Migration, had: &AppliedMigration| {
         wanted.is_recorded_as(&had.version, &had.checksum)
     };
@@ -223,6 +228,7 @@ mod tests {
             version: version.into(),
             description: "x".to_owned(),
             checksum: checksum.to_owned(),
+            needs_shared: None,
         }
     }
 
