@@ -65,7 +65,8 @@ pub async fn mark(conn: &mut PgConnection, schema: &SchemaName, mark: &Mark) -> 
     run(conn, format!("comment on schema {} is {comment}", Ident::from(schema))).await
 }
 
-/// Takes back every right of the role, and gives the schema back what [`found`] found there.
+/// Takes back every right of the role, and gives the schema back the rights, owners and the comment that [`found`]
+/// found there.
 ///
 /// # Errors
 /// SQLSTATE 42501 when the connected role can no longer act as an owner.
@@ -75,9 +76,35 @@ pub async fn give_back(
     role: &RoleName,
     found: &str,
 ) -> sqlx::Result<()> {
+    const COMMENT: &str =
+        "execute format('comment on schema %s is %L', {schema_text}, found ->> 'comment');";
+    give(conn, schema, role, found, COMMENT).await
+}
+
+/// The same without the comment: the schema stays the tenant's.
+///
+/// # Errors
+/// As [`give_back`].
+pub async fn give_rights_back(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+    found: &str,
+) -> sqlx::Result<()> {
+    give(conn, schema, role, found, "").await
+}
+
+async fn give(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    role: &RoleName,
+    found: &str,
+    comment: &str,
+) -> sqlx::Result<()> {
     grants::revoke(conn, schema, role).await?;
     let block = GIVE_BACK
         .replace("{now}", &now(schema))
+        .replace("{comment}", comment)
         .replace("{schema_text}", &literal(&Ident::from(schema).to_string()))
         .replace("{found}", &literal(found));
     let tag = dollar_tag([block.as_str()]);

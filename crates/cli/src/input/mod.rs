@@ -34,7 +34,7 @@ fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
 pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchRequest> {
-    read_as(file, format, |text, format| parse(text, format))
+    read_as(file, format, parse)
 }
 
 /// The same of schemas that are to be imported.

@@ -108,7 +108,7 @@ impl Baselines {
     }
 
     fn version(&self, keeps: usize) -> Option<&Version> {
-        self.set.iter().take(keeps).last().map(Migration::version)
+        self.set.iter().take(keeps).next_back().map(Migration::version)
     }
 
     async fn promise(

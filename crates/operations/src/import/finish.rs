@@ -7,7 +7,7 @@ use engine::{During, Step, StepCx, StepError, StepName};
 use store::{api_keys, imports as kept, tenants};
 use tenantdb::{
     door::{self, CLOSED, Door, OPEN},
-    grants,
+    grants, imports,
     own_row::{self, OwnRow},
     verify,
 };
@@ -42,7 +42,11 @@ impl Step for OpenSchema {
         if let Some(application) = &self.0.application {
             application.leave(cx.tx(), &tenant.role).await?;
         }
-        grants::revoke(cx.tx(), &tenant.schema, &tenant.role).await.during("revoke access")
+        let what = "revoke access";
+        let kept = kept::of(cx.tx(), &[tenant.id]).await.during(what)?.remove(&tenant.id);
+        let Some(kept) = kept else { return Ok(()) };
+        let found = kept.found.to_string();
+        imports::give_rights_back(cx.tx(), &tenant.schema, &tenant.role, &found).await.during(what)
     }
 }
 

@@ -41,7 +41,7 @@ begin
             execute format('grant %s%s on %s to %s', privilege, part, target, who);
         end if;
     end loop;
-    execute format('comment on schema %s is %L', {schema_text}, found ->> 'comment');
+    {comment}
     perform set_config('search_path', path, true);
 end
 {tag}
