@@ -147,7 +147,7 @@ impl Fixture {
         .await
     }
 
-    /// All that pg_dump would say of who owns a schema and what is in it, and of their comments and rights.
+    /// All that `pg_dump` would say of who owns a schema and what is in it, and of their comments and rights.
     async fn picture(&self, name: &str) -> Vec<String> {
         self.ask(format!(
             "select format('schema %s %s %s', n.nspowner::regrole, obj_description(n.oid, 'pg_namespace'),
