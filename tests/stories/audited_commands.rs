@@ -122,6 +122,10 @@ impl Walk {
         self.act("tenant release 1", "tenant.hold_released").await;
         self.act("tenant protect 1", "tenant.protected").await;
         self.act("tenant unprotect 1", "tenant.unprotected").await;
+        self.execute("create schema legacy").await;
+        let import = "import --schema legacy --name Legacy --domain legacy.example --baseline none";
+        self.act(import, "operation.submitted").await;
+        self.act("release legacy.example --confirm Legacy", "operation.submitted").await;
         self.act("tenant delete 1 --confirm One", "operation.submitted").await;
         self.act("tenant undelete 1", "operation.submitted").await;
         self.act("tenant connect 1", "tenant.login_issued").await;

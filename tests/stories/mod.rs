@@ -25,6 +25,7 @@ mod hostile_names;
 mod hostile_tenants;
 mod idempotency;
 mod idle;
+mod import;
 mod isolation;
 mod known_migrations;
 mod lost_connections;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands::{
-    audit, config_check, demo, dev, doctor, drift, findings, health, item, keys, migrate,
+    audit, config_check, demo, dev, doctor, drift, findings, health, import, item, keys, migrate,
     operation, queue, restore, rollout, serve, shell, submit, tenant, token,
 };
 
@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Dev(dev::Dev),
     /// Submit a file of tenants: JSON, NDJSON or CSV
     Submit(submit::Submit),
+    Import(import::Import),
+    Release(import::Release),
     /// Show, watch, cancel, retry, pause or resume batches
     #[command(subcommand)]
     Batch(operation::Batch),

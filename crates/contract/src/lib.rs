@@ -9,6 +9,7 @@
 
 mod audit;
 mod check;
+mod imports;
 mod item;
 mod keys;
 mod open_enum;
@@ -27,6 +28,7 @@ pub use check::{
     CheckReason, DriftedObject, Finding, FindingPage, FindingSubject, TenantCheck,
     TenantHealthPage, TenantHealthReport, TenantHealthSummary,
 };
+pub use imports::{ImportRequest, ImportsRequest};
 pub use item::{
     FailedAttempt, FailureGroup, HeldBy, Item, ItemError, ItemPage, ItemResult, Resolution,
     ResultPage, Step,

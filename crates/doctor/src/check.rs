@@ -31,7 +31,7 @@ macro_rules! checks {
                             $3::text as installation
                  ), schemas as not materialized (
                      select n.nspname as name, substring(d.description,
-                                '^tenantry:' || $3::text || ':([1-9][0-9]{0,17})$')::bigint as tenant
+                                '^tenantry:' || $3::text || ':([1-9][0-9]{0,17})(?::imported)?$')::bigint as tenant
                      from pg_catalog.pg_namespace n
                      left join pg_catalog.pg_description d on d.objoid = n.oid and d.objsubid = 0
                          and d.classoid = 'pg_catalog.pg_namespace'::regclass

@@ -131,6 +131,12 @@ codes! {
         "A later request has asked for the opposite of this tenant.";
     NOT_OURS = "not_ours":
         "Something in the tenant's schema, or that depends on it, is somebody else's: nothing is dropped.";
+    IMPORT_REFUSED = "import_refused":
+        "The schema cannot be imported: it is missing, somebody's already, or has what Tenantry may not change.";
+    IMPORT_DIFFERS = "import_differs":
+        "The schema is not what the tenant migrations make at the version asked for, or at any.";
+    NOT_IMPORTED = "not_imported":
+        "The tenant was made by Tenantry: there is nothing to give back.";
     VERIFY_FAILED = "verify_failed":
         "What was made is not what the migrations and grants promise.";
     APPLICATION_ROLE_FULL = "application_role_full":

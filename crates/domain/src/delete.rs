@@ -42,6 +42,9 @@ pub struct Delete {
     #[cfg_attr(feature = "openapi", schema(maximum = 3650), param(maximum = 3650))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_hold_days: Option<u32>,
+    /// Whether an imported tenant's schema is dropped too; left out, it is given back as it was found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_imported: bool,
 }
 
 /// What is wrong with a deletion.
@@ -83,7 +86,7 @@ mod tests {
     fn times_have_an_end_and_a_reason_is_a_line() {
         let delete = |reason: Option<&str>, grace_days, name_hold_days| {
             let reason = reason.map(str::to_owned);
-            Delete { reason, grace_days, name_hold_days }.checked()
+            Delete { reason, grace_days, name_hold_days, drop_imported: false }.checked()
         };
 
         assert_eq!(delete(None, Some(0), Some(0)).unwrap().grace_days, Some(0));

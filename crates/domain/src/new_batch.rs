@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    ItemError, NewTenant, SettingsPolicy, codes,
+    FieldErrors, Import, ItemError, NewTenant, SettingsPolicy, codes,
     storable::{Holds, storable},
 };
 
@@ -81,6 +81,8 @@ fn shown(field: &RawValue) -> Option<String> {
 #[derive(Debug)]
 pub struct NewBatch {
     policy: SettingsPolicy,
+    /// Its tenants' schemas are there.
+    imports: bool,
     claims: Claims,
     read: u32,
 }
@@ -89,7 +91,13 @@ impl NewBatch {
     /// A batch of which nothing was read yet; `policy` says what its tenants may ask for.
     #[must_use]
     pub fn new(policy: SettingsPolicy) -> Self {
-        Self { policy, claims: Claims::default(), read: 0 }
+        Self { policy, imports: false, claims: Claims::default(), read: 0 }
+    }
+
+    /// The same of tenants whose schemas are there.
+    #[must_use]
+    pub fn of_imports(policy: SettingsPolicy) -> Self {
+        Self { imports: true, ..Self::new(policy) }
     }
 
     /// The item that comes next, of `sent`, which is JSON. One whose domain, schema name or external
@@ -103,11 +111,18 @@ impl NewBatch {
                 format!("the tenant has {} bytes; {MAX_ITEM_BYTES} are allowed", sent.len());
             Err(ItemError::rejected(codes::ITEM_TOO_LARGE, message))
         } else {
-            NewTenant::parse(sent, &self.policy)
+            self.tenant(sent)
                 .map_err(|errors| ItemError::from(&errors))
                 .and_then(|tenant| self.claims.stake(index, tenant))
         };
         NewItem { index, request: Request::of(sent), outcome }
+    }
+
+    fn tenant(&self, sent: &str) -> Result<NewTenant, FieldErrors> {
+        match self.imports {
+            true => Import::parse(sent, &self.policy).map(|(tenant, _)| tenant),
+            false => NewTenant::parse(sent, &self.policy),
+        }
     }
 }
 

@@ -40,6 +40,15 @@ impl NewTenant {
     /// What is wrong with it, in the order of the fields; then what the installation's own rules of
     /// names refuse; unknown fields last.
     pub fn parse(request: &str, policy: &SettingsPolicy) -> Result<Self, FieldErrors> {
+        Self::parse_with(request, policy, &[])
+    }
+
+    /// The same where the document has `more` fields, which are left to the caller.
+    pub(crate) fn parse_with(
+        request: &str,
+        policy: &SettingsPolicy,
+        more: &[&str],
+    ) -> Result<Self, FieldErrors> {
         let Some(fields) = Fields::of(request) else {
             return Err(FieldError::wrong_type("", "an object").into());
         };
@@ -56,16 +65,22 @@ impl NewTenant {
         let settings = policy.resolve(fields.get("settings")).map_err(|e| errors.append(e)).ok();
         let labels = Labels::resolve(fields.get("labels")).map_err(|e| errors.append(e)).ok();
         errors.append(policy.names.refused(name.as_ref(), domain.as_ref(), schema.as_ref()));
-        let known = FIELDS.join(", ");
-        let twice = format!("a field is there twice; a tenant has: {known}");
-        let unknown = format!("there is no such field; a tenant has: {known}");
-        errors.append(fields.strangers("", &FIELDS, &twice, &unknown));
+        let known = [&FIELDS[..], more].concat();
+        let names = known.join(", ");
+        let twice = format!("a field is there twice; a tenant has: {names}");
+        let unknown = format!("there is no such field; a tenant has: {names}");
+        errors.append(fields.strangers("", &known, &twice, &unknown));
         match (name, domain, settings, labels) {
             (Some(name), Some(domain), Some(settings), Some(labels)) if errors.is_empty() => {
                 Ok(Self { name, domain, schema, description, external_id, settings, labels })
             }
             _ => Err(errors),
         }
+    }
+
+    /// Whether its schema is spelled so.
+    pub(crate) fn has_schema(&self, spelled: &str) -> bool {
+        self.schema.as_ref().is_some_and(|schema| schema.as_str() == spelled)
     }
 }
 

@@ -27,6 +27,10 @@ words! {
         Undelete = "undelete",
         /// Drops a tenant whose grace is over, and erases what is personal. The reaper asks for it.
         Purge = "purge",
+        /// Makes a tenant of a schema that is there.
+        Import = "import",
+        /// Gives such a schema back as it was found; the tenant is gone.
+        Release = "release",
     }
 }
 
@@ -34,13 +38,13 @@ impl Kind {
     /// Whether its items make their tenants, instead of finding them.
     #[must_use]
     pub const fn makes_tenants(self) -> bool {
-        matches!(self, Self::Provision)
+        matches!(self, Self::Provision | Self::Import)
     }
 
     /// Whether a caller asks for it by its name, for tenants that are there.
     #[must_use]
     pub const fn is_asked_for(self) -> bool {
-        !matches!(self, Self::Provision | Self::Purge)
+        !matches!(self, Self::Provision | Self::Import | Self::Purge)
     }
 
     /// Whether its items wait for no item of another kind, and hold no tenant.
@@ -62,7 +66,9 @@ impl Kind {
             // It changes what a release has made, for all tenants at once.
             Self::Migrate => Role::Admin,
             // What it takes away cannot be given back; nor is that what an operator is to decide.
-            Self::Delete | Self::Undelete | Self::Purge => Role::Admin,
+            Self::Delete | Self::Undelete | Self::Purge | Self::Release => Role::Admin,
+            // What it takes in is somebody's data.
+            Self::Import => Role::Admin,
         }
     }
 
@@ -75,9 +81,14 @@ impl Kind {
             Self::Suspend => &["until"],
             Self::RotateKeys => &["overlap_hours", "expires_days"],
             Self::RevokeKeys => &["created_before"],
-            Self::Delete => &["grace_days", "name_hold_days"],
+            Self::Delete => &["grace_days", "name_hold_days", "drop_imported"],
             Self::Purge => &["large"],
-            Self::Provision | Self::Update | Self::Resume | Self::Undelete => &[],
+            Self::Provision
+            | Self::Import
+            | Self::Update
+            | Self::Resume
+            | Self::Undelete
+            | Self::Release => &[],
         }
     }
 
@@ -85,7 +96,7 @@ impl Kind {
     #[must_use]
     pub const fn states(self) -> &'static [TenantState] {
         match self {
-            Self::Provision => &[],
+            Self::Provision | Self::Import => &[],
             // They have a schema that is in use.
             Self::Migrate | Self::Update => &[TenantState::Active, TenantState::Suspended],
             // Of a suspended one too: it may be resumed at any time.
@@ -93,6 +104,7 @@ impl Kind {
             // Again for another reason, or until another time.
             Self::Suspend => &[TenantState::Active, TenantState::Suspended],
             Self::Resume => &[TenantState::Suspended],
+            Self::Release => &[TenantState::Active, TenantState::Suspended],
             // Again for another reason, or with another grace.
             Self::Delete => &[TenantState::Active, TenantState::Suspended, TenantState::Deleting],
             Self::Undelete | Self::Purge => &[TenantState::Deleting],

@@ -118,9 +118,17 @@ const SNAPSHOT: &str = "
         select format('relation %s kind %s acl %s', c.oid::regclass, c.relkind,
                       coalesce(c.relacl, case c.relkind
                           when 'S' then acldefault('s', c.relowner)
-                          when 'r' then acldefault('r', c.relowner) end))
+                          when 'i' then null else acldefault('r', c.relowner) end))
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname !~ '^(pg|tenantry_spare)_' and n.nspname <> 'information_schema'
+        union all
+        select format('function %s acl %s', p.oid::regprocedure, 
+                      (select string_agg(x::text, ',' order by x::text)
+                       from unnest(coalesce(p.proacl, acldefault('f', p.proowner))) x))
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname !~ '^(pg|tenantry_spare)_' and n.nspname <> 'information_schema'
+        union all
+        select format('imported: %s', i.found) from tenantry.imports i where i.tenant_id = $2
         union all
         select format('default privileges %s %s %s', n.nspname, d.defaclobjtype, d.defaclacl)
         from pg_default_acl d join pg_namespace n on n.oid = d.defaclnamespace

@@ -84,6 +84,13 @@ pub fn parse_key(text: &str) -> Result<[u8; 32], KeyError> {
     if checksum::holds(text) { Ok(hash(text)) } else { Err(KeyError::Checksum) }
 }
 
+/// The hash to look a presented key of another product up by, which has no checksum; `None` when it is empty or too
+/// long.
+#[must_use]
+pub fn foreign_key(text: &str) -> Option<[u8; 32]> {
+    (!text.is_empty() && text.len() <= MAX_BYTES).then(|| hash(text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

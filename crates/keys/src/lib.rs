@@ -18,7 +18,7 @@ mod random;
 mod rules;
 mod sealer;
 
-pub use api_key::{ApiKey, KeyError, parse_key};
+pub use api_key::{ApiKey, KeyError, foreign_key, parse_key};
 pub use login::LoginPassword;
 pub use master_key::{KeyId, MasterKey, MasterKeyError, MasterKeys, MasterKeysError};
 pub use minter::{Minter, MinterError};

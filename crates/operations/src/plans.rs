@@ -7,9 +7,9 @@ use engine::{Plan, PlanError};
 use store::items::{Claim, Claimant};
 
 use crate::{
-    Parts, keys,
+    Parts, import, keys,
     migrate::{self, Migrating},
-    purge,
+    purge, release,
     steps::{self, Source},
     suspend, update,
 };
@@ -40,6 +40,8 @@ struct WholeLife {
     undelete: Plan,
     purge: Plan,
     purge_large: Plan,
+    import: Plan,
+    release: Plan,
 }
 
 /// The plan for each mode of an operation, and for each source of a tenant.
@@ -74,6 +76,8 @@ impl Plans {
             undelete: suspend::undelete()?,
             purge: purge::plan(parts, false)?,
             purge_large: purge::plan(parts, true)?,
+            import: import::plan(parts)?,
+            release: release::plan(parts)?,
         };
         let (provision, whole_life) = (Some(provision), Some(whole_life));
         Ok(Self { provision, whole_life, ..Self::migrating(&parts.migrating)? })
@@ -124,6 +128,8 @@ impl Plans {
             Kind::Undelete => &self.whole_life().undelete,
             Kind::Purge if claim.params["large"] == true => &self.whole_life().purge_large,
             Kind::Purge => &self.whole_life().purge,
+            Kind::Import => &self.whole_life().import,
+            Kind::Release => &self.whole_life().release,
         }
     }
 

@@ -13,18 +13,16 @@ use engine::{
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use store::{
-    ErrorClass, StageLimits,
+    ErrorClass, StageLimits, imports,
     items::Claim,
     tenants::{self, Erased},
 };
-use tenantdb::{
-    Mark,
-    removal::{self, AT_ONCE, Leaving, Remains},
-};
+use tenantdb::removal::{self, AT_ONCE, Leaving, Remains};
 
 use crate::{
     Parts,
     refusal::Refusal,
+    release,
     suspend::{items, superseded},
 };
 
@@ -98,10 +96,27 @@ struct DropTenant {
 }
 
 impl DropTenant {
-    fn leaving<'a>(&self, claim: &'a Claim) -> Leaving<'a> {
-        let (tenant, installation) = (&claim.tenant, self.parts.installation.clone());
-        let mark = Mark { installation, tenant: tenant.id };
-        Leaving { schema: &tenant.schema, role: &tenant.role, mark }
+    fn leaving<'a>(&self, claim: &'a Claim, imported: bool) -> Leaving<'a> {
+        let (tenant, mark) = (&claim.tenant, self.parts.mark(claim.tenant.id));
+        Leaving { schema: &tenant.schema, role: &tenant.role, mark, imported }
+    }
+
+    /// What is to be dropped of the tenants, and the others: imported ones, whose schemas are given back.
+    async fn sorted<'a>(
+        &self,
+        claims: &'a [Claim],
+        tx: &mut PgConnection,
+    ) -> Result<(Vec<Leaving<'a>>, Vec<&'a Claim>), StepError> {
+        let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
+        let kept = imports::of(tx, &ids).await.during("look which tenants were imported")?;
+        let (mut leaving, mut given_back) = (Vec::new(), Vec::new());
+        for claim in claims {
+            match kept.get(&claim.tenant.id) {
+                Some(kept) if !kept.drop_too => given_back.push(claim),
+                imported => leaving.push(self.leaving(claim, imported.is_some())),
+            }
+        }
+        Ok((leaving, given_back))
     }
 
     /// Those of the schemas that are there, once it is sure that nothing is lost but the tenants' own.
@@ -121,7 +136,7 @@ impl DropTenant {
     }
 
     async fn drop_all(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-        let leaving: Vec<Leaving<'_>> = claims.iter().map(|claim| self.leaving(claim)).collect();
+        let (leaving, given_back) = self.sorted(claims, tx).await?;
         let ours = Self::ours(tx, &leaving).await?;
         let objects: usize = ours.iter().map(|(_, remains)| remains.objects).sum();
         if claims.len() > 1 && objects > AT_ONCE {
@@ -129,6 +144,9 @@ impl DropTenant {
             return Err(too_many()).during("look what is there");
         }
         begin(claims, tx).await?;
+        for claim in given_back {
+            release::give_up(tx, &claim.tenant, &self.parts.mark(claim.tenant.id)).await?;
+        }
         let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
         removal::drop_schemas(tx, &schemas).await.during("drop the schema")?;
         let left = match removal::drop_roles(tx, &leaving).await {
@@ -170,11 +188,12 @@ impl Step for DropPortions {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let claims = std::slice::from_ref(cx.claim());
-        let leaving = self.0.leaving(&claims[0]);
+        let (leaving, _) = self.0.sorted(claims, cx.tx()).await?;
+        let Some(leaving) = leaving.first() else { return Ok(()) };
         loop {
             let what = "drop a portion";
             let mut tx = cx.tx().begin().await.during(what)?;
-            if DropTenant::ours(&mut tx, std::slice::from_ref(&leaving)).await?.is_empty() {
+            if DropTenant::ours(&mut tx, std::slice::from_ref(leaving)).await?.is_empty() {
                 return Ok(());
             }
             begin(claims, &mut tx).await?;
@@ -193,7 +212,7 @@ impl Step for DropPortions {
 
 /// Erases what is personal, and makes the tenant `deleted`.
 #[derive(Debug)]
-struct Erase;
+pub(crate) struct Erase;
 
 impl Erase {
     async fn erase(claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Erased>, StepError> {
@@ -237,7 +256,7 @@ impl Step for Erase {
 }
 
 /// What a role has that keeps it from being dropped, if that is the error.
-fn still_needed(error: &sqlx::Error) -> Option<String> {
+pub(crate) fn still_needed(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error().filter(|it| it.code().as_deref() == Some("2BP01"))?;
     let detail = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail();
     let detail = detail.unwrap_or_default().replace('\n', "; ");

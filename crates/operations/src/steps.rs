@@ -20,6 +20,7 @@ pub use create_schema::CreateSchema;
 pub use grant_access::GrantAccess;
 pub use issue_key::IssueKey;
 pub use take_spare::TakeSpare;
+pub(crate) use verify::Refuted;
 pub use verify::Verify;
 pub use write_own_row::WriteOwnRow;
 

@@ -18,6 +18,7 @@ mod fit;
 pub mod health;
 pub mod history;
 pub mod idempotency;
+pub mod imports;
 mod installation;
 pub mod items;
 pub mod master_keys;

@@ -8,7 +8,7 @@ use domain::{InstallationId, RoleName, SchemaName};
 use sqlx::PgConnection;
 
 use crate::ident::{Ident, literal, run};
-use crate::mark::Mark;
+use crate::mark::{IMPORTED, Mark};
 use crate::shared::TenantPath;
 use crate::{grants, role};
 
@@ -17,6 +17,8 @@ use crate::{grants, role};
 pub struct Copied {
     pub schema: SchemaName,
     pub mark: Mark,
+    /// Whether it was there before its tenant.
+    pub imported: bool,
 }
 
 /// At most `most` schemas after `after` that bear the mark of `original`, by name.
@@ -34,8 +36,11 @@ pub async fn schemas(
         .await?;
     let copied = rows.into_iter().map(|(name, comment)| {
         let schema = SchemaName::from_registry(name).map_err(|e| sqlx::Error::Decode(e.into()))?;
-        let mark = Mark::parse(&comment).ok_or_else(|| sqlx::Error::Decode(comment.into()))?;
-        Ok(Copied { schema, mark })
+        let made = comment.strip_suffix(IMPORTED);
+        let imported = made.is_some();
+        let mark = Mark::parse(made.unwrap_or(&comment));
+        let mark = mark.ok_or_else(|| sqlx::Error::Decode(comment.into()))?;
+        Ok(Copied { schema, mark, imported })
     });
     copied.collect()
 }
@@ -70,7 +75,8 @@ pub async fn disown(
     let original = RoleName::of(&copied.mark.installation, copied.mark.tenant);
     grants::revoke(conn, &copied.schema, &original).await?;
     let mark = Mark { installation: heir.clone(), tenant: copied.mark.tenant };
-    let (schema, mark) = (Ident::from(&copied.schema), literal(&mark.to_string()));
+    let suffix = if copied.imported { IMPORTED } else { "" };
+    let (schema, mark) = (Ident::from(&copied.schema), literal(&format!("{mark}{suffix}")));
     run(conn, format!("comment on schema {schema} is {mark}")).await
 }
 

@@ -15,6 +15,9 @@ use crate::shared::TenantPath;
 const REGRANTS: &str = include_str!("queries/regrants.sql");
 const REVOKES: &str = include_str!("queries/revokes.sql");
 
+/// The right of [`REGRANTS`] that follows the tenant's state.
+const USAGE: &str = "grant usage on schema {schema} to {role};";
+
 /// What a tenant may do with the rows of its tables.
 pub(crate) const DATA: &str = "select, insert, update, delete";
 
@@ -102,8 +105,12 @@ pub async fn complete(
     for (due, row) in tenants.iter().zip(&rows) {
         let (has_rights, has_path): (bool, bool) = (row.try_get("rights")?, row.try_get("path")?);
         if let Some(promise) = due.promise.filter(|_| !has_rights) {
-            let objects = on_objects(due.schema, due.role, promise) + ";\n" + &join(conn, due.role);
-            run(conn, objects).await?;
+            // An imported schema may hold less than is promised, or more.
+            let objects = match row.try_get("imported")? {
+                true => of_both(&REGRANTS.replace(USAGE, ""), due.schema, due.role),
+                false => on_objects(due.schema, due.role, promise),
+            };
+            run(conn, objects + ";\n" + &join(conn, due.role)).await?;
         }
         changed.push(!has_path && role::follow_path(conn, due.role, due.schema, path).await?);
     }

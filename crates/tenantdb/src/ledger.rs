@@ -117,6 +117,8 @@ pub async fn read(
 pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) actor: String,
+    /// The owner of a schema that was imported, if that is another role.
+    pub(crate) owner: Option<String>,
     pub(crate) entry: Option<Entry>,
     /// Whether its schema holds something that no row tells of.
     pub(crate) unrecorded: bool,
@@ -132,8 +134,7 @@ pub(crate) async fn find(
     conn: &mut PgConnection,
     tenants: &[(TenantId, &SchemaName)],
 ) -> sqlx::Result<Vec<Found>> {
-    let ids: Vec<i64> = tenants.iter().map(|(tenant, _)| tenant.get()).collect();
-    let mut all = look_up(conn, &ids).await?;
+    let mut all = look_up(conn, tenants).await?;
     for ((tenant, schema), found) in tenants.iter().zip(&mut all) {
         if found.entry.is_some() {
             continue;
@@ -141,7 +142,7 @@ pub(crate) async fn find(
         let (has_table, holds_something) = version_tables::look(conn, schema).await?;
         if has_table {
             carry_over(conn, &[(*tenant, (*schema).clone())]).await?;
-            *found = look_up(conn, &[tenant.get()]).await?.remove(0);
+            *found = look_up(conn, &[(*tenant, *schema)]).await?.remove(0);
         } else {
             found.unrecorded = holds_something;
         }
@@ -170,7 +171,8 @@ pub(crate) async fn find_application(conn: &mut PgConnection) -> sqlx::Result<Fo
         }
         None => None,
     };
-    Ok(Found { path: row.try_get(6)?, actor: row.try_get(7)?, entry, unrecorded: false })
+    let (path, actor) = (row.try_get(6)?, row.try_get(7)?);
+    Ok(Found { path, actor, owner: None, entry, unrecorded: false })
 }
 
 /// What the application's schema has; `None` where nothing was ever applied.
@@ -180,17 +182,28 @@ pub async fn application(conn: &mut PgConnection) -> sqlx::Result<Option<Entry>>
 
 /// The rows of the tenants and where the session stands, in one message. The files of a set come with the
 /// first of the tenants in a row that have it.
-async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<Found>> {
+async fn look_up(
+    conn: &mut PgConnection,
+    tenants: &[(TenantId, &SchemaName)],
+) -> sqlx::Result<Vec<Found>> {
+    let (ids, schemas): (Vec<i64>, Vec<&str>) =
+        tenants.iter().map(|(tenant, schema)| (tenant.get(), schema.as_str())).unzip();
     let rows = sqlx::query(
         "select s.versions, s.descriptions, s.checksums, m.set_hash, m.version, m.applied_at,
-             current_setting('search_path'), current_user::text, m.is_first, s.needs_shared
-         from (select n, m.*, set_hash is distinct from lag(set_hash) over (order by n) as is_first
-               from unnest($1::bigint[]) with ordinality as asked (id, n)
+             current_setting('search_path'), current_user::text, m.is_first, s.needs_shared,
+             (select pg_get_userbyid(n.nspowner)::text from pg_catalog.pg_namespace n
+              join pg_catalog.pg_description d on d.objoid = n.oid and d.objsubid = 0
+                  and d.classoid = 'pg_catalog.pg_namespace'::regclass
+                  and d.description ~ '^tenantry:.*:imported$'
+              where n.nspname = m.schema and pg_get_userbyid(n.nspowner) <> current_user) as owner
+         from (select n, schema, m.*, set_hash is distinct from lag(set_hash) over (order by n) as is_first
+               from unnest($1::bigint[], $2::text[]) with ordinality as asked (id, schema, n)
                left join tenantry.tenant_migrations m on m.tenant_id = asked.id) m
          left join tenantry.migration_sets s on m.is_first and s.hash = m.set_hash
          order by m.n",
     )
-    .bind(tenants)
+    .bind(ids)
+    .bind(schemas)
     .fetch_all(conn)
     .await?;
     let mut of_set = Vec::new();
@@ -204,8 +217,8 @@ async fn look_up(conn: &mut PgConnection, tenants: &[i64]) -> sqlx::Result<Vec<F
             Some(hash) => Some(entry(hash, row.try_get(4)?, row.try_get(5)?, &of_set)),
             None => None,
         };
-        let (path, actor) = (row.try_get(6)?, row.try_get(7)?);
-        all.push(Found { path, actor, entry, unrecorded: false });
+        let (path, actor, owner) = (row.try_get(6)?, row.try_get(7)?, row.try_get("owner")?);
+        all.push(Found { path, actor, owner, entry, unrecorded: false });
     }
     Ok(all)
 }

@@ -23,6 +23,7 @@ pub mod grants;
 mod hand_over;
 mod hoards;
 mod ident;
+pub mod imports;
 pub mod ledger;
 pub mod left_roles;
 mod lint;

@@ -1,4 +1,4 @@
-//! Whose a schema or a role is: a comment on it, written in the transaction that made it.
+//! Whose a schema or a role is: a comment on it, written in the transaction that made or imported it.
 
 use std::fmt;
 
@@ -40,21 +40,37 @@ pub enum Owner {
     Nobody,
     /// A Tenantry made it, for the tenant in the mark.
     Marked(Mark),
+    /// It was there, and was imported for the tenant in the mark.
+    Imported(Mark),
     /// It exists and bears no mark: a stranger's.
     Unmarked,
 }
 
+/// What follows the mark of a schema that was imported.
+pub(crate) const IMPORTED: &str = ":imported";
+
 impl Owner {
-    /// Whether it exists and bears exactly this mark.
+    /// Whether it exists and bears exactly this mark: a Tenantry made it, and may drop it.
     pub fn is(&self, mark: &Mark) -> bool {
         matches!(self, Self::Marked(found) if found == mark)
     }
 
+    /// Whether it is that tenant's, made or imported.
+    pub fn is_of(&self, mark: &Mark) -> bool {
+        self.is(mark) || self.is_imported(mark)
+    }
+
+    /// Whether it was imported for that tenant.
+    pub fn is_imported(&self, mark: &Mark) -> bool {
+        matches!(self, Self::Imported(found) if found == mark)
+    }
+
     pub(crate) fn of(exists: bool, comment: Option<&str>) -> Self {
+        let imported = || Mark::parse(comment?.strip_suffix(IMPORTED)?);
         match (exists, comment.and_then(Mark::parse)) {
             (false, _) => Self::Nobody,
             (true, Some(mark)) => Self::Marked(mark),
-            (true, None) => Self::Unmarked,
+            (true, None) => imported().map_or(Self::Unmarked, Self::Imported),
         }
     }
 }
@@ -96,6 +112,9 @@ mod tests {
         assert!(Owner::of(true, Some("tenantry:0a1b2c3d:42")).is(&mark()));
         assert!(!Owner::of(true, Some("tenantry:0a1b2c3d:42")).is(&other));
         assert!(!Owner::of(true, Some("a stranger's words")).is(&mark()));
+        let imported = Owner::of(true, Some("tenantry:0a1b2c3d:42:imported"));
+        assert!(imported.is_imported(&mark()) && imported.is_of(&mark()) && !imported.is(&mark()));
+        assert!(!imported.is_of(&other));
         assert_eq!(Owner::of(true, None), Owner::Unmarked);
         assert_eq!(Owner::of(false, None), Owner::Nobody);
     }

@@ -97,6 +97,25 @@ pub async fn write(conn: &mut PgConnection, rows: &[OwnRow<'_>]) -> sqlx::Result
     Ok(())
 }
 
+/// Whether the table `tenant` of the schema has no row. Without the table that is an error.
+pub async fn is_empty(conn: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<bool> {
+    let rows = format!("select not exists (select from {}.tenant)", Ident::from(schema));
+    sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(conn).await
+}
+
+/// Deletes the tenant's row, if the table is there.
+pub async fn remove(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+    tenant: TenantId,
+) -> sqlx::Result<()> {
+    if fits(conn, schema).await? {
+        run(conn, format!("delete from {}.tenant where id = {tenant}", Ident::from(schema)))
+            .await?;
+    }
+    Ok(())
+}
+
 /// Has the server lay out the files of the tables `tenant`: the first row of a table makes it and its indexes
 /// grow, which takes half of the time that [`write()`] takes. No row is left, and a sequence of the table has a
 /// gap. One message.

@@ -26,6 +26,14 @@ pub struct Leaving<'a> {
     pub schema: &'a SchemaName,
     pub role: &'a RoleName,
     pub mark: Mark,
+    /// Whether the schema was there before the tenant, and is to be dropped all the same.
+    pub imported: bool,
+}
+
+impl Leaving<'_> {
+    fn owns(&self, owner: &Owner) -> bool {
+        if self.imported { owner.is_imported(&self.mark) } else { owner.is(&self.mark) }
+    }
 }
 
 /// What lies in a schema.
@@ -75,7 +83,7 @@ impl Remains {
         let schema = leaving.schema.as_str();
         match &self.owner {
             Owner::Nobody => None,
-            owner if !owner.is(&leaving.mark) => {
+            owner if !leaving.owns(owner) => {
                 Some(format!("schema {schema} does not bear this tenant's mark"))
             }
             _ if self.foreign.is_empty() => None,

@@ -86,7 +86,7 @@ pub(crate) struct Survey {
     /// Rights that are not as they were given to the tenant's role.
     pub(crate) grants: Vec<Grant>,
     /// Whether there may be such.
-    unusual: bool,
+    pub(crate) unusual: bool,
     /// The schema's name as the server spells it in definitions.
     pub(crate) spelling: String,
     /// Whether each rule of `queries/rights.sql` is broken, in its order.

@@ -80,6 +80,23 @@ pub async fn verify_adopted(
     surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
 }
 
+/// What [`verify`] does, of a schema that was imported, in which what `is_allowed` may differ.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_imported(
+    conn: &mut PgConnection,
+    subject: &Subject<'_>,
+    promise: &Promise,
+    is_allowed: impl Fn(&Drifted) -> bool,
+) -> Result<(), VerifyError> {
+    let surveys = survey::read_all(conn, std::slice::from_ref(subject), Depth::FULL).await?;
+    let mut faults = broken_rules(&surveys[0], &RULES[..RULES.len() - 1]);
+    let drifted = drift::of(&surveys[0], promise).into_iter().filter(|it| !is_allowed(it));
+    faults.shape.extend(drifted.map(|it| it.sentence()));
+    faults.into_result()
+}
+
 /// What is wrong with tenants built in advance, each with the fingerprint that its schema had then:
 /// with its role, with the rights on its schema, with what lies in it. An answer for each in order.
 pub async fn look_at_spares(

@@ -46,6 +46,8 @@ pub(crate) fn tell(about: &About, ended: &Ended) {
             }
             let now = match (state, about.kind) {
                 (ItemState::Succeeded, Kind::Provision) => "active",
+                (ItemState::Succeeded, Kind::Import) => "imported",
+                (ItemState::Succeeded, Kind::Release) => "released",
                 (ItemState::Succeeded, Kind::Migrate) => "migrated",
                 (ItemState::Built, _) => "built",
                 _ => return,

@@ -53,6 +53,10 @@ pub(crate) struct DeleteParams {
     /// For how many days after that its names stay taken, 0–3650; left out: `deletion.name_hold_days`.
     #[param(maximum = 3650)]
     name_hold_days: Option<u32>,
+    /// Whether an imported tenant's schema is dropped too; left out, it is given back as it was found.
+    #[serde(default)]
+    #[param(default = false)]
+    drop_imported: bool,
 }
 
 /// Delete a tenant
@@ -91,14 +95,18 @@ pub(crate) async fn delete_tenant(
     Query(query): Query<DeleteParams>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let DeleteParams { confirm, reason, grace_days, name_hold_days } = query;
-    let asked = deletion("", Delete { reason, grace_days, name_hold_days })?;
+    let DeleteParams { confirm, reason, grace_days, name_hold_days, drop_imported } = query;
+    let asked = deletion("", Delete { reason, grace_days, name_hold_days, drop_imported })?;
     confirmed(&cx, id, confirm.as_deref()).await?;
     let one = One { cx: &cx, caller: &caller, headers: &headers, held: &held };
     one.tenant(id, Kind::Delete, Params::Delete(asked), document).await
 }
 
-async fn confirmed(cx: &Context, id: TenantId, confirm: Option<&str>) -> Result<(), Problem> {
+pub(super) async fn confirmed(
+    cx: &Context,
+    id: TenantId,
+    confirm: Option<&str>,
+) -> Result<(), Problem> {
     let mut conn = cx.pool().acquire().await?;
     let tenant = tenants::find(&mut conn, id).await?;
     let tenant = tenant.ok_or_else(|| Problem::tenant_not_found(id))?;

@@ -8,6 +8,7 @@ mod audit;
 mod checks;
 mod deletion;
 mod history;
+mod imports;
 mod items;
 mod keys;
 mod life;
@@ -58,6 +59,8 @@ pub(crate) fn api() -> OpenApiRouter<Context> {
         .routes(routes!(history::get_tenant_history))
         .routes(routes!(life::suspend_tenant))
         .routes(routes!(life::resume_tenant))
+        .routes(routes!(imports::import_tenants))
+        .routes(routes!(imports::release_schema))
         .routes(routes!(deletion::undelete_tenant))
         .routes(routes!(deletion::hold_tenant, deletion::release_tenant))
         .routes(routes!(deletion::protect_tenant, deletion::unprotect_tenant))

@@ -12,7 +12,7 @@ use contract::{
     Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
     RevealedKeys, TenantRequest,
 };
-use domain::{ItemError, Mode, NewTenant, TenantId};
+use domain::{ItemError, Kind, Mode, NewTenant, TenantId};
 use sqlx::{Connection as _, PgConnection, Postgres, pool::PoolConnection};
 use store::{items, tenants};
 
@@ -94,7 +94,7 @@ pub(crate) async fn submit_batch(
     let SentBatch { tenants, mode, run_at } = read(&cx, request, how).await?;
     let tenants = Arc::new(tenants);
     if dry_run {
-        return Ok(Json(try_out(&cx, &tenants, run_at).await?).into_response());
+        return Ok(Json(try_out(&cx, Kind::Provision, &tenants, run_at).await?).into_response());
     }
     let key = match idempotency::key(&headers)? {
         Some(key) => {
@@ -104,7 +104,8 @@ pub(crate) async fn submit_batch(
         }
         None => None,
     };
-    let submission = Submission { caller: &caller, tenants, mode, run_at, key };
+    let submission =
+        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
     let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
@@ -148,7 +149,8 @@ pub(crate) async fn create_tenant(
     let tenants = Arc::new(Slices::one(document.bytes, document.room));
     let mode = Mode::Independent;
     let key = key.map(|key| (key, fingerprint("tenant", mode, None, &tenants)));
-    let submission = Submission { caller: &caller, tenants, mode, run_at: None, key };
+    let submission =
+        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
     let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };

@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use domain::{
-    InstallationId, ItemError, ItemState, Kind, Mode, NewItem, OperationId, Request, codes,
+    InstallationId, ItemError, ItemState, Kind, Mode, NewBatch, NewItem, OperationId, Request,
+    codes,
 };
 use engine::control::{reservation, reserve_all};
 use queue::{Bell, Line};
@@ -33,6 +34,8 @@ const TRIES: u32 = 3;
 /// A submission that has arrived.
 pub(crate) struct Submission<'a> {
     pub(crate) caller: &'a Caller,
+    /// One that makes its tenants.
+    pub(crate) kind: Kind,
     /// At least one.
     pub(crate) tenants: Arc<Slices>,
     pub(crate) mode: Mode,
@@ -79,7 +82,7 @@ where
 }
 
 async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Problem> {
-    let Submission { caller, tenants, mode, run_at, key } = submission;
+    let Submission { caller, kind, tenants, mode, run_at, key } = submission;
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
     let mut conn = cx.pool().acquire().await?;
@@ -93,7 +96,8 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     parse::check_run_at(*run_at)?;
     operations::insert(&mut tx, new_batch_row(cx, batch, submission)).await?;
     let ahead = operations::ahead(&mut tx, batch).await?;
-    let admission = Admission { cx, installation, batch, tenants, run_at: *run_at, ahead };
+    let (kind, run_at) = (*kind, *run_at);
+    let admission = Admission { cx, installation, batch, kind, tenants, run_at, ahead };
     let accepted = match mode {
         Mode::Independent => admission.each(&mut tx).await?,
         Mode::Atomic => atomic::all_or_none(&mut tx, admission).await?,
@@ -120,6 +124,7 @@ fn new_batch_row(
 ) -> operations::NewOperationRow {
     operations::NewOperationRow {
         id,
+        kind: submission.kind,
         mode: submission.mode,
         total: submission.tenants.len(),
         created_by: Some(submission.caller.id),
@@ -134,6 +139,7 @@ pub(super) struct Admission<'a> {
     pub(super) cx: &'a Context,
     pub(super) installation: &'a InstallationId,
     pub(super) batch: OperationId,
+    pub(super) kind: Kind,
     pub(super) tenants: &'a Arc<Slices>,
     /// Not to be set going before.
     pub(super) run_at: Option<DateTime<Utc>>,
@@ -171,7 +177,12 @@ impl Admission<'_> {
 
     /// The items of the batch, read from the first on.
     pub(super) fn chunks(&self) -> Chunks {
-        Chunks::of(self.tenants, self.cx.policy.clone())
+        let policy = self.cx.policy.clone();
+        let batch = match self.kind {
+            Kind::Import => NewBatch::of_imports(policy),
+            _ => NewBatch::new(policy),
+        };
+        Chunks::of(self.tenants, batch)
     }
 
     /// The jobs of the batch, none added yet.
@@ -227,7 +238,7 @@ impl Admission<'_> {
         let accepted = items::insert(conn, self.batch, &rows, self.run_at).await?;
         match self.run_at {
             None => {
-                let jobs: Vec<_> = accepted.into_iter().map(|i| (i, Kind::Provision)).collect();
+                let jobs: Vec<_> = accepted.into_iter().map(|i| (i, self.kind)).collect();
                 Ok(line.add(conn, &jobs).await?)
             }
             Some(_) => Ok(()),

@@ -151,6 +151,7 @@ async fn params(
                 reason: asked.reason.clone(),
                 grace_days: asked.grace_days.or(Some(rules.grace_days)),
                 name_hold_days: asked.name_hold_days.or(Some(rules.name_hold_days)),
+                drop_imported: asked.drop_imported,
             };
             Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
         }

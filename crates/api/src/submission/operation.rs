@@ -140,6 +140,9 @@ fn kind(word: &str) -> Result<Kind, Problem> {
         Ok(Kind::Provision) => {
             Err(refused("`provision` makes tenants: send them to POST /tenants/batch"))
         }
+        Ok(Kind::Import) => {
+            Err(refused("`import` makes tenants of schemas: send them to POST /tenants/import"))
+        }
         Ok(Kind::Purge) => {
             Err(refused("`purge` follows a `delete` when its grace is over, which can be 0 days"))
         }
@@ -169,15 +172,11 @@ fn params(kind: Kind, params: Option<Value>) -> Result<Params, Problem> {
             let asked = params.map_or(Ok(Delete::default()), |params| read("/params", &params))?;
             deletion("/params", asked).map(Params::Delete)
         }
-        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, None) => {
-            Ok(Params::Nothing)
-        }
-        (Kind::Resume | Kind::Undelete | Kind::Purge | Kind::Provision, Some(params)) => {
-            match params {
-                Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
-                _ => Err(wrong("/params", &format!("`{kind}` has none"))),
-            }
-        }
+        (_, None) => Ok(Params::Nothing),
+        (_, Some(params)) => match params {
+            Value::Object(fields) if fields.is_empty() => Ok(Params::Nothing),
+            _ => Err(wrong("/params", &format!("`{kind}` has none"))),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Mode, NewBatch, NewItem, SettingsPolicy};
+use domain::{Mode, NewBatch, NewItem};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor},
@@ -31,9 +31,9 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    /// The items of `tenants`, read from the first on; `policy` says what they may ask for.
-    pub(crate) fn of(tenants: &Arc<Slices>, policy: SettingsPolicy) -> Self {
-        Self { tenants: Arc::clone(tenants), batch: NewBatch::new(policy), read: 0 }
+    /// The items of `tenants`, read from the first on as items of `batch`.
+    pub(crate) fn of(tenants: &Arc<Slices>, batch: NewBatch) -> Self {
+        Self { tenants: Arc::clone(tenants), batch, read: 0 }
     }
 
     /// The next items, and what comes after them; `None` at the end. Read on a thread that may

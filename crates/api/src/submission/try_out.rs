@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use contract::{DryRun, DryRunRow};
-use domain::OperationId;
+use domain::{Kind, OperationId};
 
 use super::{
     admit::{Admission, Admitted, patiently},
@@ -19,23 +19,25 @@ use crate::{context::Context, http::problem::Problem, views};
 /// 422 when the time to start is past; 503 when the database does not answer.
 pub(crate) async fn try_out(
     cx: &Context,
+    kind: Kind,
     tenants: &Arc<Slices>,
     run_at: Option<DateTime<Utc>>,
 ) -> Result<DryRun, Problem> {
     parse::check_run_at(run_at)?;
-    let rows = patiently(|| once(cx, tenants, run_at)).await?;
+    let rows = patiently(|| once(cx, kind, tenants, run_at)).await?;
     let bad = rows.iter().filter(|row| row.error.is_some()).count();
     Ok(DryRun { tenants: rows.len(), bad, rows })
 }
 
 async fn once(
     cx: &Context,
+    kind: Kind,
     tenants: &Arc<Slices>,
     run_at: Option<DateTime<Utc>>,
 ) -> Result<Vec<DryRunRow>, Problem> {
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
-    let admission = Admission { cx, installation, batch, tenants, run_at, ahead: 0 };
+    let admission = Admission { cx, installation, batch, kind, tenants, run_at, ahead: 0 };
     let mut tx = cx.pool().begin().await?;
     let mut rows = Vec::with_capacity(tenants.len());
     let mut chunks = admission.chunks();

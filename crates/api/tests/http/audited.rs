@@ -34,6 +34,9 @@ impl Act {
         if self.route == "DELETE /tenants/{id}" {
             return (method, DELETE.to_owned());
         }
+        if self.route == "POST /tenants/{id}/release" {
+            return (method, DELETE.replace('?', "/release?"));
+        }
         let id = operation.map_or_else(|| "1".to_owned(), |id| id.to_string());
         (method, path.replace("{id}", &id).replace("{index}", "1").replace("{key}", "1"))
     }
@@ -114,6 +117,11 @@ pub(crate) fn acts() -> Vec<Act> {
             Before::Protected,
             "tenant.unprotected",
         )),
+        Act {
+            body: json!({ "tenants": [{ "tenant_name": "A", "domain": "a.example", "schema_name": "legacy" }] }),
+            ..act("POST /tenants/import", Before::Nothing, "operation.submitted")
+        },
+        of_tenant(act("POST /tenants/{id}/release", Before::Fleet, "operation.submitted")),
         of_tenant(Act {
             body: json!({ "description": "moved" }),
             ..act("PATCH /tenants/{id}", Before::Fleet, "operation.submitted")

@@ -11,6 +11,7 @@ pub(crate) mod drift;
 mod find_tenant;
 pub(crate) mod findings;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
@@ -53,6 +54,8 @@ async fn dispatch(args: Args) -> anyhow::Result<Done> {
         Command::Demo(demo) => demo.run(global).await,
         Command::Dev(dev) => dev.run(global).await,
         Command::Submit(submit) => submit.run(global).await,
+        Command::Import(import) => import.run(global).await,
+        Command::Release(release) => release.run(global).await,
         Command::Batch(batch) => batch.run(global).await,
         Command::Operation(operation) => operation.run(global).await,
         Command::Item(item) => item.run(global).await,

@@ -35,6 +35,9 @@ pub(crate) enum Deletion {
         /// the server is set
         #[arg(long, value_name = "DAYS")]
         name_hold: Option<u32>,
+        /// Drop the schema of an imported tenant too; without it, it is given back as it was found
+        #[arg(long)]
+        drop_imported: bool,
     },
     /// Bring a deleted tenant back, until its drop begins
     Undelete {
@@ -74,12 +77,13 @@ pub(crate) enum Deletion {
 impl Deletion {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
-            Self::Delete { tenant, confirm, reason, grace, name_hold } => {
+            Self::Delete { tenant, confirm, reason, grace, name_hold, drop_imported } => {
                 let query = query(&[
                     ("confirm", Some(confirm)),
                     ("reason", reason),
                     ("grace_days", grace.map(|days| days.to_string())),
                     ("name_hold_days", name_hold.map(|days| days.to_string())),
+                    ("drop_imported", drop_imported.then(|| "true".to_owned())),
                 ]);
                 delete(global, &tenant, &query).await
             }

@@ -76,14 +76,14 @@ mod tests {
     fn what_is_written_can_be_read_again() {
         let csv = "tenant_name,domain,external_id,settings.features,settings.limits.users,settings.metadata.plan,labels.tier\n\
                    \"Acme, Inc.\",a.example,7,sso|audit,25,gold,one\nBeta,b.example,,,,,\n";
-        let read = super::super::csv_rows::parse(csv).unwrap();
+        let read = super::super::csv_rows::parse(csv, false).unwrap();
         let tenants: Vec<&RawValue> = read.iter().map(|tenant| &**tenant).collect();
         let mut written = Vec::new();
 
         write_to(&mut written, &tenants).unwrap();
 
         let written = String::from_utf8(written).unwrap();
-        let again = super::super::csv_rows::parse(&written).unwrap();
+        let again = super::super::csv_rows::parse(&written, false).unwrap();
         let texts = |of: &[Box<RawValue>]| -> Vec<String> {
             of.iter().map(|tenant| tenant.get().to_owned()).collect()
         };

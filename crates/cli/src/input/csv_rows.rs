@@ -22,20 +22,25 @@ const SEPARATORS: [char; 3] = [',', ';', '\t'];
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Column {
     Plain(String),
+    /// Of an import: whether it is so.
+    Flag(String),
+    /// Of an import: a list.
+    List(String),
     Features,
     Limit(String),
     Metadata(String),
     Label(String),
 }
 
-pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Box<RawValue>>> {
+/// The tenants of `text`; of `imports`, columns of an import too.
+pub(super) fn parse(text: &str, imports: bool) -> anyhow::Result<Vec<Box<RawValue>>> {
     let (rows, separator, lines_before) = separated(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .delimiter(separator)
         .flexible(true)
         .from_reader(rows.as_bytes());
-    let columns = columns(reader.headers().map_err(|e| bad(&e))?)?;
+    let columns = columns(reader.headers().map_err(|e| bad(&e))?, imports)?;
     let (mut tenants, mut mistakes) = (Vec::new(), Mistakes::default());
     for row in reader.records() {
         let row = row.map_err(|e| bad(&e))?;
@@ -92,10 +97,12 @@ fn line(rows: &str, position: &csv::Position) -> u64 {
     position.line() + u64::try_from(skipped).unwrap_or(0)
 }
 
-fn columns(header: &csv::StringRecord) -> anyhow::Result<Vec<Column>> {
+fn columns(header: &csv::StringRecord, imports: bool) -> anyhow::Result<Vec<Column>> {
     let mut columns = Vec::new();
     for name in header {
-        let column = column(name).ok_or_else(|| unknown_column(name))?;
+        let of_import = || if imports { column_of_import(name) } else { None };
+        let column =
+            column(name).or_else(of_import).ok_or_else(|| unknown_column(name, imports))?;
         if columns.contains(&column) {
             return Err(Failure::usage(format!("the header has the column `{name}` twice")).into());
         }
@@ -119,9 +126,23 @@ fn column(name: &str) -> Option<Column> {
     }
 }
 
-fn unknown_column(name: &str) -> Failure {
+fn column_of_import(name: &str) -> Option<Column> {
+    match name {
+        "baseline" | "api_key_sha256" | "api_key_last4" => Some(Column::Plain(name.to_owned())),
+        "suspended" => Some(Column::Flag(name.to_owned())),
+        "allow_drift" => Some(Column::List(name.to_owned())),
+        _ => None,
+    }
+}
+
+fn unknown_column(name: &str, imports: bool) -> Failure {
+    let more = if imports {
+        ", baseline, suspended, allow_drift, api_key_sha256, api_key_last4"
+    } else {
+        ""
+    };
     Failure::usage(format!("the header has an unknown column `{name}`")).advise(format!(
-        "use {}, {FEATURES}, settings.limits.<name>, settings.metadata.<name> or labels.<key>",
+        "use {}{more}, {FEATURES}, settings.limits.<name>, settings.metadata.<name> or labels.<key>",
         PLAIN.join(", "),
     ))
 }
@@ -136,6 +157,11 @@ fn tenant(columns: &[Column], row: &csv::StringRecord) -> Result<Value, String> 
     for (column, cell) in columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         match column {
             Column::Plain(name) => tenant[name] = cell.into(),
+            Column::Flag(name) => {
+                let flag: bool = cell.parse().map_err(|_| format!("`{name}` is true or false"))?;
+                tenant[name] = flag.into();
+            }
+            Column::List(name) => tenant[name] = list(cell),
             Column::Features => tenant["settings"]["features"] = list(cell),
             Column::Limit(name) => {
                 let not_whole =
@@ -163,7 +189,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Value> {
-        let tenants = parse(text).unwrap();
+        let tenants = parse(text, false).unwrap();
         tenants.iter().map(|tenant| serde_json::from_str(tenant.get()).unwrap()).collect()
     }
 
@@ -210,7 +236,7 @@ mod tests {
             ("tenant_name,tenant_name\nA,B\n", "twice"),
             ("tenant_name,domain\nA\n", "the row has 1 columns, the header has 2"),
         ] {
-            let error = parse(text).unwrap_err().to_string();
+            let error = parse(text, false).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
     }
@@ -242,7 +268,7 @@ mod tests {
     fn tells_all_bad_rows_at_once_with_their_lines() {
         let text = "sep=,\ntenant_name,settings.limits.users\nA,many\nB,7\nC\n\nD,1.5\n";
 
-        let told = parse(text).unwrap_err().to_string();
+        let told = parse(text, false).unwrap_err().to_string();
 
         let lines: Vec<&str> = told.lines().map(str::trim).collect();
         assert_eq!(lines.len(), 4, "{told}");

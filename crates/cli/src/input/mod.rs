@@ -34,6 +34,29 @@ fn of(tenants: Vec<Box<RawValue>>) -> BatchRequest {
 
 /// Reads `file` (`-` = standard input) as `format`, else as its name's ending says.
 pub(crate) fn read(file: &Path, format: Option<Format>) -> anyhow::Result<BatchRequest> {
+    read_as(file, format, parse)
+}
+
+/// The same of schemas that are to be imported.
+pub(crate) fn read_imports(
+    file: &Path,
+    format: Option<Format>,
+) -> anyhow::Result<Vec<Box<RawValue>>> {
+    let read = read_as(file, format, |text, format| match format {
+        Format::Csv => csv_rows::parse(text.strip_prefix('\u{feff}').unwrap_or(text), true).map(of),
+        _ => parse(text, format),
+    })?;
+    if read.mode.is_some() || read.run_at.is_some() {
+        return Err(Failure::usage("an import has `tenants` alone").into());
+    }
+    Ok(read.tenants)
+}
+
+fn read_as(
+    file: &Path,
+    format: Option<Format>,
+    parse: impl FnOnce(&str, Format) -> anyhow::Result<BatchRequest>,
+) -> anyhow::Result<BatchRequest> {
     let format = format.or_else(|| by_name(file)).ok_or_else(|| {
         Failure::usage(format!("the name of {} does not tell its format", shown(file)))
             .advise("pass --format json, ndjson or csv")
@@ -53,7 +76,7 @@ pub(crate) fn parse(text: &str, format: Format) -> anyhow::Result<BatchRequest> 
     match format {
         Format::Json => json(text),
         Format::Ndjson => ndjson(text).map(of),
-        Format::Csv => csv_rows::parse(text).map(of),
+        Format::Csv => csv_rows::parse(text, false).map(of),
     }
 }
 

@@ -74,6 +74,8 @@ checks! {
                 false
          from tenantry.api_keys k
          where k.sealed is null and k.revoked_at is null
+           -- one that an imported tenant had before has no prefix, and no secret was ever sealed
+           and k.prefix <> ''
            and k.created_at > now() - (
                select coalesce(min(o.sealed_until - o.created_at), interval '1 hour')
                from tenantry.api_keys o where o.sealed is not null and o.sealed_until > now())

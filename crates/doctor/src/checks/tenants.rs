@@ -161,7 +161,7 @@ pub(crate) async fn make_role<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired
     }
     cx.refuse_unfit().await?;
     let mark = cx.mark(id);
-    if !schema::owner(cx.conn, &schema).await?.is(&mark) {
+    if !schema::owner(cx.conn, &schema).await?.is_of(&mark) {
         return Err(Stop::Refused(format!("schema {schema} does not bear the tenant's mark")));
     }
     let group = role.its_group();

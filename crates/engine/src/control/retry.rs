@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use domain::{
-    ItemError, ItemId, Kind, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes,
+    Import, ItemError, ItemId, Kind, Mode, NewTenant, OperationId, SettingsPolicy, TenantId, codes,
 };
 use queue::{Bell, Line};
 use serde_json::json;
@@ -90,7 +90,7 @@ async fn once(
     let found = found.ok_or(ControlError::NotFound(operation))?;
     let new = found.kind.makes_tenants();
     let Reserved { again, refused } = match new {
-        true => reserve_again(&mut tx, how, candidates).await?,
+        true => reserve_again(&mut tx, how, found.kind, candidates).await?,
         false => as_they_are(candidates),
     };
     let nothing = || ControlError::NothingToRetry(operation, !how.group.is_all());
@@ -181,6 +181,7 @@ fn requeued(id: ItemId, tenant: ReleasedTenant) -> Requeued {
 async fn reserve_again(
     conn: &mut PgConnection,
     how: Retry<'_>,
+    kind: Kind,
     candidates: Vec<Retryable>,
 ) -> Result<Reserved, ControlError> {
     let mut released = Vec::new();
@@ -190,9 +191,12 @@ async fn reserve_again(
             Some(tenant) => released.push((candidate.id, tenant)),
             // What was refused for its form is refused again; only names can become free.
             None if was_only_taken(candidate.code.as_deref()) => {
-                if let Ok(tenant) = NewTenant::parse(candidate.request.get(), how.policy) {
-                    never_reserved.push((candidate.id, tenant));
-                }
+                let request = candidate.request.get();
+                let tenant = match kind {
+                    Kind::Import => Import::parse(request, how.policy).map(|(tenant, _)| tenant),
+                    _ => NewTenant::parse(request, how.policy),
+                };
+                never_reserved.extend(tenant.ok().map(|tenant| (candidate.id, tenant)));
             }
             None => {}
         }

@@ -51,7 +51,7 @@ impl Step for Verify {
 /// What was made is not what was promised, or could not be looked at.
 #[derive(Debug, thiserror::Error)]
 #[error("the tenant is not as it should be")]
-struct Refuted(#[source] VerifyError);
+pub(crate) struct Refuted(#[source] pub(crate) VerifyError);
 
 impl Classify for Refuted {
     fn class(&self) -> ErrorClass {

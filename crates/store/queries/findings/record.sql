@@ -9,7 +9,7 @@ with seen as (
             when 'schema' then coalesce(
                 (select t.id from tenantry.tenants t
                  where t.schema_name = s.subject_id and t.state not in ('deleted', 'released')),
-                (select substring(d.description, '^tenantry:[0-9a-f]{8}:([1-9][0-9]{0,17})$')::bigint
+                (select substring(d.description, '^tenantry:[0-9a-f]{8}:([1-9][0-9]{0,17})(?::imported)?$')::bigint
                  from pg_catalog.pg_description d
                  where d.objoid = to_regnamespace(quote_ident(s.subject_id))::oid and d.objsubid = 0
                    and d.classoid = 'pg_catalog.pg_namespace'::regclass))

@@ -137,6 +137,10 @@ with chosen as materialized (
         updated_at = clock_timestamp()
     from operation o cross join chosen c
     where $2 = 'delete' and t.id = c.id and t.state in ('active', 'suspended', 'deleting')
+), imported as (
+    update tenantry.imports i set drop_too = coalesce(($3 ->> 'drop_imported')::boolean, false)
+    from operation o cross join chosen c
+    where $2 = 'delete' and i.tenant_id = c.id
 )
 select tenants as "tenants!", digest as "digest!", protected as "protected!",
        exists (select from operation) as "admitted!",

@@ -19,6 +19,8 @@ with gone as (
     delete from tenantry.tenant_migrations m using gone where m.tenant_id = gone.id
 ), checks as (
     delete from tenantry.tenant_checks c using gone where c.tenant_id = gone.id
+), imports as (
+    delete from tenantry.imports i using gone where i.tenant_id = gone.id
 ), findings as (
     delete from tenantry.findings f using gone where f.tenant_id = gone.id
 ), items as (

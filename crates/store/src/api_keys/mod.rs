@@ -79,6 +79,47 @@ pub async fn issue(conn: &mut PgConnection, keys: &[NewKey<'_>], most: i64) -> s
     Ok(done.rows_affected())
 }
 
+/// Records a key that the tenant had before it was imported, by its `hash`; false when another tenant has it.
+pub async fn adopt(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    operation: OperationId,
+    hash: &[u8; 32],
+    last4: &str,
+) -> sqlx::Result<bool> {
+    let of = sqlx::query_scalar!(
+        "with adopted as (
+             insert into tenantry.api_keys (tenant_id, operation_id, hash, prefix, last4)
+             values ($1, $2, $3, '', $4) on conflict (hash) do nothing returning tenant_id
+         )
+         select coalesce((select tenant_id from adopted),
+                         (select tenant_id from tenantry.api_keys where hash = $3))",
+        tenant.get(),
+        operation.get(),
+        hash.as_slice(),
+        last4,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(of == Some(tenant.get()))
+}
+
+/// Deletes the key with this `hash`, if it is the tenant's: it goes on where it came from.
+pub async fn disown(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    hash: &[u8; 32],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "delete from tenantry.api_keys where tenant_id = $1 and hash = $2",
+        tenant.get(),
+        hash.as_slice(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Revokes every live key of `tenant` and erases what is sealed of them.
 pub async fn withdraw(conn: &mut PgConnection, tenant: TenantId) -> sqlx::Result<()> {
     sqlx::query!(

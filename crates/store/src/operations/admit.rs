@@ -21,6 +21,8 @@ use crate::{
 pub struct NewOperationRow {
     /// Its id, minted by the caller.
     pub id: OperationId,
+    /// One that makes its tenants.
+    pub kind: Kind,
     pub mode: Mode,
     /// How many items it has; at least 1.
     pub total: usize,
@@ -35,14 +37,15 @@ pub struct NewOperationRow {
 /// [`super::settle`] like any other.
 pub async fn insert(conn: &mut PgConnection, operation: NewOperationRow) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into tenantry.operations (id, state, mode, total, created_by, run_at, deadline_at)
-         values ($1, 'queued', $2, $3, $4, $5, coalesce($5, now()) + make_interval(secs => $6))",
+        "insert into tenantry.operations (id, kind, state, mode, total, created_by, run_at, deadline_at)
+         values ($1, $7, 'queued', $2, $3, $4, $5, coalesce($5, now()) + make_interval(secs => $6))",
         operation.id.get(),
         operation.mode.as_str(),
         i32::try_from(operation.total).unwrap_or(i32::MAX),
         operation.created_by.map(OperatorId::get),
         operation.run_at,
         operation.timeout.as_secs_f64(),
+        operation.kind.as_str(),
     )
     .execute(conn)
     .await?;

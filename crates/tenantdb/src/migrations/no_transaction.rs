@@ -17,6 +17,7 @@ use super::segments::Segment;
 use super::set::{Migration, MigrationSet};
 use super::state::State;
 use crate::ident::{Ident, literal, run};
+use crate::imports;
 use crate::lint::{Leftover, Statement};
 use crate::scratch::{self, Scope};
 
@@ -95,7 +96,8 @@ async fn enter(
     schema: &SchemaName,
     set: &MigrationSet,
 ) -> Result<State, MigrateError> {
-    let state = State::of_session(conn, set.path()).await?;
+    let mut state = State::of_session(conn, set.path()).await?;
+    state.owner = imports::owner(conn, schema).await?;
     run(conn, script::enter(schema, &state, false)).await?;
     Ok(state)
 }

@@ -94,7 +94,8 @@ pub(super) fn plain<'s>(
 /// For the transaction if it is `local`, else for the session.
 pub(super) fn enter(schema: &SchemaName, state: &State, local: bool) -> String {
     let (name, path) = (Ident::from(schema).as_text(), literal(&state.tenants.of(schema)));
-    format!("select {name}::regnamespace, set_config('search_path', {path}, {local});\n")
+    let role = become_role(state, state.owner.as_deref().unwrap_or_default(), local);
+    format!("select {name}::regnamespace, set_config('search_path', {path}, {local}){role};\n")
 }
 
 /// What the first column is called of the row that a script ends with.
@@ -103,7 +104,17 @@ pub(super) const LAST_ROW: &str = "tenantry_stands_in";
 /// The row a script ends with, for [`send`](super::state::send).
 fn leave(schema: &SchemaName, state: &State) -> String {
     let (stands, back) = (stands(schema), literal(&state.path));
-    format!("select {stands}, set_config('search_path', {back}, true)")
+    let role = become_role(state, &state.actor, true);
+    format!("select {stands}, set_config('search_path', {back}, true){role}")
+}
+
+/// One more column, by which the session becomes `role`. Only where migrations run as another role than the
+/// session's.
+fn become_role(state: &State, role: &str, local: bool) -> String {
+    if state.owner.is_none() {
+        return String::new();
+    }
+    format!(", set_config('role', {}, {local})", literal(role))
 }
 
 /// Current schema, search path and role.

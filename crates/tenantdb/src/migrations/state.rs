@@ -15,8 +15,10 @@ pub(super) struct State {
     pub(super) tenants: TenantPath,
     /// The search path to come back to.
     pub(super) path: String,
-    /// The role that runs the migrations.
-    actor: String,
+    /// The role of the session.
+    pub(super) actor: String,
+    /// The role that migrations run as, if that is another one: the owner of a schema that was imported.
+    pub(super) owner: Option<String>,
     /// What the ledger says of the tenant.
     pub(super) entry: Option<Entry>,
 }
@@ -32,8 +34,8 @@ impl State {
         match holder {
             Holder::Tenant(tenant) => Self::read(conn, tenant, schema, tenants).await,
             Holder::Application => {
-                let Found { path, actor, entry, .. } = ledger::find_application(conn).await?;
-                Ok(Self { tenants, path, actor, entry })
+                let Found { path, actor, owner, entry, .. } = ledger::find_application(conn).await?;
+                Ok(Self { tenants, path, actor, owner, entry })
             }
         }
     }
@@ -56,14 +58,16 @@ impl State {
         tenants: TenantPath,
     ) -> Result<Vec<Self>, MigrateError> {
         let found = ledger::find(conn, of).await?;
-        let state =
-            |(Found { path, actor, entry, unrecorded }, of): (Found, &(TenantId, &SchemaName))| {
-                let (tenant, schema) = (of.0, of.1.clone());
-                match unrecorded {
-                    true => Err(MigrateError::Unrecorded { tenant, schema }),
-                    false => Ok(Self { tenants, path, actor, entry }),
-                }
-            };
+        let state = |(Found { path, actor, owner, entry, unrecorded }, of): (
+            Found,
+            &(TenantId, &SchemaName),
+        )| {
+            let (tenant, schema) = (of.0, of.1.clone());
+            match unrecorded {
+                true => Err(MigrateError::Unrecorded { tenant, schema }),
+                false => Ok(Self { tenants, path, actor, owner, entry }),
+            }
+        };
         found.into_iter().zip(of).map(state).collect()
     }
 
@@ -76,7 +80,7 @@ impl State {
             sqlx::query_as("select current_setting('search_path'), current_user::text")
                 .fetch_one(conn)
                 .await?;
-        Ok(Self { tenants, path, actor, entry: None })
+        Ok(Self { tenants, path, actor, owner: None, entry: None })
     }
 
     /// Makes sure that a script ended in the schema and role it began in: `row` is its last.
@@ -85,7 +89,7 @@ impl State {
             <(Option<String>, Option<String>, Option<String>)>::from_row(row)?;
         let stayed = current.as_deref() == Some(schema.as_str())
             && path == Some(self.tenants.of(schema))
-            && actor.as_ref() == Some(&self.actor);
+            && actor.as_ref() == Some(self.owner.as_ref().unwrap_or(&self.actor));
         if stayed { Ok(()) } else { Err(MigrateError::Escaped) }
     }
 }

@@ -20,6 +20,10 @@ select coalesce(
                          and not has_function_privilege('public', to_regprocedure(o.name)::oid, 'execute'),
                          false)),
            false) as rights,
+       exists (select from pg_catalog.pg_description d
+               where d.objoid = to_regnamespace(quote_ident(t.schema)) and d.objsubid = 0
+                   and d.classoid = 'pg_catalog.pg_namespace'::regclass and d.description ~ '^tenantry:.*:imported$'
+              ) as imported,
        coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', t.schema, $4::text)] as path
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (role, tenants, schema, n)
 left join pg_catalog.pg_roles r on r.rolname = t.role

@@ -4,5 +4,5 @@ from pg_catalog.pg_namespace n
 join pg_catalog.pg_description d on d.objoid = n.oid and d.objsubid = 0
     and d.classoid = 'pg_catalog.pg_namespace'::regclass
 where n.nspname > $2::text::name and n.nspname ~ '^[a-z_][a-z0-9_]*$'
-    and d.description ~ ('^tenantry:' || $1 || ':[1-9][0-9]*$')
+    and d.description ~ ('^tenantry:' || $1 || ':[1-9][0-9]*(:imported)?$')
 order by n.nspname limit $3

@@ -3,14 +3,27 @@ do {tag}
 declare
     target regclass;
     routine regprocedure;
+    maker text;
+    later text;
 begin
     if to_regnamespace({schema_text}) is null or to_regrole({role_text}) is null then
         return;
     end if;
     revoke all on schema {schema} from {role};
-    alter default privileges in schema {schema} revoke all on tables from {role};
-    alter default privileges in schema {schema} revoke all on sequences from {role};
-    alter default privileges in schema {schema} revoke all on functions from {role};
+    -- of the connected role, and of the owner of a schema that was imported
+    for maker in
+        select current_user
+        union
+        select pg_get_userbyid(a.defaclrole)
+        from pg_catalog.pg_default_acl a
+        join pg_catalog.pg_namespace n on n.oid = a.defaclnamespace and n.nspowner = a.defaclrole
+        where n.oid = to_regnamespace({schema_text}) and pg_has_role(n.nspowner, 'usage')
+    loop
+        later := format('alter default privileges for role %I in schema %s revoke all on ', maker, {schema_text});
+        execute later || 'tables from ' || {role_text};
+        execute later || 'sequences from ' || {role_text};
+        execute later || 'functions from ' || {role_text};
+    end loop;
     for target, routine in
         select c.oid, p.oid
         from pg_catalog.pg_depend d

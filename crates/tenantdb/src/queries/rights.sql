@@ -2,8 +2,8 @@
 select 'rights', s.n, quote_ident(s.name),
     s.schema is null,
     s.role is null,
-    s.mark is distinct from (select d.description from pg_description d
-        where d.objoid = s.schema and d.classoid = 'pg_namespace'::regclass and d.objsubid = 0),
+    not coalesce((select d.description in (s.mark, s.mark || ':imported') from pg_description d
+        where d.objoid = s.schema and d.classoid = 'pg_namespace'::regclass and d.objsubid = 0), false),
     s.mark is distinct from (select d.description from pg_shdescription d
         where d.objoid = s.role and d.classoid = 'pg_authid'::regclass),
     r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls,

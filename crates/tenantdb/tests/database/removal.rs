@@ -12,7 +12,7 @@ use crate::support::{Site, Tenant, site};
 
 impl Tenant {
     fn leaving(&self) -> Leaving<'_> {
-        Leaving { schema: &self.schema, role: &self.role, mark: self.mark.clone() }
+        Leaving { schema: &self.schema, role: &self.role, mark: self.mark.clone(), imported: false }
     }
 }
 

@@ -93,7 +93,7 @@ async fn a_name_that_comes_again_chunks_later_is_the_same_name() {
     }
     let tenants = Arc::new(Slices::new(text, places));
 
-    let mut chunks = Chunks::of(&tenants, SettingsPolicy::default());
+    let mut chunks = Chunks::of(&tenants, NewBatch::new(domain::SettingsPolicy::default()));
     let (mut sizes, mut refused) = (Vec::new(), Vec::new());
     while let Some((rest, items)) = chunks.next().await.unwrap() {
         chunks = rest;

@@ -44,7 +44,7 @@ pub(super) async fn faults(
     tenant: &Tenant,
 ) -> sqlx::Result<Looked> {
     let (schema, mut subject) = (&tenant.schema, promised.subject(tenant, None));
-    let owned = tenantdb::schema::owner(conn, schema).await?.is(&subject.mark)
+    let owned = tenantdb::schema::owner(conn, schema).await?.is_of(&subject.mark)
         && tenantdb::role::owner(conn, &tenant.role).await?.is(&subject.mark);
     if !owned {
         return Ok(Looked::default());

@@ -178,7 +178,7 @@ async fn missing(
     if of_schema == Owner::Nobody {
         let sentence = format!("its schema {schema} does not exist");
         tell(Kind::TenantWithoutSchema, Subject::Tenant(*id), sentence, false);
-    } else if !of_schema.is(&mark) {
+    } else if !of_schema.is_of(&mark) {
         let sentence = format!("schema {schema} is that of tenant {id} and does not bear its mark");
         tell(Kind::WrongMark, Subject::Schema(schema.to_string()), sentence, false);
     }

@@ -22,7 +22,7 @@ pub(crate) async fn put_back<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repaired<
     let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let (schema, role) = tenant.names()?;
     let mark = cx.mark(id);
-    let owned = schema::owner(cx.conn, &schema).await?.is(&mark)
+    let owned = schema::owner(cx.conn, &schema).await?.is_of(&mark)
         && role::owner(cx.conn, &role).await?.is(&mark);
     let promise = cx.promise.filter(|_| owned && tenant.state == "active");
     let promise = promise.ok_or(Stop::Gone)?;
@@ -56,7 +56,7 @@ pub(crate) async fn write_own_row<'a>(cx: &mut Repair<'a>, id: TenantId) -> Repa
     let tenant = registered::hold(cx.conn, id).await?.ok_or(Stop::Gone)?;
     let (schema, _) = tenant.names()?;
     let mark = cx.mark(id);
-    if tenant.state != "active" || !schema::owner(cx.conn, &schema).await?.is(&mark) {
+    if tenant.state != "active" || !schema::owner(cx.conn, &schema).await?.is_of(&mark) {
         return Err(Stop::Gone);
     }
     let registered = store::tenants::find(cx.conn, id).await?.ok_or(Stop::Gone)?;

@@ -1,0 +1,91 @@
+//! What an import leaves when it is refused or undone, and the contract of its steps.
+
+use domain::Kind;
+use engine::{AnyStep, Bench, StepCx, assert_contract};
+use serde_json::json;
+
+use crate::{
+    Fixture,
+    bench::{self, submit, tenant_state},
+};
+
+/// A schema of a role that the connected one cannot act as, and one with such a table.
+#[tokio::test]
+async fn an_owner_that_the_installer_cannot_act_as_is_named() {
+    let it = Fixture::start().await;
+    it.schema("zeta", 1).await;
+    let mut tx = it.pool().begin().await.unwrap();
+    let become_other =
+        "create role zeta_installer; grant create on schema public to zeta_installer;
+        set local role zeta_installer";
+    sqlx::raw_sql(become_other).execute(&mut *tx).await.unwrap();
+    let schema = domain::SchemaName::parse("zeta").unwrap();
+
+    let refused = tenantdb::imports::refusals(&mut tx, &schema).await.unwrap();
+
+    let of_table = "table zeta.ticket belongs to role zeta_app, which zeta_installer cannot act as \
+        (run: grant zeta_app to zeta_installer)";
+    assert!(refused.iter().any(|why| why == of_table), "{refused:?}");
+    assert!(
+        refused.iter().any(|why| why.starts_with("schema zeta belongs to role zeta_app")),
+        "{refused:?}"
+    );
+    sqlx::raw_sql("reset role; grant zeta_app to zeta_installer; set local role zeta_installer")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(tenantdb::imports::refusals(&mut tx, &schema).await.unwrap(), [""; 0]);
+    tx.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_step_keeps_the_contract() {
+    let it = Fixture::start().await;
+    it.schema("eta", 2).await;
+    let (item, _) = submit(it.pool(), "eta").await;
+    let mut claim = bench::claim(it.pool(), item).await;
+    claim.kind = Kind::Import;
+    claim.result = Some(json!({ "version": "0002", "drift": [] }));
+    let plan = operations::import::plan(&it.parts).unwrap();
+    let steps: Vec<&dyn AnyStep> = plan.stages()[1].steps().iter().map(AsRef::as_ref).collect();
+
+    for (index, step) in steps.iter().enumerate() {
+        assert_contract(it.pool(), &Bench { claim: &claim, before: &steps[..index] }, *step).await;
+    }
+
+    assert_eq!(steps.len(), 9);
+}
+
+/// However far it came: nothing is left of an import that a worker died in, or that is undone.
+#[tokio::test]
+async fn an_import_that_is_undone_leaves_nothing() {
+    let it = Fixture::start().await;
+    it.schema("theta", 2).await;
+    let before = it.picture("theta").await;
+    let (item, tenant) = submit(it.pool(), "theta").await;
+    let mut claim = bench::claim(it.pool(), item).await;
+    claim.kind = Kind::Import;
+    claim.result = Some(json!({ "version": "0002", "drift": [] }));
+    let plan = operations::import::plan(&it.parts).unwrap();
+    let steps: Vec<&dyn AnyStep> = plan.stages()[1].steps().iter().map(AsRef::as_ref).collect();
+
+    for done in 0..=steps.len() {
+        let mut tx = it.pool().begin().await.unwrap();
+        let mut cx = StepCx::new(&claim, &mut tx);
+        for step in &steps[..done] {
+            step.apply_any(&mut cx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut tx = it.pool().begin().await.unwrap();
+        let mut cx = StepCx::new(&claim, &mut tx);
+        for step in steps.iter().rev() {
+            step.undo_any(&mut cx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        assert_eq!(it.picture("theta").await, before, "after {done} steps");
+        assert_eq!(bench::remains(it.pool(), tenant).await, (true, false, false));
+        assert_eq!(tenant_state(it.pool(), tenant).await, "pending");
+        assert_eq!(it.ask("select tenant_id::text from tenantry.imports").await, [""; 0]);
+    }
+}
