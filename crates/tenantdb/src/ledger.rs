@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha384};
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-use crate::ident::{literal, run};
+use crate::ident::run;
 use crate::migrations::{Migration, MigrationSet};
 
 pub(crate) use reached::Reached;
@@ -305,21 +305,25 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
     }
 }
 
-/// Makes a set known, so that rows can name it. One message.
+/// Makes a set known, so that rows can name it. One message; two where it needs shared migrations.
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
     let all = Reached::all_of(set);
-    let mut text = all.registration();
-    if set.needs_shared() {
-        // A release that did not read the mark may have registered it. Not where tenants are migrated: those
-        // would wait for each other over the row.
-        text += &format!(
-            "update tenantry.migration_sets set needs_shared = {}
-             where hash = {} and needs_shared = '{{}}';\n",
-            all.needs(),
-            literal(&all.hash),
-        );
+    run(conn, all.registration()).await?;
+    if !set.needs_shared() {
+        return Ok(());
     }
-    run(conn, text).await
+    // A release that did not read the mark may have registered it. Not where tenants are migrated: those would
+    // wait for each other over the row.
+    let needs = set.iter().map(|file| file.needs_shared().map(Version::as_str));
+    sqlx::query(
+        "update tenantry.migration_sets set needs_shared = $1
+         where hash = $2 and cardinality(needs_shared) = 0",
+    )
+    .bind(needs.collect::<Vec<_>>())
+    .bind(set.hash())
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// What to do about a tenant without a row.

@@ -144,6 +144,11 @@ pub(super) const OF_SEGMENTS_DOWN: &[&str] = &[
 #[cfg(test)]
 const ELSEWHERE: &[&str] = &["after_raise"];
 
+/// Steps of imports and releases, which no round asks for: each is one transaction beside a look, and
+/// `crates/operations/tests/import` has what is left after each of its steps.
+#[cfg(test)]
+const OF_AN_IMPORT: &[&str] = &["compare_schema", "release_schema"];
+
 /// A worker that fills the pool of spares does.
 pub(super) const OF_BUILDING_SPARES: &[&str] =
     &["before:build_spares", "before_commit:build_spares", "after_commit:build_spares"];
@@ -221,7 +226,8 @@ mod tests {
         let migrate = named("crates/operations/src", "StepName::new(\"");
 
         assert_eq!(named("crates/operations/src/steps", "StepName::new(\""), steps);
-        for step in migrate {
+        let of_an_import = OF_AN_IMPORT.iter().map(|step| (*step).to_owned()).collect();
+        for step in &migrate - &of_an_import {
             for point in [format!("before:{step}"), format!("after:{step}")] {
                 assert!(points.contains(&point), "{point}");
             }

@@ -37,7 +37,7 @@ impl Ground {
         let (id, timeout) = (operation, Duration::from_secs(600));
         let (mode, total) = (Mode::Independent, n);
         let row = operations::NewOperationRow {
-            kind: domain::Kind::Provision,
+            kind: Kind::Provision,
             id,
             mode,
             total,

@@ -34,7 +34,8 @@ impl State {
         match holder {
             Holder::Tenant(tenant) => Self::read(conn, tenant, schema, tenants).await,
             Holder::Application => {
-                let Found { path, actor, owner, entry, .. } = ledger::find_application(conn).await?;
+                let Found { path, actor, owner, entry, .. } =
+                    ledger::find_application(conn).await?;
                 Ok(Self { tenants, path, actor, owner, entry })
             }
         }
