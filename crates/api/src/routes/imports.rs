@@ -79,6 +79,7 @@ pub(crate) async fn import_tenants(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
+    let key = idempotency::key(&headers)?;
     let SentBatch { tenants, mode, run_at } = read(&cx, request, How::default()).await?;
     if mode != Mode::Independent || run_at.is_some() {
         let message = "an import has `tenants` alone: each by itself, and at once";
@@ -88,7 +89,7 @@ pub(crate) async fn import_tenants(
     if dry_run {
         return Ok(Json(try_out(&cx, Kind::Import, &tenants, None).await?).into_response());
     }
-    let key = match idempotency::key(&headers)? {
+    let key = match key {
         Some(key) => {
             let tenants = Arc::clone(&tenants);
             let hash = with_time(move || Ok(fingerprint("import", mode, None, &tenants))).await?;

@@ -90,13 +90,13 @@ pub(crate) async fn submit_batch(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let dry_run = how.dry_run;
+    let (key, dry_run) = (idempotency::key(&headers)?, how.dry_run);
     let SentBatch { tenants, mode, run_at } = read(&cx, request, how).await?;
     let tenants = Arc::new(tenants);
     if dry_run {
         return Ok(Json(try_out(&cx, Kind::Provision, &tenants, run_at).await?).into_response());
     }
-    let key = match idempotency::key(&headers)? {
+    let key = match key {
         Some(key) => {
             let tenants = Arc::clone(&tenants);
             let hash = with_time(move || Ok(fingerprint("batch", mode, run_at, &tenants))).await?;
