@@ -113,11 +113,11 @@ pub struct TenantHealthPage {
 pub struct TenantHealthSummary {
     /// Active and suspended tenants.
     pub total_tenants: i64,
-    /// All is as it should be.
+    /// Tenants whose last look found nothing wrong.
     pub healthy: i64,
-    /// Something is not as it should be.
+    /// Tenants whose last look found a fault.
     pub unhealthy: i64,
-    /// They could not be looked at.
+    /// Tenants that the last look could not reach.
     pub error: i64,
     /// Nothing has looked at them yet.
     pub unchecked: i64,

@@ -64,7 +64,7 @@ pub struct OperationStatus {
     pub mode: OpenEnum<Mode>,
     /// Whether workers leave it alone for now. Its deadline does not wait.
     pub paused: bool,
-    /// Why it is paused, by whom or what; left out when it is not.
+    /// The reasons why it is paused; left out while it is not paused.
     #[schema(value_type = Option<Vec<PauseReason>>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_reasons: Option<Vec<OpenEnum<PauseReason>>>,

@@ -67,7 +67,7 @@ impl Kind {
             Self::Migrate => Role::Admin,
             // What it takes away cannot be given back; nor is that what an operator is to decide.
             Self::Delete | Self::Undelete | Self::Purge | Self::Release => Role::Admin,
-            // What it takes in is somebody's data.
+            // It puts an existing schema, with its data, under Tenantry's control.
             Self::Import => Role::Admin,
         }
     }

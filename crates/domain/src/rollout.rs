@@ -109,7 +109,8 @@ pub struct HaltRules {
 }
 
 impl HaltRules {
-    /// Whether a wave of `total` tenants halts, of which `failed` failed, and `same_code` with one code.
+    /// Whether a wave halts. It has `total` tenants; `failed` of them failed, and `same_code` is the largest number
+    /// that failed with one code.
     #[must_use]
     pub fn reached(&self, total: u64, failed: u64, same_code: u64) -> bool {
         let reaches = |n: u64, most: Option<u32>| most.is_some_and(|most| n >= u64::from(most));
@@ -132,7 +133,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Of a wave of `total` tenants of which `tried` came to an end of their own.
+    /// The verdict on a wave of `total` tenants. `tried` of them succeeded or failed; the others were skipped or are
+    /// gone.
     #[must_use]
     pub const fn of(total: u64, tried: u64, halts: bool) -> Self {
         if halts {

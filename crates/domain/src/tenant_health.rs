@@ -7,7 +7,7 @@ words! {
     TenantHealth: "a health of a tenant" {
         /// Its schema, its role and its rights are as they should be.
         Healthy = "healthy",
-        /// Something is not as it should be.
+        /// The look found a fault.
         Unhealthy = "unhealthy",
         /// It could not be looked at.
         Error = "error",

@@ -166,8 +166,8 @@ pub struct Relearnt {
 /// Accepts the texts of the set, and what it makes now, in place of what the installation knew.
 ///
 /// # Errors
-/// When the set does not work, needs a shared migration, or makes something else in every schema; when a tenant has a version with
-/// another text.
+/// When the set does not work, needs a shared migration, or makes something else in every schema; when a tenant
+/// has a version with another text.
 pub async fn relearn(conn: &mut PgConnection, set: &MigrationSet) -> Result<Relearnt, LearnError> {
     if let Some((version, tenants)) = ledger::edited(conn, set).await?.into_iter().next() {
         return Err(LearnError::Had { version, tenants });

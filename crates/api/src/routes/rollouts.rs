@@ -147,9 +147,9 @@ fn wave(it: WaveView) -> contract::Wave {
 
 /// Promote a rollout
 ///
-/// Lets it go on where it waits by itself: past a gate or a bake time to the next wave, or on with a wave that
-/// halted or is unclear, the failures of which stop it no more. With `all` no gate and no bake time stops it from
-/// now on; failures do. A person's pause is ended by `resume` alone.
+/// Ends a wait of the rollout's own. At a gate or in a bake time, the next wave begins. A wave that halted or is
+/// unclear goes on, and its failures no longer halt it. With `all`, later gates and bake times are skipped as well;
+/// later waves still halt on failures. A person's pause is ended by `resume` alone.
 #[utoipa::path(
     post,
     path = "/operations/{id}/promote",

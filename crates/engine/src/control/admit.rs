@@ -64,8 +64,8 @@ pub async fn admit_due(
 /// [`queue::Bell::Jobs`] after the commit. False: there is no such tenant, and nothing was recorded.
 ///
 /// # Errors
-/// [`ControlError::NeedsShared`] of a migration; [`ControlError::SelectionChanged`] when `digest` is given and is not that of kind, params and tenants; when the
-/// database fails.
+/// [`ControlError::NeedsShared`] of a migration; [`ControlError::SelectionChanged`] when `digest` is given and is
+/// not that of kind, params and tenants; when the database fails.
 pub async fn admit(
     conn: &mut PgConnection,
     by: By<'_>,

@@ -21,8 +21,8 @@ use super::{
     wake::wake,
 };
 
-/// Lets a rollout go on that waits by itself: past a gate or a bake time to the next wave, or on with a wave that
-/// halted, the failures of which stop it no more. With `all` no gate and no bake time stops it from now on.
+/// Ends a wait of the rollout's own. At a gate or in a bake time, the next wave begins. A wave that halted or is
+/// unclear goes on, and its failures no longer halt it. With `all`, later gates and bake times are skipped as well.
 ///
 /// # Errors
 /// When there is no such operation, it is no rollout, it is over or ending, or waits for nothing of its own.

@@ -16,7 +16,7 @@ pub async fn promote_all(conn: &mut PgConnection, operation: OperationId) -> sql
     .map(drop)
 }
 
-/// The failures of the wave stop it no more.
+/// From now on the failures of the wave do not halt it.
 pub async fn excuse(
     conn: &mut PgConnection,
     operation: OperationId,
