@@ -89,3 +89,33 @@ async fn an_import_that_is_undone_leaves_nothing() {
         assert_eq!(it.ask("select tenant_id::text from tenantry.imports").await, [""; 0]);
     }
 }
+
+/// Somebody took the schema over and wrote another comment. A deletion stops at it, and a release takes nothing but the
+/// tenant's role.
+#[tokio::test]
+async fn a_schema_that_no_longer_bears_its_tenants_mark_is_not_given_back_and_not_dropped() {
+    let it = Fixture::start().await;
+    let mut tenants = Vec::new();
+    for name in ["theta", "iota"] {
+        it.schema(name, 2).await;
+        let (tenant, state, error) = it.import(name, json!({})).await;
+        assert_eq!(state, "succeeded", "{error}");
+        it.execute(format!("comment on schema {name} is 'taken over'")).await;
+        tenants.push(tenant);
+    }
+    let dropping = json!({ "grace_days": 0, "name_hold_days": 0, "drop_imported": true });
+
+    it.act(Kind::Delete, tenants[0], dropping).await;
+    let purged = it.act(Kind::Purge, tenants[0], json!({ "large": true })).await;
+    let released = it.act(Kind::Release, tenants[1], json!({})).await;
+
+    assert_eq!(purged, ["stuck: not_ours: schema theta does not bear this tenant's mark"]);
+    assert_eq!(released, ["succeeded"]);
+    for name in ["theta", "iota"] {
+        let left = format!(
+            "select concat_ws(' ', obj_description('{name}'::regnamespace, 'pg_namespace'), title)
+             from {name}.ticket"
+        );
+        assert_eq!(it.ask(left).await, ["taken over theirs"], "{name}");
+    }
+}
