@@ -2,7 +2,7 @@
 //!
 //! The first stage changes nothing: it asks whether the schema may be imported, and at which version it is. The second
 //! one is one transaction, as that of `provision`. What it changes of the schema is kept in `tenantry.imports`, from
-//! which an undo, a release and a deletion give it back ([`crate::release`]).
+//! which an undo, a release and a deletion give it back (module `release`).
 
 mod adopt;
 mod baseline;
