@@ -138,7 +138,7 @@ pub async fn time_first_set_role(
 ) -> sqlx::Result<Duration> {
     // before 16 who is a member may also set the role
     let right = if makers::are_members(conn) { "set" } else { "member" };
-    let mut took = [Duration::ZERO; 2];
+    let mut took = [Duration::ZERO; 4];
     for took in &mut took {
         let began = Instant::now();
         sqlx::query_scalar::<_, bool>("select pg_has_role($1::name, $2::name, $3)")
@@ -149,9 +149,9 @@ pub async fn time_first_set_role(
             .await?;
         *took = began.elapsed();
     }
-    // the second finds the memberships in the session's memory, and costs what asking costs
-    let [first, second] = took;
-    Ok(first.saturating_sub(second))
+    // the others find the memberships in the session's memory: the quickest costs what asking costs
+    let [first, others @ ..] = took;
+    Ok(first.saturating_sub(others.into_iter().min().unwrap_or_default()))
 }
 
 /// The statement that makes `application` a member of roles, which have one maker.
