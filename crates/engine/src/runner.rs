@@ -76,12 +76,6 @@ impl Runner {
         Self { databases: Some(databases), ..self }
     }
 
-    /// The same over other connections to the control database, which wear out by themselves.
-    #[must_use]
-    pub fn over(&self, pool: &Connections) -> Self {
-        Self { pool: pool.clone(), tenants_touched: Arc::default(), ..self.clone() }
-    }
-
     /// Runs every stage of `plan` that is not committed yet, and notes those that are in `claim`. The last
     /// stage's checkpoint also records the item as the plan finishes it.
     ///

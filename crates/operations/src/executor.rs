@@ -44,8 +44,8 @@ pub enum Ended {
     Again { code: Code },
 }
 
-/// Works on items for one worker process. Clones share what is known of the work.
-#[derive(Debug, Clone)]
+/// Works on items for one worker process.
+#[derive(Debug)]
 pub struct Executor {
     pub(crate) pool: Connections,
     pub(crate) runner: Runner,
@@ -54,12 +54,12 @@ pub struct Executor {
     pub(crate) worker: String,
     pub(crate) group: usize,
     pub(crate) pool_view: Arc<PoolView>,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Pace,
     /// Held by the transaction that drops a group of tenants: one at a time, as each makes every session forget
     /// its plans.
-    pub(crate) drops: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) drops: tokio::sync::Mutex<()>,
     /// Set while the database refuses this process a right.
-    refused: Arc<AtomicBool>,
+    refused: AtomicBool,
 }
 
 impl Executor {
@@ -80,9 +80,9 @@ impl Executor {
             worker,
             group: 1,
             pool_view: Arc::default(),
-            pace: Arc::default(),
-            drops: Arc::default(),
-            refused: Arc::default(),
+            pace: Pace::default(),
+            drops: tokio::sync::Mutex::default(),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -96,12 +96,6 @@ impl Executor {
     #[must_use]
     pub fn with_pool(self, view: Arc<PoolView>) -> Self {
         Self { pool_view: view, ..self }
-    }
-
-    /// The same over other connections to the control database.
-    #[must_use]
-    pub fn over(&self, pool: &Connections) -> Self {
-        Self { pool: pool.clone(), runner: self.runner.over(pool), ..self.clone() }
     }
 
     /// Claims those of `items` that are free: neither final, nor another live worker's.

@@ -82,7 +82,7 @@ impl Inbox {
         };
         line.push_back(Waiting { item, reply });
         drop(inner);
-        self.changed.notify_last();
+        self.changed.notify_one();
         Some(told)
     }
 
@@ -122,14 +122,14 @@ impl Inbox {
         drop(inner);
         // One that is about to wait finds the permit, and passes it on.
         self.changed.notify_waiters();
-        self.changed.notify_last();
+        self.changed.notify_one();
     }
 
     /// `None`: there is nothing yet. `Some(None)`: there will be nothing any more.
     fn try_take(&self, room: impl Fn(Class) -> usize) -> Option<Option<Taken<'_>>> {
         let mut inner = self.lock();
         if inner.closed {
-            self.changed.notify_last();
+            self.changed.notify_one();
             return Some(None);
         }
         let class = self.next(&inner)?;
@@ -144,7 +144,7 @@ impl Inbox {
             }
         };
         if self.next(&inner).is_some() {
-            self.changed.notify_last();
+            self.changed.notify_one();
         }
         Some(Some(Taken { waiting, place }))
     }
@@ -181,7 +181,7 @@ pub(crate) struct FleetPlace<'a>(&'a Inbox);
 impl Drop for FleetPlace<'_> {
     fn drop(&mut self) {
         self.0.lock().at_fleet -= 1;
-        self.0.changed.notify_last();
+        self.0.changed.notify_one();
     }
 }
 

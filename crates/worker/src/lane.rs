@@ -30,7 +30,7 @@ use crate::{
 /// Between two tries of a lane while the database refuses a right.
 const REST_WHILE_REFUSED: Duration = Duration::from_secs(5);
 
-/// What a lane works with: its executor has connections of its own, the rest is shared.
+/// What the lanes of a process share.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) inbox: Arc<Inbox>,
@@ -69,7 +69,7 @@ type Replies = HashMap<ItemId, oneshot::Sender<Handled>>;
 
 impl Lane {
     /// Takes items until the inbox is closed.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(self: Arc<Self>) {
         loop {
             if self.executor.is_refused() {
                 tokio::time::sleep(REST_WHILE_REFUSED).await;

@@ -11,7 +11,7 @@ use engine::{Runner, control};
 use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder, migrate};
 use queue::{Bell, Beside, Buffer, Class, Consumer};
 use settings::Settings;
-use store::{Connections, StageLimits};
+use store::StageLimits;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -232,9 +232,8 @@ impl<'a> Life<'a> {
         let interrupts = Arc::new(Inbox::new(Class::Interrupts, 0));
         let _closers = [&inbox, &interrupts].map(|inbox| Closer(Arc::clone(inbox)));
         let mut lanes = JoinSet::new();
-        let (urgent, others) = self.pools.lanes.split_at(INTERRUPT_LANES);
-        self.open(&mut lanes, others, &inbox, patience);
-        self.open(&mut lanes, urgent, &interrupts, patience);
+        self.open(&mut lanes, worker.concurrency, &inbox, patience);
+        self.open(&mut lanes, INTERRUPT_LANES, &interrupts, patience);
         let close = async {
             stop.cancelled().await;
             inbox.close();
@@ -258,24 +257,17 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Opens a lane over each of `pools` that takes items from `inbox`.
-    fn open(
-        &self,
-        lanes: &mut JoinSet<()>,
-        pools: &[Connections],
-        inbox: &Arc<Inbox>,
-        patience: Patience,
-    ) {
-        let executor = self.executor();
-        for pool in pools {
-            let lane = Lane {
-                inbox: Arc::clone(inbox),
-                executor: executor.over(pool),
-                settler: self.settler.clone(),
-                patience,
-                quiet: Arc::clone(&self.quiet),
-            };
-            lanes.spawn(lane.run());
+    /// Opens so many lanes that take items from `inbox`.
+    fn open(&self, lanes: &mut JoinSet<()>, count: usize, inbox: &Arc<Inbox>, patience: Patience) {
+        let lane = Arc::new(Lane {
+            inbox: Arc::clone(inbox),
+            executor: self.executor(),
+            settler: self.settler.clone(),
+            patience,
+            quiet: Arc::clone(&self.quiet),
+        });
+        for _ in 0..count {
+            lanes.spawn(Arc::clone(&lane).run());
         }
     }
 
@@ -310,8 +302,11 @@ impl<'a> Life<'a> {
 
     fn executor(&self) -> Executor {
         let worker = &self.settings.worker;
+        // One of `concurrency` connections is replaced each time, so each lasts for
+        // `connection_uses` tenants on average.
+        let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let pool = &self.pools.work;
-        let runner = Runner::new(pool.clone(), self.limits(), worker.connection_uses.into());
+        let runner = Runner::new(pool.clone(), self.limits(), every);
         let plans = Arc::clone(&self.work.plans);
         Executor::new(pool.clone(), runner, plans, rules(worker), self.id.clone())
             .in_groups_of(self.group())

@@ -1,8 +1,7 @@
 //! The connections of one life.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use futures::future::join_all;
 use secrecy::ExposeSecret;
 use settings::Settings;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -11,12 +10,9 @@ use tracing::{info, warn};
 
 use crate::{StartError, life::INTERRUPT_LANES};
 
-/// Connections for what runs beside the lanes and is short: heartbeat, sweep, settling. Each session
+/// Connections beside those of the lanes, for what is short: heartbeat, sweep, settling. Each session
 /// takes part in every CREATE and fills caches of its own.
-const BESIDE_LANES: u32 = 3;
-
-/// A lane has one, and opens another in the place of one that does not come back.
-const OF_A_LANE: u32 = 2;
+const SPARE_CONNECTIONS: u32 = 2;
 
 /// An examination works over one, and learns over another.
 const EXAMINING_CONNECTIONS: u32 = 2;
@@ -27,12 +23,9 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Between two looks at the file of the URL and the password file.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// The pools for the lanes, for what runs beside them, and for the queue.
+/// The pools for the work and for the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
-    /// One for each lane: a session that others use in turn has missed more changes of the catalogue than the server
-    /// keeps for it, and forgets all that it knew.
-    pub(crate) lanes: Arc<[Connections]>,
     pub(crate) work: Connections,
     pub(crate) queue: PgPool,
 }
@@ -41,23 +34,19 @@ impl Pools {
     /// Connects when first used.
     pub(crate) fn open(settings: &Settings) -> Result<Self, StartError> {
         let (work, queue) = logins(settings)?;
-        let pool = |max_connections| {
-            let database = settings::Database { max_connections, ..settings.database.clone() };
-            Connections::from(store::pool(work.clone(), &database))
+        let lanes = settings::Database {
+            max_connections: work_connections(settings),
+            ..settings.database.clone()
         };
-        Ok(Self {
-            lanes: (0..lanes(settings)).map(|_| pool(OF_A_LANE)).collect(),
-            work: pool(BESIDE_LANES),
-            queue: queue::pool(queue, &settings.database, &settings.queue),
-        })
+        let work = store::pool(work, &lanes).into();
+        Ok(Self { work, queue: queue::pool(queue, &settings.database, &settings.queue) })
     }
 
     /// Opens the next connections by the URL and password that are in force now.
     pub(crate) fn renew(&self, settings: &Settings) {
         match logins(settings) {
             Ok((work, queue)) => {
-                let renewed = self.of_work().map(|pool| store::renew(pool, work.clone()));
-                if renewed.fold(store::renew(&self.queue, queue), |some, this| some | this) {
+                if store::renew(&self.work, work) | store::renew(&self.queue, queue) {
                     info!("the database's URL or password has changed; new connections use it");
                 }
             }
@@ -68,12 +57,8 @@ impl Pools {
     }
 
     pub(crate) fn do_without_tls(&self) {
-        self.of_work().for_each(|pool| store::do_without_tls(pool));
+        store::do_without_tls(&self.work);
         store::do_without_tls(&self.queue);
-    }
-
-    fn of_work(&self) -> impl Iterator<Item = &Connections> {
-        self.lanes.iter().chain([&self.work])
     }
 
     /// Connections for an examination: two, whose statements may take `patience`.
@@ -104,8 +89,7 @@ impl Pools {
     /// Closes them without waiting: nothing of ours uses them any more.
     pub(crate) fn abandon(self) {
         tokio::spawn(async move {
-            let work = join_all(self.of_work().map(|pool| pool.close()));
-            let closed = async { tokio::join!(work, self.queue.close()) };
+            let closed = async { tokio::join!(self.work.close(), self.queue.close()) };
             // A dead connection does not answer the good-bye. Running out of time is as good an end
             // as any: what holds it is dropped here.
             let _ = tokio::time::timeout(CLOSING, closed).await;
@@ -113,14 +97,15 @@ impl Pools {
     }
 }
 
-fn lanes(settings: &Settings) -> usize {
-    settings.worker.concurrency.saturating_add(INTERRUPT_LANES)
+fn work_connections(settings: &Settings) -> u32 {
+    let lanes = settings.worker.concurrency.saturating_add(INTERRUPT_LANES);
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
+    lanes.saturating_add(SPARE_CONNECTIONS)
 }
 
 /// What to tell when the server has too few connections for this worker.
 pub(crate) fn shortage(settings: &Settings, room: store::Room) -> Option<String> {
-    let lanes = u32::try_from(lanes(settings)).unwrap_or(u32::MAX);
-    let (work, queue) = (lanes.saturating_add(BESIDE_LANES), settings.queue.max_connections);
+    let (work, queue) = (work_connections(settings), settings.queue.max_connections);
     let concurrency = settings.worker.concurrency;
     let beside = work - u32::try_from(concurrency).unwrap_or(work);
     let named = format!(
