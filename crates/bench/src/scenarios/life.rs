@@ -25,8 +25,7 @@ const SUSPENDED_A_SECOND: f64 = 500.0;
 /// meanwhile.
 pub(super) async fn life(run: &Run<'_>) -> anyhow::Result<Figures> {
     let tenants = run.tenants(10_000);
-    let lanes = run.args.connections * 2;
-    let system = run.start(Setup { workers: WORKERS, lanes, ..run.setup() }).await?;
+    let system = run.start(Setup { workers: WORKERS, ..run.setup() }).await?;
     system.make("life", tenants).await?;
     let mut figures = run.figures(format!("{tenants} tenants, {WORKERS} workers"));
     for (kind, what, least) in
@@ -52,9 +51,7 @@ pub(super) async fn delete(run: &Run<'_>) -> anyhow::Result<Figures> {
     let shape = Shape::of_this_repository();
     let floor = Floor::prepare(stand, "delete_floor", WORKERS, shape).await?;
     let env = vec![("TENANTRY__DELETION__PURGES_PER_MINUTE", "0".to_owned())];
-    let lanes = run.args.connections * 2;
-    let setup = Setup { workers: WORKERS, lanes, env, ..run.setup() };
-    let system = run.start(setup).await?;
+    let system = run.start(Setup { workers: WORKERS, env, ..run.setup() }).await?;
     let (mut floors, mut systems, mut new_ms) = (Vec::new(), Vec::new(), Vec::new());
     println!("\nround   floor tenants/s   system tenants/s   ratio");
     for round in 1..=rounds {
