@@ -15,7 +15,7 @@ use tenantdb::{
     migrations::{self, Moved, Target},
 };
 
-use crate::{migration_error::MigrationFailed, needs_shared, segments};
+use crate::{Making, migration_error::MigrationFailed, needs_shared, segments};
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -61,6 +61,8 @@ pub struct Migrating {
     pub migrations: Arc<MigrationSet>,
     /// What the set makes of an empty schema, to grant on it; `None`: nothing is applied.
     pub promise: Option<Arc<Promise>>,
+    /// What a migration of several tenants gives way to.
+    pub making: Making,
 }
 
 /// How long a stage of a migration may wait and run.
@@ -121,7 +123,10 @@ impl MigrateSchema {
             [(tenant, schema)] => {
                 migrations::apply(tx, tenant, schema, set).await.map(|moved| vec![moved])
             }
-            _ => migrations::apply_together(tx, &tenants, set).await,
+            _ => {
+                let making = &self.parts.making;
+                migrations::apply_together(tx, &tenants, set, || making.give_way()).await
+            }
         };
         let moved = moved.map_err(MigrationFailed::of_existing);
         let mut moved = moved.during("apply the tenant migrations")?;

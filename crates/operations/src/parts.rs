@@ -7,7 +7,7 @@ use keys::KeyRules;
 use store::{items::Claim, tenants::Place};
 use tenantdb::{Mark, MigrationSet, Promise, Subject};
 
-use crate::{Application, migrate::Migrating};
+use crate::{Application, Making, migrate::Migrating};
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
 const RECIPE: &str = "r3";
@@ -23,6 +23,8 @@ pub struct Parts {
     pub promise: Arc<Promise>,
     /// The same two, for tenants that are there.
     pub(crate) migrating: Arc<Migrating>,
+    /// The tenants that this process makes now.
+    pub making: Making,
     /// How API keys are made and kept.
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
@@ -44,12 +46,18 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        let (set, made) = (Arc::clone(&migrations), Some(Arc::clone(&promise)));
+        let making = Making::default();
+        let migrating = Migrating {
+            migrations: Arc::clone(&migrations),
+            promise: Some(Arc::clone(&promise)),
+            making: making.clone(),
+        };
         Self {
             installation,
             migrations,
             promise,
-            migrating: Arc::new(Migrating { migrations: set, promise: made }),
+            migrating: Arc::new(migrating),
+            making,
             keys,
             connection_limit,
             application: None,

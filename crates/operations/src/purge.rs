@@ -39,6 +39,9 @@ const PORTIONS_TIME: Duration = Duration::from_secs(600);
 /// Tenants that are dropped in one transaction, at most.
 const TOGETHER: usize = 24;
 
+/// Tenants that are dropped by one message, at most: new tenants wait for no more than that.
+const A_FEW: usize = 6;
+
 /// The plan; a tenant that is large is emptied in portions, each a transaction of its own.
 pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError> {
     let drop = || DropTenant { parts: Arc::clone(parts) };
@@ -148,7 +151,10 @@ impl DropTenant {
             release::give_up(tx, &claim.tenant, &self.parts.mark(claim.tenant.id)).await?;
         }
         let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
-        removal::drop_schemas(tx, &schemas).await.during("drop the schema")?;
+        for some in schemas.chunks(A_FEW) {
+            self.parts.making.give_way().await;
+            removal::drop_schemas(tx, some).await.during("drop the schema")?;
+        }
         let left = match removal::drop_roles(tx, &leaving).await {
             Err(error) if let Some(why) = still_needed(&error) => {
                 return Err(not_ours(&why)).during("drop the role");

@@ -241,11 +241,16 @@ impl<'a> Life<'a> {
         };
         let pool = self.pools.queue.clone();
         let (jobs, urgent) = (Arc::clone(&inbox), Arc::clone(&interrupts));
-        let in_progress = self.in_progress.clone();
+        let (in_progress, making) = (self.in_progress.clone(), self.work.parts.making.clone());
         let handle = move |item, class| {
             let inbox = if class == Class::Interrupts { &urgent } else { &jobs };
             let (inbox, in_progress) = (Arc::clone(inbox), in_progress.clone());
-            async move { inbox.handle(&in_progress, item, class).await }
+            let one_more = (class == Class::NewTenants).then(|| making.begin());
+            async move {
+                let handled = inbox.handle(&in_progress, item, class).await;
+                drop(one_more);
+                handled
+            }
         };
         let (settings, consumer) = (&self.settings.queue, self.consumer(patience));
         let consumed = queue::consume(pool, settings, &consumer, handle, stop.clone());

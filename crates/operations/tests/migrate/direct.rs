@@ -75,7 +75,8 @@ async fn what_is_cancelled_is_ended_by_a_worker_without_its_set() {
     .unwrap();
     control::cancel(&db.pool.clone().into(), By::process("test"), operation).await.unwrap();
     let (_, first, _) = learnt(&db.pool, FIRST).await;
-    let migrating = Migrating { migrations: Arc::new(first), promise: None };
+    let migrating =
+        Migrating { migrations: Arc::new(first), promise: None, making: Making::default() };
     let behind = executor(&db.pool, Plans::migrating(&Arc::new(migrating)).unwrap(), WORKER);
     let ids = "select i.id from tenantry.operation_items i where i.state = 'retrying' order by 1";
     let ids: Vec<i64> = sqlx::query_scalar(ids).fetch_all(&db.pool).await.unwrap();

@@ -13,7 +13,9 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{Backoff, Direction, Kind, Migrate, OperationId, Selector, TenantId};
 use engine::{Runner, control};
-use operations::{Executor, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating};
+use operations::{
+    Executor, Making, Parts, Plans, RetryRules, carry_out, learning, migrate::Migrating,
+};
 use sqlx::PgPool;
 use store::{StageLimits, audit::By, tenants::Place};
 use tempfile::TempDir;
@@ -146,7 +148,11 @@ async fn submit_as(
     let admitted = control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap();
     tx.commit().await.unwrap();
     assert!(admitted, "there is a tenant to migrate");
-    let migrating = Migrating { migrations: Arc::new(set.clone()), promise: promise.map(Arc::new) };
+    let migrating = Migrating {
+        migrations: Arc::new(set.clone()),
+        promise: promise.map(Arc::new),
+        making: Making::default(),
+    };
     let plans = Plans::migrating(&Arc::new(migrating)).unwrap();
     let worker = format!("migrator-{operation}");
     let by = plans.claimant(&worker, rules().dead_after);
@@ -350,7 +356,11 @@ async fn an_item_of_another_set_is_left_to_a_worker_that_has_it() {
     .unwrap();
     let item = domain::ItemId::new(item);
     let with = |set: &MigrationSet| {
-        let migrating = Migrating { migrations: Arc::new(set.clone()), promise: None };
+        let migrating = Migrating {
+            migrations: Arc::new(set.clone()),
+            promise: None,
+            making: Making::default(),
+        };
         executor(&db.pool, Plans::migrating(&Arc::new(migrating)).unwrap(), WORKER)
     };
 

@@ -13,6 +13,9 @@ use super::set::{Migration, MigrationSet};
 use super::state::{State, send};
 use crate::ledger::{AppliedMigration, Entry, Reached};
 
+/// Tenants that one message of a migration of several migrates, at most.
+const A_FEW: usize = 4;
+
 /// What was done to a schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
@@ -54,15 +57,17 @@ pub async fn apply(
     Ok(done)
 }
 
-/// [`apply`] for several tenants, in two messages. The set is one that a [`Promise`](crate::Promise) was learnt
+/// [`apply`] for several tenants, in a message for all and one for every few of them, `before` each of which the
+/// caller may wait. The set is one that a [`Promise`](crate::Promise) was learnt
 /// of: it has been applied before, and no file of it ends the transaction.
 ///
 /// # Errors
 /// As [`apply`]; whose schema, file and line it was is not told.
-pub async fn apply_together(
+pub async fn apply_together<F: Future<Output = ()>>(
     conn: &mut PgConnection,
     tenants: &[(TenantId, &SchemaName)],
     set: &MigrationSet,
+    before: impl Fn() -> F,
 ) -> Result<Vec<Moved>, MigrateError> {
     let states = State::read_all(conn, tenants, set.path()).await?;
     let (mut moves, mut done) = (Vec::new(), Vec::new());
@@ -71,10 +76,13 @@ pub async fn apply_together(
         moves.push((*tenant, up));
         done.push(applied);
     }
-    let to_run = || tenants.iter().zip(&moves).filter(|(_, (_, up))| !up.files.is_empty());
-    let texts = to_run().map(|((_, schema), (_, up))| (*schema, up.state, &up.files[..]));
-    let text = script::plain(texts, set.defers(), &rows(&moves));
-    send(conn, text, to_run().map(|((_, schema), (_, up))| (up.state, *schema)), &[]).await?;
+    for (tenants, moves) in tenants.chunks(A_FEW).zip(moves.chunks(A_FEW)) {
+        let to_run = || tenants.iter().zip(moves).filter(|(_, (_, up))| !up.files.is_empty());
+        let texts = to_run().map(|((_, schema), (_, up))| (*schema, up.state, &up.files[..]));
+        let text = script::plain(texts, set.defers(), &rows(moves));
+        before().await;
+        send(conn, text, to_run().map(|((_, schema), (_, up))| (up.state, *schema)), &[]).await?;
+    }
     Ok(done)
 }
 

@@ -7,7 +7,7 @@ mod waits;
 use domain::{Direction, Kind, Migrate, OperationId, Rollout, Selector, SettingsPolicy};
 use engine::control::{self, ControlError, Group, Retry};
 use harness::Db;
-use operations::{Executor, Plans, migrate::Migrating};
+use operations::{Executor, Making, Plans, migrate::Migrating};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
@@ -57,7 +57,11 @@ async fn fleet() -> Fleet {
     }
     let (folder, set, promise) = learnt(&db.pool, NOTES).await;
     let hash = set.hash().to_owned();
-    let migrating = Migrating { migrations: Arc::new(set), promise: Some(Arc::new(promise)) };
+    let migrating = Migrating {
+        migrations: Arc::new(set),
+        promise: Some(Arc::new(promise)),
+        making: Making::default(),
+    };
     let plans = Plans::migrating(&Arc::new(migrating)).unwrap();
     let by = plans.claimant("migrator", rules().dead_after);
     let mut conn = db.pool.acquire().await.unwrap();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Direction, Kind, Migrate, OperationId, Progress, Selector, TenantId};
 use engine::{Runner, control};
-use operations::{Executor, Plans, migrate};
+use operations::{Executor, Making, Plans, migrate};
 use queue::Bell;
 use settings::Settings;
 use store::{Connections, audit::By, operations::Selected, tenants::Place};
@@ -161,8 +161,11 @@ async fn work(
 ) -> sqlx::Result<()> {
     let worker = format!("{}.{}", actor(), OperationId::mint());
     let rules = worker::rules(&settings.worker);
-    let migrating =
-        migrate::Migrating { migrations: Arc::new(wish.set), promise: wish.promise.map(Arc::new) };
+    let migrating = migrate::Migrating {
+        migrations: Arc::new(wish.set),
+        promise: wish.promise.map(Arc::new),
+        making: Making::default(),
+    };
     let plans =
         Plans::migrating(&Arc::new(migrating)).expect("the plan is sound: a test builds it");
     let by = plans.claimant(&worker, rules.dead_after);
