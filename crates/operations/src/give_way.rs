@@ -1,4 +1,4 @@
-//! Work on tenants that are there gives way to tenants that are made, which somebody waits for.
+//! Somebody waits for a new tenant. So work on existing tenants pauses while this process makes one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ impl Making {
     /// Waits until no tenant is being made, but not for long.
     pub async fn give_way(&self) {
         let mut seen = self.0.subscribe();
-        // Out of time is as good an end as any: it is our turn.
+        // When the time is over it is our turn, whatever is being made. The sender lives as long as `self`.
         let _ = timeout(AT_MOST, seen.wait_for(|made| *made == 0)).await;
     }
 }

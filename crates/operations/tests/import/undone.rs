@@ -90,8 +90,8 @@ async fn an_import_that_is_undone_leaves_nothing() {
     }
 }
 
-/// Somebody took the schema over and wrote another comment. A deletion stops at it, and a release takes nothing but the
-/// tenant's role.
+/// The schema bears another comment: somebody took it over. A deletion stops there. A release drops the tenant's role
+/// and leaves the schema alone.
 #[tokio::test]
 async fn a_schema_that_no_longer_bears_its_tenants_mark_is_not_given_back_and_not_dropped() {
     let it = Fixture::start().await;

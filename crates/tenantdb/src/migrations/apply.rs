@@ -57,9 +57,9 @@ pub async fn apply(
     Ok(done)
 }
 
-/// [`apply`] for several tenants, in a message for all and one for every few of them, `before` each of which the
-/// caller may wait. The set is one that a [`Promise`](crate::Promise) was learnt
-/// of: it has been applied before, and no file of it ends the transaction.
+/// [`apply`] for several tenants. One message reads where they stand, and each further one migrates a few of
+/// them. The caller may wait in `before`, which comes before each of those. The set is one that a
+/// [`Promise`](crate::Promise) was learnt of: it has been applied before, and no file of it ends the transaction.
 ///
 /// # Errors
 /// As [`apply`]; whose schema, file and line it was is not told.
