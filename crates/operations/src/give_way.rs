@@ -30,6 +30,12 @@ impl Making {
         OneMore(self.clone())
     }
 
+    /// How many wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.receiver_count()
+    }
+
     /// Waits until no tenant is being made, but not for long.
     pub async fn give_way(&self) {
         let mut seen = self.0.subscribe();
@@ -63,7 +69,7 @@ mod tests {
         sleep(Duration::from_millis(10)).await;
         drop(one);
         sleep(Duration::from_millis(10)).await;
-        assert!(!waits.is_finished(), "another one is made yet");
+        assert_eq!(making.waiting(), 1, "another one is made yet");
         drop(two);
         waits.await.unwrap();
         assert_eq!(began.elapsed(), Duration::from_millis(20));

@@ -23,8 +23,6 @@ pub struct Parts {
     pub promise: Arc<Promise>,
     /// The same two, for tenants that are there.
     pub(crate) migrating: Arc<Migrating>,
-    /// The tenants that this process makes now.
-    pub making: Making,
     /// How API keys are made and kept.
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
@@ -46,18 +44,16 @@ impl Parts {
         connection_limit: i32,
     ) -> Self {
         let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        let making = Making::default();
         let migrating = Migrating {
             migrations: Arc::clone(&migrations),
             promise: Some(Arc::clone(&promise)),
-            making: making.clone(),
+            making: Making::default(),
         };
         Self {
             installation,
             migrations,
             promise,
             migrating: Arc::new(migrating),
-            making,
             keys,
             connection_limit,
             application: None,
@@ -72,6 +68,12 @@ impl Parts {
             self.stamp = format!("{}/{}", self.stamp, application.name());
         }
         Self { application, ..self }
+    }
+
+    /// The tenants that this process makes now.
+    #[must_use]
+    pub fn making(&self) -> &Making {
+        &self.migrating.making
     }
 
     /// The name of the application's role.

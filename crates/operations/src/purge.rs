@@ -152,7 +152,7 @@ impl DropTenant {
         }
         let schemas: Vec<&SchemaName> = ours.iter().map(|(schema, _)| *schema).collect();
         for some in schemas.chunks(A_FEW) {
-            self.parts.making.give_way().await;
+            self.parts.making().give_way().await;
             removal::drop_schemas(tx, some).await.during("drop the schema")?;
         }
         let left = match removal::drop_roles(tx, &leaving).await {

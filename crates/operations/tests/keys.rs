@@ -40,23 +40,7 @@ impl Fixture {
     }
 
     async fn admit(&self, kind: Kind, params: Value) -> OperationId {
-        let asked = control::Asked {
-            id: OperationId::mint(),
-            kind,
-            params: &params,
-            tenants: Some(&self.tenants),
-            inputs: None,
-            selector: &Selector::default(),
-            with_version: &[],
-            but_at: None,
-            run_at: None,
-            rollout: None,
-            created_by: None,
-        };
-        let mut tx = self.pool().begin().await.unwrap();
-        assert!(control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap());
-        tx.commit().await.unwrap();
-        asked.id
+        bench::admit(self.pool(), kind, &params, &self.tenants).await
     }
 
     /// Works on all items of the operation: the first alone, the others together. Their states, codes and results.

@@ -36,8 +36,11 @@ pub async fn rights(conn: &mut PgConnection, doors: &[Door<'_>]) -> sqlx::Result
                 exists (select from pg_catalog.aclexplode(n.nspacl) a
                         where a.grantee = r.oid and a.privilege_type = 'USAGE')
          from unnest($1::text[], $2::text[]) with ordinality as t (role, schema, place)
-         left join pg_catalog.pg_roles r on r.rolname = t.role
-         left join pg_catalog.pg_namespace n on n.nspname = t.schema
+         -- the OFFSETs: each by its name, and not in a hash of all there are
+         left join lateral (select a.oid, a.rolcanlogin from pg_catalog.pg_roles a
+                            where a.rolname = t.role offset 0) r on true
+         left join lateral (select a.nspacl from pg_catalog.pg_namespace a
+                            where a.nspname = t.schema offset 0) n on true
          order by t.place",
     )
     .bind(names(|door| door.role.as_str().to_owned()))

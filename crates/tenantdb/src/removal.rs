@@ -140,9 +140,11 @@ pub async fn drop_roles(
              where d.refclassid = 'pg_catalog.pg_authid'::regclass and d.refobjid = r.oid
                  and d.deptype in ('o', 'a', 'r'))
          from unnest($1::text[]) with ordinality as t (name, place)
-         left join pg_catalog.pg_roles r on r.rolname = t.name
-         left join pg_catalog.pg_shdescription c
-             on c.objoid = r.oid and c.classoid = 'pg_catalog.pg_authid'::regclass
+         -- the OFFSETs: each by its key, and not in a hash of all there are
+         left join lateral (select a.oid from pg_catalog.pg_roles a where a.rolname = t.name offset 0) r on true
+         left join lateral (
+             select a.description from pg_catalog.pg_shdescription a
+             where a.objoid = r.oid and a.classoid = 'pg_catalog.pg_authid'::regclass offset 0) c on true
          order by t.place",
     )
     .bind(names)

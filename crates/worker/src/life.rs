@@ -241,7 +241,7 @@ impl<'a> Life<'a> {
         };
         let pool = self.pools.queue.clone();
         let (jobs, urgent) = (Arc::clone(&inbox), Arc::clone(&interrupts));
-        let (in_progress, making) = (self.in_progress.clone(), self.work.parts.making.clone());
+        let (in_progress, making) = (self.in_progress.clone(), self.work.parts.making().clone());
         let handle = move |item, class| {
             let inbox = if class == Class::Interrupts { &urgent } else { &jobs };
             let (inbox, in_progress) = (Arc::clone(inbox), in_progress.clone());

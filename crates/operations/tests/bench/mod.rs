@@ -5,15 +5,17 @@
 
 pub(crate) mod lossy_proxy;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
-use domain::{Backoff, ItemId, RoleName, TenantId};
-use engine::Runner;
+use domain::{Backoff, ItemId, Kind, OperationId, RoleName, Selector, TenantId};
+use engine::{Runner, control};
 use keys::{KeyRules, MasterKey, MasterKeys, Minter};
-use operations::{Executor, Parts, Plans, RetryRules};
+use operations::{Executor, Making, Parts, Plans, RetryRules};
+use serde_json::Value;
 use sqlx::PgPool;
 use store::{
     StageLimits,
+    audit::By,
     items::{Claim, Claimant},
 };
 use tenantdb::{MigrationSet, Promise};
@@ -81,6 +83,49 @@ pub(crate) async fn submit(pool: &PgPool, name: &str) -> (ItemId, TenantId) {
     .await
     .unwrap();
     (ItemId::new(item), TenantId::new(tenant))
+}
+
+/// Asks for something of these tenants.
+pub(crate) async fn admit(
+    pool: &PgPool,
+    kind: Kind,
+    params: &Value,
+    tenants: &[TenantId],
+) -> OperationId {
+    let asked = control::Asked {
+        id: OperationId::mint(),
+        kind,
+        params,
+        tenants: Some(tenants),
+        inputs: None,
+        selector: &Selector::default(),
+        with_version: &[],
+        but_at: None,
+        run_at: None,
+        rollout: None,
+        created_by: None,
+    };
+    let mut tx = pool.begin().await.unwrap();
+    assert!(control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap());
+    tx.commit().await.unwrap();
+    asked.id
+}
+
+/// Does `work` while a tenant is being made, which is made as soon as somebody waits for it.
+pub(crate) async fn giving_way<T>(making: &Making, work: impl Future<Output = T>) -> T {
+    let mut one_more = Some(making.begin());
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                assert!(one_more.is_none(), "nothing waited for the tenant that was being made");
+                return done;
+            }
+            () = tokio::time::sleep(Duration::from_millis(1)) => {
+                one_more.take_if(|_| making.waiting() > 0);
+            }
+        }
+    }
 }
 
 pub(crate) async fn register(pool: &PgPool, worker: &str) {

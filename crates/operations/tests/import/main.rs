@@ -17,7 +17,7 @@ use store::audit::By;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{WORKER, executor, parts_from, register, submit, take, tenant_state};
+use crate::bench::{WORKER, admit, executor, parts_from, register, submit, take, tenant_state};
 
 /// The tenant migrations of these tests.
 const FILES: [(&str, &str); 2] = [
@@ -122,23 +122,7 @@ impl Fixture {
 
     /// Asks for something of the tenant and carries it out; the code of its item.
     async fn act(&self, kind: Kind, tenant: TenantId, params: Value) -> Vec<String> {
-        let operation = OperationId::mint();
-        let asked = control::Asked {
-            id: operation,
-            kind,
-            params: &params,
-            tenants: Some(&[tenant]),
-            inputs: None,
-            selector: &Selector::default(),
-            with_version: &[],
-            but_at: None,
-            run_at: None,
-            rollout: None,
-            created_by: None,
-        };
-        let mut tx = self.pool().begin().await.unwrap();
-        assert!(control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap());
-        tx.commit().await.unwrap();
+        let operation = admit(self.pool(), kind, &params, &[tenant]).await;
         self.carry_out(operation).await;
         self.ask(format!(
             "select concat_ws(': ', state, error_code, error_message) from tenantry.operation_items

@@ -118,16 +118,17 @@ async fn submit_migration(
 ) -> (OperationId, Executor) {
     let (set_hash, to) = (set.hash().to_owned(), to.map(str::to_owned));
     let asked = Migrate { direction, set: set_hash, to, allow_drift: false };
-    submit_as(pool, set, promise, asked).await
+    submit_as(pool, migrating(set, promise), asked).await
 }
 
-async fn submit_as(
-    pool: &PgPool,
-    set: &MigrationSet,
-    promise: Option<Promise>,
-    asked: Migrate,
-) -> (OperationId, Executor) {
-    let place = Place { set_hash: asked.set.clone(), version: set.head().cloned() };
+fn migrating(set: &MigrationSet, promise: Option<Promise>) -> Migrating {
+    let (migrations, promise) = (Arc::new(set.clone()), promise.map(Arc::new));
+    Migrating { migrations, promise, making: Making::default() }
+}
+
+async fn submit_as(pool: &PgPool, migrating: Migrating, asked: Migrate) -> (OperationId, Executor) {
+    let version = migrating.migrations.head().cloned();
+    let place = Place { set_hash: asked.set.clone(), version };
     let direction = asked.direction;
     let params = serde_json::to_value(asked).unwrap();
     let operation = OperationId::mint();
@@ -148,11 +149,6 @@ async fn submit_as(
     let admitted = control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap();
     tx.commit().await.unwrap();
     assert!(admitted, "there is a tenant to migrate");
-    let migrating = Migrating {
-        migrations: Arc::new(set.clone()),
-        promise: promise.map(Arc::new),
-        making: Making::default(),
-    };
     let plans = Plans::migrating(&Arc::new(migrating)).unwrap();
     let worker = format!("migrator-{operation}");
     let by = plans.claimant(&worker, rules().dead_after);
@@ -237,7 +233,7 @@ async fn a_tenant_that_has_drifted_is_migrated_where_that_is_allowed() {
 
     let set = later.hash().to_owned();
     let asked = Migrate { direction: Direction::Up, set, to: None, allow_drift: true };
-    let (operation, executor) = submit_as(&db.pool, &later, Some(promise), asked).await;
+    let (operation, executor) = submit_as(&db.pool, migrating(&later, Some(promise)), asked).await;
     carry_out(&executor, operation, 2, &CancellationToken::new()).await.unwrap();
 
     assert_eq!(ask(&db.pool, VERSIONS).await, ["0004", "0004"]);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{Direction, OperationId};
+use domain::{Direction, Migrate, OperationId};
 use harness::Db;
 use operations::Executor;
 use sqlx::PgPool;
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use crate::{
     FIRST, Files, ITEMS, VERSIONS, ask,
-    bench::{WORKER, register},
-    learnt, make, submit_migration,
+    bench::{WORKER, giving_way, register},
+    learnt, make, migrating, submit_as, submit_migration,
 };
 
 const NOTES: Files =
@@ -118,4 +118,20 @@ async fn a_group_waits_for_a_lock_no_longer_than_its_tenants_users_may() {
     }
     assert_eq!(ask(&db.pool, ITEMS).await, ["succeeded "; 4]);
     assert_eq!(ask(&db.pool, VERSIONS).await, ["0002"; 4]);
+}
+
+#[tokio::test]
+async fn a_group_waits_for_a_new_tenant_of_the_same_process() {
+    let db = four_tenants().await;
+    let (_folder, notes, promise) = learnt(&db.pool, NOTES).await;
+    let migrating = migrating(&notes, Some(promise));
+    let making = migrating.making.clone();
+    let set = notes.hash().to_owned();
+    let asked = Migrate { direction: Direction::Up, set, to: None, allow_drift: false };
+    let (operation, executor) = submit_as(&db.pool, migrating, asked).await;
+    let claims = claim_after_the_first(&db.pool, &executor, operation).await;
+
+    let sorted = giving_way(&making, executor.work_together(claims)).await;
+
+    assert_eq!((sorted.done.len(), sorted.left.len()), (3, 0), "{sorted:?}");
 }

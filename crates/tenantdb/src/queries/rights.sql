@@ -1,4 +1,5 @@
--- A row for each schema: each column after its name says whether a rule is broken.
+-- A row for each schema: each column after its name says whether a rule is broken. The OFFSETs: each is looked up
+-- by its key, and not in a hash of all there are.
 select 'rights', s.n, quote_ident(s.name),
     s.schema is null,
     s.role is null,
@@ -56,5 +57,5 @@ from {subjects}
 left join lateral (select a.nspowner, a.nspacl from pg_namespace a where a.oid = s.schema offset 0) n on true
 left join lateral (select a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls,
         a.rolcanlogin, a.rolinherit, a.rolvaliduntil, a.rolconnlimit, a.rolconfig
-    from pg_roles a where a.oid = s.role) r on true
+    from pg_roles a where a.oid = s.role offset 0) r on true
 left join tenantry.installation i on i.mode = 'shared'
