@@ -94,10 +94,12 @@ pub async fn end_sessions(conn: &mut PgConnection, doors: &[Door<'_>]) -> sqlx::
     let roles: Vec<&str> = doors.iter().map(|door| door.role.as_str()).collect();
     sqlx::query_scalar(
         "select count(*) filter (where ended)
-         from unnest($1::text[]) with ordinality as t (role, place)
+         from (select to_regrole(quote_ident(role))::oid as role, place
+               from unnest($1::text[]) with ordinality as t (role, place) offset 0) t
+         -- not the view: it joins all roles there are
          left join lateral (
-             select pg_terminate_backend(a.pid) as ended from pg_catalog.pg_stat_activity a
-             where a.usename = t.role
+             select pg_terminate_backend(a.pid) as ended from pg_stat_get_activity(null) a
+             where a.usesysid = t.role
                and (pg_has_role(a.usesysid, 'usage') or pg_has_role('pg_signal_backend', 'usage'))
          ) e on true
          group by t.place order by t.place",

@@ -3,6 +3,7 @@
 mod learn;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use crate::Ident;
 use crate::drift::foreign_table;
@@ -32,6 +33,8 @@ pub struct Promise {
     one_transaction: bool,
     own_row: bool,
     path: TenantPath,
+    /// The digest of a schema that was read and found as promised.
+    kept_by: Arc<OnceLock<String>>,
 }
 
 /// What a tenant's role is given rights on, as SQL names it.
@@ -61,7 +64,19 @@ impl Promise {
     #[must_use]
     pub fn as_first_learnt(self, shape: &Shape) -> Self {
         let shape = shape::with_names(shape, |text| text.replace(NAMELESS, &self.scratch));
-        Self { depth: depth_of(&shape), shape, ..self }
+        Self { depth: depth_of(&shape), shape, kept_by: Arc::default(), ..self }
+    }
+
+    /// Whether a schema of this digest was read and found as promised.
+    pub(crate) fn was_kept_by(&self, digest: &str) -> bool {
+        self.kept_by.get().is_some_and(|kept| kept == digest)
+    }
+
+    /// Tells that one was; the first is remembered.
+    pub(crate) fn note_kept_by(&self, digest: &str) {
+        if !digest.is_empty() {
+            self.kept_by.get_or_init(|| digest.to_owned());
+        }
     }
 
     /// The shape promised to a schema, whose name the server spells as given.

@@ -65,10 +65,9 @@ pub async fn remains(
 pub async fn sizes(conn: &mut PgConnection, schemas: &[String]) -> sqlx::Result<Vec<usize>> {
     let sizes: Vec<i64> = sqlx::query_scalar(
         "select (select count(*) from pg_catalog.pg_depend d
-                 where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = n.oid
-                     and d.deptype = 'n')
+                 where d.refclassid = 'pg_catalog.pg_namespace'::regclass
+                     and d.refobjid = to_regnamespace(quote_ident(t.name))::oid and d.deptype = 'n')
          from unnest($1::text[]) with ordinality as t (name, place)
-         left join pg_catalog.pg_namespace n on n.nspname = t.name
          order by t.place",
     )
     .bind(schemas)

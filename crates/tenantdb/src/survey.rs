@@ -31,6 +31,7 @@ const GRANTS: &str = include_str!("queries/grants.sql");
 const TRIGGERS: &str = include_str!("queries/triggers.sql");
 const POLICIES: &str = include_str!("queries/policies.sql");
 const RULES: &str = include_str!("queries/rules.sql");
+const DIGEST: &str = include_str!("queries/digest.sql");
 const NOTHING: &str = "array[]::text[]";
 
 const ENTER: &str =
@@ -82,6 +83,8 @@ pub struct Subject<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     pub(crate) shape: Shape,
+    /// In place of the shape: the same in any schema of the same shape. Empty: not asked for, or nothing is there.
+    pub(crate) digest: String,
     pub(crate) relations: Vec<Relation>,
     /// Rights that are not as they were given to the tenant's role.
     pub(crate) grants: Vec<Grant>,
@@ -120,6 +123,33 @@ pub(crate) async fn read_all(
 ) -> sqlx::Result<Vec<Survey>> {
     let seats = seats(subjects);
     take_with_grants(conn, &seats, message(&seats, depth)).await
+}
+
+/// Reads the digests of shapes, and rights, of several tenants. An answer for each in order.
+pub(crate) async fn read_digests(
+    conn: &mut PgConnection,
+    subjects: &[Subject<'_>],
+    depth: Depth,
+) -> sqlx::Result<Vec<Survey>> {
+    let rows = |statement: &str| {
+        format!(
+            "select n, concat_ws(e'\\t', object, definition) from ({statement}) o (kind, n, object, definition)"
+        )
+    };
+    let parts = ["columns", "constraints", "indexes", "triggers", "policies", "rules"];
+    let in_text = parts.map(|part| format!("array_to_string({part}, e'\\n')")).join(", ");
+    let mut all = vec![format!(
+        "select n, concat_ws(e'\\n', name, relkind, definition, {in_text})
+         from ({}) r (kind, n, name, definition, {}, relkind)",
+        relations(depth),
+        parts.join(", "),
+    )];
+    all.push(rows(OBJECTS));
+    all.extend(depth.functions.then(|| rows(FUNCTIONS)));
+    all.extend(depth.types.then(|| rows(TYPES)));
+    let digest = DIGEST.replace("{rows}", &all.join("\nunion all\n"));
+    let seats = seats(subjects);
+    take_with_grants(conn, &seats, about(&[ENTER, &digest, AS_GIVEN, RIGHTS, LEAVE], &seats)).await
 }
 
 /// Reads all there is of one schema, but for a tenant's rights.
@@ -203,12 +233,16 @@ async fn take_all(
     Ok(surveys)
 }
 
-fn message(seats: &[Seat<'_>], depth: Depth) -> String {
+fn relations(depth: Depth) -> String {
     let pick = |wanted: bool, text| if wanted { text } else { NOTHING };
-    let relations = RELATIONS
+    RELATIONS
         .replace("{triggers}", pick(depth.triggers, TRIGGERS))
         .replace("{policies}", pick(depth.policies, POLICIES))
-        .replace("{rules}", pick(depth.rules, RULES));
+        .replace("{rules}", pick(depth.rules, RULES))
+}
+
+fn message(seats: &[Seat<'_>], depth: Depth) -> String {
+    let relations = relations(depth);
     let mut statements = vec![ENTER, &relations, OBJECTS, AS_GIVEN];
     statements.extend(depth.functions.then_some(FUNCTIONS));
     statements.extend(depth.types.then_some(TYPES));
@@ -291,6 +325,7 @@ impl Survey {
                     self.broken.push(row.try_get::<Option<bool>, _>(rule)?.unwrap_or(false));
                 }
             }
+            "digest" => self.digest = row.try_get(2)?,
             "unusual" => self.unusual = true,
             "grant" => self.grants.push(Grant {
                 grantee: row.try_get(2)?,

@@ -1,6 +1,7 @@
 //! Learns what a set makes, in schemas that are gone afterwards.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::SchemaName;
 use sqlx::{Connection as _, PgConnection};
@@ -89,6 +90,7 @@ impl Promise {
             one_transaction: false,
             own_row,
             path: set.path(),
+            kept_by: Arc::default(),
         })
     }
 

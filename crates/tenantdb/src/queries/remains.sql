@@ -3,9 +3,13 @@
 with s as (
     select t.place, n.oid, n.nspowner, c.description
     from unnest($1::text[]) with ordinality as t (name, place)
-    left join pg_catalog.pg_namespace n on n.nspname = t.name
-    left join pg_catalog.pg_description c on c.objoid = n.oid
-        and c.classoid = 'pg_catalog.pg_namespace'::regclass and c.objsubid = 0
+    -- the OFFSETs: each by its key, and not in a hash of all there are
+    left join lateral (select a.oid, a.nspowner from pg_catalog.pg_namespace a
+                       where a.nspname = t.name offset 0) n on true
+    left join lateral (
+        select a.description from pg_catalog.pg_description a
+        where a.objoid = n.oid and a.classoid = 'pg_catalog.pg_namespace'::regclass and a.objsubid = 0
+        offset 0) c on true
 ), member as materialized (
     select s.place, s.oid as schema, s.nspowner, d.classid, d.objid
     from s join pg_catalog.pg_depend d

@@ -1,18 +1,23 @@
 //! Nothing costs more because there are more tenants.
 
+use domain::SchemaName;
 use sqlx::Connection;
 use tenantdb::{
-    MigrationSet, Promise, Subject, application_role, migrations, newcomers, role, schema, shape,
-    verify,
+    MigrationSet, Promise, Subject, application_role,
+    door::{self, Door},
+    grants::{self, Due},
+    migrations, newcomers,
+    removal::{self, Leaving},
+    role, schema, shape, verify,
 };
 
-use crate::support::{count, counters, grown, set_of, site};
+use crate::support::{Site, Tenant, count, counters, grown, set_of, site};
 
 /// Other schemas in the database: enough that reading a catalogue whole is the worse plan.
 const OTHERS: u32 = 600;
 
-#[tokio::test]
-async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped() {
+/// A database with as many other schemas and roles, of which the server knows how many they are.
+async fn crowded_site() -> Site {
     let site = site().await;
     site.run(&format!(
         "create role tn_{0}_app noinherit;
@@ -31,6 +36,12 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     ))
     .await;
     site.run("analyze").await;
+    site
+}
+
+#[tokio::test]
+async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped() {
+    let site = crowded_site().await;
     let (set, tenant) = (MigrationSet::embedded(), site.tenant(1, "acme"));
     let mut conn = site.db.pool.acquire().await.unwrap();
     let promise = Promise::learn(&mut conn, &set).await.unwrap();
@@ -66,6 +77,54 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let mut whole = grown(&before, &counters(&mut conn, "numscans").await);
     whole.retain(|catalogue| catalogue != "pg_database");
     assert_eq!(whole, ["pg_db_role_setting"]);
+}
+
+/// Tenants of one transaction. Of so many names the server thinks that to read all roles there are is as good.
+const TOGETHER: i64 = 40;
+
+#[tokio::test]
+async fn no_catalogue_is_read_whole_for_many_tenants_at_once() {
+    let site = crowded_site().await;
+    let set = MigrationSet::embedded();
+    let mut tx = site.begin().await;
+    let promise = Promise::learn(&mut tx, &set).await.unwrap();
+    let tenants: Vec<Tenant> = (1..=TOGETHER).map(|n| site.tenant(n, &format!("t{n}"))).collect();
+    let subjects: Vec<Subject<'_>> = tenants.iter().map(Tenant::subject).collect();
+    newcomers::create_roles(&mut tx, &subjects, 5).await.unwrap();
+    newcomers::create_schemas(&mut tx, &subjects).await.unwrap();
+    newcomers::migrate(&mut tx, &subjects, &set).await.unwrap();
+    newcomers::grant(&mut tx, &subjects, &promise).await.unwrap();
+    let before = counters(&mut tx, "numscans").await;
+
+    verify::verify_newcomers(&mut tx, &subjects, &promise).await.unwrap();
+    verify::verify_adopted(&mut tx, &subjects).await.unwrap();
+    verify::look_at_rights(&mut tx, &subjects, &promise).await.unwrap();
+    let promise = Some(&promise);
+    let due = tenants.iter().map(|it| Due { schema: &it.schema, role: &it.role, promise });
+    let due: Vec<Due<'_>> = due.collect();
+    grants::complete(&mut tx, &due, set.path()).await.unwrap();
+    let doors = tenants.iter().map(|it| Door { schema: &it.schema, role: &it.role });
+    let doors: Vec<Door<'_>> = doors.collect();
+    door::rights(&mut tx, &doors).await.unwrap();
+    door::end_sessions(&mut tx, &doors).await.unwrap();
+    let schemas: Vec<&SchemaName> = subjects.iter().map(|it| it.schema).collect();
+    removal::remains(&mut tx, &schemas).await.unwrap();
+    removal::drop_schemas(&mut tx, &schemas).await.unwrap();
+    let mut whole = grown(&before, &counters(&mut tx, "numscans").await);
+    whole.retain(|catalogue| catalogue != "pg_database");
+    assert_eq!(whole, Vec::<String>::new());
+
+    let leaving = tenants.iter().map(|it| Leaving {
+        schema: &it.schema,
+        role: &it.role,
+        mark: it.mark.clone(),
+        imported: false,
+    });
+    let leaving: Vec<Leaving<'_>> = leaving.collect();
+    let before = counters(&mut tx, "numscans").await;
+    assert_eq!(removal::drop_roles(&mut tx, &leaving).await.unwrap(), []);
+    // the server has no other way to drop a role
+    assert_eq!(grown(&before, &counters(&mut tx, "numscans").await), ["pg_db_role_setting"]);
 }
 
 /// How many locks the server has places for.
