@@ -137,7 +137,8 @@ pub async fn drop_roles(
         "select r.oid is not null, c.description, exists (
              select from pg_catalog.pg_shdepend d
              where d.refclassid = 'pg_catalog.pg_authid'::regclass and d.refobjid = r.oid
-                 and d.deptype in ('o', 'a', 'r'))
+                 and d.deptype in ('o', 'a', 'r')
+             offset 0)
          from unnest($1::text[]) with ordinality as t (name, place)
          -- the OFFSETs: each by its key, and not in a hash of all there are
          left join lateral (select a.oid from pg_catalog.pg_roles a where a.rolname = t.name offset 0) r on true

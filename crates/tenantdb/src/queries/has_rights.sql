@@ -4,7 +4,7 @@
 with tenant as (
     select t.n, t.tenants, t.schema, r.oid as role, r.rolconfig
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (role, tenants, schema, n)
-    -- the OFFSET: by its name, and not in a hash of all roles
+    -- the OFFSETs: by its name, and not in a hash of all there are
     left join lateral (select a.oid, a.rolconfig from pg_catalog.pg_roles a where a.rolname = t.role offset 0) r on true
 ), found as materialized (
     select n, 'table' as kind, to_regclass(name)::oid as object from unnest($5::bigint[], $6::text[]) as o (n, name)
@@ -31,7 +31,7 @@ select coalesce(pg_has_role(t.role, to_regrole(t.tenants)::oid, 'member'), false
        exists (select from pg_catalog.pg_description d
                where d.objoid = to_regnamespace(quote_ident(t.schema)) and d.objsubid = 0
                    and d.classoid = 'pg_catalog.pg_namespace'::regclass and d.description ~ '^tenantry:.*:imported$'
-              ) as imported,
+               offset 0) as imported,
        coalesce(t.rolconfig, '{}') @> array[format('search_path=%I, %s', t.schema, $4::text)] as path
 from tenant t
 order by t.n

@@ -29,14 +29,14 @@ select 'rights', s.n, quote_ident(s.name),
     r.rolconnlimit = 0,
     -- the path as `alter role … set search_path` keeps it
     not coalesce(r.rolconfig, '{}') @> array[format('search_path=%I, %s', s.name, s.path)],
-    -- the OFFSET: by index, and not by a hash of all memberships
     s.application is not null and not exists (select from pg_auth_members m
         where m.roleid = s.role and m.member = s.application and not m.admin_option
             and coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
             and not coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, false)
         offset 0),
     cardinality(r.rolconfig) > 1 or exists (select from pg_db_role_setting c
-        where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role),
+        where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = s.role
+        offset 0),
     -- on tables, sequences and functions
     3 <> (select count(*) from pg_default_acl a
           where a.defaclrole = n.nspowner and a.defaclnamespace = s.schema
