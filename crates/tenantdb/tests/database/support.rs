@@ -225,11 +225,16 @@ impl Tenant {
         let promise = Promise::learn(conn, &set).await.unwrap();
         let neighbour = neighbour.map(|n| &n.schema);
         let subject = Subject { neighbour, ..self.subject() };
-        match verify::verify(conn, &subject, &promise).await {
-            Ok(()) => Vec::new(),
-            Err(verify::VerifyError::Violated { violations }) => violations,
-            Err(error) => panic!("{error:?}"),
-        }
+        violations(verify::verify(conn, &subject, &promise).await)
+    }
+}
+
+/// What was found.
+pub(crate) fn violations(verified: Result<(), verify::VerifyError>) -> Vec<String> {
+    match verified {
+        Ok(()) => Vec::new(),
+        Err(verify::VerifyError::Violated { violations }) => violations,
+        Err(error) => panic!("{error:?}"),
     }
 }
 
