@@ -7,6 +7,7 @@ mod behind_a_proxy;
 mod beside_others;
 mod bulk_batch;
 mod bulk_keys;
+mod bulk_life;
 mod cancel_and_retry;
 mod check;
 mod constant_cost;

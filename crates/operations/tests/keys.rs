@@ -4,12 +4,10 @@
 
 mod bench;
 
-use domain::{ItemId, Kind, OperationId, Selector, TenantId};
-use engine::control;
+use domain::{ItemId, Kind, OperationId, TenantId};
 use operations::Executor;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use store::audit::By;
 
 use crate::bench::{WORKER, executor, parts, register, submit, take};
 

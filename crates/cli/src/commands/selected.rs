@@ -1,12 +1,17 @@
 //! The tenants that a command is about, where it names none: an operation on those that fit, looked at first.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use contract::{NothingToDo, Operation, Selection};
 use domain::{Kind, Selector, TenantState};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
-use super::{rollout, watching};
+use super::{client, find_tenant, rollout, watching};
 use crate::{
     args::Global,
     client::{API, Answer, Client},
@@ -96,10 +101,15 @@ impl Selected {
             return Err(Failure::usage("no tenant is named").advise(advice).into());
         }
         let path = format!("{API}/operations");
-        let mut body =
-            json!({ "kind": kind, "selector": selector, "params": params, "dry_run": true });
+        // As it is written: no number loses a digit.
+        let mut body: BTreeMap<&str, Box<RawValue>> = BTreeMap::from([
+            ("kind", to_raw_value(&kind)?),
+            ("selector", to_raw_value(&selector)?),
+            ("params", to_raw_value(params)?),
+            ("dry_run", to_raw_value(&true)?),
+        ]);
         if let Some(policy) = policy {
-            body["policy"] = policy;
+            body.insert("policy", to_raw_value(&policy)?);
         }
         first(only_look).await?;
         let looked = client.send(&path, &body, &[]).await?;
@@ -112,8 +122,8 @@ impl Selected {
             }
             return Ok(None);
         }
-        body["dry_run"] = json!(false);
-        body["digest"] = json!(selection.digest);
+        body.insert("dry_run", to_raw_value(&false)?);
+        body.insert("digest", to_raw_value(&selection.digest)?);
         let answer = client.send(&path, &body, &[]).await?;
         if answer.status == 200 {
             let _: NothingToDo = answer.parse()?;
@@ -121,6 +131,47 @@ impl Selected {
             return Ok(None);
         }
         Ok(Some(answer))
+    }
+}
+
+/// A tenant that is named, or all that fit.
+#[derive(Debug, Args)]
+pub(crate) struct Tenants {
+    /// Its id, domain, schema name, or your own (external) id for it
+    #[arg(required_unless_present = "Selected", conflicts_with = "Selected")]
+    tenant: Option<String>,
+    #[command(flatten)]
+    selected: Selected,
+}
+
+impl Tenants {
+    /// Has `one` done to the tenant that is named, by its id, or else an operation on those that fit; and follows
+    /// it to its end.
+    pub(super) async fn change(
+        &self,
+        global: &Global,
+        (kind, params): (Kind, &impl Serialize),
+        one: impl AsyncFnOnce(&Client, i64) -> anyhow::Result<Answer>,
+    ) -> anyhow::Result<Done> {
+        let client = client(global)?;
+        let Some(tenant) = &self.tenant else {
+            return self.selected.submit(global, &client, kind, params).await;
+        };
+        let id = find_tenant::resolve(&client, tenant).await?;
+        let answer = one(&client, id).await?;
+        watching::follow(global, client.operations(), &answer.parse()?).await
+    }
+
+    /// The same where one is changed by a POST of the operation's parameters.
+    pub(super) async fn post(
+        &self,
+        global: &Global,
+        kind: Kind,
+        params: &impl Serialize,
+    ) -> anyhow::Result<Done> {
+        let path = |id| format!("{API}/tenants/{id}/{}", kind.as_str());
+        let one = async |client: &Client, id| client.send(&path(id), params, &[]).await;
+        self.change(global, (kind, params), one).await
     }
 }
 

@@ -3,14 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use domain::Suspend;
-use serde::Serialize;
+use domain::{Kind, Suspend};
 use serde_json::json;
 
 use super::{
     application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    tenant_check::Check, tenant_deletion::Deletion, tenant_keys::TenantKeys,
-    tenant_update::TenantUpdate, watching,
+    selected::Tenants, tenant_check::Check, tenant_deletion::Deletion, tenant_keys::TenantKeys,
+    tenant_update::TenantUpdate,
 };
 use crate::{
     args::Global,
@@ -61,10 +60,10 @@ pub(crate) enum Tenant {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Suspend a tenant: its users are refused until it is resumed
+    /// Suspend a tenant: its users are refused until it is resumed; or all that fit
     Suspend {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[command(flatten)]
+        tenants: Tenants,
         /// Why, for those who look at it
         #[arg(long)]
         reason: Option<String>,
@@ -73,11 +72,8 @@ pub(crate) enum Tenant {
         until: Option<DateTime<Utc>>,
     },
     Update(TenantUpdate),
-    /// Resume a suspended tenant
-    Resume {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    /// Resume a suspended tenant; or all that fit
+    Resume(Tenants),
     #[command(flatten)]
     Deletion(Deletion),
     /// List, issue, rotate and revoke a tenant's API keys
@@ -115,10 +111,10 @@ impl Tenant {
             Self::History { tenant, limit, cursor } => {
                 history(global, &tenant, limit, cursor).await
             }
-            Self::Suspend { tenant, reason, until } => {
-                change(global, &tenant, "suspend", &Suspend { reason, until }).await
+            Self::Suspend { tenants, reason, until } => {
+                tenants.post(global, Kind::Suspend, &Suspend { reason, until }).await
             }
-            Self::Resume { tenant } => change(global, &tenant, "resume", &json!({})).await,
+            Self::Resume(tenants) => tenants.post(global, Kind::Resume, &json!({})).await,
         }
     }
 }
@@ -139,19 +135,6 @@ async fn history(
             show::note(format!("more: `tenantry tenant history {id} --cursor {cursor}`"));
         }
     })
-}
-
-/// Has `act` done with the tenant, and follows it to its end.
-pub(super) async fn change(
-    global: &Global,
-    tenant: &str,
-    act: &str,
-    body: &impl Serialize,
-) -> anyhow::Result<Done> {
-    let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
-    let answer = client.send(&format!("{API}/tenants/{id}/{act}"), body, &[]).await?;
-    watching::follow(global, client.operations(), &answer.parse()?).await
 }
 
 fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {

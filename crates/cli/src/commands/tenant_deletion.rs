@@ -1,30 +1,34 @@
 //! `tenantry tenant delete` and what belongs to it: undelete, hold, protection, erasure report.
 
+use std::cell::Cell;
+
 use clap::Subcommand;
 use contract::{EraseReport, HoldRequest};
+use domain::{Delete, Kind};
 use serde_json::json;
 
-use super::{
-    client, find_tenant, print,
-    tenant::{change, shown},
-    watching,
-};
+use super::{client, find_tenant, print, selected::Tenants, tenant::shown};
 use crate::{
     args::Global,
-    client::{API, query},
+    client::{API, Client, query},
     failure::Done,
     show,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Deletion {
-    /// Delete a tenant: its users are refused at once, and when its grace is over it is dropped
+    /// Delete a tenant: its users are refused at once, and when its grace is over it is dropped; or all that fit
     Delete {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[command(flatten)]
+        tenants: Tenants,
         /// The tenant's name, exactly as `tenant show` shows it
-        #[arg(long, value_name = "NAME")]
-        confirm: String,
+        #[arg(
+            long,
+            value_name = "NAME",
+            required_unless_present = "Selected",
+            conflicts_with = "Selected"
+        )]
+        confirm: Option<String>,
         /// Why, for those who look at it
         #[arg(long)]
         reason: Option<String>,
@@ -39,11 +43,8 @@ pub(crate) enum Deletion {
         #[arg(long)]
         drop_imported: bool,
     },
-    /// Bring a deleted tenant back, until its drop begins
-    Undelete {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    /// Bring a deleted tenant back, until its drop begins; or all that fit
+    Undelete(Tenants),
     /// Hold a tenant: it is not dropped until it is released
     Hold {
         /// Its id, domain, schema name, or your own (external) id for it
@@ -77,17 +78,12 @@ pub(crate) enum Deletion {
 impl Deletion {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
-            Self::Delete { tenant, confirm, reason, grace, name_hold, drop_imported } => {
-                let query = query(&[
-                    ("confirm", Some(confirm)),
-                    ("reason", reason),
-                    ("grace_days", grace.map(|days| days.to_string())),
-                    ("name_hold_days", name_hold.map(|days| days.to_string())),
-                    ("drop_imported", drop_imported.then(|| "true".to_owned())),
-                ]);
-                delete(global, &tenant, &query).await
+            Self::Delete { tenants, confirm, reason, grace, name_hold, drop_imported } => {
+                let asked =
+                    Delete { reason, grace_days: grace, name_hold_days: name_hold, drop_imported };
+                delete(global, &tenants, confirm, &asked).await
             }
-            Self::Undelete { tenant } => change(global, &tenant, "undelete", &json!({})).await,
+            Self::Undelete(tenants) => tenants.post(global, Kind::Undelete, &json!({})).await,
             Self::Hold { tenant, reason } => {
                 mark(global, &tenant, "hold", Some(&HoldRequest { reason })).await
             }
@@ -102,12 +98,27 @@ impl Deletion {
     }
 }
 
-async fn delete(global: &Global, tenant: &str, query: &str) -> anyhow::Result<Done> {
-    let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
-    let answer = client.delete(&format!("{API}/tenants/{id}{query}")).await?;
-    let done = watching::follow(global, client.operations(), &answer.parse()?).await?;
-    if !global.json {
+async fn delete(
+    global: &Global,
+    tenants: &Tenants,
+    confirm: Option<String>,
+    asked: &Delete,
+) -> anyhow::Result<Done> {
+    let days = |days: Option<u32>| days.map(|days| days.to_string());
+    let query = query(&[
+        ("confirm", confirm),
+        ("reason", asked.reason.clone()),
+        ("grace_days", days(asked.grace_days)),
+        ("name_hold_days", days(asked.name_hold_days)),
+        ("drop_imported", asked.drop_imported.then(|| "true".to_owned())),
+    ]);
+    let named = Cell::new(None);
+    let one = async |client: &Client, id| {
+        named.set(Some(id));
+        client.delete(&format!("{API}/tenants/{id}{query}")).await
+    };
+    let done = tenants.change(global, (Kind::Delete, asked), one).await?;
+    if let Some(id) = named.get().filter(|_| !global.json) {
         show::note(format!(
             "tenant {id} is dropped when its grace is over: `tenantry tenant show {id}`"
         ));

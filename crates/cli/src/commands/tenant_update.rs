@@ -1,15 +1,17 @@
-//! `tenantry tenant update`: changes one tenant by options, or each of a list by a file.
+//! `tenantry tenant update`: changes one tenant or all that fit by options, or each of a list by a file.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use domain::Kind;
+use serde::Serialize;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
 };
 
-use super::{client, find_tenant, watching};
+use super::{client, find_tenant, selected::Selected, watching};
 use crate::{
     args::Global,
     client::API,
@@ -17,20 +19,25 @@ use crate::{
     input,
 };
 
-/// Change a tenant: what no option names stays as it is
+/// Change a tenant, or all that fit: what no option names stays as it is
 #[derive(Debug, Args)]
 pub(crate) struct TenantUpdate {
     /// Its id, domain, schema name, or your own (external) id for it
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        required_unless_present_any = ["file", "Selected"],
+        conflicts_with_all = ["file", "Selected"]
+    )]
     tenant: Option<String>,
+    #[command(flatten)]
+    selected: Selected,
     #[command(flatten)]
     change: Change,
     /// Only if nobody has changed it since: the `version` that `tenant show` shows
-    #[arg(long, value_name = "VERSION", conflicts_with = "file")]
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["file", "Selected"])]
     if_match: Option<String>,
     /// Change each tenant of this file; a line is {"id": 7, "patch": {"description": "…"}}; `-` reads
     /// standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "Change")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["Change", "Selected"])]
     file: Option<PathBuf>,
 }
 
@@ -90,10 +97,19 @@ impl TenantUpdate {
                     if_match.as_deref().map(|tag| ("if-match", tag)).into_iter().collect();
                 client.patch(&format!("{API}/tenants/{id}"), patch, &headers).await?
             }
-            (None, None) => return Err(Failure::usage("name a tenant, or a --file").into()),
+            (None, None) => {
+                let params = OfMany { patch: RawValue::from_string(self.change.patch()?)? };
+                return self.selected.submit(global, &client, Kind::Update, &params).await;
+            }
         };
         watching::follow(global, client.operations(), &answer.parse()?).await
     }
+}
+
+/// The parameters of kind `update`, for all tenants that it is about.
+#[derive(Debug, Serialize)]
+struct OfMany {
+    patch: Box<RawValue>,
 }
 
 /// A version as a tag.
@@ -186,6 +202,9 @@ mod tests {
         for wrong in [
             &["7", "--external-id", "a", "--no-external-id"][..],
             &["7", "--file", "x"],
+            &["7", "--all"],
+            &["--all", "--file", "x"],
+            &["--all", "--name", "a", "--if-match", "v"],
             &["--file", "x", "--name", "a"],
             &["--file", "x", "--if-match", "a"],
             &["--name", "a"],
@@ -193,6 +212,7 @@ mod tests {
         ] {
             assert!(typed(wrong).is_err(), "{wrong:?}");
         }
+        assert!(typed(&["--with-label", "plan=trial", "--label", "plan=free"]).is_ok());
         assert!(typed(&["7"]).unwrap().change.patch().is_err());
         assert!(read_settings("{").is_err());
     }

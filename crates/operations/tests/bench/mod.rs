@@ -136,7 +136,7 @@ pub(crate) async fn register(pool: &PgPool, worker: &str) {
 
 /// [`WORKER`], who knows every kind.
 pub(crate) fn by(dead_after: Duration) -> Claimant<'static> {
-    Claimant { worker: WORKER, kinds: domain::Kind::ALL, set: "", dead_after }
+    Claimant { worker: WORKER, kinds: Kind::ALL, set: "", dead_after }
 }
 
 /// Claims `item` for [`WORKER`].

@@ -8,12 +8,10 @@ mod undone;
 
 use std::{fs, sync::Arc};
 
-use domain::{ItemId, Kind, OperationId, Selector, TenantId};
-use engine::control;
+use domain::{ItemId, Kind, OperationId, TenantId};
 use operations::{Executor, Parts, carry_out};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
-use store::audit::By;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
