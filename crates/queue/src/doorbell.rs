@@ -2,18 +2,11 @@
 //! is the truth, finds both without them.
 //!
 //! A ring is a statement of its own, after the commit of what it tells of, and says nothing but its
-//! channel and whom it is not for: any role may fill the server's queue of notifications, and every COMMIT that contains a
+//! channel: any role may fill the server's queue of notifications, and every COMMIT that contains a
 //! NOTIFY fails from then on; and any role may listen. The queue's own listener is not used: it takes
 //! one notification for each poll, so a burst leaves it far behind.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, channel::mpsc};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
@@ -40,8 +33,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub enum Bell {
     /// Jobs that are due.
     Jobs,
-    /// Jobs of new tenants alone: the first that listens to [`Bell::Jobs`] is told, and not the others.
-    NewTenants,
     /// The end of an operation.
     Ends,
     /// A tenant that a caller asks to be looked at.
@@ -53,35 +44,10 @@ impl Bell {
     #[must_use]
     pub const fn channel(self) -> &'static str {
         match self {
-            Self::Jobs | Self::NewTenants => "tenantry_jobs",
+            Self::Jobs => "tenantry_jobs",
             Self::Ends => "tenantry_batch_finished",
             Self::Checks => "tenantry_checks",
         }
-    }
-
-    /// What the ring says beside. Whoever does not know the word takes the ring for everybody's.
-    const fn word(self) -> &'static str {
-        match self {
-            Self::NewTenants => "new tenants",
-            Self::Jobs | Self::Ends | Self::Checks => "",
-        }
-    }
-}
-
-/// What was heard since somebody looked.
-#[derive(Debug, Default)]
-struct Heard {
-    any: Notify,
-    /// Not for the first of the listeners alone.
-    for_all: AtomicBool,
-}
-
-impl Heard {
-    fn note(&self, for_all: bool) {
-        if for_all {
-            self.for_all.store(true, Ordering::Release);
-        }
-        self.any.notify_one();
     }
 }
 
@@ -98,9 +64,8 @@ pub async fn ring(pool: &Connections, bell: Bell) {
 /// The same over the connection on which the COMMIT was, which nobody waits for to be given back.
 pub async fn ring_over(conn: &mut PgConnection, bell: Bell) {
     // A ring that a crash undoes is found by the poll: nobody waits for the disk.
-    let sql = "select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
-    let ring = sqlx::query(sql).bind(bell.channel()).bind(bell.word());
-    if let Err(error) = ring.execute(conn).await {
+    let sql = "select set_config('synchronous_commit', 'off', true), pg_notify($1, '')";
+    if let Err(error) = sqlx::query(sql).bind(bell.channel()).execute(conn).await {
         note_failure(bell, &error);
     }
 }
@@ -121,7 +86,7 @@ pub struct Beside {
 
 /// Rings of `bell` until `stop`, for `N` listeners over one connection of `pool`. A burst arrives as one ring. Notify
 /// `fruitful` (`notify_one`) when a ring brought something: such rings are passed on at once, others
-/// at most 20 times a second. Of [`Bell::Jobs`] the first listener is that for jobs of new tenants.
+/// at most 20 times a second.
 pub fn listen<const N: usize>(
     pool: PgPool,
     bell: Bell,
@@ -136,7 +101,7 @@ pub fn listen<const N: usize>(
         senders.push(sender);
         receiver
     });
-    let heard = Heard::default();
+    let heard = Notify::new();
     tokio::spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -147,7 +112,7 @@ pub fn listen<const N: usize>(
     receivers
 }
 
-async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: Option<&Beside>, heard: &Heard) {
+async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: Option<&Beside>, heard: &Notify) {
     let mut wait = FIRST_WAIT;
     loop {
         let began = Instant::now();
@@ -167,38 +132,37 @@ async fn hear(
     pool: &PgPool,
     bell: Bell,
     beside: Option<&Beside>,
-    heard: &Heard,
+    heard: &Notify,
 ) -> Result<Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     let channels = [Some(bell), beside.map(|it| it.bell)];
     listener.listen_all(channels.into_iter().flatten().map(Bell::channel)).await?;
-    let tell_all = || {
-        heard.note(true);
-        if let Some(beside) = beside {
-            beside.told.notify_one();
-        }
-    };
-    // What came before we listened.
-    tell_all();
-    loop {
-        let Some(rung) = listener.try_recv().await? else {
-            // The connection was lost and made anew, and rings may have been missed.
-            debug!("the connection that listens was made anew");
-            tell_all();
-            continue;
-        };
-        match beside.filter(|it| rung.channel() == it.bell.channel()) {
+    let tell =
+        |of: Option<&str>| match beside.filter(|it| of.is_none_or(|of| of == it.bell.channel())) {
             Some(beside) => beside.told.notify_one(),
-            None => heard.note(rung.payload() != Bell::NewTenants.word()),
+            None => heard.notify_one(),
+        };
+    // What came before we listened.
+    heard.notify_one();
+    tell(None);
+    loop {
+        match listener.try_recv().await? {
+            Some(rung) => tell(Some(rung.channel())),
+            // The connection was lost and made anew, and rings may have been missed.
+            None => {
+                debug!("the connection that listens was made anew");
+                heard.notify_one();
+                tell(None);
+            }
         }
     }
 }
 
-async fn pass_on(heard: &Heard, fruitful: &Notify, mut listeners: Vec<mpsc::Sender<()>>) {
+async fn pass_on(heard: &Notify, fruitful: &Notify, mut listeners: Vec<mpsc::Sender<()>>) {
     let mut left = BURST;
     let mut counted = Instant::now();
     loop {
-        heard.any.notified().await;
+        heard.notified().await;
         left = (left + counted.elapsed().div_duration_f64(GAP)).min(BURST);
         counted = Instant::now();
         if fruitful.notified().now_or_never().is_some() {
@@ -213,12 +177,9 @@ async fn pass_on(heard: &Heard, fruitful: &Notify, mut listeners: Vec<mpsc::Send
             counted = Instant::now();
         }
         left -= 1.0;
-        let told = if heard.for_all.swap(false, Ordering::AcqRel) { listeners.len() } else { 1 };
-        for rings in listeners.iter_mut().take(told) {
-            // A ring that waits is as good as another one.
-            rings.try_send(()).ok();
-        }
-        if listeners.iter().all(mpsc::Sender::is_closed) {
+        listeners
+            .retain_mut(|rings| !rings.try_send(()).is_err_and(|error| error.is_disconnected()));
+        if listeners.is_empty() {
             return;
         }
     }
@@ -232,11 +193,11 @@ mod tests {
 
     /// Rings that arrive within a second while others ring without a pause.
     async fn flooded(of_use: bool) -> usize {
-        let (heard, fruitful) = (Heard::default(), Arc::new(Notify::new()));
+        let (heard, fruitful) = (Notify::new(), Arc::new(Notify::new()));
         let (sender, mut rings) = mpsc::channel(0);
         let flood = async {
             loop {
-                heard.note(true);
+                heard.notify_one();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -270,14 +231,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_ring_every_ten_milliseconds_waits_for_nothing_if_each_brings_a_job_sooner_or_later()
     {
-        let (heard, fruitful) = (Heard::default(), Notify::new());
+        let (heard, fruitful) = (Notify::new(), Notify::new());
         let (sender, mut rings) = mpsc::channel(0);
         let calls = async {
             for _ in 0..100 {
                 fruitful.notify_one();
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let rung = Instant::now();
-                heard.note(true);
+                heard.notify_one();
                 rings.next().await.unwrap();
                 assert_eq!(rung.elapsed(), Duration::ZERO);
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -111,7 +111,7 @@ async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Pr
     audit::append(&mut tx, audit::Entry { operation: Some(batch), detail, ..entry }).await?;
     tx.commit().await?;
     if accepted > 0 && run_at.is_none() {
-        queue::ring_over(&mut conn, Bell::NewTenants).await;
+        queue::ring_over(&mut conn, Bell::Jobs).await;
     }
     info!(operation.id = %batch, total, accepted, "batch {batch} submitted: {accepted} of {total} accepted");
     Ok(Submitted { batch, replayed: false })

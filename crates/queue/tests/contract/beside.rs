@@ -28,23 +28,3 @@ async fn a_ring_of_the_other_bell_is_told_beside_and_not_to_those_that_wait_for_
     assert!(of_jobs.is_err(), "it was no ring for jobs");
     assert_eq!(later, Ok(Some(())));
 }
-
-#[tokio::test]
-async fn a_ring_for_new_tenants_is_told_to_the_first_listener_alone() {
-    let db = harness::fresh_db().await;
-    let stop = CancellationToken::new();
-    let [mut first, mut second] =
-        queue::listen(db.pool.clone(), Bell::Jobs, None, Arc::default(), stop);
-    let began = async { tokio::join!(first.next(), second.next()) };
-    tokio::time::timeout(SOON, began).await.unwrap();
-    let pool = db.pool.clone().into();
-
-    queue::ring(&pool, Bell::NewTenants).await;
-    assert_eq!(tokio::time::timeout(SOON, first.next()).await, Ok(Some(())));
-    let told = tokio::time::timeout(Duration::from_millis(200), second.next()).await;
-    queue::ring(&pool, Bell::Jobs).await;
-
-    assert!(told.is_err(), "it was no ring for the second");
-    let both = async { tokio::join!(first.next(), second.next()) };
-    assert_eq!(tokio::time::timeout(SOON, both).await, Ok((Some(()), Some(()))));
-}
