@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use super::support::{System, eventually, installation};
@@ -23,9 +23,16 @@ struct Moving {
 
 impl Moving {
     async fn start(count: usize) -> Self {
+        Self::start_with(count, &[]).await
+    }
+
+    /// With further files, which the schemas do not have.
+    async fn start_with(count: usize, further: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("0001_invoice.sql"), FIRST).unwrap();
-        fs::write(dir.path().join("0002_paid.sql"), SECOND).unwrap();
+        let files = [("0001_invoice.sql", FIRST), ("0002_paid.sql", SECOND)];
+        for (name, sql) in files.iter().chain(further) {
+            fs::write(dir.path().join(name), sql).unwrap();
+        }
         let settings = [("TENANT_MIGRATIONS_DIR", dir.path().to_str().unwrap())];
         let system = System::configured(1, &settings).await;
         let installation = installation(&system.db.pool).await;
@@ -143,6 +150,51 @@ async fn twenty_schemas_move_in_by_one_file() {
     let keys = "select count(*)::text from tenantry.api_keys where sealed is not null";
     assert_eq!(it.ask(keys).await, ["20"]);
     it.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_says_which_names_are_free_and_writes_nothing() {
+    let it = Moving::start(1).await;
+    let one = |name: &str, domain: &str| json!({ "schema_name": name, "tenant_name": "Acme", "domain": domain });
+    let both =
+        json!({ "tenants": [one("legacy_0", "acme.example"), one("legacy_0", "not a domain")] });
+
+    let told = it.system.client.post("/api/v1/tenants/import?dry_run=true", &both, &[]).await;
+
+    assert_eq!(told.status, 200, "{}", told.text);
+    let told: Value = serde_json::from_str(&told.text).unwrap();
+    assert_eq!((&told["tenants"], &told["bad"]), (&json!(2), &json!(1)), "{told}");
+    assert_eq!(told["rows"][0]["error"], Value::Null, "{told}");
+    assert_eq!(told["rows"][1]["error"]["code"], "invalid_domain", "{told}");
+    let written = "select ((select count(*) from tenantry.tenants) + (select count(*) from tenantry.operations))::text";
+    assert_eq!(it.ask(written).await, ["0"]);
+}
+
+#[tokio::test]
+async fn schemas_move_in_at_their_place_in_a_set_that_leaves_its_transaction() {
+    let index =
+        "-- no-transaction\ncreate index concurrently invoice_paid_at on invoice (paid_at);";
+    let it = Moving::start_with(2, &[("0003_index.sql", index)]).await;
+    it.execute("create index invoice_paid_at on legacy_1.invoice (paid_at)").await;
+    let before = it.rights("legacy_0").await;
+    let moved = |n: usize| json!({ "schema_name": format!("legacy_{n}"), "tenant_name": format!("L{n}"), "domain": format!("l{n}.example") });
+
+    let body = json!({ "tenants": [moved(0), moved(1)] });
+    let import =
+        it.system.client.post("/api/v1/tenants/import", &body, &[("prefer", "wait=30")]).await;
+
+    assert_eq!(import.status, 200, "{}", import.text);
+    let versions = "select version from tenantry.tenant_migrations order by tenant_id";
+    assert_eq!(it.ask(versions).await, ["0002", "0003"], "{}", import.text);
+    let up = it.system.cli(&["migrate", "tenant", "up", "--all"]).await;
+    assert!(up.code == Some(0), "{} {}", up.out, up.err);
+    assert_eq!(it.ask(versions).await, ["0003", "0003"]);
+    it.is_sound().await;
+    let drift = it.system.cli(&["drift", "--all"]).await;
+    assert!(drift.code == Some(0) && drift.out.contains("no drift"), "{} {}", drift.out, drift.err);
+    let released = it.system.cli_at_api(&["release", "l0.example", "--confirm", "L0"]).await;
+    assert!(released.code == Some(0), "{} {}", released.out, released.err);
+    assert_eq!(it.rights("legacy_0").await, before);
 }
 
 #[tokio::test]
