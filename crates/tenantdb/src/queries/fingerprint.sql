@@ -7,8 +7,7 @@ left join lateral (select a.oid, a.xmin from pg_namespace a where a.nspname = u.
 left join lateral (
     select concat_ws('/', count(*), s.xmin, sum(age(s.xmin) - age(x.xmin))) as print
     from pg_depend d
-    -- nothing else is looked for there
-    left join pg_class c on c.oid = case when d.classid = 'pg_class'::regclass then d.objid end
+    left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
     cross join lateral (
         select c.xmin where c.oid is not null
         union all
