@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::support::{Ran, System, tenant};
 
-/// The status of the tenants, and their labels, in the order of their ids.
+/// Status, plan and number of each tenant, in the order of their ids.
 async fn told(system: &System) -> Vec<String> {
     let sql = "select concat_ws(' ', state, labels ->> 'plan', settings -> 'metadata' ->> 'n')
         from tenantry.tenants order by id";

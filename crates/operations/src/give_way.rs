@@ -1,4 +1,4 @@
-//! Somebody waits for a new tenant. So work on existing tenants pauses while this process makes one.
+//! While this process makes a new tenant, its work on existing tenants pauses: somebody waits for the new one.
 
 use std::{sync::Arc, time::Duration};
 

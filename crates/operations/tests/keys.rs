@@ -38,7 +38,7 @@ impl Fixture {
     }
 
     async fn admit(&self, kind: Kind, params: Value) -> OperationId {
-        bench::admit(self.pool(), kind, &params, &self.tenants).await
+        bench::admit(self.pool(), kind, &params, &self.tenants, None).await
     }
 
     /// Works on all items of the operation: the first alone, the others together. Their states, codes and results.

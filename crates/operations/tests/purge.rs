@@ -17,7 +17,7 @@ async fn a_drop_waits_for_a_new_tenant_of_the_same_process() {
     let (item, tenant) = submit(&db.pool, "acme").await;
     worker.work(take(&worker, item).await.unwrap()).await.unwrap();
     let carry_out = async |kind, params| {
-        let operation = admit(&db.pool, kind, &params, &[tenant]).await;
+        let operation = admit(&db.pool, kind, &params, &[tenant], None).await;
         let mut conn = db.pool.acquire().await.unwrap();
         let item = store::items::due(&mut conn, operation, 1).await.unwrap()[0];
         worker.work(take(&worker, item).await.unwrap()).await.unwrap();

@@ -4,12 +4,10 @@
 
 mod bench;
 
-use domain::{Kind, OperationId, Selector, TenantId};
-use engine::control;
+use domain::{Kind, OperationId, TenantId};
 use operations::{Executor, carry_out};
 use serde_json::{Value, json, value::RawValue};
 use sqlx::{AssertSqlSafe, PgPool};
-use store::audit::By;
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{WORKER, executor, item_state, parts, register, submit, take};
@@ -44,23 +42,7 @@ impl Fixture {
             .iter()
             .map(|(id, input)| (*id, RawValue::from_string(input.to_string()).unwrap()))
             .unzip();
-        let asked = control::Asked {
-            id: OperationId::mint(),
-            kind: Kind::Update,
-            params: &json!({}),
-            tenants: Some(&tenants),
-            inputs: Some(&inputs),
-            selector: &Selector::default(),
-            with_version: &[],
-            but_at: None,
-            run_at: None,
-            rollout: None,
-            created_by: None,
-        };
-        let mut tx = self.pool().begin().await.unwrap();
-        assert!(control::admit(&mut tx, By::process("test"), &asked, None).await.unwrap());
-        tx.commit().await.unwrap();
-        asked.id
+        bench::admit(self.pool(), Kind::Update, &json!({}), &tenants, Some(&inputs)).await
     }
 
     /// Its items: state, code and result, in the order of the list.

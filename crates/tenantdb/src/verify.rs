@@ -49,8 +49,8 @@ pub async fn look_at_rights(
 }
 
 /// What [`verify`] does, for tenants that were made in this transaction.
-/// One message; another if a right is not as we give it; and one that reads the schemas in which something is not
-/// as in the last one that was read and found as promised.
+/// One message; another if a right is not as we give it; and one that reads those schemas whose digest is not that of the
+/// first schema that was read and found as promised.
 ///
 /// # Errors
 /// As [`verify`], for the first that is not as promised.
@@ -288,6 +288,7 @@ fn broken_rules(found: &Survey, rules: &[(About, &str)]) -> Faults {
     faults
 }
 
+/// What concerns roles and rights; the objects were not read.
 fn rights(found: &Survey, promise: &Promise) -> Faults {
     let mut faults = broken_rules(found, &RULES[..RULES.len() - 1]);
     faults.rights.extend(grants(found, promise));

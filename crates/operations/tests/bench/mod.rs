@@ -11,7 +11,7 @@ use domain::{Backoff, ItemId, Kind, OperationId, RoleName, Selector, TenantId};
 use engine::{Runner, control};
 use keys::{KeyRules, MasterKey, MasterKeys, Minter};
 use operations::{Executor, Making, Parts, Plans, RetryRules};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sqlx::PgPool;
 use store::{
     StageLimits,
@@ -85,19 +85,20 @@ pub(crate) async fn submit(pool: &PgPool, name: &str) -> (ItemId, TenantId) {
     (ItemId::new(item), TenantId::new(tenant))
 }
 
-/// Asks for something of these tenants.
+/// Asks for something of these tenants, with an input for each where their kind has one.
 pub(crate) async fn admit(
     pool: &PgPool,
     kind: Kind,
     params: &Value,
     tenants: &[TenantId],
+    inputs: Option<&[Box<RawValue>]>,
 ) -> OperationId {
     let asked = control::Asked {
         id: OperationId::mint(),
         kind,
         params,
         tenants: Some(tenants),
-        inputs: None,
+        inputs,
         selector: &Selector::default(),
         with_version: &[],
         but_at: None,
@@ -111,7 +112,8 @@ pub(crate) async fn admit(
     asked.id
 }
 
-/// Does `work` while a tenant is being made, which is made as soon as somebody waits for it.
+/// Does `work` while a new tenant is being made. The tenant is done as soon as `work` waits for it; `work` that
+/// never waits fails the test.
 pub(crate) async fn giving_way<T>(making: &Making, work: impl Future<Output = T>) -> T {
     let mut one_more = Some(making.begin());
     let mut work = pin!(work);

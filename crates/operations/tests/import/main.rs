@@ -122,7 +122,7 @@ impl Fixture {
 
     /// Asks for something of the tenant and carries it out; the code of its item.
     async fn act(&self, kind: Kind, tenant: TenantId, params: Value) -> Vec<String> {
-        let operation = admit(self.pool(), kind, &params, &[tenant]).await;
+        let operation = admit(self.pool(), kind, &params, &[tenant], None).await;
         self.carry_out(operation).await;
         self.ask(format!(
             "select concat_ws(': ', state, error_code, error_message) from tenantry.operation_items

@@ -16,7 +16,7 @@ use crate::support::{Site, Tenant, count, counters, grown, set_of, site};
 /// Other schemas in the database: enough that reading a catalogue whole is the worse plan.
 const OTHERS: u32 = 600;
 
-/// A database with as many other schemas and roles, of which the server knows how many they are.
+/// A database with [`OTHERS`] other schemas and roles, analyzed: the planner knows their number.
 async fn crowded_site() -> Site {
     let site = site().await;
     site.run(&format!(
@@ -79,7 +79,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     assert_eq!(whole, ["pg_db_role_setting"]);
 }
 
-/// Tenants of one transaction. Of so many names the server thinks that to read all roles there are is as good.
+/// Tenants in one statement. For that many the planner would rather read all roles than look up each one.
 const TOGETHER: i64 = 40;
 
 #[tokio::test]

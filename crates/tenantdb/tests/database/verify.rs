@@ -5,8 +5,8 @@ use tenantdb::{MigrationSet, Promise, Subject, shape, verify};
 
 use crate::support::{Tenant, execute, set_of, site, violations};
 
-/// Does the damage in a transaction that is given up, and tells what `verify` finds. A new tenant that is held
-/// against one that was read before is found at fault for the same.
+/// Does the damage in a transaction that is given up, and tells what `verify` finds. The check of new
+/// tenants, which knows the digest from before the damage, has to find the same.
 async fn found(
     tenant: &Tenant,
     neighbour: &Tenant,
