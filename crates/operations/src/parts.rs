@@ -10,7 +10,7 @@ use tenantdb::{Mark, MigrationSet, Promise, Subject};
 use crate::{Application, Making, migrate::Migrating};
 
 /// Changed with what a role or a schema is made of, besides migrations and settings.
-const RECIPE: &str = "r3";
+const RECIPE: &str = "r4";
 
 /// Everything the steps need beside the item itself.
 #[derive(Debug)]

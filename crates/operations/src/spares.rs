@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{RoleName, SchemaName, TenantId};
 use engine::crash_point;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection, postgres::PgDatabaseError};
 use store::{Connections, StageLimits, spares};
 use tenantdb::{
     Subject, application_role,
@@ -52,9 +52,15 @@ struct Names {
     role: RoleName,
 }
 
-/// SQLSTATE 42501: the connected role lacks a right.
-fn is_refused(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("42501"))
+/// SQLSTATE 42501: the connected role lacks a right; 2BP01: the spare's role has something outside of its schema.
+fn may_not_be_dropped(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("42501" | "2BP01"))
+}
+
+/// What the server says of what keeps a role.
+fn kept_by(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.detail()
 }
 
 impl SpareBuilder {
@@ -83,7 +89,8 @@ impl SpareBuilder {
     /// When the database fails, or what was built is not as promised. Nothing is left then.
     pub async fn build(&self, most: usize, size: usize) -> Result<usize, SpareError> {
         let parts = &self.parts;
-        let mut tx = self.pool.begin().await?;
+        let mut conn = self.pool.acquire().await?;
+        let mut tx = conn.begin().await?;
         if !spares::refill_lock(&mut tx).await? {
             return Ok(0);
         }
@@ -96,16 +103,29 @@ impl SpareBuilder {
         store::open_stage(&mut tx, &[], self.limits).await?;
         crash_point("before", "build_spares");
         self.make(&mut tx, &ids).await?;
-        let prints = newcomers::fingerprints(&mut tx, ids.iter().copied()).await?;
+        let installation = &parts.installation;
+        let prints = newcomers::fingerprints(&mut tx, installation, ids.iter().copied()).await?;
         spares::record(&mut tx, &ids, &prints, parts.stamp(), parts.migrations.head()).await?;
         crash_point("before_commit", "build_spares");
         tx.commit().await?;
         crash_point("after_commit", "build_spares");
-        // The first read of new catalogue rows also marks them as committed, and takes three times as
-        // long as the next. It is done here, so that no tenant waits for it.
-        let mut conn = self.pool.acquire().await?;
-        newcomers::fingerprints(&mut conn, ids).await?;
+        self.make_ready(&mut conn, &ids).await?;
         Ok(wanted)
+    }
+
+    /// Does what the first to use a spare would wait for. The first read of new catalogue rows also marks them as
+    /// committed, and takes three times as long as the next; and a session that has opened a table once writes to it
+    /// in a fifth of the time.
+    async fn make_ready(&self, conn: &mut PgConnection, ids: &[TenantId]) -> sqlx::Result<()> {
+        newcomers::fingerprints(conn, &self.parts.installation, ids.iter().copied()).await?;
+        if self.parts.promise.has_own_row() {
+            let schemas: Vec<SchemaName> = ids.iter().copied().map(SchemaName::of_spare).collect();
+            let mut tx = conn.begin().await?;
+            own_row::lay_out(&mut tx, &schemas.iter().collect::<Vec<_>>()).await?;
+            // nothing to keep, so nothing to wait for
+            tx.rollback().await?;
+        }
+        Ok(())
     }
 
     /// Whether the application's role may become so many tenants more: the last places are left to
@@ -138,10 +158,6 @@ impl SpareBuilder {
         newcomers::create_schemas(conn, &newcomers).await?;
         newcomers::migrate_spares(conn, &newcomers, &parts.migrations).await?;
         newcomers::grant(conn, &newcomers, &parts.promise).await?;
-        if parts.promise.has_own_row() {
-            let schemas: Vec<&SchemaName> = names.iter().map(|names| &names.schema).collect();
-            own_row::lay_out(conn, &schemas).await?;
-        }
         Ok(verify::verify_newcomers(conn, &newcomers, &parts.promise).await?)
     }
 
@@ -193,12 +209,14 @@ impl SpareBuilder {
     /// the missing right is told once.
     async fn discard(&self, spare: TenantId) -> Result<bool, SpareError> {
         match self.drop_both(spare).await {
-            Err(SpareError::Database(error)) if is_refused(&error) => self.leave(spare).await,
+            Err(SpareError::Database(error)) if may_not_be_dropped(&error) => {
+                self.leave(spare, kept_by(&error)).await
+            }
             dropped => dropped,
         }
     }
 
-    async fn leave(&self, spare: TenantId) -> Result<bool, SpareError> {
+    async fn leave(&self, spare: TenantId, kept_by: Option<&str>) -> Result<bool, SpareError> {
         let names = self.names(spare);
         let mut tx = self.pool.begin().await?;
         if !spares::refill_lock(&mut tx).await? || !spares::remove(&mut tx, spare).await? {
@@ -207,9 +225,10 @@ impl SpareBuilder {
         let missing = role::missing_right(&mut tx, &names.role).await?;
         tx.commit().await?;
         let (schema, role) = (&names.schema, &names.role);
-        let remedy = match missing {
-            Some(grant) => format!("run `{grant}` as a superuser"),
-            None => format!("make this user the owner of schema {schema}"),
+        let remedy = match (kept_by, missing) {
+            (Some(what), _) => format!("take from the role what it has elsewhere ({what})"),
+            (None, Some(grant)) => format!("run `{grant}` as a superuser"),
+            (None, None) => format!("make this user the owner of schema {schema}"),
         };
         warn!(
             spare.id = %spare,

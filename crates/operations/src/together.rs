@@ -15,7 +15,7 @@ use crate::{Ended, Executor, executor::unfit, steps::Source};
 
 /// Tenants that get a spare in one transaction, at most: each takes a handful of locks, and so many
 /// share the cost of planning and of the COMMIT.
-const MOST_OF_POOL: usize = 48;
+const MOST_OF_POOL: usize = 64;
 
 /// Tenants that are there which share a transaction, at most.
 const MOST_OF_FLEET: usize = 16;

@@ -6,11 +6,11 @@ mod bench;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use domain::{ItemId, TenantId};
+use domain::{ItemId, RoleName, SchemaName, TenantId};
 use engine::{Step, StepCx};
 use operations::{Executor, Parts, PoolView, SpareBuilder, steps::TakeSpare};
 use sqlx::{AssertSqlSafe, PgPool};
-use store::StageLimits;
+use store::{StageLimits, spares, tenants::Place};
 
 use crate::bench::{
     WORKER, claim, executor, item_state, parts, parts_from, register, remains, submit, tenant_state,
@@ -72,6 +72,13 @@ async fn steps_of(db: &PgPool, item: ItemId) -> i64 {
     .fetch_one(db)
     .await
     .unwrap()
+}
+
+/// The names of the oldest spare's schema and role.
+async fn oldest(db: &PgPool, parts: &Parts) -> (String, String) {
+    let oldest = sqlx::query_scalar("select min(id) from tenantry.spares").fetch_one(db).await;
+    let id = TenantId::new(oldest.unwrap());
+    (SchemaName::of_spare(id).to_string(), RoleName::of(&parts.installation, id).to_string())
 }
 
 /// Schemas and roles with a spare's name and mark.
@@ -217,6 +224,30 @@ async fn the_first_row_of_a_spares_table_finds_its_files() {
 }
 
 #[tokio::test]
+async fn a_session_takes_first_what_it_built() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let mut sessions = [db.pool.acquire().await.unwrap(), db.pool.acquire().await.unwrap()];
+    let spares: Vec<TenantId> = (1..=6).map(TenantId::new).collect();
+    let prints = vec![String::new(); 3];
+    for (session, spares) in sessions.iter_mut().zip(spares.chunks(3)) {
+        spares::record(session, spares, &prints, parts.stamp(), None).await.unwrap();
+    }
+
+    let place = Place { set_hash: parts.migrations.hash().to_owned(), version: None };
+    let mut taken = Vec::new();
+    for (session, most) in [(1, 2), (0, 1), (1, 4)] {
+        let tenants: Vec<TenantId> = (101..=100 + most).map(TenantId::new).collect();
+        let conn = &mut sessions[session];
+        let took = spares::take(conn, parts.stamp(), &tenants, &place).await.unwrap();
+        let mut ids: Vec<i64> = took.iter().map(|spare| spare.id.get()).collect();
+        ids.sort_unstable();
+        taken.push(ids);
+    }
+    assert_eq!(taken, [vec![4, 5], vec![1], vec![2, 3, 6]]);
+}
+
+#[tokio::test]
 async fn a_pool_made_smaller_loses_what_is_too_much() {
     let db = harness::fresh_db().await;
     let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
@@ -255,20 +286,22 @@ async fn a_spare_that_somebody_broke_costs_no_tenant_and_is_weeded_out() {
 #[tokio::test]
 async fn a_spare_that_somebody_changed_never_becomes_a_tenant() {
     for change in [
-        "drop table %s.person",
-        "alter table %s.person drop column email",
-        "drop index %s.person_email",
-        "grant usage on schema %s to public",
-        "alter default privileges in schema %s grant select on tables to public",
+        "drop table SCHEMA.person",
+        "alter table SCHEMA.person drop column email",
+        "drop index SCHEMA.person_email",
+        "grant usage on schema SCHEMA to public",
+        "alter default privileges in schema SCHEMA grant select on tables to public",
+        "alter role ROLE createdb",
+        "alter role ROLE set work_mem to '64kB'",
+        "grant pg_read_all_data to ROLE",
     ] {
         let db = harness::fresh_db().await;
-        let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
+        let parts = parts(&db.pool).await;
+        let pool = Pool::of(&db.pool, &parts).await;
         pool.builder.build(8, 2).await.unwrap();
         pool.view.note_ready(2);
-        let change = format!(
-            "do $$ begin execute format('{change}',
-                 (select format('tenantry_spare_%s_', min(id)) from tenantry.spares)); end $$"
-        );
+        let (schema, role) = oldest(&db.pool, &parts).await;
+        let change = change.replace("SCHEMA", &schema).replace("ROLE", &role);
         sqlx::raw_sql(AssertSqlSafe(change.as_str())).execute(&db.pool).await.unwrap();
 
         assert_eq!(pool.make(&["anne"]).await, [8], "{change}");
@@ -348,4 +381,24 @@ async fn a_spare_that_may_not_be_dropped_leaves_the_pool_and_is_left_where_it_is
     assert_eq!(pool.ready().await, 1);
     assert_eq!(spares_there(&db.pool).await, (2, 2));
     assert!(!pool.builder.drop_one(1).await.unwrap(), "it was not to be tried again");
+}
+
+#[tokio::test]
+async fn a_spare_whose_role_was_given_something_elsewhere_leaves_the_pool() {
+    let db = harness::fresh_db().await;
+    let parts = parts(&db.pool).await;
+    let pool = Pool::of(&db.pool, &parts).await;
+    pool.builder.build(8, 2).await.unwrap();
+    pool.view.note_ready(2);
+    let grant =
+        "do $$ begin execute (select format('grant usage on schema tenantry to %I', r.rolname)
+         from (select min(id) as id from tenantry.spares) s
+         join pg_roles r on r.rolname ~ ('^tn_.*_' || s.id || '$')); end $$";
+    sqlx::raw_sql(grant).execute(&db.pool).await.unwrap();
+
+    assert_eq!(pool.make(&["anne"]).await, [8], "it is built, without the spare");
+    assert_eq!(pool.builder.weed_out().await.unwrap(), 1);
+
+    assert_eq!((pool.ready().await, spares_there(&db.pool).await), (1, (2, 2)));
+    assert_eq!(pool.builder.weed_out().await.unwrap(), 0);
 }

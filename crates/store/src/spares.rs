@@ -17,8 +17,9 @@ pub struct Spare {
     pub fingerprint: String,
 }
 
-/// Takes a spare that bears `stamp` for each of `tenants`, the oldest first, passing over those that other
-/// transactions are taking; fewer if there are not so many. Writes the tenants' rows in the ledger: each has
+/// Takes a spare that bears `stamp` for each of `tenants`, passing over those that other transactions are taking;
+/// fewer if there are not so many. Those that this session built come first, as it has their tables open, and then
+/// the oldest. Writes the tenants' rows in the ledger: each has
 /// the version of the set that the stamp stands for. The spares are the caller's once its transaction
 /// commits. One statement.
 pub async fn take(
@@ -29,9 +30,14 @@ pub async fn take(
 ) -> sqlx::Result<Vec<Spare>> {
     let ids: Vec<i64> = tenants.iter().map(|tenant| tenant.get()).collect();
     sqlx::query!(
-        "with picked as materialized (
-             select id from tenantry.spares where stamp = $1
+        "with own as materialized (
+             select id from tenantry.spares where stamp = $1 and session = pg_backend_pid()
              order by id limit cardinality($2::bigint[]) for update skip locked
+         ), others as materialized (
+             select id from tenantry.spares where stamp = $1 and session <> pg_backend_pid()
+             order by id limit cardinality($2) - (select count(*) from own) for update skip locked
+         ), picked as (
+             select id from own union all select id from others
          ), placed as (
              insert into tenantry.tenant_migrations (tenant_id, set_hash, version)
              select tenant, $3, $4 from unnest($2) as t (tenant)
@@ -143,7 +149,7 @@ pub async fn allocate_ids(conn: &mut PgConnection, n: usize) -> sqlx::Result<Vec
 }
 
 /// Records `spares`, each with its fingerprint, built at version `head` under `stamp`: in the
-/// transaction that built them.
+/// transaction that built them, whose session is recorded too.
 pub async fn record(
     conn: &mut PgConnection,
     spares: &[TenantId],

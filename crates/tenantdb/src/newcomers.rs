@@ -108,13 +108,14 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
 }
 
 /// A text for each spare that is another one once anything in its schema has been added, changed or
-/// removed; its rows of data do not count. Empty without a schema. One message, an answer for each in
-/// order.
+/// removed, or its role, what that may do, or who may become it; rows of data do not count. Empty without
+/// schema and role. One message, an answer for each in order.
 pub async fn fingerprints(
     conn: &mut PgConnection,
+    installation: &InstallationId,
     spares: impl IntoIterator<Item = TenantId>,
 ) -> sqlx::Result<Vec<String>> {
-    read(conn, fingerprint(spares)).await
+    read(conn, fingerprint(installation, spares)).await
 }
 
 /// Makes each spare, by the id that its names and marks bear, its tenant's, and tells the fingerprint
@@ -128,15 +129,23 @@ pub async fn adopt(
     installation: &InstallationId,
     adoptions: &[(TenantId, Subject<'_>)],
 ) -> sqlx::Result<Vec<String>> {
-    let mut texts = vec![fingerprint(adoptions.iter().map(|(spare, _)| *spare))];
+    let mut texts = vec![fingerprint(installation, adoptions.iter().map(|(spare, _)| *spare))];
     let renaming = |(spare, tenant): &(_, _)| renaming(conn, installation, *spare, tenant);
     texts.extend(adoptions.iter().map(renaming));
     read(conn, texts.join(";\n")).await
 }
 
-fn fingerprint(spares: impl IntoIterator<Item = TenantId>) -> String {
-    let schemas: Vec<SchemaName> = spares.into_iter().map(SchemaName::of_spare).collect();
-    FINGERPRINT.replace("{schemas}", &array(schemas.iter().map(SchemaName::as_str)))
+fn fingerprint(
+    installation: &InstallationId,
+    spares: impl IntoIterator<Item = TenantId>,
+) -> String {
+    let (schemas, roles): (Vec<SchemaName>, Vec<RoleName>) = spares
+        .into_iter()
+        .map(|spare| (SchemaName::of_spare(spare), RoleName::of(installation, spare)))
+        .unzip();
+    FINGERPRINT
+        .replace("{schemas}", &array(schemas.iter().map(SchemaName::as_str)))
+        .replace("{roles}", &array(roles.iter().map(RoleName::as_str)))
 }
 
 async fn read(conn: &mut PgConnection, message: String) -> sqlx::Result<Vec<String>> {

@@ -78,16 +78,17 @@ pub async fn verify_newcomers(
     Ok(())
 }
 
-/// Checks tenants that got what was built and verified in advance: that schema and role bear their names and marks, and the role's rights and powers. What lies in the
-/// schema was held against the migrations when it was built. One message.
+/// Checks tenants that were adopted in this transaction: of the first, that schema and role bear its names and
+/// marks, and the role's rights and powers. What all roles may do is the same for the others, and what is each one's own
+/// was verified when it was built and has its fingerprint. One message.
 ///
 /// # Errors
-/// As [`verify`], for the first that is not as promised.
+/// As [`verify`].
 pub async fn verify_adopted(
     conn: &mut PgConnection,
     adopted: &[Subject<'_>],
 ) -> Result<(), VerifyError> {
-    let surveys = survey::read_rights(conn, adopted, false).await?;
+    let surveys = survey::read_rights(conn, &adopted[..adopted.len().min(1)], false).await?;
     surveys.iter().try_for_each(|found| broken_rules(found, &RULES).into_result())
 }
 
@@ -117,7 +118,8 @@ pub async fn look_at_spares(
     spares: &[(TenantId, &str)],
     path: TenantPath,
 ) -> sqlx::Result<Vec<Faults>> {
-    let found = newcomers::fingerprints(conn, spares.iter().map(|(id, _)| *id)).await?;
+    let found =
+        newcomers::fingerprints(conn, installation, spares.iter().map(|(id, _)| *id)).await?;
     let names: Vec<_> = spares
         .iter()
         .map(|(id, _)| (*id, SchemaName::of_spare(*id), RoleName::of(installation, *id)))
@@ -135,7 +137,7 @@ pub async fn look_at_spares(
         // what all roles may do is no spare's fault
         faults.database.clear();
         if faults.is_empty() && found != *built {
-            faults.shape.push("its schema was changed after it had been built".to_owned());
+            faults.shape.push("it was changed after it had been built".to_owned());
         }
         faults
     });

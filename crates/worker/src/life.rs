@@ -280,8 +280,9 @@ impl<'a> Life<'a> {
         let worker = &self.settings.worker;
         let group = Executor::most_room(self.group(), self.settings.pool.size > 0);
         let buffer = |lanes: usize, ahead: usize, patience: Duration| Buffer {
-            // One share more than can be in work: the next one is at hand when a lane is free.
-            handlers: (lanes + 1) * ahead,
+            // Twice as many as can be in work: the next ones are at hand when lanes are free, and while those are in
+            // work others are fetched.
+            handlers: 2 * lanes * ahead,
             timeout: patience * u32::try_from(2 * ahead + 4).unwrap_or(u32::MAX),
         };
         Consumer {

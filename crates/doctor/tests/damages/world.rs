@@ -76,7 +76,9 @@ impl World {
                 .execute(&mut *conn)
                 .await
                 .unwrap();
-            let prints = newcomers::fingerprints(conn, ids.iter().copied()).await.unwrap();
+            let prints = newcomers::fingerprints(conn, &self.installation, ids.iter().copied())
+                .await
+                .unwrap();
             store::spares::record(conn, &ids, &prints, set.hash(), set.head()).await.unwrap();
         }
         Self::register(conn, tenants).await;

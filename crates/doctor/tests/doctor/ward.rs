@@ -143,7 +143,7 @@ impl Ward {
         newcomers::migrate_spares(conn, &[spare], &set).await.unwrap();
         tenantdb::grants::grant(conn, &schema, &role, promise).await.unwrap();
         let id = TenantId::new(id);
-        let prints = newcomers::fingerprints(conn, [id]).await.unwrap();
+        let prints = newcomers::fingerprints(conn, &self.installation, [id]).await.unwrap();
         store::spares::record(conn, &[id], &prints, set.hash(), set.head()).await.unwrap();
     }
 

@@ -14,8 +14,7 @@ use crate::Parts;
 #[derive(Debug)]
 pub struct Verify {
     pub parts: Arc<Parts>,
-    /// Several at once are of the pool. What lies in them was checked when they were built: their names,
-    /// marks and rights are checked.
+    /// Several at once are of the pool: they were checked when they were built, and nobody has changed them.
     pub adopted: bool,
 }
 

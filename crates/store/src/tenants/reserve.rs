@@ -8,8 +8,9 @@ use sqlx::{PgConnection, types::Json};
 /// `n` fresh ids. Names are derived from them before the rows exist; unused ids leave gaps.
 pub async fn allocate_ids(conn: &mut PgConnection, n: usize) -> sqlx::Result<Vec<TenantId>> {
     sqlx::query!(
-        r#"select nextval(pg_get_serial_sequence('tenantry.tenants', 'id')) as "id!"
-           from generate_series(1, $1)"#,
+        r#"select nextval(s.id) as "id!"
+           from (select pg_get_serial_sequence('tenantry.tenants', 'id')::regclass as id offset 0) s,
+                generate_series(1, $1)"#,
         i32::try_from(n).unwrap_or(i32::MAX),
     )
     .map(|row| TenantId::new(row.id))

@@ -1,13 +1,16 @@
--- A row for each schema: how many catalogue rows describe what is in it, the transaction that wrote the
--- schema's own row, and how much later than that the others were written, summed up. Whatever adds,
--- changes or removes an object changes one of them; VACUUM and ANALYZE keep all.
-select u.n::int, coalesce(f.print, '')
-from unnest({schemas}) with ordinality u (name, n)
-left join lateral (select a.oid, a.xmin from pg_namespace a where a.nspname = u.name offset 0) s on true
+-- A row for each spare: how many catalogue rows describe what is in its schema, the transaction that wrote the
+-- schema's own row, and how much later than that the others were written, summed up; then a hash of its role, and the
+-- same sums over what the role is a member of, who is a member of it, its settings, and what it has rights on.
+-- Whatever adds, changes or removes one of them changes the text; VACUUM and ANALYZE keep it. The OFFSETs: each is
+-- looked up by its key, and not in a hash of all there are.
+select u.n::int, concat_ws('/', f.print, o.print)
+from unnest({schemas}, {roles}) with ordinality u (schema, role, n)
+left join lateral (select a.oid, a.xmin from pg_namespace a where a.nspname = u.schema offset 0) s on true
 left join lateral (
     select concat_ws('/', count(*), s.xmin, sum(age(s.xmin) - age(x.xmin))) as print
     from pg_depend d
-    left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+    left join lateral (select a.oid, a.xmin, a.relkind, a.relhasindex, a.relchecks, a.relhastriggers, a.relhasrules
+        from pg_class a where d.classid = 'pg_class'::regclass and a.oid = d.objid offset 0) c on true
     cross join lateral (
         select c.xmin where c.oid is not null
         union all
@@ -44,4 +47,19 @@ left join lateral (
     ) x (xmin)
     where d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.oid and d.deptype in ('n', 'a')
 ) f on s.oid is not null
+left join lateral (select a.oid, a::text as text from pg_roles a where a.rolname = u.role offset 0) r on true
+left join lateral (
+    select concat_ws('/', encode(sha256(convert_to(r.text, 'UTF8')), 'hex'), count(*), sum(age(s.xmin) - age(x.xmin)))
+        as print
+    from (
+        select m.xmin from pg_auth_members m where m.roleid = r.oid
+        union all
+        select m.xmin from pg_auth_members m where m.member = r.oid
+        union all
+        select c.xmin from pg_db_role_setting c
+        where c.setdatabase = (select oid from pg_database where datname = current_database()) and c.setrole = r.oid
+        union all
+        select d.xmin from pg_shdepend d where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+    ) x (xmin)
+) o on r.oid is not null
 order by u.n

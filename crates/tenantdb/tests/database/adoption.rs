@@ -63,7 +63,11 @@ async fn whatever_changes_in_a_spare_changes_its_fingerprint() {
     let id = spare_of(&site, &mut tx, 900, &set).await;
     tx.commit().await.unwrap();
     let mut tx = site.begin().await;
-    let built = newcomers::fingerprints(&mut tx, [id]).await.unwrap();
+    let database: String = sqlx::query_scalar("select quote_ident(current_database())")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    let built = newcomers::fingerprints(&mut tx, &site.installation, [id]).await.unwrap();
     for change in [
         "drop table b",
         "create table c ()",
@@ -95,23 +99,34 @@ async fn whatever_changes_in_a_spare_changes_its_fingerprint() {
         "alter default privileges in schema tenantry_spare_900_ grant select on tables to public",
         "create statistics s on a, x from b",
         "drop schema tenantry_spare_900_ cascade",
+        "alter role ROLE createdb",
+        "alter role ROLE set work_mem to '64kB'",
+        "alter role ROLE in database DATABASE set work_mem to '64kB'",
+        "grant pg_read_all_stats to ROLE",
+        "grant ROLE to current_user",
+        "revoke GROUP from ROLE",
+        "grant temporary on database DATABASE to ROLE",
+        "grant usage on schema tenantry to ROLE",
     ] {
-        let sql = change.replace("ROLE", RoleName::of(&site.installation, id).as_str());
+        let sql = change
+            .replace("ROLE", RoleName::of(&site.installation, id).as_str())
+            .replace("GROUP", RoleName::group(&site.installation).as_str())
+            .replace("DATABASE", &database);
         execute(&mut tx, "savepoint before; set local search_path to tenantry_spare_900_")
             .await
             .unwrap();
         execute(&mut tx, &sql).await.unwrap();
-        let changed = newcomers::fingerprints(&mut tx, [id]).await.unwrap();
+        let changed = newcomers::fingerprints(&mut tx, &site.installation, [id]).await.unwrap();
         assert_ne!(built, changed, "{change}");
         execute(&mut tx, "rollback to before").await.unwrap();
     }
-    assert_eq!(built, newcomers::fingerprints(&mut tx, [id]).await.unwrap());
+    assert_eq!(built, newcomers::fingerprints(&mut tx, &site.installation, [id]).await.unwrap());
     tx.rollback().await.unwrap();
 
     site.run("vacuum (freeze, analyze)").await;
     site.run("insert into tenantry_spare_900_.a (n) values (1)").await;
     let mut conn = site.db.pool.acquire().await.unwrap();
-    assert_eq!(built, newcomers::fingerprints(&mut conn, [id]).await.unwrap());
+    assert_eq!(built, newcomers::fingerprints(&mut conn, &site.installation, [id]).await.unwrap());
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn no_catalogue_is_read_whole_while_a_tenant_is_made_changed_and_dropped()
     let subject = Subject { schema, role, mark, neighbour, path, application_role };
     verify::verify(&mut conn, &subject, &promise).await.unwrap();
     let subject = Subject { neighbour: None, ..subject };
-    newcomers::fingerprints(&mut conn, [tenant.mark.tenant]).await.unwrap();
+    newcomers::fingerprints(&mut conn, &site.installation, [tenant.mark.tenant]).await.unwrap();
     verify::look_at_rights(&mut conn, &[subject], &promise).await.unwrap();
     tenant.revert(&mut conn, &set, Some(&migrations::Target::Start)).await.unwrap();
     tenant.apply(&mut conn, &set).await.unwrap();

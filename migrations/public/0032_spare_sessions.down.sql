@@ -1,0 +1,2 @@
+drop index tenantry.spares_by_session;
+alter table tenantry.spares drop column session;
