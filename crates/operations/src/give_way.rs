@@ -1,4 +1,4 @@
-//! While this process makes a new tenant, its work on existing tenants pauses: somebody waits for the new one.
+//! Lets the making of new tenants go first: work of the same process on existing tenants pauses meanwhile.
 
 use std::{sync::Arc, time::Duration};
 

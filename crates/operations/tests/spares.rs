@@ -31,6 +31,12 @@ impl Pool {
         Self { db: db.clone(), builder: builder(db, parts), view, executor }
     }
 
+    /// Builds so many, and knows of them.
+    async fn fill(&self, spares: usize) {
+        assert_eq!(self.builder.build(spares, spares).await.unwrap(), spares);
+        self.view.note_ready(spares);
+    }
+
     /// Works on an operation of one for each name, and says how many steps each took.
     async fn make(&self, names: &[&str]) -> Vec<i64> {
         let mut made: Vec<(ItemId, TenantId)> = Vec::new();
@@ -113,9 +119,8 @@ async fn parts_of(db: &PgPool, dir: &Path) -> Arc<Parts> {
 async fn as_many_as_there_are_get_a_spare_and_the_others_are_built() {
     let db = harness::fresh_db().await;
     let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
-    assert_eq!(pool.builder.build(8, 3).await.unwrap(), 3);
+    pool.fill(3).await;
     assert_eq!(spares_there(&db.pool).await, (3, 3));
-    pool.view.note_ready(3);
 
     let mut steps = pool.make(&["anne", "bert", "cleo", "dora", "emil"]).await;
 
@@ -144,8 +149,7 @@ async fn a_spare_is_in_the_pool_again_when_its_stage_fails() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     let pool = Pool::of(&db.pool, &parts).await;
-    pool.builder.build(8, 2).await.unwrap();
-    pool.view.note_ready(2);
+    pool.fill(2).await;
     sqlx::raw_sql("create schema \"foreign\"").execute(&db.pool).await.unwrap();
     let (item, _) = submit(&db.pool, "foreign").await;
     let (other, _) = submit(&db.pool, "other").await;
@@ -261,8 +265,7 @@ async fn a_pool_made_smaller_loses_what_is_too_much() {
 async fn a_spare_that_somebody_broke_costs_no_tenant_and_is_weeded_out() {
     let db = harness::fresh_db().await;
     let pool = Pool::of(&db.pool, &parts(&db.pool).await).await;
-    pool.builder.build(8, 2).await.unwrap();
-    pool.view.note_ready(2);
+    pool.fill(2).await;
     sqlx::raw_sql(
         "do $$ begin execute format('drop schema tenantry_spare_%s_ cascade',
              (select min(id) from tenantry.spares)); end $$",
@@ -295,8 +298,7 @@ async fn a_spare_that_somebody_changed_never_becomes_a_tenant() {
         let db = harness::fresh_db().await;
         let parts = parts(&db.pool).await;
         let pool = Pool::of(&db.pool, &parts).await;
-        pool.builder.build(8, 2).await.unwrap();
-        pool.view.note_ready(2);
+        pool.fill(2).await;
         let (schema, role) = oldest(&db.pool, &parts).await;
         let change = change.replace("SCHEMA", &schema).replace("ROLE", &role);
         sqlx::raw_sql(AssertSqlSafe(change.as_str())).execute(&db.pool).await.unwrap();
@@ -385,8 +387,7 @@ async fn a_spare_whose_role_was_given_something_elsewhere_leaves_the_pool() {
     let db = harness::fresh_db().await;
     let parts = parts(&db.pool).await;
     let pool = Pool::of(&db.pool, &parts).await;
-    pool.builder.build(8, 2).await.unwrap();
-    pool.view.note_ready(2);
+    pool.fill(2).await;
     let (_, role) = oldest(&db.pool, &parts).await;
     let grant = format!("grant usage on schema tenantry to {role}");
     sqlx::raw_sql(AssertSqlSafe(grant)).execute(&db.pool).await.unwrap();

@@ -14,7 +14,8 @@ use crate::Parts;
 #[derive(Debug)]
 pub struct Verify {
     pub parts: Arc<Parts>,
-    /// Several at once are of the pool: they were checked when they were built, and nobody has changed them.
+    /// Whether the tenants of a group got spares. Those were checked when they were built, and their fingerprints say
+    /// that nobody has changed them since.
     pub adopted: bool,
 }
 

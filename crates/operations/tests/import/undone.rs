@@ -90,8 +90,8 @@ async fn an_import_that_is_undone_leaves_nothing() {
     }
 }
 
-/// Somebody replaced the schema's comment, and with it the mark. A purge is stuck and drops nothing. A release drops the
-/// tenant's role and does not touch the schema.
+/// The mark is the schema's comment, and it was overwritten. A purge ends as `stuck` and drops nothing; a release drops
+/// the tenant's role and leaves the schema as it is.
 #[tokio::test]
 async fn a_schema_that_no_longer_bears_its_tenants_mark_is_not_given_back_and_not_dropped() {
     let it = Fixture::start().await;
