@@ -11,8 +11,10 @@ use std::error::Error;
 use std::fmt::Write;
 
 use localpg::testing::{Database, database, empty_database};
+use localpg::{Cluster, Options};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
 
 /// What the template is made of: a change in any of it makes a new one. The
 /// manifest pins apalis, whose migrations are part of it.
@@ -31,6 +33,8 @@ pub struct Db {
     pub url: String,
     /// `None` once dropped, and for a database of another cluster.
     database: Option<Database>,
+    /// The cluster of a database that is alone, and then its folder.
+    alone: Option<(Cluster, TempDir)>,
 }
 
 /// A database as `tenantry migrate` leaves it: queue, control schema, bootstrap.
@@ -39,6 +43,32 @@ pub struct Db {
 /// If there is no PostgreSQL, or a migration fails; the message says why.
 pub async fn fresh_db() -> Db {
     let db = open(|| database(&template_key(), build_template)).await;
+    if let Err(error) = settle_in(&db.pool).await {
+        give_up("prepare the test's database", &*error);
+    }
+    db
+}
+
+/// As [`fresh_db`], on a server of its own, for what others' changes would disturb: sessions that
+/// miss too many of those forget their caches, and read whole catalogues to fill them again.
+///
+/// # Panics
+/// If there is no PostgreSQL, it does not start, or a migration fails.
+pub async fn fresh_db_alone() -> Db {
+    let dir = tempfile::Builder::new().prefix("tenantry-alone.").tempdir();
+    let dir = dir.unwrap_or_else(|error| give_up("make the server's folder", &error));
+    let options = Options { durable: false, ..Options::new(dir.path().join("pg")) };
+    let start = move || {
+        let cluster = Cluster::start(options)?;
+        cluster.ensure_database("alone")?;
+        let url = cluster.url("alone");
+        build_template(&url)?;
+        Ok::<_, Box<dyn Error + Send + Sync>>((cluster, url))
+    };
+    let started = tokio::task::spawn_blocking(start).await.expect("starting does not panic");
+    let (cluster, url) = started.unwrap_or_else(|error| give_up("start the server", &*error));
+    let mut db = Db::at(&url);
+    db.alone = Some((cluster, dir));
     if let Err(error) = settle_in(&db.pool).await {
         give_up("prepare the test's database", &*error);
     }
@@ -72,7 +102,7 @@ impl Db {
     pub fn at(url: &str) -> Self {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(url);
         let pool = pool.unwrap_or_else(|error| give_up("understand the database's url", &error));
-        Self { pool, url: url.to_owned(), database: None }
+        Self { pool, url: url.to_owned(), database: None, alone: None }
     }
 }
 
@@ -85,7 +115,7 @@ fn opened(database: Database) -> Db {
     let url = database.url();
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(&url);
     let pool = pool.unwrap_or_else(|error| give_up("understand the test database's url", &error));
-    Db { pool, url, database: Some(database) }
+    Db { pool, url, database: Some(database), alone: None }
 }
 
 /// A copy takes the template's installation along, and no grants on the database.

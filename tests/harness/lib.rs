@@ -4,4 +4,4 @@
 
 mod database;
 
-pub use database::{Db, copy_of, empty_db, fresh_db};
+pub use database::{Db, copy_of, empty_db, fresh_db, fresh_db_alone};

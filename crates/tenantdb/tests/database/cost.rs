@@ -11,14 +11,15 @@ use tenantdb::{
     role, schema, shape, verify,
 };
 
-use crate::support::{Site, Tenant, count, counters, grown, set_of, site};
+use crate::support::{Site, Tenant, count, counters, grown, set_of, site, site_alone};
 
 /// Other schemas in the database: enough that reading a catalogue whole is the worse plan.
 const OTHERS: u32 = 600;
 
 /// A database with [`OTHERS`] other schemas and roles, analyzed: the planner knows their number.
+/// On a server of its own, where nobody's changes have sessions read their catalogues anew.
 async fn crowded_site() -> Site {
-    let site = site().await;
+    let site = site_alone().await;
     site.run(&format!(
         "create role tn_{0}_app noinherit;
          do $$ begin for n in 1..{OTHERS} loop
@@ -111,8 +112,7 @@ async fn no_catalogue_is_read_whole_for_many_tenants_at_once() {
     removal::remains(&mut tx, &schemas).await.unwrap();
     removal::drop_schemas(&mut tx, &schemas).await.unwrap();
     let mut whole = grown(&before, &counters(&mut tx, "numscans").await);
-    // so many schemas have a fair part of all relations: the planner may read them all, where a session lets it
-    whole.retain(|catalogue| !["pg_database", "pg_class"].contains(&catalogue.as_str()));
+    whole.retain(|catalogue| catalogue != "pg_database");
     assert_eq!(whole, Vec::<String>::new());
 
     let leaving = tenants.iter().map(|it| Leaving {

@@ -33,19 +33,27 @@ pub(crate) struct Tenant {
 }
 
 pub(crate) async fn site() -> Site {
-    let db = harness::fresh_db().await;
-    let id: String = sqlx::query_scalar("select id from tenantry.installation")
-        .fetch_one(&db.pool)
-        .await
-        .unwrap();
-    let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
-        .fetch_one(&db.pool)
-        .await
-        .unwrap();
-    Site { db, installation: InstallationId::parse(&id).unwrap(), version }
+    Site::of(harness::fresh_db().await).await
+}
+
+/// On a server that nobody else uses.
+pub(crate) async fn site_alone() -> Site {
+    Site::of(harness::fresh_db_alone().await).await
 }
 
 impl Site {
+    async fn of(db: harness::Db) -> Self {
+        let id: String = sqlx::query_scalar("select id from tenantry.installation")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        Self { db, installation: InstallationId::parse(&id).unwrap(), version }
+    }
+
     pub(crate) fn tenant(&self, id: i64, schema: &str) -> Tenant {
         let tenant = TenantId::new(id);
         Tenant {
