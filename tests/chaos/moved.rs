@@ -9,7 +9,7 @@ use crate::{judge::Verdict, moves::BEFORE};
 /// Each tenant that an operation moved: what its ledger says, what is there, and what was to be.
 const TENANTS: &str = "
 with moved as (
-    select t.id, t.schema_name, m.version,
+    select t.id, t.schema_name, m.version, min(o.created_at) as first,
            count(*) filter (where i.state = 'succeeded' and i.result -> 'applied' ? '0015') as ups,
            count(*) filter (where i.state = 'succeeded' and i.result -> 'reverted' ? '0015') as downs
     from tenantry.operation_items i
@@ -20,15 +20,17 @@ with moved as (
 ), found as (
     select m.*, to_regclass(format('%I.second', schema_name)) is not null as there,
            case when to_regclass(format('%I.moves', schema_name)) is not null then query_to_xml(format(
-               'select count(*) filter (where direction = ''up'') as up,
+               'select count(*) filter (where direction = ''up'' and begun < %L) as born,
+                       count(*) filter (where direction = ''up'') as up,
                        count(*) filter (where direction = ''down'') as down,
                        count(*) filter (where begun < before or ended is null) as beside
                 from (select *, max(ended) over (order by begun, n
                           rows between unbounded preceding and 1 preceding) as before
-                      from %I.moves) m', schema_name), true, false, '') end as moves
+                      from %I.moves) m', first, schema_name), true, false, '') end as moves
     from moved m
 )
 select id, version, there, ups, downs,
+       coalesce((xpath('/table/row/born/text()', moves))[1]::text::bigint, 0) as born,
        coalesce((xpath('/table/row/up/text()', moves))[1]::text::bigint, 0) as up,
        coalesce((xpath('/table/row/down/text()', moves))[1]::text::bigint, 0) as down,
        coalesce((xpath('/table/row/beside/text()', moves))[1]::text::bigint, 0) as beside
@@ -115,8 +117,9 @@ fn judge_tenant(row: &PgRow, verdict: &mut Verdict) -> sqlx::Result<()> {
             format!("tenant {id}: its ledger says {version:?}, and its table is there: {there}");
         verdict.violations.push(words);
     }
-    // It was born at the newest version.
-    let (up, to_be) = (number("up")?, number("ups")? + 1);
+    // It was born before that migration or with it.
+    let born = number("born")?.min(1);
+    let (up, to_be) = (number("up")?, number("ups")? + born);
     let (down, to_be_down) = (number("down")?, number("downs")?);
     if (up, down) != (to_be, to_be_down) {
         verdict.duplicates += 1;

@@ -11,7 +11,7 @@ use engine::control::{self, Asked as Operation};
 use queue::Bell;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use store::{Connections, audit::By};
+use store::{Connections, audit::By, tenants::Place};
 use tenantdb::MigrationSet;
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ impl Bed {
         self.ask_of_tenants(kind, &params, Some(&deleting), fate).await;
     }
 
-    /// Brings every tenant that was moved to the newest version: what the judges expect of it.
+    /// Brings every tenant to the newest version: what the judges expect of it.
     pub(crate) async fn move_all_up(&mut self) {
         // One that is undeleted later would stay where it is.
         let open = "select count(*) from tenantry.operations
@@ -134,12 +134,13 @@ impl Bed {
             matches!(open, Ok(0)).then_some(())
         })
         .await;
-        let moved = "select distinct i.tenant_id from tenantry.operation_items i
-            join tenantry.operations o on o.id = i.operation_id where o.kind = 'migrate'";
-        let moved: Vec<i64> =
-            sqlx::query_scalar(moved).fetch_all(&self.pool).await.expect("the server answers");
-        let moved: Vec<TenantId> = moved.into_iter().map(TenantId::new).collect();
-        self.ask_move(Direction::Up, Some(&moved), Fate::Moved).await;
+        let set = MigrationSet::load(&self.migrations).expect("the folder is ours");
+        let newest = Place { set_hash: set.hash().to_owned(), version: set.head().cloned() };
+        let params = params(set.hash(), Direction::Up);
+        let moved = surely(&self.pool, Kind::Migrate, &params, None, Some(&newest)).await;
+        if let Some((id, total)) = moved {
+            self.asked.push(Asked { id, fates: vec![Fate::Moved; total] });
+        }
     }
 
     /// Asks for a move of these tenants, or of all, until it is admitted. `None`: there is no such tenant.
@@ -162,7 +163,7 @@ impl Bed {
         tenants: Option<&[TenantId]>,
         fate: Fate,
     ) -> Option<Uuid> {
-        let (id, total) = surely(&self.pool, kind, params, tenants).await?;
+        let (id, total) = surely(&self.pool, kind, params, tenants, None).await?;
         self.asked.push(Asked { id, fates: vec![fate; total] });
         Some(id)
     }
@@ -228,16 +229,17 @@ pub(crate) fn params(set: &str, direction: Direction) -> Value {
     json!(Migrate { direction, set: set.to_owned(), to, allow_drift: false })
 }
 
-/// Until it is admitted: the operation and its number of items.
+/// Until it is admitted, but for tenants at that place: the operation and its number of items.
 pub(crate) async fn surely(
     pool: &PgPool,
     kind: Kind,
     params: &Value,
     tenants: Option<&[TenantId]>,
+    but_at: Option<&Place>,
 ) -> Option<(Uuid, usize)> {
     let admitted = async {
         loop {
-            match admit(pool, kind, params, tenants).await {
+            match admit(pool, kind, params, tenants, but_at).await {
                 Ok(admitted) => return admitted,
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -251,6 +253,7 @@ async fn admit(
     kind: Kind,
     params: &Value,
     tenants: Option<&[TenantId]>,
+    but_at: Option<&Place>,
 ) -> Result<Option<(Uuid, usize)>, Failed> {
     let selector = if tenants.is_some() { Selector::default() } else { Selector::all() };
     let id = OperationId::mint();
@@ -262,13 +265,15 @@ async fn admit(
         inputs: None,
         selector: &selector,
         with_version: &[],
-        but_at: None,
+        but_at,
         run_at: None,
         created_by: None,
         rollout: None,
     };
     let mut tx = pool.begin().await?;
     if !control::admit(&mut tx, By::process("chaos"), &asked, None).await? {
+        drop(tx);
+        control::nothing_to_migrate(&pool.clone().into(), By::process("chaos"), &asked).await?;
         return Ok(None);
     }
     // Whatever the answer is: the row says whether it was committed.

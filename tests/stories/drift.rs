@@ -108,6 +108,8 @@ async fn new_tenants_migrated_ones_and_spares_are_the_same_up_down_and_up_again(
 
     fleet.has_none("0001").await;
     fleet.migrate(&["up", "--all"]).await;
+    // a running one would hear of it with its next heartbeat
+    fleet.replace_worker(&[]).await;
     fleet.provision(count).await;
     let size = count.to_string();
     fleet
@@ -153,6 +155,7 @@ const DAMAGES: [(&str, &str); 6] = [
 async fn each_change_by_hand_is_named_and_shown_until_it_is_taken_back() {
     let mut fleet = Fleet::start().await;
     fleet.release().await;
+    // no tenant has any migrations yet: new ones get the newest
     fleet.provision(DAMAGES.len() + 1).await;
     let installation = installation(&fleet.system.db.pool).await;
     let guest = format!("drift_guest_{installation}");

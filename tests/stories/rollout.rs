@@ -93,6 +93,48 @@ impl Fleet {
     }
 }
 
+/// Versions of the ledger by the order of tenants.
+const VERSIONS: &str = "select string_agg(coalesce(version, 'none'), ' ' order by tenant_id)
+    from tenantry.tenant_migrations";
+
+#[tokio::test]
+async fn who_signs_up_meanwhile_gets_what_the_fleet_has_until_the_last_wave() {
+    let fleet = Fleet::start(3, &[]).await;
+    let born = async || {
+        let ran = fleet.system.cli(&["migrate", "tenant", "status", "--all", "--json"]).await;
+        ran.json()["born_at"].as_str().map(str::to_owned)
+    };
+    let last = async |version: &str| {
+        let born: String =
+            sqlx::query_scalar(VERSIONS).fetch_one(&fleet.system.db.pool).await.unwrap();
+        born.ends_with(version)
+    };
+    fleet.system.provision(vec![tenant(3)]).await;
+    assert!(last("0001").await && born().await.as_deref() == Some("0001"));
+
+    let id = fleet.roll_out(json!({ "waves": [{ "ids": [1], "gate": "manual" }] })).await;
+    fleet.wave(&id, 1, "gated").await;
+    fleet.system.provision(vec![tenant(4)]).await;
+    assert!(last("0001").await, "the others have no more");
+
+    fleet.act(&id, "promote").await;
+    fleet.over(&id).await;
+    assert_eq!(born().await.as_deref(), Some("0002"));
+    let mut next = 5;
+    eventually("new tenants to get the second version", PATIENCE, async || {
+        fleet.system.provision(vec![tenant(next)]).await;
+        next += 1;
+        last("0002").await.then_some(())
+    })
+    .await;
+    // Who signed up while the rollout went on, and is no part of it.
+    eventually("everybody to have it", PATIENCE, async || {
+        let behind = "select count(*) from tenantry.tenant_migrations where version <> '0002'";
+        (fleet.system.count(behind).await == 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_poisoned_canary_stops_the_rollout_before_any_other_tenant_is_touched() {
     let fleet = Fleet::start(12, &[4]).await;

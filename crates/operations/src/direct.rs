@@ -99,8 +99,8 @@ async fn round(
     control::free_the_dead(pool, executor.rules.dead_after).await?;
     control::give_back_forgotten(pool, executor.worker(), |_| false).await?;
     // Its items may wait for those of an earlier operation that nobody works on.
-    let set = &executor.plans.set_hash;
-    let all = items::operations_of_set(&mut *pool.acquire().await?, set).await?;
+    let plans = executor.plans();
+    let all = items::operations_of_set(&mut *pool.acquire().await?, &plans.set_hash).await?;
     for other in all.into_iter().filter(|other| *other != operation) {
         if work_on(executor, other, concurrency).await? {
             control::roll_on(pool, By::process(executor.worker()), other).await?;

@@ -1,5 +1,7 @@
 //! Takes items as far as they go: claim, run, and turn back when it fails for good.
 
+mod reasons;
+
 use std::{
     sync::{
         Arc,
@@ -8,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use domain::{Backoff, Code, ItemError, ItemId, ItemState, Mode, codes};
+use domain::{Backoff, Code, ItemError, ItemId, ItemState, codes};
 use engine::{Failure, Progress, Runner, StageReport, control};
 use store::{
     Connections,
     items::{self, Claim, RecordedError},
 };
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+pub(crate) use self::reasons::unfit;
+use self::reasons::{cancelled, end_of, exhausted};
 use crate::{Plans, PoolView, together::Pace};
 
 /// Tries after which one waits as long as after one that does not count: up to 8 s by default.
@@ -49,7 +54,7 @@ pub enum Ended {
 pub struct Executor {
     pub(crate) pool: Connections,
     pub(crate) runner: Runner,
-    pub(crate) plans: Arc<Plans>,
+    plans: watch::Receiver<Arc<Plans>>,
     pub(crate) rules: RetryRules,
     pub(crate) worker: String,
     pub(crate) group: usize,
@@ -63,12 +68,12 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// One that claims for `worker`, a name fresh for every start of a process.
+    /// One that claims for `worker`, a name fresh for every start of a process, and follows the latest `plans`.
     #[must_use]
     pub fn new(
         pool: impl Into<Connections>,
         runner: Runner,
-        plans: Arc<Plans>,
+        plans: watch::Receiver<Arc<Plans>>,
         rules: RetryRules,
         worker: String,
     ) -> Self {
@@ -100,7 +105,8 @@ impl Executor {
 
     /// Claims those of `items` that are free: neither final, nor another live worker's.
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
-        let by = self.plans.claimant(&self.worker, self.rules.dead_after);
+        let plans = self.plans();
+        let by = plans.claimant(&self.worker, self.rules.dead_after);
         let mut conn = self.pool.acquire().await?;
         let claims = loop {
             match items::claim(&mut conn, items, &by).await {
@@ -127,7 +133,8 @@ impl Executor {
         if claim.state == ItemState::Unwinding {
             return self.unwind(claim).await;
         }
-        let plan = self.plans.of(&claim);
+        let plans = self.plans();
+        let plan = plans.of(&claim);
         if let Some(code) = claim.cancelled.clone() {
             if let Some(ended) = self.catch_up(&mut claim).await? {
                 return Ok(ended);
@@ -159,6 +166,11 @@ impl Executor {
     #[must_use]
     pub fn worker(&self) -> &str {
         &self.worker
+    }
+
+    /// The plans that it follows now.
+    pub(crate) fn plans(&self) -> Arc<Plans> {
+        Arc::clone(&self.plans.borrow())
     }
 
     /// Its connections to the control database.
@@ -208,7 +220,7 @@ impl Executor {
         }
         // What is superseded has done nothing yet.
         let superseded = reason.code == codes::SUPERSEDED;
-        if superseded || !self.plans.of(&claim).is_past_pivot(&claim.checkpoints) {
+        if superseded || !self.plans().of(&claim).is_past_pivot(&claim.checkpoints) {
             return self.turn_back(claim, reason, stage).await;
         }
         error!(item.id = %claim.item, tenant.id = %claim.tenant.id, code = %reason.code,
@@ -231,7 +243,8 @@ impl Executor {
     /// decide where it goes: the answer to a commit may be lost. What the item came to, if that is all of it; it
     /// waits when the database does not answer.
     async fn catch_up(&self, claim: &mut Claim) -> sqlx::Result<Option<Ended>> {
-        let plan = self.plans.of(claim);
+        let plans = self.plans();
+        let plan = plans.of(claim);
         let mut conn = self.pool.acquire().await?;
         claim.checkpoints = store::checkpoints::committed(&mut conn, claim.item).await?;
         drop(conn);
@@ -307,7 +320,7 @@ impl Executor {
 
     async fn unwind(&self, claim: Claim) -> sqlx::Result<Ended> {
         let end = end_of(&claim);
-        match self.runner.unwind(self.plans.of(&claim), &claim, end).await {
+        match self.runner.unwind(self.plans().of(&claim), &claim, end).await {
             Ok(Progress::Done(stages)) => {
                 info!(item.id = %claim.item, tenant.id = %claim.tenant.id,
                     "item {} ended as {end}", claim.item);
@@ -334,66 +347,6 @@ impl Executor {
         tx.commit().await?;
         Ok(Ended::As(ItemState::UndoFailed, Vec::new()))
     }
-}
-
-/// The end an item that turned back comes to: `failed` for a fault of its own; else
-/// `rolled_back` when it was built, and `cancelled` when it was not.
-fn end_of(claim: &Claim) -> ItemState {
-    let stopped = claim.error.as_ref().is_some_and(|error| {
-        [codes::CANCELLED, codes::BATCH_DEADLINE, codes::BATCH_ROLLED_BACK]
-            .iter()
-            .any(|code| code.as_str() == error.code)
-    });
-    match (stopped, claim.mode) {
-        (false, _) => ItemState::Failed,
-        (true, Mode::Atomic) if !claim.checkpoints.is_empty() => ItemState::RolledBack,
-        (true, _) => ItemState::Cancelled,
-    }
-}
-
-/// Why the operation cannot be about a tenant in this state, if it cannot.
-pub(crate) fn unfit(claim: &Claim) -> Option<ItemError> {
-    let (kind, state) = (claim.kind, claim.tenant.state);
-    if !(kind.makes_tenants() || kind.states().contains(&state)) {
-        let message = format!("the tenant is {}", state.as_str());
-        return Some(ItemError {
-            retryable: false,
-            ..own_error(codes::TENANT_NOT_ACTIVE, &message)
-        });
-    }
-    (claim.tenant.drifted && claim.params["allow_drift"] != true).then(|| {
-        let message = format!(
-            "the last look found its schema other than its migrations make it: \
-             `tenantry drift --schema {}` looks again; `--allow-drift` migrates it as it is",
-            claim.tenant.schema
-        );
-        own_error(codes::SCHEMA_DRIFTED, &message)
-    })
-}
-
-fn cancelled(code: Code) -> ItemError {
-    own_error(code, "the operation was ended before this tenant was done")
-}
-
-/// The tries are used up and the last of them left no result: what an earlier one met is likelier
-/// to be the cause than anything else we know.
-fn exhausted(earlier: Option<&RecordedError>) -> ItemError {
-    match earlier {
-        Some(error) => ItemError {
-            code: Code::from(error.code.clone()),
-            message: format!("{}; the last try ended without a result", error.message),
-            step: error.step.clone(),
-            retryable: true,
-        },
-        None => own_error(
-            codes::ATTEMPTS_EXHAUSTED,
-            "every try ended without a result; the workers' logs say more",
-        ),
-    }
-}
-
-fn own_error(code: Code, message: &str) -> ItemError {
-    ItemError { code, message: message.to_owned(), step: None, retryable: true }
 }
 
 #[cfg(test)]

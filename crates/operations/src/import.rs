@@ -35,7 +35,7 @@ const COMPARE_TIME: Duration = Duration::from_secs(600);
 /// Never, as long as the steps' names differ: a test builds the plans.
 pub fn plan(parts: &Arc<Parts>) -> Result<Plan, PlanError> {
     let one = || Arc::clone(parts);
-    let baselines = Arc::new(Baselines::new(&parts.migrations, &parts.promise));
+    let baselines = Arc::new(Baselines::new(&parts.newest, &parts.newest_promise));
     let compare = Stage::new("compare").at(Place::Outside(COMPARE_TIME));
     let import = Stage::new("import")
         .step(CreateRole(one()))

@@ -6,6 +6,7 @@
 //! [`migrate`].
 
 mod application;
+pub mod births;
 mod carry_over;
 mod direct;
 mod executor;

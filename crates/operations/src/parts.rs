@@ -13,28 +13,34 @@ use crate::{Application, Making, migrate::Migrating};
 const RECIPE: &str = "r4";
 
 /// Everything the steps need beside the item itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// Who we are: part of every ownership mark and role name.
     pub installation: InstallationId,
-    /// What every tenant schema gets.
+    /// What a new tenant gets: the whole set, or its part up to the version that is in force.
     pub migrations: Arc<MigrationSet>,
-    /// What the migrations promise to make.
+    /// What these make.
     pub promise: Arc<Promise>,
-    /// The same two, for tenants that are there.
+    /// The whole set, to which tenants are brought that are there.
+    pub newest: Arc<MigrationSet>,
+    /// What that makes.
+    pub newest_promise: Arc<Promise>,
+    /// What a new tenant gets in several stages.
+    pub(crate) making_of: Arc<Migrating>,
+    /// The whole set, for tenants that are there.
     pub(crate) migrating: Arc<Migrating>,
     /// How API keys are made and kept.
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
     pub connection_limit: i32,
     /// The application's role, if it is to become the tenants.
-    pub application: Option<Application>,
+    pub application: Option<Arc<Application>>,
     /// See [`Parts::stamp`].
     stamp: String,
 }
 
 impl Parts {
-    /// The parts, all of them.
+    /// The parts, all of them; new tenants get the whole set.
     #[must_use]
     pub fn new(
         installation: InstallationId,
@@ -43,31 +49,60 @@ impl Parts {
         keys: Arc<KeyRules>,
         connection_limit: i32,
     ) -> Self {
-        let stamp = format!("{}/{RECIPE}/{connection_limit}", migrations.hash());
-        let migrating = Migrating {
+        let migrating = Arc::new(Migrating {
             migrations: Arc::clone(&migrations),
             promise: Some(Arc::clone(&promise)),
             making: Making::default(),
-        };
-        Self {
+        });
+        let parts = Self {
             installation,
+            newest: Arc::clone(&migrations),
+            newest_promise: Arc::clone(&promise),
             migrations,
             promise,
-            migrating: Arc::new(migrating),
+            making_of: Arc::clone(&migrating),
+            migrating,
             keys,
             connection_limit,
             application: None,
-            stamp,
+            stamp: String::new(),
+        };
+        parts.stamped()
+    }
+
+    /// The same, where a new tenant gets `migrations`, which are the whole set or a part of it, and make what
+    /// `promise` says.
+    #[must_use]
+    pub fn born_with(&self, migrations: MigrationSet, promise: Promise) -> Self {
+        let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
+        let making_of = Arc::new(Migrating {
+            migrations: Arc::clone(&migrations),
+            promise: Some(Arc::clone(&promise)),
+            making: self.making().clone(),
+        });
+        Self { migrations, promise, making_of, ..self.clone() }.stamped()
+    }
+
+    /// The same, where a new tenant gets the whole set.
+    #[must_use]
+    pub fn born_with_all(&self) -> Self {
+        let (migrations, promise) = (Arc::clone(&self.newest), Arc::clone(&self.newest_promise));
+        let making_of = Arc::clone(&self.migrating);
+        Self { migrations, promise, making_of, ..self.clone() }.stamped()
+    }
+
+    fn stamped(self) -> Self {
+        let mut stamp = format!("{}/{RECIPE}/{}", self.migrations.hash(), self.connection_limit);
+        if let Some(role) = self.application_role() {
+            stamp = format!("{stamp}/{role}");
         }
+        Self { stamp, ..self }
     }
 
     /// The same, with an application's role that every tenant's role gets as a member.
     #[must_use]
-    pub fn with_application(mut self, application: Option<Application>) -> Self {
-        if let Some(application) = &application {
-            self.stamp = format!("{}/{}", self.stamp, application.name());
-        }
-        Self { application, ..self }
+    pub fn with_application(self, application: Option<Application>) -> Self {
+        Self { application: application.map(Arc::new), ..self }.stamped()
     }
 
     /// The tenants that this process makes now.
@@ -79,7 +114,7 @@ impl Parts {
     /// The name of the application's role.
     #[must_use]
     pub fn application_role(&self) -> Option<&str> {
-        self.application.as_ref().map(Application::name)
+        self.application.as_deref().map(Application::name)
     }
 
     /// What a tenant built in advance bears: another one whenever anything changes that it is made
@@ -89,7 +124,7 @@ impl Parts {
         &self.stamp
     }
 
-    /// What a tenant has that was built of these.
+    /// What a new tenant has.
     pub(crate) fn place(&self) -> Place {
         let version = self.migrations.head().cloned();
         Place { set_hash: self.migrations.hash().to_owned(), version }

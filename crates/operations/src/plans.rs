@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{Direction, Kind, Mode};
 use engine::{Plan, PlanError};
 use store::items::{Claim, Claimant};
+use tokio::sync::watch;
 
 use crate::{
     Parts, import, keys,
@@ -31,6 +32,7 @@ pub struct Plans {
 /// The plans of the kinds that change what a tenant is.
 #[derive(Debug)]
 struct WholeLife {
+    parts: Arc<Parts>,
     update: Plan,
     suspend: Plan,
     resume: Plan,
@@ -67,6 +69,7 @@ impl Plans {
             atomic_of_pool: plan(Mode::Atomic, Source::Pool)?,
         };
         let whole_life = WholeLife {
+            parts: Arc::clone(parts),
             update: update::plan()?,
             suspend: suspend::suspend()?,
             resume: suspend::resume()?,
@@ -104,6 +107,21 @@ impl Plans {
             whole_life: None,
             set_hash: String::new(),
         }
+    }
+
+    /// What they are made of.
+    ///
+    /// # Panics
+    /// In a process that only migrates.
+    #[must_use]
+    pub fn parts(&self) -> &Arc<Parts> {
+        &self.whole_life().parts
+    }
+
+    /// These, as an [`crate::Executor`] follows them that is to follow no others.
+    #[must_use]
+    pub fn for_good(self) -> watch::Receiver<Arc<Self>> {
+        watch::channel(Arc::new(self)).1
     }
 
     /// The worker with these plans: it claims no item of another kind or set.

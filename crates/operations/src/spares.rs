@@ -70,6 +70,12 @@ impl SpareBuilder {
         Self { pool: pool.into(), parts, limits }
     }
 
+    /// The same, with spares made of other parts.
+    #[must_use]
+    pub fn made_of(self, parts: Arc<Parts>) -> Self {
+        Self { parts, ..self }
+    }
+
     /// Why no tenants may be built in advance, if that is so.
     #[must_use]
     pub fn may_not_build(&self) -> Option<&'static str> {

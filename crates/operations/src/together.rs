@@ -95,6 +95,7 @@ impl Executor {
 
     /// As many as there are spares for get one, the others are built.
     async fn make_together(&self, claims: Vec<Claim>, sorted: &mut Sorted) {
+        let plans = self.plans();
         let (atomic, independent): (Vec<_>, Vec<_>) =
             claims.into_iter().partition(|claim| claim.mode == Mode::Atomic);
         for mut claims in [independent, atomic] {
@@ -102,7 +103,7 @@ impl Executor {
             let spares = self.pool_view.reserve(claims.len());
             let mut to_build = claims.split_off(spares);
             if !claims.is_empty() {
-                let plan = self.plans.provision(mode, Source::Pool);
+                let plan = plans.provision(mode, Source::Pool);
                 let apart = self.run_group(plan, claims, sorted).await;
                 if !apart.is_empty() {
                     self.pool_view.doubt();
@@ -111,7 +112,7 @@ impl Executor {
             }
             while !to_build.is_empty() {
                 let rest = to_build.split_off(self.group.min(to_build.len()));
-                let plan = self.plans.provision(mode, Source::Nothing);
+                let plan = plans.provision(mode, Source::Nothing);
                 let apart = self.run_group(plan, to_build, sorted).await;
                 sorted.left.extend(apart);
                 to_build = rest;
@@ -121,8 +122,9 @@ impl Executor {
 
     /// Those of one operation share a transaction as long as that holds up nobody for long.
     async fn change_together(&self, mut claims: Vec<Claim>, sorted: &mut Sorted) {
+        let plans = self.plans();
         while let Some(first) = claims.first() {
-            let most = match self.plans.of(first).shares() {
+            let most = match plans.of(first).shares() {
                 Sharing::No => 1,
                 Sharing::WhileQuick => self.pace.together(),
                 Sharing::UpTo(most) => most,
@@ -133,7 +135,7 @@ impl Executor {
             if claims.len() == 1 {
                 sorted.left.append(&mut claims);
             } else {
-                let plan = self.plans.of(&claims[0]);
+                let plan = plans.of(&claims[0]);
                 let _turn = match plan.shares() {
                     Sharing::UpTo(_) => Some(self.drops.lock().await),
                     _ => None,
@@ -150,7 +152,7 @@ impl Executor {
 
     /// Whether one transaction may do the item together with others.
     fn may_share(&self, claim: &Claim) -> bool {
-        self.plans.of(claim).shares() != Sharing::No && unfit(claim).is_none()
+        self.plans().of(claim).shares() != Sharing::No && unfit(claim).is_none()
     }
 
     /// Notes how quick a transaction on tenants that are there was.

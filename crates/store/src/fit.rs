@@ -1,8 +1,9 @@
 //! Whether the control schema has the version that this program was built for.
 
+use domain::Version;
 use sqlx::PgConnection;
 
-use crate::{MIGRATOR, is_state};
+use crate::{MIGRATOR, is_state, tenants::Place};
 
 /// How the control schema and this program fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,26 +20,49 @@ pub enum Fit {
     },
 }
 
+/// What is applied, whether the queue is there, the master key, and the place of new tenants.
+type Asked = (Vec<i64>, bool, Option<String>, Option<String>, Option<String>);
+
+/// What a worker has to go along with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub fit: Fit,
+    /// The fingerprint of the installation's master key.
+    pub master_key: Option<String>,
+    /// What new tenants are given ([`crate::births`]).
+    pub birth: Option<Place>,
+}
+
 /// How the control schema fits this program. One statement, whose cost depends on the number of
 /// migrations alone.
 pub async fn fit(conn: &mut PgConnection) -> sqlx::Result<Fit> {
-    Ok(standing(conn).await?.0)
+    Ok(standing(conn).await?.fit)
 }
 
-/// As [`fit`], and the fingerprint of the installation's master key, in one message.
-pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<(Fit, Option<String>)> {
+/// As [`fit`], with all else that a worker follows, in one message.
+pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<Standing> {
     // Not a checked query: the migrator's and the queue's tables stand in no migration of ours.
-    let asked: sqlx::Result<(Vec<i64>, bool, Option<String>)> = sqlx::query_as(
+    let asked: sqlx::Result<Asked> = sqlx::query_as(
         "select array(select version from tenantry._migrations where success),
-                to_regclass('apalis.jobs_inflight') is not null,
-                (select id from tenantry.master_keys where retired_at is null)",
+                    to_regclass('apalis.jobs_inflight') is not null,
+                    (select id from tenantry.master_keys where retired_at is null),
+                    b.set_hash, b.version
+             from (values (true)) as one (row)
+             left join (select set_hash, version from tenantry.birth_versions
+                        where in_force_since is not null
+                        order by in_force_since desc, id desc limit 1) b on one.row",
     )
     .fetch_one(conn)
     .await;
     match asked {
-        Ok((applied, queue, key)) => Ok((of(&applied, queue), key)),
+        Ok((applied, queue, master_key, set, version)) => {
+            let birth = set.map(|set_hash| Place { set_hash, version: version.map(Version::new) });
+            Ok(Standing { fit: of(&applied, queue), master_key, birth })
+        }
         // Undefined table, undefined schema.
-        Err(error) if is_state(&error, &["42P01", "3F000"]) => Ok((Fit::Older, None)),
+        Err(error) if is_state(&error, &["42P01", "3F000"]) => {
+            Ok(Standing { fit: Fit::Older, master_key: None, birth: None })
+        }
         Err(error) => Err(error),
     }
 }

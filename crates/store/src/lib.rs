@@ -7,6 +7,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod births;
 pub mod checkpoints;
 pub mod checks;
 mod connect;
@@ -43,7 +44,7 @@ pub mod workers;
 pub use connect::{by_key, do_without_tls, options, pool, pool_options, renew};
 pub use connections::Connections;
 pub use error_class::{ErrorClass, classify, is_state};
-pub use fit::{Fit, fit, standing, takes_transactions};
+pub use fit::{Fit, Standing, fit, standing, takes_transactions};
 pub use installation::{database_mode, installation, set_database_mode};
 pub use migrate::{
     MIGRATOR, PublicMigration, has_migrations, migrate, migration_scripts, public_migrations,

@@ -142,6 +142,8 @@ pub struct Attention {
     pub purges_due: bool,
     /// The names of a tenant that is gone were kept long enough.
     pub names_over: bool,
+    /// Tenants were being made when the version of new tenants became another one.
+    pub births_to_follow: bool,
     /// More than half of the server's table of locks is taken, by whomever.
     pub locks_are_scarce: bool,
 }
@@ -165,6 +167,9 @@ pub async fn attention(conn: &mut PgConnection, dead_after: Duration) -> sqlx::R
                                            true)) as "purges_due!",
                   exists (select from tenantry.tenants
                           where names_held_until <= clock_timestamp()) as "names_over!",
+           coalesce((select made_since is not null from tenantry.birth_versions
+                     where in_force_since is not null
+                     order by in_force_since desc, id desc limit 1), false) as "births_to_follow!",
            (select count(*) from pg_catalog.pg_locks where not fastpath)
                > current_setting('max_locks_per_transaction')::bigint
                  * (current_setting('max_connections')::bigint

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{DatabaseMode, InstallationId, SchemaName, Version};
 use keys::{KeyRules, MasterKeys, Minter, Sealer};
 use operations::{
-    Application, Parts, SharedMigrations,
+    Application, Parts, SharedMigrations, births,
     learning::{self, LearnError},
 };
 use settings::Settings;
@@ -125,7 +125,7 @@ pub async fn build_parts(
     let limit = tenants.application_role_limit;
     let application = tenants.application_role.clone();
     let application = application.map(|name| Application::new(name, limit));
-    Ok(Arc::new(parts.with_application(application)))
+    Ok(Arc::new(births::start_at(&mut conn, parts.with_application(application)).await?))
 }
 
 /// The tenant migrations that the settings name.

@@ -118,7 +118,7 @@ impl Checker {
         let began = Instant::now();
         let check = TenantCheck {
             installation: &self.parts.installation,
-            migrations: &self.parts.migrations,
+            migrations: &self.parts.newest,
             references: &self.references,
             application_role: self.parts.application_role(),
         };

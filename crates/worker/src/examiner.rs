@@ -115,7 +115,7 @@ impl Examiner {
 
     fn scope(&self) -> Scope {
         let tenants = &self.settings.tenants;
-        let mut scope = Scope::new((*self.parts.migrations).clone()).without_tenants();
+        let mut scope = Scope::new((*self.parts.newest).clone()).without_tenants();
         match shared_migrations(tenants) {
             Ok(shared) => scope.shared_migrations = shared.map(|shared| shared.set),
             Err(error) => {

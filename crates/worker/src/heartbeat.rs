@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use keys::Sealer;
-use store::{Connections, Fit};
+use store::{Connections, Fit, Standing, tenants::Place};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -23,6 +24,8 @@ pub(crate) struct Heart {
     pub(crate) queue_silence: Duration,
     /// Follows the installation's master key.
     pub(crate) sealer: Sealer,
+    /// Told what new tenants are given.
+    pub(crate) birth: watch::Sender<Option<Place>>,
 }
 
 impl Heart {
@@ -96,8 +99,9 @@ impl Heart {
                 return Ok(Pulse::QueueSilent);
             }
         }
-        let (fit, key) = store::standing(&mut conn).await?;
-        let follows = key.is_some_and(|id| self.sealer.seal_with(&id));
+        let Standing { fit, master_key, birth } = store::standing(&mut conn).await?;
+        self.birth.send_if_modified(|known| std::mem::replace(known, birth) != *known);
+        let follows = master_key.is_some_and(|id| self.sealer.seal_with(&id));
         Ok(if fit == Fit::Fits && follows { Pulse::Well } else { Pulse::Outdated })
     }
 

@@ -4,9 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge};
-use operations::{PoolView, SpareBuilder, SpareError};
+use operations::{Plans, PoolView, SpareBuilder, SpareError};
 use store::spares::SpareCount;
 use telemetry::names;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -30,9 +31,14 @@ pub(crate) const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) builder: SpareBuilder,
+    /// By which tenants are made: spares too.
+    pub(crate) plans: watch::Receiver<Arc<Plans>>,
     pub(crate) view: Arc<PoolView>,
     pub(crate) in_progress: InProgress,
+    /// Spares that there are to be.
     pub(crate) size: usize,
+    /// The same, where the migrations allow any.
+    pub(crate) wanted: usize,
     pub(crate) per_second: u32,
     pub(crate) group: usize,
     /// Between two looks, when nothing changes.
@@ -51,11 +57,11 @@ enum Pool {
 impl Keeper {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         gauge!(names::POOL_SIZE).set(self.size as f64);
-        if let Some(reason) = self.builder.may_not_build().filter(|_| self.size > 0) {
-            warn!("{reason}: no tenants are built in advance");
-            self.size = 0;
-        }
+        self.plans.mark_changed();
         while !stop.is_cancelled() {
+            if self.plans.has_changed().unwrap_or_default() {
+                self.go_by_the_plans();
+            }
             let kept = tokio::time::timeout(PATIENCE, self.keep(&stop)).await;
             let looks = match kept {
                 Ok(Ok(Pool::AsItShould)) => QUIET_FACTOR,
@@ -78,33 +84,43 @@ impl Keeper {
         }
     }
 
+    fn go_by_the_plans(&mut self) {
+        let parts = Arc::clone(self.plans.borrow_and_update().parts());
+        self.builder = self.builder.clone().made_of(parts);
+        let hindered = self.builder.may_not_build().filter(|_| self.size > 0);
+        if let Some(reason) = hindered {
+            warn!("{reason}: no tenants are built in advance");
+        }
+        self.wanted = if hindered.is_some() { 0 } else { self.size };
+    }
+
     /// Drops what is not wanted and builds what is missing, as long as it is time to.
     async fn keep(&self, stop: &CancellationToken) -> Result<Pool, SpareError> {
         if self.view.take_doubt() {
             self.dropped(self.builder.weed_out().await?);
         }
-        while !stop.is_cancelled() {
+        while !(stop.is_cancelled() || self.plans.has_changed().unwrap_or_default()) {
             if self.in_progress.idle_for().is_none() && self.view.ready() > 0 {
                 // What is counted on would be counted again.
                 break;
             }
             let count = self.look().await?;
             let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
-            if ready == self.size && count.other == 0 {
+            if ready == self.wanted && count.other == 0 {
                 return Ok(Pool::AsItShould);
             }
             if !self.is_time(ready) {
                 break;
             }
-            let unwanted = count.other > 0 || ready > self.size;
-            if unwanted && self.builder.drop_one(self.size).await? {
+            let unwanted = count.other > 0 || ready > self.wanted;
+            if unwanted && self.builder.drop_one(self.wanted).await? {
                 self.dropped(1);
                 continue;
             }
-            if ready >= self.size {
+            if ready >= self.wanted {
                 break;
             }
-            let built = self.builder.build(self.group, self.size).await?;
+            let built = self.builder.build(self.group, self.wanted).await?;
             if built == 0 {
                 break;
             }
@@ -122,7 +138,7 @@ impl Keeper {
     /// Whether to build or drop anything now: not while there is work, and as long as half of the
     /// spares are left not between two pieces of it either.
     fn is_time(&self, ready: usize) -> bool {
-        let pause = if ready * 2 < self.size { Duration::ZERO } else { PAUSE };
+        let pause = if ready * 2 < self.wanted { Duration::ZERO } else { PAUSE };
         self.in_progress.idle_for().is_some_and(|idle| idle >= pause)
     }
 
@@ -130,7 +146,7 @@ impl Keeper {
     async fn look(&self) -> sqlx::Result<SpareCount> {
         let count = self.builder.count().await?;
         let ready = usize::try_from(count.ready).unwrap_or(usize::MAX);
-        self.view.note_ready(if self.size == 0 { 0 } else { ready });
+        self.view.note_ready(if self.wanted == 0 { 0 } else { ready });
         gauge!(names::POOL_SPARES, names::label::STATE => "ready").set(count.ready as f64);
         gauge!(names::POOL_SPARES, names::label::STATE => "stale").set(count.other as f64);
         Ok(count)

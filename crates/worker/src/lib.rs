@@ -2,10 +2,11 @@
 //!
 //! [`run`] is the whole process, one life (`life`) after another. In each the queue puts the
 //! items of its jobs into the `inbox`; the `lane`s take them from there in groups, have them provisioned, and tell of the `outcome`. Beside the lanes a life says that it
-//! lives (`heartbeat`), sees to whole operations (`settler`), mends what others left behind (`sweeper`), looks at tenants (`checker`) and at the whole
+//! lives (`heartbeat`), sees to whole operations (`settler`), follows what new tenants are given (`births`), mends what others left behind (`sweeper`), looks at tenants (`checker`) and at the whole
 //! (`examiner`), and answers `/healthz`, `/readyz` and `/metrics` (`health`). It drains when it
 //! is told to stop.
 
+mod births;
 mod build;
 mod checker;
 mod examiner;

@@ -12,12 +12,17 @@ use operations::{Executor, Parts, Plans, PoolView, RetryRules, SpareBuilder, mig
 use queue::{Bell, Beside, Buffer, Class, Consumer};
 use settings::Settings;
 use store::StageLimits;
-use tokio::{sync::Notify, task::JoinSet};
+use tenantdb::Promise;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     StartError,
+    births::Follower,
     checker::Checker,
     examiner::Examiner,
     heartbeat,
@@ -44,12 +49,8 @@ const FLEET_AHEAD: usize = 32;
 /// made meanwhile.
 pub(crate) const INTERRUPT_LANES: usize = 1;
 
-/// What there is to do, read once.
-#[derive(Debug, Clone)]
-pub(crate) struct Work {
-    pub(crate) plans: Arc<Plans>,
-    pub(crate) parts: Arc<Parts>,
-}
+/// What there is to do: read once, but for what new tenants are given.
+pub(crate) type Work = watch::Sender<Arc<Plans>>;
 
 /// A life that has signed on.
 #[derive(Debug)]
@@ -82,7 +83,8 @@ impl<'a> Life<'a> {
         let register = async {
             let mut conn = pools.work.acquire().await?;
             let version = env!("CARGO_PKG_VERSION");
-            let by = work.plans.claimant(&id, Duration::from_millis(settings.worker.dead_after_ms));
+            let plans = Arc::clone(&work.borrow());
+            let by = plans.claimant(&id, Duration::from_millis(settings.worker.dead_after_ms));
             store::workers::register(&mut conn, &by, &host(), std::process::id(), version).await?;
             drop(conn);
             control::wake_set(&pools.work, by.set).await
@@ -142,6 +144,8 @@ impl<'a> Life<'a> {
     fn beside(&self, leave: &CancellationToken) -> JoinSet<()> {
         let worker = &self.settings.worker;
         let pool = &self.pools.work;
+        let parts = self.parts();
+        let (birth, told) = watch::channel(None);
         let retain_jobs = u64::from(self.settings.queue.retain_done_hours) * 3600;
         let heart = heartbeat::Heart {
             pool: pool.clone(),
@@ -150,8 +154,10 @@ impl<'a> Life<'a> {
             dead_after: Duration::from_millis(worker.dead_after_ms),
             queue_silence: Duration::from_millis(self.settings.queue.heartbeat_ms)
                 * self.settings.queue.missed_heartbeats,
-            sealer: self.work.parts.keys.sealer.clone(),
+            sealer: parts.keys.sealer.clone(),
+            birth,
         };
+        let follower = Follower { pool: pool.clone(), plans: self.work.clone(), birth: told };
         let sweeper = Sweeper {
             pool: pool.clone(),
             worker: self.id.clone(),
@@ -163,11 +169,12 @@ impl<'a> Life<'a> {
             in_progress: self.in_progress.clone(),
             settler: self.settler.clone(),
             quiet: Arc::clone(&self.quiet),
-            installation: self.work.parts.installation.clone(),
+            installation: parts.installation.clone(),
         };
         let (settler, over) = (self.settler.clone(), self.over.clone());
         let mut beside = JoinSet::new();
         beside.spawn(heart.run(over.clone(), self.lost.clone(), leave.clone()));
+        beside.spawn(follower.run(over.clone()));
         beside.spawn(sweeper.run(over.clone()));
         beside.spawn(self.keeper().run(over.clone()));
         beside.spawn(self.checker().run(over.clone()));
@@ -179,12 +186,17 @@ impl<'a> Life<'a> {
         beside
     }
 
+    /// What plans are made of now.
+    fn parts(&self) -> Arc<Parts> {
+        Arc::clone(self.work.borrow().parts())
+    }
+
     fn checker(&self) -> Checker {
-        let parts = Arc::clone(&self.work.parts);
-        let promise = Arc::clone(&parts.promise);
+        let parts = self.parts();
+        let promise = Arc::clone(&parts.newest_promise);
         Checker {
             pool: self.pools.work.clone(),
-            references: doctor::References::new((*parts.migrations).clone(), promise),
+            references: doctor::References::new((*parts.newest).clone(), promise),
             parts,
             settings: self.settings.checks,
             in_progress: self.in_progress.clone(),
@@ -193,21 +205,18 @@ impl<'a> Life<'a> {
     }
 
     fn examiner(&self) -> Examiner {
-        Examiner {
-            pools: self.pools.clone(),
-            parts: Arc::clone(&self.work.parts),
-            settings: self.settings.clone(),
-        }
+        Examiner { pools: self.pools.clone(), parts: self.parts(), settings: self.settings.clone() }
     }
 
     fn keeper(&self) -> Keeper {
         let pool = &self.settings.pool;
-        let parts = Arc::clone(&self.work.parts);
         Keeper {
-            builder: SpareBuilder::new(self.pools.work.clone(), parts, self.limits()),
+            builder: SpareBuilder::new(self.pools.work.clone(), self.parts(), self.limits()),
+            plans: self.work.subscribe(),
             view: Arc::clone(&self.spares),
             in_progress: self.in_progress.clone(),
             size: pool.size as usize,
+            wanted: pool.size as usize,
             per_second: pool.refill_per_second,
             group: self.group().min(keeper::AT_ONCE),
             every: Duration::from_millis(self.settings.worker.sweep_ms),
@@ -217,7 +226,9 @@ impl<'a> Life<'a> {
     /// Tenants that one transaction builds.
     fn group(&self) -> usize {
         let worker = &self.settings.worker;
-        self.work.parts.promise.tenants_at_once(worker.concurrency).min(worker.group_size)
+        let parts = self.parts();
+        let most = |promise: &Promise| promise.tenants_at_once(worker.concurrency);
+        most(&parts.promise).min(most(&parts.newest_promise)).min(worker.group_size)
     }
 
     /// Feeds the lanes from the queue until `stop`, and waits for what they have begun.
@@ -241,7 +252,7 @@ impl<'a> Life<'a> {
         };
         let pool = self.pools.queue.clone();
         let (jobs, urgent) = (Arc::clone(&inbox), Arc::clone(&interrupts));
-        let (in_progress, making) = (self.in_progress.clone(), self.work.parts.making().clone());
+        let (in_progress, making) = (self.in_progress.clone(), self.parts().making().clone());
         let handle = move |item, class| {
             let inbox = if class == Class::Interrupts { &urgent } else { &jobs };
             let (inbox, in_progress) = (Arc::clone(inbox), in_progress.clone());
@@ -313,7 +324,7 @@ impl<'a> Life<'a> {
         let every = u64::from(worker.connection_uses) / worker.concurrency.max(1) as u64;
         let pool = &self.pools.work;
         let runner = Runner::new(pool.clone(), self.limits(), every);
-        let plans = Arc::clone(&self.work.plans);
+        let plans = self.work.subscribe();
         Executor::new(pool.clone(), runner, plans, rules(worker), self.id.clone())
             .in_groups_of(self.group())
             .with_pool(Arc::clone(&self.spares))

@@ -170,7 +170,7 @@ impl Worker<'_> {
                 let parts = build_parts(self.settings, &pools.work).await;
                 let parts = parts.map_err(StartError::Build)?;
                 let plans = Plans::new(&parts).map_err(StartError::Plan)?;
-                work.insert(Work { plans: Arc::new(plans), parts })
+                work.insert(Work::new(Arc::new(plans)))
             }
         };
         Life::begin(self.settings, pools, work).await
@@ -217,7 +217,8 @@ async fn tell_of_shortage(settings: &Settings, mut conn: PgConnection) {
 /// The master key may have been changed since the life before.
 async fn agree(pool: &Connections, work: &Work) -> Result<(), BuildError> {
     let mut conn = pool.acquire().await.map_err(BuildError::Database)?;
-    Ok(build::agree(&mut conn, &work.parts.keys.sealer).await?)
+    let sealer = work.borrow().parts().keys.sealer.clone();
+    Ok(build::agree(&mut conn, &sealer).await?)
 }
 
 /// A new connection, and why the control schema does not fit this program, if it does not.

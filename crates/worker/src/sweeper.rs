@@ -99,6 +99,10 @@ impl Sweeper {
         if attention.suspensions_over {
             control::resume_due(&self.pool, By::process("sweeper")).await?;
         }
+        if attention.births_to_follow {
+            let settled = self.dead_after * 2;
+            control::catch_up(&self.pool, By::process("sweeper"), settled).await?;
+        }
         if attention.names_over {
             reaper::free_names(&mut *self.pool.acquire().await?).await?;
         }

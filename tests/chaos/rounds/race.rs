@@ -57,7 +57,7 @@ async fn migrations(bed: &mut Bed, dice: &mut Dice) {
         let cancelled = dice.chance(40).then(|| dice.millis(0, 300));
         let params = moves::params(hash, direction);
         async move {
-            let (id, total) = moves::surely(pool, Kind::Migrate, &params, tenants).await?;
+            let (id, total) = moves::surely(pool, Kind::Migrate, &params, tenants, None).await?;
             if let Some(after) = cancelled {
                 tokio::time::sleep(after).await;
                 moves::cancel(pool, id).await;

@@ -96,12 +96,19 @@ pub(crate) async fn ask(
     };
     let outcome = match asked.dry_run {
         true => Outcome::Looked(control::look(&mut tx, &wanted).await?),
-        false => admit(&mut tx, caller, wanted, asked.digest.as_deref()).await?,
+        false => admit(&mut tx, caller, &wanted, asked.digest.as_deref()).await?,
     };
-    if let Outcome::Operation(_) = outcome {
-        tx.commit().await?;
-        cx.ring(Bell::Jobs).await;
-        info!(operation.id = %id, operation.kind = %asked.kind, "operation {id} submitted");
+    match outcome {
+        Outcome::Operation(_) => {
+            tx.commit().await?;
+            cx.ring(Bell::Jobs).await;
+            info!(operation.id = %id, operation.kind = %asked.kind, "operation {id} submitted");
+        }
+        Outcome::Nothing(_) => {
+            drop(tx);
+            control::nothing_to_migrate(&cx.pool(), caller.by(), &wanted).await?;
+        }
+        Outcome::Looked(_) => {}
     }
     Ok(outcome)
 }
@@ -124,13 +131,13 @@ fn seen(asked: &AskedOperation) -> Result<(), Problem> {
 async fn admit(
     conn: &mut PgConnection,
     caller: &Caller,
-    wanted: Asked<'_>,
+    wanted: &Asked<'_>,
     digest: Option<&str>,
 ) -> Result<Outcome, Problem> {
-    if control::admit(conn, caller.by(), &wanted, digest).await? {
+    if control::admit(conn, caller.by(), wanted, digest).await? {
         return Ok(Outcome::Operation(wanted.id));
     }
-    let anywhere = Asked { but_at: None, ..wanted };
+    let anywhere = Asked { but_at: None, ..wanted.clone() };
     Ok(Outcome::Nothing(control::look(conn, &anywhere).await?.tenants))
 }
 

@@ -3,6 +3,7 @@
 use domain::{RoleName, SchemaName, TenantId};
 use serde_json::json;
 use sqlx::{PgConnection, Row};
+use store::births;
 use tenantdb::verify;
 
 use super::tenants;
@@ -18,8 +19,8 @@ use crate::{
 /// Spares looked at in one message.
 const AT_ONCE: i64 = 50;
 
-// One without a fingerprint was built by an older version. One of another set of migrations or other
-// extensions was built by another release: no tenant gets it.
+// One without a fingerprint was built by an older version. One of other migrations than new tenants are given, or of
+// other extensions, was built by another release or at another time: no tenant gets it.
 const BUILT: &str = "select id, fingerprint from tenantry.spares
     where id > $1 and fingerprint <> '' and starts_with(stamp, $3)
     order by id limit $2";
@@ -44,7 +45,10 @@ pub(crate) async fn walk(conn: &mut PgConnection, gatherer: &mut Gatherer<'_>) -
     if !gatherer.scope.wants(Kind::SpareChanged) {
         return Ok(());
     }
-    let (set, us) = (&gatherer.scope.migrations, gatherer.installation);
+    let (whole, us) = (&gatherer.scope.migrations, gatherer.installation);
+    let birth = births::current(conn).await?;
+    let given = birth.and_then(|birth| whole.only(&birth.versions));
+    let set = given.as_ref().unwrap_or(whole);
     let application = gatherer.scope.application_role.as_deref();
     let mut pages = Pages(i64::MIN);
     let page = |after| sqlx::query(BUILT).bind(after).bind(AT_ONCE).bind(set.hash().to_owned());

@@ -13,7 +13,7 @@ use store::{
     shared_migrations, tenants,
 };
 
-use super::{ControlError, rollout::move_on, wake::wake};
+use super::{ControlError, births, rollout::move_on, wake::wake};
 
 /// Tenants whose time is over that one operation is about, at most.
 pub const DUE_AT_ONCE: i64 = 1_000;
@@ -61,7 +61,8 @@ pub async fn admit_due(
 }
 
 /// Records the operation, its items and their jobs, in the caller's transaction; ring
-/// [`queue::Bell::Jobs`] after the commit. False: there is no such tenant, and nothing was recorded.
+/// [`queue::Bell::Jobs`] after the commit. False: there is no such tenant, and nothing was recorded;
+/// [`super::nothing_to_migrate`] follows where it is a migration.
 ///
 /// # Errors
 /// [`ControlError::NeedsShared`] of a migration; [`ControlError::SelectionChanged`] when `digest` is given and is
@@ -82,6 +83,7 @@ pub async fn admit(
         return if changed { Err(ControlError::SelectionChanged(selected)) } else { Ok(false) };
     }
     audit::append(conn, entry(by, asked, selected)).await?;
+    births::plan(conn, by, asked).await?;
     if asked.run_at.is_none() {
         wake(conn, Waiters::Operation(asked.id)).await?;
         move_on(conn, by, asked.id).await?;

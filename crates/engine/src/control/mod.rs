@@ -6,6 +6,7 @@
 //! worker's over the same rows.
 
 mod admit;
+mod births;
 mod error;
 mod names;
 mod promote;
@@ -18,6 +19,7 @@ mod steer;
 mod wake;
 
 pub use admit::{DUE_AT_ONCE, admit, admit_due, look, resume_due};
+pub use births::{catch_up, nothing_to_migrate};
 pub use error::ControlError;
 pub use names::{reservation, reserve_all};
 pub use promote::{promote, skip};

@@ -19,7 +19,7 @@ use store::{
 use tracing::info;
 
 use super::{
-    ControlError,
+    ControlError, births,
     error::{begin, patiently},
     names::{conflicts, reservation, reserve_all, taken},
     promote::is_halted,
@@ -107,6 +107,7 @@ async fn once(
     if !moved {
         return Err(ControlError::TryAgain);
     }
+    births::begin(&mut tx, by, operation, false).await?;
     if found.rollout.is_some() {
         rollouts::rewind(&mut tx, operation).await?;
         wake(&mut tx, Waiters::Operation(operation)).await?;

@@ -19,6 +19,8 @@ use store::{
 };
 use tracing::{info, warn};
 
+use super::births;
+
 /// Items of a wave that have jobs at once, at most: what a transaction lines up stays small, and few jobs are
 /// in vain when the wave halts.
 const PORTION: i64 = 1_000;
@@ -83,6 +85,9 @@ async fn begin_next(
         return Ok(false);
     }
     rolling.wave = next;
+    if rollouts::wave(conn, rolling.id, next).await?.is_some_and(|wave| wave.is_last) {
+        births::begin(conn, by, rolling.id, true).await?;
+    }
     if !rollouts::in_work(conn, rolling.id, next, 1).await?.planned {
         // Nothing is to be done in it, so nothing follows from it.
         rollouts::set_state(conn, rolling.id, next, WaveState::Done, None).await?;

@@ -12,7 +12,7 @@ use store::{
 use tracing::info;
 
 use super::{
-    ControlError,
+    ControlError, births,
     error::{begin, patiently},
     rollout::move_on,
     settle,
@@ -56,6 +56,7 @@ async fn begin_cancel(
         return Err(ControlError::InEffect(operation));
     }
     rollouts::stop(&mut tx, operation).await?;
+    births::take_back(&mut tx, by, operation).await?;
     let code = codes::CANCELLED;
     let message = "the operation was cancelled before this tenant was begun";
     let cancelled = items::cancel_waiting(&mut tx, operation, &code, message).await?;

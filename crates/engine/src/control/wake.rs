@@ -15,7 +15,7 @@ use store::{
 };
 use tracing::info;
 
-use super::{ControlError, rollout::move_on};
+use super::{ControlError, births, rollout::move_on};
 
 /// Items that are read and woken in one go: the same few statements for all of them.
 const PAGE: i64 = 10_000;
@@ -61,6 +61,7 @@ async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::
     if !operations::release_due(&mut tx, operation).await? {
         return Ok(false);
     }
+    births::begin(&mut tx, by, operation, false).await?;
     let mut jobs = wake(&mut tx, Waiters::Operation(operation)).await?;
     jobs += move_on(&mut tx, by, operation).await? as u64;
     let (detail, entry) = (json!({ "jobs": jobs }), by.did("operation.started"));

@@ -121,10 +121,11 @@ impl Ground {
         }
         let backoff = Backoff { base_ms: 1, cap_ms: 10 };
         let rules = RetryRules { max_attempts: 3, backoff, dead_after: secs(60) };
-        let plans = Arc::new(Plans::only(plan));
+        let plans = Plans::only(plan).for_good();
         let worker = Executor::new(db.pool.clone(), runner, plans, rules, "w".to_owned());
         let (operation, item) = submit(&db.pool).await;
-        let by = worker.plans.claimant("w", secs(60));
+        let plans = worker.plans();
+        let by = plans.claimant("w", secs(60));
         let mut conn = db.pool.acquire().await.unwrap();
         store::workers::register(&mut conn, &by, "here", 1, "test").await.unwrap();
         Self { db, there, script, worker, operation, item }

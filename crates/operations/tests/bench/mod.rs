@@ -48,7 +48,7 @@ pub(crate) fn executor(pool: &PgPool, parts: &Arc<Parts>, worker: &str) -> Execu
         backoff: Backoff { base_ms: 1, cap_ms: 10 },
         dead_after: Duration::from_secs(60),
     };
-    let plan = Arc::new(Plans::new(parts).unwrap());
+    let plan = Plans::new(parts).unwrap().for_good();
     let runner = Runner::new(pool.clone(), limits, 500);
     Executor::new(pool.clone(), runner, plan, rules, worker.to_owned()).in_groups_of(64)
 }

@@ -74,7 +74,7 @@ fn executor(pool: &PgPool, plans: Plans, worker: &str) -> Executor {
     let options = store::with_settings((*pool.connect_options()).clone());
     let pool = PgPool::connect_lazy_with(options);
     let runner = Runner::new(pool.clone(), limits, 500);
-    Executor::new(pool, runner, Arc::new(plans), rules(), worker.to_owned())
+    Executor::new(pool, runner, plans.for_good(), rules(), worker.to_owned())
 }
 
 /// Makes a tenant with the set, as a worker does.

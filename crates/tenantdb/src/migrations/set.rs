@@ -85,6 +85,22 @@ impl MigrationSet {
         Self { superseded, boundaries: self.boundaries.clone(), ..part }
     }
 
+    /// What of the set a tenant has that is at these versions, of this set or of another one; `None` where the
+    /// set lacks one of them.
+    #[must_use]
+    pub fn only(&self, versions: &[Version]) -> Option<Self> {
+        let has = |m: &Migration, version: &Version| m.version == *version;
+        let is_known = |v| self.iter().chain(self.superseded.iter()).any(|m| has(m, v));
+        let is_named = |m: &&Migration| versions.contains(&m.version);
+        let baseline = self.iter().take(usize::from(!self.superseded.is_empty()));
+        let behind = self.iter().skip(baseline.len());
+        let mut missing: Vec<&Migration> = behind.filter(|m| !is_named(m)).collect();
+        if !baseline.clone().any(|m| is_named(&m)) {
+            missing.extend(self.superseded.iter().filter(|m| !is_named(m)));
+        }
+        versions.iter().all(is_known).then(|| self.without(&missing))
+    }
+
     /// The newest version; `None` for an empty set.
     pub fn head(&self) -> Option<&Version> {
         self.migrations.last().map(Migration::version)

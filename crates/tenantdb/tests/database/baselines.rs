@@ -1,5 +1,6 @@
 //! A migration that makes all that older ones make: new tenants begin there.
 
+use domain::Version;
 use tenantdb::migrations::{MigrateError, MigrationSet};
 
 use crate::support::{Site, Tenant, set_of, site};
@@ -83,4 +84,36 @@ async fn an_old_file_that_runs_outside_any_transaction_is_told_and_not_run_withi
         matches!(&refused, MigrateError::SeveralTransactions { file, .. } if file == "V2__b.sql"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_part_of_the_set_has_the_old_files_where_the_baseline_makes_more() {
+    let part = |versions: &[&str]| {
+        let versions: Vec<Version> = versions.iter().copied().map(Version::new).collect();
+        all().only(&versions)
+    };
+    let files = |versions: &[&str]| -> Vec<String> {
+        let part = part(versions).unwrap();
+        part.iter().map(|m| m.file().to_owned()).collect()
+    };
+
+    assert_eq!(files(&[]), [""; 0]);
+    assert_eq!(files(&["1", "2"]), ["V1__a.sql", "V2__b.sql"]);
+    assert_eq!(files(&["1", "2", "3"]), ["B3__all.sql"]);
+    assert_eq!(files(&["3"]), ["B3__all.sql"]);
+    assert_eq!(part(&["3", "4"]).unwrap().hash(), all().hash());
+    assert!(part(&["3", "5"]).is_none(), "the set has no 5");
+}
+
+#[tokio::test]
+async fn who_begins_with_a_part_is_brought_to_the_whole_set() {
+    let site = site().await;
+    for (id, versions, more) in [(1, &["1"][..], &["2", "3", "4"][..]), (2, &["3"], &["4"])] {
+        let versions: Vec<Version> = versions.iter().copied().map(Version::new).collect();
+        let tenant = site.tenant(id, &format!("t{id}")).with_schema(&site).await;
+        brought_to(&site, &tenant, &all().only(&versions).unwrap()).await;
+
+        assert_eq!(brought_to(&site, &tenant, &all()).await, more);
+        assert_eq!(tenant.versions(&site).await, ["3", "4"]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Migrations in waves: six tenants, and a worker that takes them from the first version to the second.
 
+mod births;
 mod halts;
 mod membership;
 mod waits;

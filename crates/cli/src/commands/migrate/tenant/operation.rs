@@ -134,6 +134,8 @@ async fn submit(
     let (actor, Selected { tenants, .. }) = (actor(), there);
     let admitted = control::admit(&mut tx, By::process(&actor), &asked, None).await;
     if !admitted.map_err(refused)? {
+        drop(tx);
+        control::nothing_to_migrate(pool, By::process(&actor), &asked).await?;
         return Ok((None, tenants));
     }
     let id = asked.id;
@@ -176,7 +178,7 @@ async fn work(
     // Its stages have limits of their own.
     let limits = migrate::limits();
     let runner = Runner::new(pool.clone(), limits, CONNECTION_USES);
-    let executor = Executor::new(pool.clone(), runner, Arc::new(plans), rules, worker);
+    let executor = Executor::new(pool.clone(), runner, plans.for_good(), rules, worker);
     operations::carry_out(&executor, id, wish.concurrency, stop).await
 }
 

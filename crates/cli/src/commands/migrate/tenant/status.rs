@@ -146,9 +146,11 @@ async fn all(
 ) -> anyhow::Result<Done> {
     let stand = read(db.pool, set, tenants).await?;
     let others: Vec<&Stands<'_>> = stand.iter().filter(|(_, s)| !s.is_current()).collect();
+    let born_at = born_at(db.pool).await?;
     if db.json {
         let rows: Vec<_> = stand.iter().map(json_row).collect();
-        show::raw(&json!({ "newest": set.head(), "tenants": rows }).to_string());
+        let told = json!({ "newest": set.head(), "born_at": born_at, "tenants": rows });
+        show::raw(&told.to_string());
         return Ok(Done::well_if(others.is_empty()));
     }
     if !others.is_empty() {
@@ -168,10 +170,20 @@ async fn all(
         show::note(ledger::missing(show::plain(&tenant.schema).as_ref()));
     }
     notes(set, &others).iter().for_each(show::note);
-    if others.iter().any(|(_, standing)| !standing.missing.is_empty()) {
+    let born_elsewhere = born_at.filter(|it| *it != version(set.head()));
+    if let Some(born_at) = &born_elsewhere {
+        show::note(format!("new tenants are born at {born_at}"));
+    }
+    if born_elsewhere.is_some() || others.iter().any(|(_, it)| !it.missing.is_empty()) {
         show::note("`tenantry migrate tenant up --all` applies what is pending");
     }
     Ok(Done::well_if(others.is_empty()))
+}
+
+/// The version that new tenants are given.
+async fn born_at(pool: &PgPool) -> sqlx::Result<Option<String>> {
+    let birth = store::births::current(&mut *pool.acquire().await?).await?;
+    Ok(birth.map(|birth| version(birth.place.version.as_ref()).to_owned()))
 }
 
 /// What is unusual about what is pending: versions that come late, and several transactions.

@@ -1,0 +1,210 @@
+//! The version of the tenant migrations that new tenants are given.
+//!
+//! A migration of all tenants has a row with the place where it goes; another one stands for what workers
+//! began with. The row that came into force last counts.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{Direction, OperationId, TenantId, Version};
+use sqlx::{PgConnection, types::Uuid};
+
+use crate::tenants::Place;
+
+/// What new tenants are given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    pub place: Place,
+    /// The versions of its set up to it, oldest first.
+    pub versions: Vec<Version>,
+}
+
+/// What is in force; `None` before a worker has started.
+pub async fn current(conn: &mut PgConnection) -> sqlx::Result<Option<Birth>> {
+    sqlx::query!(
+        r#"select b.set_hash, b.version,
+                  s.versions[:coalesce(array_position(s.versions, b.version), 0)] as "versions!"
+           from tenantry.birth_versions b
+           join tenantry.migration_sets s on s.hash = b.set_hash
+           where b.in_force_since is not null
+           order by b.in_force_since desc, b.id desc limit 1"#
+    )
+    .map(|row| Birth {
+        place: Place { set_hash: row.set_hash, version: row.version.map(Version::new) },
+        versions: row.versions.into_iter().map(Version::new).collect(),
+    })
+    .fetch_optional(conn)
+    .await
+}
+
+/// Puts the newest version of a worker that starts in force, where none is, or no tenant has any migrations yet.
+pub async fn start_at(conn: &mut PgConnection, newest: &Place) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with current as (
+             select set_hash, version from tenantry.birth_versions where in_force_since is not null
+             order by in_force_since desc, id desc limit 1
+         )
+         insert into tenantry.birth_versions (set_hash, version, in_force_since)
+         select $1, $2, clock_timestamp()
+         where not exists (select from current)
+            or not exists (select from tenantry.tenant_migrations)
+               and not exists (select from current where set_hash = $1 and version is not distinct from $2)",
+        newest.set_hash,
+        newest.version.as_ref().map(Version::as_str),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Puts `place` in force, as no tenant is left that has to go there; false where it is.
+pub async fn set(conn: &mut PgConnection, place: &Place) -> sqlx::Result<bool> {
+    let set = sqlx::query!(
+        "insert into tenantry.birth_versions (set_hash, version, in_force_since, made_since)
+         select $1, $2, clock_timestamp(), clock_timestamp() - interval '1 minute'
+         where not exists (
+             select from (select set_hash, version from tenantry.birth_versions
+                          where in_force_since is not null
+                          order by in_force_since desc, id desc limit 1) as current
+             where set_hash = $1 and version is not distinct from $2)",
+        place.set_hash,
+        place.version.as_ref().map(Version::as_str),
+    );
+    Ok(set.execute(conn).await?.rows_affected() == 1)
+}
+
+/// Records where `operation`, which was just recorded, brings all tenants. Not in force before [`begin`].
+pub async fn plan(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    place: &Place,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into tenantry.birth_versions (operation_id, set_hash, version) values ($1, $2, $3)",
+        operation.get(),
+        place.set_hash,
+        place.version.as_ref().map(Version::as_str),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Puts the place of `operation` in force, and says which it is if it was not. A rollout upwards waits for its
+/// `last_wave`.
+pub async fn begin(
+    conn: &mut PgConnection,
+    operation: OperationId,
+    last_wave: bool,
+) -> sqlx::Result<Option<Place>> {
+    sqlx::query!(
+        "update tenantry.birth_versions b
+         set in_force_since = clock_timestamp(),
+             -- The admission may have missed who became active a moment before. On a way down, who is made
+             -- meanwhile has more than that.
+             made_since = case when o.params ->> 'direction' <> $3 then o.created_at - interval '1 minute' end
+         from tenantry.operations o
+         where b.operation_id = $1 and b.in_force_since is null and o.id = b.operation_id
+           and (o.wave is null or $2 or o.params ->> 'direction' = $3)
+         returning b.set_hash, b.version",
+        operation.get(),
+        last_wave,
+        Direction::Down.as_str(),
+    )
+    .map(|row| Place { set_hash: row.set_hash, version: row.version.map(Version::new) })
+    .fetch_optional(conn)
+    .await
+}
+
+/// Takes the place of `operation` out of force; false where it was not in force. What was before it is again.
+pub async fn take_back(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<bool> {
+    let taken = sqlx::query!(
+        "with taken as (
+             update tenantry.birth_versions b set in_force_since = null, made_since = null
+             from tenantry.operations o
+             where b.operation_id = $1 and b.in_force_since is not null and o.id = b.operation_id
+             returning b.id, o.params ->> 'direction' as direction, o.created_at
+         ), before as (
+             select b.set_hash, b.version from tenantry.birth_versions b, taken
+             where b.in_force_since is not null and b.id <> taken.id
+             order by b.in_force_since desc, b.id desc limit 1
+         )
+         insert into tenantry.birth_versions (set_hash, version, in_force_since, made_since)
+         select before.set_hash, before.version, clock_timestamp(),
+                -- on a way down they were given less
+                case when direction = $2 then created_at end
+         from taken, before",
+        operation.get(),
+        Direction::Down.as_str(),
+    );
+    Ok(taken.execute(conn).await?.rows_affected() == 1)
+}
+
+/// A version in force, and those who were given another one.
+#[derive(Debug)]
+pub struct Late {
+    pub place: Place,
+    /// Active or suspended tenants that were made meanwhile, and are at another place.
+    pub tenants: Vec<TenantId>,
+}
+
+/// Those who were being made when the version in force came, once their making and its operation are over and
+/// every worker has followed: `settled` after it came, and with its set. They count as seen to. `None`: there
+/// are none, it is not time yet, or another transaction sees to it.
+///
+/// Reads all tenants, once for each migration of them all.
+pub async fn catch_up(conn: &mut PgConnection, settled: Duration) -> sqlx::Result<Option<Late>> {
+    let due = sqlx::query!(
+        r#"select b.id, b.operation_id, b.set_hash, b.version, b.made_since
+           from tenantry.birth_versions b
+           left join tenantry.operations o on o.id = b.operation_id
+           where b.made_since is not null and b.in_force_since < clock_timestamp() - make_interval(secs => $1)
+             and (o.id is null or o.finished_at is not null)
+             and not exists (select from tenantry.birth_versions later
+                             where (later.in_force_since, later.id) > (b.in_force_since, b.id))
+             and not exists (select from tenantry.operations m
+                             where m.finished_at is null and m.kind in ('provision', 'import')
+                               and m.state <> 'queued'
+                               and m.created_at < b.in_force_since + make_interval(secs => $1))
+             and not exists (select from tenantry.workers w
+                             where w.stopped_at is null and w.refused is null
+                               and w.set_hash <> b.set_hash and 'provision' = any(w.kinds))
+           for no key update of b skip locked"#,
+        settled.as_secs_f64(),
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(due) = due else { return Ok(None) };
+    let place = Place { set_hash: due.set_hash, version: due.version.map(Version::new) };
+    let tenants = elsewhere(conn, &place, due.made_since, due.operation_id).await?;
+    sqlx::query!("update tenantry.birth_versions set made_since = null where id = $1", due.id)
+        .execute(conn)
+        .await?;
+    Ok((!tenants.is_empty()).then_some(Late { place, tenants }))
+}
+
+/// Active and suspended tenants that were made since then and are not at `place`. Those of the operation itself
+/// are left out: what failed there is an operator's.
+async fn elsewhere(
+    conn: &mut PgConnection,
+    place: &Place,
+    made_since: Option<DateTime<Utc>>,
+    operation: Option<Uuid>,
+) -> sqlx::Result<Vec<TenantId>> {
+    sqlx::query!(
+        "select t.id from tenantry.tenants t
+         left join tenantry.tenant_migrations m on m.tenant_id = t.id
+         where t.state in ('active', 'suspended') and t.activated_at >= $1
+           and (m.set_hash is distinct from $2 or m.version is distinct from $3)
+           and not exists (select from tenantry.operation_items i
+                           where i.operation_id = $4 and i.tenant_id = t.id)
+         order by t.id",
+        made_since,
+        place.set_hash,
+        place.version.as_ref().map(Version::as_str),
+        operation,
+    )
+    .map(|row| TenantId::new(row.id))
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,1 @@
+drop table tenantry.birth_versions;
