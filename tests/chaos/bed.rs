@@ -52,6 +52,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("TENANTRY__POOL__REFILL_PER_SECOND", "100"),
     ("TENANTRY__QUEUE__POLL_MS", "200"),
     ("TENANTRY__QUEUE__HEARTBEAT_MS", "500"),
+    // The queue notes the start of a consumer in whole seconds, and two rounds share two cores.
+    ("TENANTRY__QUEUE__MISSED_HEARTBEATS", "8"),
     ("TENANTRY__QUEUE__MAX_CONNECTIONS", "3"),
 ];
 
