@@ -6,6 +6,7 @@ use domain::OperationId;
 use engine::control;
 use serde::Deserialize;
 use serde_json::Value;
+use sqlx::Connection as _;
 use store::{
     operations,
     rollouts::{self, FailedGroup, Summary, WaveView},
@@ -98,11 +99,14 @@ pub(crate) async fn get_rollout(
     Id(id): Id<OperationId>,
 ) -> Result<Json<Rollout>, Problem> {
     let mut conn = cx.pool().acquire().await?;
-    let found = operations::find(&mut conn, id).await?;
+    // Of one moment: a wave that halts says why.
+    let mut tx = conn.begin_with("begin isolation level repeatable read read only").await?;
+    let found = operations::find(&mut tx, id).await?;
     let found = found.and_then(|it| Some((it.rollout.clone()?, it)));
     let (place, found) = found.ok_or_else(|| Problem::rollout_not_found(id))?;
-    let waves = rollouts::views(&mut conn, id).await?;
-    let failed = rollouts::failed(&mut conn, id).await?;
+    let waves = rollouts::views(&mut tx, id).await?;
+    let failed = rollouts::failed(&mut tx, id).await?;
+    tx.commit().await?;
     Ok(Json(Rollout {
         operation_id: id,
         state: found.state.into(),
