@@ -131,7 +131,7 @@ struct Found {
     names_agree: bool,
     keys: i64,
     activations: i64,
-    /// Nobody asked for it: its tenant was being made while the others were migrated.
+    /// The sweeper asked for it: its tenant was being made while the others were migrated.
     follows: bool,
 }
 

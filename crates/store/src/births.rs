@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{Direction, OperationId, TenantId, Version};
-use sqlx::{PgConnection, types::Uuid};
+use sqlx::PgConnection;
 
 use crate::tenants::Place;
 
@@ -116,24 +116,29 @@ pub async fn begin(
     .await
 }
 
-/// Takes the place of `operation` out of force; false where it was not in force. What was before it is again.
+/// Takes the place of `operation` out of force. What was before it is in force again, unless a later one is; says
+/// whether it is.
 pub async fn take_back(conn: &mut PgConnection, operation: OperationId) -> sqlx::Result<bool> {
     let taken = sqlx::query!(
-        "with taken as (
+        "with own as (
+             select b.id, b.in_force_since, o.params ->> 'direction' as direction, o.created_at
+             from tenantry.birth_versions b join tenantry.operations o on o.id = b.operation_id
+             where b.operation_id = $1 and b.in_force_since is not null
+         ), taken as (
              update tenantry.birth_versions b set in_force_since = null, made_since = null
-             from tenantry.operations o
-             where b.operation_id = $1 and b.in_force_since is not null and o.id = b.operation_id
-             returning b.id, o.params ->> 'direction' as direction, o.created_at
+             from own where b.id = own.id
          ), before as (
-             select b.set_hash, b.version from tenantry.birth_versions b, taken
-             where b.in_force_since is not null and b.id <> taken.id
+             select b.* from tenantry.birth_versions b, own
+             where b.in_force_since is not null and b.id <> own.id
              order by b.in_force_since desc, b.id desc limit 1
          )
          insert into tenantry.birth_versions (set_hash, version, in_force_since, made_since)
          select before.set_hash, before.version, clock_timestamp(),
                 -- on a way down they were given less
-                case when direction = $2 then created_at end
-         from taken, before",
+                least(before.made_since, case when own.direction = $2 then own.created_at end)
+         from own, before
+         -- a later one stays in force as it is
+         where before.in_force_since < own.in_force_since",
         operation.get(),
         Direction::Down.as_str(),
     );
@@ -155,7 +160,7 @@ pub struct Late {
 /// Reads all tenants, once for each migration of them all.
 pub async fn catch_up(conn: &mut PgConnection, settled: Duration) -> sqlx::Result<Option<Late>> {
     let due = sqlx::query!(
-        r#"select b.id, b.operation_id, b.set_hash, b.version, b.made_since
+        r#"select b.id, b.set_hash, b.version, b.made_since
            from tenantry.birth_versions b
            left join tenantry.operations o on o.id = b.operation_id
            where b.made_since is not null and b.in_force_since < clock_timestamp() - make_interval(secs => $1)
@@ -176,20 +181,19 @@ pub async fn catch_up(conn: &mut PgConnection, settled: Duration) -> sqlx::Resul
     .await?;
     let Some(due) = due else { return Ok(None) };
     let place = Place { set_hash: due.set_hash, version: due.version.map(Version::new) };
-    let tenants = elsewhere(conn, &place, due.made_since, due.operation_id).await?;
+    let tenants = elsewhere(conn, &place, due.made_since).await?;
     sqlx::query!("update tenantry.birth_versions set made_since = null where id = $1", due.id)
         .execute(conn)
         .await?;
     Ok((!tenants.is_empty()).then_some(Late { place, tenants }))
 }
 
-/// Active and suspended tenants that were made since then and are not at `place`. Those of the operation itself
-/// are left out: what failed there is an operator's.
+/// Active and suspended tenants that were made since then and are not at `place`. Those that a migration has
+/// been about since then are left out: what became of them there is an operator's.
 async fn elsewhere(
     conn: &mut PgConnection,
     place: &Place,
     made_since: Option<DateTime<Utc>>,
-    operation: Option<Uuid>,
 ) -> sqlx::Result<Vec<TenantId>> {
     sqlx::query!(
         "select t.id from tenantry.tenants t
@@ -197,12 +201,12 @@ async fn elsewhere(
          where t.state in ('active', 'suspended') and t.activated_at >= $1
            and (m.set_hash is distinct from $2 or m.version is distinct from $3)
            and not exists (select from tenantry.operation_items i
-                           where i.operation_id = $4 and i.tenant_id = t.id)
+                           join tenantry.operations o on o.id = i.operation_id and o.kind = 'migrate'
+                           where i.tenant_id = t.id and o.created_at >= $1)
          order by t.id",
         made_since,
         place.set_hash,
         place.version.as_ref().map(Version::as_str),
-        operation,
     )
     .map(|row| TenantId::new(row.id))
     .fetch_all(conn)

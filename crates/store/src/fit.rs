@@ -44,13 +44,13 @@ pub async fn standing(conn: &mut PgConnection) -> sqlx::Result<Standing> {
     // Not a checked query: the migrator's and the queue's tables stand in no migration of ours.
     let asked: sqlx::Result<Asked> = sqlx::query_as(
         "select array(select version from tenantry._migrations where success),
-                    to_regclass('apalis.jobs_inflight') is not null,
-                    (select id from tenantry.master_keys where retired_at is null),
-                    b.set_hash, b.version
-             from (values (true)) as one (row)
-             left join (select set_hash, version from tenantry.birth_versions
-                        where in_force_since is not null
-                        order by in_force_since desc, id desc limit 1) b on one.row",
+                to_regclass('apalis.jobs_inflight') is not null,
+                (select id from tenantry.master_keys where retired_at is null),
+                b.set_hash, b.version
+         from (values (true)) as one (row)
+         left join (select set_hash, version from tenantry.birth_versions
+                    where in_force_since is not null
+                    order by in_force_since desc, id desc limit 1) b on one.row",
     )
     .fetch_one(conn)
     .await;

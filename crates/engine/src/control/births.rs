@@ -52,10 +52,8 @@ async fn of_all(conn: &mut PgConnection, asked: &Asked<'_>) -> sqlx::Result<Opti
     if asked.kind != Kind::Migrate || asked.tenants.is_some() || !asked.selector.all {
         return Ok(None);
     }
-    let Ok(Migrate { direction, set, to, .. }) = serde_json::from_value(asked.params.clone())
-    else {
-        return Ok(None);
-    };
+    let migrate = serde_json::from_value(asked.params.clone());
+    let Migrate { direction, set, to, .. } = migrate.map_err(|e| sqlx::Error::Decode(e.into()))?;
     let Some(versions) = workers::set_versions(conn, &set).await? else { return Ok(None) };
     let before = births::current(conn).await?;
     let reached = before.as_ref().and_then(|birth| birth.place.version.as_ref());

@@ -17,7 +17,7 @@ use crate::support::{Site, Tenant, count, counters, grown, set_of, site, site_al
 const OTHERS: u32 = 600;
 
 /// A database with [`OTHERS`] other schemas and roles, analyzed: the planner knows their number.
-/// On a server of its own, where nobody's changes have sessions read their catalogues anew.
+/// On a server of its own: changes by others would make its sessions read whole catalogues again.
 async fn crowded_site() -> Site {
     let site = site_alone().await;
     site.run(&format!(

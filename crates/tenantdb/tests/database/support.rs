@@ -36,7 +36,7 @@ pub(crate) async fn site() -> Site {
     Site::of(harness::fresh_db().await).await
 }
 
-/// On a server that nobody else uses.
+/// As [`site`], on a server of its own.
 pub(crate) async fn site_alone() -> Site {
     Site::of(harness::fresh_db_alone().await).await
 }

@@ -115,6 +115,28 @@ async fn who_goes_back_gives_new_tenants_no_more_at_once() {
 }
 
 #[tokio::test]
+async fn a_cancelled_migration_leaves_a_later_one_and_its_followers_alone() {
+    let fleet = settled_fleet().await;
+    let gated = json!({ "waves": [{ "count": 1, "gate": "manual" }] });
+    let (down, later) = (OperationId::mint(), OperationId::mint());
+    for (operation, direction) in [(down, Direction::Down), (later, Direction::Up)] {
+        let look = fleet.asked(operation, &gated, direction, None).await.unwrap().unwrap();
+        fleet.asked(operation, &gated, direction, Some(&look.digest)).await.unwrap();
+    }
+    fleet.work(later).await;
+    fleet.promote(later, false).await.unwrap();
+    assert_eq!(fleet.born().await.as_deref(), Some("0002"));
+
+    fleet.cancel(down).await;
+
+    assert_eq!(fleet.born().await.as_deref(), Some("0002"));
+    let follow = "select b.operation_id::text from tenantry.birth_versions b
+        where b.made_since is not null order by b.in_force_since desc limit 1";
+    assert_eq!(fleet.ask(follow).await, [later.to_string()], "its followers are still to come");
+    assert_eq!(fleet.ask("select count(*)::text from tenantry.birth_versions").await, ["3"]);
+}
+
+#[tokio::test]
 async fn only_a_migration_of_all_tenants_moves_it() {
     let fleet = settled_fleet().await;
     let operation = OperationId::mint();
