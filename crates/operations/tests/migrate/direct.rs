@@ -55,6 +55,21 @@ async fn a_second_command_finishes_what_the_first_one_left() {
 }
 
 #[tokio::test]
+async fn who_is_at_the_newest_version_but_asked_to_go_back_comes_up_again() {
+    let db = harness::fresh_db().await;
+    let (_folder, set, promise) = two_tenants(&db.pool).await;
+    migrate(&db.pool, &set, Some(promise.clone()), (Direction::Up, None)).await;
+    submit_migration(&db.pool, &set, Some(promise.clone()), (Direction::Down, Some("0002"))).await;
+
+    let up = (Direction::Up, None);
+    let (again, executor) = submit_migration(&db.pool, &set, Some(promise), up).await;
+    carried_out(&executor, again).await;
+
+    assert_eq!(ask(&db.pool, ITEMS).await, ["succeeded "; 6]);
+    assert_eq!(ask(&db.pool, VERSIONS).await, ["0004", "0004"]);
+}
+
+#[tokio::test]
 async fn what_is_cancelled_is_ended_by_a_worker_without_its_set() {
     let db = harness::fresh_db().await;
     let (_folder, later, promise) = two_tenants(&db.pool).await;

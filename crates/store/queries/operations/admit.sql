@@ -3,7 +3,15 @@
 -- the version asked for, $12 pattern of the name,
 -- $13 moment, $14 external ids, $15 set and $16 version of those that are left out, $17 whether it interrupts,
 -- $18 what the item of each id has to know, $19 label, $20 the waves, see store::rollouts::prepared
-with chosen as materialized (
+with moving as materialized (
+    -- by what was asked for before: they do not stay at the place
+    select i.tenant_id
+    from tenantry.operations o
+    join tenantry.operation_items i on i.operation_id = o.id
+    where $15::text is not null and o.kind = 'migrate' and o.finished_at is null
+      and (o.run_at is null or o.run_at <= clock_timestamp())
+      and i.state in ('queued', 'waiting', 'running', 'retrying')
+), chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name, t.deletion_protected and $2 = 'delete' as is_protected
     from tenantry.tenants t
     left join tenantry.tenant_migrations m on m.tenant_id = t.id
@@ -17,7 +25,8 @@ with chosen as materialized (
       and ($12::text is null or lower(t.name) like lower($12))
       and ($13::timestamptz is null or t.created_at < $13)
       and ($14::text[] is null or t.external_id = any($14))
-      and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16)
+      and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16
+           or t.id in (select tenant_id from moving))
 ), counted as (
     select count(*) as tenants, count(*) filter (where is_protected) as protected,
            -- of kind and params too: who has looked at one thing must not get another
