@@ -151,11 +151,7 @@ impl System {
         .bind(posted.as_secs_f64())
         .fetch_one(&self.pool)
         .await?;
-        Ok(Done {
-            id,
-            tenants_per_second: tenants as f64 / took,
-            accepted_ms,
-        })
+        Ok(Done { id, tenants_per_second: tenants as f64 / took, accepted_ms })
     }
 
     /// Submits tenants as NDJSON; the batch's id, and how long it took to be accepted, in

@@ -73,6 +73,9 @@ pub async fn admit(
     asked: &Asked<'_>,
     digest: Option<&str>,
 ) -> Result<bool, ControlError> {
+    if asked.kind == Kind::Migrate {
+        store::births::lock(conn).await?;
+    }
     require_shared(conn, asked).await?;
     let selected = operations::admit(conn, asked, digest, true).await?;
     if !selected.admitted && selected.protected > 0 {

@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use store::{
     Connections,
     audit::{self, By},
+    births::Begin,
     items::{self, ReleasedTenant, Requeued, Retryable, Waiters},
     operations::{self, Operation},
     rollouts,
@@ -107,7 +108,7 @@ async fn once(
     if !moved {
         return Err(ControlError::TryAgain);
     }
-    births::begin(&mut tx, by, operation, false).await?;
+    births::begin(&mut tx, by, operation, Begin::Again).await?;
     if found.rollout.is_some() {
         rollouts::rewind(&mut tx, operation).await?;
         wake(&mut tx, Waiters::Operation(operation)).await?;

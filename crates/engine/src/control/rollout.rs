@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use store::{
     Connections,
     audit::{self, By},
+    births::Begin,
     items::Claim,
     operations,
     rollouts::{self, Rolling, WaveRow},
@@ -86,7 +87,7 @@ async fn begin_next(
     }
     rolling.wave = next;
     if rollouts::wave(conn, rolling.id, next).await?.is_some_and(|wave| wave.is_last) {
-        births::begin(conn, by, rolling.id, true).await?;
+        births::begin(conn, by, rolling.id, Begin::LastWave).await?;
     }
     if !rollouts::in_work(conn, rolling.id, next, 1).await?.planned {
         // Nothing is to be done in it, so nothing follows from it.

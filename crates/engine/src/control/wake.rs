@@ -10,6 +10,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use store::{
     Connections,
     audit::{self, By},
+    births::Begin,
     items::{self, Waiters},
     operations,
 };
@@ -61,7 +62,7 @@ async fn start(pool: &Connections, by: By<'_>, operation: OperationId) -> sqlx::
     if !operations::release_due(&mut tx, operation).await? {
         return Ok(false);
     }
-    births::begin(&mut tx, by, operation, false).await?;
+    births::begin(&mut tx, by, operation, Begin::Start).await?;
     let mut jobs = wake(&mut tx, Waiters::Operation(operation)).await?;
     jobs += move_on(&mut tx, by, operation).await? as u64;
     let (detail, entry) = (json!({ "jobs": jobs }), by.did("operation.started"));

@@ -5,16 +5,18 @@
 -- $18 what the item of each id has to know, $19 label, $20 the waves, see store::rollouts::prepared
 with moving as materialized (
     -- by what was asked for before: they do not stay at the place
-    select i.tenant_id
+    select distinct i.tenant_id
     from tenantry.operations o
     join tenantry.operation_items i on i.operation_id = o.id
     where $15::text is not null and o.kind = 'migrate' and o.finished_at is null
-      and (o.run_at is null or o.run_at <= clock_timestamp())
+      and (o.run_at is null or o.run_at <= coalesce($5, clock_timestamp()))
       and i.state in ('queued', 'waiting', 'running', 'retrying')
+      and ($9::bigint[] is null or i.tenant_id = any($9))
 ), chosen as materialized (
     select t.id, t.name, t.domain, t.schema_name, t.deletion_protected and $2 = 'delete' as is_protected
     from tenantry.tenants t
     left join tenantry.tenant_migrations m on m.tenant_id = t.id
+    left join moving v on v.tenant_id = t.id
     where t.state = any($8::text[])
       -- nothing takes back a drop that has begun
       and (t.purge_began_at is null or $2 = 'purge')
@@ -26,7 +28,7 @@ with moving as materialized (
       and ($13::timestamptz is null or t.created_at < $13)
       and ($14::text[] is null or t.external_id = any($14))
       and ($15::text is null or m.set_hash is distinct from $15 or m.version is distinct from $16
-           or t.id in (select tenant_id from moving))
+           or v.tenant_id is not null)
 ), counted as (
     select count(*) as tenants, count(*) filter (where is_protected) as protected,
            -- of kind and params too: who has looked at one thing must not get another

@@ -68,7 +68,7 @@ pub struct Asked<'a> {
     pub selector: &'a Selector,
     /// Where a schema has the version that `selector` asks to be below ([`crate::tenants::places_with`]).
     pub with_version: &'a [Place],
-    /// Without those whose schema is at this place: nothing is to be done there.
+    /// Without those whose schema is at this place and whom no open migration takes elsewhere.
     pub but_at: Option<&'a Place>,
     /// Not to be set going before; `None`: at once.
     pub run_at: Option<DateTime<Utc>>,

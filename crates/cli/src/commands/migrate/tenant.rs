@@ -16,7 +16,7 @@ use settings::Settings;
 use sqlx::{PgConnection, PgPool};
 use store::tenants::{self, FleetTenant};
 use tenantdb::{
-    migrations::{MigrationSet, Target},
+    migrations::{MigrateError, MigrationSet, Target},
     share,
 };
 
@@ -164,6 +164,9 @@ impl Tenant {
             }
             Self::Down { which, to, how, .. } => {
                 let set = set(settings)?;
+                if let Some(to) = &to {
+                    to.keeps(&set).map_err(|e| no_version(&e))?;
+                }
                 let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
@@ -243,6 +246,12 @@ pub(in crate::commands) async fn require_shared(
     Err(Failure::new(missing.join("; "))
         .advise("run `tenantry migrate public up`; no tenant was touched")
         .into())
+}
+
+fn no_version(error: &MigrateError) -> Failure {
+    Failure::new(telemetry::chain(error))
+        .advise("`none` takes all of them back; no tenant was touched")
+        .with_problem(json!({ "code": "unknown_version" }))
 }
 
 fn unlearnt(error: &LearnError) -> Failure {

@@ -27,7 +27,7 @@ const TOLD: &str =
 
 impl Fleet {
     /// What new tenants are given.
-    async fn born(&self) -> Option<String> {
+    pub(super) async fn born(&self) -> Option<String> {
         let birth = store::births::current(&mut self.pool().acquire().await.unwrap()).await;
         let version = birth.unwrap().and_then(|birth: Birth| birth.place.version);
         version.map(|version| version.to_string())
@@ -42,18 +42,18 @@ impl Fleet {
         births::start_at(&mut self.pool().acquire().await.unwrap(), parts).await.unwrap()
     }
 
-    async fn cancel(&self, operation: OperationId) {
+    pub(super) async fn cancel(&self, operation: OperationId) {
         control::cancel(&self.connections(), By::process("test"), operation).await.unwrap();
     }
 
-    async fn catch_up(&self) {
+    pub(super) async fn catch_up(&self) {
         let (pool, by) = (self.connections(), By::process("test"));
         control::catch_up(&pool, by, Duration::ZERO).await.unwrap();
     }
 }
 
 /// Six tenants that are at what new ones are given.
-async fn settled_fleet() -> Fleet {
+pub(super) async fn settled_fleet() -> Fleet {
     let fleet = fleet().await;
     let (_, first, _) = learnt(fleet.pool(), FIRST).await;
     let place = place(&first);
@@ -61,7 +61,7 @@ async fn settled_fleet() -> Fleet {
     fleet
 }
 
-fn place(set: &MigrationSet) -> Place {
+pub(super) fn place(set: &MigrationSet) -> Place {
     Place { set_hash: set.hash().to_owned(), version: set.head().cloned() }
 }
 
@@ -115,6 +115,28 @@ async fn who_goes_back_gives_new_tenants_no_more_at_once() {
 }
 
 #[tokio::test]
+async fn who_was_made_during_a_way_down_goes_down_too() {
+    let fleet = settled_fleet().await;
+    let up = fleet.start(&json!({ "waves": [] })).await;
+    fleet.work(up).await;
+    let down = fleet.ask_down(Some("0001")).await;
+    let (_, set, promise) = learnt(fleet.pool(), NOTES).await;
+    make(fleet.pool(), "gwen", set, promise).await;
+    fleet.work(down).await;
+    fleet.settle_all().await;
+    fleet.only_its_own_workers().await;
+    assert_eq!(fleet.ask(VERSIONS).await.last().unwrap(), "gwen 0002");
+
+    fleet.catch_up().await;
+
+    let follow =
+        "select i.tenant_name || ' ' || concat_ws(' ', o.params ->> 'direction', o.params ->> 'to')
+        from tenantry.operation_items i join tenantry.operations o on o.id = i.operation_id
+        where o.kind = 'migrate' and o.finished_at is null";
+    assert_eq!(fleet.ask(follow).await, ["gwen down 0001"]);
+}
+
+#[tokio::test]
 async fn a_cancelled_migration_leaves_a_later_one_and_its_followers_alone() {
     let fleet = settled_fleet().await;
     let gated = json!({ "waves": [{ "count": 1, "gate": "manual" }] });
@@ -141,21 +163,12 @@ async fn only_a_migration_of_all_tenants_moves_it() {
     let fleet = settled_fleet().await;
     let operation = OperationId::mint();
     let params = json!({ "direction": "up", "set": fleet.set });
-    let selector = serde_json::from_value(json!({ "name_prefix": "a" })).unwrap();
+    let selector =
+        serde_json::from_value(json!({ "created_before": "2100-01-01T00:00:00Z" })).unwrap();
     let all = domain::Selector::all();
-    let mut asked = control::Asked {
-        id: operation,
-        kind: domain::Kind::Migrate,
-        params: &params,
-        tenants: None,
-        inputs: None,
-        selector: &selector,
-        with_version: &[],
-        but_at: None,
-        run_at: None,
-        rollout: None,
-        created_by: None,
-    };
+    let (_, set, _) = learnt(fleet.pool(), NOTES).await;
+    let newest = place(&set);
+    let mut asked = control::Asked { selector: &selector, ..asked(operation, &params) };
     let by = By::process("test");
     let mut tx = fleet.pool().begin().await.unwrap();
     assert!(control::admit(&mut tx, by, &asked, None).await.unwrap());
@@ -164,7 +177,8 @@ async fn only_a_migration_of_all_tenants_moves_it() {
     assert_eq!(fleet.born().await.as_deref(), Some("0001"));
 
     // one by one they have all come there
-    asked.selector = &all;
+    fleet.work(operation).await;
+    (asked.selector, asked.but_at) = (&all, Some(&newest));
     control::nothing_to_migrate(&fleet.connections(), by, &asked).await.unwrap();
     assert_eq!(fleet.born().await.as_deref(), Some("0002"));
 }
@@ -241,7 +255,40 @@ async fn who_was_made_meanwhile_follows_when_the_migration_is_over() {
     assert_eq!(fleet.ask(FOLLOWERS).await, ["gwen"], "fay failed, and is left to an operator");
 }
 
+/// Of all tenants.
+pub(super) fn asked(id: OperationId, params: &serde_json::Value) -> control::Asked<'_> {
+    static ALL: std::sync::LazyLock<domain::Selector> =
+        std::sync::LazyLock::new(domain::Selector::all);
+    control::Asked {
+        id,
+        kind: domain::Kind::Migrate,
+        params,
+        tenants: None,
+        inputs: None,
+        selector: &ALL,
+        with_version: &[],
+        but_at: None,
+        run_at: None,
+        rollout: None,
+        created_by: None,
+    }
+}
+
 impl Fleet {
+    /// A migration of all tenants, not in waves.
+    pub(super) async fn ask_all(&self, params: &serde_json::Value) -> OperationId {
+        let operation = OperationId::mint();
+        let mut tx = self.pool().begin().await.unwrap();
+        let by = By::process("test");
+        assert!(control::admit(&mut tx, by, &asked(operation, params), None).await.unwrap());
+        tx.commit().await.unwrap();
+        operation
+    }
+
+    pub(super) async fn ask_down(&self, to: Option<&str>) -> OperationId {
+        self.ask_all(&json!({ "direction": "down", "set": self.set, "to": to })).await
+    }
+
     /// How many migrations there are.
     async fn operations(&self) -> i64 {
         sqlx::query_scalar("select count(*) from tenantry.operations where kind = 'migrate'")
@@ -257,7 +304,7 @@ impl Fleet {
         sqlx::query(gone).bind(&self.set).execute(self.pool()).await.unwrap();
     }
 
-    async fn settle_all(&self) {
+    pub(super) async fn settle_all(&self) {
         let open = "select id from tenantry.operations where finished_at is null";
         let open: Vec<sqlx::types::Uuid> =
             sqlx::query_scalar(open).fetch_all(self.pool()).await.unwrap();

@@ -1,6 +1,7 @@
 //! Migrations in waves: six tenants, and a worker that takes them from the first version to the second.
 
 mod births;
+mod births_in_turn;
 mod halts;
 mod membership;
 mod waits;
