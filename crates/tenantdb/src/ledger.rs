@@ -309,6 +309,7 @@ fn applied(version: &Version, files: &[AppliedMigration]) -> Vec<AppliedMigratio
 pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
     let all = Reached::all_of(set);
     run(conn, all.registration()).await?;
+    respell(conn, set).await?;
     if !set.needs_shared() {
         return Ok(());
     }
@@ -321,6 +322,31 @@ pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Resu
     )
     .bind(needs.collect::<Vec<_>>())
     .bind(set.hash())
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// One set has one spelling of its versions, that of its files: rows are compared as texts. An earlier release wrote
+/// `2` for `0002`, and a file may have been renamed.
+async fn respell(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
+    let versions: Vec<&str> = set.iter().map(|file| file.version().as_str()).collect();
+    sqlx::query(
+        "with known as (
+             select versions from tenantry.migration_sets where hash = $1 and versions <> $2
+             -- processes start together
+             for update
+         ), renamed as (
+             update tenantry.migration_sets set versions = $2 from known where hash = $1
+         ), born as (
+             update tenantry.birth_versions b set version = ($2)[array_position(known.versions, b.version)]
+             from known where b.set_hash = $1 and b.version = any(known.versions)
+         )
+         update tenantry.tenant_migrations m set version = ($2)[array_position(known.versions, m.version)]
+         from known where m.set_hash = $1 and m.version = any(known.versions)",
+    )
+    .bind(set.hash())
+    .bind(versions)
     .execute(conn)
     .await
     .map(drop)

@@ -187,6 +187,41 @@ async fn what_a_file_needs_of_the_shared_migrations_is_recorded_beside_it() {
 }
 
 #[tokio::test]
+async fn a_set_that_is_known_by_other_spellings_is_spelt_as_its_files_are() {
+    let site = site().await;
+    let (set, part) = (set_of(&[A, B]), set_of(&[A]));
+    let mut tx = site.begin().await;
+    for (hash, versions) in [(set.hash(), "{1,2}"), (part.hash(), "{1}")] {
+        let known = format!(
+            "insert into tenantry.migration_sets (hash, versions, descriptions, checksums)
+             values ('{hash}', '{versions}', '{versions}', '{versions}');
+             insert into tenantry.tenant_migrations (tenant_id, set_hash, version)
+             select 10 * length('{versions}') + n, '{hash}', v
+             from unnest('{{1,2,0002,null}}'::text[]) with ordinality u (v, n);
+             insert into tenantry.birth_versions (set_hash, version) values ('{hash}', '2')"
+        );
+        execute(&mut tx, &known).await.unwrap();
+    }
+
+    for _ in 0..2 {
+        ledger::register(&mut tx, &set).await.unwrap();
+    }
+
+    let spellings = "select array_to_string(array(
+             select versions::text from tenantry.migration_sets where hash = $1) || array(
+             select coalesce(version, '-') from tenantry.birth_versions where set_hash = $1) || array(
+             select coalesce(version, '-') from tenantry.tenant_migrations where set_hash = $1
+             order by tenant_id), ' ')";
+    for (hash, expected) in
+        [(set.hash(), "{0001,0002} 0002 0001 0002 0002 -"), (part.hash(), "{1} 2 1 2 0002 -")]
+    {
+        let found: String =
+            sqlx::query_scalar(spellings).bind(hash).fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
 async fn version_tables_of_texts_and_of_numbers_are_carried_over_once_and_dropped() {
     let site = site().await;
     let tenant = site.tenant(1, "acme");
