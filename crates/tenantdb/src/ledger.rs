@@ -331,6 +331,13 @@ pub async fn register(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Resu
 /// `2` for `0002`, and a file may have been renamed.
 async fn respell(conn: &mut PgConnection, set: &MigrationSet) -> sqlx::Result<()> {
     let versions: Vec<&str> = set.iter().map(|file| file.version().as_str()).collect();
+    // An UPDATE waits for admissions, even of no row.
+    let other =
+        "select exists (select from tenantry.migration_sets where hash = $1 and versions <> $2)";
+    let other = sqlx::query_scalar(other).bind(set.hash()).bind(&versions);
+    if !other.fetch_one(&mut *conn).await? {
+        return Ok(());
+    }
     sqlx::query(
         "with known as (
              select versions from tenantry.migration_sets where hash = $1 and versions <> $2
