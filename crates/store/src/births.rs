@@ -30,8 +30,8 @@ pub enum Begin {
     Again,
 }
 
-/// Whoever may move the version does it one after the other: call it before anything is read that decides. Behind
-/// the lock of an operation's row, never before it.
+/// Lets one transaction at a time move the version, until it ends. Call it before you read what decides. A transaction
+/// that locks an operation's row locks that first.
 pub async fn lock(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("lock table tenantry.birth_versions in share row exclusive mode")
         .execute(conn)

@@ -68,7 +68,7 @@ pub struct Asked<'a> {
     pub selector: &'a Selector,
     /// Where a schema has the version that `selector` asks to be below ([`crate::tenants::places_with`]).
     pub with_version: &'a [Place],
-    /// Without those whose schema is at this place and whom no open migration takes elsewhere.
+    /// Leaves out tenants whose schema is at this place, unless an open migration is to move them away.
     pub but_at: Option<&'a Place>,
     /// Not to be set going before; `None`: at once.
     pub run_at: Option<DateTime<Utc>>,
