@@ -53,13 +53,20 @@ const DEADLOCK: &str = "40P01";
 /// When a migration fails, or one that was applied has been edited since; 55P03 when another session
 /// holds a lock that is needed for 10 seconds, 40P01 when each of 20 tries ended in a deadlock.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    patiently(|| run_all(pool)).await
+}
+
+async fn patiently<T, F>(act: impl Fn() -> F) -> Result<T, MigrateError>
+where
+    F: Future<Output = Result<T, MigrateError>>,
+{
     for _ in 1..TRIES {
-        match run_all(pool).await {
+        match act().await {
             Err(error) if is_deadlock(&error) => {}
             done => return done,
         }
     }
-    run_all(pool).await
+    act().await
 }
 
 fn is_deadlock(error: &MigrateError) -> bool {
@@ -97,7 +104,7 @@ async fn alone(conn: &mut PgConnection) -> sqlx::Result<()> {
 
 /// Every migration of the shared schema, oldest first, with its state in this database.
 pub async fn public_migrations(pool: &PgPool) -> Result<Vec<PublicMigration>, sqlx::Error> {
-    let applied = applied(pool).await?;
+    let applied = applied(&mut *pool.acquire().await?).await?;
     Ok(MIGRATOR
         .iter()
         .filter(|m| !m.migration_type.is_down_migration())
@@ -117,14 +124,18 @@ pub async fn public_migrations(pool: &PgPool) -> Result<Vec<PublicMigration>, sq
 /// from `actor`, but for the first one, which takes the log with it.
 ///
 /// # Errors
-/// When the down script fails or is not there.
+/// When the down script fails or is not there; 55P03 and 40P01 as [`migrate`].
 pub async fn revert_last(pool: &PgPool, actor: &str) -> Result<Option<i64>, MigrateError> {
-    let mut versions: Vec<i64> = applied(pool).await?.into_keys().collect();
-    versions.sort_unstable();
-    let Some(last) = versions.pop() else { return Ok(None) };
+    patiently(|| revert(pool, actor)).await
+}
+
+async fn revert(pool: &PgPool, actor: &str) -> Result<Option<i64>, MigrateError> {
     let mut conn = pool.acquire().await?;
     let mut tx = conn.begin().await?;
     alone(&mut tx).await?;
+    let mut versions: Vec<i64> = applied(&mut tx).await?.into_keys().collect();
+    versions.sort_unstable();
+    let Some(last) = versions.pop() else { return Ok(None) };
     let before = versions.pop().unwrap_or(0);
     MIGRATOR.undo(&mut *tx, before).await?;
     if before > 0 {
@@ -148,16 +159,17 @@ pub async fn has_migrations(conn: &mut PgConnection) -> sqlx::Result<bool> {
     Ok(there.fetch_one(conn).await? == Some(true))
 }
 
-async fn applied(pool: &PgPool) -> Result<HashMap<i64, (DateTime<Utc>, Vec<u8>)>, sqlx::Error> {
-    let mut conn = pool.acquire().await?;
-    if !has_migrations(&mut conn).await? {
+async fn applied(
+    conn: &mut PgConnection,
+) -> Result<HashMap<i64, (DateTime<Utc>, Vec<u8>)>, sqlx::Error> {
+    if !has_migrations(conn).await? {
         return Ok(HashMap::new());
     }
     // Not a checked query: the table is the migrator's own and stands in no migration.
     let rows: Vec<(i64, DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
         "select version, installed_on, checksum from tenantry._migrations where success",
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|(v, at, sum)| (v, (at, sum))).collect())
 }

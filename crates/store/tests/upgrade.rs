@@ -162,26 +162,38 @@ async fn work_in_every_state_survives_the_upgrade_and_the_way_back() {
 async fn a_worker_that_is_at_work_does_not_stop_the_upgrade() {
     let pool = &harness::fresh_db().await.pool;
     down(pool).await;
+    let met = meet(pool, "audit_log", "batches").await;
+
+    let (upgraded, ()) = tokio::join!(store::migrate(pool), met);
+
+    upgraded.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_is_at_work_does_not_stop_the_way_back() {
+    let pool = &harness::fresh_db().await.pool;
+    let met = meet(pool, "operations", "birth_versions").await;
+
+    let (reverted, ()) = tokio::join!(store::revert_last(pool, "test"), met);
+
+    assert!(reverted.unwrap().is_some());
+}
+
+/// A worker's transaction that reads `has`, and needs `needs` once a migration waits for it.
+async fn meet(pool: &PgPool, has: &str, needs: &str) -> impl Future<Output = ()> {
+    let lock = |table| format!("lock table tenantry.{table} in access share mode");
     let mut worker = pool.begin().await.unwrap();
-    // What a worker's transaction has, and then needs; the migrations come to them the other way round.
-    sqlx::raw_sql("lock table tenantry.audit_log in access share mode")
-        .execute(&mut *worker)
-        .await
-        .unwrap();
-    let waits = "select count(*)::text from pg_locks where not granted
+    sqlx::raw_sql(AssertSqlSafe(lock(has))).execute(&mut *worker).await.unwrap();
+    let needs = lock(needs);
+    async move {
+        let waits = "select count(*)::text from pg_locks where not granted
                      and database = (select oid from pg_database where datname = current_database())";
-    let meet = async {
         while texts(pool, waits).await == ["0"] {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let needs = "lock table tenantry.batches in access share mode";
-        sqlx::raw_sql(needs).execute(&mut *worker).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(needs)).execute(&mut *worker).await.unwrap();
         worker.commit().await.unwrap();
-    };
-
-    let (upgraded, ()) = tokio::join!(store::migrate(pool), meet);
-
-    upgraded.unwrap();
+    }
 }
 
 #[tokio::test]
