@@ -54,6 +54,7 @@ mod tenant_migrations;
 mod two_users;
 mod untouched_server;
 mod update;
+mod upgrade;
 mod use_a_tenant;
 mod waiting;
 mod warm_pool;
