@@ -13,7 +13,7 @@ use engine::{
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use store::{
-    ErrorClass, StageLimits, imports,
+    ErrorClass, imports,
     items::Claim,
     tenants::{self, Erased},
 };
@@ -21,16 +21,10 @@ use tenantdb::removal::{self, AT_ONCE, Leaving, Remains};
 
 use crate::{
     Parts,
-    refusal::Refusal,
+    limits::DROPPING,
+    refusal::{Refusal, superseded},
     release,
-    suspend::{items, superseded},
-};
-
-/// A drop waits for whoever reads the tenant's tables, which its own users no longer do.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(60),
-    lock: Duration::from_secs(5),
-    silence: Duration::from_secs(3),
+    suspend::items,
 };
 
 /// Longest time for all portions of one tenant in one try.
@@ -45,12 +39,12 @@ const A_FEW: usize = 6;
 /// The plan; a tenant that is large is emptied in portions, each a transaction of its own.
 pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError> {
     let drop = || DropTenant { parts: Arc::clone(parts) };
-    let mut stages = vec![Stage::new("begin").within(LIMITS).pivot().step(Begin)];
+    let mut stages = vec![Stage::new("begin").within(DROPPING).pivot().step(Begin)];
     if is_large {
-        let portions = Stage::new("empty").at(Place::Outside(PORTIONS_TIME)).within(LIMITS);
+        let portions = Stage::new("empty").at(Place::Outside(PORTIONS_TIME)).within(DROPPING);
         stages.push(portions.step(DropPortions(drop())));
     }
-    stages.push(Stage::new("drop").within(LIMITS).step(drop()).step(Erase));
+    stages.push(Stage::new("drop").within(DROPPING).step(drop()).step(Erase));
     let plan = Plan::new(stages, Finish::Succeeded)?.on_failure(OnFailure::Stay);
     Ok(if is_large { plan } else { plan.sharing(Sharing::UpTo(TOGETHER)) })
 }
@@ -155,16 +149,7 @@ impl DropTenant {
             self.parts.making().give_way().await;
             removal::drop_schemas(tx, some).await.during("drop the schema")?;
         }
-        let left = match removal::drop_roles(tx, &leaving).await {
-            Err(error) if let Some(why) = still_needed(&error) => {
-                return Err(not_ours(&why)).during("drop the role");
-            }
-            left => left.during("drop the role")?,
-        };
-        match left.first() {
-            None => Ok(()),
-            Some((_, why)) => Err(not_ours(why)).during("drop the role"),
-        }
+        drop_roles(tx, &leaving).await
     }
 }
 
@@ -261,8 +246,25 @@ impl Step for Erase {
     }
 }
 
+/// Drops the roles. One that is somebody else's, or has something elsewhere, is refused.
+pub(crate) async fn drop_roles(
+    tx: &mut PgConnection,
+    leaving: &[Leaving<'_>],
+) -> Result<(), StepError> {
+    let left = match removal::drop_roles(tx, leaving).await {
+        Err(error) if let Some(why) = still_needed(&error) => {
+            return Err(not_ours(&why)).during("drop the role");
+        }
+        left => left.during("drop the role")?,
+    };
+    match left.first() {
+        None => Ok(()),
+        Some((_, why)) => Err(not_ours(why)).during("drop the role"),
+    }
+}
+
 /// What a role has that keeps it from being dropped, if that is the error.
-pub(crate) fn still_needed(error: &sqlx::Error) -> Option<String> {
+fn still_needed(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error().filter(|it| it.code().as_deref() == Some("2BP01"))?;
     let detail = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail();
     let detail = detail.unwrap_or_default().replace('\n', "; ");

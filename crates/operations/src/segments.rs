@@ -80,7 +80,7 @@ impl One {
         let missing = || {
             // Which version is the newest changes on the way.
             let why = "say which version to go back to: migrations of this set run outside of a transaction";
-            Refusal::permanent(codes::MIGRATION_FAILED, why).telling(why)
+            Refusal::told(codes::MIGRATION_FAILED, why)
         };
         let to = migrate::asked(cx.claim())?.to.ok_or_else(missing).during(ACT)?;
         let Ok(target) = to.parse::<Target>();

@@ -5,9 +5,9 @@
 //! their tenants. All kinds lock the registry's row and go by the state that they find there, so the last change of the state
 //! is also the last change of the rights.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use domain::{ItemId, TenantId, TenantState, codes};
+use domain::{ItemId, TenantId, TenantState};
 use engine::{
     During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
@@ -15,24 +15,16 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
-    StageLimits,
     items::Claim,
     tenants::{self, Standing},
 };
 use tenantdb::door::{self, CLOSED, Door, OPEN, Rights};
 
-use crate::refusal::Refusal;
-
-/// The stage waits for catalogue rows only, which others hold for milliseconds.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(5),
-    lock: Duration::from_secs(2),
-    silence: Duration::from_secs(1),
-};
+use crate::{limits::QUICK, refusal::superseded};
 
 /// The plan of kind `suspend`.
 pub(crate) fn suspend() -> Result<Plan, PlanError> {
-    let stage = Stage::new("suspend").within(LIMITS).without_lock();
+    let stage = Stage::new("suspend").within(QUICK).without_lock();
     let stage = stage.step(SetDoor {
         states: &[TenantState::Suspended],
         before: None,
@@ -43,7 +35,7 @@ pub(crate) fn suspend() -> Result<Plan, PlanError> {
 
 /// The plan of kind `resume`.
 pub(crate) fn resume() -> Result<Plan, PlanError> {
-    let stage = Stage::new("resume").within(LIMITS);
+    let stage = Stage::new("resume").within(QUICK);
     let door = SetDoor {
         states: &[TenantState::Active],
         before: Some(TenantState::Suspended),
@@ -55,7 +47,7 @@ pub(crate) fn resume() -> Result<Plan, PlanError> {
 
 /// The plan of kind `delete`: the drop comes later, by kind `purge`.
 pub(crate) fn delete() -> Result<Plan, PlanError> {
-    let stage = Stage::new("delete").within(LIMITS).without_lock();
+    let stage = Stage::new("delete").within(QUICK).without_lock();
     let stage = stage.step(SetDoor {
         states: &[TenantState::Deleting],
         before: None,
@@ -66,7 +58,7 @@ pub(crate) fn delete() -> Result<Plan, PlanError> {
 
 /// The plan of kind `undelete`.
 pub(crate) fn undelete() -> Result<Plan, PlanError> {
-    let stage = Stage::new("undelete").within(LIMITS);
+    let stage = Stage::new("undelete").within(QUICK);
     let states = &[TenantState::Active, TenantState::Suspended];
     let stage = stage.step(TakeBack).step(SetDoor {
         states,
@@ -270,9 +262,4 @@ impl SetDoor {
 fn personal(claim: &Claim) -> Option<Value> {
     let reason = claim.params.get("reason")?;
     Some(json!({ "after": { "reason": reason } }))
-}
-
-pub(crate) fn superseded() -> Refusal {
-    let why = "a later request has asked for the opposite of this tenant";
-    Refusal::permanent(codes::SUPERSEDED, why).telling(why)
 }

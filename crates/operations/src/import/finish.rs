@@ -129,7 +129,7 @@ impl Step for AdoptKey {
             return Ok(());
         }
         let told = "its API key is another tenant's";
-        Err(Refusal::permanent(codes::IMPORT_REFUSED, told).telling(told)).during(what)
+        Err(Refusal::told(codes::IMPORT_REFUSED, told)).during(what)
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
