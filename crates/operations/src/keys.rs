@@ -56,9 +56,7 @@ impl Step for RotateTenantKeys {
     const NAME: StepName = StepName::new("rotate_tenant_keys");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let rotated = self.rotate(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&rotated, Some("keys.rotated"));
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -157,9 +155,7 @@ impl Step for RevokeTenantKeys {
     const NAME: StepName = StepName::new("revoke_tenant_keys");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let revoked = revoke_all(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&revoked, revoked.action());
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {

@@ -53,14 +53,6 @@ pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError
 #[derive(Debug)]
 struct Begin;
 
-impl Begin {
-    async fn check(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-        let what = "look whether it is to be dropped";
-        let ripe = tenants::ripe(tx, &items(claims)).await.during(what)?;
-        if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
-    }
-}
-
 /// Records that the drop begins: from here on nothing brings the tenant back. Somebody may have asked for that since
 /// the last look, and then nothing is dropped.
 async fn begin(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
@@ -73,11 +65,14 @@ impl Step for Begin {
     const NAME: StepName = StepName::new("begin_purge");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        Self::check(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        Self::check(cx.claims(), cx.tx()).await
+        let what = "look whether it is to be dropped";
+        let claims = cx.claims();
+        let ripe = tenants::ripe(cx.tx(), &items(claims)).await.during(what)?;
+        if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -157,7 +152,7 @@ impl Step for DropTenant {
     const NAME: StepName = StepName::new("drop_tenant");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        self.drop_all(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -205,37 +200,28 @@ impl Step for DropPortions {
 #[derive(Debug)]
 pub(crate) struct Erase;
 
-impl Erase {
-    async fn erase(claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Erased>, StepError> {
-        let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
-        let what = "erase what is personal";
-        let mut erased = tenants::erase(tx, &ids).await.during(what)?;
-        if erased.len() < ids.len() {
-            return Err(superseded()).during(what);
-        }
-        erased.sort_by_key(|it| ids.iter().position(|id| *id == it.tenant));
-        Ok(erased)
-    }
-
-    fn result(erased: &Erased) -> serde_json::Value {
-        let Erased { keys, items, attempts, audit, .. } = erased;
-        json!({ "erased": { "keys": keys, "items": items, "attempts": attempts, "audit": audit },
-            "names_held_until": erased.names_held_until })
-    }
-}
-
 impl Step for Erase {
     const NAME: StepName = StepName::new("erase");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let erased = Self::erase(std::slice::from_ref(cx.claim()), cx.tx()).await?;
-        cx.note(&Self::result(&erased[0]), Some("tenant.deleted"));
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        for (place, erased) in Self::erase(cx.claims(), cx.tx()).await?.iter().enumerate() {
-            cx.note(place, &Self::result(erased), Some("tenant.deleted"));
+        let ids: Vec<_> = cx.claims().iter().map(|claim| claim.tenant.id).collect();
+        let what = "erase what is personal";
+        let mut erased = tenants::erase(cx.tx(), &ids).await.during(what)?;
+        if erased.len() < ids.len() {
+            return Err(superseded()).during(what);
+        }
+        erased.sort_by_key(|it| ids.iter().position(|id| *id == it.tenant));
+        for (place, it) in erased.into_iter().enumerate() {
+            let Erased { keys, items, attempts, audit, names_held_until, .. } = it;
+            let result = json!({
+                "erased": { "keys": keys, "items": items, "attempts": attempts, "audit": audit },
+                "names_held_until": names_held_until,
+            });
+            cx.note(place, &result, Some("tenant.deleted"));
         }
         Ok(())
     }

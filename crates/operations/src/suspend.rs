@@ -76,19 +76,13 @@ impl Step for MarkActive {
     const NAME: StepName = StepName::new("mark_active");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let items = items(std::slice::from_ref(cx.claim()));
-        let mut before = some(tenants::resume(cx.tx(), &items).await)?;
-        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
-            cx.note_personal(was);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        let before = some(tenants::resume(cx.tx(), &items).await)?;
-        note_why(cx, before);
-        Ok(())
+        let moved = tenants::resume(cx.tx(), &items).await;
+        note_why(cx, moved)
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -105,19 +99,13 @@ impl Step for TakeBack {
     const NAME: StepName = StepName::new("take_back");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let items = items(std::slice::from_ref(cx.claim()));
-        let mut before = some(tenants::undelete(cx.tx(), &items).await)?;
-        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
-            cx.note_personal(was);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        let before = some(tenants::undelete(cx.tx(), &items).await)?;
-        note_why(cx, before);
-        Ok(())
+        let moved = tenants::undelete(cx.tx(), &items).await;
+        note_why(cx, moved)
     }
 
     /// A plan that stays where it failed undoes nothing.
@@ -133,25 +121,19 @@ pub(crate) fn items(claims: &[Claim]) -> Vec<(ItemId, TenantId)> {
 /// Why each tenant was suspended, or was to be deleted.
 type Whys = HashMap<TenantId, Option<String>>;
 
-/// The next step says which tenants are in another state, and why that is so.
-fn some(moved: sqlx::Result<Whys>) -> Result<Whys, StepError> {
-    let moved = moved.during("change the tenants' states")?;
-    if moved.is_empty() {
+/// Notes why each tenant was in the state that it left. The next step says which tenants were in another one, and
+/// why that is so.
+fn note_why(cx: &mut GroupCx<'_>, moved: sqlx::Result<Whys>) -> Result<(), StepError> {
+    let mut before = moved.during("change the tenants' states")?;
+    if before.is_empty() {
         return Err(superseded()).during("change the tenants' states");
     }
-    Ok(moved)
-}
-
-fn why_before(reason: Option<String>) -> Option<Value> {
-    Some(json!({ "before": { "reason": reason? } }))
-}
-
-fn note_why(cx: &mut GroupCx<'_>, mut before: Whys) {
     for (place, claim) in cx.claims().iter().enumerate() {
-        if let Some(was) = before.remove(&claim.tenant.id).and_then(why_before) {
-            cx.note_personal(place, was);
+        if let Some(reason) = before.remove(&claim.tenant.id).flatten() {
+            cx.note_personal(place, json!({ "before": { "reason": reason } }));
         }
     }
+    Ok(())
 }
 
 /// Gives the role the rights that belong to the tenant's state, and ends its sessions where it has none.
@@ -185,12 +167,7 @@ impl Step for SetDoor {
     const NAME: StepName = StepName::new("set_door");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let set = self.set(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&set, Some(self.did));
-        if let Some(personal) = personal(cx.claim()) {
-            cx.note_personal(personal);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {

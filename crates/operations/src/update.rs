@@ -66,12 +66,7 @@ impl Step for ChangeTenant {
     const NAME: StepName = StepName::new("change_tenant");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let changed = change(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&changed, changed.action());
-        if let Some(personal) = changed.personal {
-            cx.note_personal(personal);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {

@@ -18,8 +18,7 @@ impl Step for IssueKey {
     const NAME: StepName = StepName::new("issue_key");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let claim = cx.claim();
-        self.apply_all(&mut GroupCx::new(std::slice::from_ref(claim), cx.tx())).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {

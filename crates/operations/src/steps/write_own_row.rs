@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
 use store::items::Claim;
 use tenantdb::own_row::{self, OwnRow};
 
@@ -17,25 +16,15 @@ impl Step for WriteOwnRow {
     const NAME: StepName = StepName::new("write_own_row");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        self.write(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        self.write(cx.claims(), cx.tx()).await
-    }
-
-    /// Nothing: the row goes with the schema.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
-    }
-}
-
-impl WriteOwnRow {
-    async fn write(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
         if !self.0.promise.has_own_row() {
             return Ok(());
         }
-        let rows: Vec<OwnRow<'_>> = claims
+        let rows: Vec<OwnRow<'_>> = cx
+            .claims()
             .iter()
             .map(|Claim { tenant, .. }| OwnRow {
                 schema: &tenant.schema,
@@ -45,6 +34,11 @@ impl WriteOwnRow {
                 settings: tenant.settings.get(),
             })
             .collect();
-        own_row::write(tx, &rows).await.during("write the tenant's own row")
+        own_row::write(cx.tx(), &rows).await.during("write the tenant's own row")
+    }
+
+    /// Nothing: the row goes with the schema.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
     }
 }
