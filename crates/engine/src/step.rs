@@ -1,6 +1,9 @@
 //! Steps.
 
-use std::{fmt, future::Future};
+use std::{
+    fmt,
+    future::{Future, ready},
+};
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
@@ -204,8 +207,11 @@ pub trait Step: fmt::Debug + Send + Sync + 'static {
         cx.one_by_one(self)
     }
 
-    /// Takes the step's effect back, as far as it is there and ours.
-    fn undo(&self, cx: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send;
+    /// Takes the step's effect back, as far as it is there and ours. Nothing is asked of the steps of a plan that
+    /// stays where it failed: those of any other say what they undo, be it nothing.
+    fn undo(&self, _: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send {
+        ready(Ok(()))
+    }
 }
 
 /// A [`Step`] of any type: what stages hold.

@@ -66,11 +66,6 @@ impl Step for RotateTenantKeys {
         }
         Ok(())
     }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
-    }
 }
 
 impl RotateTenantKeys {
@@ -163,11 +158,6 @@ impl Step for RevokeTenantKeys {
         for (place, revoked) in revoke_all(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &revoked, revoked.action());
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }
