@@ -39,7 +39,7 @@ const LOCK_WAIT_TOGETHER: Duration = Duration::from_millis(100);
 /// Never, as long as the steps' names differ: a test builds the plans.
 pub(crate) fn plan(parts: &Arc<Migrating>, direction: Direction) -> Result<Plan, PlanError> {
     let one = || Arc::clone(parts);
-    let stages = match segments::several(parts, direction) {
+    let stages = match segments::several(&parts.migrations, direction) {
         None => {
             let together =
                 StageLimits { statement: TOGETHER, lock: LOCK_WAIT_TOGETHER, silence: LOCK_WAIT };

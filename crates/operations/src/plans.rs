@@ -80,7 +80,7 @@ impl Plans {
             import: import::plan(parts)?,
             release: release::plan(parts)?,
         };
-        Ok(Self { whole_life: Some(whole_life), ..Self::migrating(&parts.migrating)? })
+        Ok(Self { whole_life: Some(whole_life), ..Self::migrating(&parts.migrating())? })
     }
 
     /// The plans of kind `migrate` alone.

@@ -66,7 +66,7 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
                 make(last).step(ApplyMigrations(one()))
             } else {
                 stages.push(make(Stage::new("make")));
-                stages.extend(segments::stages(&parts.making_of, false));
+                stages.extend(segments::stages(&parts.migrations, false));
                 last
             };
             finish_off(last.step(GrantAccess(one())).step(WriteOwnRow(one())))
