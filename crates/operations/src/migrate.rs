@@ -2,20 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Direction, Migrate};
+use domain::{Direction, Migrate, codes};
 use engine::{
-    Classify, During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError,
-    StepName,
+    During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
+use serde::Deserialize as _;
 use sqlx::PgConnection;
-use store::{ErrorClass, StageLimits, items::Claim};
+use store::{StageLimits, items::Claim};
 use tenantdb::{
     MigrationSet, Promise,
     grants::{self, Due},
     migrations::{self, Moved, Target},
 };
 
-use crate::{Making, migration_error::MigrationFailed, needs_shared, segments};
+use crate::{Making, migration_error::MigrationFailed, needs_shared, refusal::Refusal, segments};
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -188,16 +188,9 @@ async fn follow_up(
 
 /// What the operation asks for.
 pub(crate) fn asked(claim: &Claim) -> Result<Migrate, StepError> {
-    serde_json::from_value(claim.params.clone()).map_err(Unreadable).during("read what was asked")
-}
-
-/// The operation's parameters are of another release.
-#[derive(Debug, thiserror::Error)]
-#[error("the operation's parameters cannot be read")]
-struct Unreadable(#[source] serde_json::Error);
-
-impl Classify for Unreadable {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Permanent
-    }
+    let unreadable =
+        |error: serde_json::Error| format!("the operation's parameters cannot be read: {error}");
+    Migrate::deserialize(&claim.params)
+        .map_err(|error| Refusal::permanent(codes::INTERNAL, unreadable(error)))
+        .during("read what was asked")
 }
