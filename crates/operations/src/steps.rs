@@ -23,6 +23,7 @@ pub use take_spare::TakeSpare;
 pub(crate) use verify::Refuted;
 pub use verify::Verify;
 pub use write_own_row::WriteOwnRow;
+pub(crate) use write_own_row::row_of;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
-use store::items::Claim;
+use store::items::ClaimedTenant;
 use tenantdb::own_row::{self, OwnRow};
 
 use crate::Parts;
@@ -23,22 +23,23 @@ impl Step for WriteOwnRow {
         if !self.0.promise.has_own_row() {
             return Ok(());
         }
-        let rows: Vec<OwnRow<'_>> = cx
-            .claims()
-            .iter()
-            .map(|Claim { tenant, .. }| OwnRow {
-                schema: &tenant.schema,
-                tenant: tenant.id,
-                name: tenant.name.as_str(),
-                domain: &tenant.domain,
-                settings: tenant.settings.get(),
-            })
-            .collect();
+        let rows: Vec<_> = cx.claims().iter().map(|claim| row_of(&claim.tenant)).collect();
         own_row::write(cx.tx(), &rows).await.during("write the tenant's own row")
     }
 
     /// Nothing: the row goes with the schema.
     async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
+    }
+}
+
+/// The row as the registry has it.
+pub(crate) fn row_of(tenant: &ClaimedTenant) -> OwnRow<'_> {
+    OwnRow {
+        schema: &tenant.schema,
+        tenant: tenant.id,
+        name: tenant.name.as_str(),
+        domain: &tenant.domain,
+        settings: tenant.settings.get(),
     }
 }
