@@ -1,6 +1,9 @@
 //! Steps.
 
-use std::{fmt, future::Future};
+use std::{
+    fmt,
+    future::{Future, ready},
+};
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
@@ -78,6 +81,19 @@ impl<'a> StepCx<'a> {
         self.conn
     }
 
+    /// Applies the step as to a group of this one item: for steps with an [`Step::apply_all`] of their own.
+    ///
+    /// # Errors
+    /// Those of [`Step::apply_all`].
+    pub async fn as_group<S: Step>(&mut self, step: &S) -> Result<(), StepError> {
+        let noted = vec![std::mem::take(&mut self.noted)];
+        let claims = std::slice::from_ref(self.claim);
+        let mut cx = GroupCx { noted, ..GroupCx::new(claims, self.conn) };
+        step.apply_all(&mut cx).await?;
+        self.noted = cx.noted.remove(0);
+        Ok(())
+    }
+
     /// What the steps before this one noted, in this stage or in an earlier one.
     #[must_use]
     pub fn noted<T: DeserializeOwned>(&self) -> Option<T> {
@@ -89,12 +105,6 @@ impl<'a> StepCx<'a> {
     /// checkpoint records them as the item's result and in the audit log.
     pub fn note(&mut self, result: &impl Serialize, action: Option<&str>) {
         note(&mut self.noted, result, action);
-    }
-
-    /// Notes what names the customer of the change that [`Self::note`] tells, as an object: under `before` and
-    /// `after`. The audit log keeps it apart, so that it can be erased; the item's result must not have it.
-    pub fn note_personal(&mut self, personal: Value) {
-        self.noted.personal = Some(personal);
     }
 
     pub(crate) fn into_noted(self) -> Noted {
@@ -156,7 +166,9 @@ impl<'a> GroupCx<'a> {
         note(&mut self.noted[at], result, action);
     }
 
-    /// Notes of the item at this place what [`StepCx::note_personal`] notes.
+    /// Notes of the item at this place what names the customer of the change that [`Self::note`] tells, as an object:
+    /// under `before` and `after`. The audit log keeps it apart, so that it can be erased; the item's result must not
+    /// have it.
     pub fn note_personal(&mut self, at: usize, personal: Value) {
         self.noted[at].personal = Some(personal);
     }
@@ -195,8 +207,11 @@ pub trait Step: fmt::Debug + Send + Sync + 'static {
         cx.one_by_one(self)
     }
 
-    /// Takes the step's effect back, as far as it is there and ours.
-    fn undo(&self, cx: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send;
+    /// Takes the step's effect back, as far as it is there and ours. Nothing is asked of the steps of a plan that
+    /// stays where it failed: those of any other say what they undo, be it nothing.
+    fn undo(&self, _: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send {
+        ready(Ok(()))
+    }
 }
 
 /// A [`Step`] of any type: what stages hold.

@@ -14,33 +14,28 @@ use keys::KeyRules;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use store::{
-    StageLimits,
     api_keys::{self, MOST_LIVE, NewKey},
     items::Claim,
     tenants,
 };
 
-use crate::refusal::Refusal;
+use crate::{
+    limits::QUICK,
+    refusal::{Refusal, in_another_state},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// The stages wait for rows of the registry only, which others hold for milliseconds.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(5),
-    lock: Duration::from_secs(2),
-    silence: Duration::from_secs(1),
-};
 
 /// The plan of kind `rotate_keys`.
 pub(crate) fn rotate(rules: &Arc<KeyRules>) -> Result<Plan, PlanError> {
     let step = RotateTenantKeys(Arc::clone(rules));
-    let stage = Stage::new("rotate_keys").within(LIMITS).step(step);
+    let stage = Stage::new("rotate_keys").within(QUICK).step(step);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
 /// The plan of kind `revoke_keys`.
 pub(crate) fn revoke() -> Result<Plan, PlanError> {
-    let stage = Stage::new("revoke_keys").within(LIMITS).without_lock().step(RevokeTenantKeys);
+    let stage = Stage::new("revoke_keys").within(QUICK).without_lock().step(RevokeTenantKeys);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -61,9 +56,7 @@ impl Step for RotateTenantKeys {
     const NAME: StepName = StepName::new("rotate_tenant_keys");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let rotated = self.rotate(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&rotated, Some("keys.rotated"));
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -71,11 +64,6 @@ impl Step for RotateTenantKeys {
         for (place, rotated) in self.rotate(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &rotated, Some("keys.rotated"));
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }
@@ -110,29 +98,41 @@ impl RotateTenantKeys {
         params: &RotateKeys,
         tx: &mut PgConnection,
     ) -> Result<(), StepError> {
-        let minted: Vec<_> = claims
-            .iter()
-            .map(|claim| (claim, self.0.mint(&claim.tenant.name, claim.tenant.id)))
-            .collect();
-        let new: Vec<NewKey<'_>> = minted
-            .iter()
-            .map(|(claim, (key, sealed))| NewKey {
-                tenant: claim.tenant.id,
-                operation: Some(claim.operation),
-                hash: key.hash(),
-                prefix: key.prefix(),
-                last4: key.last4(),
-                sealed,
-                sealed_for: self.0.sealed_for,
-                valid_for: params.expires_days.map(|days| HOUR * 24 * days).or(self.0.valid_for),
-            })
-            .collect();
-        let issued = api_keys::issue(tx, &new, MOST_LIVE).await.during("issue the API keys")?;
-        match issued == claims.len() as u64 {
+        let valid_for = params.expires_days.map(|days| HOUR * 24 * days).or(self.0.valid_for);
+        let issued = issue(&self.0, claims, valid_for, MOST_LIVE, tx).await;
+        match issued.during("issue the API keys")? == claims.len() as u64 {
             true => Ok(()),
             false => Err(too_many_keys()).during("issue the API keys"),
         }
     }
+}
+
+/// Mints a key for each of `claims` whose tenant has fewer than `most` live ones, and says how many those are.
+pub(crate) async fn issue(
+    rules: &KeyRules,
+    claims: &[Claim],
+    valid_for: Option<Duration>,
+    most: i64,
+    tx: &mut PgConnection,
+) -> sqlx::Result<u64> {
+    let minted: Vec<_> = claims
+        .iter()
+        .map(|claim| (claim, rules.mint(&claim.tenant.name, claim.tenant.id)))
+        .collect();
+    let new: Vec<NewKey<'_>> = minted
+        .iter()
+        .map(|(claim, (key, sealed))| NewKey {
+            tenant: claim.tenant.id,
+            operation: Some(claim.operation),
+            hash: key.hash(),
+            prefix: key.prefix(),
+            last4: key.last4(),
+            sealed,
+            sealed_for: rules.sealed_for,
+            valid_for,
+        })
+        .collect();
+    api_keys::issue(tx, &new, most).await
 }
 
 /// Revokes what the admission could not see.
@@ -150,9 +150,7 @@ impl Step for RevokeTenantKeys {
     const NAME: StepName = StepName::new("revoke_tenant_keys");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let revoked = revoke_all(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&revoked, revoked.action());
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -160,11 +158,6 @@ impl Step for RevokeTenantKeys {
         for (place, revoked) in revoke_all(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &revoked, revoked.action());
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }
@@ -214,10 +207,5 @@ fn too_many_keys() -> Refusal {
     let why = format!(
         "the tenant can have {MOST_LIVE} live API keys at most: revoke one, or rotate without an overlap"
     );
-    Refusal::permanent(codes::TOO_MANY_KEYS, why.clone()).telling(why)
-}
-
-fn in_another_state() -> Refusal {
-    let why = "the tenant is neither active nor suspended any more";
-    Refusal::permanent(codes::TENANT_NOT_ACTIVE, why).telling(why)
+    Refusal::told(codes::TOO_MANY_KEYS, why)
 }

@@ -14,6 +14,7 @@ mod give_way;
 pub mod import;
 mod keys;
 pub mod learning;
+mod limits;
 pub mod migrate;
 mod migration_error;
 mod needs_shared;

@@ -2,20 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Direction, Migrate};
+use domain::{Direction, Migrate, codes};
 use engine::{
-    Classify, During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError,
-    StepName,
+    During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
+use serde::Deserialize as _;
 use sqlx::PgConnection;
-use store::{ErrorClass, StageLimits, items::Claim};
+use store::{StageLimits, items::Claim};
 use tenantdb::{
     MigrationSet, Promise,
     grants::{self, Due},
     migrations::{self, Moved, Target},
 };
 
-use crate::{Making, migration_error::MigrationFailed, needs_shared, segments};
+use crate::{Making, migration_error::MigrationFailed, needs_shared, refusal::Refusal, segments};
 
 /// A waiting `ALTER` blocks every reader behind it, so it waits no longer for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ const LOCK_WAIT_TOGETHER: Duration = Duration::from_millis(100);
 /// Never, as long as the steps' names differ: a test builds the plans.
 pub(crate) fn plan(parts: &Arc<Migrating>, direction: Direction) -> Result<Plan, PlanError> {
     let one = || Arc::clone(parts);
-    let stages = match segments::several(parts, direction) {
+    let stages = match segments::several(&parts.migrations, direction) {
         None => {
             let together =
                 StageLimits { statement: TOGETHER, lock: LOCK_WAIT_TOGETHER, silence: LOCK_WAIT };
@@ -107,11 +107,6 @@ impl Step for MigrateSchema {
         }
         Ok(())
     }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
-    }
 }
 
 impl MigrateSchema {
@@ -172,11 +167,6 @@ impl Step for Finished {
         cx.note(&moved, action(&moved));
         Ok(())
     }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
-    }
 }
 
 /// Rights where something `is_new`, and each role's search path; says whether that was another one.
@@ -198,16 +188,9 @@ async fn follow_up(
 
 /// What the operation asks for.
 pub(crate) fn asked(claim: &Claim) -> Result<Migrate, StepError> {
-    serde_json::from_value(claim.params.clone()).map_err(Unreadable).during("read what was asked")
-}
-
-/// The operation's parameters are of another release.
-#[derive(Debug, thiserror::Error)]
-#[error("the operation's parameters cannot be read")]
-struct Unreadable(#[source] serde_json::Error);
-
-impl Classify for Unreadable {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Permanent
-    }
+    let unreadable =
+        |error: serde_json::Error| format!("the operation's parameters cannot be read: {error}");
+    Migrate::deserialize(&claim.params)
+        .map_err(|error| Refusal::permanent(codes::INTERNAL, unreadable(error)))
+        .during("read what was asked")
 }

@@ -27,9 +27,8 @@ impl MigrationFailed {
     /// Whether a statement of the migration ran into its own limit (57014), or into triggers that it left
     /// pending (55006).
     fn is_its_own(&self) -> bool {
-        let state = self.source.database().and_then(sqlx::Error::as_database_error);
-        let state = state.and_then(sqlx::error::DatabaseError::code);
-        self.has_data && matches!(state.as_deref(), Some("57014" | "55006"))
+        let error = self.source.database().filter(|_| self.has_data);
+        error.is_some_and(|error| store::is_state(error, &["57014", "55006"]))
     }
 }
 

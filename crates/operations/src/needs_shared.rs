@@ -18,6 +18,5 @@ pub(crate) async fn check(conn: &mut PgConnection, set: &MigrationSet) -> Result
     if lacking.is_empty() {
         return Ok(());
     }
-    let why = learning::needs_shared(&lacking);
-    Err(Refusal::permanent(codes::NEEDS_SHARED, why.clone()).telling(why)).during(ACT)
+    Err(Refusal::told(codes::NEEDS_SHARED, learning::needs_shared(&lacking))).during(ACT)
 }

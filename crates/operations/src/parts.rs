@@ -25,10 +25,7 @@ pub struct Parts {
     pub newest: Arc<MigrationSet>,
     /// What that makes.
     pub newest_promise: Arc<Promise>,
-    /// What a new tenant gets in several stages.
-    pub(crate) making_of: Arc<Migrating>,
-    /// The whole set, for tenants that are there.
-    pub(crate) migrating: Arc<Migrating>,
+    making: Making,
     /// How API keys are made and kept.
     pub keys: Arc<KeyRules>,
     /// Connections a tenant's role may hold at once.
@@ -49,19 +46,13 @@ impl Parts {
         keys: Arc<KeyRules>,
         connection_limit: i32,
     ) -> Self {
-        let migrating = Arc::new(Migrating {
-            migrations: Arc::clone(&migrations),
-            promise: Some(Arc::clone(&promise)),
-            making: Making::default(),
-        });
         let parts = Self {
             installation,
             newest: Arc::clone(&migrations),
             newest_promise: Arc::clone(&promise),
             migrations,
             promise,
-            making_of: Arc::clone(&migrating),
-            migrating,
+            making: Making::default(),
             keys,
             connection_limit,
             application: None,
@@ -75,20 +66,14 @@ impl Parts {
     #[must_use]
     pub fn born_with(&self, migrations: MigrationSet, promise: Promise) -> Self {
         let (migrations, promise) = (Arc::new(migrations), Arc::new(promise));
-        let making_of = Arc::new(Migrating {
-            migrations: Arc::clone(&migrations),
-            promise: Some(Arc::clone(&promise)),
-            making: self.making().clone(),
-        });
-        Self { migrations, promise, making_of, ..self.clone() }.stamped()
+        Self { migrations, promise, ..self.clone() }.stamped()
     }
 
     /// The same, where a new tenant gets the whole set.
     #[must_use]
     pub fn born_with_all(&self) -> Self {
         let (migrations, promise) = (Arc::clone(&self.newest), Arc::clone(&self.newest_promise));
-        let making_of = Arc::clone(&self.migrating);
-        Self { migrations, promise, making_of, ..self.clone() }.stamped()
+        Self { migrations, promise, ..self.clone() }.stamped()
     }
 
     fn stamped(self) -> Self {
@@ -108,7 +93,16 @@ impl Parts {
     /// The tenants that this process makes now.
     #[must_use]
     pub fn making(&self) -> &Making {
-        &self.migrating.making
+        &self.making
+    }
+
+    /// What brings tenants that are there to the whole set.
+    pub(crate) fn migrating(&self) -> Arc<Migrating> {
+        Arc::new(Migrating {
+            migrations: Arc::clone(&self.newest),
+            promise: Some(Arc::clone(&self.newest_promise)),
+            making: self.making.clone(),
+        })
     }
 
     /// The name of the application's role.

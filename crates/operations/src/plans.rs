@@ -15,13 +15,9 @@ use crate::{
     suspend, update,
 };
 
-const CLAIMED: &str = "only items of `kinds` are claimed";
-
 /// The plan of each kind.
 #[derive(Debug)]
 pub struct Plans {
-    /// `None` in a process that makes no tenants.
-    provision: Option<Provision>,
     up: Plan,
     down: Plan,
     /// `None` in a process that only migrates.
@@ -29,10 +25,11 @@ pub struct Plans {
     pub(crate) set_hash: String,
 }
 
-/// The plans of the kinds that change what a tenant is.
+/// The plans of all other kinds.
 #[derive(Debug)]
 struct WholeLife {
     parts: Arc<Parts>,
+    provision: Provision,
     update: Plan,
     suspend: Plan,
     resume: Plan,
@@ -70,6 +67,7 @@ impl Plans {
         };
         let whole_life = WholeLife {
             parts: Arc::clone(parts),
+            provision,
             update: update::plan()?,
             suspend: suspend::suspend()?,
             resume: suspend::resume()?,
@@ -82,8 +80,7 @@ impl Plans {
             import: import::plan(parts)?,
             release: release::plan(parts)?,
         };
-        let (provision, whole_life) = (Some(provision), Some(whole_life));
-        Ok(Self { provision, whole_life, ..Self::migrating(&parts.migrating)? })
+        Ok(Self { whole_life: Some(whole_life), ..Self::migrating(&parts.migrating())? })
     }
 
     /// The plans of kind `migrate` alone.
@@ -94,19 +91,13 @@ impl Plans {
         let set_hash = parts.migrations.hash().to_owned();
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
-        Ok(Self { provision: None, up, down, whole_life: None, set_hash })
+        Ok(Self { up, down, whole_life: None, set_hash })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
-        Self {
-            provision: None,
-            up: plan(),
-            down: plan(),
-            whole_life: None,
-            set_hash: String::new(),
-        }
+        Self { up: plan(), down: plan(), whole_life: None, set_hash: String::new() }
     }
 
     /// What they are made of.
@@ -127,7 +118,7 @@ impl Plans {
     /// The worker with these plans: it claims no item of another kind or set.
     #[must_use]
     pub fn claimant<'a>(&'a self, worker: &'a str, dead_after: Duration) -> Claimant<'a> {
-        let kinds = if self.provision.is_some() { Kind::ALL } else { &[Kind::Migrate] };
+        let kinds = if self.whole_life.is_some() { Kind::ALL } else { &[Kind::Migrate] };
         Claimant { worker, kinds, set: &self.set_hash, dead_after }
     }
 
@@ -152,12 +143,12 @@ impl Plans {
     }
 
     fn whole_life(&self) -> &WholeLife {
-        self.whole_life.as_ref().expect(CLAIMED)
+        self.whole_life.as_ref().expect("only items of `kinds` are claimed")
     }
 
     /// The plan by which a tenant is built, or taken from the pool.
     pub(crate) fn provision(&self, mode: Mode, source: Source) -> &Plan {
-        let provision = self.provision.as_ref().expect(CLAIMED);
+        let provision = &self.whole_life().provision;
         match (mode, source) {
             (Mode::Independent, Source::Nothing) => &provision.independent,
             (Mode::Atomic, Source::Nothing) => &provision.atomic,

@@ -13,7 +13,7 @@ use engine::{
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use store::{
-    ErrorClass, StageLimits, imports,
+    ErrorClass, imports,
     items::Claim,
     tenants::{self, Erased},
 };
@@ -21,16 +21,10 @@ use tenantdb::removal::{self, AT_ONCE, Leaving, Remains};
 
 use crate::{
     Parts,
-    refusal::Refusal,
+    limits::DROPPING,
+    refusal::{Refusal, superseded},
     release,
-    suspend::{items, superseded},
-};
-
-/// A drop waits for whoever reads the tenant's tables, which its own users no longer do.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(60),
-    lock: Duration::from_secs(5),
-    silence: Duration::from_secs(3),
+    suspend::items,
 };
 
 /// Longest time for all portions of one tenant in one try.
@@ -45,12 +39,12 @@ const A_FEW: usize = 6;
 /// The plan; a tenant that is large is emptied in portions, each a transaction of its own.
 pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError> {
     let drop = || DropTenant { parts: Arc::clone(parts) };
-    let mut stages = vec![Stage::new("begin").within(LIMITS).pivot().step(Begin)];
+    let mut stages = vec![Stage::new("begin").within(DROPPING).pivot().step(Begin)];
     if is_large {
-        let portions = Stage::new("empty").at(Place::Outside(PORTIONS_TIME)).within(LIMITS);
+        let portions = Stage::new("empty").at(Place::Outside(PORTIONS_TIME)).within(DROPPING);
         stages.push(portions.step(DropPortions(drop())));
     }
-    stages.push(Stage::new("drop").within(LIMITS).step(drop()).step(Erase));
+    stages.push(Stage::new("drop").within(DROPPING).step(drop()).step(Erase));
     let plan = Plan::new(stages, Finish::Succeeded)?.on_failure(OnFailure::Stay);
     Ok(if is_large { plan } else { plan.sharing(Sharing::UpTo(TOGETHER)) })
 }
@@ -58,14 +52,6 @@ pub(crate) fn plan(parts: &Arc<Parts>, is_large: bool) -> Result<Plan, PlanError
 /// Makes sure that the tenant is to be dropped now. What keeps it from being dropped is an operator's from here on.
 #[derive(Debug)]
 struct Begin;
-
-impl Begin {
-    async fn check(claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-        let what = "look whether it is to be dropped";
-        let ripe = tenants::ripe(tx, &items(claims)).await.during(what)?;
-        if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
-    }
-}
 
 /// Records that the drop begins: from here on nothing brings the tenant back. Somebody may have asked for that since
 /// the last look, and then nothing is dropped.
@@ -79,16 +65,14 @@ impl Step for Begin {
     const NAME: StepName = StepName::new("begin_purge");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        Self::check(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        Self::check(cx.claims(), cx.tx()).await
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
+        let what = "look whether it is to be dropped";
+        let claims = cx.claims();
+        let ripe = tenants::ripe(cx.tx(), &items(claims)).await.during(what)?;
+        if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
     }
 }
 
@@ -155,16 +139,7 @@ impl DropTenant {
             self.parts.making().give_way().await;
             removal::drop_schemas(tx, some).await.during("drop the schema")?;
         }
-        let left = match removal::drop_roles(tx, &leaving).await {
-            Err(error) if let Some(why) = still_needed(&error) => {
-                return Err(not_ours(&why)).during("drop the role");
-            }
-            left => left.during("drop the role")?,
-        };
-        match left.first() {
-            None => Ok(()),
-            Some((_, why)) => Err(not_ours(why)).during("drop the role"),
-        }
+        drop_roles(tx, &leaving).await
     }
 }
 
@@ -172,16 +147,11 @@ impl Step for DropTenant {
     const NAME: StepName = StepName::new("drop_tenant");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        self.drop_all(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         self.drop_all(cx.claims(), cx.tx()).await
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
     }
 }
 
@@ -209,60 +179,58 @@ impl Step for DropPortions {
             tx.commit().await.during(what)?;
         }
     }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
-    }
 }
 
 /// Erases what is personal, and makes the tenant `deleted`.
 #[derive(Debug)]
 pub(crate) struct Erase;
 
-impl Erase {
-    async fn erase(claims: &[Claim], tx: &mut PgConnection) -> Result<Vec<Erased>, StepError> {
-        let ids: Vec<_> = claims.iter().map(|claim| claim.tenant.id).collect();
-        let what = "erase what is personal";
-        let mut erased = tenants::erase(tx, &ids).await.during(what)?;
-        if erased.len() < ids.len() {
-            return Err(superseded()).during(what);
-        }
-        erased.sort_by_key(|it| ids.iter().position(|id| *id == it.tenant));
-        Ok(erased)
-    }
-
-    fn result(erased: &Erased) -> serde_json::Value {
-        let Erased { keys, items, attempts, audit, .. } = erased;
-        json!({ "erased": { "keys": keys, "items": items, "attempts": attempts, "audit": audit },
-            "names_held_until": erased.names_held_until })
-    }
-}
-
 impl Step for Erase {
     const NAME: StepName = StepName::new("erase");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let erased = Self::erase(std::slice::from_ref(cx.claim()), cx.tx()).await?;
-        cx.note(&Self::result(&erased[0]), Some("tenant.deleted"));
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        for (place, erased) in Self::erase(cx.claims(), cx.tx()).await?.iter().enumerate() {
-            cx.note(place, &Self::result(erased), Some("tenant.deleted"));
+        let ids: Vec<_> = cx.claims().iter().map(|claim| claim.tenant.id).collect();
+        let what = "erase what is personal";
+        let mut erased = tenants::erase(cx.tx(), &ids).await.during(what)?;
+        if erased.len() < ids.len() {
+            return Err(superseded()).during(what);
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        erased.sort_by_key(|it| ids.iter().position(|id| *id == it.tenant));
+        for (place, it) in erased.into_iter().enumerate() {
+            let Erased { keys, items, attempts, audit, names_held_until, .. } = it;
+            let result = json!({
+                "erased": { "keys": keys, "items": items, "attempts": attempts, "audit": audit },
+                "names_held_until": names_held_until,
+            });
+            cx.note(place, &result, Some("tenant.deleted"));
+        }
         Ok(())
     }
 }
 
+/// Drops the roles. One that is somebody else's, or has something elsewhere, is refused.
+pub(crate) async fn drop_roles(
+    tx: &mut PgConnection,
+    leaving: &[Leaving<'_>],
+) -> Result<(), StepError> {
+    let left = match removal::drop_roles(tx, leaving).await {
+        Err(error) if let Some(why) = still_needed(&error) => {
+            return Err(not_ours(&why)).during("drop the role");
+        }
+        left => left.during("drop the role")?,
+    };
+    match left.first() {
+        None => Ok(()),
+        Some((_, why)) => Err(not_ours(why)).during("drop the role"),
+    }
+}
+
 /// What a role has that keeps it from being dropped, if that is the error.
-pub(crate) fn still_needed(error: &sqlx::Error) -> Option<String> {
+fn still_needed(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error().filter(|it| it.code().as_deref() == Some("2BP01"))?;
     let detail = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail();
     let detail = detail.unwrap_or_default().replace('\n', "; ");

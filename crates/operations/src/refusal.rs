@@ -1,6 +1,6 @@
 //! What a step refuses by itself.
 
-use domain::Code;
+use domain::{Code, codes};
 use engine::Classify;
 use store::ErrorClass;
 
@@ -20,10 +20,25 @@ impl Refusal {
         Self { class: ErrorClass::Permanent, code, why: why.into(), told: None }
     }
 
+    /// The same, and the caller is told why.
+    pub(crate) fn told(code: Code, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self::permanent(code, why.clone()).telling(why)
+    }
+
     /// The same, and the caller is told this.
     pub(crate) fn telling(self, told: impl Into<String>) -> Self {
         Self { told: Some(told.into()), ..self }
     }
+}
+
+/// A later request won.
+pub(crate) fn superseded() -> Refusal {
+    Refusal::told(codes::SUPERSEDED, "a later request has asked for the opposite of this tenant")
+}
+
+pub(crate) fn in_another_state() -> Refusal {
+    Refusal::told(codes::TENANT_NOT_ACTIVE, "the tenant is neither active nor suspended any more")
 }
 
 impl Classify for Refusal {

@@ -2,33 +2,26 @@
 //!
 //! An import's undo and a deletion give it back by the same function.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::codes;
 use engine::{
     During, Finish, OnFailure, Plan, PlanError, Sharing, Stage, Step, StepCx, StepError, StepName,
 };
 use sqlx::PgConnection;
-use store::{StageLimits, imports as kept, items::ClaimedTenant};
+use store::{imports as kept, items::ClaimedTenant};
 use tenantdb::{Mark, door, imports, own_row, removal, schema};
 
 use crate::{
     Parts,
-    purge::{Erase, still_needed},
-    refusal::Refusal,
-    suspend::superseded,
-};
-
-/// The stage waits for catalogue rows, which others hold for milliseconds, and takes one statement an object.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(60),
-    lock: Duration::from_secs(5),
-    silence: Duration::from_secs(3),
+    limits::DROPPING,
+    purge::{Erase, drop_roles},
+    refusal::{Refusal, superseded},
 };
 
 /// The plan.
 pub(crate) fn plan(parts: &Arc<Parts>) -> Result<Plan, PlanError> {
-    let stage = Stage::new("release").within(LIMITS);
+    let stage = Stage::new("release").within(DROPPING);
     let stage = stage.step(ReleaseSchema(Arc::clone(parts))).step(Erase);
     let plan = Plan::new(vec![stage], Finish::Succeeded)?;
     Ok(plan.on_failure(OnFailure::Stay).sharing(Sharing::No))
@@ -47,18 +40,13 @@ impl Step for ReleaseSchema {
         let imported = kept::of(cx.tx(), &[tenant.id]).await.during(what)?;
         if imported.is_empty() {
             let told = "the tenant was made by Tenantry: there is nothing to give back";
-            return Err(Refusal::permanent(codes::NOT_IMPORTED, told).telling(told)).during(what);
+            return Err(Refusal::told(codes::NOT_IMPORTED, told)).during(what);
         }
         let what = "begin the release";
         if !kept::begin_release(cx.tx(), tenant.id).await.during(what)? {
             return Err(superseded()).during(what);
         }
         give_up(cx.tx(), tenant, &mark).await
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
     }
 }
 
@@ -77,20 +65,7 @@ pub(crate) async fn give_up(
         mark: mark.clone(),
         imported: true,
     };
-    let left = match removal::drop_roles(tx, &[leaving]).await {
-        Err(error) if let Some(why) = still_needed(&error) => {
-            let refusal = Refusal::permanent(codes::NOT_OURS, "the role is still needed");
-            return Err(refusal.telling(why)).during("drop the role");
-        }
-        left => left.during("drop the role")?,
-    };
-    match left.into_iter().next() {
-        None => Ok(()),
-        Some((_, why)) => {
-            let refusal = Refusal::permanent(codes::NOT_OURS, "the role is somebody else's");
-            Err(refusal.telling(why)).during("drop the role")
-        }
-    }
+    drop_roles(tx, &[leaving]).await
 }
 
 /// Gives a schema that bears the tenant's mark as imported back what was found in it, and forgets that. Nothing

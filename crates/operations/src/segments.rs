@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use domain::{Direction, Version, codes};
 use engine::{During, Place, Stage, Step, StepCx, StepError, StepName};
 use tenantdb::{
-    ledger,
+    MigrationSet, ledger,
     migrations::{self, MigrateError, Moved, Segment, StatementLimits, Target},
 };
 
 use crate::{
-    migrate::{self, Migrating, limits},
+    migrate::{self, limits},
     migration_error::MigrationFailed,
     needs_shared,
     refusal::Refusal,
@@ -23,26 +23,24 @@ use crate::{
 pub(crate) const OUTSIDE: Duration = Duration::from_secs(6 * 3600);
 
 /// The stages of one way where the set has boundaries on it; `None`: one transaction takes a tenant through.
-pub(crate) fn several(parts: &Arc<Migrating>, direction: Direction) -> Option<Vec<Stage>> {
+pub(crate) fn several(set: &Arc<MigrationSet>, direction: Direction) -> Option<Vec<Stage>> {
     let back = direction == Direction::Down;
-    let all = segments(parts, back);
+    let all = segments(set, back);
     let is_one = all.len() <= 1 && all.iter().all(Segment::is_in_transaction);
-    (!is_one).then(|| stages(parts, back))
+    (!is_one).then(|| stages(set, back))
 }
 
 /// The stages of the way forward through all segments, or of the way back to the beginning.
-pub(crate) fn stages(parts: &Arc<Migrating>, back: bool) -> Vec<Stage> {
-    let count = segments(parts, back).len();
-    (0..count)
-        .flat_map(|number| stages_of(&One { parts: Arc::clone(parts), back, number }))
-        .collect()
+pub(crate) fn stages(set: &Arc<MigrationSet>, back: bool) -> Vec<Stage> {
+    let count = segments(set, back).len();
+    (0..count).flat_map(|number| stages_of(&One { set: Arc::clone(set), back, number })).collect()
 }
 
-fn segments(parts: &Migrating, back: bool) -> Vec<Segment<'_>> {
+fn segments(set: &MigrationSet, back: bool) -> Vec<Segment<'_>> {
     match back {
-        false => parts.migrations.segments(),
+        false => set.segments(),
         // Every set has a beginning.
-        true => parts.migrations.segments_back(&Target::Start).unwrap_or_default(),
+        true => set.segments_back(&Target::Start).unwrap_or_default(),
     }
 }
 
@@ -62,14 +60,14 @@ fn stages_of(one: &One) -> Vec<Stage> {
 /// One segment of the set.
 #[derive(Debug, Clone)]
 struct One {
-    parts: Arc<Migrating>,
+    set: Arc<MigrationSet>,
     back: bool,
     number: usize,
 }
 
 impl One {
     fn segment(&self) -> Option<Segment<'_>> {
-        segments(&self.parts, self.back).into_iter().nth(self.number)
+        segments(&self.set, self.back).into_iter().nth(self.number)
     }
 
     /// The segment as far as the operation goes: on the way back, without what its target keeps. `None`:
@@ -80,18 +78,18 @@ impl One {
         let missing = || {
             // Which version is the newest changes on the way.
             let why = "say which version to go back to: migrations of this set run outside of a transaction";
-            Refusal::permanent(codes::MIGRATION_FAILED, why).telling(why)
+            Refusal::told(codes::MIGRATION_FAILED, why)
         };
         let to = migrate::asked(cx.claim())?.to.ok_or_else(missing).during(ACT)?;
         let Ok(target) = to.parse::<Target>();
-        let asked = segment.newer_than(&target, &self.parts.migrations);
+        let asked = segment.newer_than(&target, &self.set);
         asked.map_err(MigrationFailed::of_existing).during(ACT)
     }
 
     /// What of the segment the tenant lacks, or has on the way back; `None`: nothing.
     async fn outstanding(&self, cx: &mut StepCx<'_>) -> Result<Option<Segment<'_>>, StepError> {
         let Some(segment) = self.asked(cx)? else { return Ok(None) };
-        let (tenant, set) = (cx.tenant(), &self.parts.migrations);
+        let (tenant, set) = (cx.tenant(), &self.set);
         let left = migrations::outstanding(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
         let left = left.map_err(failed(cx)).during("read what is applied")?;
         if !self.back && !left.is_empty() {
@@ -105,7 +103,7 @@ impl One {
         if cx.claim().kind.makes_tenants() {
             return;
         }
-        let set = &self.parts.migrations;
+        let set = &self.set;
         let mut moved: Moved = cx.noted().unwrap_or_default();
         if moved.applied.is_empty() && moved.reverted.is_empty() {
             moved.from = had;
@@ -135,7 +133,7 @@ impl Step for RunSegment {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
-        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let (tenant, set) = (cx.tenant(), &self.0.set);
         let had = version(cx).await?;
         let ran = migrations::run_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;
         let ran = ran.map_err(failed(cx)).during("run the tenant migrations")?;
@@ -155,7 +153,7 @@ impl Step for RunOutside {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
-        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let (tenant, set) = (cx.tenant(), &self.0.set);
         let session = cx.open_session().await.during("open a session")?;
         let limits = StatementLimits { statement: OUTSIDE, lock: limits().lock };
         migrations::run_no_transaction(session, &tenant.schema, set, &segment, limits)
@@ -175,7 +173,7 @@ impl Step for RecordSegment {
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
         let Some(segment) = self.0.outstanding(cx).await? else { return Ok(()) };
-        let (tenant, set) = (cx.tenant(), &self.0.parts.migrations);
+        let (tenant, set) = (cx.tenant(), &self.0.set);
         let had = version(cx).await?;
         let ran =
             migrations::record_segment(cx.tx(), tenant.id, &tenant.schema, set, &segment).await;

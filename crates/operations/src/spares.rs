@@ -54,8 +54,7 @@ struct Names {
 
 /// SQLSTATE 42501: the connected role lacks a right; 2BP01: the spare's role has something outside of its schema.
 fn may_not_be_dropped(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("42501" | "2BP01"))
+    store::is_state(error, &["42501", "2BP01"])
 }
 
 /// What the server says of what keeps a role.

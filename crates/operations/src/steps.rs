@@ -23,6 +23,7 @@ pub use take_spare::TakeSpare;
 pub(crate) use verify::Refuted;
 pub use verify::Verify;
 pub use write_own_row::WriteOwnRow;
+pub(crate) use write_own_row::row_of;
 
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub fn plan(mode: Mode, source: Source, parts: &Arc<Parts>) -> Result<Plan, Plan
                 make(last).step(ApplyMigrations(one()))
             } else {
                 stages.push(make(Stage::new("make")));
-                stages.extend(segments::stages(&parts.making_of, false));
+                stages.extend(segments::stages(&parts.migrations, false));
                 last
             };
             finish_off(last.step(GrantAccess(one())).step(WriteOwnRow(one())))

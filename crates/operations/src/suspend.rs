@@ -5,9 +5,9 @@
 //! their tenants. All kinds lock the registry's row and go by the state that they find there, so the last change of the state
 //! is also the last change of the rights.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use domain::{ItemId, TenantId, TenantState, codes};
+use domain::{ItemId, TenantId, TenantState};
 use engine::{
     During, Finish, GroupCx, OnFailure, Plan, PlanError, Stage, Step, StepCx, StepError, StepName,
 };
@@ -15,24 +15,16 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use store::{
-    StageLimits,
     items::Claim,
     tenants::{self, Standing},
 };
 use tenantdb::door::{self, CLOSED, Door, OPEN, Rights};
 
-use crate::refusal::Refusal;
-
-/// The stage waits for catalogue rows only, which others hold for milliseconds.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(5),
-    lock: Duration::from_secs(2),
-    silence: Duration::from_secs(1),
-};
+use crate::{limits::QUICK, refusal::superseded};
 
 /// The plan of kind `suspend`.
 pub(crate) fn suspend() -> Result<Plan, PlanError> {
-    let stage = Stage::new("suspend").within(LIMITS).without_lock();
+    let stage = Stage::new("suspend").within(QUICK).without_lock();
     let stage = stage.step(SetDoor {
         states: &[TenantState::Suspended],
         before: None,
@@ -43,7 +35,7 @@ pub(crate) fn suspend() -> Result<Plan, PlanError> {
 
 /// The plan of kind `resume`.
 pub(crate) fn resume() -> Result<Plan, PlanError> {
-    let stage = Stage::new("resume").within(LIMITS);
+    let stage = Stage::new("resume").within(QUICK);
     let door = SetDoor {
         states: &[TenantState::Active],
         before: Some(TenantState::Suspended),
@@ -55,7 +47,7 @@ pub(crate) fn resume() -> Result<Plan, PlanError> {
 
 /// The plan of kind `delete`: the drop comes later, by kind `purge`.
 pub(crate) fn delete() -> Result<Plan, PlanError> {
-    let stage = Stage::new("delete").within(LIMITS).without_lock();
+    let stage = Stage::new("delete").within(QUICK).without_lock();
     let stage = stage.step(SetDoor {
         states: &[TenantState::Deleting],
         before: None,
@@ -66,7 +58,7 @@ pub(crate) fn delete() -> Result<Plan, PlanError> {
 
 /// The plan of kind `undelete`.
 pub(crate) fn undelete() -> Result<Plan, PlanError> {
-    let stage = Stage::new("undelete").within(LIMITS);
+    let stage = Stage::new("undelete").within(QUICK);
     let states = &[TenantState::Active, TenantState::Suspended];
     let stage = stage.step(TakeBack).step(SetDoor {
         states,
@@ -84,24 +76,13 @@ impl Step for MarkActive {
     const NAME: StepName = StepName::new("mark_active");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let items = items(std::slice::from_ref(cx.claim()));
-        let mut before = some(tenants::resume(cx.tx(), &items).await)?;
-        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
-            cx.note_personal(was);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        let before = some(tenants::resume(cx.tx(), &items).await)?;
-        note_why(cx, before);
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
+        let moved = tenants::resume(cx.tx(), &items).await;
+        note_why(cx, moved)
     }
 }
 
@@ -113,24 +94,13 @@ impl Step for TakeBack {
     const NAME: StepName = StepName::new("take_back");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let items = items(std::slice::from_ref(cx.claim()));
-        let mut before = some(tenants::undelete(cx.tx(), &items).await)?;
-        if let Some(was) = before.remove(&cx.tenant().id).and_then(why_before) {
-            cx.note_personal(was);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let items = items(cx.claims());
-        let before = some(tenants::undelete(cx.tx(), &items).await)?;
-        note_why(cx, before);
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
-        Ok(())
+        let moved = tenants::undelete(cx.tx(), &items).await;
+        note_why(cx, moved)
     }
 }
 
@@ -141,25 +111,19 @@ pub(crate) fn items(claims: &[Claim]) -> Vec<(ItemId, TenantId)> {
 /// Why each tenant was suspended, or was to be deleted.
 type Whys = HashMap<TenantId, Option<String>>;
 
-/// The next step says which tenants are in another state, and why that is so.
-fn some(moved: sqlx::Result<Whys>) -> Result<Whys, StepError> {
-    let moved = moved.during("change the tenants' states")?;
-    if moved.is_empty() {
+/// Notes why each tenant was in the state that it left. The next step says which tenants were in another one, and
+/// why that is so.
+fn note_why(cx: &mut GroupCx<'_>, moved: sqlx::Result<Whys>) -> Result<(), StepError> {
+    let mut before = moved.during("change the tenants' states")?;
+    if before.is_empty() {
         return Err(superseded()).during("change the tenants' states");
     }
-    Ok(moved)
-}
-
-fn why_before(reason: Option<String>) -> Option<Value> {
-    Some(json!({ "before": { "reason": reason? } }))
-}
-
-fn note_why(cx: &mut GroupCx<'_>, mut before: Whys) {
     for (place, claim) in cx.claims().iter().enumerate() {
-        if let Some(was) = before.remove(&claim.tenant.id).and_then(why_before) {
-            cx.note_personal(place, was);
+        if let Some(reason) = before.remove(&claim.tenant.id).flatten() {
+            cx.note_personal(place, json!({ "before": { "reason": reason } }));
         }
     }
+    Ok(())
 }
 
 /// Gives the role the rights that belong to the tenant's state, and ends its sessions where it has none.
@@ -193,12 +157,7 @@ impl Step for SetDoor {
     const NAME: StepName = StepName::new("set_door");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let set = self.set(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&set, Some(self.did));
-        if let Some(personal) = personal(cx.claim()) {
-            cx.note_personal(personal);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -209,11 +168,6 @@ impl Step for SetDoor {
                 cx.note_personal(place, personal);
             }
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }
@@ -270,9 +224,4 @@ impl SetDoor {
 fn personal(claim: &Claim) -> Option<Value> {
     let reason = claim.params.get("reason")?;
     Some(json!({ "after": { "reason": reason } }))
-}
-
-pub(crate) fn superseded() -> Refusal {
-    let why = "a later request has asked for the opposite of this tenant";
-    Refusal::permanent(codes::SUPERSEDED, why).telling(why)
 }

@@ -19,13 +19,9 @@ use store::{
 };
 use tenantdb::own_row::{self, OwnRow};
 
-use crate::refusal::Refusal;
-
-/// The stage waits for two rows: the registry's, which others hold for milliseconds, and the tenant's own.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(5),
-    lock: Duration::from_secs(2),
-    silence: Duration::from_secs(1),
+use crate::{
+    limits::QUICK,
+    refusal::{Refusal, in_another_state},
 };
 
 /// Of several tenants none waits long for the application of another one.
@@ -37,7 +33,7 @@ const TOGETHER: StageLimits = StageLimits {
 
 /// The plan of kind `update`.
 pub(crate) fn plan() -> Result<Plan, PlanError> {
-    let stage = Stage::new("update").within(LIMITS).together_within(TOGETHER).step(ChangeTenant);
+    let stage = Stage::new("update").within(QUICK).together_within(TOGETHER).step(ChangeTenant);
     Ok(Plan::new(vec![stage], Finish::Succeeded)?.on_failure(OnFailure::Stay))
 }
 
@@ -70,12 +66,7 @@ impl Step for ChangeTenant {
     const NAME: StepName = StepName::new("change_tenant");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let changed = change(std::slice::from_ref(cx.claim()), cx.tx()).await?.remove(0);
-        cx.note(&changed, changed.action());
-        if let Some(personal) = changed.personal {
-            cx.note_personal(personal);
-        }
-        Ok(())
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
@@ -86,11 +77,6 @@ impl Step for ChangeTenant {
                 cx.note_personal(place, personal);
             }
         }
-        Ok(())
-    }
-
-    /// A plan that stays where it failed undoes nothing.
-    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }
@@ -198,7 +184,7 @@ async fn write_own_rows(
 
 fn refused(errors: &domain::FieldErrors) -> Refusal {
     let ItemError { code, message, .. } = errors.into();
-    Refusal::permanent(code, message.clone()).telling(message)
+    Refusal::told(code, message)
 }
 
 fn taken(name: TakenName) -> Refusal {
@@ -208,17 +194,12 @@ fn taken(name: TakenName) -> Refusal {
             (codes::EXTERNAL_ID_TAKEN, "the external_id is in use by another tenant")
         }
     };
-    Refusal::permanent(code, why).telling(why)
+    Refusal::told(code, why)
 }
 
 fn changed_meanwhile() -> Refusal {
     let why = "the tenant was changed after it was read: read it again";
-    Refusal::permanent(codes::PRECONDITION_FAILED, why).telling(why)
-}
-
-fn in_another_state() -> Refusal {
-    let why = "the tenant is neither active nor suspended any more";
-    Refusal::permanent(codes::TENANT_NOT_ACTIVE, why).telling(why)
+    Refusal::told(codes::PRECONDITION_FAILED, why)
 }
 
 fn own_row_refused(error: &sqlx::Error) -> Refusal {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, str::FromStr};
 
-use domain::{ItemId, Kind};
+use domain::{ItemError, ItemId, Kind};
 
 /// `text` as a `T`.
 ///
@@ -24,6 +24,17 @@ pub(crate) fn unreadable(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx
 /// An item, and the kind of its operation.
 pub(crate) fn with_kind(id: i64, kind: &str) -> sqlx::Result<(ItemId, Kind)> {
     Ok((ItemId::new(id), decode(kind)?))
+}
+
+/// The error in an item's columns, if there is one.
+pub(crate) fn item_error(
+    code: Option<String>,
+    message: Option<String>,
+    step: Option<String>,
+    retryable: Option<bool>,
+) -> Option<ItemError> {
+    let (message, retryable) = (message.unwrap_or_default(), retryable.unwrap_or_default());
+    Some(ItemError { code: code?.into(), message, step, retryable })
 }
 
 /// A count the database computed, as the unsigned number it is.

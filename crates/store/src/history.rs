@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::{
     audit::{self, Filter, Recorded},
-    decode::decode,
+    decode::{decode, item_error},
     items::Attempt,
     place::{NotAPlace, Place},
 };
@@ -143,9 +143,6 @@ async fn items(
     let (at, id) = (before.map(|it| it.at), before.map(|it| it.id));
     sqlx::query_file!("queries/history/items.sql", tenant.get(), at, id, limit)
         .try_map(|r| {
-            let message = r.error_message.unwrap_or_default();
-            let retryable = r.error_retryable.unwrap_or_default();
-            let step = r.error_step;
             let item = Item {
                 operation: OperationId::new(r.operation_id),
                 index: u32::try_from(r.idx).unwrap_or_default(),
@@ -153,12 +150,7 @@ async fn items(
                 state: decode(&r.state)?,
                 submitted_by: r.submitted_by,
                 attempts: r.attempt,
-                error: r.error_code.map(|code| ItemError {
-                    code: code.into(),
-                    message,
-                    step,
-                    retryable,
-                }),
+                error: item_error(r.error_code, r.error_message, r.error_step, r.error_retryable),
                 started_at: r.started_at,
                 finished_at: r.finished_at,
             };

@@ -73,7 +73,7 @@ fn is_deadlock(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
     };
-    error.as_database_error().and_then(|it| it.code()).as_deref() == Some(DEADLOCK)
+    crate::is_state(error, &[DEADLOCK])
 }
 
 async fn run_all(pool: &PgPool) -> Result<(), MigrateError> {

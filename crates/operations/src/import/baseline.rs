@@ -101,7 +101,7 @@ impl Baselines {
     fn place_of(&self, version: &str) -> Result<usize, StepError> {
         let unknown = || {
             let told = format!("the worker's tenant migrations have no version {version}");
-            Refusal::permanent(codes::IMPORT_REFUSED, told.clone()).telling(told)
+            Refusal::told(codes::IMPORT_REFUSED, told)
         };
         let place = self.set.place(&Version::new(version)).ok_or_else(unknown);
         Ok(place.during("find the version")? + 1)

@@ -7,16 +7,14 @@ use engine::{During, Step, StepCx, StepError, StepName};
 use store::{api_keys, imports as kept, tenants};
 use tenantdb::{
     door::{self, CLOSED, Door, OPEN},
-    grants, imports,
-    own_row::{self, OwnRow},
-    verify,
+    grants, imports, own_row, verify,
 };
 
 use super::{asked, baseline::Baselines, compared};
 use crate::{
     Parts,
     refusal::Refusal,
-    steps::{IssueKey, Refuted},
+    steps::{IssueKey, Refuted, row_of},
 };
 
 /// Why a tenant is suspended that was inactive where it came from.
@@ -67,14 +65,7 @@ impl Step for WriteFirstRow {
         if !fits || !own_row::is_empty(cx.tx(), &tenant.schema).await.during(what)? {
             return Ok(());
         }
-        let row = OwnRow {
-            schema: &tenant.schema,
-            tenant: tenant.id,
-            name: tenant.name.as_str(),
-            domain: &tenant.domain,
-            settings: tenant.settings.get(),
-        };
-        own_row::write(cx.tx(), &[row]).await.during(what)?;
+        own_row::write(cx.tx(), &[row_of(tenant)]).await.during(what)?;
         kept::wrote_own_row(cx.tx(), tenant.id).await.during(what)
     }
 
@@ -129,7 +120,7 @@ impl Step for AdoptKey {
             return Ok(());
         }
         let told = "its API key is another tenant's";
-        Err(Refusal::permanent(codes::IMPORT_REFUSED, told).telling(told)).during(what)
+        Err(Refusal::told(codes::IMPORT_REFUSED, told)).during(what)
     }
 
     async fn undo(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {

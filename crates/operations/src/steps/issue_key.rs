@@ -8,7 +8,7 @@ use std::sync::Arc;
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
 use store::api_keys;
 
-use crate::Parts;
+use crate::{Parts, keys};
 
 /// Mints a key, unless the tenant has a live one.
 #[derive(Debug)]
@@ -18,34 +18,13 @@ impl Step for IssueKey {
     const NAME: StepName = StepName::new("issue_key");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        let claim = cx.claim();
-        self.apply_all(&mut GroupCx::new(std::slice::from_ref(claim), cx.tx())).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         let (claims, tx) = (cx.claims(), cx.tx());
         let rules = &self.0.keys;
-        let minted: Vec<_> = claims
-            .iter()
-            .map(|claim| {
-                let (key, sealed) = rules.mint(&claim.tenant.name, claim.tenant.id);
-                (claim, key, sealed)
-            })
-            .collect();
-        let new: Vec<_> = minted
-            .iter()
-            .map(|(claim, key, sealed)| api_keys::NewKey {
-                tenant: claim.tenant.id,
-                operation: Some(claim.operation),
-                hash: key.hash(),
-                prefix: key.prefix(),
-                last4: key.last4(),
-                sealed,
-                sealed_for: rules.sealed_for,
-                valid_for: rules.valid_for,
-            })
-            .collect();
-        api_keys::issue(tx, &new, 1).await.during("issue the API key")?;
+        keys::issue(rules, claims, rules.valid_for, 1, tx).await.during("issue the API key")?;
         Ok(())
     }
 

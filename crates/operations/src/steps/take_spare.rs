@@ -27,8 +27,7 @@ impl Step for TakeSpare {
         if owner.is(&mark) {
             return Ok(());
         }
-        let claim = cx.claim();
-        self.apply_all(&mut GroupCx::new(std::slice::from_ref(claim), cx.tx())).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {

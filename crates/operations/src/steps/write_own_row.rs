@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use engine::{During, GroupCx, Step, StepCx, StepError, StepName};
-use sqlx::PgConnection;
-use store::items::Claim;
+use store::items::ClaimedTenant;
 use tenantdb::own_row::{self, OwnRow};
 
 use crate::Parts;
@@ -17,11 +16,15 @@ impl Step for WriteOwnRow {
     const NAME: StepName = StepName::new("write_own_row");
 
     async fn apply(&self, cx: &mut StepCx<'_>) -> Result<(), StepError> {
-        self.write(std::slice::from_ref(cx.claim()), cx.tx()).await
+        cx.as_group(self).await
     }
 
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
-        self.write(cx.claims(), cx.tx()).await
+        if !self.0.promise.has_own_row() {
+            return Ok(());
+        }
+        let rows: Vec<_> = cx.claims().iter().map(|claim| row_of(&claim.tenant)).collect();
+        own_row::write(cx.tx(), &rows).await.during("write the tenant's own row")
     }
 
     /// Nothing: the row goes with the schema.
@@ -30,21 +33,13 @@ impl Step for WriteOwnRow {
     }
 }
 
-impl WriteOwnRow {
-    async fn write(&self, claims: &[Claim], tx: &mut PgConnection) -> Result<(), StepError> {
-        if !self.0.promise.has_own_row() {
-            return Ok(());
-        }
-        let rows: Vec<OwnRow<'_>> = claims
-            .iter()
-            .map(|Claim { tenant, .. }| OwnRow {
-                schema: &tenant.schema,
-                tenant: tenant.id,
-                name: tenant.name.as_str(),
-                domain: &tenant.domain,
-                settings: tenant.settings.get(),
-            })
-            .collect();
-        own_row::write(tx, &rows).await.during("write the tenant's own row")
+/// The row as the registry has it.
+pub(crate) fn row_of(tenant: &ClaimedTenant) -> OwnRow<'_> {
+    OwnRow {
+        schema: &tenant.schema,
+        tenant: tenant.id,
+        name: tenant.name.as_str(),
+        domain: &tenant.domain,
+        settings: tenant.settings.get(),
     }
 }

@@ -5,7 +5,7 @@ use domain::{ItemError, ItemId, ItemState, Kind, OperationId, TenantId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::decode::decode;
+use crate::decode::{decode, item_error};
 
 /// What became of one item.
 #[derive(Debug, Clone)]
@@ -48,9 +48,6 @@ pub async fn results(
         code,
     )
     .try_map(|r| {
-        let message = r.error_message.unwrap_or_default();
-        let retryable = r.error_retryable.unwrap_or_default();
-        let step = r.error_step;
         Ok(ItemResult {
             index: u32::try_from(r.idx).unwrap_or_default(),
             state: decode(&r.state)?,
@@ -59,12 +56,7 @@ pub async fn results(
             schema_name: r.schema_name,
             domain: r.domain,
             attempts: r.attempt,
-            error: r.error_code.map(|code| ItemError {
-                code: code.into(),
-                message,
-                step,
-                retryable,
-            }),
+            error: item_error(r.error_code, r.error_message, r.error_step, r.error_retryable),
             result: r.result,
             steps: r.steps,
         })
