@@ -16,6 +16,7 @@ pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operation;
+mod page;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;

@@ -6,7 +6,12 @@ use clap::Subcommand;
 use contract::{ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, TenantAcknowledged};
 use domain::{Kind, RevokeKeys, RotateKeys};
 
-use super::{client, find_tenant, keys, print, selected::Selected};
+use super::{
+    client, find_tenant, keys,
+    page::{Page, more},
+    print,
+    selected::Selected,
+};
 use crate::{
     args::Global,
     client::{API, Answer, Client, query},
@@ -17,15 +22,12 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantKeys {
     /// List a tenant's API keys, without their secrets
+    #[command(mut_arg("limit", |limit| limit.help("Keys per page")))]
     List {
         /// Its id, domain, schema name, or your own (external) id for it
         tenant: String,
-        /// Keys per page
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Continue where an earlier list ended
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Page,
     },
     /// Issue an API key beside the one that is there, and print it
     Issue {
@@ -89,8 +91,8 @@ impl TenantKeys {
         let id = find_tenant::resolve(&client, tenant).await?;
         let keys = format!("{API}/tenants/{id}/keys");
         match self {
-            Self::List { limit, cursor, .. } => {
-                let query = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+            Self::List { page, .. } => {
+                let query = query(&page.parameters());
                 list(global, &client.get(&format!("{keys}{query}")).await?)
             }
             Self::Issue { expires_days, .. } => {
@@ -153,9 +155,7 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         } else {
             table.print();
         }
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: --cursor {cursor}"));
-        }
+        more(page.next_cursor, |cursor| format!("--cursor {cursor}"));
     })
 }
 
