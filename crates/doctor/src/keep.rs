@@ -101,18 +101,6 @@ fn words(kinds: &[Kind]) -> Vec<&'static str> {
 }
 
 fn stored(subject: &Subject) -> findings::Subject {
-    let (of, id) = match subject {
-        Subject::Tenant(id) => ("tenant", id.to_string()),
-        Subject::Item(id) => ("item", id.to_string()),
-        Subject::Operation(id) => ("operation", id.to_string()),
-        Subject::Job(id) => ("job", id.clone()),
-        Subject::Key(id) => ("key", id.to_string()),
-        Subject::MasterKey(id) => ("master_key", id.clone()),
-        Subject::Schema(name) => ("schema", name.clone()),
-        Subject::Role(name) => ("role", name.clone()),
-        Subject::Spare(id) => ("spare", id.to_string()),
-        Subject::Database(name) => ("database", name.clone()),
-        Subject::Control(what) => ("control", what.clone()),
-    };
+    let (of, id) = subject.parts();
     findings::Subject { of: of.to_owned(), id }
 }
