@@ -8,7 +8,7 @@ pub(super) mod status;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use domain::{Direction, InstallationId, SchemaName, Version, codes};
+use domain::{Direction, InstallationId, SchemaName, codes};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
@@ -220,7 +220,7 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
         None => "the built-in migrations".to_owned(),
         Some(dir) => format!("migrations in {}", dir.display()),
     };
-    let newest = set.head().map_or("none", Version::as_str);
+    let newest = status::version(set.head());
     show::note(format!("profile {}, {place}, newest version {newest}", settings.profile()));
     Ok(set)
 }

@@ -203,7 +203,7 @@ fn notes(set: &MigrationSet, others: &[&Stands<'_>]) -> BTreeSet<String> {
     notes
 }
 
-fn version(version: Option<&Version>) -> &str {
+pub(super) fn version(version: Option<&Version>) -> &str {
     version.map_or("none", Version::as_str)
 }
 
