@@ -1,6 +1,6 @@
 //! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use contract::{OperationAcknowledged, RevealedKeys};
 
 use super::{client, roll_master::RollMaster};
@@ -15,32 +15,29 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Show the batch's API keys that you have not confirmed yet
-    Reveal {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// It is an operation of any kind: one that rotated API keys
-        #[arg(long)]
-        operation: bool,
-    },
+    Reveal(Of),
     /// Confirm that you have stored the keys: they are erased and cannot be shown again
-    Acknowledge {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// It is an operation of any kind: one that rotated API keys
-        #[arg(long)]
-        operation: bool,
-    },
+    Acknowledge(Of),
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
     /// TENANTRY_MASTER_KEY_PREVIOUS (works on DATABASE_URL)
     RollMaster(RollMaster),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    /// The batch's id, its first characters, or `last`
+    batch: String,
+    /// It is an operation of any kind: one that rotated API keys
+    #[arg(long)]
+    operation: bool,
 }
 
 impl Keys {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
             Self::RollMaster(roll) => with_database(global, async |db| roll.run(db).await).await,
-            Self::Reveal { batch, operation } => reveal(global, batch, operation).await,
-            Self::Acknowledge { batch, operation } => acknowledge(global, batch, operation).await,
+            Self::Reveal(of) => reveal(global, of).await,
+            Self::Acknowledge(of) => acknowledge(global, of).await,
         }
     }
 }
@@ -49,7 +46,7 @@ fn of(client: &Client, operation: bool) -> Operations<'_> {
     if operation { client.operations() } else { client.batches() }
 }
 
-async fn reveal(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
+async fn reveal(global: &Global, Of { batch, operation }: Of) -> anyhow::Result<Done> {
     let client = client(global)?;
     let of = of(&client, operation);
     let id = of.resolve(batch).await?;
@@ -64,7 +61,7 @@ async fn reveal(global: &Global, batch: String, operation: bool) -> anyhow::Resu
     Ok(Done::well_if(keys.unreadable.is_empty()))
 }
 
-async fn acknowledge(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
+async fn acknowledge(global: &Global, Of { batch, operation }: Of) -> anyhow::Result<Done> {
     let client = client(global)?;
     let of = of(&client, operation);
     let (id, noun) = (of.resolve(batch).await?, of.under.noun());

@@ -10,7 +10,7 @@ use super::{
     application_role::ApplicationRole,
     client,
     connect::Connect,
-    find_tenant,
+    find_tenant::Named,
     page::{Page, more},
     print,
     selected::Tenants,
@@ -45,19 +45,13 @@ pub(crate) enum Tenant {
         q: Option<String>,
     },
     /// Show one tenant
-    Show {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Show(Named),
     /// Show the state of one tenant's schema
-    Status {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Status(Named),
     /// Show what happened to a tenant, newest first: operations, failed tries, API keys, audit
     History {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[command(flatten)]
+        tenant: Named,
         #[command(flatten)]
         page: Page,
     },
@@ -103,8 +97,8 @@ impl Tenant {
                 let query = query(&[("page", page), limit, cursor, ("status", status), ("q", q)]);
                 list(global, &client(global)?.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { tenant } => one(global, &tenant, "").await,
-            Self::Status { tenant } => one(global, &tenant, "/status").await,
+            Self::Show(tenant) => one(global, &tenant, "").await,
+            Self::Status(tenant) => one(global, &tenant, "/status").await,
             Self::History { tenant, page } => history(global, &tenant, page).await,
             Self::Suspend { tenants, reason, until } => {
                 tenants.post(global, Kind::Suspend, &Suspend { reason, until }).await
@@ -114,9 +108,9 @@ impl Tenant {
     }
 }
 
-async fn history(global: &Global, tenant: &str, page: Page) -> anyhow::Result<Done> {
+async fn history(global: &Global, tenant: &Named, page: Page) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
+    let id = tenant.resolve(&client).await?;
     let query = query(&page.parameters());
     let answer = client.get(&format!("{API}/tenants/{id}/history{query}")).await?;
     print(global, &answer, |page: contract::HistoryPage| {
@@ -149,9 +143,9 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 }
 
 /// What is below the tenant's path, a line a field: a newer API's fields are shown, too.
-pub(super) async fn one(global: &Global, tenant: &str, below: &str) -> anyhow::Result<Done> {
+async fn one(global: &Global, tenant: &Named, below: &str) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
+    let id = tenant.resolve(&client).await?;
     shown(global, &client.get(&format!("{API}/tenants/{id}{below}")).await?)
 }
 
