@@ -9,6 +9,7 @@ use clap::{
 use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
 use settings::Settings;
+use tenantdb::migrations::LoadError;
 
 use super::roll_master;
 use crate::{
@@ -66,12 +67,11 @@ impl Doctor {
     }
 
     fn scope(&self, settings: &Settings) -> anyhow::Result<Scope> {
-        let migrations = worker::configured_migrations(&settings.tenants).map_err(|e| {
+        let unread = |e: LoadError| {
             Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
-        })?;
-        let shared = worker::shared_migrations(&settings.tenants).map_err(|e| {
-            Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
-        })?;
+        };
+        let migrations = worker::configured_migrations(&settings.tenants).map_err(unread)?;
+        let shared = worker::shared_migrations(&settings.tenants).map_err(unread)?;
         let mut scope = Scope::new(migrations);
         scope.shared_migrations = shared.map(|shared| shared.set);
         scope.grace = Duration::from_secs(self.grace);

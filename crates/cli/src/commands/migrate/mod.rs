@@ -50,7 +50,7 @@ impl Migrate {
             Self::Try(folder) => {
                 connection::with_database(global, async |db| folder.run(db).await).await
             }
-            Self::Tenant(tenant) if tenant.needs_no_database() => {
+            Self::Tenant(tenant::Tenant::Init { .. }) => {
                 starter::run(global.json, &config_check::load()?)
             }
             Self::Public(public) => {
