@@ -73,13 +73,19 @@ async fn acknowledge(global: &Global, Of { batch, operation }: Of) -> anyhow::Re
         // an API of the release before does not count them
         show::line(format!("the keys of {noun} {id} are erased here; they stay valid"));
     } else {
-        show::line(match answer.parse::<OperationAcknowledged>()?.acknowledged {
-            0 => format!("{noun} {id} has no unread key"),
-            1 => format!("the key of {noun} {id} is erased here; it stays valid"),
-            n => format!("{n} keys of {noun} {id} are erased here; they stay valid"),
-        });
+        let count = answer.parse::<OperationAcknowledged>()?.acknowledged as u64;
+        show::line(erased(&format!("{noun} {id}"), count));
     }
     Ok(Done::Well)
+}
+
+/// What became of the keys of `whom` when they were confirmed.
+pub(super) fn erased(whom: &str, count: u64) -> String {
+    match count {
+        0 => format!("{whom} has no unread key"),
+        1 => format!("the key of {whom} is erased here; it stays valid"),
+        n => format!("{n} keys of {whom} are erased here; they stay valid"),
+    }
 }
 
 /// Shows keys; `confirm` is the command that acknowledges them.

@@ -185,11 +185,6 @@ fn revealed(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 
 fn acknowledged(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     print(global, answer, |told: TenantAcknowledged| {
-        let TenantAcknowledged { tenant_id, acknowledged } = told;
-        show::line(match acknowledged {
-            0 => format!("tenant {tenant_id} has no unread key"),
-            1 => format!("the key of tenant {tenant_id} is erased here; it stays valid"),
-            n => format!("{n} keys of tenant {tenant_id} are erased here; they stay valid"),
-        });
+        show::line(keys::erased(&format!("tenant {}", told.tenant_id), told.acknowledged));
     })
 }
