@@ -58,11 +58,9 @@ impl Doctor {
             fixed.push(doctor::fix(pool, kind, &scope, &actor()).await.map_err(|e| unfixed(&e))?);
         }
         let report = doctor::examine(pool, &scope).await.map_err(|e| unexamined(&e))?;
-        if db.json {
-            tell_programs(&fixed, &report);
-        } else {
-            tell_people(&fixed, &report);
-        }
+        let told = json!({ "ok": report.is_clean(), "fixed": fixed, "findings": report.findings,
+            "found": report.found, "checked": report.checked });
+        show::result(db.json, &told, || tell(&fixed, &report));
         Ok(Done::well_if(report.is_clean()))
     }
 
@@ -86,13 +84,7 @@ impl Doctor {
     }
 }
 
-fn tell_programs(fixed: &[Fixed], report: &Report) {
-    let told = json!({ "ok": report.is_clean(), "fixed": fixed, "findings": report.findings,
-        "found": report.found, "checked": report.checked });
-    show::raw(&told.to_string());
-}
-
-fn tell_people(fixed: &[Fixed], report: &Report) {
+fn tell(fixed: &[Fixed], report: &Report) {
     for Fixed { kind, done, refused } in fixed {
         show::line(format!("{kind}: repaired {}, refused {}", done.len(), refused.len()));
         for refusal in refused.iter().take(SHOWN as usize) {

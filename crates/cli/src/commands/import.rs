@@ -82,9 +82,8 @@ impl Import {
         if self.dry_run {
             return look::run(global, &client, &body).await;
         }
-        let key = self.idempotency_key.as_deref();
-        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        let answer = client.send(&format!("{API}/tenants/import"), &body, &headers).await?;
+        let key = self.idempotency_key.as_deref().map(|key| ("idempotency-key", key));
+        let answer = client.send(&format!("{API}/tenants/import"), &body, key.as_slice()).await?;
         watching::follow(global, client.operations(), &answer.parse()?).await
     }
 
