@@ -34,7 +34,10 @@ mod tenant_update;
 pub(crate) mod token;
 mod watching;
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
+use store::StageLimits;
 
 use crate::{
     args::{Args, Command, Global},
@@ -42,6 +45,13 @@ use crate::{
     connection::{self, Target, with_database},
     failure::Done,
     show,
+};
+
+/// Longest time for a statement on tenants, and longest wait for work on them to end.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(30),
+    lock: Duration::from_secs(30),
+    silence: Duration::from_secs(30),
 };
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {
