@@ -6,7 +6,7 @@ use contract::{OperationAcknowledged, RevealedKeys};
 use super::{client, roll_master::RollMaster};
 use crate::{
     args::Global,
-    client::{API, Client, Operations},
+    client::{Client, Operations},
     connection::with_database,
     failure::Done,
     show::{self, Table},
@@ -65,8 +65,7 @@ async fn acknowledge(global: &Global, Of { batch, operation }: Of) -> anyhow::Re
     let client = client(global)?;
     let of = of(&client, operation);
     let (id, noun) = (of.resolve(batch).await?, of.under.noun());
-    let list = if operation { "operations" } else { "batches" };
-    let answer = client.delete(&format!("{API}/{list}/{id}/api-keys")).await?;
+    let answer = client.delete(&format!("{}/{id}/api-keys", of.under.path())).await?;
     if global.json {
         show::raw(&answer.text);
     } else if answer.text.is_empty() {
