@@ -3,11 +3,7 @@
 use clap::Args;
 use contract::FindingPage;
 
-use super::{
-    client, find_tenant,
-    page::{Page, more},
-    print,
-};
+use super::{Page, client, find_tenant, more, print};
 use crate::{
     args::Global,
     client::{API, query},

@@ -46,6 +46,7 @@ use crate::{
     failure::Done,
     show,
 };
+use page::{Page, more};
 
 /// Longest time for a statement on tenants, and longest wait for work on them to end.
 const LIMITS: StageLimits = StageLimits {

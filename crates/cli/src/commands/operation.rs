@@ -4,11 +4,7 @@
 use clap::{Args, Subcommand};
 use contract::{BatchError, FailureGroup, ItemPage, Operation as View, OperationPage};
 
-use super::{
-    client,
-    page::{Page, more},
-    print, watching,
-};
+use super::{Page, client, more, print, watching};
 use crate::{
     args::Global,
     client::{Answer, Filters, Operations},

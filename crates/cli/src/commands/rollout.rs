@@ -8,14 +8,7 @@ use contract::{MigrateParams, Promotion, Rollout as View, RolloutPage, Selection
 use domain::{Direction, Rollout as Plan};
 use serde_json::json;
 
-use super::{
-    client,
-    migrate::shared,
-    page::{Page, more},
-    print,
-    selected::Selected,
-    watching,
-};
+use super::{Page, client, migrate::shared, more, print, selected::Selected, watching};
 use crate::{
     args::Global,
     client::{API, Client, query},

@@ -7,17 +7,9 @@ use domain::{Kind, Suspend};
 use serde_json::json;
 
 use super::{
-    application_role::ApplicationRole,
-    client,
-    connect::Connect,
-    find_tenant::Named,
-    page::{Page, more},
-    print,
-    selected::Tenants,
-    tenant_check::Check,
-    tenant_deletion::Deletion,
-    tenant_keys::TenantKeys,
-    tenant_update::TenantUpdate,
+    Page, application_role::ApplicationRole, client, connect::Connect, find_tenant::Named, more,
+    print, selected::Tenants, tenant_check::Check, tenant_deletion::Deletion,
+    tenant_keys::TenantKeys, tenant_update::TenantUpdate,
 };
 use crate::{
     args::Global,

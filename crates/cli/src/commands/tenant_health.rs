@@ -4,11 +4,7 @@ use clap::Args;
 use contract::TenantHealthPage;
 use domain::TenantHealth;
 
-use super::{
-    client,
-    page::{Page, more},
-    print,
-};
+use super::{Page, client, more, print};
 use crate::{
     args::Global,
     client::{API, query},

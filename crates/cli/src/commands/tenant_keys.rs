@@ -7,11 +7,9 @@ use contract::{ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, TenantAcknowl
 use domain::{Kind, RevokeKeys, RotateKeys};
 
 use super::{
-    client,
+    Page, client,
     find_tenant::{self, Named},
-    keys,
-    page::{Page, more},
-    print,
+    keys, more, print,
     selected::{Selected, Tenants},
 };
 use crate::{

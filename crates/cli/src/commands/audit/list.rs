@@ -7,7 +7,7 @@ use contract::AuditPage;
 use crate::{
     args::Global,
     client::{API, Client, NDJSON, query},
-    commands::{client, find_tenant, page::more, print},
+    commands::{client, find_tenant, more, print},
     failure::{Done, Failure},
     show,
 };
