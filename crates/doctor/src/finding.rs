@@ -53,20 +53,30 @@ where
     id.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))
 }
 
+impl Subject {
+    /// Its type and its id, as they are stored; JSON has the same.
+    pub(crate) fn parts(&self) -> (&'static str, String) {
+        match self {
+            Self::Tenant(id) => ("tenant", id.to_string()),
+            Self::Item(id) => ("item", id.to_string()),
+            Self::Operation(id) => ("operation", id.to_string()),
+            Self::Job(id) => ("job", id.clone()),
+            Self::Key(id) => ("key", id.to_string()),
+            Self::MasterKey(id) => ("master_key", id.clone()),
+            Self::Schema(name) => ("schema", name.clone()),
+            Self::Role(name) => ("role", name.clone()),
+            Self::Spare(id) => ("spare", id.to_string()),
+            Self::Database(name) => ("database", name.clone()),
+            Self::Control(what) => ("control", what.clone()),
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tenant(id) => write!(f, "tenant {id}"),
-            Self::Item(id) => write!(f, "item {id}"),
-            Self::Operation(id) => write!(f, "operation {id}"),
-            Self::Job(id) => write!(f, "job {id}"),
-            Self::Key(id) => write!(f, "key {id}"),
-            Self::MasterKey(id) => write!(f, "master key {id}"),
-            Self::Schema(name) => write!(f, "schema {name}"),
-            Self::Role(name) => write!(f, "role {name}"),
-            Self::Spare(id) => write!(f, "spare {id}"),
-            Self::Database(name) => write!(f, "database {name}"),
-            Self::Control(what) => f.write_str(what),
+        match self.parts() {
+            ("control", what) => f.write_str(&what),
+            (of, id) => write!(f, "{} {id}", of.replace('_', " ")),
         }
     }
 }

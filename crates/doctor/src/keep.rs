@@ -11,7 +11,10 @@ use store::{
     findings::{self, Sighting},
 };
 
-use crate::{Finding, Kind, Report, Scope, Subject, TenantReport, checks::promise::TENANT_KINDS};
+use crate::{
+    Finding, Kind, Report, Scope, Subject, TenantReport,
+    checks::promise::{OF_ONE, WALKED},
+};
 
 /// Findings that one statement records.
 const PORTION: usize = 500;
@@ -44,7 +47,8 @@ pub async fn keep_tenant(
     if checks::record(&mut tx, taken, &look, period).await? {
         findings::record(&mut tx, sightings(&report.findings)).await?;
         let subjects: Vec<_> = report.subjects.iter().map(stored).collect();
-        findings::close_of(&mut tx, &subjects, &words(TENANT_KINDS), taken.at).await?;
+        let kinds: Vec<_> = [OF_ONE, WALKED].concat().into_iter().map(Kind::as_str).collect();
+        findings::close_of(&mut tx, &subjects, &kinds, taken.at).await?;
     }
     tx.commit().await
 }
@@ -96,23 +100,7 @@ fn sightings(found: &[Finding]) -> Vec<Sighting> {
     found.iter().map(sighting).collect()
 }
 
-fn words(kinds: &[Kind]) -> Vec<&'static str> {
-    kinds.iter().map(|kind| kind.as_str()).collect()
-}
-
 fn stored(subject: &Subject) -> findings::Subject {
-    let (of, id) = match subject {
-        Subject::Tenant(id) => ("tenant", id.to_string()),
-        Subject::Item(id) => ("item", id.to_string()),
-        Subject::Operation(id) => ("operation", id.to_string()),
-        Subject::Job(id) => ("job", id.clone()),
-        Subject::Key(id) => ("key", id.to_string()),
-        Subject::MasterKey(id) => ("master_key", id.clone()),
-        Subject::Schema(name) => ("schema", name.clone()),
-        Subject::Role(name) => ("role", name.clone()),
-        Subject::Spare(id) => ("spare", id.to_string()),
-        Subject::Database(name) => ("database", name.clone()),
-        Subject::Control(what) => ("control", what.clone()),
-    };
+    let (of, id) = subject.parts();
     findings::Subject { of: of.to_owned(), id }
 }

@@ -59,7 +59,7 @@ impl Under {
         }
     }
 
-    fn path(self) -> String {
+    pub(crate) fn path(self) -> String {
         match self {
             Self::Batches => format!("{API}/batches"),
             Self::Operations => format!("{API}/operations"),

@@ -1,17 +1,13 @@
 //! `tenantry tenant application-role`: lets the application's role become the tenants that exist.
 
-use std::time::Duration;
-
 use clap::Args;
 use domain::{InstallationId, RoleName, TenantId, TenantState};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use store::{
-    StageLimits,
-    tenants::{self, Filter},
-};
+use store::tenants::{self, Filter};
 use tenantdb::application_role;
 
+use super::LIMITS;
 use crate::{
     actor,
     connection::{self, Database},
@@ -21,13 +17,6 @@ use crate::{
 
 /// Tenants that one transaction takes. Each is a row lock and a lock of its role.
 const PORTION: i64 = 100;
-
-/// Longest time for a statement, and longest wait for work on a tenant to end.
-const LIMITS: StageLimits = StageLimits {
-    statement: Duration::from_secs(30),
-    lock: Duration::from_secs(30),
-    silence: Duration::from_secs(30),
-};
 
 /// Let the role of `tenants.application_role` become every active tenant by SET ROLE
 ///

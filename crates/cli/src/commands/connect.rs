@@ -1,19 +1,16 @@
 //! `tenantry tenant connect`: a login of the tenant's own.
 
-use std::{os::unix::process::CommandExt as _, process, time::Duration};
+use std::{os::unix::process::CommandExt as _, process};
 
 use clap::Args;
 use domain::{TenantId, TenantState};
 use keys::LoginPassword;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use store::{
-    StageLimits,
-    tenants::{self, IssuedLogin},
-};
+use store::tenants::{self, IssuedLogin};
 use tenantdb::role;
 
-use super::find_tenant;
+use super::{LIMITS, find_tenant};
 use crate::{
     actor::record,
     args::Global,
@@ -21,9 +18,6 @@ use crate::{
     failure::{Done, Failure},
     show,
 };
-
-/// Longest time for a statement, and longest wait for work on the tenant to end.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Print how to connect to PostgreSQL as one tenant. The tenant's role gets a password, shown once
 #[derive(Debug, Args)]
@@ -64,9 +58,8 @@ impl Connect {
         let id = find_tenant::resolve_in(&mut conn, &self.tenant).await?;
         drop(conn);
         let password = LoginPassword::mint();
-        let limits = StageLimits { statement: PATIENCE, lock: PATIENCE, silence: PATIENCE };
         let mut tx = pool.begin().await?;
-        store::open_stage(&mut tx, &[id], limits).await?;
+        store::open_stage(&mut tx, &[id], LIMITS).await?;
         let Some(login) = tenants::issue_login(&mut tx, id, self.new).await? else {
             return Err(refusal(&mut tx, id).await.into());
         };

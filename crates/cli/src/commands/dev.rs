@@ -52,11 +52,7 @@ impl Dev {
             ControlFlow::Continue(stack) => stack,
             ControlFlow::Break(stop) => return Ok(self.stopped(stop)),
         };
-        if global.json {
-            show::raw(&as_json(&stack).to_string());
-        } else {
-            tell(&stack, &self.data_dir, self.workers);
-        }
+        show::result(global.json, &as_json(&stack), || tell(&stack, &self.data_dir, self.workers));
         let stop = tokio::select! {
             () = stack.watch() => return Err(Failure::new("the watch over the processes ended").into()),
             stop = signals.next() => stop,

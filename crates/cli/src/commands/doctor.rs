@@ -9,6 +9,7 @@ use clap::{
 use doctor::{Depth, ExamineError, FixError, Fixed, Kind, Report, Scope};
 use serde_json::json;
 use settings::Settings;
+use tenantdb::migrations::LoadError;
 
 use super::roll_master;
 use crate::{
@@ -57,21 +58,18 @@ impl Doctor {
             fixed.push(doctor::fix(pool, kind, &scope, &actor()).await.map_err(|e| unfixed(&e))?);
         }
         let report = doctor::examine(pool, &scope).await.map_err(|e| unexamined(&e))?;
-        if db.json {
-            tell_programs(&fixed, &report);
-        } else {
-            tell_people(&fixed, &report);
-        }
+        let told = json!({ "ok": report.is_clean(), "fixed": fixed, "findings": report.findings,
+            "found": report.found, "checked": report.checked });
+        show::result(db.json, &told, || tell(&fixed, &report));
         Ok(Done::well_if(report.is_clean()))
     }
 
     fn scope(&self, settings: &Settings) -> anyhow::Result<Scope> {
-        let migrations = worker::configured_migrations(&settings.tenants).map_err(|e| {
+        let unread = |e: LoadError| {
             Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
-        })?;
-        let shared = worker::shared_migrations(&settings.tenants).map_err(|e| {
-            Failure::new(telemetry::chain(&e)).advise("correct the file; nothing was examined")
-        })?;
+        };
+        let migrations = worker::configured_migrations(&settings.tenants).map_err(unread)?;
+        let shared = worker::shared_migrations(&settings.tenants).map_err(unread)?;
         let mut scope = Scope::new(migrations);
         scope.shared_migrations = shared.map(|shared| shared.set);
         scope.grace = Duration::from_secs(self.grace);
@@ -86,13 +84,7 @@ impl Doctor {
     }
 }
 
-fn tell_programs(fixed: &[Fixed], report: &Report) {
-    let told = json!({ "ok": report.is_clean(), "fixed": fixed, "findings": report.findings,
-        "found": report.found, "checked": report.checked });
-    show::raw(&told.to_string());
-}
-
-fn tell_people(fixed: &[Fixed], report: &Report) {
+fn tell(fixed: &[Fixed], report: &Report) {
     for Fixed { kind, done, refused } in fixed {
         show::line(format!("{kind}: repaired {}, refused {}", done.len(), refused.len()));
         for refusal in refused.iter().take(SHOWN as usize) {

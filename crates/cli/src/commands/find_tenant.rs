@@ -1,5 +1,6 @@
 //! Which tenant is meant: its id, its domain, its schema's name or the caller's own id for it.
 
+use clap::Args;
 use contract::TenantPage;
 use domain::{Domain, ExternalId, SchemaName, TenantId};
 use sqlx::PgConnection;
@@ -9,6 +10,19 @@ use crate::{
     client::{API, Client, query},
     failure::Failure,
 };
+
+/// A tenant as it is typed.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Its id, domain, schema name, or your own (external) id for it
+    pub(super) tenant: String,
+}
+
+impl Named {
+    pub(super) async fn resolve(&self, client: &Client) -> anyhow::Result<i64> {
+        resolve(client, &self.tenant).await
+    }
+}
 
 pub(super) async fn resolve(client: &Client, text: &str) -> anyhow::Result<i64> {
     if let Some(id) = as_id(text) {

@@ -3,7 +3,7 @@
 use clap::Args;
 use contract::FindingPage;
 
-use super::{client, find_tenant, print};
+use super::{Page, client, find_tenant, more, print};
 use crate::{
     args::Global,
     client::{API, query},
@@ -23,12 +23,8 @@ pub(crate) struct Findings {
     /// List what is no longer so
     #[arg(long)]
     closed: bool,
-    /// At most this many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// Continue where an earlier list ended
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 impl Findings {
@@ -38,19 +34,16 @@ impl Findings {
             Some(text) => Some(find_tenant::resolve(&client, text).await?.to_string()),
             None => None,
         };
-        let query = query(&[
-            ("tenant_id", tenant),
-            ("kind", self.kind),
-            ("closed", self.closed.then(|| "true".to_owned())),
-            ("limit", Some(self.limit.to_string())),
-            ("cursor", self.cursor),
-        ]);
+        let closed = self.closed.then(|| "true".to_owned());
+        let [limit, cursor] = self.page.parameters();
+        let query =
+            query(&[("tenant_id", tenant), ("kind", self.kind), ("closed", closed), limit, cursor]);
         let answer = client.get(&format!("{API}/findings{query}")).await?;
-        print(global, &answer, |page: FindingPage| tell(&page))
+        print(global, &answer, tell)
     }
 }
 
-fn tell(page: &FindingPage) {
+fn tell(page: FindingPage) {
     if page.findings.is_empty() {
         return show::note("no findings; `tenantry doctor` looks at everything now");
     }
@@ -67,7 +60,5 @@ fn tell(page: &FindingPage) {
         ]);
     }
     table.print();
-    if let Some(cursor) = &page.next_cursor {
-        show::note(format!("more: --cursor {cursor}"));
-    }
+    more(page.next_cursor, |cursor| format!("--cursor {cursor}"));
 }

@@ -14,7 +14,7 @@ use serde_json::{
 use sha2::{Digest as _, Sha256};
 use tenantdb::imports::{Registered, registry};
 
-use super::{client, find_tenant, watching};
+use super::{client, find_tenant::Named, watching};
 use crate::{
     args::Global,
     client::{API, query},
@@ -82,9 +82,8 @@ impl Import {
         if self.dry_run {
             return look::run(global, &client, &body).await;
         }
-        let key = self.idempotency_key.as_deref();
-        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        let answer = client.send(&format!("{API}/tenants/import"), &body, &headers).await?;
+        let key = self.idempotency_key.as_deref().map(|key| ("idempotency-key", key));
+        let answer = client.send(&format!("{API}/tenants/import"), &body, key.as_slice()).await?;
         watching::follow(global, client.operations(), &answer.parse()?).await
     }
 
@@ -155,8 +154,8 @@ fn of_registry(it: &Registered) -> Value {
 /// Give an imported schema back as it was found: the tenant is gone, its data stays
 #[derive(Debug, Args)]
 pub(crate) struct Release {
-    /// Its id, domain, schema name, or your own (external) id for it
-    tenant: String,
+    #[command(flatten)]
+    tenant: Named,
     /// The tenant's name, exactly as `tenant show` shows it
     #[arg(long, value_name = "NAME")]
     confirm: String,
@@ -165,7 +164,7 @@ pub(crate) struct Release {
 impl Release {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let id = find_tenant::resolve(&client, &self.tenant).await?;
+        let id = self.tenant.resolve(&client).await?;
         let query = query(&[("confirm", Some(self.confirm))]);
         let path = format!("{API}/tenants/{id}/release{query}");
         let answer = client.send(&path, &json!({}), &[]).await?;

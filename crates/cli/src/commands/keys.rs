@@ -1,12 +1,12 @@
 //! `tenantry keys`: read and confirm a batch's API keys; rotate the master key that seals them.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use contract::{OperationAcknowledged, RevealedKeys};
 
 use super::{client, roll_master::RollMaster};
 use crate::{
     args::Global,
-    client::{API, Client, Operations},
+    client::{Client, Operations},
     connection::with_database,
     failure::Done,
     show::{self, Table},
@@ -15,32 +15,29 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Show the batch's API keys that you have not confirmed yet
-    Reveal {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// It is an operation of any kind: one that rotated API keys
-        #[arg(long)]
-        operation: bool,
-    },
+    Reveal(Of),
     /// Confirm that you have stored the keys: they are erased and cannot be shown again
-    Acknowledge {
-        /// The batch's id, its first characters, or `last`
-        batch: String,
-        /// It is an operation of any kind: one that rotated API keys
-        #[arg(long)]
-        operation: bool,
-    },
+    Acknowledge(Of),
     /// Make TENANTRY_MASTER_KEY the installation's master key, in place of
     /// TENANTRY_MASTER_KEY_PREVIOUS (works on DATABASE_URL)
     RollMaster(RollMaster),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    /// The batch's id, its first characters, or `last`
+    batch: String,
+    /// It is an operation of any kind: one that rotated API keys
+    #[arg(long)]
+    operation: bool,
 }
 
 impl Keys {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         match self {
             Self::RollMaster(roll) => with_database(global, async |db| roll.run(db).await).await,
-            Self::Reveal { batch, operation } => reveal(global, batch, operation).await,
-            Self::Acknowledge { batch, operation } => acknowledge(global, batch, operation).await,
+            Self::Reveal(of) => reveal(global, of).await,
+            Self::Acknowledge(of) => acknowledge(global, of).await,
         }
     }
 }
@@ -49,7 +46,7 @@ fn of(client: &Client, operation: bool) -> Operations<'_> {
     if operation { client.operations() } else { client.batches() }
 }
 
-async fn reveal(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
+async fn reveal(global: &Global, Of { batch, operation }: Of) -> anyhow::Result<Done> {
     let client = client(global)?;
     let of = of(&client, operation);
     let id = of.resolve(batch).await?;
@@ -64,25 +61,30 @@ async fn reveal(global: &Global, batch: String, operation: bool) -> anyhow::Resu
     Ok(Done::well_if(keys.unreadable.is_empty()))
 }
 
-async fn acknowledge(global: &Global, batch: String, operation: bool) -> anyhow::Result<Done> {
+async fn acknowledge(global: &Global, Of { batch, operation }: Of) -> anyhow::Result<Done> {
     let client = client(global)?;
     let of = of(&client, operation);
     let (id, noun) = (of.resolve(batch).await?, of.under.noun());
-    let list = if operation { "operations" } else { "batches" };
-    let answer = client.delete(&format!("{API}/{list}/{id}/api-keys")).await?;
+    let answer = client.delete(&format!("{}/{id}/api-keys", of.under.path())).await?;
     if global.json {
         show::raw(&answer.text);
     } else if answer.text.is_empty() {
         // an API of the release before does not count them
         show::line(format!("the keys of {noun} {id} are erased here; they stay valid"));
     } else {
-        show::line(match answer.parse::<OperationAcknowledged>()?.acknowledged {
-            0 => format!("{noun} {id} has no unread key"),
-            1 => format!("the key of {noun} {id} is erased here; it stays valid"),
-            n => format!("{n} keys of {noun} {id} are erased here; they stay valid"),
-        });
+        let count = answer.parse::<OperationAcknowledged>()?.acknowledged as u64;
+        show::line(erased(&format!("{noun} {id}"), count));
     }
     Ok(Done::Well)
+}
+
+/// What became of the keys of `whom` when they were confirmed.
+pub(super) fn erased(whom: &str, count: u64) -> String {
+    match count {
+        0 => format!("{whom} has no unread key"),
+        1 => format!("the key of {whom} is erased here; it stays valid"),
+        n => format!("{n} keys of {whom} are erased here; they stay valid"),
+    }
 }
 
 /// Shows keys; `confirm` is the command that acknowledges them.

@@ -16,6 +16,7 @@ pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operation;
+mod page;
 pub(crate) mod queue;
 pub(crate) mod restore;
 mod roll_master;
@@ -33,7 +34,10 @@ mod tenant_update;
 pub(crate) mod token;
 mod watching;
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
+use store::StageLimits;
 
 use crate::{
     args::{Args, Command, Global},
@@ -41,6 +45,14 @@ use crate::{
     connection::{self, Target, with_database},
     failure::Done,
     show,
+};
+use page::{Page, more};
+
+/// Longest time for a statement on tenants, and longest wait for work on them to end.
+const LIMITS: StageLimits = StageLimits {
+    statement: Duration::from_secs(30),
+    lock: Duration::from_secs(30),
+    silence: Duration::from_secs(30),
 };
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Done> {

@@ -4,7 +4,7 @@
 use clap::{Args, Subcommand};
 use contract::{BatchError, FailureGroup, ItemPage, Operation as View, OperationPage};
 
-use super::{client, print, watching};
+use super::{Page, client, more, print, watching};
 use crate::{
     args::Global,
     client::{Answer, Filters, Operations},
@@ -18,6 +18,7 @@ pub(crate) enum Batch {
     #[command(visible_alias = "status")]
     Show(Id),
     /// List batches, the newest first
+    #[command(mut_arg("limit", |limit| limit.default_value("20")))]
     List(Page),
     /// Show the result of each tenant
     Results(Items),
@@ -38,6 +39,7 @@ pub(crate) enum Operation {
     /// Show one operation
     Show(Id),
     /// List operations, the newest first
+    #[command(mut_arg("limit", |limit| limit.default_value("20")))]
     List {
         /// Only of this kind: provision, migrate
         #[arg(long)]
@@ -69,16 +71,6 @@ pub(crate) struct Id {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Page {
-    /// At most this many
-    #[arg(long, default_value_t = 20)]
-    limit: u32,
-    /// Continue where an earlier list ended
-    #[arg(long)]
-    cursor: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Items {
     /// The id, its first characters, or `last`
     id: String,
@@ -88,12 +80,8 @@ pub(crate) struct Items {
     /// Only those that failed with this error code
     #[arg(long)]
     code: Option<String>,
-    /// At most this many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// Continue where an earlier list ended
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    page: Page,
     /// Show all of them; with --json as NDJSON
     #[arg(long, conflicts_with_all = ["limit", "cursor"])]
     all: bool,
@@ -205,23 +193,21 @@ fn rolled_back(error: &BatchError) -> String {
 async fn list(
     global: &Global,
     of: Operations<'_>,
-    Page { limit, cursor }: Page,
+    page: Page,
     fit: Filters<'_>,
 ) -> anyhow::Result<Done> {
-    let page = [("limit", Some(limit.to_string())), ("cursor", cursor)];
-    let answer = of.list(&[fit, &page].concat()).await?;
+    let answer = of.list(&[fit, &page.parameters()].concat()).await?;
     print(global, &answer, |page: OperationPage| {
         show::operations_table(of.under, &page.operations).print();
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: `tenantry {} list --cursor {cursor}`", of.under.noun()));
-        }
+        let noun = of.under.noun();
+        more(page.next_cursor, |cursor| format!("`tenantry {noun} list --cursor {cursor}`"));
     })
 }
 
 async fn items(
     global: &Global,
     of: Operations<'_>,
-    Items { id, status, code, limit, cursor, all }: Items,
+    Items { id, status, code, page, all }: Items,
 ) -> anyhow::Result<Done> {
     let id = of.resolve(id).await?;
     let fit = [("status", status), ("code", code)];
@@ -233,13 +219,10 @@ async fn items(
         show::items_table(&of.every_item(&id, &fit).await?).print();
         return Ok(Done::Well);
     }
-    let page = [("limit", Some(limit.to_string())), ("cursor", cursor)];
-    let answer = of.items(&id, &[fit, page].concat()).await?;
+    let answer = of.items(&id, &[fit, page.parameters()].concat()).await?;
     print(global, &answer, |page: ItemPage| {
         show::items_table(&page.items).print();
-        if let Some(cursor) = page.next_cursor {
-            let (noun, word) = (of.under.noun(), of.under.items());
-            show::note(format!("more: `tenantry {noun} {word} {id} --cursor {cursor}`, or --all"));
-        }
+        let list = format!("tenantry {} {} {id}", of.under.noun(), of.under.items());
+        more(page.next_cursor, |cursor| format!("`{list} --cursor {cursor}`, or --all"));
     })
 }

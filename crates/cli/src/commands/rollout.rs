@@ -8,7 +8,7 @@ use contract::{MigrateParams, Promotion, Rollout as View, RolloutPage, Selection
 use domain::{Direction, Rollout as Plan};
 use serde_json::json;
 
-use super::{client, migrate::shared, print, selected::Selected, watching};
+use super::{Page, client, migrate::shared, more, print, selected::Selected, watching};
 use crate::{
     args::Global,
     client::{API, Client, query},
@@ -23,14 +23,8 @@ pub(crate) enum Rollout {
     /// Migrate tenants in waves; without --yes as `plan`
     Start(Start),
     /// List rollouts, the newest first
-    List {
-        /// At most this many
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-        /// Continue where an earlier list ended
-        #[arg(long)]
-        cursor: Option<String>,
-    },
+    #[command(mut_arg("limit", |limit| limit.default_value("20")))]
+    List(Page),
     /// Show a rollout and its waves
     Show(Id),
     /// Show progress until the rollout ends; Ctrl-C leaves it running
@@ -94,7 +88,7 @@ impl Rollout {
         match self {
             Self::Plan(start) => start.run(global, &client, true).await,
             Self::Start(start) => start.run(global, &client, false).await,
-            Self::List { limit, cursor } => list(global, &client, limit, cursor).await,
+            Self::List(page) => list(global, &client, page).await,
             Self::Show(Id { id }) => {
                 let id = client.operations().resolve(id).await?;
                 shown(global, &client, &id).await
@@ -208,13 +202,8 @@ fn progress(wave: &Wave) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
-async fn list(
-    global: &Global,
-    client: &Client,
-    limit: u32,
-    cursor: Option<String>,
-) -> anyhow::Result<Done> {
-    let page = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+async fn list(global: &Global, client: &Client, page: Page) -> anyhow::Result<Done> {
+    let page = query(&page.parameters());
     let answer = client.get(&format!("{API}/rollouts{page}")).await?;
     print(global, &answer, |page: RolloutPage| {
         let mut table = Table::new(&["=operation", "~status", ">wave", ">tenants", "?=created"]);
@@ -228,9 +217,7 @@ async fn list(
             ]);
         }
         table.print();
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: `tenantry rollout list --cursor {cursor}`"));
-        }
+        more(page.next_cursor, |cursor| format!("`tenantry rollout list --cursor {cursor}`"));
     })
 }
 

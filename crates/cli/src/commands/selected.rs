@@ -139,9 +139,9 @@ impl Selected {
 pub(crate) struct Tenants {
     /// Its id, domain, schema name, or your own (external) id for it
     #[arg(required_unless_present = "Selected", conflicts_with = "Selected")]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     #[command(flatten)]
-    selected: Selected,
+    pub(super) selected: Selected,
 }
 
 impl Tenants {

@@ -7,9 +7,9 @@ use domain::{Kind, Suspend};
 use serde_json::json;
 
 use super::{
-    application_role::ApplicationRole, client, connect::Connect, find_tenant, print,
-    selected::Tenants, tenant_check::Check, tenant_deletion::Deletion, tenant_keys::TenantKeys,
-    tenant_update::TenantUpdate,
+    Page, application_role::ApplicationRole, client, connect::Connect, find_tenant::Named, more,
+    print, selected::Tenants, tenant_check::Check, tenant_deletion::Deletion,
+    tenant_keys::TenantKeys, tenant_update::TenantUpdate,
 };
 use crate::{
     args::Global,
@@ -22,16 +22,13 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {
     /// List tenants
+    #[command(mut_arg("limit", |limit| limit.help("Tenants per page")))]
     List {
         /// Page number, from 1
         #[arg(long, conflicts_with = "cursor")]
         page: Option<u32>,
-        /// Tenants per page
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Continue where an earlier list ended
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        part: Page,
         /// Only those with this status: active, pending, …
         #[arg(long)]
         status: Option<String>,
@@ -40,25 +37,15 @@ pub(crate) enum Tenant {
         q: Option<String>,
     },
     /// Show one tenant
-    Show {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Show(Named),
     /// Show the state of one tenant's schema
-    Status {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Status(Named),
     /// Show what happened to a tenant, newest first: operations, failed tries, API keys, audit
     History {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-        /// At most this many
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Continue where an earlier list ended
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        tenant: Named,
+        #[command(flatten)]
+        page: Page,
     },
     /// Suspend a tenant: its users are refused until it is resumed; or all that fit
     Suspend {
@@ -96,21 +83,15 @@ impl Tenant {
             Self::Deletion(command) => command.run(global).await,
             Self::Update(update) => update.run(global).await,
             Self::Check(check) => check.run(global).await,
-            Self::List { page, limit, cursor, status, q } => {
-                let query = query(&[
-                    ("page", page.map(|page| page.to_string())),
-                    ("limit", Some(limit.to_string())),
-                    ("cursor", cursor),
-                    ("status", status),
-                    ("q", q),
-                ]);
+            Self::List { page, part, status, q } => {
+                let page = page.map(|page| page.to_string());
+                let [limit, cursor] = part.parameters();
+                let query = query(&[("page", page), limit, cursor, ("status", status), ("q", q)]);
                 list(global, &client(global)?.get(&format!("{API}/tenants{query}")).await?)
             }
-            Self::Show { tenant } => one(global, &tenant, "").await,
-            Self::Status { tenant } => one(global, &tenant, "/status").await,
-            Self::History { tenant, limit, cursor } => {
-                history(global, &tenant, limit, cursor).await
-            }
+            Self::Show(tenant) => one(global, &tenant, "").await,
+            Self::Status(tenant) => one(global, &tenant, "/status").await,
+            Self::History { tenant, page } => history(global, &tenant, page).await,
             Self::Suspend { tenants, reason, until } => {
                 tenants.post(global, Kind::Suspend, &Suspend { reason, until }).await
             }
@@ -119,21 +100,14 @@ impl Tenant {
     }
 }
 
-async fn history(
-    global: &Global,
-    tenant: &str,
-    limit: u32,
-    cursor: Option<String>,
-) -> anyhow::Result<Done> {
+async fn history(global: &Global, tenant: &Named, page: Page) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
-    let query = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+    let id = tenant.resolve(&client).await?;
+    let query = query(&page.parameters());
     let answer = client.get(&format!("{API}/tenants/{id}/history{query}")).await?;
     print(global, &answer, |page: contract::HistoryPage| {
         show::history_table(&page.entries).print();
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: `tenantry tenant history {id} --cursor {cursor}`"));
-        }
+        more(page.next_cursor, |at| format!("`tenantry tenant history {id} --cursor {at}`"));
     })
 }
 
@@ -156,16 +130,14 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
             table.print();
         }
         show::note(format!("{} of {}", page.tenants.len(), page.total));
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: --cursor {cursor}"));
-        }
+        more(page.next_cursor, |cursor| format!("--cursor {cursor}"));
     })
 }
 
 /// What is below the tenant's path, a line a field: a newer API's fields are shown, too.
-pub(super) async fn one(global: &Global, tenant: &str, below: &str) -> anyhow::Result<Done> {
+async fn one(global: &Global, tenant: &Named, below: &str) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
+    let id = tenant.resolve(&client).await?;
     shown(global, &client.get(&format!("{API}/tenants/{id}{below}")).await?)
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use contract::TenantCheck;
 use domain::TenantHealth;
 
-use super::{client, find_tenant};
+use super::{client, find_tenant::Named};
 use crate::{
     args::Global,
     client::API,
@@ -15,8 +15,8 @@ use crate::{
 /// Look at a tenant now: schema, tables, role and rights. Exits 1 unless it is healthy
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Its id, domain, schema name, or your own (external) id for it
-    tenant: String,
+    #[command(flatten)]
+    tenant: Named,
     /// Do not look, but show what the last look came to
     #[arg(long)]
     stored: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let id = find_tenant::resolve(&client, &self.tenant).await?;
+        let id = self.tenant.resolve(&client).await?;
         let path = format!("{API}/tenants/{id}");
         let answer = if self.stored {
             client.get(&format!("{path}/health")).await?

@@ -7,7 +7,7 @@ use contract::{EraseReport, HoldRequest};
 use domain::{Delete, Kind};
 use serde_json::json;
 
-use super::{client, find_tenant, print, selected::Tenants, tenant::shown};
+use super::{client, find_tenant::Named, print, selected::Tenants, tenant::shown};
 use crate::{
     args::Global,
     client::{API, Client, query},
@@ -47,27 +47,18 @@ pub(crate) enum Deletion {
     Undelete(Tenants),
     /// Hold a tenant: it is not dropped until it is released
     Hold {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[command(flatten)]
+        tenant: Named,
         /// Why, for those who look at it
         #[arg(long)]
         reason: Option<String>,
     },
     /// Release a tenant from its hold
-    Release {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Release(Named),
     /// Refuse deletions of a tenant
-    Protect {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Protect(Named),
     /// Allow deletions of a tenant again
-    Unprotect {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Unprotect(Named),
     /// Show what was erased of a tenant that is gone, and what remains
     EraseReport {
         /// Its id
@@ -87,12 +78,12 @@ impl Deletion {
             Self::Hold { tenant, reason } => {
                 mark(global, &tenant, "hold", Some(&HoldRequest { reason })).await
             }
-            Self::Release { tenant } => mark(global, &tenant, "hold", None).await,
-            Self::Protect { tenant } => {
+            Self::Release(tenant) => mark(global, &tenant, "hold", None).await,
+            Self::Protect(tenant) => {
                 let nothing = HoldRequest::default();
                 mark(global, &tenant, "deletion-protection", Some(&nothing)).await
             }
-            Self::Unprotect { tenant } => mark(global, &tenant, "deletion-protection", None).await,
+            Self::Unprotect(tenant) => mark(global, &tenant, "deletion-protection", None).await,
             Self::EraseReport { id } => report(global, id).await,
         }
     }
@@ -129,12 +120,12 @@ async fn delete(
 /// Sets a mark of the tenant, or with no body takes it away, and shows the tenant.
 async fn mark(
     global: &Global,
-    tenant: &str,
+    tenant: &Named,
     mark: &str,
     body: Option<&HoldRequest>,
 ) -> anyhow::Result<Done> {
     let client = client(global)?;
-    let id = find_tenant::resolve(&client, tenant).await?;
+    let id = tenant.resolve(&client).await?;
     let path = format!("{API}/tenants/{id}/{mark}");
     let answer = match body {
         Some(body) => client.put(&path, body).await?,

@@ -4,7 +4,7 @@ use clap::Args;
 use contract::TenantHealthPage;
 use domain::TenantHealth;
 
-use super::{client, print};
+use super::{Page, client, more, print};
 use crate::{
     args::Global,
     client::{API, query},
@@ -18,28 +18,21 @@ pub(crate) struct TenantsHealth {
     /// Only tenants in this health: healthy, unhealthy or error
     #[arg(long)]
     health: Option<TenantHealth>,
-    /// At most this many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// Continue where an earlier list ended
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 impl TenantsHealth {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let query = query(&[
-            ("health", self.health.map(|it| it.to_string())),
-            ("limit", Some(self.limit.to_string())),
-            ("cursor", self.cursor),
-        ]);
+        let [limit, cursor] = self.page.parameters();
+        let query = query(&[("health", self.health.map(|it| it.to_string())), limit, cursor]);
         let answer = client.get(&format!("{API}/health/tenants{query}")).await?;
-        print(global, &answer, |page: TenantHealthPage| tell(&page))
+        print(global, &answer, tell)
     }
 }
 
-fn tell(page: &TenantHealthPage) {
+fn tell(page: TenantHealthPage) {
     let mut table =
         Table::new(&[">tenant", "=schema", "=health", "=since", "=looked at", "~what is wrong"]);
     for it in &page.tenants {
@@ -60,7 +53,5 @@ fn tell(page: &TenantHealthPage) {
          {} drifted{most}",
         it.total_tenants, it.healthy, it.unhealthy, it.error, it.unchecked, it.drifted
     ));
-    if let Some(cursor) = &page.next_cursor {
-        show::note(format!("more: --cursor {cursor}"));
-    }
+    more(page.next_cursor, |cursor| format!("--cursor {cursor}"));
 }

@@ -6,7 +6,12 @@ use clap::Subcommand;
 use contract::{ApiKey, IssueKey, IssuedKey, KeyPage, RevealedKeys, TenantAcknowledged};
 use domain::{Kind, RevokeKeys, RotateKeys};
 
-use super::{client, find_tenant, keys, print, selected::Selected};
+use super::{
+    Page, client,
+    find_tenant::{self, Named},
+    keys, more, print,
+    selected::{Selected, Tenants},
+};
 use crate::{
     args::Global,
     client::{API, Answer, Client, query},
@@ -17,31 +22,25 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantKeys {
     /// List a tenant's API keys, without their secrets
+    #[command(mut_arg("limit", |limit| limit.help("Keys per page")))]
     List {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-        /// Keys per page
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Continue where an earlier list ended
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        tenant: Named,
+        #[command(flatten)]
+        page: Page,
     },
     /// Issue an API key beside the one that is there, and print it
     Issue {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
+        #[command(flatten)]
+        tenant: Named,
         /// Days after which the key expires; without it as the server is set
         #[arg(long, value_name = "DAYS")]
         expires_days: Option<u32>,
     },
     /// Issue an API key that replaces the one that is there, and print it; or one to each of many tenants
     Rotate {
-        /// Its id, domain, schema name, or your own (external) id for it
-        #[arg(required_unless_present = "Selected", conflicts_with = "Selected")]
-        tenant: Option<String>,
         #[command(flatten)]
-        selected: Selected,
+        tenants: Tenants,
         /// Hours for which the old key stays valid, 0 for none; without it as the server is set
         #[arg(long, value_name = "HOURS")]
         overlap_hours: Option<u32>,
@@ -50,15 +49,9 @@ pub(crate) enum TenantKeys {
         expires_days: Option<u32>,
     },
     /// Show the tenant's API keys that you have not confirmed yet
-    Reveal {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Reveal(Named),
     /// Confirm that you have stored the keys: they are erased and cannot be shown again
-    Acknowledge {
-        /// Its id, domain, schema name, or your own (external) id for it
-        tenant: String,
-    },
+    Acknowledge(Named),
     /// Revoke an API key at once; or all live ones of many tenants
     Revoke {
         /// Its id, domain, schema name, or your own (external) id for it
@@ -77,11 +70,11 @@ pub(crate) enum TenantKeys {
 impl TenantKeys {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<Done> {
         let client = client(global)?;
-        let (Self::List { tenant, .. }
-        | Self::Issue { tenant, .. }
-        | Self::Rotate { tenant: Some(tenant), .. }
-        | Self::Reveal { tenant }
-        | Self::Acknowledge { tenant }
+        let (Self::List { tenant: Named { tenant }, .. }
+        | Self::Issue { tenant: Named { tenant }, .. }
+        | Self::Rotate { tenants: Tenants { tenant: Some(tenant), .. }, .. }
+        | Self::Reveal(Named { tenant })
+        | Self::Acknowledge(Named { tenant })
         | Self::Revoke { tenant: Some(tenant), .. }) = &self
         else {
             return self.of_many(global, &client).await;
@@ -89,8 +82,8 @@ impl TenantKeys {
         let id = find_tenant::resolve(&client, tenant).await?;
         let keys = format!("{API}/tenants/{id}/keys");
         match self {
-            Self::List { limit, cursor, .. } => {
-                let query = query(&[("limit", Some(limit.to_string())), ("cursor", cursor)]);
+            Self::List { page, .. } => {
+                let query = query(&page.parameters());
                 list(global, &client.get(&format!("{keys}{query}")).await?)
             }
             Self::Issue { expires_days, .. } => {
@@ -100,8 +93,8 @@ impl TenantKeys {
                 let body = RotateKeys { overlap_hours, expires_days };
                 issued(global, &client.send(&format!("{keys}/rotate"), &body, &[]).await?)
             }
-            Self::Reveal { .. } => revealed(global, &client.post(&format!("{keys}/reveal")).await?),
-            Self::Acknowledge { .. } => {
+            Self::Reveal(_) => revealed(global, &client.post(&format!("{keys}/reveal")).await?),
+            Self::Acknowledge(_) => {
                 acknowledged(global, &client.post(&format!("{keys}/acknowledge")).await?)
             }
             Self::Revoke { key, .. } => {
@@ -116,9 +109,9 @@ impl TenantKeys {
     /// As an operation.
     async fn of_many(self, global: &Global, client: &Client) -> anyhow::Result<Done> {
         match self {
-            Self::Rotate { selected, overlap_hours, expires_days, .. } => {
+            Self::Rotate { tenants, overlap_hours, expires_days } => {
                 let params = RotateKeys { overlap_hours, expires_days };
-                selected.submit(global, client, Kind::RotateKeys, &params).await
+                tenants.selected.submit(global, client, Kind::RotateKeys, &params).await
             }
             Self::Revoke { selected, issued_before, .. } => {
                 let params = RevokeKeys { created_before: issued_before };
@@ -153,9 +146,7 @@ fn list(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
         } else {
             table.print();
         }
-        if let Some(cursor) = page.next_cursor {
-            show::note(format!("more: --cursor {cursor}"));
-        }
+        more(page.next_cursor, |cursor| format!("--cursor {cursor}"));
     })
 }
 
@@ -192,11 +183,6 @@ fn revealed(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
 
 fn acknowledged(global: &Global, answer: &Answer) -> anyhow::Result<Done> {
     print(global, answer, |told: TenantAcknowledged| {
-        let TenantAcknowledged { tenant_id, acknowledged } = told;
-        show::line(match acknowledged {
-            0 => format!("tenant {tenant_id} has no unread key"),
-            1 => format!("the key of tenant {tenant_id} is erased here; it stays valid"),
-            n => format!("{n} keys of tenant {tenant_id} are erased here; they stay valid"),
-        });
+        show::line(keys::erased(&format!("tenant {}", told.tenant_id), told.acknowledged));
     })
 }

@@ -92,10 +92,9 @@ impl TenantUpdate {
             (None, Some(tenant)) => {
                 let patch = self.change.patch()?;
                 let id = find_tenant::resolve(&client, tenant).await?;
-                let if_match = self.if_match.as_deref().map(quoted);
-                let headers: Vec<_> =
-                    if_match.as_deref().map(|tag| ("if-match", tag)).into_iter().collect();
-                client.patch(&format!("{API}/tenants/{id}"), patch, &headers).await?
+                let tag = self.if_match.as_deref().map(quoted);
+                let header = tag.as_deref().map(|tag| ("if-match", tag));
+                client.patch(&format!("{API}/tenants/{id}"), patch, header.as_slice()).await?
             }
             (None, None) => {
                 let params = OfMany { patch: RawValue::from_string(self.change.patch()?)? };

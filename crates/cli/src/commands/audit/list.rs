@@ -7,7 +7,7 @@ use contract::AuditPage;
 use crate::{
     args::Global,
     client::{API, Client, NDJSON, query},
-    commands::{client, find_tenant, print},
+    commands::{client, find_tenant, more, print},
     failure::{Done, Failure},
     show,
 };
@@ -83,9 +83,7 @@ impl List {
             let answer = client.get(&path(self.limit.or(Some(50)), self.cursor)).await?;
             return print(global, &answer, |page: AuditPage| {
                 show::audit_table(&page.entries).print();
-                if let Some(cursor) = page.next_cursor {
-                    show::note(format!("more: --cursor {cursor}, or --all"));
-                }
+                more(page.next_cursor, |cursor| format!("--cursor {cursor}, or --all"));
             });
         }
         Ok(Done::Well)

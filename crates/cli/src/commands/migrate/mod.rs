@@ -12,7 +12,7 @@ use clap::Subcommand;
 use super::config_check;
 use crate::{
     args::Global,
-    connection,
+    connection::with_database,
     failure::{Done, Failure},
 };
 
@@ -47,21 +47,13 @@ impl Migrate {
         }
         match self {
             Self::Lint(lint) => Ok(lint.run(global, &config_check::load()?)),
-            Self::Try(folder) => {
-                connection::with_database(global, async |db| folder.run(db).await).await
-            }
-            Self::Tenant(tenant) if tenant.needs_no_database() => {
+            Self::Try(folder) => with_database(global, async |db| folder.run(db).await).await,
+            Self::Tenant(tenant::Tenant::Init { .. }) => {
                 starter::run(global.json, &config_check::load()?)
             }
-            Self::Public(public) => {
-                connection::with_database(global, async |db| public.run(db).await).await
-            }
-            Self::Shared(shared) => {
-                connection::with_database(global, async |db| shared.run(db).await).await
-            }
-            Self::Tenant(tenant) => {
-                connection::with_database(global, async |db| tenant.run(db).await).await
-            }
+            Self::Public(public) => with_database(global, async |db| public.run(db).await).await,
+            Self::Shared(shared) => with_database(global, async |db| shared.run(db).await).await,
+            Self::Tenant(tenant) => with_database(global, async |db| tenant.run(db).await).await,
         }
     }
 

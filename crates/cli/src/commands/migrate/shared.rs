@@ -19,7 +19,7 @@ use crate::{
     commands::config_check,
     connection::{Database, database_failure, refuse_copy, with_database},
     failure::{Done, Failure},
-    show::{self, Table, short_time},
+    show::{self, short_time},
 };
 
 #[derive(Debug, Subcommand)]
@@ -155,27 +155,15 @@ async fn show_status(db: Database<'_>, shared: &SharedMigrations) -> anyhow::Res
     // Another schema than the one that has them.
     shared.standing(&mut conn).await.map_err(failed)?;
     let entry = ledger::application(&mut conn).await?;
-    let rows = status::compare(&shared.set, entry.as_ref().map_or(&[], |it| &it.applied));
-    let current = rows.iter().all(|row| row.state == "applied");
-    let applied_at = entry.map(|entry| entry.applied_at);
-    if db.json {
-        let rows: Vec<_> = rows.iter().map(status::Row::json).collect();
-        let told = json!({ "schema": shared.schema.as_str(), "migrations": rows,
-            "current": current, "applied_at": applied_at });
-        show::raw(&told.to_string());
-        return Ok(Done::well_if(current));
-    }
-    let mut table = Table::new(&[">version", "description", "state"]);
-    for row in rows {
-        table.row([row.version.to_string(), row.description, row.state.to_owned()]);
-    }
-    table.print();
-    let last = applied_at.map(|at| format!(", last migrated {}", short_time(Some(at))));
-    show::line(format!("schema {}{}", shared.schema.as_str(), last.unwrap_or_default()));
-    if !current {
-        show::note("`tenantry migrate shared up` applies what is pending");
-    }
-    Ok(Done::well_if(current))
+    let schema = shared.schema.as_str();
+    Ok(status::of_schema(db.json, schema, &shared.set, entry.as_ref(), |is_current| {
+        let at = entry.as_ref().map(|entry| short_time(Some(entry.applied_at)));
+        let last = at.map(|at| format!(", last migrated {at}")).unwrap_or_default();
+        show::line(format!("schema {schema}{last}"));
+        if !is_current {
+            show::note("`tenantry migrate shared up` applies what is pending");
+        }
+    }))
 }
 
 fn versions(files: &[&Migration]) -> Vec<String> {

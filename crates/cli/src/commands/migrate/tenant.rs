@@ -8,7 +8,7 @@ pub(super) mod status;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use domain::{Direction, InstallationId, SchemaName, Version, codes};
+use domain::{Direction, InstallationId, SchemaName, codes};
 use futures::{TryStreamExt as _, stream};
 use operations::learning::{self, LearnError, Learnt, Relearnt};
 use serde_json::json;
@@ -114,10 +114,6 @@ pub(crate) struct How {
 }
 
 impl Tenant {
-    pub(super) fn needs_no_database(&self) -> bool {
-        matches!(self, Self::Init { .. })
-    }
-
     /// Which command is meant by `init` with a schema.
     pub(super) fn is_another(&self) -> Option<Failure> {
         let Self::Init { schema: Some(schema) } = self else { return None };
@@ -149,16 +145,14 @@ impl Tenant {
                     return would_be(db, &set, schema).await;
                 }
                 shared::before_tenants(settings, pool).await?;
-                let Learnt { set: learnt, promise } = learn(pool, &set).await?;
-                let (direction, concurrency) = (Direction::Up, how.lanes(settings));
-                let (set, promise) = (learnt, Some(promise));
+                let Learnt { set, promise } = learn(pool, &set).await?;
                 let wish = operation::Wish {
-                    direction,
+                    direction: Direction::Up,
                     to: None,
                     allow_drift: how.allow_drift,
                     set,
-                    promise,
-                    concurrency,
+                    promise: Some(promise),
+                    concurrency: how.lanes(settings),
                 };
                 operation::run(db, schema, wish).await
             }
@@ -170,14 +164,13 @@ impl Tenant {
                 let mut conn = pool.acquire().await?;
                 learning::check_texts(&mut conn, &set).await.map_err(|e| unlearnt(&e))?;
                 drop(conn);
-                let (direction, concurrency) = (Direction::Down, how.lanes(settings));
                 let wish = operation::Wish {
-                    direction,
+                    direction: Direction::Down,
                     to,
                     allow_drift: how.allow_drift,
                     set,
                     promise: None,
-                    concurrency,
+                    concurrency: how.lanes(settings),
                 };
                 operation::run(db, which.schema.as_deref(), wish).await
             }
@@ -220,7 +213,7 @@ fn set(settings: &Settings) -> anyhow::Result<MigrationSet> {
         None => "the built-in migrations".to_owned(),
         Some(dir) => format!("migrations in {}", dir.display()),
     };
-    let newest = set.head().map_or("none", Version::as_str);
+    let newest = status::version(set.head());
     show::note(format!("profile {}, {place}, newest version {newest}", settings.profile()));
     Ok(set)
 }

@@ -21,7 +21,7 @@ use tenantdb::{
 };
 
 use self::faults::{Fault, faults};
-pub(crate) use self::one::TENANT_KINDS;
+pub(crate) use self::one::OF_ONE;
 pub(crate) use self::put_back::{put_back, write_own_row};
 pub use self::{
     one::{Drift, TenantCheck, TenantReport},
@@ -30,18 +30,7 @@ pub use self::{
 use super::database;
 use crate::{Depth, ExamineError, Kind, Subject, pages::Pages, registered, report::Gatherer};
 
-const KINDS: &[Kind] = &[
-    Kind::MigrationsBehind,
-    Kind::MigrationEdited,
-    Kind::MigrationUnknown,
-    Kind::ShapeDiffers,
-    Kind::PromiseDiffers,
-    Kind::SequenceBehind,
-    Kind::OwnRowDiffers,
-    Kind::OwnRowMissing,
-];
-
-/// Those of them that a look at one tenant after another finds.
+/// What a look at one tenant after another finds, beside [`Kind::PromiseDiffers`], which is told once.
 pub(crate) const WALKED: &[Kind] = &[
     Kind::MigrationsBehind,
     Kind::MigrationEdited,
@@ -126,13 +115,14 @@ impl Promised<'_> {
 /// Looks at the roles and rights of all active tenants, and into the schemas of as many as the scope
 /// says.
 pub(crate) async fn look(pool: &PgPool, gatherer: &mut Gatherer<'_>) -> Result<(), ExamineError> {
-    if !gatherer.scope.wants_any(KINDS) {
+    let walks = gatherer.scope.wants_any(WALKED);
+    if !walks && !gatherer.scope.wants(Kind::PromiseDiffers) {
         return Ok(());
     }
     let failed = || ExamineError::during("look at the tenants");
     let mut conn = connect(pool).await.map_err(failed())?;
     let promise = learnt::learn(&mut conn, gatherer).await?;
-    if !gatherer.scope.wants_any(WALKED) {
+    if !walks {
         return Ok(());
     }
     let references = References::new(gatherer.scope.migrations.clone(), Arc::new(promise));

@@ -18,20 +18,12 @@ use super::{
 };
 use crate::{Finding, Kind, Subject, registered};
 
-/// What a look at one tenant can find.
-pub(crate) const TENANT_KINDS: &[Kind] = &[
+/// What a look at one tenant can find beside [`WALKED`](super::WALKED).
+pub(crate) const OF_ONE: &[Kind] = &[
     Kind::TenantWithoutSchema,
     Kind::TenantWithoutRole,
     Kind::SuspendedTenantLetIn,
     Kind::WrongMark,
-    Kind::MigrationsBehind,
-    Kind::MigrationEdited,
-    Kind::MigrationUnknown,
-    Kind::ShapeDiffers,
-    Kind::SequenceBehind,
-    Kind::OwnRowDiffers,
-    Kind::OwnRowMissing,
-    Kind::NotLookedAt,
 ];
 
 /// What tenants are held against when one of them is looked at.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use domain::{ItemState, OperationId};
-use serde::Deserialize;
 use serde_json::json;
 use store::{
     Connections,
     items::{self, ItemResult},
     operations::{self, Operation},
 };
+use tenantdb::migrations::Moved;
 
+use super::status::version;
 use crate::{
     failure::Done,
     show::{self, Table},
@@ -25,26 +26,13 @@ const NAMED: usize = 5;
 const PAGE: i64 = 1_000;
 
 /// What a worker recorded of one tenant.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Moved {
-    from: Option<String>,
-    to: Option<String>,
-    applied: Vec<String>,
-    out_of_order: Vec<String>,
-    reverted: Vec<String>,
-    path_changed: bool,
+fn moved_of(item: &ItemResult) -> Option<Moved> {
+    let result = item.result.clone().filter(|_| item.state == ItemState::Succeeded)?;
+    serde_json::from_value(result).ok()
 }
 
-impl Moved {
-    fn of(item: &ItemResult) -> Option<Self> {
-        let result = item.result.clone().filter(|_| item.state == ItemState::Succeeded)?;
-        serde_json::from_value(result).ok()
-    }
-
-    fn changed(&self) -> bool {
-        self.path_changed || !(self.applied.is_empty() && self.reverted.is_empty())
-    }
+fn is_changed(moved: &Moved) -> bool {
+    moved.path_changed || !(moved.applied.is_empty() && moved.reverted.is_empty())
 }
 
 pub(super) fn nothing(json: bool, up_to_date: u64) -> Done {
@@ -72,7 +60,7 @@ pub(super) async fn tell(
 ) -> anyhow::Result<Done> {
     let (operation, items) = read(pool, id).await?;
     let succeeded = items.iter().filter(|item| item.state == ItemState::Succeeded).count();
-    let moved = items.iter().filter_map(Moved::of).filter(Moved::changed).count();
+    let moved = items.iter().filter_map(moved_of).filter(is_changed).count();
     let done = Done::well_if(succeeded == items.len());
     if json {
         let tenants: Vec<_> = items.iter().map(json_row).collect();
@@ -144,18 +132,15 @@ fn groups(failed: &[&ItemResult]) -> Table {
 fn row(item: &ItemResult) -> [String; 5] {
     let id = item.tenant_id.map(|id| id.to_string()).unwrap_or_default();
     let schema = item.schema_name.clone().unwrap_or_default();
-    let (from, to, result) = match (Moved::of(item), &item.error) {
+    let (from, to, result) = match (moved_of(item), &item.error) {
         (Some(moved), _) => {
-            (version(moved.from.as_ref()), version(moved.to.as_ref()), done(&moved))
+            let [from, to] = [&moved.from, &moved.to].map(|it| version(it.as_ref()).to_owned());
+            (from, to, done(&moved))
         }
         (None, Some(error)) => ("–".to_owned(), "–".to_owned(), error.message.clone()),
         (None, None) => ("–".to_owned(), "–".to_owned(), item.state.to_string()),
     };
     [id, schema, from, to, result]
-}
-
-fn version(version: Option<&String>) -> String {
-    version.cloned().unwrap_or_else(|| "none".to_owned())
 }
 
 /// Which versions were applied or taken back; those that came late by name.
@@ -176,7 +161,7 @@ fn done(moved: &Moved) -> String {
 }
 
 fn json_row(item: &ItemResult) -> serde_json::Value {
-    let moved = Moved::of(item);
+    let moved = moved_of(item);
     let moved = moved.as_ref();
     json!({
         "tenant_id": item.tenant_id,

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{TenantId, Version};
+use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 use store::tenants::FleetTenant;
 use tenantdb::{
-    ledger::{self, AppliedMigration},
+    ledger::{self, AppliedMigration, Entry},
     migrations::{Migration, MigrationSet, Standing},
 };
 
@@ -41,47 +42,44 @@ async fn one(db: Database<'_>, set: &MigrationSet, schema: &str) -> anyhow::Resu
     let tenant = tenant_of(&mut conn, schema).await?;
     let read = ledger::read(&mut conn, &[tenant.id]).await?;
     let entry = read.into_iter().next().flatten();
-    let rows = compare(set, entry.as_ref().map_or(&[], |entry| &entry.applied));
-    let current = rows.iter().all(|row| row.state == "applied");
-    let applied_at = entry.as_ref().map(|entry| entry.applied_at);
-    if db.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).collect();
-        let told = json!({ "schema": schema, "migrations": rows, "current": current,
-            "applied_at": applied_at });
-        show::raw(&told.to_string());
-        return Ok(Done::well_if(current));
-    }
-    let mut table = Table::new(&[">version", "description", "state"]);
-    for row in rows {
-        table.row([row.version.to_string(), row.description, row.state.to_owned()]);
-    }
-    table.print();
-    match applied_at {
-        Some(_) => show::line(format!("last migrated {}", short_time(applied_at))),
+    Ok(of_schema(db.json, schema, set, entry.as_ref(), |_| match &entry {
+        Some(it) => show::line(format!("last migrated {}", short_time(Some(it.applied_at)))),
         None => show::note(ledger::missing(&tenant.schema)),
-    }
-    Ok(Done::well_if(current))
+    }))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands::migrate) struct Row {
-    pub(in crate::commands::migrate) version: Version,
-    pub(in crate::commands::migrate) description: String,
-    pub(in crate::commands::migrate) state: &'static str,
+/// Shows what a schema has of the set, then `more`, which is told whether it has all.
+pub(in crate::commands::migrate) fn of_schema(
+    json: bool,
+    schema: &str,
+    set: &MigrationSet,
+    entry: Option<&Entry>,
+    more: impl FnOnce(bool),
+) -> Done {
+    let rows = compare(set, entry.map_or(&[], |entry| &entry.applied));
+    let current = rows.iter().all(|row| row.state == "applied");
+    let told = json!({ "schema": schema, "migrations": rows, "current": current,
+        "applied_at": entry.map(|entry| entry.applied_at) });
+    show::result(json, &told, || {
+        let mut table = Table::new(&[">version", "description", "state"]);
+        for Row { version, description, state } in rows {
+            table.row([version.to_string(), description, state.to_owned()]);
+        }
+        table.print();
+        more(current);
+    });
+    Done::well_if(current)
 }
 
-impl Row {
-    pub(in crate::commands::migrate) fn json(&self) -> serde_json::Value {
-        let Self { version, description, state } = self;
-        json!({ "version": version, "description": description, "state": state })
-    }
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Row {
+    version: Version,
+    description: String,
+    state: &'static str,
 }
 
 /// What should be there beside what is, in the order of the set; what the set has not comes last.
-pub(in crate::commands::migrate) fn compare(
-    set: &MigrationSet,
-    applied: &[AppliedMigration],
-) -> Vec<Row> {
+fn compare(set: &MigrationSet, applied: &[AppliedMigration]) -> Vec<Row> {
     let is = |wanted: &Migration, had: &AppliedMigration| {
         wanted.is_recorded_as(&had.version, &had.checksum)
     };
@@ -203,7 +201,7 @@ fn notes(set: &MigrationSet, others: &[&Stands<'_>]) -> BTreeSet<String> {
     notes
 }
 
-fn version(version: Option<&Version>) -> &str {
+pub(super) fn version(version: Option<&Version>) -> &str {
     version.map_or("none", Version::as_str)
 }
 
