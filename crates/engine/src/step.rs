@@ -1,9 +1,6 @@
 //! Steps.
 
-use std::{
-    fmt,
-    future::{Future, ready},
-};
+use std::{fmt, future::Future};
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
@@ -207,11 +204,8 @@ pub trait Step: fmt::Debug + Send + Sync + 'static {
         cx.one_by_one(self)
     }
 
-    /// Takes the step's effect back, as far as it is there and ours. Nothing is asked of the steps of a plan that
-    /// stays where it failed: those of any other say what they undo, be it nothing.
-    fn undo(&self, _: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send {
-        ready(Ok(()))
-    }
+    /// Takes the step's effect back, as far as it is there and ours.
+    fn undo(&self, cx: &mut StepCx<'_>) -> impl Future<Output = Result<(), StepError>> + Send;
 }
 
 /// A [`Step`] of any type: what stages hold.

@@ -66,6 +66,11 @@ impl Step for RotateTenantKeys {
         }
         Ok(())
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 impl RotateTenantKeys {
@@ -158,6 +163,11 @@ impl Step for RevokeTenantKeys {
         for (place, revoked) in revoke_all(claims, tx).await?.into_iter().enumerate() {
             cx.note(place, &revoked, revoked.action());
         }
+        Ok(())
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }

@@ -107,6 +107,11 @@ impl Step for MigrateSchema {
         }
         Ok(())
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 impl MigrateSchema {
@@ -165,6 +170,11 @@ impl Step for Finished {
             moved.from.clone_from(&moved.to);
         }
         cx.note(&moved, action(&moved));
+        Ok(())
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }

@@ -74,6 +74,11 @@ impl Step for Begin {
         let ripe = tenants::ripe(cx.tx(), &items(claims)).await.during(what)?;
         if ripe.len() == claims.len() { Ok(()) } else { Err(superseded()).during(what) }
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// Drops the schema and the role.
@@ -153,6 +158,11 @@ impl Step for DropTenant {
     async fn apply_all(&self, cx: &mut GroupCx<'_>) -> Result<(), StepError> {
         self.drop_all(cx.claims(), cx.tx()).await
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// Empties the schema, a portion in each transaction: the server's table of locks is everybody's.
@@ -178,6 +188,11 @@ impl Step for DropPortions {
             }
             tx.commit().await.during(what)?;
         }
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
     }
 }
 
@@ -208,6 +223,11 @@ impl Step for Erase {
             });
             cx.note(place, &result, Some("tenant.deleted"));
         }
+        Ok(())
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }

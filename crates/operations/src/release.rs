@@ -48,6 +48,11 @@ impl Step for ReleaseSchema {
         }
         give_up(cx.tx(), tenant, &mark).await
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// Gives the schema back, and drops the tenant's role with its sessions.

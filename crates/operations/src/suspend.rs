@@ -84,6 +84,11 @@ impl Step for MarkActive {
         let moved = tenants::resume(cx.tx(), &items).await;
         note_why(cx, moved)
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// Gives the tenants the state back that they had before they were to be deleted.
@@ -101,6 +106,11 @@ impl Step for TakeBack {
         let items = items(cx.claims());
         let moved = tenants::undelete(cx.tx(), &items).await;
         note_why(cx, moved)
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
     }
 }
 
@@ -168,6 +178,11 @@ impl Step for SetDoor {
                 cx.note_personal(place, personal);
             }
         }
+        Ok(())
+    }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
         Ok(())
     }
 }

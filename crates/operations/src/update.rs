@@ -79,6 +79,11 @@ impl Step for ChangeTenant {
         }
         Ok(())
     }
+
+    /// A plan that stays where it failed undoes nothing.
+    async fn undo(&self, _: &mut StepCx<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// Changes the tenants of `claims`; says of each what was changed.
