@@ -18,7 +18,7 @@ use crate::{
     http::{
         auth::CanAdminister,
         body::Document,
-        openapi::{BadSubmission, Common, NotFound, OnceHeader},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::{Id, Params as Query},
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -53,11 +53,7 @@ pub(crate) struct ImportParams {
     post,
     path = "/tenants/import",
     tag = "tenants",
-    params(
-        ImportParams,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(ImportParams, WaitHeader, OnceHeader),
     request_body(content(
         (ImportsRequest = "application/json"),
         (ImportRequest = "application/x-ndjson"),
@@ -123,7 +119,7 @@ pub(crate) struct ReleaseParams {
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ReleaseParams,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        WaitHeader,
         OnceHeader,
     ),
     responses(

@@ -23,7 +23,7 @@ use crate::{
         admission::Place,
         auth::{Caller, CanOperate},
         body::Document,
-        openapi::{BadSubmission, Common, OnceHeader},
+        openapi::{BadSubmission, Common, OnceHeader, WaitHeader},
         parameters::Params,
         prefer::{Form, Wait},
         problem::{FieldProblem, Problem, ProblemBody},
@@ -63,11 +63,7 @@ use crate::{
     post,
     path = "/tenants/batch",
     tag = "tenants",
-    params(
-        How,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(How, WaitHeader, OnceHeader),
     request_body(content(
         (BatchRequest = "application/json"),
         (TenantRequest = "application/x-ndjson"),
@@ -121,10 +117,7 @@ pub(crate) async fn submit_batch(
     post,
     path = "/tenants",
     tag = "tenants",
-    params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(WaitHeader, OnceHeader),
     request_body = TenantRequest,
     responses(
         (status = 202, description = "Accepted; the batch is at `Location`", body = Batch),
