@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use contract::{
     Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
@@ -20,14 +20,13 @@ use super::operations::accepted;
 use crate::{
     context::Context,
     http::{
-        admission::Place,
         auth::{Caller, CanOperate},
         body::Document,
         openapi::{BadSubmission, Common, OnceHeader, WaitHeader},
         parameters::Params,
-        prefer::{Form, Wait},
+        prefer::Form,
         problem::{FieldProblem, Problem, ProblemBody},
-        wait,
+        wait::Held,
     },
     reveal::{self, Of, Page},
     submission::{
@@ -81,8 +80,7 @@ pub(crate) async fn submit_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Params(how): Params<How>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -104,7 +102,7 @@ pub(crate) async fn submit_batch(
         Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    let sent = Sent { cx: &cx, caller: &caller, held: &held, submitted };
     sent.batch().await
 }
 
@@ -132,8 +130,7 @@ pub(crate) async fn submit_batch(
 pub(crate) async fn create_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
@@ -146,7 +143,7 @@ pub(crate) async fn create_tenant(
         Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at: None, key };
     let submitted = submit(&cx, &submission).await?;
     drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    let sent = Sent { cx: &cx, caller: &caller, held: &held, submitted };
     sent.tenant().await
 }
 
@@ -168,17 +165,17 @@ fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
 struct Sent<'a> {
     cx: &'a Context,
     caller: &'a Caller,
-    place: &'a Place,
-    wait: &'a Wait,
+    held: &'a Held,
     submitted: Submitted,
 }
 
 impl Sent<'_> {
     async fn batch(self) -> Result<Response, Problem> {
         // Without a wait there is no look: the batch is as it was submitted.
-        let finished = self.wait.duration().is_some() && self.finished().await?;
-        match self.wait.form() {
-            Form::V1 if finished => Ok(self.waited(Json(self.results().await?))),
+        let status = self.held.status(self.cx, self.submitted.batch).await?;
+        let finished = status == StatusCode::OK;
+        match self.held.wait.form() {
+            Form::V1 if finished => Ok(self.held.told(Json(self.results().await?))),
             _ => self.not_created(finished).await,
         }
     }
@@ -186,14 +183,14 @@ impl Sent<'_> {
     async fn tenant(self) -> Result<Response, Problem> {
         let batch = self.submitted.batch;
         // Without a wait, one look: what was refused at submission is over already.
-        if !self.finished().await? {
+        if !self.held.finished(self.cx, batch).await? {
             return self.not_created(false).await;
         }
         let mut conn = self.cx.pool().acquire().await?;
         let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
         let item = item.ok_or_else(|| Under::Batches.not_found(batch))?;
         match (item.tenant_id, item.error) {
-            (Some(tenant), None) if self.wait.duration().is_some() => {
+            (Some(tenant), None) if self.held.wait.duration().is_some() => {
                 self.created(tenant, conn).await
             }
             (_, None) => {
@@ -202,11 +199,6 @@ impl Sent<'_> {
             }
             (_, Some(error)) => Err(Problem::of_item(error, batch)),
         }
-    }
-
-    async fn finished(&self) -> Result<bool, Problem> {
-        let at_most = self.wait.duration().unwrap_or_default();
-        wait::until_finished(self.cx, self.place, self.submitted.batch, at_most).await
     }
 
     /// What became of each tenant, with their keys the first time that it is asked for.
@@ -218,13 +210,13 @@ impl Sent<'_> {
     /// The batch, which is `finished` or not.
     async fn not_created(&self, finished: bool) -> Result<Response, Problem> {
         let Self { cx, submitted: Submitted { batch, .. }, .. } = self;
-        if self.wait.form() == Form::V1 {
-            return Ok(self.waited(accepted(cx, Under::Batches, *batch).await?));
+        if self.held.wait.form() == Form::V1 {
+            return Ok(self.held.told(accepted(cx, Under::Batches, *batch).await?));
         }
         let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
         let location = [(header::LOCATION, Under::Batches.path(cx.public_path(), *batch))];
         let results = OriginalForm::from(self.results().await?);
-        Ok(self.waited((status, location, Json(results))))
+        Ok(self.held.told((status, location, Json(results))))
     }
 
     async fn created(
@@ -232,7 +224,7 @@ impl Sent<'_> {
         id: TenantId,
         mut conn: PoolConnection<Postgres>,
     ) -> Result<Response, Problem> {
-        let answer = match self.wait.form() {
+        let answer = match self.held.wait.form() {
             Form::V1 => Json(self.created_tenant(id, &mut conn).await?).into_response(),
             Form::Original => {
                 drop(conn);
@@ -240,7 +232,7 @@ impl Sent<'_> {
             }
         };
         let path = format!("{}/api/v1/tenants/{id}", self.cx.public_path());
-        Ok(self.waited((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
+        Ok(self.held.told((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
     }
 
     async fn created_tenant(
@@ -265,12 +257,5 @@ impl Sent<'_> {
             api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
             batch_id: batch,
         })
-    }
-
-    /// `answer`, which says what was honoured of the wait.
-    fn waited(&self, answer: impl IntoResponse) -> Response {
-        let mut response = answer.into_response();
-        self.wait.apply_to(response.headers_mut());
-        response
     }
 }
