@@ -31,8 +31,8 @@ use crate::{
     reveal::{self, Of, Page},
     submission::{
         admit::{Submission, Submitted, submit},
-        idempotency::{self, fingerprint},
-        read::{How, SentBatch, Slices, read, with_time},
+        idempotency,
+        read::{How, SentBatch, Slices, read},
         try_out::try_out,
     },
     views::{Under, result_form},
@@ -90,19 +90,10 @@ pub(crate) async fn submit_batch(
     if dry_run {
         return Ok(Json(try_out(&cx, Kind::Provision, &tenants, run_at).await?).into_response());
     }
-    let key = match key {
-        Some(key) => {
-            let tenants = Arc::clone(&tenants);
-            let hash = with_time(move || Ok(fingerprint("batch", mode, run_at, &tenants))).await?;
-            Some((key, hash))
-        }
-        None => None,
-    };
-    let submission =
-        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at, key };
-    let submitted = submit(&cx, &submission).await?;
-    drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, held: &held, submitted };
+    let (caller, call, kind) = (&caller, "batch", Kind::Provision);
+    let submission = Submission { caller, call, kind, tenants, mode, run_at, key };
+    let submitted = submit(&cx, submission).await?;
+    let sent = Sent { cx: &cx, caller, held: &held, submitted };
     sent.batch().await
 }
 
@@ -137,13 +128,11 @@ pub(crate) async fn create_tenant(
     let key = idempotency::key(&headers)?;
     check(&cx, &document)?;
     let tenants = Arc::new(Slices::one(document.bytes, document.room));
+    let (caller, call, kind) = (&caller, "tenant", Kind::Provision);
     let mode = Mode::Independent;
-    let key = key.map(|key| (key, fingerprint("tenant", mode, None, &tenants)));
-    let submission =
-        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at: None, key };
-    let submitted = submit(&cx, &submission).await?;
-    drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, held: &held, submitted };
+    let submission = Submission { caller, call, kind, tenants, mode, run_at: None, key };
+    let submitted = submit(&cx, submission).await?;
+    let sent = Sent { cx: &cx, caller, held: &held, submitted };
     sent.tenant().await
 }
 
