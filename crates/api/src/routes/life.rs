@@ -122,16 +122,7 @@ impl One<'_> {
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
-        let tenants = Tenants::One(id);
-        let asked = AskedOperation {
-            kind,
-            params,
-            tenants,
-            rollout: None,
-            run_at: None,
-            dry_run: false,
-            digest: None,
-        };
+        let asked = AskedOperation::at_once(kind, params, Tenants::One(id));
         let Outcome::Operation(operation) = ask(cx, self.caller, &asked, key).await? else {
             return Err(Problem::internal("a tenant that was there came to nothing"));
         };

@@ -117,15 +117,8 @@ pub(crate) async fn update_tenants(
         Ok((changes::list(&read, &policy)?, hash))
     })
     .await?;
-    let asked = AskedOperation {
-        rollout: None,
-        kind: Kind::Update,
-        params: Params::UpdateEach(each),
-        tenants: Tenants::Listed(ids),
-        run_at: None,
-        dry_run: false,
-        digest: None,
-    };
+    let (params, tenants) = (Params::UpdateEach(each), Tenants::Listed(ids));
+    let asked = AskedOperation::at_once(Kind::Update, params, tenants);
     let Outcome::Operation(id) = ask(&cx, &caller, &asked, key.zip(hash)).await? else {
         return Err(Problem::internal("tenants that were there came to nothing"));
     };

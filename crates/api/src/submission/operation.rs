@@ -55,6 +55,11 @@ pub(crate) enum Tenants {
 }
 
 impl AskedOperation {
+    /// An operation that begins at once, on tenants that the call itself names.
+    pub(crate) fn at_once(kind: Kind, params: Params, tenants: Tenants) -> Self {
+        Self { kind, params, tenants, rollout: None, run_at: None, dry_run: false, digest: None }
+    }
+
     /// What `body` asks for; `most` tenants can be listed.
     ///
     /// # Errors
