@@ -28,7 +28,7 @@ impl List {
             Self::Audit => "a",
             Self::Batches => "b",
             Self::Findings => "f",
-            Self::Health => "w",
+            Self::Health => "e",
             Self::History => "h",
             Self::Operations => "o",
             Self::Results => "r",
@@ -77,6 +77,8 @@ impl List {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use domain::{OperationId, TenantId};
 
     use super::*;
@@ -88,6 +90,27 @@ mod tests {
         let cursor = List::Batches.cursor(batch);
 
         assert_eq!(List::Batches.after::<OperationId>(&cursor).unwrap(), batch);
+    }
+
+    #[test]
+    fn no_two_lists_have_the_same_cursor() {
+        let lists = [
+            List::Audit,
+            List::Batches,
+            List::Findings,
+            List::Health,
+            List::History,
+            List::Operations,
+            List::Results,
+            List::Rollouts,
+            List::Tenants,
+            List::Keys,
+            List::Secrets,
+        ];
+
+        let cursors = HashSet::from(lists.map(|list| list.cursor(7)));
+
+        assert_eq!(cursors.len(), lists.len());
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl BatchEvents {
 /// What a call that is answered with 202 has while it is held: its place, and its wait.
 pub(crate) struct Held {
     place: Place,
-    wait: Wait,
+    pub(crate) wait: Wait,
 }
 
 impl Held {
@@ -128,10 +128,25 @@ impl Held {
         cx: &Context,
         operation: OperationId,
     ) -> Result<StatusCode, Problem> {
-        let Some(at_most) = self.wait.duration() else { return Ok(StatusCode::ACCEPTED) };
-        match until_finished(cx, &self.place, operation, at_most).await? {
+        match self.wait.duration().is_some() && self.finished(cx, operation).await? {
             true => Ok(StatusCode::OK),
             false => Ok(StatusCode::ACCEPTED),
+        }
+    }
+
+    /// Whether `operation` is over within the wait that was asked for; without one, whether it is over now.
+    /// False too when the process is told to end. The call gives its place up while it waits.
+    ///
+    /// # Errors
+    /// When the operation cannot be read, or is not there.
+    pub(crate) async fn finished(
+        &self,
+        cx: &Context,
+        operation: OperationId,
+    ) -> Result<bool, Problem> {
+        match self.wait.duration() {
+            None => is_finished(cx, operation).await,
+            Some(at_most) => self.place.without(finished_within(cx, operation, at_most)).await,
         }
     }
 
@@ -151,23 +166,6 @@ impl FromRequestParts<Context> for Held {
         let Ok(wait) = Wait::from_request_parts(parts, cx).await;
         Ok(Self { place, wait })
     }
-}
-
-/// Whether the batch is over within `at_most`. False too when the process is told to end. The call
-/// gives its `place` up while it waits.
-///
-/// # Errors
-/// When the batch cannot be read, or is not there.
-pub(crate) async fn until_finished(
-    cx: &Context,
-    place: &Place,
-    batch: OperationId,
-    at_most: Duration,
-) -> Result<bool, Problem> {
-    if at_most.is_zero() {
-        return is_finished(cx, batch).await;
-    }
-    place.without(finished_within(cx, batch, at_most)).await
 }
 
 async fn is_finished(cx: &Context, batch: OperationId) -> Result<bool, Problem> {

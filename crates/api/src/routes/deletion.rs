@@ -23,7 +23,7 @@ use crate::{
     http::{
         auth::{Caller, CanAdminister, CanOperate, CanView},
         body::Document,
-        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader},
+        openapi::{BadParameter, BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::{Id, Params as Query},
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -71,7 +71,7 @@ pub(crate) struct DeleteParams {
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         DeleteParams,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        WaitHeader,
         OnceHeader,
     ),
     responses(
@@ -132,11 +132,7 @@ pub(super) async fn confirmed(
     post,
     path = "/tenants/{id}/undelete",
     tag = "tenants",
-    params(
-        ("id" = TenantId, Path, description = "The tenant"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(("id" = TenantId, Path, description = "The tenant"), WaitHeader, OnceHeader),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
         (status = 200, description = "Over within the wait", body = Operation),

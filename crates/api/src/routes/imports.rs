@@ -18,16 +18,16 @@ use crate::{
     http::{
         auth::CanAdminister,
         body::Document,
-        openapi::{BadSubmission, Common, NotFound, OnceHeader},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::{Id, Params as Query},
         problem::{Problem, ProblemBody},
         wait::Held,
     },
     submission::{
         admit::{Submission, submit},
-        idempotency::{self, fingerprint},
+        idempotency,
         operation::Params,
-        read::{How, SentBatch, read, with_time},
+        read::{How, SentBatch, read},
         try_out::try_out,
     },
     views::Under,
@@ -53,11 +53,7 @@ pub(crate) struct ImportParams {
     post,
     path = "/tenants/import",
     tag = "tenants",
-    params(
-        ImportParams,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(ImportParams, WaitHeader, OnceHeader),
     request_body(content(
         (ImportsRequest = "application/json"),
         (ImportRequest = "application/x-ndjson"),
@@ -89,18 +85,9 @@ pub(crate) async fn import_tenants(
     if dry_run {
         return Ok(Json(try_out(&cx, Kind::Import, &tenants, None).await?).into_response());
     }
-    let key = match key {
-        Some(key) => {
-            let tenants = Arc::clone(&tenants);
-            let hash = with_time(move || Ok(fingerprint("import", mode, None, &tenants))).await?;
-            Some((key, hash))
-        }
-        None => None,
-    };
-    let submission =
-        Submission { caller: &caller, kind: Kind::Import, tenants, mode, run_at: None, key };
-    let submitted = submit(&cx, &submission).await?;
-    drop(submission);
+    let (caller, call, kind) = (&caller, "import", Kind::Import);
+    let submission = Submission { caller, call, kind, tenants, mode, run_at, key };
+    let submitted = submit(&cx, submission).await?;
     awaited(&cx, &held, Under::Operations, submitted.batch).await
 }
 
@@ -123,7 +110,7 @@ pub(crate) struct ReleaseParams {
     params(
         ("id" = TenantId, Path, description = "The tenant"),
         ReleaseParams,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        WaitHeader,
         OnceHeader,
     ),
     responses(

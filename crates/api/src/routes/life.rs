@@ -10,7 +10,7 @@ use crate::{
     http::{
         auth::{Caller, CanOperate},
         body::Document,
-        openapi::{BadSubmission, Common, NotFound, OnceHeader},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::Id,
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -33,11 +33,7 @@ use crate::{
     post,
     path = "/tenants/{id}/suspend",
     tag = "tenants",
-    params(
-        ("id" = TenantId, Path, description = "The tenant"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(("id" = TenantId, Path, description = "The tenant"), WaitHeader, OnceHeader),
     request_body(content = Option<Suspend>, description = "Why, and until when; may be left out"),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
@@ -69,11 +65,7 @@ pub(crate) async fn suspend_tenant(
     post,
     path = "/tenants/{id}/resume",
     tag = "tenants",
-    params(
-        ("id" = TenantId, Path, description = "The tenant"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(("id" = TenantId, Path, description = "The tenant"), WaitHeader, OnceHeader),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
         (status = 200, description = "Over within the wait", body = Operation),
@@ -130,16 +122,7 @@ impl One<'_> {
         let key = idempotency::key(self.headers)?;
         let body = Slices::one(document.bytes, document.room);
         let key = key.map(|key| (key, fingerprint(&call, Mode::Independent, None, &body)));
-        let tenants = Tenants::One(id);
-        let asked = AskedOperation {
-            kind,
-            params,
-            tenants,
-            rollout: None,
-            run_at: None,
-            dry_run: false,
-            digest: None,
-        };
+        let asked = AskedOperation::at_once(kind, params, Tenants::One(id));
         let Outcome::Operation(operation) = ask(cx, self.caller, &asked, key).await? else {
             return Err(Problem::internal("a tenant that was there came to nothing"));
         };

@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use contract::{
     Batch, BatchRequest, CreatedTenant, DryRun, OriginalForm, OriginalTenant, ResultForm,
@@ -20,20 +20,19 @@ use super::operations::accepted;
 use crate::{
     context::Context,
     http::{
-        admission::Place,
         auth::{Caller, CanOperate},
         body::Document,
-        openapi::{BadSubmission, Common, OnceHeader},
+        openapi::{BadSubmission, Common, OnceHeader, WaitHeader},
         parameters::Params,
-        prefer::{Form, Wait},
+        prefer::Form,
         problem::{FieldProblem, Problem, ProblemBody},
-        wait,
+        wait::Held,
     },
     reveal::{self, Of, Page},
     submission::{
         admit::{Submission, Submitted, submit},
-        idempotency::{self, fingerprint},
-        read::{How, SentBatch, Slices, read, with_time},
+        idempotency,
+        read::{How, SentBatch, Slices, read},
         try_out::try_out,
     },
     views::{Under, result_form},
@@ -63,11 +62,7 @@ use crate::{
     post,
     path = "/tenants/batch",
     tag = "tenants",
-    params(
-        How,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(How, WaitHeader, OnceHeader),
     request_body(content(
         (BatchRequest = "application/json"),
         (TenantRequest = "application/x-ndjson"),
@@ -85,8 +80,7 @@ pub(crate) async fn submit_batch(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
     Params(how): Params<How>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -96,19 +90,10 @@ pub(crate) async fn submit_batch(
     if dry_run {
         return Ok(Json(try_out(&cx, Kind::Provision, &tenants, run_at).await?).into_response());
     }
-    let key = match key {
-        Some(key) => {
-            let tenants = Arc::clone(&tenants);
-            let hash = with_time(move || Ok(fingerprint("batch", mode, run_at, &tenants))).await?;
-            Some((key, hash))
-        }
-        None => None,
-    };
-    let submission =
-        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at, key };
-    let submitted = submit(&cx, &submission).await?;
-    drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    let (caller, call, kind) = (&caller, "batch", Kind::Provision);
+    let submission = Submission { caller, call, kind, tenants, mode, run_at, key };
+    let submitted = submit(&cx, submission).await?;
+    let sent = Sent { cx: &cx, caller, held: &held, submitted };
     sent.batch().await
 }
 
@@ -121,10 +106,7 @@ pub(crate) async fn submit_batch(
     post,
     path = "/tenants",
     tag = "tenants",
-    params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(WaitHeader, OnceHeader),
     request_body = TenantRequest,
     responses(
         (status = 202, description = "Accepted; the batch is at `Location`", body = Batch),
@@ -139,21 +121,18 @@ pub(crate) async fn submit_batch(
 pub(crate) async fn create_tenant(
     CanOperate(caller): CanOperate,
     State(cx): State<Context>,
-    place: Place,
-    wait: Wait,
+    held: Held,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
     check(&cx, &document)?;
     let tenants = Arc::new(Slices::one(document.bytes, document.room));
+    let (caller, call, kind) = (&caller, "tenant", Kind::Provision);
     let mode = Mode::Independent;
-    let key = key.map(|key| (key, fingerprint("tenant", mode, None, &tenants)));
-    let submission =
-        Submission { caller: &caller, kind: Kind::Provision, tenants, mode, run_at: None, key };
-    let submitted = submit(&cx, &submission).await?;
-    drop(submission);
-    let sent = Sent { cx: &cx, caller: &caller, place: &place, wait: &wait, submitted };
+    let submission = Submission { caller, call, kind, tenants, mode, run_at: None, key };
+    let submitted = submit(&cx, submission).await?;
+    let sent = Sent { cx: &cx, caller, held: &held, submitted };
     sent.tenant().await
 }
 
@@ -175,17 +154,17 @@ fn check(cx: &Context, document: &Document) -> Result<(), Problem> {
 struct Sent<'a> {
     cx: &'a Context,
     caller: &'a Caller,
-    place: &'a Place,
-    wait: &'a Wait,
+    held: &'a Held,
     submitted: Submitted,
 }
 
 impl Sent<'_> {
     async fn batch(self) -> Result<Response, Problem> {
         // Without a wait there is no look: the batch is as it was submitted.
-        let finished = self.wait.duration().is_some() && self.finished().await?;
-        match self.wait.form() {
-            Form::V1 if finished => Ok(self.waited(Json(self.results().await?))),
+        let status = self.held.status(self.cx, self.submitted.batch).await?;
+        let finished = status == StatusCode::OK;
+        match self.held.wait.form() {
+            Form::V1 if finished => Ok(self.held.told(Json(self.results().await?))),
             _ => self.not_created(finished).await,
         }
     }
@@ -193,14 +172,14 @@ impl Sent<'_> {
     async fn tenant(self) -> Result<Response, Problem> {
         let batch = self.submitted.batch;
         // Without a wait, one look: what was refused at submission is over already.
-        if !self.finished().await? {
+        if !self.held.finished(self.cx, batch).await? {
             return self.not_created(false).await;
         }
         let mut conn = self.cx.pool().acquire().await?;
         let item = items::results(&mut conn, batch, None, None, None, 1).await?.pop();
         let item = item.ok_or_else(|| Under::Batches.not_found(batch))?;
         match (item.tenant_id, item.error) {
-            (Some(tenant), None) if self.wait.duration().is_some() => {
+            (Some(tenant), None) if self.held.wait.duration().is_some() => {
                 self.created(tenant, conn).await
             }
             (_, None) => {
@@ -209,11 +188,6 @@ impl Sent<'_> {
             }
             (_, Some(error)) => Err(Problem::of_item(error, batch)),
         }
-    }
-
-    async fn finished(&self) -> Result<bool, Problem> {
-        let at_most = self.wait.duration().unwrap_or_default();
-        wait::until_finished(self.cx, self.place, self.submitted.batch, at_most).await
     }
 
     /// What became of each tenant, with their keys the first time that it is asked for.
@@ -225,13 +199,13 @@ impl Sent<'_> {
     /// The batch, which is `finished` or not.
     async fn not_created(&self, finished: bool) -> Result<Response, Problem> {
         let Self { cx, submitted: Submitted { batch, .. }, .. } = self;
-        if self.wait.form() == Form::V1 {
-            return Ok(self.waited(accepted(cx, Under::Batches, *batch).await?));
+        if self.held.wait.form() == Form::V1 {
+            return Ok(self.held.told(accepted(cx, Under::Batches, *batch).await?));
         }
         let status = if finished { StatusCode::OK } else { StatusCode::ACCEPTED };
         let location = [(header::LOCATION, Under::Batches.path(cx.public_path(), *batch))];
         let results = OriginalForm::from(self.results().await?);
-        Ok(self.waited((status, location, Json(results))))
+        Ok(self.held.told((status, location, Json(results))))
     }
 
     async fn created(
@@ -239,7 +213,7 @@ impl Sent<'_> {
         id: TenantId,
         mut conn: PoolConnection<Postgres>,
     ) -> Result<Response, Problem> {
-        let answer = match self.wait.form() {
+        let answer = match self.held.wait.form() {
             Form::V1 => Json(self.created_tenant(id, &mut conn).await?).into_response(),
             Form::Original => {
                 drop(conn);
@@ -247,7 +221,7 @@ impl Sent<'_> {
             }
         };
         let path = format!("{}/api/v1/tenants/{id}", self.cx.public_path());
-        Ok(self.waited((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
+        Ok(self.held.told((StatusCode::CREATED, [(header::LOCATION, path)], answer)))
     }
 
     async fn created_tenant(
@@ -272,12 +246,5 @@ impl Sent<'_> {
             api_key_unreadable: keys.unreadable.pop().map(|key| key.reason),
             batch_id: batch,
         })
-    }
-
-    /// `answer`, which says what was honoured of the wait.
-    fn waited(&self, answer: impl IntoResponse) -> Response {
-        let mut response = answer.into_response();
-        self.wait.apply_to(response.headers_mut());
-        response
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     reveal::{self, Of},
     submission::{
         idempotency::{self, Act, fingerprint},
+        operation::{wrong, wrong_keys},
         read::Slices,
     },
     views::api_key::view,
@@ -35,10 +36,6 @@ use crate::{
 
 /// Most keys of one page.
 const MOST: u32 = 200;
-
-/// Longest life of a key in days, and longest overlap in hours: as in the settings.
-const MOST_DAYS: u32 = 36_500;
-const MOST_HOURS: u32 = 8_760;
 
 #[derive(Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -171,9 +168,6 @@ pub(crate) async fn rotate_keys(
     document: Document,
 ) -> Result<Response, Problem> {
     let RotateKeys { overlap_hours, expires_days } = body(&document)?;
-    if overlap_hours.is_some_and(|hours| hours > MOST_HOURS) {
-        return Err(wrong("/overlap_hours", &format!("must be from 0 to {MOST_HOURS}")));
-    }
     let overlap_hours = overlap_hours.or(Some(cx.settings.keys.rotation_overlap_hours));
     let asked = Asked { tenant, expires_days, overlap_hours };
     issued(&cx, &caller, &headers, asked, document).await
@@ -294,11 +288,10 @@ async fn issued(
     asked: Asked,
     document: Document,
 ) -> Result<Response, Problem> {
-    if asked.expires_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-        return Err(wrong("/expires_days", &format!("must be from 1 to {MOST_DAYS}")));
-    }
-    let id = asked.tenant;
-    let call = if asked.overlap_hours.is_some() { "rotate_keys" } else { "issue_key" };
+    let Asked { tenant: id, expires_days, overlap_hours } = asked;
+    let times = RotateKeys { expires_days, overlap_hours };
+    times.check().map_err(|error| wrong_keys("", error))?;
+    let call = if overlap_hours.is_some() { "rotate_keys" } else { "issue_key" };
     let body = Slices::one(document.bytes, document.room);
     let fingerprint = fingerprint(&format!("{call} {id}"), Mode::Independent, None, &body);
     let key = idempotency::key(headers)?.map(|key| (key, fingerprint));
@@ -315,10 +308,6 @@ async fn known(conn: &mut PgConnection, id: TenantId) -> Result<TenantState, Pro
 async fn shown(conn: &mut PgConnection, id: TenantId, key: i64) -> Result<Json<ApiKey>, Problem> {
     let found = api_keys::find(conn, id, key).await?;
     Ok(Json(view(found.ok_or_else(|| Problem::key_not_found(id, key))?)))
-}
-
-fn wrong(pointer: &str, message: &str) -> Problem {
-    Problem::invalid_body(pointer, "invalid_field", message)
 }
 
 /// What the body asks for; no body and null ask for what is usual.

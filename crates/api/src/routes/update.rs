@@ -17,7 +17,7 @@ use crate::{
         auth::CanOperate,
         body::Document,
         etag::if_match,
-        openapi::{BadSubmission, Common, NotFound, OnceHeader},
+        openapi::{BadSubmission, Common, NotFound, OnceHeader, WaitHeader},
         parameters::Id,
         problem::{Problem, ProblemBody},
         wait::Held,
@@ -48,7 +48,7 @@ use crate::{
         ("id" = TenantId, Path, description = "The tenant"),
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f-]+")$"#,
             description = "An `ETag` of the tenant, or `*`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+        WaitHeader,
         OnceHeader,
     ),
     request_body(content(
@@ -93,10 +93,7 @@ pub(crate) async fn update_tenant(
     post,
     path = "/tenants/update",
     tag = "tenants",
-    params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
-        OnceHeader,
-    ),
+    params(WaitHeader, OnceHeader),
     request_body(content((TenantUpdate = "application/x-ndjson"))),
     responses(
         (status = 202, description = "Accepted; the operation is at `Location`", body = Operation),
@@ -120,15 +117,8 @@ pub(crate) async fn update_tenants(
         Ok((changes::list(&read, &policy)?, hash))
     })
     .await?;
-    let asked = AskedOperation {
-        rollout: None,
-        kind: Kind::Update,
-        params: Params::UpdateEach(each),
-        tenants: Tenants::Listed(ids),
-        run_at: None,
-        dry_run: false,
-        digest: None,
-    };
+    let (params, tenants) = (Params::UpdateEach(each), Tenants::Listed(ids));
+    let asked = AskedOperation::at_once(Kind::Update, params, tenants);
     let Outcome::Operation(id) = ask(&cx, &caller, &asked, key.zip(hash)).await? else {
         return Err(Problem::internal("tenants that were there came to nothing"));
     };

@@ -22,7 +22,12 @@ use store::{
 };
 use tracing::{debug, info};
 
-use super::{atomic, idempotency, parse, parse::Chunks, read::Slices};
+use super::{
+    atomic,
+    idempotency::{self, Key, fingerprint},
+    parse::{self, Chunks},
+    read::{Slices, with_time},
+};
 use crate::{
     context::Context,
     http::{auth::Caller, problem::Problem},
@@ -34,6 +39,8 @@ const TRIES: u32 = 3;
 /// A submission that has arrived.
 pub(crate) struct Submission<'a> {
     pub(crate) caller: &'a Caller,
+    /// Keeps it apart from other calls with the same body and key.
+    pub(crate) call: &'static str,
     /// One that makes its tenants.
     pub(crate) kind: Kind,
     /// At least one.
@@ -41,7 +48,8 @@ pub(crate) struct Submission<'a> {
     pub(crate) mode: Mode,
     /// Not to be set going before.
     pub(crate) run_at: Option<DateTime<Utc>>,
-    pub(crate) key: Option<idempotency::Key<'a>>,
+    /// Its `Idempotency-Key`.
+    pub(crate) key: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,11 +65,17 @@ pub(crate) struct Submitted {
 /// # Errors
 /// 422 when the key stands for another request, or the time to start is past; 503 when the database
 /// does not answer.
-pub(crate) async fn submit(
-    cx: &Context,
-    submission: &Submission<'_>,
-) -> Result<Submitted, Problem> {
-    patiently(|| once(cx, submission)).await
+pub(crate) async fn submit(cx: &Context, submission: Submission<'_>) -> Result<Submitted, Problem> {
+    let Submission { call, mode, run_at, .. } = submission;
+    let key = match submission.key {
+        Some(key) => {
+            let tenants = Arc::clone(&submission.tenants);
+            let hash = with_time(move || Ok(fingerprint(call, mode, run_at, &tenants))).await?;
+            Some((key, hash))
+        }
+        None => None,
+    };
+    patiently(|| once(cx, &submission, key.as_ref())).await
 }
 
 /// Runs `act` again, a few times, when it meets another over the same names.
@@ -81,8 +95,12 @@ where
     }
 }
 
-async fn once(cx: &Context, submission: &Submission<'_>) -> Result<Submitted, Problem> {
-    let Submission { caller, kind, tenants, mode, run_at, key } = submission;
+async fn once(
+    cx: &Context,
+    submission: &Submission<'_>,
+    key: Option<&Key<'_>>,
+) -> Result<Submitted, Problem> {
+    let Submission { caller, kind, tenants, mode, run_at, .. } = submission;
     let installation = cx.installation().await?;
     let batch = OperationId::mint();
     let mut conn = cx.pool().acquire().await?;

@@ -147,36 +147,27 @@ async fn params(
     conn: &mut PgConnection,
     asked: &Params,
 ) -> Result<(Value, Option<Place>), Problem> {
-    match asked {
-        Params::Migrate(asked) => migrate(cx, conn, asked).await,
-        Params::Suspend(asked) => {
-            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
-        }
+    let recorded = match asked {
+        Params::Migrate(asked) => return migrate(cx, conn, asked).await,
+        Params::Suspend(asked) => serde_json::to_value(asked),
         Params::Delete(asked) => {
             let rules = cx.settings.deletion;
-            let asked = Delete {
-                reason: asked.reason.clone(),
+            serde_json::to_value(Delete {
                 grace_days: asked.grace_days.or(Some(rules.grace_days)),
                 name_hold_days: asked.name_hold_days.or(Some(rules.name_hold_days)),
-                drop_imported: asked.drop_imported,
-            };
-            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+                ..asked.clone()
+            })
         }
-        Params::UpdateAll(asked) => {
-            let update = changes::of_many(asked, &cx.policy)?;
-            Ok((serde_json::to_value(update).map_err(Problem::internal)?, None))
-        }
+        Params::UpdateAll(asked) => serde_json::to_value(changes::of_many(asked, &cx.policy)?),
         Params::RotateKeys(asked) => {
             let usual = cx.settings.keys.rotation_overlap_hours;
             let overlap_hours = asked.overlap_hours.or(Some(usual));
-            let asked = RotateKeys { overlap_hours, ..asked.clone() };
-            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
+            serde_json::to_value(RotateKeys { overlap_hours, ..asked.clone() })
         }
-        Params::RevokeKeys(asked) => {
-            Ok((serde_json::to_value(asked).map_err(Problem::internal)?, None))
-        }
-        Params::UpdateEach(_) | Params::Nothing => Ok((json!({}), None)),
-    }
+        Params::RevokeKeys(asked) => serde_json::to_value(asked),
+        Params::UpdateEach(_) | Params::Nothing => Ok(json!({})),
+    };
+    Ok((recorded.map_err(Problem::internal)?, None))
 }
 
 /// What the item of each listed tenant has to know beside the parameters.

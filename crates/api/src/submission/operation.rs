@@ -55,6 +55,11 @@ pub(crate) enum Tenants {
 }
 
 impl AskedOperation {
+    /// An operation that begins at once, on tenants that the call itself names.
+    pub(crate) fn at_once(kind: Kind, params: Params, tenants: Tenants) -> Self {
+        Self { kind, params, tenants, rollout: None, run_at: None, dry_run: false, digest: None }
+    }
+
     /// What `body` asks for; `most` tenants can be listed.
     ///
     /// # Errors
@@ -207,23 +212,24 @@ pub(crate) fn deletion(pointer: &str, asked: Delete) -> Result<Delete, Problem> 
 
 fn rotation(params: Option<Value>) -> Result<RotateKeys, Problem> {
     let rotate: RotateKeys = params.map_or(Ok(RotateKeys::default()), |it| read("/params", &it))?;
-    rotate.check().map_err(wrong_keys)?;
+    rotate.check().map_err(|error| wrong_keys("/params", error))?;
     Ok(rotate)
 }
 
 fn revocation(params: Option<Value>) -> Result<RevokeKeys, Problem> {
     let revoke: RevokeKeys = params.map_or(Ok(RevokeKeys::default()), |it| read("/params", &it))?;
-    revoke.check().map_err(wrong_keys)?;
+    revoke.check().map_err(|error| wrong_keys("/params", error))?;
     Ok(revoke)
 }
 
-fn wrong_keys(error: KeysError) -> Problem {
+/// What is wrong with the keys that the value at `pointer` asks for.
+pub(crate) fn wrong_keys(pointer: &str, error: KeysError) -> Problem {
     let field = match error {
         KeysError::Overlap => "overlap_hours",
         KeysError::Expiry => "expires_days",
         KeysError::CreatedBefore => "created_before",
     };
-    wrong(&format!("/params/{field}"), &error.to_string())
+    wrong(&format!("{pointer}/{field}"), &error.to_string())
 }
 
 fn migrate(params: Value) -> Result<MigrateParams, Problem> {
