@@ -51,13 +51,13 @@ async fn reveal(global: &Global, Of { batch, operation }: Of) -> anyhow::Result<
     let of = of(&client, operation);
     let id = of.resolve(batch).await?;
     let answer = of.act(&id, "api-keys/reveal").await?;
+    let keys: RevealedKeys = answer.parse()?;
     if global.json {
         show::raw(&answer.text);
-        return Ok(Done::Well);
+    } else {
+        let flag = if operation { "--operation " } else { "" };
+        tell(&keys, &format!("keys acknowledge {flag}{id}"));
     }
-    let keys = answer.parse()?;
-    let flag = if operation { "--operation " } else { "" };
-    tell(&keys, &format!("keys acknowledge {flag}{id}"));
     Ok(Done::well_if(keys.unreadable.is_empty()))
 }
 

@@ -16,8 +16,9 @@ use crate::ledger::{AppliedMigration, Entry, Reached};
 /// Tenants that one message of a migration of several migrates, at most.
 const A_FEW: usize = 4;
 
-/// What was done to a schema.
+/// What was done to a schema. What a worker of an earlier release did not record is as if it had not been.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Moved {
     /// The newest version before, by its place in the set.
     pub from: Option<Version>,
