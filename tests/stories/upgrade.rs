@@ -28,12 +28,17 @@ const SETTINGS: [(&str, &str); 2] =
 /// When its worker was seen last.
 const KILLED: &str = "2026-11-28 10:48:47.486183+00";
 
-/// As if its worker had been killed now: until when its keys may be read is still to come.
+/// Its id, which names its roles: those are the whole server's.
+const INSTALLATION: &str = "2959fcb4";
+
+/// As if its worker had been killed now: until when its keys may be read is still to come. An installation of
+/// another id each time, as what a test that was killed left is there still.
 fn left_now() -> String {
     let time = |text| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z");
     let since = Utc::now() - time(KILLED).unwrap().to_utc();
     let moved = |text| time(text).map_or(text.to_owned(), |at| (at + since).to_string());
-    LEFT.split('\'').map(moved).collect::<Vec<_>>().join("'")
+    let id = &uuid::Uuid::new_v4().simple().to_string()[..8];
+    LEFT.split('\'').map(moved).collect::<Vec<_>>().join("'").replace(INSTALLATION, id)
 }
 
 #[tokio::test]
