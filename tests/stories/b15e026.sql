@@ -1,12 +1,13 @@
 -- What a whole installation of commit b15e026 left behind when its worker was killed: pg_dumpall --roles-only and
--- pg_dump --inserts of PostgreSQL 15, without comments. Its batches, by the end of their ids:
+-- pg_dump --inserts of PostgreSQL 15, without comments and without the definitions of the queue's schema, which is
+-- the same today. Its batches, by the end of their ids:
 -- 84af: 3 done, keys not revealed
 -- 1861: 1 done, 2 failed
 -- d5cd: 1 scheduled
 -- ab35: 8 all or nothing: 2 built
 -- 199d: 2 queued
 -- f831: 1 paused
--- 3 spares, 7 jobs that the dead worker holds, 3 that nobody does.
+-- Also 3 spares, 7 jobs that the killed worker had fetched, and 3 jobs that no worker had.
 SET default_transaction_read_only = off;
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;
@@ -68,8 +69,6 @@ SET check_function_bodies = false;
 SET xmloption = content;
 SET client_min_messages = warning;
 SET row_security = off;
-CREATE SCHEMA apalis;
-ALTER SCHEMA apalis OWNER TO postgres;
 CREATE SCHEMA tenant_atomic_0_d;
 ALTER SCHEMA tenant_atomic_0_d OWNER TO postgres;
 COMMENT ON SCHEMA tenant_atomic_0_d IS 'tenantry:2959fcb4:13';
@@ -103,169 +102,8 @@ CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public;
 COMMENT ON EXTENSION hstore IS 'data type for storing sets of (key, value) pairs';
 CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;
 COMMENT ON EXTENSION pgcrypto IS 'cryptographic functions';
-CREATE FUNCTION apalis.generate_ulid() RETURNS text
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  -- Crockford's Base32
-  encoding   BYTEA = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-  timestamp  BYTEA = E'\\000\\000\\000\\000\\000\\000';
-  output     TEXT = '';
-  unix_time  BIGINT;
-  ulid       BYTEA;
-  rand       BYTEA;
-BEGIN
-  -- 6 timestamp bytes
-  unix_time = (EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000)::BIGINT;
-  timestamp = SET_BYTE(timestamp, 0, (unix_time >> 40)::BIT(8)::INTEGER);
-  timestamp = SET_BYTE(timestamp, 1, (unix_time >> 32)::BIT(8)::INTEGER);
-  timestamp = SET_BYTE(timestamp, 2, (unix_time >> 24)::BIT(8)::INTEGER);
-  timestamp = SET_BYTE(timestamp, 3, (unix_time >> 16)::BIT(8)::INTEGER);
-  timestamp = SET_BYTE(timestamp, 4, (unix_time >> 8)::BIT(8)::INTEGER);
-  timestamp = SET_BYTE(timestamp, 5, unix_time::BIT(8)::INTEGER);
-  -- 10 entropy bytes, taken from a core gen_random_uuid(). Bytes 1-6 and 11-14
-  -- of the UUID are fully random (we skip the version/variant bytes at offsets
-  -- 7 and 9), preserving the full 80 bits of ULID entropy.
-  rand = uuid_send(gen_random_uuid());
-  ulid = timestamp || substr(rand, 1, 6) || substr(rand, 11, 4);
-  -- Encode the timestamp
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 0) & 224) >> 5));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 0) & 31)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 1) & 248) >> 3));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 1) & 7) << 2) | ((GET_BYTE(ulid, 2) & 192) >> 6)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 2) & 62) >> 1));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 2) & 1) << 4) | ((GET_BYTE(ulid, 3) & 240) >> 4)));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 3) & 15) << 1) | ((GET_BYTE(ulid, 4) & 128) >> 7)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 4) & 124) >> 2));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 4) & 3) << 3) | ((GET_BYTE(ulid, 5) & 224) >> 5)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 5) & 31)));
-  -- Encode the entropy
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 6) & 248) >> 3));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 6) & 7) << 2) | ((GET_BYTE(ulid, 7) & 192) >> 6)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 7) & 62) >> 1));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 7) & 1) << 4) | ((GET_BYTE(ulid, 8) & 240) >> 4)));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 8) & 15) << 1) | ((GET_BYTE(ulid, 9) & 128) >> 7)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 9) & 124) >> 2));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 9) & 3) << 3) | ((GET_BYTE(ulid, 10) & 224) >> 5)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 10) & 31)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 11) & 248) >> 3));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 11) & 7) << 2) | ((GET_BYTE(ulid, 12) & 192) >> 6)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 12) & 62) >> 1));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 12) & 1) << 4) | ((GET_BYTE(ulid, 13) & 240) >> 4)));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 13) & 15) << 1) | ((GET_BYTE(ulid, 14) & 128) >> 7)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 14) & 124) >> 2));
-  output = output || CHR(GET_BYTE(encoding, ((GET_BYTE(ulid, 14) & 3) << 3) | ((GET_BYTE(ulid, 15) & 224) >> 5)));
-  output = output || CHR(GET_BYTE(encoding, (GET_BYTE(ulid, 15) & 31)));
-  RETURN output;
-END
-$$;
-ALTER FUNCTION apalis.generate_ulid() OWNER TO postgres;
 SET default_tablespace = '';
 SET default_table_access_method = heap;
-CREATE TABLE apalis.jobs (
-    job bytea NOT NULL,
-    id text NOT NULL,
-    job_type text NOT NULL,
-    status text DEFAULT 'Pending'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    max_attempts integer DEFAULT 25 NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_result jsonb,
-    lock_at timestamp with time zone,
-    lock_by text,
-    done_at timestamp with time zone,
-    priority integer DEFAULT 0,
-    idempotency_key text,
-    metadata public.hstore
-)
-WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='2000', autovacuum_analyze_scale_factor='0.0', autovacuum_analyze_threshold='5000');
-ALTER TABLE apalis.jobs OWNER TO postgres;
-CREATE FUNCTION apalis.get_jobs(worker_id text, v_job_type text, v_job_count integer DEFAULT 5) RETURNS SETOF apalis.jobs
-    LANGUAGE sql
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET enable_seqscan TO 'off'
-    AS $$
-    WITH jobs AS (
-        SELECT id
-        FROM apalis.jobs
-        WHERE
-            (
-                status = 'Pending'
-                OR (
-                    status = 'Failed'
-                    AND attempts < max_attempts
-                )
-            )
-            AND run_at < now()
-            AND job_type = v_job_type
-        ORDER BY priority DESC, run_at ASC
-        LIMIT v_job_count
-        FOR UPDATE SKIP LOCKED
-    )
-    UPDATE apalis.jobs j
-    SET
-        status = 'Queued',
-        lock_by = worker_id,
-        lock_at = now()
-    FROM jobs
-    WHERE j.id = jobs.id
-    RETURNING j.*;
-$$;
-ALTER FUNCTION apalis.get_jobs(worker_id text, v_job_type text, v_job_count integer) OWNER TO postgres;
-CREATE FUNCTION apalis.notify_new_jobs() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF NEW.run_at <= now() THEN
-        PERFORM pg_notify(
-            'apalis::job::insert',
-            json_build_object(
-                'job_type', NEW.job_type,
-                'id', NEW.id,
-                'run_at', NEW.run_at
-            )::text
-        );
-    END IF;
-    RETURN NEW;
-END;
-$$;
-ALTER FUNCTION apalis.notify_new_jobs() OWNER TO postgres;
-CREATE FUNCTION apalis.push_job(job_type text, job json DEFAULT NULL::json, status text DEFAULT 'Pending'::text, run_at timestamp with time zone DEFAULT now(), max_attempts integer DEFAULT 25, priority integer DEFAULT 0) RETURNS apalis.jobs
-    LANGUAGE plpgsql
-    AS $$
-        DECLARE
-            v_job_row apalis.jobs;
-            v_job_id text;
-        BEGIN
-        IF job_type is not NULL and length(job_type) > 512 THEN raise exception 'Job_type is too long (max length: 512).' USING errcode = 'APAJT';
-        END IF;
-        IF max_attempts < 1 THEN raise exception 'Job maximum attempts must be at least 1.' USING errcode = 'APAMA';
-        end IF;
-        SELECT
-            apalis.generate_ulid() INTO v_job_id;
-        INSERT INTO
-            apalis.jobs
-        VALUES
-            (
-                job,
-                v_job_id,
-                job_type,
-                status,
-                0,
-                max_attempts,
-                run_at,
-                NULL,
-                NULL,
-                NULL,
-                NULL,
-                priority
-            )
-            returning * INTO v_job_row;
-            RETURN v_job_row;
-END;
-$$;
-ALTER FUNCTION apalis.push_job(job_type text, job json, status text, run_at timestamp with time zone, max_attempts integer, priority integer) OWNER TO postgres;
 CREATE FUNCTION tenantry.audit_is_append_only() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -273,24 +111,6 @@ begin
     raise exception 'tenantry.audit_log is append-only' using errcode = 'insufficient_privilege';
 end $$;
 ALTER FUNCTION tenantry.audit_is_append_only() OWNER TO postgres;
-CREATE TABLE apalis._sqlx_migrations (
-    version bigint NOT NULL,
-    description text NOT NULL,
-    installed_on timestamp with time zone DEFAULT now() NOT NULL,
-    success boolean NOT NULL,
-    checksum bytea NOT NULL,
-    execution_time bigint NOT NULL
-);
-ALTER TABLE apalis._sqlx_migrations OWNER TO postgres;
-CREATE TABLE apalis.workers (
-    id text NOT NULL,
-    worker_type text NOT NULL,
-    storage_name text NOT NULL,
-    layers text DEFAULT ''::text NOT NULL,
-    last_seen timestamp with time zone DEFAULT now() NOT NULL,
-    started_at timestamp with time zone
-);
-ALTER TABLE apalis.workers OWNER TO postgres;
 CREATE TABLE tenant_atomic_0_d.person (
     id bigint NOT NULL,
     email text NOT NULL,
@@ -834,29 +654,8 @@ CREATE TABLE tenantry_spare_9_.tenantry_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE tenantry_spare_9_.tenantry_migrations OWNER TO postgres;
-INSERT INTO apalis._sqlx_migrations VALUES (20220530084123, 'jobs workers', '2026-11-28 10:48:29.529435+00', true, '\xd0839c6f57a379769dc27ccd581feb3d2709239c8f138e05271c9e3c760c4517a78a4d8912ab3d63b074b28d15ec74e9', 66330148);
-INSERT INTO apalis._sqlx_migrations VALUES (20220709210445, 'add job fn', '2026-11-28 10:48:29.595185+00', true, '\x14f906e53a627f1b27996e74e8e69dbc29ee70519e7af4f0032a27c75ed706a34af8bafecc8f8572855f314cbc5a7ba9', 1369097);
-INSERT INTO apalis._sqlx_migrations VALUES (20230330210841, 'replace add job fn', '2026-11-28 10:48:29.596836+00', true, '\xd9b6e57e6de60db1647e2447cf36bf0eafbec266f1d482bd196affc97617efbc4c07bad826706c7b3a0b3960cf9f727b', 16010461);
-INSERT INTO apalis._sqlx_migrations VALUES (20230408110421, 'drop old push job', '2026-11-28 10:48:29.613888+00', true, '\x3656a91fe9c652ca23df775a601409a9252357f47088d6bcf2025fda2dd67e50c99ad94d1d2ca569c91c343189c58e33', 5218816);
-INSERT INTO apalis._sqlx_migrations VALUES (20230408234928, 'add get jobs fn ', '2026-11-28 10:48:29.619467+00', true, '\x176c3acaf1097ff45da76d4c746af766640027b6721a056b3fc3fcc4ab8192344920b4415e8dae46f5136ee223ed5f6b', 1115301);
-INSERT INTO apalis._sqlx_migrations VALUES (20240225141841, 'replace add job fn remove jid', '2026-11-28 10:48:29.620855+00', true, '\xc53560b7a312915d696ed6c7e18bda478d9bf1278c4d59e3c53b47c45d8a903f089c728a5ff2e131cd5b629cdfe7d4cb', 2408737);
-INSERT INTO apalis._sqlx_migrations VALUES (20250210092135, 'include failed in get jobs', '2026-11-28 10:48:29.623638+00', true, '\x810786bd8f1007bf523bec8ed9de0a9ae789e634e5434a1a5cc9c1b766bd758b4d37912ef390dcf95e8de23910eeef55', 1065828);
-INSERT INTO apalis._sqlx_migrations VALUES (20250223193249, 'fix get jobs conditional', '2026-11-28 10:48:29.62496+00', true, '\xcfda3f3d62b4122b6321af0e45ba162fd3ad5d07f95e4eefe858600551167e31454ebd57d45b62e880336fcfef3ef2a7', 1153893);
-INSERT INTO apalis._sqlx_migrations VALUES (20250307001101, 'add job priority', '2026-11-28 10:48:29.626449+00', true, '\xb5d318f2da5e909d66db190f58b76ae52f6808733d2a88d180555430d28518fee783fb0ff1e1c37ed1dc79627abd9694', 12490522);
-INSERT INTO apalis._sqlx_migrations VALUES (20250404160441, 'cleanup old push jobs fn', '2026-11-28 10:48:29.639432+00', true, '\x962242ef0971de54905cafbdefe26a3c1f32c1c52ef13b6937c2920445b1ce97cd2dcf7db9c293becc95dc55412e7a15', 14541928);
-INSERT INTO apalis._sqlx_migrations VALUES (20250722071207, 'improve notify', '2026-11-28 10:48:29.654344+00', true, '\xb3a1f712f8fbdfe38004134d8f55e49857b764f3277f38dd9d13299d5e0afbc895005b62fa0355b8a0d8595a38be6db7', 1286001);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018164839, 'update result', '2026-11-28 10:48:29.655862+00', true, '\xe4e3d1efc77746e4db164b49017c90785613b35520da84f9a5a3f8981d60420d9dec3c94af9e8632ab711ffac7c1e199', 6887255);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018164912, 'add metadata', '2026-11-28 10:48:29.66543+00', true, '\x803a4510201392a36e20ef81c9b05230ffa734a292c875f87ea65bc73944642b1d260a38741c4bdb88c0096338c152c0', 6737223);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018165007, 'move to bytes', '2026-11-28 10:48:29.670297+00', true, '\xdcbb8181c56cc4b9511ddc940f81f5bb9420436d0f4edf1bc9978011324e6b8d5437c50830b8651e2168608d04977272', 12781156);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018165033, 'add started at', '2026-11-28 10:48:29.689571+00', true, '\x21b1264f3881a4cf4fb209ff2cc75c21946441691745d7cbc9ab1dd812a1e1c08648e47ea8b4de060784da581dab2246', 15730977);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018165056, 'queue jobs', '2026-11-28 10:48:29.706107+00', true, '\xdd02b7e9c23a7da0f71bff73b469c51b7305d1830e7f4bd6de083c11315e8492801e242755d9981381760a5ace6d8fe7', 15896228);
-INSERT INTO apalis._sqlx_migrations VALUES (20251018165121, 'notify run at', '2026-11-28 10:48:29.725465+00', true, '\xa99e6c60687ec15c1bf8132763db63a0d9d18e1ee814527254fc95ee733e65bdf2f0ae64ca86cae0d1f232654d189fda', 15869547);
-INSERT INTO apalis._sqlx_migrations VALUES (20251225090252, 'include primary keys', '2026-11-28 10:48:29.741979+00', true, '\xfd9f16bd772c5682ecb3f6b0a21efed5581a85316770ab8d620b38346e9319ae239ef784e8eb46735d6be735e7b3b5be', 21579855);
-INSERT INTO apalis._sqlx_migrations VALUES (20260508093314, 'idempotency key', '2026-11-28 10:48:29.764828+00', true, '\xf2686534e1abbba2fcde715c1ca724e7937a4e1f49d6a9a462ed4f1c2e8b83518f4f78868a111d6451afba770207c2d0', 2164299);
-INSERT INTO apalis._sqlx_migrations VALUES (20260605000000, 'confine generate ulid to apalis', '2026-11-28 10:48:29.767144+00', true, '\xc56dbd61156387934579af19b51ba95bd0cbe203f9528f0cd619c191730788858eca89044a7aa0622d308b9a3028e2c5', 2567765);
-INSERT INTO apalis._sqlx_migrations VALUES (20260824233636, 'streamline indices', '2026-11-28 10:48:29.769995+00', true, '\x09c57f5bd9cce210564e8b12da0520289290ad729ef4205cdd55bd2a60ac85f889df8c23b20a4a01d959f0c8b5775a6d', 4408656);
-INSERT INTO apalis._sqlx_migrations VALUES (20260826101335, 'metadata hstore', '2026-11-28 10:48:29.774783+00', true, '\xcc38c9e6fd38157b443f6dd584e322405d49dedfd3a60867604102078a99320f97279e6c244cb87f84152ab9be7d41be', 18089460);
-INSERT INTO apalis._sqlx_migrations VALUES (20260902075949, 'remove pl in get jobs', '2026-11-28 10:48:29.793461+00', true, '\x0dc0483d69bf530508d451bec9346f7d14be68c37308b130910462d130cab0827eb2825d20072105c83ae3a66ed82c6b', 1771973);
+INSERT INTO apalis.workers VALUES ('host-01M8GWANHGC3KWSE0FJFC80J78.1', 'tenantry.provision', 'PgStorage', 'tower::limit::concurrency::service::ConcurrencyLimit<apalis_core::task::data::AddExtension<apalis_core::worker::ext::parallelize::ParallelizeService<apalis_core::worker::lifecycle::LifecycleService<apalis_core::task::task_fn::TaskFn<queue::consume::deliver<worker::life::Life<''_>::consume::{{closure}}::{{closure}}, worker::handler::Handler::handle::{{closure}}>, serde_json::value::Value, (apalis_core::task::task_id::TaskId, apalis_core::worker::context::WorkerContext, apalis_core::task::data::Data<alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>)>>, tokio::task::spawn::spawn<apalis_core::worker::lifecycle::LifecycleFuture<core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = core::result::Result<(), alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>>> + core::marker::Send>>>>>, alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>>', '2026-11-28 10:48:40.588936+00', NULL);
+INSERT INTO apalis.workers VALUES ('host-01M8GWB35VN7GR380Y312W6477.1', 'tenantry.provision', 'PgStorage', 'tower::limit::concurrency::service::ConcurrencyLimit<apalis_core::task::data::AddExtension<apalis_core::worker::ext::parallelize::ParallelizeService<apalis_core::worker::lifecycle::LifecycleService<apalis_core::task::task_fn::TaskFn<queue::consume::deliver<worker::life::Life<''_>::consume::{{closure}}::{{closure}}, worker::handler::Handler::handle::{{closure}}>, serde_json::value::Value, (apalis_core::task::task_id::TaskId, apalis_core::worker::context::WorkerContext, apalis_core::task::data::Data<alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>)>>, tokio::task::spawn::spawn<apalis_core::worker::lifecycle::LifecycleFuture<core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = core::result::Result<(), alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>>> + core::marker::Send>>>>>, alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>>', '2026-11-28 10:48:44+00', NULL);
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a317d', '01M8GWAN9R72XN7GR50WGVC1X8', 'tenantry.provision', 'Done', 1, 25, '2026-11-28 10:48:30+00', '{"Ok": null}', '2026-11-28 10:48:30.610577+00', 'host-01M8GWANHGC3KWSE0FJFC80J78.1', '2026-11-28 10:48:33.325693+00', 2000000000, NULL, '');
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a337d', '01M8GWAN9RKR126QQBXMQBVWPA', 'tenantry.provision', 'Done', 1, 25, '2026-11-28 10:48:30+00', '{"Ok": null}', '2026-11-28 10:48:30.610577+00', 'host-01M8GWANHGC3KWSE0FJFC80J78.1', '2026-11-28 10:48:35.066084+00', 1999999998, NULL, '');
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a327d', '01M8GWAN9RAAF0GADG4PCPB7YY', 'tenantry.provision', 'Done', 1, 25, '2026-11-28 10:48:30+00', '{"Ok": null}', '2026-11-28 10:48:30.610577+00', 'host-01M8GWANHGC3KWSE0FJFC80J78.1', '2026-11-28 10:48:35.087058+00', 1999999999, NULL, '');
@@ -872,8 +671,6 @@ INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a31347d', '01M8GWB
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a31357d', '01M8GWB2Y3SPTABE01D9V2XG81', 'tenantry.provision', 'Queued', 0, 25, '2026-11-28 10:48:44+00', NULL, '2026-11-28 10:48:46.701096+00', 'host-01M8GWB35VN7GR380Y312W6477.1', NULL, 1999999994, NULL, '');
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a31377d', '01M8GWB8JJ8HZH2ZKG6JF749GW', 'tenantry.provision', 'Pending', 0, 25, '2026-11-28 10:48:50+00', NULL, NULL, NULL, NULL, 1999999993, NULL, '');
 INSERT INTO apalis.jobs VALUES ('\x7b2276223a312c226974656d223a31387d', '01M8GWB8JJB07GWS64CD2BBAY4', 'tenantry.provision', 'Pending', 0, 25, '2026-11-28 10:48:50+00', NULL, NULL, NULL, NULL, 1999999992, NULL, '');
-INSERT INTO apalis.workers VALUES ('host-01M8GWANHGC3KWSE0FJFC80J78.1', 'tenantry.provision', 'PgStorage', 'tower::limit::concurrency::service::ConcurrencyLimit<apalis_core::task::data::AddExtension<apalis_core::worker::ext::parallelize::ParallelizeService<apalis_core::worker::lifecycle::LifecycleService<apalis_core::task::task_fn::TaskFn<queue::consume::deliver<worker::life::Life<''_>::consume::{{closure}}::{{closure}}, worker::handler::Handler::handle::{{closure}}>, serde_json::value::Value, (apalis_core::task::task_id::TaskId, apalis_core::worker::context::WorkerContext, apalis_core::task::data::Data<alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>)>>, tokio::task::spawn::spawn<apalis_core::worker::lifecycle::LifecycleFuture<core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = core::result::Result<(), alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>>> + core::marker::Send>>>>>, alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>>', '2026-11-28 10:48:40.588936+00', NULL);
-INSERT INTO apalis.workers VALUES ('host-01M8GWB35VN7GR380Y312W6477.1', 'tenantry.provision', 'PgStorage', 'tower::limit::concurrency::service::ConcurrencyLimit<apalis_core::task::data::AddExtension<apalis_core::worker::ext::parallelize::ParallelizeService<apalis_core::worker::lifecycle::LifecycleService<apalis_core::task::task_fn::TaskFn<queue::consume::deliver<worker::life::Life<''_>::consume::{{closure}}::{{closure}}, worker::handler::Handler::handle::{{closure}}>, serde_json::value::Value, (apalis_core::task::task_id::TaskId, apalis_core::worker::context::WorkerContext, apalis_core::task::data::Data<alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>)>>, tokio::task::spawn::spawn<apalis_core::worker::lifecycle::LifecycleFuture<core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output = core::result::Result<(), alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>>> + core::marker::Send>>>>>, alloc::sync::Arc<queue::consume::Shared<worker::life::Life<''_>::consume::{{closure}}::{{closure}}>>>>', '2026-11-28 10:48:44+00', NULL);
 INSERT INTO tenant_atomic_0_d.tenantry_migrations VALUES (1, 'tenant', '2e82ab090576c5dafba0e55c69c4242cc2ade239d7d29e69cd883e1423c93682960fe87ccaed0a38262c21f0e5ff5456', '2026-11-28 10:48:49.216301+00');
 INSERT INTO tenant_atomic_0_d.tenantry_migrations VALUES (2, 'person', '52f3a2c45fa2e47d4f53c372ddb8895f4f0abb61dd5ea338b6d9a8f53e706d666a498de944398c70cd3ce62b5b642af2', '2026-11-28 10:48:49.216301+00');
 INSERT INTO tenant_atomic_1_e.tenantry_migrations VALUES (1, 'tenant', '2e82ab090576c5dafba0e55c69c4242cc2ade239d7d29e69cd883e1423c93682960fe87ccaed0a38262c21f0e5ff5456', '2026-11-28 10:48:49.216301+00');
@@ -989,12 +786,6 @@ SELECT pg_catalog.setval('tenantry.tenants_id_seq', 22, true);
 SELECT pg_catalog.setval('tenantry_spare_10_.person_id_seq', 1, false);
 SELECT pg_catalog.setval('tenantry_spare_8_.person_id_seq', 1, false);
 SELECT pg_catalog.setval('tenantry_spare_9_.person_id_seq', 1, false);
-ALTER TABLE ONLY apalis._sqlx_migrations
-    ADD CONSTRAINT _sqlx_migrations_pkey PRIMARY KEY (version);
-ALTER TABLE ONLY apalis.jobs
-    ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY apalis.workers
-    ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY tenant_atomic_0_d.person
     ADD CONSTRAINT person_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY tenant_atomic_0_d.tenant
@@ -1099,15 +890,6 @@ ALTER TABLE ONLY tenantry_spare_9_.tenant
     ADD CONSTRAINT tenant_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY tenantry_spare_9_.tenantry_migrations
     ADD CONSTRAINT tenantry_migrations_pkey PRIMARY KEY (version);
-CREATE INDEX idx_apalis_jobs_fetch_partial ON apalis.jobs USING btree (job_type, priority DESC, run_at) WHERE ((status = 'Pending'::text) OR ((status = 'Failed'::text) AND (attempts < max_attempts)));
-CREATE INDEX idx_apalis_workers_last_seen ON apalis.workers USING btree (last_seen);
-CREATE INDEX idx_apalis_workers_worker_type ON apalis.workers USING btree (worker_type);
-CREATE UNIQUE INDEX idx_jobs_idempotency_key ON apalis.jobs USING btree (job_type, idempotency_key);
-CREATE INDEX jobs_finished ON apalis.jobs USING btree (done_at) WHERE (status = ANY (ARRAY['Done'::text, 'Killed'::text]));
-CREATE INDEX jobs_inflight ON apalis.jobs USING btree (lock_by) WHERE (status = ANY (ARRAY['Queued'::text, 'Running'::text]));
-CREATE INDEX lsidx ON apalis.workers USING btree (last_seen);
-CREATE UNIQUE INDEX unique_worker_id ON apalis.workers USING btree (id);
-CREATE INDEX wtidx ON apalis.workers USING btree (worker_type);
 CREATE UNIQUE INDEX person_email ON tenant_atomic_0_d.person USING btree (lower(email));
 CREATE UNIQUE INDEX person_email ON tenant_atomic_1_e.person USING btree (lower(email));
 CREATE UNIQUE INDEX person_email ON tenant_bad_0_6.person USING btree (lower(email));
@@ -1141,8 +923,6 @@ CREATE UNIQUE INDEX person_email ON tenantry_spare_10_.person USING btree (lower
 CREATE UNIQUE INDEX person_email ON tenantry_spare_8_.person USING btree (lower(email));
 CREATE UNIQUE INDEX person_email ON tenantry_spare_9_.person USING btree (lower(email));
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tenantry.audit_log FOR EACH STATEMENT EXECUTE FUNCTION tenantry.audit_is_append_only();
-ALTER TABLE ONLY apalis.jobs
-    ADD CONSTRAINT fk_worker_lock_by FOREIGN KEY (lock_by) REFERENCES apalis.workers(id);
 ALTER TABLE ONLY tenantry.batch_items
     ADD CONSTRAINT batch_items_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES tenantry.batches(id);
 ALTER TABLE ONLY tenantry.batch_items

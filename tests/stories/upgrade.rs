@@ -44,6 +44,9 @@ fn left_now() -> String {
 #[tokio::test]
 async fn an_installation_of_the_release_before_operations_goes_on_to_its_ends() {
     let db = harness::empty_db().await;
+    let extensions = "create extension hstore; create extension pgcrypto";
+    sqlx::raw_sql(extensions).execute(&db.pool).await.unwrap();
+    queue::setup(&db.pool).await.unwrap();
     let mut restoring = db.pool.acquire().await.unwrap().detach();
     sqlx::raw_sql(AssertSqlSafe(left_now())).execute(&mut restoring).await.unwrap();
     drop(restoring);

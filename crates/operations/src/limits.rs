@@ -11,8 +11,8 @@ pub(crate) const QUICK: StageLimits = StageLimits {
     silence: Duration::from_secs(1),
 };
 
-/// For a drop, which waits for whoever reads the tenant's tables (its own users no longer do), and for giving a
-/// schema back, one statement an object.
+/// For dropping a schema, which waits for sessions that read its tables; and for giving a schema back, which takes
+/// one statement for each object.
 pub(crate) const DROPPING: StageLimits = StageLimits {
     statement: Duration::from_secs(60),
     lock: Duration::from_secs(5),

@@ -232,7 +232,8 @@ impl Step for Erase {
     }
 }
 
-/// Drops the roles. One that is somebody else's, or has something elsewhere, is refused.
+/// Drops tenants' roles. It is an error when a role does not bear our mark, or when something outside of the schema
+/// still depends on it.
 pub(crate) async fn drop_roles(
     tx: &mut PgConnection,
     leaving: &[Leaving<'_>],

@@ -78,7 +78,7 @@ async fn acknowledge(global: &Global, Of { batch, operation }: Of) -> anyhow::Re
     Ok(Done::Well)
 }
 
-/// What became of the keys of `whom` when they were confirmed.
+/// Says how many unread keys of `whom` were erased by the acknowledgement.
 pub(super) fn erased(whom: &str, count: u64) -> String {
     match count {
         0 => format!("{whom} has no unread key"),
