@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use localpg::{Cluster, Options};
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 
 use crate::cpu;
@@ -21,6 +21,11 @@ pub(crate) struct Stand {
 
 /// A role that is no superuser.
 const OWNER: &str = "bench_owner";
+
+/// `VACUUM` of each table outside of the tenants' schemas that was changed since its last `ANALYZE`.
+const CHANGED: &str =
+    "select format('vacuum (analyze) %I.%I', schemaname, relname) from pg_stat_all_tables
+    where n_mod_since_analyze > 0 and schemaname in ('pg_catalog', 'public', 'tenantry', 'apalis')";
 
 /// Gives the database to [`OWNER`].
 const HAND_OVER: &str = "do $$ begin
@@ -50,11 +55,38 @@ impl Stand {
         if !self.owned {
             return Ok(url);
         }
-        let options = PgConnectOptions::from_str(&url)?;
-        let mut superuser = PgConnection::connect_with(&options).await?;
+        let mut superuser = self.superuser(database).await?;
         sqlx::raw_sql(HAND_OVER).execute(&mut superuser).await?;
         superuser.close().await?;
-        Ok(options.username(OWNER).to_url_lossy().into())
+        Ok(PgConnectOptions::from_str(&url)?.username(OWNER).to_url_lossy().into())
+    }
+
+    /// Stops autovacuum: it works for all databases, whoever is measured when its time has come. [`Self::vacuum`] does
+    /// its work instead.
+    pub(crate) async fn stop_autovacuum(&self) -> anyhow::Result<()> {
+        let mut superuser = self.superuser("postgres").await?;
+        sqlx::raw_sql("alter system set autovacuum = off").execute(&mut superuser).await?;
+        sqlx::raw_sql("select pg_reload_conf()").execute(&mut superuser).await?;
+        Ok(superuser.close().await?)
+    }
+
+    /// Vacuums and analyzes what was changed in these databases.
+    pub(crate) async fn vacuum(&self, databases: &[&str]) -> anyhow::Result<()> {
+        for database in databases {
+            let mut superuser = self.superuser(database).await?;
+            let changed: Vec<String> =
+                sqlx::query_scalar(CHANGED).fetch_all(&mut superuser).await?;
+            for vacuum in changed {
+                sqlx::raw_sql(AssertSqlSafe(vacuum)).execute(&mut superuser).await?;
+            }
+            superuser.close().await?;
+        }
+        Ok(())
+    }
+
+    async fn superuser(&self, database: &str) -> anyhow::Result<PgConnection> {
+        let options = PgConnectOptions::from_str(&self.cluster.url(database))?;
+        Ok(PgConnection::connect_with(&options).await?)
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

@@ -38,6 +38,7 @@ impl Runner {
         }
         crash_point("before_commit", stage.name());
         tx.commit().await.during("commit the stage").map_err(own)?;
+        self.pool.give_back(conn);
         crash_point("after_commit", stage.name());
         Ok(Some(Done::new(stage, started, (steps, noted))))
     }

@@ -164,7 +164,7 @@ impl Runner {
         pool: &Connections,
         tenants: usize,
     ) -> sqlx::Result<PoolConnection<Postgres>> {
-        let mut conn = pool.acquire().await?;
+        let mut conn = pool.acquire_warm().await?;
         if self.is_worn(tenants as u64)
             && let Err(error) = pool.replace(&mut conn).await
         {

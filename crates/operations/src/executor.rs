@@ -107,7 +107,7 @@ impl Executor {
     pub async fn claim(&self, items: &[ItemId]) -> sqlx::Result<Vec<Claim>> {
         let plans = self.plans();
         let by = plans.claimant(&self.worker, self.rules.dead_after);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.pool.acquire_warm().await?;
         let claims = loop {
             match items::claim(&mut conn, items, &by).await {
                 // The next one sees who took the tenant.
@@ -115,7 +115,7 @@ impl Executor {
                 claimed => break claimed?,
             }
         };
-        drop(conn);
+        self.pool.give_back(conn);
         if claims.len() < items.len() {
             let is_left = |item: &&ItemId| claims.iter().all(|claim| claim.item != **item);
             let left: Vec<ItemId> = items.iter().filter(is_left).copied().collect();
@@ -154,7 +154,7 @@ impl Executor {
         match self.runner.run(plan, &mut claim).await {
             Ok(Progress::Done(stages)) => {
                 self.not_refused();
-                self.note_pace(std::slice::from_ref(&claim), &stages);
+                self.note_pace(std::slice::from_ref(&claim), &stages, Duration::ZERO);
                 Ok(Ended::As(plan.finish().into(), stages))
             }
             Ok(Progress::Fenced) => Ok(Ended::Fenced),
@@ -198,6 +198,9 @@ impl Executor {
         claim: Claim,
         failure: &Failure,
     ) -> sqlx::Result<Ended> {
+        if !claim.kind.makes_tenants() {
+            self.pace.was_slow();
+        }
         if let Some(ended) = self.try_again(&claim, failure).await? {
             return Ok(ended);
         }

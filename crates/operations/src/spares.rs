@@ -94,7 +94,8 @@ impl SpareBuilder {
     /// When the database fails, or what was built is not as promised. Nothing is left then.
     pub async fn build(&self, most: usize, size: usize) -> Result<usize, SpareError> {
         let parts = &self.parts;
-        let mut conn = self.pool.acquire().await?;
+        // one of those that give them away
+        let mut conn = self.pool.acquire_warm().await?;
         let mut tx = conn.begin().await?;
         if !spares::refill_lock(&mut tx).await? {
             return Ok(0);
@@ -115,6 +116,7 @@ impl SpareBuilder {
         tx.commit().await?;
         crash_point("after_commit", "build_spares");
         self.make_ready(&mut conn, &ids).await?;
+        self.pool.give_back(conn);
         Ok(wanted)
     }
 

@@ -2,7 +2,7 @@
 //! tenants that are there together while they are quick.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -26,25 +26,49 @@ const TRANSACTIONS_AHEAD: usize = 3;
 /// About how long a transaction on such tenants may take: it holds up the users of all of them.
 const HOLD_UP: Duration = Duration::from_millis(100);
 
-/// How long a tenant that is there takes, in microseconds, as the last transaction had it; 0: not known.
+/// How quick the work on tenants that are there is.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(AtomicU64);
+pub(crate) struct Pace {
+    /// How long a tenant takes, in microseconds, as the last transaction had it; 0: not known.
+    each: AtomicU64,
+    /// Transactions without another between them in which only one tenant had room, or that failed.
+    slow: AtomicUsize,
+}
 
 impl Pace {
     /// How many such tenants may share a transaction.
     fn together(&self) -> usize {
         let hold_up = u64::try_from(HOLD_UP.as_micros()).unwrap_or(u64::MAX);
-        let fit = hold_up.checked_div(self.0.load(Ordering::Relaxed)).unwrap_or(1);
+        let fit = hold_up.checked_div(self.each.load(Ordering::Relaxed)).unwrap_or(1);
         usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, MOST_OF_FLEET)
+    }
+
+    /// How many lanes may work on such tenants: one while they are quick, and one more after each slow transaction. Two
+    /// quick ones would compete for the server and have half as many tenants each, and what either commits is news to
+    /// the other's session.
+    fn lanes(&self) -> usize {
+        self.slow.load(Ordering::Relaxed).saturating_add(1)
     }
 
     pub(crate) fn took(&self, took: Duration, tenants: usize) {
         let each = took.as_micros() / tenants.max(1) as u128;
-        self.0.store(u64::try_from(each).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+        self.each.store(u64::try_from(each).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+        if self.together() > 1 {
+            self.slow.store(0, Ordering::Relaxed);
+        } else {
+            self.was_slow();
+        }
     }
 
+    /// A transaction failed on such a tenant alone.
+    pub(crate) fn was_slow(&self) {
+        self.slow.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A transaction failed that several shared.
     fn forget(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.each.store(0, Ordering::Relaxed);
+        self.was_slow();
     }
 }
 
@@ -77,6 +101,12 @@ impl Executor {
             1 => 1,
             together => together * TRANSACTIONS_AHEAD,
         }
+    }
+
+    /// How many lanes may work on tenants that are there, as things are.
+    #[must_use]
+    pub fn lanes_for_fleet(&self) -> usize {
+        self.pace.lanes()
     }
 
     /// Takes those of `claims` together that are claimed for the first time: one transaction makes, or
@@ -155,11 +185,11 @@ impl Executor {
         self.plans().of(claim).shares() != Sharing::No && unfit(claim).is_none()
     }
 
-    /// Notes how quick a transaction on tenants that are there was.
-    pub(crate) fn note_pace(&self, claims: &[Claim], stages: &[StageReport]) {
+    /// Notes how quick a transaction on tenants that are there was, without what it `waited` for new ones.
+    pub(crate) fn note_pace(&self, claims: &[Claim], stages: &[StageReport], waited: Duration) {
         if claims.iter().all(|claim| !claim.kind.makes_tenants()) {
-            let took = stages.iter().map(|stage| stage.took).sum();
-            self.pace.took(took, claims.len());
+            let took: Duration = stages.iter().map(|stage| stage.took).sum();
+            self.pace.took(took.saturating_sub(waited), claims.len());
         }
     }
 
@@ -171,10 +201,12 @@ impl Executor {
         mut group: Vec<Claim>,
         sorted: &mut Sorted,
     ) -> Vec<Claim> {
+        let making = self.plans().parts().making().clone();
+        let before = making.waited();
         let failure = match self.runner.run_together(plan, &mut group).await {
             Ok(Progress::Done(stages)) => {
                 self.not_refused();
-                self.note_pace(&group, &stages);
+                self.note_pace(&group, &stages, making.waited().saturating_sub(before));
                 let ended = || Ended::As(plan.finish().into(), stages.clone());
                 sorted.done.extend(group.iter().map(|claim| (claim.item, Ok(ended()))));
                 return Vec::new();
@@ -219,5 +251,19 @@ mod tests {
         }
         pace.forget();
         assert_eq!(pace.together(), 1);
+    }
+
+    #[test]
+    fn only_slow_tenants_are_worked_on_in_several_lanes() {
+        let pace = Pace::default();
+        assert_eq!(pace.lanes(), 1, "nothing is known");
+        pace.took(HOLD_UP, 1);
+        pace.took(HOLD_UP, 1);
+        assert_eq!(pace.lanes(), 3);
+        pace.was_slow();
+        pace.forget();
+        assert_eq!(pace.lanes(), 5);
+        pace.took(HOLD_UP, 2);
+        assert_eq!(pace.lanes(), 1, "two have room in a transaction");
     }
 }

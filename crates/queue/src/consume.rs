@@ -56,8 +56,8 @@ pub struct Consumer {
     pub fleet: Buffer,
     /// Handlers begun are waited for this long after `stop`.
     pub drain_timeout: Duration,
-    /// A bell that is listened to over the same connection.
-    pub beside: Option<Beside>,
+    /// Who is told of a bell besides.
+    pub beside: Vec<Beside>,
     /// Set while no work is known to be under way anywhere: the queue is looked at less often then,
     /// unless the doorbell rings.
     pub quiet: Arc<AtomicBool>,

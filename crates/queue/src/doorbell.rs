@@ -75,7 +75,8 @@ fn note_failure(bell: Bell, error: &sqlx::Error) {
     warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
 }
 
-/// A bell that is listened to over the connection of another one. Whoever is told limits how often it looks.
+/// Somebody besides the listeners who is told of a bell, of the same one or of another, over the same connection.
+/// Whoever is told limits how often it looks.
 #[derive(Debug, Clone)]
 pub struct Beside {
     /// What is listened to.
@@ -90,7 +91,7 @@ pub struct Beside {
 pub fn listen<const N: usize>(
     pool: PgPool,
     bell: Bell,
-    beside: Option<Beside>,
+    beside: Vec<Beside>,
     fruitful: Arc<Notify>,
     stop: CancellationToken,
 ) -> [mpsc::Receiver<()>; N] {
@@ -105,14 +106,14 @@ pub fn listen<const N: usize>(
     tokio::spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hear_for_ever(&pool, bell, beside.as_ref(), &heard) => {}
+            () = hear_for_ever(&pool, bell, &beside, &heard) => {}
             () = pass_on(&heard, &fruitful, senders) => {}
         }
     });
     receivers
 }
 
-async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: Option<&Beside>, heard: &Notify) {
+async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: &[Beside], heard: &Notify) {
     let mut wait = FIRST_WAIT;
     loop {
         let began = Instant::now();
@@ -131,19 +132,21 @@ async fn hear_for_ever(pool: &PgPool, bell: Bell, beside: Option<&Beside>, heard
 async fn hear(
     pool: &PgPool,
     bell: Bell,
-    beside: Option<&Beside>,
+    beside: &[Beside],
     heard: &Notify,
 ) -> Result<Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    let channels = [Some(bell), beside.map(|it| it.bell)];
-    listener.listen_all(channels.into_iter().flatten().map(Bell::channel)).await?;
-    let tell =
-        |of: Option<&str>| match beside.filter(|it| of.is_none_or(|of| of == it.bell.channel())) {
-            Some(beside) => beside.told.notify_one(),
-            None => heard.notify_one(),
-        };
+    let channels = beside.iter().map(|it| it.bell).chain([bell]);
+    listener.listen_all(channels.map(Bell::channel)).await?;
+    // `None`: of each, as some may have been missed.
+    let tell = |rung: Option<&str>| {
+        let is_rung = |of: Bell| rung.is_none_or(|rung| rung == of.channel());
+        beside.iter().filter(|it| is_rung(it.bell)).for_each(|it| it.told.notify_one());
+        if is_rung(bell) {
+            heard.notify_one();
+        }
+    };
     // What came before we listened.
-    heard.notify_one();
     tell(None);
     loop {
         match listener.try_recv().await? {
@@ -151,7 +154,6 @@ async fn hear(
             // The connection was lost and made anew, and rings may have been missed.
             None => {
                 debug!("the connection that listens was made anew");
-                heard.notify_one();
                 tell(None);
             }
         }

@@ -61,7 +61,7 @@ async fn delivered(url: &str) -> i64 {
     let options = queue::options(url, &all.database).unwrap();
     let pool = queue::pool(options, &all.database, &all.queue);
     let consumer = Consumer {
-        beside: None,
+        beside: Vec::new(),
         worker: format!("test-{}", domain::OperationId::mint()),
         new_tenants: Buffer { handlers: 1, timeout: PATIENCE },
         interrupts: Buffer { handlers: 1, timeout: PATIENCE },

@@ -14,7 +14,7 @@ use crate::session;
 const SILENCE_MS: u32 = 10_000;
 
 /// A connection used this recently is not asked whether it still lives.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How sessions on `url` are opened: with [`crate::open`], or by a [`pool`]. The password file, if
 /// `url` has no password, is read here.

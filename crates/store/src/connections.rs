@@ -2,12 +2,21 @@
 
 use std::{
     ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
 use tokio::{task::spawn_blocking, time::sleep};
+
+use crate::connect::TRUSTED_FOR;
+
+/// A connection that was given back longer ago goes round with the others.
+const WARM_FOR: Duration = Duration::from_secs(60);
 
 /// Between two looks for a connection that was given back while another is opened.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -24,23 +33,52 @@ const MOMENT: Duration = Duration::from_micros(50);
 /// A pool that gives out what is given back also while the server refuses it another connection: any
 /// role may take all that the server has, and a caller would wait for one that never comes.
 #[derive(Debug, Clone)]
-pub struct Connections(PgPool);
+pub struct Connections {
+    pool: PgPool,
+    /// Given back last, taken first; `None`: all go round, as the pool has it. A session keeps what it has read
+    /// of the catalogue and its plans; one that is idle while others change the catalogue reads and plans anew.
+    warm: Option<Arc<Warm>>,
+}
+
+#[derive(Debug, Default)]
+struct Warm {
+    idle: Mutex<Vec<(PoolConnection<Postgres>, Instant)>>,
+    /// Callers that wait for the pool's.
+    waiting: AtomicUsize,
+}
+
+/// A caller that waits, until this is dropped.
+struct Waits<'a>(Option<&'a Warm>);
 
 impl Connections {
+    /// Connections of `pool` some of which stay warm: those that [`Self::acquire_warm`] gave are taken by it again,
+    /// the last that was given back first. Close it by [`Self::close`].
+    #[must_use]
+    pub fn warm(pool: PgPool) -> Self {
+        Self { pool, warm: Some(Arc::default()) }
+    }
+
     /// A connection: an idle one, one that is given back soon, a new one, or the first that is given
     /// back.
     ///
     /// # Errors
     /// When there was none in time.
     pub async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        if self.pool.num_idle() == 0
+            && let Some(conn) = self.warmest().await
+        {
+            return Ok(conn);
+        }
+        let _waits = Waits::of(self.warm.as_deref());
         self.one_is_given_back().await;
-        let mut acquired = Box::pin(self.0.acquire());
+        let mut acquired = Box::pin(self.pool.acquire());
         loop {
             tokio::select! {
                 biased;
                 conn = &mut acquired => return conn,
                 () = sleep(LOOK_EVERY) => {
-                    if let Some(conn) = self.0.try_acquire() {
+                    let given_back = self.warmest().await;
+                    if let Some(conn) = given_back.or_else(|| self.pool.try_acquire()) {
                         // What it opens has cost the server a process: the pool keeps it.
                         tokio::spawn(acquired);
                         return Ok(conn);
@@ -50,12 +88,56 @@ impl Connections {
         }
     }
 
+    /// The same, the warmest there is; to be given back by [`Self::give_back`].
+    ///
+    /// # Errors
+    /// When there was none in time.
+    pub async fn acquire_warm(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        match self.warmest().await {
+            Some(conn) => Ok(conn),
+            None => self.acquire().await,
+        }
+    }
+
+    /// The connection that was given back last, if it still answers.
+    async fn warmest(&self) -> Option<PoolConnection<Postgres>> {
+        let warm = self.warm.as_deref()?;
+        loop {
+            let (mut conn, since) = warm.idle().pop()?;
+            if since.elapsed() < TRUSTED_FOR || conn.ping().await.is_ok() {
+                return Some(conn);
+            }
+        }
+    }
+
+    /// Gives `conn` back warm: it is in no transaction. One that is dropped goes round with the others.
+    pub fn give_back(&self, conn: PoolConnection<Postgres>) {
+        if let Some(warm) = self.warm.as_deref()
+            && warm.waiting.load(Ordering::Relaxed) == 0
+            && !self.pool.is_closed()
+        {
+            let mut idle = warm.idle();
+            idle.push((conn, Instant::now()));
+            // The pool closes those that nobody needs.
+            idle.retain(|(_, since)| since.elapsed() < WARM_FOR);
+        }
+    }
+
+    /// Closes all of them, once they have been given back.
+    pub async fn close(&self) {
+        let closed = self.pool.close();
+        if let Some(warm) = self.warm.as_deref() {
+            warm.idle().clear();
+        }
+        closed.await;
+    }
+
     /// Waits, not for long, until one is idle, where the pool itself would open another.
     async fn one_is_given_back(&self) {
         let began = Instant::now();
-        let most = self.0.options().get_max_connections();
-        while self.0.num_idle() == 0
-            && (1..most).contains(&self.0.size())
+        let most = self.pool.options().get_max_connections();
+        while self.pool.num_idle() == 0
+            && (1..most).contains(&self.pool.size())
             && began.elapsed() < BEFORE_OPENING
         {
             // It fails when the runtime ends: there is nothing to wait for then.
@@ -77,14 +159,14 @@ impl Connections {
     /// # Errors
     /// When the server refuses another session: `conn` stays what it was.
     pub async fn replace(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
-        let fresh = crate::open(&self.0.connect_options()).await?;
+        let fresh = crate::open(&self.pool.connect_options()).await?;
         std::mem::replace(conn, fresh).close().await
     }
 }
 
 impl From<PgPool> for Connections {
     fn from(pool: PgPool) -> Self {
-        Self(pool)
+        Self { pool, warm: None }
     }
 }
 
@@ -92,7 +174,30 @@ impl Deref for Connections {
     type Target = PgPool;
 
     fn deref(&self) -> &PgPool {
-        &self.0
+        &self.pool
+    }
+}
+
+impl Warm {
+    fn idle(&self) -> MutexGuard<'_, Vec<(PoolConnection<Postgres>, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Waits<'a> {
+    fn of(warm: Option<&'a Warm>) -> Self {
+        if let Some(warm) = warm {
+            warm.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(warm)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if let Some(warm) = self.0 {
+            warm.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -171,6 +276,55 @@ mod tests {
 
         second.unwrap();
         assert_eq!(connections.size(), 1);
+    }
+
+    async fn backend(conn: &mut PgConnection) -> i32 {
+        sqlx::query_scalar(BACKEND).fetch_one(conn).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_session_that_was_given_back_last_is_taken_first() {
+        let db = harness::empty_db().await;
+        let options = db.pool.connect_options().as_ref().clone();
+        let pool = PgPoolOptions::new().max_connections(3).connect_lazy_with(options);
+        let connections = Connections::warm(pool);
+        let (mut one, mut two) =
+            (connections.acquire_warm().await.unwrap(), connections.acquire_warm().await.unwrap());
+        let (first, second) = (backend(&mut one).await, backend(&mut two).await);
+        connections.give_back(one);
+        connections.give_back(two);
+
+        for _ in 0..3 {
+            let mut conn = connections.acquire_warm().await.unwrap();
+            assert_eq!(backend(&mut conn).await, second);
+            connections.give_back(conn);
+        }
+        let _second = connections.acquire_warm().await.unwrap();
+        let mut conn = connections.acquire_warm().await.unwrap();
+        assert_eq!(backend(&mut conn).await, first);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_gets_a_session_that_is_kept_warm_or_was_to_be() {
+        let db = harness::empty_db().await;
+        let options = db.pool.connect_options().as_ref().clone();
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let connections = Connections::warm(pool);
+        let held = connections.acquire_warm().await.unwrap();
+        let give_back = async {
+            sleep(Duration::from_millis(50)).await;
+            connections.give_back(held);
+        };
+
+        let (waited, ()) = tokio::join!(connections.begin(), give_back);
+        waited.unwrap().rollback().await.unwrap();
+        let warm = connections.acquire_warm().await.unwrap();
+        connections.give_back(warm);
+        connections.begin().await.unwrap().rollback().await.unwrap();
+        let warm = connections.acquire_warm().await.unwrap();
+        connections.give_back(warm);
+
+        tokio::time::timeout(Duration::from_secs(10), connections.close()).await.unwrap();
     }
 
     #[tokio::test]

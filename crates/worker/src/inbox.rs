@@ -25,7 +25,7 @@ pub(crate) struct Inbox {
     changed: Notify,
     /// The class of those that come first.
     first: Class,
-    /// Lanes that may work on tenants that are there, at a time.
+    /// Lanes that may work on tenants that are there, at a time and at most.
     fleet_lanes: usize,
 }
 
@@ -35,8 +35,10 @@ struct Inner {
     fleet: VecDeque<Waiting>,
     /// Lanes that wait for items.
     idle: usize,
-    /// Lanes that work on tenants that are there.
+    /// Lanes that work on tenants that are there, but those that stepped aside.
     at_fleet: usize,
+    /// Lanes that stepped aside.
+    aside: usize,
     closed: bool,
 }
 
@@ -87,12 +89,16 @@ impl Inbox {
     }
 
     /// Takes the oldest items, of the class that comes first if there are some: the caller's even share with the other
-    /// idle lanes, at most as many of a class as `room` says then. Waits until there is one; `None` once
-    /// closed.
-    pub(crate) async fn take(&self, room: impl Fn(Class) -> usize) -> Option<Taken<'_>> {
+    /// idle lanes, at most as many of a class as `room` says then. Of tenants that are there only while fewer lanes
+    /// than `lanes` says work on such, without those that stepped aside. Waits until there is one; `None` once closed.
+    pub(crate) async fn take(
+        &self,
+        room: impl Fn(Class) -> usize,
+        lanes: impl Fn() -> usize,
+    ) -> Option<Taken<'_>> {
         let _idle = Idle::enter(self);
         loop {
-            if let Some(taken) = self.try_take(&room) {
+            if let Some(taken) = self.try_take(&room, lanes()) {
                 return taken;
             }
             self.changed.notified().await;
@@ -126,35 +132,40 @@ impl Inbox {
     }
 
     /// `None`: there is nothing yet. `Some(None)`: there will be nothing any more.
-    fn try_take(&self, room: impl Fn(Class) -> usize) -> Option<Option<Taken<'_>>> {
+    fn try_take(&self, room: impl Fn(Class) -> usize, lanes: usize) -> Option<Option<Taken<'_>>> {
         let mut inner = self.lock();
         if inner.closed {
             self.changed.notify_one();
             return Some(None);
         }
-        let class = self.next(&inner)?;
+        let class = self.next(&inner, lanes)?;
         let (idle, most) = (inner.idle.max(1), room(class));
         let (waiting, place) = match class {
             Class::NewTenants | Class::Interrupts => (share(&mut inner.first, idle, most), None),
             Class::Fleet => {
-                let free = self.fleet_lanes - inner.at_fleet;
+                let free = self.free(&inner, lanes);
                 let waiting = share(&mut inner.fleet, idle.min(free), most);
                 inner.at_fleet += 1;
-                (waiting, Some(FleetPlace(self)))
+                (waiting, Some(FleetPlace { inbox: self, is_aside: false }))
             }
         };
-        if self.next(&inner).is_some() {
+        if self.next(&inner, lanes).is_some() {
             self.changed.notify_one();
         }
         Some(Some(Taken { waiting, place }))
     }
 
     /// The class that a lane takes next, if there is something for it.
-    fn next(&self, inner: &Inner) -> Option<Class> {
+    fn next(&self, inner: &Inner, lanes: usize) -> Option<Class> {
         if !inner.first.is_empty() {
             return Some(self.first);
         }
-        (!inner.fleet.is_empty() && inner.at_fleet < self.fleet_lanes).then_some(Class::Fleet)
+        (!inner.fleet.is_empty() && self.free(inner, lanes) > 0).then_some(Class::Fleet)
+    }
+
+    /// Lanes that may begin to work on tenants that are there.
+    fn free(&self, inner: &Inner, lanes: usize) -> usize {
+        lanes.min(self.fleet_lanes - inner.aside).saturating_sub(inner.at_fleet)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -176,12 +187,33 @@ fn share(line: &mut VecDeque<Waiting>, lanes: usize, most: usize) -> Vec<Waiting
 
 /// A lane's right to work on tenants that are there.
 #[derive(Debug)]
-pub(crate) struct FleetPlace<'a>(&'a Inbox);
+pub(crate) struct FleetPlace<'a> {
+    inbox: &'a Inbox,
+    is_aside: bool,
+}
+
+impl FleetPlace<'_> {
+    /// The work takes long: another lane may begin beside it, as far as the setting allows.
+    pub(crate) fn step_aside(&mut self) {
+        let mut inner = self.inbox.lock();
+        inner.at_fleet -= 1;
+        inner.aside += 1;
+        self.is_aside = true;
+        drop(inner);
+        self.inbox.changed.notify_one();
+    }
+}
 
 impl Drop for FleetPlace<'_> {
     fn drop(&mut self) {
-        self.0.lock().at_fleet -= 1;
-        self.0.changed.notify_one();
+        let mut inner = self.inbox.lock();
+        if self.is_aside {
+            inner.aside -= 1;
+        } else {
+            inner.at_fleet -= 1;
+        }
+        drop(inner);
+        self.inbox.changed.notify_one();
     }
 }
 
@@ -213,169 +245,4 @@ impl Drop for Idle<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const FLEET: usize = 2;
-
-    /// Eight of those that are made, three of those that are there.
-    fn room(class: Class) -> usize {
-        if class == Class::Fleet { 3 } else { 8 }
-    }
-
-    type Told = Vec<oneshot::Receiver<Handled>>;
-
-    fn put(inbox: &Inbox, class: Class, items: std::ops::Range<i64>) -> Told {
-        items.filter_map(|item| inbox.put(ItemId::new(item), class)).collect()
-    }
-
-    fn items(taken: &Taken<'_>) -> Vec<i64> {
-        taken.waiting.iter().map(|waiting| waiting.item.get()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_lane_alone_takes_the_oldest_up_to_its_most() {
-        let inbox = Inbox::new(Class::NewTenants, FLEET);
-        let _told = put(&inbox, Class::NewTenants, 0..5);
-
-        let taken = inbox.take(|_| 3).await.unwrap();
-
-        assert_eq!(items(&taken), [0, 1, 2]);
-        assert_eq!(inbox.take(|_| 3).await.unwrap().waiting.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn new_tenants_come_first_however_much_else_came_before() {
-        let inbox = Inbox::new(Class::NewTenants, FLEET);
-        let _fleet = put(&inbox, Class::Fleet, 0..100);
-        let _new = put(&inbox, Class::NewTenants, 100..102);
-
-        let first = inbox.take(room).await.unwrap();
-
-        assert_eq!(items(&first), [100, 101]);
-        assert_eq!(items(&inbox.take(room).await.unwrap()), [0, 1, 2], "a few at once");
-    }
-
-    #[tokio::test]
-    async fn no_more_lanes_than_allowed_work_on_tenants_that_are_there() {
-        let inbox = Inbox::new(Class::NewTenants, FLEET);
-        let _fleet = put(&inbox, Class::Fleet, 0..100);
-        let first = inbox.take(room).await.unwrap();
-        let _second = inbox.take(room).await.unwrap();
-        let mut third = std::pin::pin!(inbox.take(room));
-        assert!(futures::poll!(third.as_mut()).is_pending(), "two lanes are at it");
-
-        let _new = put(&inbox, Class::NewTenants, 100..101);
-        assert_eq!(items(&third.await.unwrap()), [100]);
-        let mut fourth = std::pin::pin!(inbox.take(room));
-        assert!(futures::poll!(fourth.as_mut()).is_pending());
-        drop(first);
-
-        assert_eq!(items(&fourth.await.unwrap()), [6, 7, 8], "the place of the first is free");
-    }
-
-    #[tokio::test]
-    async fn all_that_was_put_is_taken_once() {
-        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
-        let lanes: Vec<_> = (0..4)
-            .map(|_| {
-                let inbox = Arc::clone(&inbox);
-                tokio::spawn(async move {
-                    let mut took = Vec::new();
-                    while let Some(taken) = inbox.take(room).await {
-                        took.extend(items(&taken));
-                        tokio::task::yield_now().await;
-                        for waiting in taken.waiting {
-                            waiting.reply.send(Handled::Done).unwrap();
-                        }
-                    }
-                    took
-                })
-            })
-            .collect();
-
-        let fleet = put(&inbox, Class::Fleet, 0..500);
-        let new = put(&inbox, Class::NewTenants, 500..1000);
-        for told in fleet.into_iter().chain(new) {
-            assert_eq!(told.await, Ok(Handled::Done));
-        }
-        inbox.close();
-
-        let mut all = Vec::new();
-        for lane in lanes {
-            all.extend(lane.await.unwrap());
-        }
-        all.sort_unstable();
-        assert_eq!(all, (0..1000).collect::<Vec<_>>());
-    }
-
-    #[tokio::test]
-    async fn idle_lanes_share_what_comes() {
-        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
-        let lanes: Vec<_> = (0..4)
-            .map(|_| {
-                let inbox = Arc::clone(&inbox);
-                tokio::spawn(async move { inbox.take(room).await.unwrap().waiting.len() })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-
-        let _told = put(&inbox, Class::NewTenants, 0..8);
-
-        let mut shares = Vec::new();
-        for lane in lanes {
-            shares.push(lane.await.unwrap());
-        }
-        assert_eq!(shares.iter().sum::<usize>(), 8);
-        assert!(shares.iter().all(|share| *share <= 4), "{shares:?}");
-    }
-
-    #[tokio::test]
-    async fn closed_it_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
-        let lane = tokio::spawn({
-            let inbox = Arc::clone(&inbox);
-            async move { inbox.take(|_| 1).await.is_none() }
-        });
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        inbox.close();
-        assert!(lane.await.unwrap());
-
-        assert!(inbox.put(ItemId::new(1), Class::NewTenants).is_none());
-        assert!(inbox.take(|_| 1).await.is_none());
-    }
-
-    #[tokio::test]
-    async fn items_let_go_were_not_begun() {
-        let inbox = Inbox::new(Class::NewTenants, FLEET);
-        let told = [Class::NewTenants, Class::Fleet]
-            .map(|class| inbox.put(ItemId::new(1), class).unwrap());
-
-        inbox.close();
-
-        for told in told {
-            assert!(told.await.is_err());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_life_that_is_given_up_lets_everybody_go() {
-        let inbox = Arc::new(Inbox::new(Class::NewTenants, FLEET));
-        let told = inbox.put(ItemId::new(1), Class::Fleet).unwrap();
-        let life = tokio::spawn({
-            let closer = Closer(Arc::clone(&inbox));
-            async move {
-                let _closer = closer;
-                std::future::pending::<()>().await;
-            }
-        });
-
-        life.abort();
-
-        let waited = tokio::time::timeout(Duration::from_secs(10), told).await;
-        assert!(waited.expect("the item is let go").is_err());
-        assert!(inbox.put(ItemId::new(2), Class::Fleet).is_none());
-    }
-}
+mod tests;

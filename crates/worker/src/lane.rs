@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,13 +23,17 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::{
-    inbox::{Inbox, Taken, Waiting},
+    inbox::{FleetPlace, Inbox, Taken, Waiting},
     outcome::{self, About},
     settler::Settler,
 };
 
 /// Between two tries of a lane while the database refuses a right.
 const REST_WHILE_REFUSED: Duration = Duration::from_secs(5);
+
+/// A lane that works on tenants that are there for longer than this no longer keeps others from it: a few transactions
+/// of quick ones take less.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What the lanes of a process share.
 #[derive(Debug)]
@@ -78,10 +83,14 @@ impl Lane {
                 Class::NewTenants => self.executor.room(),
                 Class::Interrupts | Class::Fleet => self.executor.room_for_fleet(),
             };
-            let Some(taken) = self.inbox.take(room).await else { return };
-            let Taken { waiting, place } = taken;
-            self.serve(waiting).await;
-            drop(place);
+            let lanes = || self.executor.lanes_for_fleet();
+            let Some(taken) = self.inbox.take(room, lanes).await else { return };
+            let Taken { waiting, mut place } = taken;
+            let mut work = pin!(self.serve(waiting));
+            if tokio::time::timeout(LONG, &mut work).await.is_err() {
+                place.as_mut().into_iter().for_each(FleetPlace::step_aside);
+                work.await;
+            }
         }
     }
 

@@ -70,6 +70,8 @@ pub(crate) struct Life<'a> {
     quiet: Arc<AtomicBool>,
     /// Told when a caller asks for a look at a tenant.
     asked: Arc<Notify>,
+    /// Told when jobs come, to whomever.
+    rung: Arc<Notify>,
 }
 
 impl<'a> Life<'a> {
@@ -104,6 +106,7 @@ impl<'a> Life<'a> {
             settler,
             quiet: Arc::default(),
             asked: Arc::default(),
+            rung: Arc::default(),
         })
     }
 
@@ -179,9 +182,9 @@ impl<'a> Life<'a> {
         beside.spawn(self.keeper().run(over.clone()));
         beside.spawn(self.checker().run(over.clone()));
         beside.spawn(self.examiner().run(over.clone()));
-        let following = self.pools.clone().follow(self.settings.clone());
-        let until = over.clone();
-        beside.spawn(async move { until.run_until_cancelled(following).await.unwrap_or_default() });
+        let (making, rung) = (parts.making().clone(), Arc::clone(&self.rung));
+        beside.spawn(until(over.clone(), async move { making.elsewhere(&rung).await }));
+        beside.spawn(until(over.clone(), self.pools.clone().follow(self.settings.clone())));
         beside.spawn(async move { settler.run(over).await });
         beside
     }
@@ -302,7 +305,10 @@ impl<'a> Life<'a> {
             interrupts: buffer(INTERRUPT_LANES, FLEET_AHEAD, patience.fleet),
             fleet: buffer(worker.fleet_lanes(), FLEET_AHEAD, patience.fleet),
             drain_timeout: Duration::from_millis(worker.drain_timeout_ms),
-            beside: Some(Beside { bell: Bell::Checks, told: Arc::clone(&self.asked) }),
+            beside: vec![
+                Beside { bell: Bell::Checks, told: Arc::clone(&self.asked) },
+                Beside { bell: Bell::Jobs, told: Arc::clone(&self.rung) },
+            ],
             quiet: Arc::clone(&self.quiet),
         }
     }
@@ -329,6 +335,10 @@ impl<'a> Life<'a> {
             .in_groups_of(self.group())
             .with_pool(Arc::clone(&self.spares))
     }
+}
+
+async fn until(over: CancellationToken, work: impl Future<Output = ()>) {
+    over.run_until_cancelled(work).await;
 }
 
 /// When items are tried again, by the settings.

@@ -38,7 +38,7 @@ impl Pools {
             max_connections: work_connections(settings),
             ..settings.database.clone()
         };
-        let work = store::pool(work, &lanes).into();
+        let work = Connections::warm(store::pool(work, &lanes));
         Ok(Self { work, queue: queue::pool(queue, &settings.database, &settings.queue) })
     }
 

@@ -59,7 +59,7 @@ impl BatchEvents {
             let _stop_listening_on_drop = over.clone().drop_guard();
             let own = PgPool::clone(&pool);
             let [mut rings] =
-                queue::listen(own, Bell::Ends, None, Arc::clone(&self.fruitful), over);
+                queue::listen(own, Bell::Ends, Vec::new(), Arc::clone(&self.fruitful), over);
             tokio::select! {
                 () = async { while rings.next().await.is_some() { self.look(&pool).await; } } => {}
                 Ok(()) = pools.changed() => {}

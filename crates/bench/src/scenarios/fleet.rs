@@ -60,7 +60,8 @@ const PLANT: &str = "
 
 /// Tenants migrated by one version, in turn with the floor: the same SQL and the same row in a ledger for
 /// each schema, one transaction each, over as many connections as the workers have lanes for tenants that
-/// are there. Both begin with new sessions, as after a deploy. Meanwhile callers post one tenant at a time.
+/// are there. Both begin with new sessions, as after a deploy, and with catalogues that were just vacuumed; autovacuum
+/// is off, as its share of the time would be a matter of chance. Meanwhile callers post one tenant at a time.
 pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
     let (stand, tenants, rounds) = (run.stand, run.tenants(2_000), run.args.rounds.min(ROUNDS));
     let connections = run.args.connections;
@@ -75,6 +76,7 @@ pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
     let env = vec![(FOLDER, folder(stand, &shape, 0)?.display().to_string())];
     let mut system = run.start(Setup { workers: WORKERS, lanes, env, ..run.setup() }).await?;
     system.make("fleet", tenants).await?;
+    stand.stop_autovacuum().await?;
     let mut all = Rounds::default();
     println!(
         "\nround   floor tenants/s   system tenants/s   ratio   POST to active meanwhile, p50"
@@ -83,6 +85,7 @@ pub(super) async fn fleet(run: &Run<'_>) -> anyhow::Result<Figures> {
         let folder = folder(stand, &shape, round)?;
         let env = [(FOLDER, folder.display().to_string())];
         system.replace_workers(stand, &format!("-{round}"), &env).await?;
+        stand.vacuum(&["fleet", "fleet_floor"]).await?;
         let floor = prepare().await?;
         all.run(stand, &floor, &system, &MigrationSet::load(&folder)?, round, tenants).await?;
         floor.close().await;

@@ -27,7 +27,7 @@ pub(crate) fn queue_of(db: &harness::Db) -> PgPool {
 
 pub(crate) fn consumer() -> Consumer {
     Consumer {
-        beside: None,
+        beside: Vec::new(),
         worker: format!("test-{}", domain::OperationId::mint()),
         new_tenants: Buffer { handlers: 4, timeout: PATIENCE },
         interrupts: Buffer { handlers: 2, timeout: PATIENCE },
