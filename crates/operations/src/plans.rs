@@ -8,7 +8,7 @@ use store::items::{Claim, Claimant};
 use tokio::sync::watch;
 
 use crate::{
-    Parts, import, keys,
+    Making, Parts, import, keys,
     migrate::{self, Migrating},
     purge, release,
     steps::{self, Source},
@@ -23,6 +23,8 @@ pub struct Plans {
     /// `None` in a process that only migrates.
     whole_life: Option<WholeLife>,
     pub(crate) set_hash: String,
+    /// What transactions on tenants that are there give way to.
+    pub(crate) making: Making,
 }
 
 /// The plans of all other kinds.
@@ -91,13 +93,14 @@ impl Plans {
         let set_hash = parts.migrations.hash().to_owned();
         let plan = |direction| migrate::plan(parts, direction);
         let (up, down) = (plan(Direction::Up)?, plan(Direction::Down)?);
-        Ok(Self { up, down, whole_life: None, set_hash })
+        Ok(Self { up, down, whole_life: None, set_hash, making: parts.making.clone() })
     }
 
     /// Such plans for items of kind `migrate`, and no other kind.
     #[cfg(test)]
     pub(crate) fn only(plan: impl Fn() -> Plan) -> Self {
-        Self { up: plan(), down: plan(), whole_life: None, set_hash: String::new() }
+        let (set_hash, making) = (String::new(), Making::default());
+        Self { up: plan(), down: plan(), whole_life: None, set_hash, making }
     }
 
     /// What they are made of.

@@ -201,7 +201,7 @@ impl Executor {
         mut group: Vec<Claim>,
         sorted: &mut Sorted,
     ) -> Vec<Claim> {
-        let making = self.plans().parts().making().clone();
+        let making = self.plans().making.clone();
         let before = making.waited();
         let failure = match self.runner.run_together(plan, &mut group).await {
             Ok(Progress::Done(stages)) => {
