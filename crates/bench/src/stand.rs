@@ -61,8 +61,8 @@ impl Stand {
         Ok(PgConnectOptions::from_str(&url)?.username(OWNER).to_url_lossy().into())
     }
 
-    /// Stops autovacuum: it works for all databases, whoever is measured when its time has come. [`Self::vacuum`] does
-    /// its work instead.
+    /// Stops autovacuum. What it does for one database would count against the measurement of another.
+    /// [`Self::vacuum`] does its work instead.
     pub(crate) async fn stop_autovacuum(&self) -> anyhow::Result<()> {
         let mut superuser = self.superuser("postgres").await?;
         sqlx::raw_sql("alter system set autovacuum = off").execute(&mut superuser).await?;

@@ -75,8 +75,8 @@ fn note_failure(bell: Bell, error: &sqlx::Error) {
     warn!(channel, %error, "could not notify channel {channel}; the next poll finds the work");
 }
 
-/// Somebody besides the listeners who is told of a bell, of the same one or of another, over the same connection.
-/// Whoever is told limits how often it looks.
+/// One more receiver of a bell's rings, over the listeners' connection. The bell may be theirs or another one.
+/// The receiver itself limits how often it acts on a ring.
 #[derive(Debug, Clone)]
 pub struct Beside {
     /// What is listened to.

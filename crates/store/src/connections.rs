@@ -51,8 +51,8 @@ struct Warm {
 struct Waits<'a>(Option<&'a Warm>);
 
 impl Connections {
-    /// Connections of `pool` some of which stay warm: those that [`Self::acquire_warm`] gave are taken by it again,
-    /// the last that was given back first. Close it by [`Self::close`].
+    /// Connections of `pool`, where [`Self::acquire_warm`] takes the one that [`Self::give_back`] got last. Close
+    /// them by [`Self::close`].
     #[must_use]
     pub fn warm(pool: PgPool) -> Self {
         Self { pool, warm: Some(Arc::default()) }
@@ -118,7 +118,7 @@ impl Connections {
         {
             let mut idle = warm.idle();
             idle.push((conn, Instant::now()));
-            // The pool closes those that nobody needs.
+            // What was not used for that long goes to the pool, which closes idle connections.
             idle.retain(|(_, since)| since.elapsed() < WARM_FOR);
         }
     }
